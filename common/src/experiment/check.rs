@@ -1,0 +1,243 @@
+//! The rules a plan keeps, whoever wrote it: a file is checked by them, and so is a peer's message.
+
+use std::collections::HashSet;
+
+use super::{Plan, PrivacyMode, Weights};
+use crate::privacy::grid;
+
+/// A rule that a plan breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {what}; {hint}")]
+pub struct Flaw {
+    /// The key in the experiment's file.
+    pub key: &'static str,
+    /// What was found.
+    pub what: String,
+    /// How to mend it.
+    pub hint: String,
+}
+
+/// Upper bounds that keep a hostile plan from costing a site anything.
+mod limits {
+    pub const ROUNDS: u32 = 100_000;
+    pub const SITES: u32 = 1_000;
+    pub const EPOCHS: u32 = 10_000;
+    pub const COLUMN: usize = 256;
+}
+
+impl Plan {
+    /// Every rule that this plan breaks.
+    #[must_use]
+    pub fn check(&self) -> Vec<Flaw> {
+        let mut flaws = Flaws(Vec::new());
+        flaws.scalars(self);
+        flaws.outcome(self);
+        flaws.features(self);
+        flaws.aggregation(self);
+        flaws.privacy(self);
+        if let Err(error) = self.model.check() {
+            flaws.note("model", error.to_string(), "make the model smaller or mend the field");
+        }
+        flaws.0
+    }
+}
+
+struct Flaws(Vec<Flaw>);
+
+fn positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
+}
+
+impl Flaws {
+    fn note(&mut self, key: &'static str, what: impl Into<String>, hint: impl Into<String>) {
+        self.0.push(Flaw { key, what: what.into(), hint: hint.into() });
+    }
+
+    fn hold(&mut self, kept: bool, key: &'static str, found: impl ToString, hint: &str) {
+        if !kept {
+            self.note(key, format!("{} is out of bounds", found.to_string()), hint);
+        }
+    }
+
+    fn scalars(&mut self, plan: &Plan) {
+        let training = &plan.training;
+        let rounds = 1..=limits::ROUNDS;
+        self.hold(rounds.contains(&plan.rounds), "rounds", plan.rounds, "use 1 to 100000");
+        let epochs = 1..=limits::EPOCHS;
+        self.hold(
+            epochs.contains(&training.epochs),
+            "training.epochs",
+            training.epochs,
+            "use 1 to 10000 passes over a site's patients a round",
+        );
+        self.hold(
+            training.batch != Some(0),
+            "training.batch",
+            0,
+            "use at least 1 patient, or leave the key out for full batches",
+        );
+        let rate = training.learning_rate;
+        self.hold(positive(rate), "training.learning_rate", rate, "use a number above 0");
+        let decay = training.weight_decay;
+        self.hold(
+            decay.is_finite() && decay >= 0.0,
+            "training.weight_decay",
+            decay,
+            "use 0 or more",
+        );
+        let mu = training.proximal;
+        self.hold(mu.is_finite() && mu >= 0.0, "training.proximal", mu, "use 0 or more");
+    }
+
+    fn outcome(&mut self, plan: &Plan) {
+        let edges = &plan.outcome.edges;
+        let rising = edges.windows(2).all(|pair| pair[0] < pair[1]);
+        let sound = rising && edges.first().is_some_and(|first| *first > 0.0);
+        if !sound || !edges.iter().all(|edge| edge.is_finite()) {
+            self.note(
+                "outcome.edges",
+                "the edges do not rise from above 0",
+                "give the end of each interval, such as [365, 730]",
+            );
+        }
+        if let crate::model::Head::LogisticHazard { intervals, .. } = plan.model.head
+            && intervals as usize != edges.len()
+        {
+            self.note(
+                "outcome.edges",
+                format!("{} edges for a head of {intervals} intervals", edges.len()),
+                "give one edge for each interval",
+            );
+        }
+        self.column("outcome.time", &plan.outcome.time);
+        self.column("outcome.event", &plan.outcome.event);
+    }
+
+    fn column(&mut self, key: &'static str, name: &str) {
+        if name.is_empty() || name.len() > limits::COLUMN || name.contains(char::is_control) {
+            self.note(key, "not a column's name", "use 1 to 256 printable characters");
+        }
+    }
+
+    fn features(&mut self, plan: &Plan) {
+        if plan.features.len() != plan.model.inputs as usize {
+            self.note(
+                "features.columns",
+                format!(
+                    "{} columns for a model of {} inputs",
+                    plan.features.len(),
+                    plan.model.inputs
+                ),
+                "list each column that the model reads once",
+            );
+        }
+        let mut seen = HashSet::new();
+        for feature in &plan.features {
+            self.column("features.columns", &feature.column);
+            if !seen.insert(feature.column.as_str()) {
+                self.note(
+                    "features.columns",
+                    format!("{:?} stands twice", feature.column),
+                    "list each column once",
+                );
+            }
+            if feature.column == plan.outcome.time || feature.column == plan.outcome.event {
+                self.note(
+                    "features.columns",
+                    format!("{:?} is the outcome", feature.column),
+                    "a model that reads its outcome has nothing to learn",
+                );
+            }
+            if !feature.center.is_finite() || !positive(feature.scale) {
+                self.note(
+                    "features.scale",
+                    format!("{:?} has no usable scale", feature.column),
+                    "use a finite center and a scale above 0",
+                );
+            }
+        }
+    }
+
+    fn aggregation(&mut self, plan: &Plan) {
+        let rule = &plan.aggregation;
+        let sites = 1..=limits::SITES;
+        self.hold(
+            sites.contains(&rule.min_sites),
+            "aggregation.min_sites",
+            rule.min_sites,
+            "use 1 to 1000",
+        );
+        self.hold(
+            sites.contains(&rule.max_sites) && rule.max_sites >= rule.min_sites,
+            "aggregation.max_sites",
+            rule.max_sites,
+            "use min_sites to 1000",
+        );
+        self.hold(
+            !rule.window.is_zero(),
+            "aggregation.window",
+            "0s",
+            "give the sites time for a round, such as \"10m\"",
+        );
+        self.hold(
+            positive(rule.learning_rate),
+            "aggregation.learning_rate",
+            rule.learning_rate,
+            "use a number above 0",
+        );
+        for (key, beta) in [("aggregation.beta1", rule.beta1), ("aggregation.beta2", rule.beta2)] {
+            self.hold((0.0..1.0).contains(&beta), key, beta, "use 0 up to, but not, 1");
+        }
+        self.hold(positive(rule.tau), "aggregation.tau", rule.tau, "use a number above 0");
+        if let Weights::Patients { unit } = rule.weights {
+            self.hold(unit > 0, "aggregation.patients_per_unit", unit, "use at least 1 patient");
+            if plan.privacy.mode != PrivacyMode::Off {
+                self.note(
+                    "aggregation.weights",
+                    "weights by patients in a private mode",
+                    "an exact count of patients is a release: use \"equal\"",
+                );
+            }
+        }
+    }
+
+    fn privacy(&mut self, plan: &Plan) {
+        let privacy = &plan.privacy;
+        self.hold(
+            positive(privacy.clip),
+            "privacy.clip",
+            privacy.clip,
+            "use a finite bound above 0 on the norm of an update",
+        );
+        if privacy.mode == PrivacyMode::Off {
+            return;
+        }
+        let z = privacy.noise_multiplier;
+        self.hold(
+            positive(z) && z <= grid::MAX_NOISE_MULTIPLIER,
+            "privacy.noise_multiplier",
+            z,
+            "use a number above 0 and at most 1000",
+        );
+        let delta = privacy.delta;
+        self.hold(delta > 0.0 && delta < 0.5, "privacy.delta", delta, "use a number in (0, 0.5)");
+        if !plan.model.head.separable_by_patient() {
+            self.note(
+                "model.head",
+                "Cox's partial likelihood in a private mode",
+                "it couples the patients of a risk set, so no patient's share can be bounded: \
+                 use \"logistic-hazard\"",
+            );
+        }
+        if !grid::sum_fits(plan.aggregation.max_sites, z) {
+            self.note(
+                "privacy.noise_multiplier",
+                format!(
+                    "noise of {z} from {} sites may overflow 32-bit sums",
+                    plan.aggregation.max_sites
+                ),
+                "lower aggregation.max_sites or the noise",
+            );
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! An experiment: one file that says what is learned, from which outcome, how, and how privately.
+//!
+//! [`Experiment`] is the researcher's file. Its [`Plan`] is the part that travels: each hospital
+//! receives the whole plan before anything runs, checks it again ([`Plan::check`]), holds its own
+//! policy against it, and builds everything from it with its own binary.
+
+mod aggregation;
+mod check;
+mod features;
+mod outcome;
+mod plan;
+mod privacy;
+mod simulated;
+mod training;
+
+pub use aggregation::{Aggregation, ServerRule, Weights};
+pub use check::Flaw;
+pub use features::Feature;
+pub use outcome::{Outcome, TimeUnit};
+pub use plan::{Experiment, Plan};
+pub use privacy::{PrivacyMode, PrivacyPlan};
+pub use simulated::SimulatedData;
+pub use training::{Optimizer, Training};
+
+/// What a hospital says of its data, which decides what may be done without noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataTag {
+    /// Real patients: nothing leaves without noise.
+    Private,
+    /// Published data, which anyone may read.
+    Public,
+    /// Made by a generator: nobody's data.
+    Synthetic,
+}
+
+impl DataTag {
+    /// The words used in files.
+    pub const CHOICES: [(&'static str, Self); 3] =
+        [("private", Self::Private), ("public", Self::Public), ("synthetic", Self::Synthetic)];
+
+    /// Whether mode `off` and exact metrics are thinkable at all.
+    #[must_use]
+    pub fn may_leave_unprotected(self) -> bool {
+        !matches!(self, Self::Private)
+    }
+}

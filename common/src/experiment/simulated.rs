@@ -1,0 +1,37 @@
+//! Where a simulation finds the tables that it splits into sites.
+
+use std::path::PathBuf;
+
+use super::DataTag;
+use crate::config::{Section, Settings};
+
+/// The `[data]` table: one set of tables for all sites, for `coordinator simulate` alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimulatedData {
+    /// CSV files, relative to the folder given with `--data`, joined on `patient`.
+    pub tables: Vec<PathBuf>,
+    /// Column that names a patient in every table.
+    pub patient: String,
+    /// Column whose values are the sites.
+    pub site: String,
+    /// Column that is 1 for training patients and 0 for test patients.
+    pub split: String,
+    /// What the simulated hospitals say of their data.
+    pub tag: DataTag,
+}
+
+impl Settings for SimulatedData {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let tables: Option<Vec<PathBuf>> =
+            section.required("tables", "list the CSV files to join, such as [\"cohort.csv\"]");
+        if tables.as_ref().is_some_and(Vec::is_empty) {
+            section.problem("tables", "the list is empty", "name at least one CSV file");
+            return None;
+        }
+        let patient = section.required("patient", "the column that names a patient in every table");
+        let site = section.required("site", "the column whose values are the sites");
+        let split = section.required("split", "the column that is 1 for training, 0 for testing");
+        let tag = section.choice("tag", None, &DataTag::CHOICES);
+        Some(Self { tables: tables?, patient: patient?, site: site?, split: split?, tag: tag? })
+    }
+}

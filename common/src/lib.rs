@@ -1,0 +1,24 @@
+//! The words both sides of a federation speak.
+//!
+//! Nothing here knows whether it runs in a hospital or in a research centre. A hospital's
+//! `site-node` and the `coordinator` meet only through these types: what is trained
+//! ([`model`], [`experiment`]), how a change of weights becomes something that may leave a
+//! hospital ([`privacy`]), and the bytes in which it travels ([`wire`], [`transport`], [`pki`]).
+//!
+//! ```text
+//! experiment ─► model ─► privacy ─► wire ─► transport
+//!      ▲                                        ▲
+//!    config                                    pki
+//! ```
+
+pub mod clock;
+pub mod config;
+pub mod digest;
+pub mod experiment;
+pub mod ids;
+pub mod model;
+pub mod pki;
+pub mod privacy;
+pub mod survival;
+pub mod transport;
+pub mod wire;

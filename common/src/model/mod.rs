@@ -1,0 +1,14 @@
+//! What a model is, said without code: a specification, the order of its parameters, their start.
+//!
+//! The coordinator sends a [`ModelSpec`]; the site's own binary builds the model from it. No code
+//! and no graph ever crosses the border, so there is nothing to deserialise into behaviour.
+//!
+//! Between the two, a model is one flat vector of `f32` in the order that [`ParamLayout`] fixes.
+
+mod init;
+mod layout;
+mod spec;
+
+pub use init::initial_parameters;
+pub use layout::{Param, ParamLayout};
+pub use spec::{Head, InvalidModel, ModelSpec, limits};

@@ -1,0 +1,237 @@
+//! The declarative model: a stack of dense layers under a survival head.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// Bounds on what a specification may ask a site to build.
+pub mod limits {
+    /// Features, hidden units of one layer, or intervals.
+    pub const WIDTH: u32 = 65_536;
+    /// Hidden layers.
+    pub const DEPTH: usize = 16;
+    /// Parameters in all: 512 Mi words are 2 GiB on the wire.
+    pub const PARAMETERS: u64 = 512 << 20;
+}
+
+/// What the last layer's outputs mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Head {
+    /// Discrete-time logistic hazard: logit h(j | x) for each interval j (Gensheimer and
+    /// Narasimhan, PeerJ 2019, eq. 3). A sum over patients, hence fit for privacy by patient.
+    ///
+    /// With `proportional`, logit h(j | x) = b_j + f(x) with one f(x) for all intervals, the
+    /// discrete-time Cox model of Andreux et al. (arXiv:2006.08997, eq. 5).
+    LogisticHazard {
+        /// Intervals of the time grid.
+        intervals: u32,
+        /// One log-odds ratio for all intervals instead of one output for each.
+        proportional: bool,
+    },
+    /// Log hazard ratio under Cox's partial likelihood, ties by Breslow. Couples the patients of a
+    /// risk set: a baseline, never in a private mode.
+    Cox,
+}
+
+impl Head {
+    /// Outputs of the last dense layer.
+    #[must_use]
+    pub fn outputs(self) -> u32 {
+        match self {
+            Self::LogisticHazard { intervals, proportional: false } => intervals,
+            Self::LogisticHazard { proportional: true, .. } | Self::Cox => 1,
+        }
+    }
+
+    /// Whether the loss is a sum over patients, which every private mode needs.
+    #[must_use]
+    pub fn separable_by_patient(self) -> bool {
+        matches!(self, Self::LogisticHazard { .. })
+    }
+
+    /// The name used in experiment files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LogisticHazard { .. } => "logistic-hazard",
+            Self::Cox => "cox",
+        }
+    }
+}
+
+/// A multi-layer perceptron with ReLU between its layers; without hidden layers, a linear model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// Features a patient.
+    pub inputs: u32,
+    /// Units of each hidden layer, from the input on.
+    pub hidden: Vec<u32>,
+    /// What the outputs mean.
+    pub head: Head,
+    /// Hazard of an interval before training, in parts per million: a public constant.
+    pub initial_hazard_ppm: u32,
+}
+
+/// A specification that no site builds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidModel {
+    /// A width of zero, or one over the limit.
+    #[error("model: {part} is {found}; use 1 to {}", limits::WIDTH)]
+    Width {
+        /// Which width.
+        part: &'static str,
+        /// What the specification says.
+        found: u32,
+    },
+    /// Too many hidden layers.
+    #[error("model: {found} hidden layers; use at most {}", limits::DEPTH)]
+    Depth {
+        /// What the specification says.
+        found: usize,
+    },
+    /// Too many parameters.
+    #[error("model: {found} parameters; use at most {}", limits::PARAMETERS)]
+    Size {
+        /// What the specification adds up to.
+        found: u64,
+    },
+    /// An initial hazard outside (0, 1).
+    #[error("model: initial hazard of {0} parts per million; use 1 to 999999")]
+    InitialHazard(u32),
+}
+
+impl ModelSpec {
+    /// Checks every bound. A specification from a peer is not used before this.
+    ///
+    /// # Errors
+    /// The first bound that is broken.
+    pub fn check(&self) -> Result<(), InvalidModel> {
+        let width = |part, found| match found {
+            1..=limits::WIDTH => Ok(()),
+            _ => Err(InvalidModel::Width { part, found }),
+        };
+        width("inputs", self.inputs)?;
+        if self.hidden.len() > limits::DEPTH {
+            return Err(InvalidModel::Depth { found: self.hidden.len() });
+        }
+        for &units in &self.hidden {
+            width("a hidden layer", units)?;
+        }
+        if let Head::LogisticHazard { intervals, .. } = self.head {
+            width("intervals", intervals)?;
+        }
+        if !(1..1_000_000).contains(&self.initial_hazard_ppm) {
+            return Err(InvalidModel::InitialHazard(self.initial_hazard_ppm));
+        }
+        match self.parameters() {
+            0..=limits::PARAMETERS => Ok(()),
+            found => Err(InvalidModel::Size { found }),
+        }
+    }
+
+    /// Widths from the input to the last dense layer's outputs.
+    pub(super) fn widths(&self) -> impl Iterator<Item = u32> {
+        [self.inputs].into_iter().chain(self.hidden.iter().copied()).chain([self.head.outputs()])
+    }
+
+    /// How many parameters the model has.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        // At most (2^16 + 1) * 2^16 a layer and 17 layers: far inside 64 bits for a checked spec.
+        let dense: u64 = self
+            .widths()
+            .zip(self.widths().skip(1))
+            .map(|(inputs, outputs)| {
+                u64::from(inputs).saturating_add(1).saturating_mul(u64::from(outputs))
+            })
+            .fold(0, u64::saturating_add);
+        match self.head {
+            Head::LogisticHazard { intervals, proportional: true } => {
+                // The single output's own bias gives way to one for each interval.
+                dense.saturating_sub(1).saturating_add(u64::from(intervals))
+            }
+            Head::Cox => dense.saturating_sub(1),
+            Head::LogisticHazard { proportional: false, .. } => dense,
+        }
+    }
+
+    /// The specification's identity: the hash of its canonical text.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let hidden: Vec<String> = self.hidden.iter().map(u32::to_string).collect();
+        let head = match self.head {
+            Head::LogisticHazard { intervals, proportional } => {
+                format!("logistic-hazard/{intervals}/{proportional}")
+            }
+            Head::Cox => "cox".to_owned(),
+        };
+        let canonical = format!(
+            "consilium model 1\ninputs {}\nhidden {}\nhead {head}\ninitial hazard {}\n",
+            self.inputs,
+            hidden.join(","),
+            self.initial_hazard_ppm
+        );
+        Digest::of(canonical.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> ModelSpec {
+        ModelSpec {
+            inputs: 39,
+            hidden: vec![16],
+            head: Head::LogisticHazard { intervals: 20, proportional: false },
+            initial_hazard_ppm: 20_000,
+        }
+    }
+
+    #[test]
+    fn every_field_is_part_of_the_identity() {
+        let base = spec();
+        let others = [
+            ModelSpec { inputs: 40, ..spec() },
+            ModelSpec { hidden: vec![], ..spec() },
+            ModelSpec { hidden: vec![1, 6], ..spec() },
+            ModelSpec { head: Head::Cox, ..spec() },
+            ModelSpec {
+                head: Head::LogisticHazard { intervals: 20, proportional: true },
+                ..spec()
+            },
+            ModelSpec { initial_hazard_ppm: 20_001, ..spec() },
+        ];
+        let mut seen = vec![base.digest()];
+        for other in others {
+            assert!(!seen.contains(&other.digest()), "{other:?}");
+            seen.push(other.digest());
+        }
+    }
+
+    #[test]
+    fn bounds_are_named() {
+        assert_eq!(spec().check(), Ok(()));
+        let wide = ModelSpec { hidden: vec![limits::WIDTH; 2], ..spec() };
+        assert!(matches!(wide.check(), Err(InvalidModel::Size { .. })));
+        let empty = ModelSpec { inputs: 0, ..spec() };
+        assert!(matches!(empty.check(), Err(InvalidModel::Width { part: "inputs", found: 0 })));
+        let deep = ModelSpec { hidden: vec![1; limits::DEPTH + 1], ..spec() };
+        assert!(matches!(deep.check(), Err(InvalidModel::Depth { .. })));
+        let hostile = ModelSpec { inputs: u32::MAX, hidden: vec![u32::MAX], ..spec() };
+        assert!(hostile.check().is_err());
+    }
+
+    #[test]
+    fn proportional_hazard_has_one_slope_and_a_bias_for_each_interval() {
+        let linear = ModelSpec {
+            hidden: vec![],
+            head: Head::LogisticHazard { intervals: 20, proportional: true },
+            ..spec()
+        };
+        assert_eq!(linear.parameters(), 39 + 20);
+        assert_eq!(ModelSpec { head: Head::Cox, hidden: vec![], ..spec() }.parameters(), 39);
+        assert_eq!(spec().parameters(), 40 * 16 + 17 * 20);
+    }
+}

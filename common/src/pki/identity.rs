@@ -1,0 +1,114 @@
+//! A peer's own certificate and key, and the authority it trusts, read from PEM files.
+
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::role::Role;
+
+/// A certificate, a key or an authority that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PkiError {
+    /// A file could not be read or holds no such PEM block.
+    #[error("{what} {}: {why}", path.display())]
+    File {
+        /// What the file should hold.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The private key is open to others.
+    #[error("private key {}: others may read it (mode {mode:o}); run chmod 600 on it", path.display())]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Not a certificate.
+    #[error("certificate: cannot be parsed: {0}")]
+    Unparsable(String),
+    /// A certificate without a role in this federation.
+    #[error("certificate: {0:?} is not the one name of a site, an operator or a coordinator")]
+    NoRole(String),
+    /// Key and certificate do not belong together, or rustls refuses them.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A peer's certificate chain, its key, and the authority that it trusts.
+#[derive(Debug)]
+pub struct Identity {
+    /// The peer's certificate first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its key.
+    pub key: PrivateKeyDer<'static>,
+    /// The federation's authority.
+    pub roots: RootCertStore,
+    /// The role in the certificate.
+    pub role: Role,
+}
+
+impl Identity {
+    /// An identity from DER parts.
+    ///
+    /// # Errors
+    /// The chain is empty, or its first certificate gives no role.
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        authority: CertificateDer<'static>,
+    ) -> Result<Self, PkiError> {
+        let first = chain.first().ok_or_else(|| PkiError::NoRole("no certificate".to_owned()))?;
+        let role = Role::of(first)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(authority)?;
+        Ok(Self { chain, key, roots, role })
+    }
+
+    /// Reads `ca.pem`, `cert.pem` and `key.pem` from a folder.
+    ///
+    /// # Errors
+    /// A file is missing or holds something else, or the key is readable by others.
+    pub fn load(folder: &Path) -> Result<Self, PkiError> {
+        let (ca, cert, key) =
+            (folder.join("ca.pem"), folder.join("cert.pem"), folder.join("key.pem"));
+        let bad = |what, path: &Path, error: rustls_pki_types::pem::Error| PkiError::File {
+            what,
+            path: path.to_owned(),
+            why: error.to_string(),
+        };
+        let authority = CertificateDer::from_pem_file(&ca)
+            .map_err(|error| bad("authority's certificate", &ca, error))?;
+        let chain = CertificateDer::pem_file_iter(&cert)
+            .and_then(Iterator::collect)
+            .map_err(|error| bad("certificate", &cert, error))?;
+        refuse_exposed(&key)?;
+        let private =
+            PrivateKeyDer::from_pem_file(&key).map_err(|error| bad("private key", &key, error))?;
+        Self::new(chain, private, authority)
+    }
+}
+
+#[cfg(unix)]
+fn refuse_exposed(path: &Path) -> Result<(), PkiError> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = std::fs::metadata(path).map_err(|error| PkiError::File {
+        what: "private key",
+        path: path.to_owned(),
+        why: error.to_string(),
+    })?;
+    match metadata.permissions().mode() & 0o777 {
+        mode if mode & 0o077 != 0 => Err(PkiError::Exposed { path: path.to_owned(), mode }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_exposed(_: &Path) -> Result<(), PkiError> {
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! The fixed-point grid on which updates are clipped, noised and summed.
+
+/// Grid units in the clipping bound: a bound C is 2²⁰ units of C·2⁻²⁰.
+pub const UNITS_PER_CLIP: u32 = 1 << 20;
+
+/// The largest noise multiplier that a plan may ask for.
+pub const MAX_NOISE_MULTIPLIER: f64 = 1000.0;
+
+/// How many standard deviations of noise the 32-bit sum leaves room for: beyond this a word wraps
+/// with probability below 1e-22, and a wrapped word is a wrong sum but never a privacy loss.
+const TAIL: f64 = 10.0;
+
+/// The size of one grid unit, for the bound `clip`.
+#[must_use]
+pub fn unit(clip: f64) -> f64 {
+    clip / f64::from(UNITS_PER_CLIP)
+}
+
+/// The noise's standard deviation in grid units: z·C / (C·2⁻²⁰).
+#[must_use]
+pub fn noise_units(noise_multiplier: f64) -> f64 {
+    noise_multiplier * f64::from(UNITS_PER_CLIP)
+}
+
+/// Whether the sum of `sites` updates with this noise stays inside a signed 32-bit word.
+///
+/// The clipped parts add up to at most n·2²⁰, the noise to a deviation of √n·z·2²⁰.
+#[must_use]
+pub fn sum_fits(sites: u32, noise_multiplier: f64) -> bool {
+    let sites = f64::from(sites);
+    let widest = sites + TAIL * noise_multiplier * sites.sqrt();
+    widest * f64::from(UNITS_PER_CLIP) < f64::from(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_sites_fit_without_noise_and_fewer_with_more() {
+        assert!(sum_fits(1000, 0.0));
+        assert!(sum_fits(100, 10.0));
+        assert!(!sum_fits(2048, 0.0));
+        assert!(!sum_fits(1000, 4.0));
+    }
+}

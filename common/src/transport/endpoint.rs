@@ -1,0 +1,171 @@
+//! The two ends of a connection: the coordinator listens, a site dials.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{
+    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig,
+    TokioRuntime, TransportConfig, VarInt,
+};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::TLS13;
+
+use super::error::{TransportError, explain};
+use super::link::{Incoming, Link};
+use crate::pki::{COORDINATOR_NAME, Identity, PkiError, Role};
+use crate::wire::ALPN;
+
+/// Unread bytes that a peer may send on one connection: what bounds a coordinator's memory for each
+/// site, whatever the size of its model.
+const RECEIVE_WINDOW: u32 = 2 << 20;
+
+/// Streams that a peer may have open at once.
+const STREAMS: u32 = 8;
+
+/// The largest datagram probed for. Loopback and jumbo frames carry it; other paths stay at what
+/// their own discovery finds. Larger ones overrun the default socket buffers and get lost.
+const LARGEST_DATAGRAM: u16 = 4096;
+
+const IDLE: Duration = Duration::from_secs(30);
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn transport() -> Arc<TransportConfig> {
+    let mut discovery = MtuDiscoveryConfig::default();
+    discovery.upper_bound(LARGEST_DATAGRAM);
+    let mut config = TransportConfig::default();
+    config
+        .mtu_discovery_config(Some(discovery))
+        .stream_receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .send_window(u64::from(RECEIVE_WINDOW))
+        .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS))
+        .max_concurrent_uni_streams(VarInt::from_u32(STREAMS))
+        .max_idle_timeout(IdleTimeout::try_from(IDLE).ok())
+        .keep_alive_interval(Some(KEEP_ALIVE));
+    Arc::new(config)
+}
+
+fn endpoint(address: SocketAddr, server: Option<ServerConfig>) -> Result<Endpoint, TransportError> {
+    let failed = |source| TransportError::Socket { doing: "binding to", address, source };
+    let mut config = EndpointConfig::default();
+    // Room for what discovery may find on the peer's side.
+    if config.max_udp_payload_size(LARGEST_DATAGRAM.max(1472)).is_err() {
+        return Err(failed(std::io::Error::other("the datagram size is out of range")));
+    }
+    let socket = UdpSocket::bind(address).map_err(failed)?;
+    Endpoint::new(config, server, socket, Arc::new(TokioRuntime)).map_err(failed)
+}
+
+fn tls(error: rustls::Error) -> TransportError {
+    PkiError::Tls(error).into()
+}
+
+/// The coordinator's end.
+pub struct Listener {
+    endpoint: Endpoint,
+}
+
+impl Listener {
+    /// Listens on `address` with a coordinator's identity.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the identity cannot serve.
+    pub fn bind(address: SocketAddr, identity: Identity) -> Result<Self, TransportError> {
+        let roots = Arc::new(identity.roots);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
+            .build()
+            .map_err(|error| tls(rustls::Error::General(error.to_string())))?;
+        let mut config = rustls::ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(tls)?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(identity.chain, identity.key)
+            .map_err(tls)?;
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.max_early_data_size = 0;
+        let crypto = QuicServerConfig::try_from(config)
+            .map_err(|error| tls(rustls::Error::General(error.to_string())))?;
+        let mut server = ServerConfig::with_crypto(Arc::new(crypto));
+        server.transport_config(transport());
+        Ok(Self { endpoint: endpoint(address, Some(server))? })
+    }
+
+    /// Where it listens: the port that the system chose, if it was asked to.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    pub fn address(&self) -> Result<SocketAddr, TransportError> {
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        self.endpoint.local_addr().map_err(|source| TransportError::Socket {
+            doing: "asking for the address of",
+            address,
+            source,
+        })
+    }
+
+    /// The next peer that knocks; `None` once the listener is closed.
+    pub async fn accept(&self) -> Option<Incoming> {
+        self.endpoint.accept().await.map(Incoming::new)
+    }
+
+    /// Tells every peer `reason` and waits until they know.
+    pub async fn close(&self, reason: &str) {
+        self.endpoint.close(VarInt::from_u32(0), reason.as_bytes());
+        self.endpoint.wait_idle().await;
+    }
+}
+
+/// A site's or an operator's end.
+pub struct Dialer {
+    endpoint: Endpoint,
+    config: ClientConfig,
+}
+
+impl Dialer {
+    /// An end that dials outward with this identity.
+    ///
+    /// # Errors
+    /// No socket can be had, or the identity cannot be used.
+    pub fn new(identity: Identity) -> Result<Self, TransportError> {
+        let mut config = rustls::ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(tls)?
+            .with_root_certificates(identity.roots)
+            .with_client_auth_cert(identity.chain, identity.key)
+            .map_err(tls)?;
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.enable_early_data = false;
+        let crypto = QuicClientConfig::try_from(config)
+            .map_err(|error| tls(rustls::Error::General(error.to_string())))?;
+        let mut config = ClientConfig::new(Arc::new(crypto));
+        config.transport_config(transport());
+        let any = SocketAddr::from(([0, 0, 0, 0], 0));
+        Ok(Self { endpoint: endpoint(any, None)?, config })
+    }
+
+    /// Connects to the coordinator, whose certificate must carry the coordinator's name.
+    ///
+    /// # Errors
+    /// It cannot be reached, or one side does not trust the other.
+    pub async fn dial(&self, address: SocketAddr) -> Result<Link, TransportError> {
+        let unreachable = |why: String| TransportError::Unreachable { address, why };
+        let connecting = self
+            .endpoint
+            .connect_with(self.config.clone(), address, COORDINATOR_NAME)
+            .map_err(|error| unreachable(error.to_string()))?;
+        let connection = connecting.await.map_err(|error| unreachable(explain(&error)))?;
+        Ok(Link::new(connection, Role::Coordinator))
+    }
+
+    /// Waits until every connection has said its goodbye.
+    pub async fn finish(&self) {
+        self.endpoint.wait_idle().await;
+    }
+}

@@ -1,0 +1,101 @@
+//! One connection, and who is at its other end.
+
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
+use rustls_pki_types::CertificateDer;
+
+use super::error::TransportError;
+use super::frames::{FrameReader, FrameWriter};
+use crate::pki::{PkiError, Role};
+
+/// A peer that knocked, before the handshake.
+pub struct Incoming(quinn::Incoming);
+
+impl Incoming {
+    pub(super) fn new(incoming: quinn::Incoming) -> Self {
+        Self(incoming)
+    }
+
+    /// Finishes the handshake and reads the peer's role from its certificate.
+    ///
+    /// # Errors
+    /// The peer is not trusted, speaks something else, or its certificate has no role.
+    pub async fn accept(self) -> Result<Link, TransportError> {
+        let connection = self.0.accept()?.await?;
+        match role_of(&connection) {
+            Ok(role) => Ok(Link::new(connection, role)),
+            Err(error) => {
+                connection.close(VarInt::from_u32(1), error.to_string().as_bytes());
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn role_of(connection: &Connection) -> Result<Role, PkiError> {
+    let none = || PkiError::NoRole("no certificate".to_owned());
+    let identity = connection.peer_identity().ok_or_else(none)?;
+    let chain = identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| none())?;
+    Role::of(chain.first().ok_or_else(none)?)
+}
+
+/// A connection to one peer whose role is verified. Clones share the connection.
+#[derive(Clone)]
+pub struct Link {
+    connection: Connection,
+    peer: Role,
+}
+
+impl Link {
+    pub(super) fn new(connection: Connection, peer: Role) -> Self {
+        Self { connection, peer }
+    }
+
+    /// Who is at the other end.
+    #[must_use]
+    pub fn peer(&self) -> &Role {
+        &self.peer
+    }
+
+    /// Opens the control stream: the dialing side's part.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn open_control(&self) -> Result<(FrameWriter, FrameReader), TransportError> {
+        let (send, receive) = self.connection.open_bi().await?;
+        Ok((FrameWriter::new(send), FrameReader::new(receive)))
+    }
+
+    /// Accepts the control stream: the listening side's part.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn accept_control(&self) -> Result<(FrameWriter, FrameReader), TransportError> {
+        let (send, receive) = self.connection.accept_bi().await?;
+        Ok((FrameWriter::new(send), FrameReader::new(receive)))
+    }
+
+    /// Opens a stream for one transfer.
+    pub(super) async fn open_transfer(&self) -> Result<SendStream, TransportError> {
+        Ok(self.connection.open_uni().await?)
+    }
+
+    /// The next stream with a transfer from the peer.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn accept_transfer(&self) -> Result<FrameReader, TransportError> {
+        let stream: RecvStream = self.connection.accept_uni().await?;
+        Ok(FrameReader::new(stream))
+    }
+
+    /// Ends the connection and tells the peer why.
+    pub fn close(&self, reason: &str) {
+        self.connection.close(VarInt::from_u32(0), reason.as_bytes());
+    }
+
+    /// Waits for the end of the connection and says how it ended.
+    pub async fn closed(&self) -> TransportError {
+        let error: ConnectionError = self.connection.closed().await;
+        error.into()
+    }
+}

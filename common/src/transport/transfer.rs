@@ -1,0 +1,94 @@
+//! Words on a stream: hashed as they pass, never more in memory than a window of them.
+
+use std::io;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::error::TransportError;
+use super::frames::{FrameReader, write};
+use super::link::Link;
+use crate::digest::Hasher;
+use crate::wire::Content;
+
+/// Bytes handed to the stream at a time.
+const PIECE: usize = 256 << 10;
+
+/// Where words go as they arrive.
+pub trait Sink {
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    fn take(&mut self, piece: &[u8]) -> io::Result<()>;
+}
+
+impl Sink for Vec<u8> {
+    fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+/// Sends a header and its words, and returns once the peer has them all.
+///
+/// # Errors
+/// The connection is lost, or the peer stops the stream.
+pub async fn send_words<H: Serialize>(
+    link: &Link,
+    header: &H,
+    words: &Bytes,
+) -> Result<(), TransportError> {
+    let mut stream = link.open_transfer().await?;
+    write(&mut stream, header).await?;
+    let stopped = |error: &dyn std::fmt::Display| TransportError::Stream(error.to_string());
+    let mut start = 0;
+    while start < words.len() {
+        let end = words.len().min(start + PIECE);
+        // A slice shares the words: however many sites are sent a model, it is held once.
+        stream.write_chunk(words.slice(start..end)).await.map_err(|error| stopped(&error))?;
+        start = end;
+    }
+    stream.finish().map_err(|error| stopped(&error))?;
+    match stream.stopped().await {
+        Ok(None) => Ok(()),
+        Ok(Some(code)) => Err(TransportError::Stream(format!("stopped by the peer ({code})"))),
+        Err(error) => Err(stopped(&error)),
+    }
+}
+
+/// Receives the words that a header announced: as many as it says, with the hash that it says.
+///
+/// # Errors
+/// Fewer or more bytes come, their hash differs, the sink fails, or the connection is lost. What
+/// the sink took before that is not to be used.
+pub async fn receive_words<S: Sink>(
+    mut reader: FrameReader,
+    content: &Content,
+    sink: &mut S,
+) -> Result<(), TransportError> {
+    let expected = content.words.saturating_mul(4);
+    let mut hasher = Hasher::new();
+    let mut found = 0_u64;
+    loop {
+        let chunk = reader
+            .stream
+            .read_chunk(PIECE, true)
+            .await
+            .map_err(|error| TransportError::Stream(error.to_string()))?;
+        let Some(chunk) = chunk else { break };
+        found = found.saturating_add(chunk.bytes.len() as u64);
+        if found > expected {
+            return Err(TransportError::Length { expected, found });
+        }
+        hasher.update(&chunk.bytes);
+        sink.take(&chunk.bytes)?;
+    }
+    if found != expected {
+        return Err(TransportError::Length { expected, found });
+    }
+    if hasher.finish() != content.digest {
+        return Err(TransportError::Digest);
+    }
+    Ok(())
+}

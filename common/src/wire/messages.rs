@@ -1,0 +1,167 @@
+//! What is said on a control stream.
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::Refusal;
+use crate::digest::Digest;
+use crate::experiment::Plan;
+use crate::ids::{Round, RunId};
+
+/// One number that a site measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Such as `train.loss`.
+    pub name: String,
+    /// Finite.
+    pub value: f64,
+}
+
+/// How a peer introduces itself. Its name and role stand in its certificate, not here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocol's version: the first field, so that every version can read it.
+    pub protocol: u32,
+    /// The software's version, for the log.
+    pub software: String,
+}
+
+/// What a site measured on the final model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The run.
+    pub run: RunId,
+    /// The hash of the model that was evaluated.
+    pub model: Digest,
+    /// Empty in every private mode.
+    pub metrics: Vec<Metric>,
+}
+
+/// Why a site sends no update.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// The run.
+    pub run: RunId,
+    /// The round that it will not contribute to; none where it declines the run.
+    pub round: Option<Round>,
+    /// The rule or the stage that stopped it, such as `policy.modes`.
+    pub rule: String,
+    /// The reason, without any patient's value.
+    pub reason: String,
+}
+
+/// An experiment to run on the live federation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Launch {
+    /// What the sites will receive.
+    pub plan: Plan,
+}
+
+/// From a site, or from an operator, to the coordinator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToCoordinator {
+    /// Opens every session.
+    Hello(Hello),
+    /// The site's policy, data and budget allow the plan.
+    Consent {
+        /// The run.
+        run: RunId,
+        /// The hash of the plan that was checked.
+        plan: Digest,
+    },
+    /// The site will not send an update.
+    Silence(Silence),
+    /// What a site measured on the final model.
+    Evaluation(Evaluation),
+    /// An operator starts a run.
+    Launch(Launch),
+}
+
+/// From the coordinator to a site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToSite {
+    /// The session is open.
+    Welcome(Hello),
+    /// What was sent is not accepted.
+    Refused(Refusal),
+    /// A run begins: check it and consent or decline.
+    Plan {
+        /// The run.
+        run: RunId,
+        /// All of what it does.
+        plan: Plan,
+    },
+    /// An update is complete, checked and kept.
+    Received {
+        /// The run.
+        run: RunId,
+        /// The round.
+        round: Round,
+        /// The update's hash.
+        digest: Digest,
+    },
+    /// The run is over, by its end or for a reason.
+    Over {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: String,
+    },
+}
+
+/// A step of a run that an operator follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Progress {
+    /// The run has its name and waits for its quorum.
+    Started {
+        /// Sites that were asked.
+        sites: u32,
+        /// Rounds planned.
+        rounds: u32,
+    },
+    /// A site will not take part, in a round or in the whole run.
+    Declined {
+        /// The site.
+        site: String,
+        /// What stopped it.
+        rule: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// A round closed.
+    Round {
+        /// The round.
+        round: Round,
+        /// Updates in it.
+        sites: u32,
+        /// How long it took, in seconds.
+        seconds: f64,
+        /// Mean of the sites' metrics on the model the round began with.
+        metrics: Vec<Metric>,
+    },
+    /// The run ended well; the registry holds its results.
+    Finished {
+        /// Mean of the sites' metrics on the final model.
+        metrics: Vec<Metric>,
+    },
+    /// The run ended without a model.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// From the coordinator to an operator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToOperator {
+    /// The session is open.
+    Welcome(Hello),
+    /// The launch is not accepted.
+    Refused(Refusal),
+    /// The next step of the run.
+    Progress {
+        /// The run.
+        run: RunId,
+        /// What happened.
+        progress: Progress,
+    },
+}

@@ -1,0 +1,29 @@
+//! The bytes between a hospital and the coordinator.
+//!
+//! ```text
+//! control stream (both ways)   u32 length ‖ bincode message          at most 4 MiB each
+//! transfer stream (one way)    u32 length ‖ bincode header ‖ words   as many as the header says
+//! ```
+//!
+//! Messages are small and typed ([`ToCoordinator`], [`ToSite`]). Parameters and updates are raw
+//! 32-bit little-endian words behind a checked header, hashed as they stream, never decoded by
+//! bincode and never buffered whole by the coordinator. Every message has golden bytes in the tests.
+
+mod codec;
+mod messages;
+mod refusal;
+mod transfer;
+pub mod words;
+
+pub use codec::{MAX_MESSAGE, WireError, decode, encode};
+pub use messages::{
+    Evaluation, Hello, Launch, Metric, Progress, Silence, ToCoordinator, ToOperator, ToSite,
+};
+pub use refusal::Refusal;
+pub use transfer::{Content, ModelHeader, Purpose, UpdateHeader};
+
+/// The version of everything in this module. A peer that says another is refused by name.
+pub const PROTOCOL: u32 = 1;
+
+/// The protocol's name in the TLS handshake: peers of another kind fail there already.
+pub const ALPN: &[u8] = b"consilium/1";

@@ -1,0 +1,89 @@
+//! Every misdeed by its name, so that tests and reports can tell them apart.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Round, RunId};
+
+/// Why a coordinator refuses what a peer sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The peer speaks another version.
+    #[error(
+        "protocol: the coordinator speaks version {ours} and this peer {theirs}; install the same \
+         release on both"
+    )]
+    Protocol {
+        /// The coordinator's version.
+        ours: u32,
+        /// The peer's.
+        theirs: u32,
+    },
+    /// The first message was not the one that opens a session of this role.
+    #[error("session: a peer of this role does not send that message here")]
+    OutOfTurn,
+    /// A second session with one certificate.
+    #[error("session: this site is connected already; stop its other site-node first")]
+    AlreadyConnected,
+    /// The bytes are not a message.
+    #[error("wire: the message could not be read: {0}")]
+    Malformed(String),
+    /// No such run is going on.
+    #[error("run {0}: not going on here")]
+    UnknownRun(RunId),
+    /// The site did not consent to this run.
+    #[error("run {0}: this site is not part of it")]
+    NotInRun(RunId),
+    /// An update for another round than the one that is open.
+    #[error("round: the update is for round {found} while round {open} is open")]
+    WrongRound {
+        /// The open round.
+        open: Round,
+        /// The update's.
+        found: Round,
+    },
+    /// The round closed before the update was complete.
+    #[error("round {0}: closed before this update was complete")]
+    Late(Round),
+    /// A second update for one round.
+    #[error("round {0}: this site's update was received before")]
+    Duplicate(Round),
+    /// The round has as many updates as it takes.
+    #[error("round {0}: full")]
+    Full(Round),
+    /// Trained from another model than the one offered.
+    #[error("update: trained from another model than the one offered in round {0}")]
+    WrongModel(Round),
+    /// Another number of words than the model has.
+    #[error("update: {found} words for a model of {expected}")]
+    Length {
+        /// The model's.
+        expected: u64,
+        /// The update's.
+        found: u64,
+    },
+    /// The words are not those of the header's hash.
+    #[error("update: the words do not have the hash that the header names")]
+    Digest,
+    /// More bytes, or fewer, than the header says.
+    #[error("update: {found} bytes arrived where the header says {expected}")]
+    Truncated {
+        /// What the header says.
+        expected: u64,
+        /// What arrived.
+        found: u64,
+    },
+    /// A weight of zero or over the plan's unit.
+    #[error("update: a weight of {found}; the plan allows 1 to {most}")]
+    Weight {
+        /// The update's.
+        found: u32,
+        /// The plan's unit.
+        most: u32,
+    },
+    /// Metrics in a mode that keeps them at the site, too many of them, or not finite.
+    #[error("update: metrics that this plan does not allow: {0}")]
+    Metrics(String),
+    /// The coordinator could not keep the update.
+    #[error("coordinator: {0}")]
+    Internal(String),
+}
