@@ -1,1 +1,29 @@
-//! skeleton
+//! The research centre's side of a federation.
+//!
+//! ```text
+//! admit ─► session ─► driver ─► aggregate ─► registry
+//!  enrol    server      │ ▲
+//!                       ▼ │
+//!                      round   (pure: event ─► effects)
+//! ```
+//!
+//! [`round`] decides and [`aggregate`] adds up; both are pure. [`driver`] owns one run: it takes
+//! events from the [`session`]s, makes each durable in the [`registry`], and only then carries out
+//! what follows. Only `simulate` sees the site's crate.
+
+pub mod aggregate;
+pub mod artifact;
+pub mod driver;
+pub mod enrol;
+pub mod floor;
+pub mod launch;
+pub mod operator;
+pub mod registry;
+pub mod report;
+pub mod round;
+pub mod server;
+pub mod session;
+pub mod settings;
+#[cfg(feature = "simulate")]
+pub mod simulate;
+pub mod spool;

@@ -1,1 +1,23 @@
-//! skeleton
+//! The daemon inside a hospital.
+//!
+//! ```text
+//! records ─► data ─► cohort ─► features ─► train ─► privatize ─► send
+//!                                            ▲          ▲
+//!                                          policy     ledger
+//! ```
+//!
+//! Each stage imports only the one before it. [`task`] strings them together, one run and one round
+//! at a time; [`link`] speaks with the coordinator and sees a run only through [`task::Participant`],
+//! so that nothing that touches the network can reach a patient's record.
+
+pub mod cohort;
+pub mod daemon;
+pub mod data;
+pub mod features;
+pub mod link;
+pub mod policy;
+pub mod privatize;
+pub mod send;
+pub mod settings;
+pub mod task;
+pub mod train;

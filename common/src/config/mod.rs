@@ -17,7 +17,7 @@ mod value;
 
 pub use document::{Document, Override, load, read};
 pub use problem::{ConfigError, Problem};
-pub use section::Section;
+pub use section::{Section, nearest};
 pub use value::{FromValue, ValueError};
 
 /// Settings that a section of a file holds.

@@ -18,6 +18,7 @@
 //! Nothing here reads files, clocks or the network; the ledger's storage is passed in.
 
 mod budget;
+pub mod gaussian;
 pub mod grid;
 mod ledger;
 mod noise;

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use super::gaussian::{GaussianError, NoiseKey};
 use super::grid::{UNITS_PER_CLIP, unit};
 use super::ledger::{Charge, Mechanism, Receipt};
-use super::noise::{self, NoiseError};
+use super::noise;
 use crate::digest::Digest;
 
 /// Words handled at a time where a vector is walked twice, so that the second walk finds its words
@@ -43,8 +44,8 @@ pub enum PrivacyError {
         charged: f64,
     },
     /// No noise could be drawn.
-    #[error(transparent)]
-    Noise(#[from] NoiseError),
+    #[error("noise: {0}; nothing is released without it")]
+    Noise(#[from] GaussianError),
 }
 
 /// A change of parameters: after training minus before. Knows the hospital's patients: never leaves.
@@ -165,11 +166,15 @@ impl PrivatizedUpdate {
 
 /// Applies the mechanism that the receipt paid for.
 ///
+/// `key` is 32 fresh bytes from the operating system, used for this update alone: two updates under
+/// one key would carry the same noise, and their difference none.
+///
 /// # Errors
 /// The receipt is for another bound, or no noise could be drawn. The charge stands either way.
 pub fn privatize(
     clipped: ClippedDelta,
     receipt: Receipt,
+    key: NoiseKey,
 ) -> Result<PrivatizedUpdate, PrivacyError> {
     let charge = receipt.charge().clone();
     drop(receipt);
@@ -179,7 +184,7 @@ pub fn privatize(
     let words = match charge.mechanism {
         Mechanism::ClipOnly => clipped.words,
         Mechanism::WholeUpdateGaussian { noise_multiplier } => {
-            noise::add(clipped.words, noise_multiplier)?
+            noise::add(&clipped.words, noise_multiplier, key)?
         }
     };
     let words = to_bytes(&words);
@@ -213,6 +218,10 @@ mod tests {
         let mut ledger = Ledger::open(Nowhere, budget, Vec::new()).unwrap();
         let run = "run-a".parse().unwrap();
         ledger.reserve(Charge { run, round: Round(1), mechanism, clip }).unwrap()
+    }
+
+    fn key() -> NoiseKey {
+        NoiseKey::from_bytes(&mut [7; 32]).unwrap()
     }
 
     fn clipped(change: Vec<f32>, clip: f64, weight: f64) -> Vec<i32> {
@@ -268,18 +277,18 @@ mod tests {
     #[test]
     fn the_receipt_must_be_for_this_bound() {
         let delta = Delta::between(&[0.0], vec![1.0]).unwrap().clip(2.0, 1.0).unwrap();
-        let result = privatize(delta, receipt(Mechanism::ClipOnly, 1.0));
+        let result = privatize(delta, receipt(Mechanism::ClipOnly, 1.0), key());
         assert!(matches!(result, Err(PrivacyError::Receipt { .. })));
     }
 
     #[test]
     fn without_noise_the_words_travel_as_they_are_and_with_noise_they_do_not() {
         let delta = || Delta::between(&[0.0; 2], vec![0.5, -0.25]).unwrap().clip(1.0, 1.0).unwrap();
-        let plain = privatize(delta(), receipt(Mechanism::ClipOnly, 1.0)).unwrap();
+        let plain = privatize(delta(), receipt(Mechanism::ClipOnly, 1.0), key()).unwrap();
         assert_eq!(plain.words()[..], [0, 0, 8, 0, 0, 0, 0xfc, 0xff]);
         assert_eq!(plain.digest(), Digest::of(plain.words()));
         let gaussian = Mechanism::WholeUpdateGaussian { noise_multiplier: 1.0 };
-        let noised = privatize(delta(), receipt(gaussian, 1.0)).unwrap();
+        let noised = privatize(delta(), receipt(gaussian, 1.0), key()).unwrap();
         assert_ne!(noised.words(), plain.words());
     }
 }

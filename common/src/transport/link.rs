@@ -88,6 +88,13 @@ impl Link {
         Ok(FrameReader::new(stream))
     }
 
+    /// Bytes on the wire so far, both ways, headers and repetitions included.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let stats = self.connection.stats();
+        stats.udp_tx.bytes.saturating_add(stats.udp_rx.bytes)
+    }
+
     /// Ends the connection and tells the peer why.
     pub fn close(&self, reason: &str) {
         self.connection.close(VarInt::from_u32(0), reason.as_bytes());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::refusal::Refusal;
 use crate::digest::Digest;
 use crate::experiment::Plan;
-use crate::ids::{Round, RunId};
+use crate::ids::{Round, RunId, SiteName};
 
 /// One number that a site measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,14 +114,14 @@ pub enum Progress {
     /// The run has its name and waits for its quorum.
     Started {
         /// Sites that were asked.
-        sites: u32,
+        sites: Vec<SiteName>,
         /// Rounds planned.
         rounds: u32,
     },
     /// A site will not take part, in a round or in the whole run.
     Declined {
         /// The site.
-        site: String,
+        site: SiteName,
         /// What stopped it.
         rule: String,
         /// Its reason.
@@ -135,6 +135,8 @@ pub enum Progress {
         sites: u32,
         /// How long it took, in seconds.
         seconds: f64,
+        /// On the wire, both ways, all sites.
+        bytes: u64,
         /// Mean of the sites' metrics on the model the round began with.
         metrics: Vec<Metric>,
     },
@@ -142,6 +144,8 @@ pub enum Progress {
     Finished {
         /// Mean of the sites' metrics on the final model.
         metrics: Vec<Metric>,
+        /// SHA-256 of the final model's bytes, in hexadecimal.
+        model_sha256: String,
     },
     /// The run ended without a model.
     Failed {

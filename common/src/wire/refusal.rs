@@ -30,6 +30,12 @@ pub enum Refusal {
     /// No such run is going on.
     #[error("run {0}: not going on here")]
     UnknownRun(RunId),
+    /// Another run is going on.
+    #[error("run {0}: still going on; one run at a time, wait for its end")]
+    Busy(RunId),
+    /// A plan that no site could carry out.
+    #[error("plan: {0}")]
+    Plan(String),
     /// The site did not consent to this run.
     #[error("run {0}: this site is not part of it")]
     NotInRun(RunId),

@@ -1,0 +1,59 @@
+//! A run's final model on disk: its words, and a card that says what they are.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use common::experiment::Plan;
+use common::ids::RunId;
+use common::model::ParamLayout;
+use serde_json::json;
+
+/// A model that could not be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("model {}: {source}", path.display())]
+pub struct ArtifactError {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+/// Writes `RUN.f32` (little-endian words, in the layout's order) and `RUN.json`, and returns the
+/// SHA-256 of the words in hexadecimal: what `sha256sum RUN.f32` prints.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn keep(
+    folder: &Path,
+    run: &RunId,
+    plan: &Plan,
+    words: &[u8],
+) -> Result<String, ArtifactError> {
+    let sha256: String =
+        digest(&SHA256, words).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let parameters: Vec<_> = ParamLayout::of(&plan.model)
+        .blocks()
+        .iter()
+        .map(
+            |block| json!({ "name": block.name, "shape": block.shape, "start": block.range.start }),
+        )
+        .collect();
+    let card = json!({
+        "run": run.as_str(),
+        "experiment": plan.name.as_str(),
+        "plan": plan.digest().to_string(),
+        "sha256": sha256,
+        "encoding": "f32, little-endian",
+        "parameters": parameters,
+        "model": plan.model,
+        "features": plan.features,
+        "outcome": plan.outcome,
+    });
+    let write = |name: String, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, bytes))
+            .map_err(|source| ArtifactError { path, source })
+    };
+    write(format!("{run}.f32"), words)?;
+    write(format!("{run}.json"), format!("{card:#}\n").as_bytes())?;
+    Ok(sha256)
+}

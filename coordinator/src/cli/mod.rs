@@ -1,0 +1,96 @@
+//! One file a verb. Data on stdout, progress and logs on stderr, every failure exits non-zero with
+//! what was tried, why it failed, and where that is known, the next step.
+
+#[cfg(feature = "simulate")]
+mod demo;
+mod follow;
+mod init;
+mod output;
+mod run;
+mod runs;
+mod serve;
+#[cfg(feature = "simulate")]
+mod simulate;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Trains one survival model across hospitals without a patient's data leaving any of them.
+#[derive(Parser)]
+#[command(name = "coordinator", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Make a federation: authority, certificates, and settings with comments.
+    Init(init::Args),
+    /// Serve a federation: let sites in and run what operators launch.
+    Serve(serve::Args),
+    /// Launch an experiment on the live federation and follow it.
+    Run(run::Args),
+    /// Look at past and present runs.
+    #[command(subcommand)]
+    Runs(runs::Verb),
+    /// Run an experiment on this machine: many sites, real QUIC and mutual TLS.
+    #[cfg(feature = "simulate")]
+    Simulate(simulate::Args),
+    /// Six synthetic hospitals train one model, here and now.
+    #[cfg(feature = "simulate")]
+    Demo(demo::Args),
+}
+
+/// Runs the verb on the command line.
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().verb {
+        Verb::Init(args) => init::run(&args),
+        Verb::Serve(args) => serve::run(&args),
+        Verb::Run(args) => run::run(&args),
+        Verb::Runs(verb) => runs::run(&verb),
+        #[cfg(feature = "simulate")]
+        Verb::Simulate(args) => simulate::run(&args),
+        #[cfg(feature = "simulate")]
+        Verb::Demo(args) => demo::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What every verb returns.
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Logs on stderr, at the level that `RUST_LOG` says, or else at `level`.
+fn log(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// The threads that everything asynchronous runs on.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// An error with what lies behind it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text.push_str("\n  because: ");
+            text.push_str(&cause);
+        }
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,45 @@
+//! `coordinator run`: launch an experiment on the live federation and follow it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use common::config::{self, Override};
+use common::experiment::Experiment;
+use common::pki::Identity;
+use coordinator::operator::launch;
+use coordinator::settings::CoordinatorSettings;
+
+use super::follow::Follow;
+use super::output::Output;
+use super::{Outcome, log, runtime};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The experiment's file.
+    experiment: PathBuf,
+    /// The coordinator's settings: where it listens, and the operator's certificate.
+    #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
+    config: PathBuf,
+    /// The coordinator's address, where it is another than the settings' `listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    coordinator: Option<SocketAddr>,
+    /// A value in place of the file's, such as training.epochs=5; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<Override>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    log(args.output.level());
+    let experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    let settings = CoordinatorSettings::load(&args.config)?;
+    let identity = Identity::load(&settings.operator)?;
+    let coordinator = args.coordinator.unwrap_or(settings.listen);
+    let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
+    let report =
+        runtime()?.block_on(launch(identity, coordinator, experiment.plan, |_, progress| {
+            follow.take(progress)
+        }))?;
+    args.output.print(&report)
+}

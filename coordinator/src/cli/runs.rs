@@ -1,0 +1,138 @@
+//! `coordinator runs list|show`: what the registry holds.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use coordinator::registry::{Registry, RoundRow, RunRow};
+use coordinator::settings::CoordinatorSettings;
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::output::Format;
+
+#[derive(Subcommand)]
+pub(super) enum Verb {
+    /// All runs, the newest first.
+    List(Place),
+    /// One run, round by round.
+    Show {
+        /// The run's name, as `runs list` prints it.
+        run: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(clap::Args)]
+pub(super) struct Place {
+    /// The coordinator's settings, which say where the registry lies.
+    #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
+    config: PathBuf,
+    /// The state folder itself, such as that of a simulation.
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    state: Option<PathBuf>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+impl Place {
+    fn registry(&self) -> Result<Registry, Box<dyn std::error::Error>> {
+        let path = match &self.state {
+            Some(state) => state.join("registry.sqlite"),
+            None => CoordinatorSettings::load(&self.config)?.registry(),
+        };
+        Ok(Registry::read(&path)?)
+    }
+}
+
+pub(super) fn run(verb: &Verb) -> Outcome {
+    match verb {
+        Verb::List(place) => list(place),
+        Verb::Show { run, place } => show(run, place),
+    }
+}
+
+fn list(place: &Place) -> Outcome {
+    let runs = place.registry()?.runs()?;
+    if place.format == Format::Json {
+        let rows: Vec<Value> = runs.iter().map(run_json).collect();
+        println!("{}", Value::from(rows));
+        return Ok(());
+    }
+    println!(
+        "{:<26} {:<20} {:<9} {:>6}  {:<20} MODEL",
+        "RUN", "EXPERIMENT", "STATUS", "ROUNDS", "STARTED"
+    );
+    for run in runs {
+        let model: String = run.model_sha256.unwrap_or_default().chars().take(12).collect();
+        let started = run.started.to_string();
+        println!(
+            "{:<26} {:<20} {:<9} {:>6}  {started:<20} {model}",
+            run.id, run.experiment, run.status, run.rounds
+        );
+    }
+    Ok(())
+}
+
+fn show(name: &str, place: &Place) -> Outcome {
+    let registry = place.registry()?;
+    let run = registry.run(name)?;
+    let rounds = registry.rounds(name)?;
+    if place.format == Format::Json {
+        let mut object = run_json(&run);
+        object["rounds"] = rounds.iter().map(round_json).collect();
+        println!("{object}");
+        return Ok(());
+    }
+    println!("run         {}", run.id);
+    println!("experiment  {}", run.experiment);
+    println!("plan        {}", run.plan_digest);
+    println!("status      {}", run.status);
+    if let Some(reason) = &run.reason {
+        println!("reason      {reason}");
+    }
+    println!("started     {}", run.started);
+    if let Some(ended) = run.ended {
+        println!("ended       {ended}");
+    }
+    if let Some(model) = &run.model_sha256 {
+        println!("model       {model}");
+    }
+    println!(
+        "\n{:>5} {:>5} {:>9} {:>12}  METRICS (mean over sites)",
+        "ROUND", "SITES", "SECONDS", "BYTES"
+    );
+    for row in &rounds {
+        let metrics: Vec<String> =
+            row.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        let RoundRow { round, sites, seconds, bytes, .. } = row;
+        println!("{round:>5} {sites:>5} {seconds:>9.4} {bytes:>12}  {}", metrics.join("  "));
+    }
+    Ok(())
+}
+
+fn run_json(run: &RunRow) -> Value {
+    json!({
+        "run": run.id,
+        "experiment": run.experiment,
+        "plan": run.plan_digest,
+        "status": run.status,
+        "reason": run.reason,
+        "started": run.started.to_string(),
+        "ended": run.ended.map(|ended| ended.to_string()),
+        "model_sha256": run.model_sha256,
+    })
+}
+
+fn round_json(row: &RoundRow) -> Value {
+    let metrics: serde_json::Map<String, Value> =
+        row.metrics.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
+    json!({
+        "round": row.round,
+        "sites": row.sites,
+        "seconds": row.seconds,
+        "bytes": row.bytes,
+        "metrics": metrics,
+    })
+}

@@ -1,0 +1,44 @@
+//! `coordinator serve`: the federation's endpoint.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::clock::SystemClock;
+use common::pki::Identity;
+use coordinator::server::Server;
+use coordinator::settings::CoordinatorSettings;
+
+use super::{Outcome, log, runtime};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The coordinator's settings; the paths in it are relative to its folder.
+    #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
+    config: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    log("info");
+    let settings = CoordinatorSettings::load(&args.config)?;
+    let identity = Identity::load(&settings.identity)?;
+    runtime()?.block_on(async {
+        let clock = Arc::new(SystemClock::new());
+        let server = Server::bind(settings.listen, identity, settings.state, clock)?;
+        tracing::info!(address = %server.address()?, "listening");
+        server.serve(stop_signal()).await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Resolves on SIGINT or SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}

@@ -1,0 +1,430 @@
+//! The sole owner of a run: input → event → journal → step → effects.
+//!
+//! Runs on a thread of its own, because it writes to disk and adds up models; sessions stay
+//! responsive meanwhile.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use common::clock::{Clock, Moment};
+use common::digest::Digest;
+use common::experiment::Plan;
+use common::ids::{Round, RunId, SiteName};
+use common::model::initial_parameters;
+use common::wire::{Content, Metric, ModelHeader, Progress, Purpose, ToSite, UpdateHeader, words};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::aggregate::{Accumulator, ServerOptimizer};
+use crate::artifact::{self, ArtifactError};
+use crate::floor::{Command, Floor, Input};
+use crate::registry::{Ending, Registry, RegistryError, RoundRecord};
+use crate::round::{Effect, Event, Machine, Offer, Outcome};
+use crate::spool::Spool;
+
+/// Events that share one commit, at most.
+const BATCH: usize = 256;
+
+/// A run that could not go on, for a reason of the coordinator's own.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// Nothing may follow from an event that is not durable.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The model could not be kept.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// An update could not be read back.
+    #[error("an update could not be read back: {0}")]
+    Spool(#[from] std::io::Error),
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct RunOutcome {
+    /// Its name.
+    pub run: RunId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its closed rounds.
+    pub rounds: Vec<RoundRecord>,
+    /// What sites told of the model each round began with: the last entry is the final model's.
+    pub metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
+    /// The final model's words, where there is one.
+    pub model: Option<Bytes>,
+    /// SHA-256 of them.
+    pub model_sha256: Option<String>,
+    /// From launch to end, in seconds.
+    pub seconds: f64,
+}
+
+/// Everything that a run needs.
+pub struct Driver {
+    /// Its name.
+    pub run: RunId,
+    /// What it does.
+    pub plan: Plan,
+    /// Where its sites are.
+    pub floor: Arc<Floor>,
+    /// Where its events are kept.
+    pub registry: Registry,
+    /// Where its model will lie.
+    pub models: PathBuf,
+    /// Where the time is read.
+    pub clock: Arc<dyn Clock>,
+    /// Who follows it.
+    pub progress: mpsc::UnboundedSender<Progress>,
+}
+
+/// An update's header and words, while its event goes through the machine.
+type Arrived = (UpdateHeader, Spool);
+
+struct Running {
+    driver: Driver,
+    machine: Machine,
+    optimizer: ServerOptimizer,
+    model: Bytes,
+    digest: Digest,
+    sum: Option<Accumulator>,
+    told: BTreeMap<SiteName, Vec<Metric>>,
+    next_seq: u64,
+    opened: Moment,
+    bytes: u64,
+    rounds: Vec<RoundRecord>,
+    metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
+    model_sha256: Option<String>,
+    outcome: Option<Outcome>,
+}
+
+impl Driver {
+    /// Drives the run to its end. `asked` are the sites that were here when it began.
+    ///
+    /// # Errors
+    /// The coordinator's own disk fails. A run without a quorum is an outcome, not an error.
+    pub fn drive(
+        self,
+        runtime: &Handle,
+        asked: Vec<SiteName>,
+        mut inputs: mpsc::Receiver<Input>,
+    ) -> Result<RunOutcome, DriveError> {
+        let span = tracing::info_span!("run", run = %self.run);
+        let _entered = span.enter();
+        let started = self.clock.now();
+        self.registry.start(&self.run, &self.plan, self.clock.wall())?;
+        let _ = self
+            .progress
+            .send(Progress::Started { sites: asked.clone(), rounds: self.plan.rounds });
+        let mut running = Running::new(self, started);
+        let joined = asked.into_iter().map(Input::Joined).collect();
+        running.take_in(joined)?;
+        while running.outcome.is_none() {
+            let batch = running.wait(runtime, &mut inputs);
+            running.take_in(batch)?;
+        }
+        Ok(running.finish(started))
+    }
+}
+
+impl Running {
+    fn new(driver: Driver, now: Moment) -> Self {
+        let parameters = initial_parameters(&driver.plan.model, driver.plan.seed);
+        let model = words::from_parameters(&parameters);
+        let digest = Digest::of(&model);
+        Self {
+            machine: Machine::new((&driver.plan).into(), digest, now),
+            optimizer: ServerOptimizer::new(&driver.plan, parameters.len()),
+            bytes: driver.floor.bytes(),
+            driver,
+            model,
+            digest,
+            sum: None,
+            told: BTreeMap::new(),
+            next_seq: 1,
+            opened: now,
+            rounds: Vec::new(),
+            metrics: Vec::new(),
+            model_sha256: None,
+            outcome: None,
+        }
+    }
+
+    /// The inputs that are there, or those that come before the machine's deadline.
+    fn wait(&self, runtime: &Handle, inputs: &mut mpsc::Receiver<Input>) -> Vec<Input> {
+        let mut batch = Vec::new();
+        let now = self.driver.clock.now();
+        let patience = self.machine.deadline().map(|until| until.since(now));
+        runtime.block_on(async {
+            let many = inputs.recv_many(&mut batch, BATCH);
+            match patience {
+                Some(patience) => {
+                    let _ = tokio::time::timeout(patience, many).await;
+                }
+                None => {
+                    many.await;
+                }
+            }
+        });
+        batch
+    }
+
+    /// Event → durable → effect, for a batch of inputs; for none, time has passed.
+    fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), DriveError> {
+        let mut events = Vec::new();
+        for input in inputs {
+            events.extend(self.event(input));
+        }
+        if events.is_empty() {
+            events.push((Event::Tick, None));
+        }
+        self.journal(events.iter().map(|(event, _)| event))?;
+        for (event, arrived) in events {
+            self.step(event, arrived)?;
+        }
+        Ok(())
+    }
+
+    fn journal<'e>(
+        &mut self,
+        events: impl Iterator<Item = &'e Event>,
+    ) -> Result<(), RegistryError> {
+        let at = self.driver.clock.wall();
+        // That time passed changes nothing by itself; what it causes follows from the clock again.
+        let events: Vec<_> =
+            events.filter(|e| **e != Event::Tick).map(|event| (at, event.clone())).collect();
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.driver.registry.journal(&self.driver.run, self.next_seq, &events)?;
+        self.next_seq += events.len() as u64;
+        Ok(())
+    }
+
+    /// What an input means for the run, with what it brought along.
+    fn event(&mut self, input: Input) -> Option<(Event, Option<Arrived>)> {
+        let event = match input {
+            Input::Joined(site) => {
+                let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
+                self.say(&site, ToSite::Plan { run, plan });
+                Event::Asked { site }
+            }
+            Input::Lost(site) => {
+                tracing::warn!(%site, "lost");
+                Event::Lost { site }
+            }
+            Input::Consented(site, plan) if plan == self.driver.plan.digest() => {
+                tracing::info!(%site, "consented");
+                Event::Consented { site }
+            }
+            Input::Consented(site, _) => {
+                tracing::warn!(%site, "consented to another plan than this run's");
+                Event::Silent { site, round: None }
+            }
+            Input::Silent(site, silence) => {
+                let (rule, reason) = (silence.rule, silence.reason);
+                tracing::warn!(%site, rule, reason, "no contribution");
+                self.report(Progress::Declined { site: site.clone(), rule, reason });
+                Event::Silent { site, round: silence.round }
+            }
+            Input::Evaluated(site, evaluation) => {
+                if evaluation.model == self.digest {
+                    self.told.insert(site.clone(), evaluation.metrics);
+                }
+                Event::Evaluated { site, model: evaluation.model }
+            }
+            Input::Updated(site, header, spool) => {
+                let event = Event::Updated {
+                    site,
+                    round: header.round,
+                    model: header.model,
+                    digest: header.content.digest,
+                    weight: header.weight,
+                };
+                return Some((event, Some((header, spool))));
+            }
+        };
+        Some((event, None))
+    }
+
+    fn step(&mut self, event: Event, arrived: Option<Arrived>) -> Result<(), DriveError> {
+        let now = self.driver.clock.now();
+        let effects = self.machine.step(event, now);
+        self.carry_out(effects, arrived, now)
+    }
+
+    fn carry_out(
+        &mut self,
+        effects: Vec<Effect>,
+        mut arrived: Option<Arrived>,
+        now: Moment,
+    ) -> Result<(), DriveError> {
+        for effect in effects {
+            match effect {
+                Effect::Offer(offer) => self.offer(offer, now),
+                Effect::Fold { site, weight } => {
+                    if let Some((header, spool)) = arrived.take() {
+                        self.fold(&site, weight, header, spool)?;
+                    }
+                }
+                Effect::Refuse { site, refusal } => {
+                    tracing::warn!(%site, %refusal, "update refused");
+                    self.say(&site, ToSite::Refused(refusal));
+                }
+                Effect::Close { round, sites } => self.close(round, sites)?,
+                Effect::End(outcome) => self.end(outcome)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, offer: Offer, now: Moment) {
+        let Offer { round, purpose, sites } = offer;
+        if self.sum.is_none() && purpose == Purpose::Train {
+            self.opened = now;
+            self.sum = Some(Accumulator::new(self.model.len() / 4));
+        }
+        tracing::debug!(%round, ?purpose, sites = sites.len(), "model offered");
+        let content = Content { words: self.model.len() as u64 / 4, digest: self.digest };
+        for site in sites {
+            let header = ModelHeader { run: self.driver.run.clone(), round, purpose, content };
+            self.driver.floor.command(&site, Command::Model(header, self.model.clone()));
+        }
+    }
+
+    fn fold(
+        &mut self,
+        site: &SiteName,
+        weight: u32,
+        header: UpdateHeader,
+        spool: Spool,
+    ) -> Result<(), DriveError> {
+        let span = tracing::debug_span!("site", %site);
+        let _entered = span.enter();
+        let words = self.model.len() / 4;
+        let sum = self.sum.get_or_insert_with(|| Accumulator::new(words));
+        spool.read(|start, piece| sum.fold(start, piece))?;
+        sum.weigh(weight);
+        tracing::debug!(round = %header.round, weight, "update folded");
+        self.told.insert(site.clone(), header.metrics);
+        let (run, round, digest) = (header.run, header.round, header.content.digest);
+        self.say(site, ToSite::Received { run, round, digest });
+        Ok(())
+    }
+
+    fn close(&mut self, round: Round, sites: Vec<SiteName>) -> Result<(), DriveError> {
+        let span = tracing::info_span!("round", %round);
+        let _entered = span.enter();
+        let words = self.model.len() / 4;
+        let sum = self.sum.take().unwrap_or_else(|| Accumulator::new(words));
+        // The sum's own memory becomes the next model: this one is let go with its last reader.
+        self.model = self.optimizer.next(&self.model, sum).into();
+        self.digest = Digest::of(&self.model);
+        let now = self.driver.clock.now();
+        let bytes = self.driver.floor.bytes();
+        let record = RoundRecord {
+            round,
+            sites,
+            seconds: now.since(self.opened).as_secs_f64(),
+            bytes: bytes.saturating_sub(self.bytes),
+            model: self.digest,
+        };
+        self.bytes = bytes;
+        let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
+        self.driver.registry.round(&self.driver.run, &record, &told)?;
+        let (metrics, count) = (mean(&told), u32::try_from(record.sites.len()).unwrap_or(u32::MAX));
+        tracing::info!(
+            sites = count,
+            seconds = record.seconds,
+            bytes = record.bytes,
+            metrics = %shown(&metrics),
+            "closed"
+        );
+        let (seconds, bytes) = (record.seconds, record.bytes);
+        self.report(Progress::Round { round, sites: count, seconds, bytes, metrics });
+        self.rounds.push(record);
+        self.metrics.push(told);
+        if round.0 == self.driver.plan.rounds {
+            let kept = artifact::keep(
+                &self.driver.models,
+                &self.driver.run,
+                &self.driver.plan,
+                &self.model,
+            )?;
+            self.model_sha256 = Some(kept);
+        }
+        let event = Event::Aggregated { model: self.digest };
+        self.journal(std::iter::once(&event))?;
+        self.step(event, None)
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
+        let Driver { run, clock, registry, plan, floor, .. } = &mut self.driver;
+        floor.end(run);
+        for site in floor.sites() {
+            let over = ToSite::Over { run: run.clone(), outcome: outcome.to_string() };
+            floor.command(&site, Command::Say(over));
+        }
+        let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
+        let finished = outcome == Outcome::Finished;
+        if finished {
+            registry.evaluations(run, Round(plan.rounds), &told)?;
+        }
+        let reason = (!finished).then(|| outcome.to_string());
+        let ending =
+            Ending { finished, reason: reason.clone(), model_sha256: self.model_sha256.clone() };
+        registry.end(run, clock.wall(), &ending)?;
+        tracing::info!(%outcome, "over");
+        match reason {
+            Some(reason) => self.report(Progress::Failed { reason }),
+            None => {
+                let model_sha256 = self.model_sha256.clone().unwrap_or_default();
+                self.report(Progress::Finished { metrics: mean(&told), model_sha256 });
+            }
+        }
+        self.metrics.push(told);
+        self.outcome = Some(outcome);
+        Ok(())
+    }
+
+    fn say(&self, site: &SiteName, message: ToSite) {
+        self.driver.floor.command(site, Command::Say(message));
+    }
+
+    /// Nobody has to follow a run.
+    fn report(&self, progress: Progress) {
+        let _ = self.driver.progress.send(progress);
+    }
+
+    fn finish(self, started: Moment) -> RunOutcome {
+        let outcome = self.outcome.unwrap_or(Outcome::Finished);
+        RunOutcome {
+            run: self.driver.run,
+            model: (outcome == Outcome::Finished).then_some(self.model),
+            outcome,
+            rounds: self.rounds,
+            metrics: self.metrics,
+            model_sha256: self.model_sha256,
+            seconds: self.driver.clock.now().since(started).as_secs_f64(),
+        }
+    }
+}
+
+/// The mean over sites of each metric, by name.
+#[must_use]
+pub fn mean(told: &[(SiteName, Vec<Metric>)]) -> Vec<Metric> {
+    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for metric in told.iter().flat_map(|(_, metrics)| metrics) {
+        let (sum, count) = sums.entry(&metric.name).or_default();
+        *sum += metric.value;
+        *count += 1.0;
+    }
+    sums.into_iter()
+        .map(|(name, (sum, count))| Metric { name: name.to_owned(), value: sum / count })
+        .collect()
+}
+
+fn shown(metrics: &[Metric]) -> String {
+    let one = |metric: &Metric| format!("{}={:.4}", metric.name, metric.value);
+    metrics.iter().map(one).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,163 @@
+//! The authority: one key that says who belongs to a federation.
+
+use std::time::Duration;
+
+use common::clock::Timestamp;
+use common::pki::{Identity, PkiError, Role};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SerialNumber,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use time::OffsetDateTime;
+
+/// A certificate that could not be made or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// rcgen refuses.
+    #[error("certificate for {whom}: {source}")]
+    Certificate {
+        /// For whom.
+        whom: String,
+        /// Why.
+        source: rcgen::Error,
+    },
+    /// The certificate made cannot be used.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// A file or folder cannot be made.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which one.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder holds a federation already.
+    #[error("{}: not empty; name a new folder, an authority is made once", path.display())]
+    NotEmpty {
+        /// Which folder.
+        path: std::path::PathBuf,
+    },
+}
+
+/// How long certificates are valid.
+const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
+const MEMBER_LIFE: Duration = Duration::from_secs(365 * 86_400);
+/// Hospital clocks differ: a certificate is valid from a little before it was made.
+const SKEW: Duration = Duration::from_secs(3600);
+
+/// A federation's certificate authority.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    now: Timestamp,
+}
+
+/// A certificate and its key.
+pub struct Issued {
+    role: Role,
+    certificate: CertificateDer<'static>,
+    certificate_pem: String,
+    key: KeyPair,
+    authority: CertificateDer<'static>,
+}
+
+fn validity(params: &mut CertificateParams, now: Timestamp, life: Duration) {
+    let start = Duration::from_millis(now.0).saturating_sub(SKEW);
+    let at = |since: Duration| OffsetDateTime::UNIX_EPOCH + since;
+    params.not_before = at(start);
+    params.not_after = at(start.saturating_add(life));
+}
+
+impl Authority {
+    /// A new authority, as of `now`.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn new(now: Timestamp) -> Result<Self, EnrolError> {
+        let failed = |source| EnrolError::Certificate { whom: "the authority".to_owned(), source };
+        let key = KeyPair::generate().map_err(failed)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Consilium federation authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        validity(&mut params, now, AUTHORITY_LIFE);
+        let issuer = CertifiedIssuer::self_signed(params, key).map_err(failed)?;
+        Ok(Self { issuer, now })
+    }
+
+    /// The authority's certificate in PEM.
+    #[must_use]
+    pub fn certificate_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// The authority's key in PEM: whoever has it decides who belongs to the federation.
+    #[must_use]
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    /// A certificate for a role.
+    ///
+    /// # Errors
+    /// rcgen refuses.
+    pub fn issue(&self, role: Role) -> Result<Issued, EnrolError> {
+        self.issue_for(role, MEMBER_LIFE)
+    }
+
+    /// A certificate for a role that is valid for `life` from an hour before now on.
+    ///
+    /// # Errors
+    /// rcgen refuses.
+    pub fn issue_for(&self, role: Role, life: Duration) -> Result<Issued, EnrolError> {
+        let failed = |source| EnrolError::Certificate { whom: role.to_string(), source };
+        let key = KeyPair::generate().map_err(failed)?;
+        let mut params = CertificateParams::new(vec![role.dns_name()]).map_err(failed)?;
+        params.distinguished_name.push(DnType::CommonName, role.to_string());
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![match role {
+            Role::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
+            Role::Site(_) | Role::Operator(_) => ExtendedKeyUsagePurpose::ClientAuth,
+        }];
+        params.use_authority_key_identifier_extension = true;
+        // From the key, so that two certificates of one name differ.
+        let digest = common::digest::Digest::of(&key.serialize_der());
+        let serial = digest.as_bytes().first_chunk::<16>().map_or(&[0_u8; 16][..], |s| s);
+        params.serial_number = Some(SerialNumber::from_slice(serial));
+        validity(&mut params, self.now, life);
+        let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
+        Ok(Issued {
+            role,
+            certificate_pem: certificate.pem(),
+            certificate: certificate.into(),
+            key,
+            authority: self.issuer.der().clone(),
+        })
+    }
+}
+
+impl Issued {
+    /// The certificate in PEM.
+    #[must_use]
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// The key in PEM.
+    #[must_use]
+    pub fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    /// What the holder needs to speak.
+    ///
+    /// # Errors
+    /// Never for a certificate that was just made.
+    pub fn identity(&self) -> Result<Identity, EnrolError> {
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
+        let identity = Identity::new(vec![self.certificate.clone()], key, self.authority.clone())?;
+        debug_assert_eq!(identity.role, self.role);
+        Ok(identity)
+    }
+}

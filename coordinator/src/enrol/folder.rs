@@ -1,0 +1,94 @@
+//! `coordinator init`: a folder with an authority, the coordinator, an operator, and a folder for
+//! each site to take home.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use common::clock::Timestamp;
+use common::ids::SiteName;
+use common::pki::Role;
+
+use super::authority::{Authority, EnrolError, Issued};
+
+/// The files of a new federation.
+#[derive(Debug)]
+pub struct Federation {
+    /// The coordinator's settings.
+    pub coordinator: PathBuf,
+    /// Each site's folder, ready to be carried to the hospital.
+    pub sites: Vec<PathBuf>,
+}
+
+/// Makes a federation in `folder`.
+///
+/// # Errors
+/// The folder is not empty, or something cannot be written.
+pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federation, EnrolError> {
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(EnrolError::NotEmpty { path: folder.to_owned() });
+    }
+    let authority = Authority::new(now)?;
+    let ca = folder.join("authority");
+    write(&ca.join("ca.pem"), &authority.certificate_pem(), Mode::Public)?;
+    write(&ca.join("ca-key.pem"), &authority.key_pem(), Mode::Secret)?;
+
+    let member = |place: &Path, role: Role| -> Result<(), EnrolError> {
+        let issued = authority.issue(role)?;
+        write_identity(place, &authority, &issued)
+    };
+    member(&folder.join("identity"), Role::Coordinator)?;
+    let operator: SiteName =
+        "operator".parse().map_err(|_| EnrolError::NotEmpty { path: folder.to_owned() })?;
+    member(&folder.join("operator"), Role::Operator(operator))?;
+    let coordinator = folder.join("coordinator.toml");
+    write(&coordinator, COORDINATOR, Mode::Public)?;
+
+    let mut made = Vec::new();
+    for site in sites {
+        let place = folder.join("sites").join(site.as_str());
+        member(&place.join("identity"), Role::Site(site.clone()))?;
+        write(&place.join("site-node.toml"), SITE_NODE, Mode::Public)?;
+        write(&place.join("policy.toml"), POLICY, Mode::Public)?;
+        made.push(place);
+    }
+    Ok(Federation { coordinator, sites: made })
+}
+
+fn write_identity(place: &Path, authority: &Authority, issued: &Issued) -> Result<(), EnrolError> {
+    write(&place.join("ca.pem"), &authority.certificate_pem(), Mode::Public)?;
+    write(&place.join("cert.pem"), issued.certificate_pem(), Mode::Public)?;
+    write(&place.join("key.pem"), &issued.key_pem(), Mode::Secret)
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Public,
+    Secret,
+}
+
+fn write(path: &Path, text: &str, mode: Mode) -> Result<(), EnrolError> {
+    let failed = |source| EnrolError::Io { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // From its first moment on, and not after a chmod.
+        options.mode(match mode {
+            Mode::Public => 0o644,
+            Mode::Secret => 0o600,
+        });
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
+}
+
+/// The files that a new federation starts from are those in `configs/`.
+const COORDINATOR: &str = include_str!("../../../configs/coordinator.toml");
+const SITE_NODE: &str = include_str!("../../../configs/site-node.toml");
+const POLICY: &str = include_str!("../../../configs/policy.toml");

@@ -1,0 +1,197 @@
+//! Who is here, and which run they are in: what sessions and the driver share.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use common::digest::Digest;
+use common::experiment::{Plan, PrivacyMode};
+use common::ids::{RunId, SiteName};
+use common::transport::Link;
+use common::wire::{Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader};
+use tokio::sync::{Notify, mpsc};
+
+use crate::spool::Spool;
+
+/// Commands that wait for a session; a site that lets more pile up is cut off.
+const COMMANDS: usize = 64;
+
+/// What a session is told to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Send a message.
+    Say(ToSite),
+    /// Send a model, in place of one that is still on its way.
+    Model(ModelHeader, Bytes),
+}
+
+/// What a session tells the driver of the run.
+#[derive(Debug)]
+pub enum Input {
+    /// A site connected while the run is going on.
+    Joined(SiteName),
+    /// A site's connection ended.
+    Lost(SiteName),
+    /// A site consents to the plan with this hash.
+    Consented(SiteName, Digest),
+    /// A site sends no update.
+    Silent(SiteName, Silence),
+    /// An update is complete, and its words have the hash that its header names.
+    Updated(SiteName, UpdateHeader, Spool),
+    /// A site evaluated the final model.
+    Evaluated(SiteName, Evaluation),
+}
+
+/// The run that is going on, as sessions see it.
+#[derive(Clone)]
+pub struct ActiveRun {
+    /// Its name.
+    pub run: RunId,
+    /// Words in its model.
+    pub words: u64,
+    /// Whether sites may tell metrics.
+    pub metrics: bool,
+    inbox: mpsc::Sender<Input>,
+}
+
+impl ActiveRun {
+    /// Tells the driver; what comes after the run's end is of no interest to anybody.
+    pub async fn tell(&self, input: Input) {
+        let _ = self.inbox.send(input).await;
+    }
+}
+
+struct Session {
+    id: u64,
+    commands: mpsc::Sender<Command>,
+    link: Link,
+}
+
+#[derive(Default)]
+struct Inner {
+    sessions: BTreeMap<SiteName, Session>,
+    next_id: u64,
+    run: Option<ActiveRun>,
+    /// Bytes of the connections that ended.
+    past_bytes: u64,
+}
+
+/// The sites that are connected, and the run that is going on.
+#[derive(Default)]
+pub struct Floor {
+    inner: Mutex<Inner>,
+    entered: Notify,
+}
+
+impl Floor {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing is ever left half done under this lock.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a site in.
+    ///
+    /// # Errors
+    /// It is connected already.
+    pub fn enter(
+        &self,
+        site: &SiteName,
+        link: &Link,
+    ) -> Result<(u64, mpsc::Receiver<Command>, Option<ActiveRun>), Refusal> {
+        let mut inner = self.lock();
+        if inner.sessions.contains_key(site) {
+            return Err(Refusal::AlreadyConnected);
+        }
+        let id = inner.next_id;
+        inner.next_id += 1;
+        let (commands, queue) = mpsc::channel(COMMANDS);
+        inner.sessions.insert(site.clone(), Session { id, commands, link: link.clone() });
+        self.entered.notify_waiters();
+        Ok((id, queue, inner.run.clone()))
+    }
+
+    /// Lets a site go; says which run has to know.
+    pub fn leave(&self, site: &SiteName, id: u64) -> Option<ActiveRun> {
+        let mut inner = self.lock();
+        if inner.sessions.get(site).is_none_or(|session| session.id != id) {
+            return None;
+        }
+        if let Some(session) = inner.sessions.remove(site) {
+            inner.past_bytes = inner.past_bytes.saturating_add(session.link.bytes());
+        }
+        inner.run.clone()
+    }
+
+    /// The sites that are connected.
+    #[must_use]
+    pub fn sites(&self) -> Vec<SiteName> {
+        self.lock().sessions.keys().cloned().collect()
+    }
+
+    /// Waits until this many sites are connected.
+    pub async fn await_sites(&self, count: usize) {
+        loop {
+            // Listening begins before looking, so that nobody enters unseen between the two.
+            let entered = self.entered.notified();
+            if self.lock().sessions.len() >= count {
+                return;
+            }
+            entered.await;
+        }
+    }
+
+    /// Begins a run; returns the sites that are here to be asked, and where they will answer.
+    ///
+    /// # Errors
+    /// Another run is going on.
+    pub fn begin(
+        &self,
+        run: &RunId,
+        plan: &Plan,
+    ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
+        let mut inner = self.lock();
+        if let Some(active) = &inner.run {
+            return Err(Refusal::Busy(active.run.clone()));
+        }
+        let (inbox, inputs) = mpsc::channel(1024);
+        inner.run = Some(ActiveRun {
+            run: run.clone(),
+            words: plan.model.parameters(),
+            metrics: plan.privacy.mode == PrivacyMode::Off,
+            inbox,
+        });
+        Ok((inner.sessions.keys().cloned().collect(), inputs))
+    }
+
+    /// Ends a run.
+    pub fn end(&self, run: &RunId) {
+        let mut inner = self.lock();
+        if inner.run.as_ref().is_some_and(|active| active.run == *run) {
+            inner.run = None;
+        }
+    }
+
+    /// The run that is going on.
+    #[must_use]
+    pub fn active(&self) -> Option<ActiveRun> {
+        self.lock().run.clone()
+    }
+
+    /// Passes a command to a site's session. One that no longer listens is cut off: it will be back.
+    pub fn command(&self, site: &SiteName, command: Command) {
+        let inner = self.lock();
+        if let Some(session) = inner.sessions.get(site)
+            && session.commands.try_send(command).is_err()
+        {
+            session.link.close("the site does not take what it is sent");
+        }
+    }
+
+    /// Bytes on the wire since the coordinator started, all sites, both ways.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let inner = self.lock();
+        let live = inner.sessions.values().map(|session| session.link.bytes());
+        live.fold(inner.past_bytes, u64::saturating_add)
+    }
+}

@@ -1,0 +1,91 @@
+//! From a plan to a run that is going on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::clock::Clock;
+use common::experiment::Plan;
+use common::ids::RunId;
+use common::wire::{Progress, Refusal};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::driver::{DriveError, Driver, RunOutcome};
+use crate::floor::Floor;
+use crate::registry::{Registry, RegistryError};
+
+/// A plan that does not become a run.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The coordinator says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Its registry cannot be used.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// What a launch needs of a coordinator.
+#[derive(Clone)]
+pub struct Launcher {
+    /// Where its sites are.
+    pub floor: Arc<Floor>,
+    /// Its state folder.
+    pub state: PathBuf,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A run that is going on.
+pub struct Launched {
+    /// Its name.
+    pub run: RunId,
+    /// Its steps as they happen.
+    pub progress: mpsc::UnboundedReceiver<Progress>,
+    /// What it comes to.
+    pub outcome: JoinHandle<Result<RunOutcome, DriveError>>,
+}
+
+impl Launcher {
+    /// The registry's file in a state folder.
+    #[must_use]
+    pub fn registry(state: &Path) -> PathBuf {
+        state.join("registry.sqlite")
+    }
+
+    /// Starts a run under the name that `entropy` gives.
+    ///
+    /// # Errors
+    /// The plan breaks a rule, another run is going on, or the registry cannot be used.
+    pub fn launch(&self, plan: Plan, entropy: u64) -> Result<Launched, LaunchError> {
+        if let Some(flaw) = plan.check().first() {
+            return Err(Refusal::Plan(flaw.to_string()).into());
+        }
+        let run = RunId::memorable(entropy);
+        let registry = Registry::open(&Self::registry(&self.state))?;
+        let (asked, inputs) = self.floor.begin(&run, &plan)?;
+        let (progress, follow) = mpsc::unbounded_channel();
+        let floor = Arc::clone(&self.floor);
+        let driver = Driver {
+            run: run.clone(),
+            plan,
+            floor: Arc::clone(&floor),
+            registry,
+            models: self.state.join("models"),
+            clock: Arc::clone(&self.clock),
+            progress,
+        };
+        let (runtime, name) = (Handle::current(), run.clone());
+        let outcome = tokio::task::spawn_blocking(move || {
+            let outcome = driver.drive(&runtime, asked, inputs);
+            // Also where the coordinator's own disk ended the run.
+            floor.end(&name);
+            if let Err(error) = &outcome {
+                tracing::error!(run = %name, %error, "the run cannot go on");
+            }
+            outcome
+        });
+        Ok(Launched { run, progress: follow, outcome })
+    }
+}

@@ -1,0 +1,107 @@
+//! What happened, kept: runs, rounds, metrics, and the journal of each run's events. The one home
+//! of SQL.
+//!
+//! The journal is written, durably, before an event has any effect. Everything else is a reading of
+//! it that people and programs can query.
+
+mod read;
+mod schema;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+pub use read::{RoundRow, RunRow};
+pub use write::{Ending, RoundRecord};
+
+/// A registry that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// SQLite refuses.
+    #[error("registry {}: {doing}: {source}", path.display())]
+    Sql {
+        /// Which file.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// Why it failed.
+        source: rusqlite::Error,
+    },
+    /// The folder cannot be made.
+    #[error("registry {}: making its folder: {source}", path.display())]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Written by another version.
+    #[error("registry {}: of format {found}; this coordinator reads {known}", path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// There is none yet.
+    #[error("registry {}: not there; has a run been started with this state folder?", path.display())]
+    Absent {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// No such run.
+    #[error("run {run}: not in the registry {}; coordinator runs list shows what is", path.display())]
+    UnknownRun {
+        /// The run.
+        run: String,
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+/// An open registry.
+pub struct Registry {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Registry {
+    /// Opens a registry, making it where there is none.
+    ///
+    /// # Errors
+    /// The file cannot be made or used, or is of another format.
+    pub fn open(path: &Path) -> Result<Self, RegistryError> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| RegistryError::Folder { path: folder.to_owned(), source })?;
+        }
+        let connection = Connection::open(path).map_err(|source| RegistryError::Sql {
+            path: path.to_owned(),
+            doing: "opening",
+            source,
+        })?;
+        schema::prepare(connection, path)
+    }
+
+    /// Opens a registry to read from it, and makes none.
+    ///
+    /// # Errors
+    /// It is not there, cannot be used, or is of another format.
+    pub fn read(path: &Path) -> Result<Self, RegistryError> {
+        if path.exists() {
+            Self::open(path)
+        } else {
+            Err(RegistryError::Absent { path: path.to_owned() })
+        }
+    }
+
+    fn sql<'s>(
+        &'s self,
+        doing: &'static str,
+    ) -> impl Fn(rusqlite::Error) -> RegistryError + use<'s> {
+        move |source| RegistryError::Sql { path: self.path.clone(), doing, source }
+    }
+}

@@ -1,0 +1,139 @@
+//! What people and programs ask of the registry.
+
+use common::clock::Timestamp;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Registry, RegistryError};
+
+/// One run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    /// Its name.
+    pub id: String,
+    /// Its experiment.
+    pub experiment: String,
+    /// `running`, `finished` or `failed`.
+    pub status: String,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// The hash of its plan.
+    pub plan_digest: String,
+    /// SHA-256 of its final model's bytes.
+    pub model_sha256: Option<String>,
+    /// Rounds closed.
+    pub rounds: u32,
+    /// What it printed.
+    pub result: Option<serde_json::Value>,
+}
+
+/// One closed round, with the mean of its sites' metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoundRow {
+    /// The round.
+    pub round: u32,
+    /// Updates in it.
+    pub sites: u32,
+    /// How long it took.
+    pub seconds: f64,
+    /// On the wire.
+    pub bytes: u64,
+    /// Mean over sites of each metric, by name.
+    pub metrics: Vec<(String, f64)>,
+}
+
+const RUN: &str =
+    "SELECT id, experiment, status, reason, started, ended, plan_digest, model_sha256,
+     (SELECT count(*) FROM round WHERE run = id), result FROM run";
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    let at = |millis: i64| Timestamp(u64::try_from(millis).unwrap_or(0));
+    let result: Option<String> = row.get(9)?;
+    Ok(RunRow {
+        id: row.get(0)?,
+        experiment: row.get(1)?,
+        status: row.get(2)?,
+        reason: row.get(3)?,
+        started: at(row.get(4)?),
+        ended: row.get::<_, Option<i64>>(5)?.map(at),
+        plan_digest: row.get(6)?,
+        model_sha256: row.get(7)?,
+        rounds: row.get(8)?,
+        result: result.and_then(|text| serde_json::from_str(&text).ok()),
+    })
+}
+
+impl Registry {
+    /// All runs, the newest first.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunRow>, RegistryError> {
+        let failed = self.sql("listing runs");
+        let text = format!("{RUN} ORDER BY started DESC, id");
+        let mut query = self.connection.prepare(&text).map_err(&failed)?;
+        query.query_map([], run_row).and_then(Iterator::collect).map_err(&failed)
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// There is no such run, or the registry cannot be read.
+    pub fn run(&self, run: &str) -> Result<RunRow, RegistryError> {
+        let text = format!("{RUN} WHERE id = ?1");
+        self.connection
+            .query_row(&text, params![run], run_row)
+            .optional()
+            .map_err(self.sql("reading a run"))?
+            .ok_or_else(|| RegistryError::UnknownRun {
+                run: run.to_owned(),
+                path: self.path.clone(),
+            })
+    }
+
+    /// A run's closed rounds in order.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub fn rounds(&self, run: &str) -> Result<Vec<RoundRow>, RegistryError> {
+        let failed = self.sql("reading rounds");
+        let mut query = self
+            .connection
+            .prepare("SELECT round, sites, seconds, bytes FROM round WHERE run = ?1 ORDER BY round")
+            .map_err(&failed)?;
+        let mut rounds: Vec<RoundRow> = query
+            .query_map(params![run], |row| {
+                Ok(RoundRow {
+                    round: row.get(0)?,
+                    sites: row.get(1)?,
+                    seconds: row.get(2)?,
+                    bytes: u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
+                    metrics: Vec::new(),
+                })
+            })
+            .and_then(Iterator::collect)
+            .map_err(&failed)?;
+        for round in &mut rounds {
+            round.metrics = self.mean_metrics(run, round.round)?;
+        }
+        Ok(rounds)
+    }
+
+    fn mean_metrics(&self, run: &str, round: u32) -> Result<Vec<(String, f64)>, RegistryError> {
+        let failed = self.sql("reading metrics");
+        let mut query = self
+            .connection
+            .prepare_cached(
+                "SELECT name, avg(value) FROM metric WHERE run = ?1 AND round = ?2
+                 GROUP BY name ORDER BY name",
+            )
+            .map_err(&failed)?;
+        query
+            .query_map(params![run, round], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(&failed)
+    }
+}

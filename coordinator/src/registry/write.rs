@@ -1,0 +1,192 @@
+//! What a run writes.
+
+use common::clock::Timestamp;
+use common::digest::Digest;
+use common::experiment::Plan;
+use common::ids::{Round, RunId, SiteName};
+use common::wire::Metric;
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+use super::{Registry, RegistryError};
+use crate::round::Event;
+
+/// A closed round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundRecord {
+    /// The round.
+    pub round: Round,
+    /// Whose updates are in it.
+    pub sites: Vec<SiteName>,
+    /// From its opening to its model, in seconds.
+    pub seconds: f64,
+    /// On the wire, both ways, all sites.
+    pub bytes: u64,
+    /// The hash of the model after it.
+    pub model: Digest,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// Whether it has a model.
+    pub finished: bool,
+    /// Why it has none.
+    pub reason: Option<String>,
+    /// SHA-256 of the final model's bytes.
+    pub model_sha256: Option<String>,
+}
+
+impl Registry {
+    /// Enters a new run.
+    ///
+    /// # Errors
+    /// The run is there already, or the registry cannot be written.
+    pub fn start(&self, run: &RunId, plan: &Plan, at: Timestamp) -> Result<(), RegistryError> {
+        let text = serde_json::to_string(plan).unwrap_or_default();
+        self.connection
+            .execute(
+                "INSERT INTO run (id, experiment, plan, plan_digest, status, started)
+                 VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
+                params![
+                    run.as_str(),
+                    plan.name.as_str(),
+                    text,
+                    plan.digest().to_string(),
+                    millis(at)
+                ],
+            )
+            .map_err(self.sql("starting a run"))?;
+        Ok(())
+    }
+
+    /// Makes events durable, in one commit. On return they survive a power cut.
+    ///
+    /// # Errors
+    /// The registry cannot be written: then nothing may follow from the events.
+    pub fn journal(
+        &mut self,
+        run: &RunId,
+        first: u64,
+        events: &[(Timestamp, Event)],
+    ) -> Result<(), RegistryError> {
+        let path = self.path.clone();
+        let failed =
+            |source| RegistryError::Sql { path: path.clone(), doing: "journalling", source };
+        let commit = self.connection.transaction().map_err(failed)?;
+        {
+            let mut insert = commit
+                .prepare_cached("INSERT INTO journal (run, seq, at, event) VALUES (?1, ?2, ?3, ?4)")
+                .map_err(failed)?;
+            for (seq, (at, event)) in (first..).zip(events) {
+                let text = serde_json::to_string(event).unwrap_or_default();
+                let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+                insert.execute(params![run.as_str(), seq, millis(*at), text]).map_err(failed)?;
+            }
+        }
+        commit.commit().map_err(failed)
+    }
+
+    /// Enters a closed round and what its sites told of the model it began with.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub fn round(
+        &mut self,
+        run: &RunId,
+        record: &RoundRecord,
+        metrics: &[(SiteName, Vec<Metric>)],
+    ) -> Result<(), RegistryError> {
+        let path = self.path.clone();
+        let failed =
+            |source| RegistryError::Sql { path: path.clone(), doing: "entering a round", source };
+        let commit = self.connection.transaction().map_err(failed)?;
+        commit
+            .execute(
+                "INSERT INTO round (run, round, sites, seconds, bytes, model)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    run.as_str(),
+                    record.round.0,
+                    u32::try_from(record.sites.len()).unwrap_or(u32::MAX),
+                    record.seconds,
+                    i64::try_from(record.bytes).unwrap_or(i64::MAX),
+                    record.model.to_string()
+                ],
+            )
+            .map_err(failed)?;
+        insert_metrics(&commit, run, record.round, metrics).map_err(failed)?;
+        commit.commit().map_err(failed)
+    }
+
+    /// Enters what sites told of the final model.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub fn evaluations(
+        &mut self,
+        run: &RunId,
+        after: Round,
+        metrics: &[(SiteName, Vec<Metric>)],
+    ) -> Result<(), RegistryError> {
+        let round = Round(after.0.saturating_add(1));
+        insert_metrics(&self.connection, run, round, metrics)
+            .map_err(self.sql("entering evaluations"))
+    }
+
+    /// Enters the end of a run.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub fn end(&self, run: &RunId, at: Timestamp, ending: &Ending) -> Result<(), RegistryError> {
+        let status = if ending.finished { "finished" } else { "failed" };
+        self.connection
+            .execute(
+                "UPDATE run SET status = ?2, reason = ?3, ended = ?4, model_sha256 = ?5 WHERE id = ?1",
+                params![run.as_str(), status, ending.reason, millis(at), ending.model_sha256],
+            )
+            .map_err(self.sql("ending a run"))?;
+        Ok(())
+    }
+
+    /// Keeps what a run printed, to show it again.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub fn result(&self, run: &RunId, result: &serde_json::Value) -> Result<(), RegistryError> {
+        self.connection
+            .execute(
+                "UPDATE run SET result = ?2 WHERE id = ?1",
+                params![run.as_str(), result.to_string()],
+            )
+            .map_err(self.sql("keeping a result"))?;
+        Ok(())
+    }
+}
+
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+fn insert_metrics(
+    db: &rusqlite::Connection,
+    run: &RunId,
+    round: Round,
+    metrics: &[(SiteName, Vec<Metric>)],
+) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT OR REPLACE INTO metric (run, round, site, name, value) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (site, metrics) in metrics {
+        for metric in metrics {
+            insert.execute(params![
+                run.as_str(),
+                round.0,
+                site.as_str(),
+                metric.name,
+                metric.value
+            ])?;
+        }
+    }
+    Ok(())
+}

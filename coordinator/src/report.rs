@@ -1,0 +1,178 @@
+//! What a run says of itself when it is over: one JSON object, and the same for people.
+//!
+//! The names in it are stable: programs read them.
+
+use std::fmt::Write;
+
+use bytesize::ByteSize;
+use common::experiment::{Plan, PrivacyMode};
+use common::privacy::{Mechanism, epsilon};
+use common::wire::Metric;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// One run's results.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The run's name.
+    pub run: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// Its sites.
+    pub sites: Vec<String>,
+    /// Its rounds in order.
+    pub rounds: Vec<RoundReport>,
+    /// The final model's quality.
+    #[serde(rename = "final")]
+    pub last: FinalReport,
+    /// The same plan with all patients in one hospital; only where one machine holds them all.
+    pub pooled: Option<Score>,
+    /// The same plan at each hospital alone; likewise.
+    pub single_site: Option<SingleSites>,
+    /// What the generator knows, for synthetic patients.
+    pub oracle: Option<Score>,
+    /// What was promised to patients.
+    pub privacy: PrivacyReport,
+    /// SHA-256 of the final model's words.
+    pub model_sha256: String,
+    /// From launch to end.
+    pub seconds: f64,
+    /// On the wire, both ways, all sites.
+    pub bytes: u64,
+    /// Folder with the registry and the model.
+    pub results: Option<String>,
+}
+
+/// One round.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoundReport {
+    /// Its number, from 1.
+    pub round: u32,
+    /// Updates in it.
+    pub sites: u32,
+    /// How long it took.
+    pub seconds: f64,
+    /// On the wire.
+    pub bytes: u64,
+    /// Mean over sites, of the model that the round began with; empty in private modes.
+    pub metrics: Map<String, Value>,
+}
+
+/// The final model.
+#[derive(Debug, Clone, Serialize)]
+pub struct FinalReport {
+    /// Harrell's C on all test patients together; none where no machine sees them all.
+    pub c_index: Option<f64>,
+    /// Mean over sites of Harrell's C on each one's test patients; none in private modes of a live
+    /// federation.
+    pub c_index_site_mean: Option<f64>,
+}
+
+/// A C-index.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Score {
+    /// Harrell's C on all test patients together.
+    pub c_index: f64,
+}
+
+/// What hospitals reach alone, each judged on all test patients.
+#[derive(Debug, Clone, Serialize)]
+pub struct SingleSites {
+    /// The best of them, chosen by this very score.
+    pub best: Score,
+    /// Which one that is.
+    pub best_site: String,
+    /// Mean over them.
+    pub mean: Score,
+}
+
+/// The promise.
+#[derive(Debug, Clone, Serialize)]
+pub struct PrivacyReport {
+    /// The mode.
+    pub mode: &'static str,
+    /// ε of the whole run for one unit; none where nothing is promised.
+    pub epsilon: Option<f64>,
+    /// The δ of it.
+    pub delta: Option<f64>,
+    /// What one neighbouring data set differs in.
+    pub unit: Option<&'static str>,
+}
+
+impl PrivacyReport {
+    /// What a plan promises when `rounds` of it were released.
+    #[must_use]
+    pub fn of(plan: &Plan, rounds: u32) -> Self {
+        let mode = plan.privacy.mode;
+        match mode {
+            PrivacyMode::Off => Self { mode: mode.name(), epsilon: None, delta: None, unit: None },
+            PrivacyMode::Site => {
+                let noise_multiplier = plan.privacy.noise_multiplier;
+                let each = Mechanism::WholeUpdateGaussian { noise_multiplier }.cost();
+                Self {
+                    mode: mode.name(),
+                    epsilon: Some(epsilon(each.times(rounds), plan.privacy.delta)),
+                    delta: Some(plan.privacy.delta),
+                    unit: Some("one hospital"),
+                }
+            }
+        }
+    }
+}
+
+/// Metrics as a JSON object.
+#[must_use]
+pub fn object(metrics: &[Metric]) -> Map<String, Value> {
+    metrics.iter().map(|metric| (metric.name.clone(), metric.value.into())).collect()
+}
+
+/// The mean C-index among final metrics.
+#[must_use]
+pub fn site_mean(metrics: &[Metric]) -> Option<f64> {
+    metrics.iter().find(|metric| metric.name == "test.c_index").map(|metric| metric.value)
+}
+
+impl Report {
+    /// The report for people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        let score = |score: Option<f64>| score.map_or("–".to_owned(), |c| format!("{c:.4}"));
+        let mut line = |name: &str, value: &str, note: &str| {
+            let _ = writeln!(text, "{name:<22}{value:>8}  {note}");
+        };
+        line("C-index", "", "(Harrell, all test patients)");
+        line("  federated", &score(self.last.c_index), "");
+        if let Some(pooled) = self.pooled {
+            line("  pooled", &score(Some(pooled.c_index)), "all patients in one hospital");
+        }
+        if let Some(single) = &self.single_site {
+            line("  best single site", &score(Some(single.best.c_index)), &single.best_site);
+            line("  mean single site", &score(Some(single.mean.c_index)), "");
+        }
+        if let Some(oracle) = self.oracle {
+            line("  oracle", &score(Some(oracle.c_index)), "the generator's own risk");
+        }
+        line("  mean within sites", &score(self.last.c_index_site_mean), "federated model");
+        let sites = self.sites.len();
+        line("rounds", &self.rounds.len().to_string(), &format!("{sites} sites"));
+        line(
+            "bytes on the wire",
+            &ByteSize(self.bytes).display().si_short().to_string(),
+            "both ways",
+        );
+        line("time", &format!("{:.2} s", self.seconds), "");
+        let promise = match (self.privacy.epsilon, self.privacy.delta, self.privacy.unit) {
+            (Some(epsilon), Some(delta), Some(unit)) => {
+                format!("ε = {epsilon:.3} at δ = {delta:e} for {unit}")
+            }
+            _ => "no noise, no promise".to_owned(),
+        };
+        line("privacy", self.privacy.mode, &promise);
+        line("model sha256", "", &self.model_sha256);
+        if let Some(results) = &self.results {
+            line("results", "", results);
+        }
+        text
+    }
+}

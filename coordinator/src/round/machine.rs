@@ -1,0 +1,301 @@
+//! The states of a run and the steps between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use common::clock::Moment;
+use common::digest::Digest;
+use common::experiment::{Plan, Weights};
+use common::ids::{Round, SiteName};
+use common::wire::{Purpose, Refusal};
+
+use super::event::{Effect, Event, Offer, Outcome};
+
+/// What a plan says of rounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Rounds to train.
+    pub rounds: u32,
+    /// Updates that make a round count.
+    pub min_sites: u32,
+    /// Updates that a round takes at most.
+    pub max_sites: u32,
+    /// How long a round waits.
+    pub window: Duration,
+    /// The largest weight of a site.
+    pub most_weight: u32,
+}
+
+impl From<&Plan> for Rules {
+    fn from(plan: &Plan) -> Self {
+        let aggregation = &plan.aggregation;
+        Self {
+            rounds: plan.rounds,
+            min_sites: aggregation.min_sites,
+            max_sites: aggregation.max_sites,
+            window: aggregation.window,
+            most_weight: match aggregation.weights {
+                Weights::Equal => 1,
+                Weights::Patients { unit } => unit,
+            },
+        }
+    }
+}
+
+/// What a site is to this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Was sent the plan and has not answered.
+    Asked,
+    /// Consented and is connected.
+    Present,
+    /// Consented, and its connection ended.
+    Lost,
+    /// Will not take part.
+    Declined,
+}
+
+/// What the run waits for.
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    AwaitQuorum { until: Moment },
+    AwaitUpdates { until: Moment, offered: BTreeSet<SiteName>, taken: BTreeMap<SiteName, Digest> },
+    AwaitModel,
+    AwaitEvaluations { until: Moment, pending: BTreeSet<SiteName> },
+    Over,
+}
+
+/// A run.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    rules: Rules,
+    round: Round,
+    model: Digest,
+    sites: BTreeMap<SiteName, Standing>,
+    state: State,
+}
+
+impl Machine {
+    /// A run that starts at `now` from the model with this hash.
+    #[must_use]
+    pub fn new(rules: Rules, model: Digest, now: Moment) -> Self {
+        let until = now.plus(rules.window);
+        let state = State::AwaitQuorum { until };
+        Self { rules, round: Round(1), model, sites: BTreeMap::new(), state }
+    }
+
+    /// The round that is open or about to open.
+    #[must_use]
+    pub fn round(&self) -> Round {
+        self.round
+    }
+
+    /// When a [`Event::Tick`] would change something; none where only other events can.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match &self.state {
+            State::AwaitQuorum { until }
+            | State::AwaitUpdates { until, .. }
+            | State::AwaitEvaluations { until, .. } => Some(*until),
+            State::AwaitModel | State::Over => None,
+        }
+    }
+
+    /// Takes in one event and says what follows from it.
+    pub fn step(&mut self, event: Event, now: Moment) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Asked { site } => {
+                self.sites.insert(site, Standing::Asked);
+            }
+            Event::Consented { site } => {
+                self.sites.insert(site.clone(), Standing::Present);
+                effects.extend(self.join_open_round(site));
+            }
+            Event::Silent { site, round: None } => {
+                self.sites.insert(site.clone(), Standing::Declined);
+                self.leave_open_round(&site);
+            }
+            Event::Silent { site, round: Some(round) } if round == self.round => {
+                self.leave_open_round(&site);
+            }
+            Event::Lost { site } => self.lost(&site),
+            Event::Updated { site, round, model, digest, weight } => {
+                effects.push(match self.take(&site, round, model, digest, weight) {
+                    Ok(()) => Effect::Fold { site, weight },
+                    Err(refusal) => Effect::Refuse { site, refusal },
+                });
+            }
+            Event::Aggregated { model } if self.state == State::AwaitModel => {
+                effects.extend(self.next_round(model, now));
+            }
+            Event::Evaluated { site, model } if model == self.model => {
+                if let State::AwaitEvaluations { pending, .. } = &mut self.state {
+                    pending.remove(&site);
+                }
+            }
+            Event::Silent { .. }
+            | Event::Aggregated { .. }
+            | Event::Evaluated { .. }
+            | Event::Tick => {}
+        }
+        effects.extend(self.settle(now));
+        effects
+    }
+
+    fn count(&self, standing: Standing) -> u32 {
+        self.sites.values().filter(|&&found| found == standing).fold(0, |count, _| count + 1)
+    }
+
+    /// A site that consents while a round is open is sent its model: it may be back after a loss.
+    fn join_open_round(&mut self, site: SiteName) -> Option<Effect> {
+        let round = self.round;
+        let State::AwaitUpdates { offered, taken, .. } = &mut self.state else { return None };
+        let room = offered.contains(&site) || offered.len() < self.rules.max_sites as usize;
+        if taken.contains_key(&site) || !room {
+            return None;
+        }
+        offered.insert(site.clone());
+        Some(Effect::Offer(Offer { round, purpose: Purpose::Train, sites: vec![site] }))
+    }
+
+    fn leave_open_round(&mut self, site: &SiteName) {
+        match &mut self.state {
+            State::AwaitUpdates { offered, taken, .. } if !taken.contains_key(site) => {
+                offered.remove(site);
+            }
+            State::AwaitEvaluations { pending, .. } => {
+                pending.remove(site);
+            }
+            _ => {}
+        }
+    }
+
+    fn lost(&mut self, site: &SiteName) {
+        match self.sites.get_mut(site) {
+            Some(standing @ Standing::Present) => *standing = Standing::Lost,
+            // Asked and gone before it answered: as if never asked.
+            Some(Standing::Asked) => {
+                self.sites.remove(site);
+            }
+            _ => {}
+        }
+        if let State::AwaitEvaluations { pending, .. } = &mut self.state {
+            pending.remove(site);
+        }
+    }
+
+    fn take(
+        &mut self,
+        site: &SiteName,
+        round: Round,
+        model: Digest,
+        digest: Digest,
+        weight: u32,
+    ) -> Result<(), Refusal> {
+        let open = self.round;
+        let most = self.rules.most_weight;
+        let State::AwaitUpdates { offered, taken, .. } = &mut self.state else {
+            return Err(Refusal::Late(round));
+        };
+        if round < open {
+            return Err(Refusal::Late(round));
+        }
+        if round > open {
+            return Err(Refusal::WrongRound { open, found: round });
+        }
+        if taken.contains_key(site) {
+            return Err(Refusal::Duplicate(round));
+        }
+        if !offered.contains(site) {
+            return Err(Refusal::OutOfTurn);
+        }
+        if model != self.model {
+            return Err(Refusal::WrongModel(round));
+        }
+        if weight == 0 || weight > most {
+            return Err(Refusal::Weight { found: weight, most });
+        }
+        if taken.len() >= self.rules.max_sites as usize {
+            return Err(Refusal::Full(round));
+        }
+        taken.insert(site.clone(), digest);
+        Ok(())
+    }
+
+    fn next_round(&mut self, model: Digest, now: Moment) -> Vec<Effect> {
+        self.model = model;
+        let until = now.plus(self.rules.window);
+        if self.round.0 < self.rules.rounds {
+            self.round = Round(self.round.0 + 1);
+            self.state = State::AwaitQuorum { until };
+            return Vec::new();
+        }
+        let sites: Vec<SiteName> = self.present().collect();
+        let pending = sites.iter().cloned().collect();
+        self.state = State::AwaitEvaluations { until, pending };
+        vec![Effect::Offer(Offer { round: self.round, purpose: Purpose::Evaluate, sites })]
+    }
+
+    fn present(&self) -> impl Iterator<Item = SiteName> {
+        let here = self.sites.iter().filter(|(_, standing)| **standing == Standing::Present);
+        here.map(|(site, _)| site.clone())
+    }
+
+    /// Moves on where nothing more needs to be waited for.
+    fn settle(&mut self, now: Moment) -> Vec<Effect> {
+        match &self.state {
+            State::AwaitQuorum { until } => {
+                let until = *until;
+                self.open_or_give_up(now, until)
+            }
+            State::AwaitUpdates { until, offered, taken } => {
+                let lost = |site: &&SiteName| self.sites.get(*site) == Some(&Standing::Lost);
+                let pending = offered.len() - taken.len();
+                let away = offered.iter().filter(|s| !taken.contains_key(*s)).filter(lost).count();
+                let (had, full) = (taken.len(), taken.len() >= self.rules.max_sites as usize);
+                let enough = had >= self.rules.min_sites as usize;
+                let window_over = now >= *until;
+                // With a quorum, nobody waits for a site that is gone; without one, it may be back.
+                if full || (enough && (window_over || pending == away)) {
+                    let sites = taken.keys().cloned().collect();
+                    self.state = State::AwaitModel;
+                    return vec![Effect::Close { round: self.round, sites }];
+                }
+                // Sites that may still come: those offered, and those that were never asked.
+                let hopeless = had + pending < self.rules.min_sites as usize
+                    && self.count(Standing::Asked) == 0;
+                if window_over || hopeless { self.give_up(had) } else { Vec::new() }
+            }
+            State::AwaitEvaluations { until, pending } if pending.is_empty() || now >= *until => {
+                self.state = State::Over;
+                vec![Effect::End(Outcome::Finished)]
+            }
+            State::AwaitModel | State::AwaitEvaluations { .. } | State::Over => Vec::new(),
+        }
+    }
+
+    fn open_or_give_up(&mut self, now: Moment, until: Moment) -> Vec<Effect> {
+        let present = self.count(Standing::Present);
+        let window_over = now >= until;
+        let all_answered = self.count(Standing::Asked) == 0;
+        if present >= self.rules.min_sites && (all_answered || window_over) {
+            let sites: Vec<SiteName> = self.present().take(self.rules.max_sites as usize).collect();
+            self.state = State::AwaitUpdates {
+                until: now.plus(self.rules.window),
+                offered: sites.iter().cloned().collect(),
+                taken: BTreeMap::new(),
+            };
+            let round = self.round;
+            return vec![Effect::Offer(Offer { round, purpose: Purpose::Train, sites })];
+        }
+        if window_over { self.give_up(present as usize) } else { Vec::new() }
+    }
+
+    fn give_up(&mut self, had: usize) -> Vec<Effect> {
+        self.state = State::Over;
+        let had = u32::try_from(had).unwrap_or(u32::MAX);
+        let (round, needed) = (self.round, self.rules.min_sites);
+        vec![Effect::End(Outcome::NoQuorum { round, had, needed })]
+    }
+}

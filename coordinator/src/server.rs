@@ -1,0 +1,186 @@
+//! The coordinator's endpoint: lets peers in by the role in their certificates.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::clock::Clock;
+use common::pki::{Identity, Role};
+use common::transport::{Incoming, Link, Listener, TransportError};
+use common::wire::{ToCoordinator, ToOperator};
+use tokio::sync::Semaphore;
+
+use crate::floor::Floor;
+use crate::launch::{LaunchError, Launched, Launcher};
+use crate::session;
+
+/// Handshakes that may be under way at once; further peers wait their turn in the socket.
+const HANDSHAKES: usize = 64;
+
+/// A server that could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The socket or the identity.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The state folder cannot be made.
+    #[error("state folder {}: {source}", path.display())]
+    State {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificate is another role's.
+    #[error("the certificate is that of a {0}; a coordinator needs its own")]
+    Role(Role),
+}
+
+/// A coordinator that listens.
+pub struct Server {
+    listener: Listener,
+    launcher: Launcher,
+    spool: PathBuf,
+}
+
+impl Server {
+    /// Binds the socket and prepares the state folder.
+    ///
+    /// # Errors
+    /// The socket, the identity or the folder cannot be used.
+    pub fn bind(
+        listen: SocketAddr,
+        identity: Identity,
+        state: PathBuf,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ServerError> {
+        if identity.role != Role::Coordinator {
+            return Err(ServerError::Role(identity.role));
+        }
+        let spool = state.join("spool");
+        std::fs::create_dir_all(&spool)
+            .map_err(|source| ServerError::State { path: spool.clone(), source })?;
+        let listener = Listener::bind(listen, identity)?;
+        let launcher = Launcher { floor: Arc::default(), state, clock };
+        Ok(Self { listener, launcher, spool })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    pub fn address(&self) -> Result<SocketAddr, TransportError> {
+        self.listener.address()
+    }
+
+    /// What starts runs on this server.
+    #[must_use]
+    pub fn launcher(&self) -> Launcher {
+        self.launcher.clone()
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub fn floor(&self) -> Arc<Floor> {
+        Arc::clone(&self.launcher.floor)
+    }
+
+    /// Serves peers until `stop` resolves, then says goodbye to them.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+        tokio::pin!(stop);
+        loop {
+            let incoming = tokio::select! {
+                incoming = self.listener.accept() => incoming,
+                () = &mut stop => None,
+            };
+            let Some(incoming) = incoming else { break };
+            let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { break };
+            let (launcher, spool) = (self.launcher.clone(), self.spool.clone());
+            tokio::spawn(async move {
+                let accepted = accept(incoming).await;
+                drop(permit);
+                if let Some(link) = accepted {
+                    welcome(link, launcher, spool).await;
+                }
+            });
+        }
+        self.listener.close("the coordinator is stopping").await;
+    }
+}
+
+async fn accept(incoming: Incoming) -> Option<Link> {
+    match incoming.accept().await {
+        Ok(link) => Some(link),
+        Err(error) => {
+            tracing::warn!(%error, "a peer was not let in");
+            None
+        }
+    }
+}
+
+async fn welcome(link: Link, launcher: Launcher, spool: PathBuf) {
+    let peer = link.peer().clone();
+    let ended = match peer.clone() {
+        Role::Site(site) => session::serve(link, site, launcher.floor, spool).await,
+        Role::Operator(_) => operator(link, launcher).await,
+        Role::Coordinator => {
+            link.close("a coordinator does not connect to another");
+            Ok(())
+        }
+    };
+    match ended {
+        Ok(()) => tracing::info!(%peer, "left"),
+        Err(error) => tracing::info!(%peer, %error, "gone"),
+    }
+}
+
+/// Serves a person who launches a run and follows it.
+async fn operator(link: Link, launcher: Launcher) -> Result<(), TransportError> {
+    let (mut writer, mut reader) = link.accept_control().await?;
+    let first = reader.expect::<ToCoordinator>();
+    let late = |_| TransportError::Lost("the peer did not introduce itself".to_owned());
+    let first = tokio::time::timeout(session::INTRODUCTION, first).await.map_err(late)??;
+    let refusal = match session::judge_hello(first) {
+        Ok(_) => {
+            writer.send(&ToOperator::Welcome(session::hello())).await?;
+            match reader.expect().await? {
+                ToCoordinator::Launch(launch) => match launcher.launch(launch.plan, entropy()) {
+                    Ok(launched) => return follow(launched, writer).await,
+                    Err(LaunchError::Refused(refusal)) => refusal,
+                    Err(error) => {
+                        tracing::error!(%error, "a run could not be launched");
+                        common::wire::Refusal::Internal(error.to_string())
+                    }
+                },
+                _ => common::wire::Refusal::OutOfTurn,
+            }
+        }
+        Err(refusal) => refusal,
+    };
+    writer.send(&ToOperator::Refused(refusal)).await?;
+    writer.finish().await;
+    Ok(())
+}
+
+/// The run goes on when nobody follows it any more.
+async fn follow(
+    mut launched: Launched,
+    mut writer: common::transport::FrameWriter,
+) -> Result<(), TransportError> {
+    while let Some(progress) = launched.progress.recv().await {
+        let run = launched.run.clone();
+        writer.send(&ToOperator::Progress { run, progress }).await?;
+    }
+    writer.finish().await;
+    Ok(())
+}
+
+/// 64 bits for a run's name. Not a secret.
+#[must_use]
+pub fn entropy() -> u64 {
+    let mut bytes = [0; 8];
+    // Without randomness no handshake would have come this far; a repeated name is refused anyway.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}

@@ -1,0 +1,233 @@
+//! One site's connection: what it says becomes the driver's input, what the driver says goes out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::ids::SiteName;
+use common::transport::{
+    FrameReader, FrameWriter, Link, TransportError, receive_words, send_words,
+};
+use common::wire::{Hello, Metric, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::floor::{ActiveRun, Command, Floor, Input};
+use crate::spool::Spool;
+
+/// A peer that has not introduced itself by then is cut off.
+pub(crate) const INTRODUCTION: Duration = Duration::from_secs(10);
+
+/// Bounds on what a site may tell of a model.
+const MAX_METRICS: usize = 64;
+const MAX_METRIC_NAME: usize = 64;
+
+/// What the coordinator says of itself.
+pub(crate) fn hello() -> Hello {
+    let software = format!("coordinator {}", env!("CARGO_PKG_VERSION"));
+    Hello { protocol: PROTOCOL, software }
+}
+
+/// The refusal of a first message, if it is not a hello of this version.
+pub(crate) fn judge_hello(message: ToCoordinator) -> Result<Hello, Refusal> {
+    match message {
+        ToCoordinator::Hello(hello) if hello.protocol == PROTOCOL => Ok(hello),
+        ToCoordinator::Hello(hello) => {
+            Err(Refusal::Protocol { ours: PROTOCOL, theirs: hello.protocol })
+        }
+        _ => Err(Refusal::OutOfTurn),
+    }
+}
+
+/// Serves one site until its connection ends.
+///
+/// # Errors
+/// How the connection ended.
+pub async fn serve(
+    link: Link,
+    site: SiteName,
+    floor: Arc<Floor>,
+    spool: PathBuf,
+) -> Result<(), TransportError> {
+    let opening = async {
+        let (writer, mut reader) = link.accept_control().await?;
+        let first = reader.expect::<ToCoordinator>().await;
+        Ok::<_, TransportError>((writer, reader, first))
+    };
+    let late = |_| TransportError::Lost("the peer did not introduce itself".to_owned());
+    let (mut writer, reader, first) =
+        tokio::time::timeout(INTRODUCTION, opening).await.map_err(late)??;
+    let welcomed = first
+        .map_err(|error| Refusal::Malformed(error.to_string()))
+        .and_then(judge_hello)
+        .and_then(|hello| Ok((hello, floor.enter(&site, &link)?)));
+    let (peer, (id, commands, run)) = match welcomed {
+        Ok(welcomed) => welcomed,
+        Err(refusal) => {
+            tracing::warn!(%site, %refusal, "not let in");
+            writer.send(&ToSite::Refused(refusal)).await?;
+            writer.finish().await;
+            return Ok(());
+        }
+    };
+    tracing::info!(%site, software = peer.software, "connected");
+    let session = Session { link, site: site.clone(), floor: Arc::clone(&floor), spool };
+    let ended = async {
+        writer.send(&ToSite::Welcome(hello())).await?;
+        if let Some(run) = run {
+            run.tell(Input::Joined(site.clone())).await;
+        }
+        tokio::select! {
+            ended = session.listen(reader) => ended,
+            ended = session.speak(writer, commands) => ended,
+            ended = session.receive() => ended,
+        }
+    }
+    .await;
+    if let Some(run) = floor.leave(&site, id) {
+        run.tell(Input::Lost(site)).await;
+    }
+    ended
+}
+
+struct Session {
+    link: Link,
+    site: SiteName,
+    floor: Arc<Floor>,
+    spool: PathBuf,
+}
+
+impl Session {
+    async fn listen(&self, mut reader: FrameReader) -> Result<(), TransportError> {
+        while let Some(message) = reader.next::<ToCoordinator>().await? {
+            let site = self.site.clone();
+            let (run, input) = match message {
+                ToCoordinator::Consent { run, plan } => (run, Input::Consented(site, plan)),
+                ToCoordinator::Silence(silence) => {
+                    (silence.run.clone(), Input::Silent(site, silence))
+                }
+                ToCoordinator::Evaluation(evaluation) => {
+                    (evaluation.run.clone(), Input::Evaluated(site, evaluation))
+                }
+                ToCoordinator::Hello(_) | ToCoordinator::Launch(_) => {
+                    self.refuse(Refusal::OutOfTurn);
+                    continue;
+                }
+            };
+            match self.floor.active().filter(|active| active.run == run) {
+                None => self.refuse(Refusal::UnknownRun(run)),
+                Some(active) => match self.fault(&active, &input) {
+                    Some(refusal) => self.refuse(refusal),
+                    None => active.tell(input).await,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn fault(&self, active: &ActiveRun, input: &Input) -> Option<Refusal> {
+        match input {
+            Input::Evaluated(_, evaluation) => judge_metrics(active, &evaluation.metrics).err(),
+            _ => None,
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        tracing::warn!(site = %self.site, %refusal, "refused");
+        self.floor.command(&self.site, Command::Say(ToSite::Refused(refusal)));
+    }
+
+    async fn speak(
+        &self,
+        mut writer: FrameWriter,
+        mut commands: mpsc::Receiver<Command>,
+    ) -> Result<(), TransportError> {
+        let mut model: Option<Abort> = None;
+        while let Some(command) = commands.recv().await {
+            match command {
+                Command::Say(message) => writer.send(&message).await?,
+                Command::Model(header, words) => {
+                    // A site that is still being sent an older model gets this one instead.
+                    drop(model.take());
+                    let link = self.link.clone();
+                    model = Some(Abort(tokio::spawn(async move {
+                        if let Err(error) = send_words(&link, &header, &words).await {
+                            tracing::debug!(peer = %link.peer(), %error, "model not delivered");
+                        }
+                    })));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes updates one by one: what bounds the memory and the files of a site.
+    async fn receive(&self) -> Result<(), TransportError> {
+        loop {
+            let mut reader = self.link.accept_transfer().await?;
+            let header: UpdateHeader = reader.expect().await?;
+            match self.update(reader, header).await {
+                Ok((active, input)) => active.tell(input).await,
+                Err(refusal) => self.refuse(refusal),
+            }
+        }
+    }
+
+    async fn update(
+        &self,
+        reader: FrameReader,
+        header: UpdateHeader,
+    ) -> Result<(ActiveRun, Input), Refusal> {
+        let active = self
+            .floor
+            .active()
+            .filter(|active| active.run == header.run)
+            .ok_or_else(|| Refusal::UnknownRun(header.run.clone()))?;
+        // All that can be judged before a byte is kept.
+        if header.content.words != active.words {
+            let (expected, found) = (active.words, header.content.words);
+            return Err(Refusal::Length { expected, found });
+        }
+        judge_metrics(&active, &header.metrics)?;
+        let kept = |error: std::io::Error| {
+            tracing::error!(%error, "an update could not be kept");
+            Refusal::Internal("the update could not be kept; the log says why".to_owned())
+        };
+        let mut spool =
+            Spool::new(&self.spool, header.content.words.saturating_mul(4)).map_err(kept)?;
+        receive_words(reader, &header.content, &mut spool).await.map_err(|error| match error {
+            TransportError::Length { expected, found } => Refusal::Truncated { expected, found },
+            TransportError::Digest => Refusal::Digest,
+            TransportError::Sink(error) => kept(error),
+            other => Refusal::Malformed(other.to_string()),
+        })?;
+        Ok((active, Input::Updated(self.site.clone(), header, spool)))
+    }
+}
+
+/// A task that ends with whoever holds this.
+struct Abort(JoinHandle<()>);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn judge_metrics(active: &ActiveRun, metrics: &[Metric]) -> Result<(), Refusal> {
+    let refuse = |why: &str| Err(Refusal::Metrics(why.to_owned()));
+    if !active.metrics && !metrics.is_empty() {
+        return refuse("exact metrics stay at the site in a private mode");
+    }
+    if metrics.len() > MAX_METRICS {
+        return refuse("too many");
+    }
+    let good = |metric: &Metric| {
+        let name = &metric.name;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+        metric.value.is_finite()
+            && (1..=MAX_METRIC_NAME).contains(&name.len())
+            && name.chars().all(plain)
+    };
+    if metrics.iter().all(good) { Ok(()) } else { refuse("a name or a value that is not one") }
+}

@@ -1,0 +1,51 @@
+//! `coordinator.toml`: where the coordinator listens and keeps its things.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use common::config::{self, ConfigError, Section, Settings};
+
+/// What a coordinator is told by the people who run it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoordinatorSettings {
+    /// Where sites and operators connect to.
+    pub listen: SocketAddr,
+    /// Folder with `ca.pem`, `cert.pem` and `key.pem`.
+    pub identity: PathBuf,
+    /// Folder for the registry, the models, and updates on their way in.
+    pub state: PathBuf,
+    /// Folder with an operator's `ca.pem`, `cert.pem` and `key.pem`, for `coordinator run`.
+    pub operator: PathBuf,
+}
+
+impl Settings for CoordinatorSettings {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let listen = section
+            .required("listen", "the address that sites connect to, such as \"0.0.0.0:7443\"");
+        let identity = section.or("identity", PathBuf::from("identity"));
+        let state = section.or("state", PathBuf::from("state"));
+        let operator = section.or("operator", PathBuf::from("operator"));
+        Some(Self { listen: listen?, identity: identity?, state: state?, operator: operator? })
+    }
+}
+
+impl CoordinatorSettings {
+    /// Reads a file; its relative paths are taken from the folder it lies in.
+    ///
+    /// # Errors
+    /// Every problem in the file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let mut settings: Self = config::load(path, &[])?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for path in [&mut settings.identity, &mut settings.state, &mut settings.operator] {
+            *path = folder.join(&path);
+        }
+        Ok(settings)
+    }
+
+    /// Where the registry lies.
+    #[must_use]
+    pub fn registry(&self) -> PathBuf {
+        self.state.join("registry.sqlite")
+    }
+}

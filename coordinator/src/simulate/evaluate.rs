@@ -1,0 +1,117 @@
+//! How good a model is on the patients that nobody trained on. Only a simulation sees them all.
+
+use bytes::Bytes;
+use common::experiment::Plan;
+use common::survival::{Survival, harrell_c};
+use common::wire::words;
+use site_node::cohort::Cohort;
+use site_node::features::examples;
+use site_node::train::{Examples, risks};
+
+use super::{SimulateError, SimulatedHospital};
+use crate::report::{FinalReport, Score};
+
+/// Column of a synthetic table that holds the generator's own log hazard.
+const TRUTH: &str = "true_log_hazard";
+
+/// The test patients of each hospital.
+pub(super) struct TestPatients {
+    sites: Vec<Examples>,
+}
+
+pub(super) fn stage(error: impl std::fmt::Display) -> SimulateError {
+    SimulateError::Stage(error.to_string())
+}
+
+/// One part of one hospital's patients, as examples.
+pub(super) fn part(
+    plan: &Plan,
+    hospital: &SimulatedHospital,
+    split: &str,
+    training: bool,
+) -> Result<Examples, SimulateError> {
+    let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
+    let cohort = Cohort::new(hospital.table.clone(), &plan.outcome, Some(split))
+        .map_err(|error| at(&error))?;
+    examples(&cohort.part(training), plan).map_err(|error| at(&error))
+}
+
+impl TestPatients {
+    pub(super) fn of(
+        plan: &Plan,
+        hospitals: &[SimulatedHospital],
+        split: &str,
+    ) -> Result<Self, SimulateError> {
+        let sites = hospitals.iter().map(|hospital| part(plan, hospital, split, false));
+        Ok(Self { sites: sites.collect::<Result<_, _>>()? })
+    }
+
+    fn risks(&self, plan: &Plan, model: &[f32]) -> Result<Vec<Vec<f64>>, SimulateError> {
+        self.sites.iter().map(|site| risks(&plan.model, model, site).map_err(stage)).collect()
+    }
+
+    /// Harrell's C over the test patients of all hospitals together.
+    pub(super) fn c_index(&self, plan: &Plan, model: &[f32]) -> Result<f64, SimulateError> {
+        self.pooled_c_index(&self.risks(plan, model)?)
+    }
+
+    fn pooled_c_index(&self, risks: &[Vec<f64>]) -> Result<f64, SimulateError> {
+        let times: Vec<f64> = self.sites.iter().flat_map(Examples::time).copied().collect();
+        let events: Vec<bool> = self.sites.iter().flat_map(Examples::event).copied().collect();
+        c_index(times, events, &risks.concat())
+    }
+}
+
+fn c_index(times: Vec<f64>, events: Vec<bool>, risks: &[f64]) -> Result<f64, SimulateError> {
+    let observed = Survival::new(times, events).map_err(stage)?;
+    harrell_c(&observed, risks).map_err(stage)
+}
+
+/// The final model on all test patients, and on each hospital's.
+pub(super) fn final_report(
+    plan: &Plan,
+    tests: &TestPatients,
+    model: &Bytes,
+) -> Result<FinalReport, SimulateError> {
+    let model = words::to_parameters(model).map_err(stage)?;
+    let risks = tests.risks(plan, &model)?;
+    // A hospital without a comparable pair among its test patients has no C-index.
+    let within: Vec<f64> = tests
+        .sites
+        .iter()
+        .zip(&risks)
+        .filter_map(|(site, risks)| {
+            c_index(site.time().to_vec(), site.event().to_vec(), risks).ok()
+        })
+        .collect();
+    let mean = within.iter().sum::<f64>() / within.len() as f64;
+    Ok(FinalReport {
+        c_index: Some(tests.pooled_c_index(&risks)?),
+        c_index_site_mean: (!within.is_empty()).then_some(mean),
+    })
+}
+
+/// The C-index of the generator's own risk, where the tables tell it.
+pub(super) fn oracle(
+    plan: &Plan,
+    hospitals: &[SimulatedHospital],
+    split: &str,
+) -> Result<Option<Score>, SimulateError> {
+    let (mut times, mut events, mut truth) = (Vec::new(), Vec::new(), Vec::new());
+    for hospital in hospitals {
+        let table = &hospital.table;
+        let Ok(column) = table.column(TRUTH) else { return Ok(None) };
+        let training = table.column(split)?.flags()?;
+        let test = |row: &usize| !training[*row];
+        let rows: Vec<usize> = (0..table.len()).filter(test).collect();
+        let (time, event) = (
+            table.column(&plan.outcome.time)?.numbers()?,
+            table.column(&plan.outcome.event)?.flags()?,
+        );
+        let true_risk = column.numbers()?;
+        times.extend(rows.iter().map(|&row| time[row]));
+        events.extend(rows.iter().map(|&row| event[row]));
+        truth.extend(rows.iter().map(|&row| true_risk[row]));
+    }
+    Ok(Some(Score { c_index: c_index(times, events, &truth)? }))
+}

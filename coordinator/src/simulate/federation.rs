@@ -1,0 +1,111 @@
+//! The federation itself: certificates, a server, a daemon for each hospital, one run.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::clock::Clock;
+use common::experiment::{DataTag, Plan, PrivacyMode};
+use common::pki::Role;
+use common::privacy::Budget;
+use common::transport::Dialer;
+use common::wire::Progress;
+use site_node::daemon;
+use site_node::policy::Policy;
+use site_node::task::{Hospital, Records, Site};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{SimulateError, SimulatedHospital, Simulation};
+use crate::driver::RunOutcome;
+use crate::enrol::Authority;
+use crate::server::{Server, entropy};
+
+/// What the federation came to.
+pub struct Federated {
+    /// The run.
+    pub outcome: RunOutcome,
+}
+
+/// The rules of a simulated hospital: what the plan asks for, and not a hair more.
+///
+/// The tag still decides: private tables are never simulated without noise.
+fn policy(plan: &Plan) -> Policy {
+    let privacy = &plan.privacy;
+    let delta = if privacy.mode == PrivacyMode::Off { 1e-5 } else { privacy.delta };
+    Policy {
+        modes: vec![privacy.mode],
+        heads: vec![plan.model.head.name().to_owned()],
+        min_patients: 1,
+        min_events: 1,
+        largest_clip: privacy.clip,
+        least_noise: privacy.noise_multiplier,
+        most_rounds: plan.rounds,
+        // A simulated hospital's data set lives for one run: its budget is that run.
+        budget: Budget { epsilon: f64::MAX, delta },
+    }
+}
+
+pub(super) async fn run(
+    simulation: &Simulation<'_>,
+    tag: DataTag,
+    hospitals: &[SimulatedHospital],
+    clock: Arc<dyn Clock>,
+    mut follow: impl FnMut(&Progress),
+) -> Result<Federated, SimulateError> {
+    let setup = |error: &dyn std::error::Error| SimulateError::Setup(error.to_string());
+    let data = simulation.experiment.data.as_ref().ok_or(SimulateError::NoData)?;
+    let plan = simulation.experiment.plan.clone();
+    let authority = Authority::new(clock.wall()).map_err(|error| setup(&error))?;
+    let identity = |role| authority.issue(role).and_then(|issued| issued.identity());
+    // A ledger of its own for each run: simulated patients are new every time.
+    let ledgers = tempfile::tempdir().map_err(|error| setup(&error))?;
+
+    let own = identity(Role::Coordinator).map_err(|error| setup(&error))?;
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = Server::bind(any_port, own, simulation.out.to_owned(), clock)
+        .map_err(|error| setup(&error))?;
+    let address = server.address().map_err(|error| setup(&error))?;
+    let (launcher, floor) = (server.launcher(), server.floor());
+
+    let (stop, stopped) = watch::channel(false);
+    let until_stopped = |mut stopped: watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server.serve(until_stopped(stopped.clone())));
+    for hospital in hospitals {
+        let role = Role::Site(hospital.name.clone());
+        let identity = identity(role).map_err(|error| setup(&error))?;
+        let dialer = Dialer::new(identity).map_err(|error| setup(&error))?;
+        let state: PathBuf = ledgers.path().join(hospital.name.as_str());
+        let site = Site {
+            name: hospital.name.clone(),
+            policy: policy(&plan),
+            records: Records::Table {
+                table: hospital.table.clone(),
+                split: Some(data.split.clone()),
+            },
+            tag,
+            device: simulation.device.clone(),
+            state,
+        };
+        let hospital = Arc::new(Hospital::open(site).map_err(|error| setup(&error))?);
+        let stop = until_stopped(stopped.clone());
+        tasks.spawn(async move {
+            if let Err(error) = daemon::run(dialer, address, hospital, stop).await {
+                tracing::error!(%error, "a simulated site stopped");
+            }
+        });
+    }
+    floor.await_sites(hospitals.len()).await;
+
+    let mut launched = launcher.launch(plan, entropy()).map_err(|error| setup(&error))?;
+    while let Some(progress) = launched.progress.recv().await {
+        follow(&progress);
+    }
+    let outcome = launched.outcome.await.map_err(|error| setup(&error))?;
+    let _ = stop.send(true);
+    tasks.join_all().await;
+    Ok(Federated { outcome: outcome.map_err(|error| setup(&error))? })
+}

@@ -1,0 +1,164 @@
+//! A whole federation on this machine: a private authority, a coordinator, and a node for each
+//! site, over real QUIC with mutual TLS on loopback. The only place that sees the site's crate.
+//!
+//! ```text
+//! tables ─ split by site ─► hospitals ─► federation ─► run ─► evaluate ─► Report
+//!                               └──────────► baselines: pooled, each site alone
+//! ```
+
+mod baselines;
+mod evaluate;
+mod federation;
+mod hospitals;
+mod synthetic;
+
+use std::path::{Path, PathBuf};
+
+use common::clock::Clock;
+use common::experiment::{DataTag, Experiment, Plan};
+use common::wire::Progress;
+use site_node::data::{DataError, Table};
+use site_node::train::Device;
+
+use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, Score, object, site_mean};
+use std::sync::Arc;
+
+pub use federation::Federated;
+pub use hospitals::{SimulatedHospital, SplitError};
+pub use synthetic::{SyntheticError, write as write_synthetic};
+
+/// A simulation that did not come to an end.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// The experiment says nothing of tables.
+    #[error("the experiment has no [data] table; name its tables, patient, site and split columns")]
+    NoData,
+    /// The tables cannot be split into sites.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// A table is wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A cohort, its features or its training.
+    #[error("{0}")]
+    Stage(String),
+    /// The federation could not be set up.
+    #[error("setting up the federation: {0}")]
+    Setup(String),
+    /// The run did not finish.
+    #[error("run {run} failed: {reason}")]
+    Failed {
+        /// The run.
+        run: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a simulation is told.
+pub struct Simulation<'s> {
+    /// The experiment.
+    pub experiment: &'s Experiment,
+    /// Folder with its tables.
+    pub data: &'s Path,
+    /// Folder for the registry, the model and the sites' ledgers.
+    pub out: &'s Path,
+    /// What to train on.
+    pub device: Device,
+    /// Whether to train the baselines too.
+    pub baselines: bool,
+}
+
+/// Runs an experiment on this machine and reports what came of it.
+///
+/// # Errors
+/// The tables cannot be used, or the run fails.
+pub async fn simulate(
+    simulation: Simulation<'_>,
+    clock: Arc<dyn Clock>,
+    follow: impl FnMut(&Progress),
+) -> Result<Report, SimulateError> {
+    let plan = &simulation.experiment.plan;
+    let source = simulation.experiment.data.as_ref().ok_or(SimulateError::NoData)?;
+    let hospitals = hospitals::split(source, simulation.data)?;
+    let federated = federation::run(&simulation, source.tag, &hospitals, clock, follow).await?;
+    let outcome = &federated.outcome;
+    let Some(model) = &outcome.model else {
+        let (run, reason) = (outcome.run.to_string(), outcome.outcome.to_string());
+        return Err(SimulateError::Failed { run, reason });
+    };
+
+    let tests = evaluate::TestPatients::of(plan, &hospitals, &source.split)?;
+    let last = evaluate::final_report(plan, &tests, model)?;
+    let (pooled, single_site) = if simulation.baselines {
+        let device = &simulation.device;
+        let (pooled, single) =
+            baselines::train_all(plan, &hospitals, &source.split, &tests, device)?;
+        (Some(pooled), Some(single))
+    } else {
+        (None, None)
+    };
+    let oracle = match source.tag {
+        DataTag::Synthetic => evaluate::oracle(plan, &hospitals, &source.split)?,
+        DataTag::Private | DataTag::Public => None,
+    };
+    Ok(report(plan, &hospitals, &federated, last, (pooled, single_site, oracle), simulation.out))
+}
+
+fn report(
+    plan: &Plan,
+    hospitals: &[SimulatedHospital],
+    federated: &Federated,
+    last: FinalReport,
+    (pooled, single_site, oracle): (
+        Option<Score>,
+        Option<crate::report::SingleSites>,
+        Option<Score>,
+    ),
+    out: &Path,
+) -> Report {
+    let outcome = &federated.outcome;
+    let rounds: Vec<RoundReport> = outcome
+        .rounds
+        .iter()
+        .zip(&outcome.metrics)
+        .map(|(record, told)| RoundReport {
+            round: record.round.0,
+            sites: u32::try_from(record.sites.len()).unwrap_or(u32::MAX),
+            seconds: record.seconds,
+            bytes: record.bytes,
+            metrics: object(&crate::driver::mean(told)),
+        })
+        .collect();
+    let told = outcome.metrics.last().map(|told| crate::driver::mean(told)).unwrap_or_default();
+    let c_index_site_mean = last.c_index_site_mean.or_else(|| site_mean(&told));
+    let released = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
+    Report {
+        run: outcome.run.to_string(),
+        experiment: plan.name.to_string(),
+        sites: hospitals.iter().map(|hospital| hospital.name.to_string()).collect(),
+        bytes: rounds.iter().map(|round| round.bytes).sum(),
+        rounds,
+        last: FinalReport { c_index_site_mean, ..last },
+        pooled,
+        single_site,
+        oracle,
+        privacy: PrivacyReport::of(plan, released),
+        model_sha256: outcome.model_sha256.clone().unwrap_or_default(),
+        seconds: outcome.seconds,
+        results: Some(absolute(out).display().to_string()),
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Rows of a table, by the value of one column, in the order of the values.
+fn rows_by_value(table: &Table, column: &str) -> Result<Vec<(String, Vec<usize>)>, DataError> {
+    let mut groups = std::collections::BTreeMap::<&str, Vec<usize>>::new();
+    for (row, value) in table.column(column)?.cells().iter().enumerate() {
+        groups.entry(value).or_default().push(row);
+    }
+    Ok(groups.into_iter().map(|(value, rows)| (value.to_owned(), rows)).collect())
+}

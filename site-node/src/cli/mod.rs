@@ -1,0 +1,64 @@
+//! One file a verb. Data on stdout, everything else on stderr, every failure exits non-zero.
+
+mod check;
+mod run;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Trains survival models on this hospital's patients without their data leaving it.
+#[derive(Parser)]
+#[command(name = "site-node", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Connect to the coordinator and take part in its runs until stopped.
+    Run(ConfigArg),
+    /// Check settings, policy, certificate, data and ledger, and connect to nobody.
+    Check(ConfigArg),
+}
+
+#[derive(clap::Args)]
+struct ConfigArg {
+    /// The site's settings; the paths in it are relative to its folder.
+    #[arg(long, value_name = "FILE", default_value = "site-node.toml")]
+    config: PathBuf,
+}
+
+/// Runs the verb on the command line.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.verb {
+        Verb::Run(arg) => run::run(&arg.config),
+        Verb::Check(arg) => check::run(&arg.config),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with what lies behind it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text.push_str("\n  because: ");
+            text.push_str(&cause);
+        }
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,68 @@
+//! `site-node run`: settings before sockets, then the daemon until a signal.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::pki::{Identity, Role};
+use common::transport::Dialer;
+use site_node::policy::Policy;
+use site_node::settings::SiteSettings;
+use site_node::task::{Hospital, Records, Site};
+use site_node::train::Device;
+use tracing_subscriber::EnvFilter;
+
+/// Everything that a site needs, checked before anything is contacted.
+pub(super) struct Ready {
+    pub settings: SiteSettings,
+    pub identity: Identity,
+    pub hospital: Hospital,
+}
+
+pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
+    let settings = SiteSettings::load(config)?;
+    let policy = Policy::load(&settings.policy)?;
+    let identity = Identity::load(&settings.identity)?;
+    let Role::Site(name) = identity.role.clone() else {
+        let found = &identity.role;
+        return Err(format!("the certificate is that of a {found}; a site needs its own").into());
+    };
+    let site = Site {
+        name,
+        policy,
+        records: Records::Files(settings.data.clone()),
+        tag: settings.tag,
+        device: Device::choose(settings.device),
+        state: settings.state.clone(),
+    };
+    let hospital = Hospital::open(site)?;
+    Ok(Ready { settings, identity, hospital })
+}
+
+pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ready = prepare(config)?;
+    tracing::info!(role = %ready.identity.role, coordinator = %ready.settings.coordinator, "starting");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let dialer = Dialer::new(ready.identity)?;
+        let coordinator = ready.settings.coordinator;
+        let hospital = Arc::new(ready.hospital);
+        site_node::daemon::run(dialer, coordinator, hospital, stop_signal()).await?;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Resolves on SIGINT or SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}

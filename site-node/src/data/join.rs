@@ -1,0 +1,95 @@
+//! Several tables as one, by patient.
+
+use std::collections::BTreeMap;
+
+use super::error::DataError;
+use super::table::Table;
+
+/// Joins tables on the column `patient`: one row for each patient who stands in all of them, in the
+/// first table's order.
+///
+/// # Errors
+/// A table has no such column, a row without a patient or two rows of one patient; two tables share
+/// another column; or no patient stands in all.
+pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
+    let places = tables.iter().map(|table| index(table, patient)).collect::<Result<Vec<_>, _>>()?;
+    let files = tables.iter().map(Table::files).collect::<Vec<_>>().join(", ");
+    let mut tables = tables.into_iter();
+    let empty = || DataError::EmptyJoin { files, column: patient.to_owned() };
+    let Some(first) = tables.next() else { return Err(empty()) };
+
+    let in_all: Vec<&String> = first
+        .column(patient)?
+        .cells()
+        .iter()
+        .filter(|name| places.iter().all(|place| place.contains_key(*name)))
+        .collect();
+    if in_all.is_empty() {
+        return Err(empty());
+    }
+    let mut selected = places.iter().map(|place| -> Vec<usize> {
+        in_all.iter().filter_map(|name| place.get(*name).copied()).collect()
+    });
+    let mut joined = first.select(&selected.next().unwrap_or_default());
+    for (table, rows) in tables.zip(selected) {
+        joined = joined.beside(table.select(&rows), patient)?;
+    }
+    Ok(joined)
+}
+
+/// Where each patient stands in a table.
+fn index(table: &Table, patient: &str) -> Result<BTreeMap<String, usize>, DataError> {
+    let column = table.column(patient)?;
+    let mut places = BTreeMap::new();
+    for (row, name) in column.cells().iter().enumerate() {
+        let file = || column.file().to_owned();
+        if name.is_empty() {
+            let (row, column) = (column.row(row), patient.to_owned());
+            return Err(DataError::NamelessPatient { file: file(), row, column });
+        }
+        if let Some(first) = places.insert(name.clone(), row) {
+            let (first, second) = (column.row(first), column.row(row));
+            return Err(DataError::DuplicatePatient { file: file(), first, second });
+        }
+    }
+    Ok(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::csv_file::parse;
+    use super::*;
+
+    fn table(file: &str, text: &str) -> Table {
+        parse(file, text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn rows_meet_by_patient_and_keep_their_places() {
+        let one = table("a.csv", "pid,x\np1,1\np2,2\np3,oops\n");
+        let two = table("b.csv", "y,pid\n30,p3\n10,p1\n");
+        let joined = join(vec![one, two], "pid").unwrap();
+        assert_eq!(joined.column("pid").unwrap().cells(), ["p1", "p3"]);
+        assert_eq!(joined.column("y").unwrap().numbers().unwrap(), [10.0, 30.0]);
+        let error = joined.column("x").unwrap().numbers().unwrap_err();
+        // The third patient stands in row 4 of a.csv, wherever the join put it.
+        assert!(matches!(error, DataError::Cell { row: 4, .. }), "{error}");
+        assert!(!error.to_string().contains("oops"));
+    }
+
+    #[test]
+    fn patients_twice_nameless_or_nowhere_are_refused() {
+        let good = || table("a.csv", "pid,x\np1,1\n");
+        let refused = |tables| join(tables, "pid").map(|_| ()).unwrap_err();
+        let twice = refused(vec![table("b.csv", "pid\nq\np1\nq\n")]);
+        assert!(matches!(twice, DataError::DuplicatePatient { first: 2, second: 4, .. }));
+        let nameless = refused(vec![table("b.csv", "pid,y\np1,1\n,2\n")]);
+        assert!(matches!(nameless, DataError::NamelessPatient { row: 3, .. }));
+        let nowhere = refused(vec![good(), table("b.csv", "pid,y\np9,1\n")]);
+        assert!(matches!(nowhere, DataError::EmptyJoin { .. }));
+        let shared = refused(vec![good(), table("b.csv", "pid,x\np1,1\n")]);
+        assert!(matches!(shared, DataError::DuplicateColumn { .. }));
+        let missing = refused(vec![good(), table("b.csv", "pidd,y\np1,1\n")]);
+        assert!(matches!(missing, DataError::MissingColumn { nearest: Some(_), .. }));
+    }
+}

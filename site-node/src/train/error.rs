@@ -1,0 +1,81 @@
+//! What the training stage refuses, and how training fails.
+
+/// Why there are no trained parameters. Holds no patient's value.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TrainError {
+    /// A length that does not fit what it belongs to.
+    #[error("{what}: {found} given, {expected} needed")]
+    Length {
+        /// Of what.
+        what: &'static str,
+        /// The length that fits.
+        expected: usize,
+        /// The length that came.
+        found: usize,
+    },
+    /// A feature that is not a finite number.
+    #[error("feature {column} (counted from 0) has a value that is not finite")]
+    Feature {
+        /// The feature's place in the plan.
+        column: usize,
+    },
+    /// A time of observation that is not a finite number above zero.
+    #[error("a time of observation is not finite and above zero")]
+    Time,
+    /// Edges of intervals that are not finite, above zero and increasing.
+    #[error("the edges of the intervals do not increase from above zero")]
+    Edges,
+    /// Nobody to train on.
+    #[error("there are no patients to train on")]
+    NoPatients,
+    /// A setting of local training outside its range.
+    #[error("{setting} is {found}; use {range}")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// Its value.
+        found: f64,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// A parameter of the start that is not a finite number.
+    #[error("the parameters to start from are not all finite")]
+    Start,
+    /// Training ran off to values that are not finite.
+    #[error(
+        "training diverged: {what} is not finite in epoch {epoch}, step {step} (counted from 1); \
+         use a smaller learning rate"
+    )]
+    Diverged {
+        /// The loss, or the parameters.
+        what: &'static str,
+        /// Epoch, counted from 1.
+        epoch: u32,
+        /// Step in all epochs, counted from 1.
+        step: u64,
+    },
+    /// The loss over all patients is not a finite number.
+    #[error("the loss {when} training is not finite")]
+    Loss {
+        /// Before or after.
+        when: &'static str,
+    },
+    /// A prediction that is not a finite number.
+    #[error("the model's outputs are not all finite")]
+    Outputs,
+    /// The loss couples patients, so that no patient's part of it can be bounded.
+    #[error("the loss of head {head} is not a sum over patients; no private training")]
+    NotSeparable {
+        /// The head's name.
+        head: &'static str,
+    },
+    /// A survival curve from a model without a baseline hazard.
+    #[error("a model with head {head} has no baseline hazard, hence no survival curve")]
+    NoCurve {
+        /// The head's name.
+        head: &'static str,
+    },
+    /// The device failed to hand back a result.
+    #[error("the device did not return a result: {0}")]
+    Device(String),
+}

@@ -1,0 +1,209 @@
+//! The patients of one site as the model sees them.
+
+use std::fmt;
+
+use super::error::TrainError;
+
+/// Features and outcomes, checked once.
+///
+/// The time grid is public and comes with the plan: edges `e_1 < … < e_K` bound the intervals
+/// `[0, e_1], (e_1, e_2], …, (e_(K−1), e_K]`, numbered from 0. A patient's interval is the one that
+/// the time of observation lies in. A time beyond `e_K` counts as censored in the last interval,
+/// whatever happened after it.
+///
+/// Censoring: a patient censored in interval k counts as having survived it, and one with an event
+/// in it as having survived those before it.
+#[derive(Clone)]
+pub struct Examples {
+    features: Vec<f32>,
+    width: usize,
+    time: Vec<f64>,
+    event: Vec<bool>,
+    intervals: usize,
+    interval: Vec<u32>,
+    event_on_grid: Vec<bool>,
+}
+
+impl Examples {
+    /// Examples from features `[n, width]` row by row, and `n` times and event indicators.
+    ///
+    /// Times and edges are in one unit, whichever. Cox's model needs no edges; give none.
+    ///
+    /// # Errors
+    /// Lengths that disagree, a feature that is not finite, a time that is not finite or negative, or edges that do not increase from above zero.
+    pub fn new(
+        features: Vec<f32>,
+        width: usize,
+        time: Vec<f64>,
+        event: Vec<bool>,
+        edges: &[f64],
+    ) -> Result<Self, TrainError> {
+        let patients = time.len();
+        same("event indicators", patients, event.len())?;
+        same("features of all patients", patients.saturating_mul(width), features.len())?;
+        if let Some(place) = features.iter().position(|value| !value.is_finite()) {
+            return Err(TrainError::Feature { column: place % width });
+        }
+        if !time.iter().all(|&time| time.is_finite() && time >= 0.0) {
+            return Err(TrainError::Time);
+        }
+        let increasing = edges.windows(2).all(|pair| pair[0] < pair[1]);
+        let positive = edges.first().is_none_or(|&first| first > 0.0);
+        if !(increasing && positive && edges.iter().all(|edge| edge.is_finite())) {
+            return Err(TrainError::Edges);
+        }
+        let mut interval = Vec::with_capacity(patients);
+        let mut event_on_grid = Vec::with_capacity(patients);
+        for (&time, &event) in time.iter().zip(&event) {
+            let place = edges.partition_point(|&edge| edge < time);
+            let last = edges.len().saturating_sub(1);
+            #[allow(clippy::cast_possible_truncation, reason = "fewer intervals than 2^32")]
+            interval.push(place.min(last) as u32);
+            event_on_grid.push(event && place < edges.len());
+        }
+        let intervals = edges.len();
+        Ok(Self { features, width, time, event, intervals, interval, event_on_grid })
+    }
+
+    /// The patients of several sites together, in their order.
+    ///
+    /// # Errors
+    /// The sites differ in width or time grid.
+    pub fn concat(sites: &[Self]) -> Result<Self, TrainError> {
+        let Some((first, rest)) = sites.split_first() else {
+            return Self::new(Vec::new(), 0, Vec::new(), Vec::new(), &[]);
+        };
+        let mut all = first.clone();
+        for site in rest {
+            same("features of a patient", all.width, site.width)?;
+            same("intervals of the time grid", all.intervals, site.intervals)?;
+            all.features.extend_from_slice(&site.features);
+            all.time.extend_from_slice(&site.time);
+            all.event.extend_from_slice(&site.event);
+            all.interval.extend_from_slice(&site.interval);
+            all.event_on_grid.extend_from_slice(&site.event_on_grid);
+        }
+        Ok(all)
+    }
+
+    /// How many patients.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Whether there is no patient.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.time.is_empty()
+    }
+
+    /// Features a patient.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Intervals of the time grid; 0 without one.
+    #[must_use]
+    pub fn intervals(&self) -> usize {
+        self.intervals
+    }
+
+    /// Features `[n, width]`, row by row.
+    #[must_use]
+    pub fn features(&self) -> &[f32] {
+        &self.features
+    }
+
+    /// Times of observation, one a patient, in the unit they came in.
+    #[must_use]
+    pub fn time(&self) -> &[f64] {
+        &self.time
+    }
+
+    /// Whether the observation ended with the event, one a patient.
+    #[must_use]
+    pub fn event(&self) -> &[bool] {
+        &self.event
+    }
+
+    /// A patient's interval, and whether the event fell into it.
+    pub(super) fn outcome_on_grid(&self, patient: usize) -> (usize, bool) {
+        (self.interval[patient] as usize, self.event_on_grid[patient])
+    }
+
+    /// The features of some patients, row by row.
+    pub(super) fn gather(&self, patients: &[usize]) -> Vec<f32> {
+        let mut rows = Vec::with_capacity(patients.len() * self.width);
+        for &patient in patients {
+            let start = patient * self.width;
+            rows.extend_from_slice(&self.features[start..start + self.width]);
+        }
+        rows
+    }
+}
+
+/// Says how many there are and nothing about any of them.
+impl fmt::Debug for Examples {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Examples")
+            .field("patients", &self.len())
+            .field("width", &self.width)
+            .field("intervals", &self.intervals)
+            .finish_non_exhaustive()
+    }
+}
+
+/// That a length is the expected one.
+pub(super) fn same(what: &'static str, expected: usize, found: usize) -> Result<(), TrainError> {
+    if expected == found { Ok(()) } else { Err(TrainError::Length { what, expected, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: f64, event: bool) -> (usize, bool) {
+        let examples = Examples::new(vec![0.5], 1, vec![time], vec![event], &[1.0, 2.0, 4.0]);
+        examples.unwrap().outcome_on_grid(0)
+    }
+
+    #[test]
+    fn intervals_are_closed_on_the_right() {
+        assert_eq!(at(0.1, true), (0, true));
+        assert_eq!(at(1.0, true), (0, true));
+        assert_eq!(at(1.000_001, false), (1, false));
+        assert_eq!(at(4.0, true), (2, true));
+    }
+
+    #[test]
+    fn an_event_beyond_the_grid_is_censoring_at_its_end() {
+        assert_eq!(at(4.1, true), (2, false));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let new = |features, time, event, edges: &[f64]| {
+            Examples::new(features, 1, time, event, edges).map(|_| ()).unwrap_err()
+        };
+        let column = TrainError::Feature { column: 0 };
+        assert_eq!(new(vec![f32::NAN], vec![1.0], vec![true], &[1.0]), column);
+        assert_eq!(new(vec![0.0], vec![-0.1], vec![true], &[1.0]), TrainError::Time);
+        assert_eq!(new(vec![0.0], vec![1.0], vec![true], &[1.0, 1.0]), TrainError::Edges);
+        assert_eq!(new(vec![0.0], vec![1.0], vec![true], &[f64::INFINITY]), TrainError::Edges);
+        assert!(matches!(
+            new(vec![0.0, 1.0], vec![1.0], vec![true], &[1.0]),
+            TrainError::Length { expected: 1, found: 2, .. }
+        ));
+        assert!(Examples::new(vec![], 3, vec![], vec![], &[1.0]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn debug_output_holds_no_value() {
+        let examples = Examples::new(vec![0.625], 1, vec![7.25], vec![true], &[1.0]).unwrap();
+        let text = format!("{examples:?}");
+        assert!(!text.contains("625") && !text.contains("7.25"), "{text}");
+    }
+}

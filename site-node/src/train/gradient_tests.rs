@@ -1,0 +1,174 @@
+//! The backward written out here, against stock automatic differentiation and finite differences.
+
+use burn::tensor::activation::{log_sigmoid, relu};
+use burn::tensor::{Tensor, TensorData};
+use burn::{Dispatch, DispatchDevice};
+use common::model::{Head, ModelSpec, ParamLayout, initial_parameters};
+
+use super::device::Device;
+use super::examples::Examples;
+use super::layer::to_device;
+use super::loss;
+use super::network::Architecture;
+
+const PATIENTS: usize = 23;
+const FEATURES: usize = 6;
+const INTERVALS: u32 = 5;
+
+fn specs() -> Vec<ModelSpec> {
+    let heads = [
+        Head::LogisticHazard { intervals: INTERVALS, proportional: false },
+        Head::LogisticHazard { intervals: INTERVALS, proportional: true },
+        Head::Cox,
+    ];
+    let hidden = [vec![], vec![16], vec![16, 8]];
+    let pairs = heads.into_iter().flat_map(|head| hidden.clone().map(|hidden| (head, hidden)));
+    let spec = |(head, hidden)| ModelSpec {
+        inputs: u32::try_from(FEATURES).unwrap(),
+        hidden,
+        head,
+        initial_hazard_ppm: 100_000,
+    };
+    pairs.map(spec).collect()
+}
+
+fn examples() -> Examples {
+    let wave = |i: usize| ((i * 7919 % 1009) as f32 / 504.0 - 1.0) * 1.5;
+    let features = (0..PATIENTS * FEATURES).map(wave).collect();
+    // Ties, and times beyond the grid.
+    let time = (0..PATIENTS).map(|i| 0.5 * (1 + i * 5 % 12) as f64).collect();
+    let event = (0..PATIENTS).map(|i| i % 3 != 1).collect();
+    Examples::new(features, FEATURES, time, event, &[1.0, 2.0, 3.0, 4.0, 5.0]).unwrap()
+}
+
+/// Far from the start's zeros, so that every path carries a gradient.
+fn parameters(spec: &ModelSpec) -> Vec<f32> {
+    let jitter = |i: usize| ((i * 104_729 % 2003) as f32 / 1001.0 - 1.0) * 0.3;
+    initial_parameters(spec, 5).iter().enumerate().map(|(i, w)| w + jitter(i)).collect()
+}
+
+fn by_hand(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
+    let (examples, device) = (examples(), Device::cpu());
+    let everyone: Vec<usize> = (0..PATIENTS).collect();
+    let network = Architecture::of(spec).load(parameters, &device).unwrap();
+    let input = to_device(examples.features().to_vec(), PATIENTS, FEATURES, device.inner());
+    let pass = network.forward(input).unwrap();
+    let value = loss::mean(spec.head, &pass.logits, &examples, &everyone);
+    let slope = loss::gradient(spec.head, pass.logits, &examples, &everyone);
+    (value, network.backward(pass.activations, slope).unwrap())
+}
+
+/// The same model and loss in tensors, differentiated by Burn.
+fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
+    type T = Tensor<Dispatch, 2>;
+    let device = DispatchDevice::autodiff(Device::cpu().inner().clone());
+    let constant =
+        |values: Vec<f32>, shape: [usize; 2]| T::from_data(TensorData::new(values, shape), &device);
+    let layout = ParamLayout::of(spec);
+    let leaves: Vec<(String, T)> = layout
+        .blocks()
+        .iter()
+        .map(|block| {
+            let columns = *block.shape.last().unwrap();
+            let rows = block.range.len() / columns;
+            let values = parameters[block.range.clone()].to_vec();
+            (block.name.clone(), constant(values, [rows, columns]).require_grad())
+        })
+        .collect();
+    let examples = examples();
+    let mut x = constant(examples.features().to_vec(), [PATIENTS, FEATURES]);
+    for (name, leaf) in &leaves {
+        x = if name.ends_with(".weight") {
+            // ReLU comes before each weight but the first.
+            if name == "dense.0.weight" {
+                x.matmul(leaf.clone())
+            } else {
+                relu(x).matmul(leaf.clone())
+            }
+        } else {
+            x + leaf.clone()
+        };
+    }
+    let loss = match spec.head {
+        Head::LogisticHazard { intervals, .. } => {
+            let columns = intervals as usize;
+            let (mut survived, mut died) = (Vec::new(), Vec::new());
+            for patient in 0..PATIENTS {
+                let (interval, event) = examples.outcome_on_grid(patient);
+                for j in 0..columns {
+                    let here = event && j == interval;
+                    survived.push(f32::from(u8::from(j <= interval && !here)));
+                    died.push(f32::from(u8::from(here)));
+                }
+            }
+            let shape = [PATIENTS, columns];
+            let likelihood = log_sigmoid(-x.clone()) * constant(survived, shape)
+                + log_sigmoid(x) * constant(died, shape);
+            -likelihood.sum() / PATIENTS as f32
+        }
+        Head::Cox => {
+            let (time, event) = (examples.time(), examples.event());
+            let mask = |at_risk: &dyn Fn(usize, usize) -> bool| {
+                let cells = (0..PATIENTS * PATIENTS)
+                    .map(|cell| f32::from(u8::from(at_risk(cell / PATIENTS, cell % PATIENTS))));
+                constant(cells.collect(), [PATIENTS, PATIENTS])
+            };
+            let risk_sets = mask(&|i, j| time[j] >= time[i]).matmul(x.clone().exp()).log();
+            let events: Vec<f32> = event.iter().map(|&d| f32::from(u8::from(d))).collect();
+            let count: f32 = events.iter().sum();
+            ((risk_sets - x) * constant(events, [PATIENTS, 1])).sum() / count
+        }
+    };
+    let value = loss.clone().inner().into_data().into_vec::<f32>().unwrap()[0];
+    let gradients = loss.backward();
+    let flat = leaves.iter().flat_map(|(_, leaf)| {
+        leaf.grad(&gradients).unwrap().into_data().into_vec::<f32>().unwrap()
+    });
+    (f64::from(value), flat.collect())
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let squares = |values: &mut dyn Iterator<Item = f32>| -> f64 {
+        values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt()
+    };
+    squares(&mut a.iter().zip(b).map(|(a, b)| a - b)) / squares(&mut b.iter().copied())
+}
+
+#[test]
+fn the_gradient_is_that_of_automatic_differentiation() {
+    for spec in specs() {
+        let parameters = parameters(&spec);
+        let (value, gradient) = by_hand(&spec, &parameters);
+        let (expected, reference) = by_autodiff(&spec, &parameters);
+        assert!((value - expected).abs() < 1e-5 * expected.abs(), "{spec:?}: {value} {expected}");
+        assert!(distance(&gradient, &reference) < 2e-6, "{spec:?}");
+        assert!(reference.iter().filter(|g| **g != 0.0).count() > reference.len() / 2, "{spec:?}");
+    }
+}
+
+#[test]
+fn the_gradient_is_the_slope_of_the_loss() {
+    for spec in specs() {
+        let parameters = parameters(&spec);
+        let (_, gradient) = by_hand(&spec, &parameters);
+        // Along the gradient itself, whose slope is its squared norm.
+        let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>();
+        let at = |step: f32| {
+            let moved: Vec<f32> =
+                parameters.iter().zip(&gradient).map(|(w, g)| w + step * g).collect();
+            by_hand(&spec, &moved).0
+        };
+        let step = 2_f32.powi(-9);
+        let slope = (at(step) - at(-step)) / (2.0 * f64::from(step));
+        assert!((slope / norm - 1.0).abs() < 2e-3, "{spec:?}: {slope} {norm}");
+    }
+}
+
+#[test]
+fn the_flat_vector_survives_the_round_trip() {
+    for spec in specs() {
+        let parameters = parameters(&spec);
+        let network = Architecture::of(&spec).load(&parameters, &Device::cpu()).unwrap();
+        assert_eq!(network.flatten().unwrap(), parameters, "{spec:?}");
+    }
+}

@@ -1,0 +1,144 @@
+//! One site's training in one round.
+
+use common::model::ModelSpec;
+
+use super::batches::Batches;
+use super::device::Device;
+use super::error::TrainError;
+use super::examples::{Examples, same};
+use super::layer::{Matrix, to_device};
+use super::loss;
+use super::network::Architecture;
+use super::optimizer::{Optimizer, Rule};
+use super::predict::logits;
+
+/// What a site does with the model in one round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalTraining {
+    /// The optimiser.
+    pub optimizer: Rule,
+    /// Its step size.
+    pub learning_rate: f64,
+    /// Passes over the site's patients.
+    pub epochs: u32,
+    /// Patients a step; all of them where none is given. Cox's risk sets are then those of the
+    /// batch.
+    pub batch: Option<u32>,
+    /// λ of λ/2·‖weights‖², biases left out.
+    pub weight_decay: f64,
+    /// `FedProx`'s μ (Li et al., arXiv:1812.06127, eq. 2); 0 is plain federated averaging.
+    pub proximal: f64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// The flat vector after the last step.
+    pub parameters: Vec<f32>,
+    /// Mean loss over all of the site's patients (over events for Cox) at the start, without weight
+    /// decay and proximal term.
+    pub loss_before: f64,
+    /// The same after the last step.
+    pub loss_after: f64,
+    /// Steps of the optimiser.
+    pub steps: u64,
+}
+
+/// Trains a model from `start` (flat, in the order of its `ParamLayout`) on a site's examples.
+///
+/// The same arguments give the same bits on one kind of CPU, with any number of threads. The seed
+/// decides the order of patients in batches and nothing else.
+///
+/// # Errors
+/// Examples or a start that do not fit the specification, a setting outside its range, no patients,
+/// or values that are not finite, with the epoch and step in which they arose.
+pub fn train(
+    spec: &ModelSpec,
+    plan: &LocalTraining,
+    start: &[f32],
+    examples: &Examples,
+    seed: u64,
+    device: &Device,
+) -> Result<Trained, TrainError> {
+    let settings = plan.check()?;
+    let architecture = Architecture::of(spec);
+    fits(&architecture, spec, start, examples)?;
+    if examples.is_empty() {
+        return Err(TrainError::NoPatients);
+    }
+    let everyone: Vec<usize> = (0..examples.len()).collect();
+    let mean_loss = |parameters: &[f32], when| {
+        let logits = logits(&architecture, parameters, examples.features(), device)?;
+        let loss = loss::mean(spec.head, &logits, examples, &everyone);
+        if loss.is_finite() { Ok(loss) } else { Err(TrainError::Loss { when }) }
+    };
+
+    let loss_before = mean_loss(start, "before")?;
+    let mut parameters = start.to_vec();
+    let mut optimizer = Optimizer::new(spec, plan.optimizer, settings, start);
+    let mut order = Batches::new(examples.len(), seed);
+    let size = plan.batch.map_or(examples.len(), |batch| batch as usize).min(examples.len());
+    let input = |patients: &[usize]| -> Matrix {
+        let rows = examples.gather(patients);
+        to_device(rows, patients.len(), examples.width(), device.inner())
+    };
+    // A full batch goes to the device once.
+    let whole = (size == examples.len()).then(|| input(&everyone));
+    let mut step = 0;
+    for epoch in 1..=plan.epochs {
+        let patients = if whole.is_some() { &everyone } else { order.next_epoch() };
+        for batch in patients.chunks(size) {
+            step += 1;
+            let diverged = |what| TrainError::Diverged { what, epoch, step };
+            let network = architecture.load(&parameters, device)?;
+            let pass = network.forward(whole.clone().unwrap_or_else(|| input(batch)))?;
+            // With finite logits the loss is finite, so that it need not be computed.
+            if !pass.logits.iter().all(|z| z.is_finite()) {
+                return Err(diverged("the loss"));
+            }
+            let slope = loss::gradient(spec.head, pass.logits, examples, batch);
+            let gradient = network.backward(pass.activations, slope)?;
+            optimizer.step(&mut parameters, gradient);
+            if !parameters.iter().all(|w| w.is_finite()) {
+                return Err(diverged("a parameter"));
+            }
+        }
+    }
+    let loss_after = mean_loss(&parameters, "after")?;
+    Ok(Trained { parameters, loss_before, loss_after, steps: step })
+}
+
+impl LocalTraining {
+    /// Learning rate, weight decay and proximal term in the model's precision.
+    #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
+    fn check(&self) -> Result<[f32; 3], TrainError> {
+        let hold = |holds: bool, setting, found, range| {
+            if holds { Ok(()) } else { Err(TrainError::Setting { setting, found, range }) }
+        };
+        let rate = self.learning_rate as f32;
+        let range = "a finite number above 0";
+        hold(rate.is_finite() && rate > 0.0, "learning_rate", self.learning_rate, range)?;
+        hold(self.epochs > 0, "epochs", f64::from(self.epochs), "at least 1")?;
+        hold(self.batch != Some(0), "batch", 0.0, "at least 1, or none for full batches")?;
+        let range = "a finite number, 0 or above";
+        let (decay, proximal) = (self.weight_decay as f32, self.proximal as f32);
+        hold(decay.is_finite() && decay >= 0.0, "weight_decay", self.weight_decay, range)?;
+        hold(proximal.is_finite() && proximal >= 0.0, "proximal", self.proximal, range)?;
+        Ok([rate, decay, proximal])
+    }
+}
+
+/// That a start and examples fit a specification.
+fn fits(
+    architecture: &Architecture,
+    spec: &ModelSpec,
+    start: &[f32],
+    examples: &Examples,
+) -> Result<(), TrainError> {
+    same("parameters", architecture.parameters(), start.len())?;
+    same("features a patient", architecture.inputs(), examples.width())?;
+    if let common::model::Head::LogisticHazard { .. } = spec.head {
+        same("intervals of the time grid", architecture.logits(), examples.intervals())?;
+    }
+    if start.iter().all(|w| w.is_finite()) { Ok(()) } else { Err(TrainError::Start) }
+}

@@ -1,0 +1,46 @@
+//! The training stage: examples in, changed parameters out.
+//!
+//! ```text
+//!  features ─► Examples ──────────────────────────────┐
+//!                                                     ▼
+//!  parameters ─► Network ─ forward ─► logits ─► loss, ∂loss/∂logits
+//!      ▲            ▲                                 │
+//!      │            └─────────── backward ◄───────────┘
+//!      │                            │
+//!      └──── Optimizer ◄── gradient ┘         risks, survival ◄─ forward alone
+//! ```
+//!
+//! A model is one flat vector of `f32` in the order of `common::model::ParamLayout`, from the wire
+//! to the optimiser. Burn supplies the matrix products on the device that [`Device::choose`] found;
+//! the layers' backward is written out here (no automatic differentiation), because it then yields
+//! each layer's input and output gradient by patient: all that clipping by patient needs, at no
+//! further cost (Bu et al., arXiv:2210.00038).
+//!
+//! Training is a function of the specification, the plan, the start, the examples and the seed. No
+//! error and no log line holds a patient's value.
+
+mod batches;
+mod cox;
+mod dense;
+mod device;
+mod error;
+mod examples;
+#[cfg(feature = "cuda")]
+mod gpu;
+#[cfg(test)]
+mod gradient_tests;
+mod hazard;
+mod layer;
+mod local;
+mod loss;
+mod network;
+mod optimizer;
+mod plan;
+mod predict;
+
+pub use device::{Device, DeviceChoice};
+pub use error::TrainError;
+pub use examples::Examples;
+pub use local::{LocalTraining, Trained, train};
+pub use optimizer::Rule;
+pub use predict::{risks, survival};

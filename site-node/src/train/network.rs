@@ -1,0 +1,199 @@
+//! The stack of layers that a specification stands for, forward and backward.
+
+use std::ops::Range;
+
+use common::model::{Head, ModelSpec, ParamLayout};
+
+use super::dense::{Dense, DenseBlock};
+use super::device::Device;
+use super::error::TrainError;
+use super::examples::same;
+use super::layer::{Layer, Matrix, to_device, to_host};
+
+/// Where everything lies: computed once for a specification.
+#[derive(Debug, Clone)]
+pub(super) struct Architecture {
+    dense: Vec<DenseBlock>,
+    /// `head.bias` of a proportional hazard: one entry for each interval.
+    interval_bias: Option<Range<usize>>,
+    parameters: usize,
+    logits: usize,
+}
+
+impl Architecture {
+    pub(super) fn of(spec: &ModelSpec) -> Self {
+        let layout = ParamLayout::of(spec);
+        let mut dense: Vec<DenseBlock> = Vec::new();
+        let mut interval_bias = None;
+        for block in layout.blocks() {
+            let range = block.range.clone();
+            match block.shape.as_slice() {
+                &[inputs, outputs] => {
+                    let relu = dense.len() < spec.hidden.len();
+                    dense.push(DenseBlock { inputs, outputs, weight: range, bias: None, relu });
+                }
+                _ if block.name == "head.bias" => interval_bias = Some(range),
+                _ => {
+                    if let Some(layer) = dense.last_mut() {
+                        layer.bias = Some(range);
+                    }
+                }
+            }
+        }
+        let logits = match spec.head {
+            Head::LogisticHazard { intervals, .. } => intervals as usize,
+            Head::Cox => 1,
+        };
+        Self { dense, interval_bias, parameters: layout.len(), logits }
+    }
+
+    /// Length of the flat vector.
+    pub(super) fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// Features a patient.
+    pub(super) fn inputs(&self) -> usize {
+        self.dense.first().map_or(0, |layer| layer.inputs)
+    }
+
+    /// Logits a patient: one for each interval, or Cox's single log hazard ratio.
+    pub(super) fn logits(&self) -> usize {
+        self.logits
+    }
+
+    /// The network with a flat vector's parameters.
+    ///
+    /// # Errors
+    /// The vector is not as long as the model.
+    pub(super) fn load(&self, parameters: &[f32], device: &Device) -> Result<Network, TrainError> {
+        same("parameters", self.parameters, parameters.len())?;
+        let layers =
+            self.dense.iter().map(|block| block.load(parameters, device.inner())).collect();
+        let interval_bias =
+            self.interval_bias.clone().map(|range| (range.clone(), parameters[range].to_vec()));
+        Ok(Network { layers, interval_bias, parameters: self.parameters, device: device.clone() })
+    }
+}
+
+/// A network with its parameters on the device, for one step.
+pub(super) struct Network {
+    layers: Vec<Dense>,
+    interval_bias: Option<(Range<usize>, Vec<f32>)>,
+    parameters: usize,
+    device: Device,
+}
+
+/// What one forward pass leaves for the backward one.
+pub(super) struct Pass {
+    /// The input, then the output of each layer.
+    pub(super) activations: Vec<Matrix>,
+    /// `[n, logits]`, row by row.
+    pub(super) logits: Vec<f32>,
+}
+
+impl Network {
+    /// Features `[n, inputs]` to logits.
+    ///
+    /// # Errors
+    /// The device did not return them.
+    pub(super) fn forward(&self, input: Matrix) -> Result<Pass, TrainError> {
+        let mut activations = vec![input];
+        for layer in &self.layers {
+            if let Some(last) = activations.last() {
+                let output = layer.forward(last.clone());
+                activations.push(output);
+            }
+        }
+        // The last output is read by no one else: taken out of the list, it is not copied.
+        let outputs = match activations.pop() {
+            Some(outputs) => to_host(outputs)?,
+            None => Vec::new(),
+        };
+        let logits = match &self.interval_bias {
+            Some((_, bias)) => {
+                outputs.iter().flat_map(|f| bias.iter().map(move |b| f + b)).collect()
+            }
+            None => outputs,
+        };
+        Ok(Pass { activations, logits })
+    }
+
+    /// The flat gradient of a loss, from its gradient with respect to the logits `[n, logits]`.
+    ///
+    /// # Errors
+    /// The device did not return it.
+    pub(super) fn backward(
+        &self,
+        activations: Vec<Matrix>,
+        logits: Vec<f32>,
+    ) -> Result<Vec<f32>, TrainError> {
+        let mut flat = vec![0.0; self.parameters];
+        let outputs = match &self.interval_bias {
+            Some((range, _)) => {
+                let (outputs, bias) = through_intervals(&logits, range.len());
+                flat[range.clone()].copy_from_slice(&bias);
+                outputs
+            }
+            None => logits,
+        };
+        self.each_layer(activations, outputs, |layer, input, gradient| {
+            layer.parameter_gradient(input, gradient, &mut flat)
+        })?;
+        Ok(flat)
+    }
+
+    /// The flat vector that the network was loaded from.
+    #[cfg(test)]
+    pub(super) fn flatten(&self) -> Result<Vec<f32>, TrainError> {
+        let mut flat = vec![f32::NAN; self.parameters];
+        for layer in &self.layers {
+            layer.unload(&mut flat)?;
+        }
+        if let Some((range, bias)) = &self.interval_bias {
+            flat[range.clone()].copy_from_slice(bias);
+        }
+        Ok(flat)
+    }
+
+    /// Runs the layers backward, and hands out each one's input and ∂loss/∂z.
+    fn each_layer(
+        &self,
+        mut activations: Vec<Matrix>,
+        outputs: Vec<f32>,
+        mut visit: impl FnMut(&Dense, Matrix, Matrix) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        let width = self.layers.last().map_or(1, |layer| layer.outputs());
+        let patients = outputs.len() / width.max(1);
+        // The last layer has no activation, so that its own output is not needed.
+        let mut gradient = to_device(outputs, patients, width, self.device.inner());
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let Some(input) = activations.pop() else { break };
+            if index > 0 {
+                let below = &self.layers[index - 1];
+                let arriving = layer.input_gradient(gradient.clone());
+                let next = below.through_activation(&input, arriving);
+                visit(layer, input, gradient)?;
+                gradient = next;
+            } else {
+                visit(layer, input, gradient)?;
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// ∂loss/∂logits `[n, K]` to ∂loss/∂f `[n]` and the sum over patients `[K]` for the biases, where
+/// logit(i, j) = f(i) + b(j).
+fn through_intervals(logits: &[f32], intervals: usize) -> (Vec<f32>, Vec<f32>) {
+    let mut bias = vec![0.0_f32; intervals];
+    let mut outputs = Vec::with_capacity(logits.len() / intervals.max(1));
+    for row in logits.chunks_exact(intervals.max(1)) {
+        for (sum, value) in bias.iter_mut().zip(row) {
+            *sum += value;
+        }
+        outputs.push(row.iter().sum());
+    }
+    (outputs, bias)
+}
