@@ -1,1 +1,8 @@
-//! skeleton
+//! What the end-to-end tests and the benchmarks share: a federation's folder, processes that end
+//! with the test that started them, and the files of the repository.
+
+mod process;
+mod repository;
+
+pub use process::{Process, ProcessError};
+pub use repository::{real_data, root};

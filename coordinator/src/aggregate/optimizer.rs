@@ -11,7 +11,7 @@ pub struct ServerOptimizer {
     /// The model's parameter unit on the update's grid.
     unit: f64,
     /// Weight units in one full site.
-    full_weight: f64,
+    full_weight: u32,
     /// First and second moment of each parameter; empty for plain averaging.
     moments: Vec<[f32; 2]>,
 }
@@ -28,10 +28,16 @@ impl ServerOptimizer {
             ServerRule::FedAdam | ServerRule::FedYogi => vec![start; words],
         };
         let full_weight = match rule.weights {
-            Weights::Equal => 1.0,
-            Weights::Patients { unit } => f64::from(unit),
+            Weights::Equal => 1,
+            Weights::Patients { unit } => unit,
         };
         Self { rule, unit: grid::unit(plan.privacy.clip), full_weight, moments }
+    }
+
+    /// The weight of a site that counts in full.
+    #[must_use]
+    pub fn full_weight(&self) -> u32 {
+        self.full_weight
     }
 
     /// The next model's words, from this one's and the round's sum.
@@ -43,7 +49,7 @@ impl ServerOptimizer {
     #[must_use]
     #[allow(clippy::cast_possible_truncation, reason = "rounded to the model's precision")]
     pub fn next(&mut self, model: &[u8], sum: Accumulator) -> Vec<u8> {
-        let sites = sum.weight() as f64 / self.full_weight;
+        let sites = sum.weight() as f64 / f64::from(self.full_weight);
         let scale = if sites > 0.0 { self.unit / sites } else { 0.0 };
         let Aggregation { learning_rate, beta1, beta2, tau, rule, .. } = self.rule;
         let parameters = model.as_chunks::<4>().0;

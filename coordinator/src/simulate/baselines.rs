@@ -1,19 +1,36 @@
 //! What the same plan reaches without a federation: all patients in one hospital, and each alone.
 //!
-//! Each baseline is the plan's own local training, repeated for as many rounds, without clipping,
-//! noise or averaging. The federated model is compared with what these patients allow, not with
-//! another method.
+//! Each baseline is the plan itself with one site and without noise: the same local training, the
+//! same bound, the same server optimiser, as many rounds. The federated model is compared with what
+//! these patients allow, not with another method.
+
+use std::io;
 
 use common::digest::Digest;
 use common::experiment::Plan;
+use common::ids::{Round, RunId};
 use common::model::initial_parameters;
+use common::privacy::gaussian::NoiseKey;
+use common::privacy::{Budget, Charge, Delta, Entry, Ledger, LedgerStore, Mechanism, privatize};
+use common::wire::words;
 use site_node::train::{Device, Examples, LocalTraining, train};
 
 use super::evaluate::{TestPatients, part, stage};
 use super::{SimulateError, SimulatedHospital};
+use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::report::{Score, SingleSites};
 
-pub(super) fn train_alone(
+/// A baseline leaves nowhere, so that its ledger has nothing to keep.
+struct Nowhere;
+
+impl LedgerStore for Nowhere {
+    fn append(&mut self, _: &Entry) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The plan with these patients as its only site.
+fn train_alone(
     plan: &Plan,
     patients: &Examples,
     name: &str,
@@ -21,17 +38,33 @@ pub(super) fn train_alone(
 ) -> Result<Vec<f32>, SimulateError> {
     let local = LocalTraining::from(&plan.training);
     let mut model = initial_parameters(&plan.model, plan.seed);
+    let mut server = ServerOptimizer::new(plan, model.len());
+    let full_weight = server.full_weight();
+    let budget = Budget { epsilon: f64::MAX, delta: 1e-5 };
+    let mut ledger = Ledger::open(Nowhere, budget, Vec::new()).map_err(stage)?;
+    let run = RunId::memorable(plan.seed);
+    let clip = plan.privacy.clip;
     for round in 1..=plan.rounds {
-        let text = format!("consilium baseline {} {name} {round}", plan.seed);
-        let digest = Digest::of(text.as_bytes());
-        let seed =
-            digest.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        model =
-            train(&plan.model, &local, &model, patients, seed, device).map_err(stage)?.parameters;
+        let seed = Digest::of(format!("baseline {} {name} {round}", plan.seed).as_bytes());
+        let seed = seed.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let trained = train(&plan.model, &local, &model, patients, seed, device).map_err(stage)?;
+        let delta = Delta::between(&model, trained.parameters).and_then(|delta| delta.clip(clip, 1.0));
+        let charge =
+            Charge { run: run.clone(), round: Round(round), mechanism: Mechanism::ClipOnly, clip };
+        let receipt = ledger.reserve(charge).map_err(stage)?;
+        // Never drawn from: the mechanism has no noise.
+        let key = NoiseKey::from_bytes(&mut [1; 32]).map_err(stage)?;
+        let update = privatize(delta.map_err(stage)?, receipt, key).map_err(stage)?;
+        let mut sum = Accumulator::new(model.len());
+        sum.fold(0, update.words());
+        sum.weigh(full_weight);
+        let next = server.next(&words::from_parameters(&model), sum);
+        model = words::to_parameters(&next).map_err(stage)?;
     }
     Ok(model)
 }
 
+/// Trains and scores every baseline on all test patients.
 pub(super) fn train_all(
     plan: &Plan,
     hospitals: &[SimulatedHospital],

@@ -1,0 +1,93 @@
+//! The coordinator's process: the product's own server and driver, and a look at the clock.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::clock::{Clock, SystemClock};
+use common::pki::Identity;
+use common::wire::Progress;
+use coordinator::server::{Server, entropy};
+use serde_json::json;
+
+use crate::{Outcome, plan};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[arg(long)]
+    folder: PathBuf,
+    #[arg(long)]
+    sites: u32,
+    #[arg(long)]
+    params: u32,
+    #[arg(long)]
+    rounds: u32,
+    /// When the benchmark began, in milliseconds since 1970.
+    #[arg(long)]
+    begun: u64,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let identity = Identity::load(&args.folder.join("identity"))?;
+    let plan = plan::of(args.params, args.sites, args.rounds)?;
+    plan::runtime()?.block_on(async {
+        let clock = Arc::new(SystemClock::new());
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let state = args.folder.join("state");
+        let server = Server::bind(any_port, identity, state, clock.clone())?;
+        println!("listening on {}", server.address()?);
+        let (launcher, floor) = (server.launcher(), server.floor());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve(async move { drop(stopped.await) }));
+        floor.await_sites(args.sites as usize).await;
+
+        let mut launched = launcher.launch(plan, entropy())?;
+        let opened = clock.wall();
+        // A round lasts from one model to the next, journal, registry and all.
+        let mut last = clock.now();
+        let (mut seconds, mut bytes) = (Vec::new(), Vec::new());
+        while let Some(progress) = launched.progress.recv().await {
+            if let Progress::Round { bytes: moved, .. } = progress {
+                let now = clock.now();
+                seconds.push(now.since(last).as_secs_f64());
+                bytes.push(moved);
+                last = now;
+            }
+        }
+        launched.outcome.await??;
+        let peak = peak_rss()?;
+        let _ = stop.send(());
+        serving.await?;
+        let median = |mut values: Vec<f64>| {
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        let counted = seconds.get(1..).unwrap_or_default().to_vec();
+        let moved = bytes.get(1..).unwrap_or_default().iter().map(|&bytes| bytes as f64).collect();
+        println!(
+            "{}",
+            json!({
+                "bench": "rounds",
+                "sites": args.sites,
+                "params": args.params,
+                "rounds": args.rounds,
+                "round_s_median": median(counted.clone()),
+                "round_s_min": counted.iter().copied().fold(f64::INFINITY, f64::min),
+                "round_s_max": counted.iter().copied().fold(0.0, f64::max),
+                "first_round_s": seconds.first(),
+                "bytes_per_round": median(moved),
+                "coordinator_peak_rss_bytes": peak,
+                "cold_start_s": opened.0.saturating_sub(args.begun) as f64 / 1e3,
+            })
+        );
+        Ok(())
+    })
+}
+
+/// The most memory that this process ever held, as Linux counts it.
+fn peak_rss() -> Result<u64, Box<dyn std::error::Error>> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: u64 = line.ok_or("no VmHWM")?.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024)
+}
