@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::floor::Floor;
 use crate::launch::{LaunchError, Launched, Launcher};
 use crate::session;
+use crate::spool::SpoolFolder;
 
 /// Handshakes that may be under way at once; further peers wait their turn in the socket.
 const HANDSHAKES: usize = 64;
@@ -40,7 +41,7 @@ pub enum ServerError {
 pub struct Server {
     listener: Listener,
     launcher: Launcher,
-    spool: PathBuf,
+    spools: Arc<SpoolFolder>,
 }
 
 impl Server {
@@ -57,12 +58,12 @@ impl Server {
         if identity.role != Role::Coordinator {
             return Err(ServerError::Role(identity.role));
         }
-        let spool = state.join("spool");
-        std::fs::create_dir_all(&spool)
-            .map_err(|source| ServerError::State { path: spool.clone(), source })?;
+        let folder = state.join("spool");
+        let spools = SpoolFolder::new(folder.clone())
+            .map_err(|source| ServerError::State { path: folder, source })?;
         let listener = Listener::bind(listen, identity)?;
         let launcher = Launcher { floor: Arc::default(), state, clock };
-        Ok(Self { listener, launcher, spool })
+        Ok(Self { listener, launcher, spools })
     }
 
     /// Where it listens.
@@ -96,12 +97,12 @@ impl Server {
             };
             let Some(incoming) = incoming else { break };
             let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { break };
-            let (launcher, spool) = (self.launcher.clone(), self.spool.clone());
+            let (launcher, spools) = (self.launcher.clone(), Arc::clone(&self.spools));
             tokio::spawn(async move {
                 let accepted = accept(incoming).await;
                 drop(permit);
                 if let Some(link) = accepted {
-                    welcome(link, launcher, spool).await;
+                    welcome(link, launcher, spools).await;
                 }
             });
         }
@@ -119,10 +120,10 @@ async fn accept(incoming: Incoming) -> Option<Link> {
     }
 }
 
-async fn welcome(link: Link, launcher: Launcher, spool: PathBuf) {
+async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
     let peer = link.peer().clone();
     let ended = match peer.clone() {
-        Role::Site(site) => session::serve(link, site, launcher.floor, spool).await,
+        Role::Site(site) => session::serve(link, site, launcher.floor, spools).await,
         Role::Operator(_) => operator(link, launcher).await,
         Role::Coordinator => {
             link.close("a coordinator does not connect to another");

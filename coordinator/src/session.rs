@@ -1,6 +1,5 @@
 //! One site's connection: what it says becomes the driver's input, what the driver says goes out.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::floor::{ActiveRun, Command, Floor, Input};
-use crate::spool::Spool;
+use crate::spool::SpoolFolder;
 
 /// A peer that has not introduced itself by then is cut off.
 pub(crate) const INTRODUCTION: Duration = Duration::from_secs(10);
@@ -47,7 +46,7 @@ pub async fn serve(
     link: Link,
     site: SiteName,
     floor: Arc<Floor>,
-    spool: PathBuf,
+    spools: Arc<SpoolFolder>,
 ) -> Result<(), TransportError> {
     let opening = async {
         let (writer, mut reader) = link.accept_control().await?;
@@ -71,7 +70,7 @@ pub async fn serve(
         }
     };
     tracing::info!(%site, software = peer.software, "connected");
-    let session = Session { link, site: site.clone(), floor: Arc::clone(&floor), spool };
+    let session = Session { link, site: site.clone(), floor: Arc::clone(&floor), spools };
     let ended = async {
         writer.send(&ToSite::Welcome(hello())).await?;
         if let Some(run) = run {
@@ -94,7 +93,7 @@ struct Session {
     link: Link,
     site: SiteName,
     floor: Arc<Floor>,
-    spool: PathBuf,
+    spools: Arc<SpoolFolder>,
 }
 
 impl Session {
@@ -194,7 +193,7 @@ impl Session {
             Refusal::Internal("the update could not be kept; the log says why".to_owned())
         };
         let mut spool =
-            Spool::new(&self.spool, header.content.words.saturating_mul(4)).map_err(kept)?;
+            self.spools.room(header.content.words.saturating_mul(4)).map_err(kept)?;
         receive_words(reader, &header.content, &mut spool).await.map_err(|error| match error {
             TransportError::Length { expected, found } => Refusal::Truncated { expected, found },
             TransportError::Digest => Refusal::Digest,

@@ -2,8 +2,9 @@
 //! where it is large.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{self, Read, Seek, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::transport::Sink;
 
@@ -13,27 +14,78 @@ const IN_MEMORY: u64 = 256 << 10;
 /// Bytes read back at a time.
 const PIECE: usize = 1 << 20;
 
+/// Where updates wait. Files are used again: their pages are in memory already.
+#[derive(Debug)]
+pub struct SpoolFolder {
+    folder: PathBuf,
+    idle: Mutex<Vec<File>>,
+}
+
+impl SpoolFolder {
+    /// A folder for updates on their way in.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn new(folder: PathBuf) -> io::Result<Arc<Self>> {
+        std::fs::create_dir_all(&folder)?;
+        Ok(Arc::new(Self { folder, idle: Mutex::default() }))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<File>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room for an update of `bytes`.
+    ///
+    /// # Errors
+    /// A file cannot be made or rewound.
+    pub fn room(self: &Arc<Self>, bytes: u64) -> io::Result<Spool> {
+        if bytes <= IN_MEMORY {
+            return Ok(Spool::Memory(Vec::new()));
+        }
+        let idle = self.idle().pop();
+        let mut file = match idle {
+            Some(file) => file,
+            // Without a name, so that it goes with the process.
+            None => tempfile::tempfile_in(&self.folder)?,
+        };
+        file.rewind()?;
+        Ok(Spool::File(SpoolFile { file: Some(file), len: 0, home: Arc::clone(self) }))
+    }
+}
+
 /// The words of one update, as they arrived.
 #[derive(Debug)]
 pub enum Spool {
     /// A small update.
     Memory(Vec<u8>),
-    /// A large one, in a file without a name that the system removes with the process.
-    File(File),
+    /// A large one.
+    File(SpoolFile),
+}
+
+/// A file that goes back to its folder when it is no longer needed.
+#[derive(Debug)]
+pub struct SpoolFile {
+    /// There until this is dropped.
+    file: Option<File>,
+    /// Bytes of this update; the file may be longer, from one before.
+    len: u64,
+    home: Arc<SpoolFolder>,
+}
+
+impl SpoolFile {
+    fn file(&mut self) -> io::Result<&mut File> {
+        self.file.as_mut().ok_or_else(|| io::Error::other("the spool file is gone"))
+    }
+}
+
+impl Drop for SpoolFile {
+    fn drop(&mut self) {
+        self.home.idle().extend(self.file.take());
+    }
 }
 
 impl Spool {
-    /// Room for an update of `bytes`; large ones lie in `folder`.
-    ///
-    /// # Errors
-    /// The file cannot be made.
-    pub fn new(folder: &Path, bytes: u64) -> io::Result<Self> {
-        if bytes <= IN_MEMORY {
-            return Ok(Self::Memory(Vec::new()));
-        }
-        tempfile::tempfile_in(folder).map(Self::File)
-    }
-
     /// Hands the update on in pieces of whole words, with the byte each starts at.
     ///
     /// # Errors
@@ -41,12 +93,15 @@ impl Spool {
     pub fn read(self, mut piece: impl FnMut(usize, &[u8])) -> io::Result<()> {
         match self {
             Self::Memory(bytes) => piece(0, &bytes),
-            Self::File(mut file) => {
-                file.seek(SeekFrom::Start(0))?;
+            Self::File(mut spool) => {
+                let len = spool.len;
+                let file = spool.file()?;
+                file.rewind()?;
+                let mut update = file.take(len);
                 let mut buffer = vec![0; PIECE];
                 let mut start = 0;
                 loop {
-                    let read = fill(&mut file, &mut buffer)?;
+                    let read = fill(&mut update, &mut buffer)?;
                     if read == 0 {
                         break;
                     }
@@ -60,7 +115,7 @@ impl Spool {
 }
 
 /// Reads until the buffer is full or the file ends, so that a piece never ends inside a word.
-fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..])? {
@@ -78,7 +133,10 @@ impl Sink for Spool {
                 bytes.extend_from_slice(piece);
                 Ok(())
             }
-            Self::File(file) => file.write_all(piece),
+            Self::File(spool) => {
+                spool.len += piece.len() as u64;
+                spool.file()?.write_all(piece)
+            }
         }
     }
 }
@@ -90,10 +148,12 @@ mod tests {
     #[test]
     fn small_and_large_updates_come_back_as_they_went_in() {
         let folder = tempfile::tempdir().unwrap();
-        for words in [1_usize, 1000, 600_000] {
+        let spools = SpoolFolder::new(folder.path().join("spool")).unwrap();
+        // The larger one first: the smaller must not show what is left of it in the file.
+        for words in [1_usize, 1000, 600_000, 300_000] {
             let bytes: Vec<u8> =
                 (0..words).flat_map(|word| u32::try_from(word).unwrap().to_le_bytes()).collect();
-            let mut spool = Spool::new(folder.path(), bytes.len() as u64).unwrap();
+            let mut spool = spools.room(bytes.len() as u64).unwrap();
             assert_eq!(matches!(spool, Spool::File(_)), bytes.len() as u64 > IN_MEMORY);
             // Pieces of a length that is not whole words, as a network delivers them.
             bytes.chunks(1337).for_each(|piece| spool.take(piece).unwrap());

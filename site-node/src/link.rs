@@ -161,11 +161,12 @@ impl Session {
             }
             Some(_) => {}
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(header.content.words * 4).unwrap_or(0));
-        receive_words(reader, &header.content, &mut bytes).await?;
-        let parameters = words::to_parameters(&bytes)
-            .map_err(|_| SessionError::Protocol("a model with parameters that are not finite"))?;
-        drop(bytes);
+        let words = usize::try_from(header.content.words).unwrap_or(0);
+        let mut parameters: Vec<f32> = Vec::with_capacity(words);
+        receive_words(reader, &header.content, &mut parameters).await?;
+        if words::not_finite(&parameters).is_some() {
+            return Err(SessionError::Protocol("a model with parameters that are not finite"));
+        }
         self.carry_out(Order { header, parameters }).await
     }
 

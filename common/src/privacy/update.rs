@@ -8,8 +8,7 @@ use super::ledger::{Charge, Mechanism, Receipt};
 use super::noise;
 use crate::digest::Digest;
 
-/// Words handled at a time where a vector is walked twice, so that the second walk finds its words
-/// in the cache.
+/// Words whose squares are summed before the sum is looked at.
 const PIECE: usize = 1 << 14;
 
 /// Something that cannot become an update.
@@ -86,14 +85,12 @@ impl Delta {
         }
         let norm = weight * squared_norm(&self.0).sqrt();
         let mut scale = weight * (clip / norm).min(1.0) / unit(clip);
-        loop {
-            let words: Vec<i32> = self.0.iter().map(|&change| on_grid(change, scale)).collect();
-            if within_bound(&words) {
-                return Ok(ClippedDelta { words, clip });
-            }
+        let mut words = Vec::with_capacity(self.0.len() * 4);
+        while !put_on_grid(&self.0, scale, &mut words) {
             // Floating-point error put the norm a hair over the bound: shrink by more than that.
             scale *= 1.0 - 1e-6;
         }
+        Ok(ClippedDelta { words, clip })
     }
 }
 
@@ -113,26 +110,30 @@ fn squared_norm(values: &[f32]) -> f64 {
     values.chunks(PIECE).map(piece).sum()
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the cast rounds toward zero and saturates")]
-fn on_grid(change: f32, scale: f64) -> i32 {
-    (f64::from(change) * scale) as i32
-}
-
-/// Whether the norm of the words is at most 2²⁰, without rounding.
-fn within_bound(words: &[i32]) -> bool {
+/// Writes each change, scaled and rounded toward zero, as a word; false where the norm of the words
+/// is over 2²⁰. The norm is summed in integers, without rounding.
+fn put_on_grid(changes: &[f32], scale: f64, words: &mut Vec<u8>) -> bool {
     let bound = u64::from(UNITS_PER_CLIP) * u64::from(UNITS_PER_CLIP);
     let mut sum = 0_u64;
-    words.chunks(PIECE).all(|piece| {
-        // Saturation at 2^21 keeps a piece's sum below 2^57 and is over the bound by itself.
-        let square = |word: &i32| u64::from(word.unsigned_abs().min(2 * UNITS_PER_CLIP)).pow(2);
-        sum += piece.iter().map(square).sum::<u64>();
+    let mut piece = vec![0; 4 * PIECE.min(changes.len())];
+    words.clear();
+    changes.chunks(PIECE).all(|changes| {
+        for (change, place) in changes.iter().zip(piece.as_chunks_mut::<4>().0) {
+            #[allow(clippy::cast_possible_truncation, reason = "rounds toward zero and saturates")]
+            let word = (f64::from(*change) * scale) as i32;
+            // Saturation at 2^21 keeps a piece's sum below 2^57 and is over the bound by itself.
+            sum += u64::from(word.unsigned_abs().min(2 * UNITS_PER_CLIP)).pow(2);
+            *place = word.to_le_bytes();
+        }
+        words.extend_from_slice(&piece[..4 * changes.len()]);
         sum <= bound
     })
 }
 
 /// A change on the grid whose norm is at most 2²⁰ units. Still exact: never leaves.
 pub struct ClippedDelta {
-    words: Vec<i32>,
+    /// 32-bit little-endian two's complement: as they will travel.
+    words: Vec<u8>,
     clip: f64,
 }
 
@@ -181,23 +182,16 @@ pub fn privatize(
     if charge.clip.to_bits() != clipped.clip.to_bits() {
         return Err(PrivacyError::Receipt { clipped: clipped.clip, charged: charge.clip });
     }
-    let words = match charge.mechanism {
-        Mechanism::ClipOnly => clipped.words,
+    let mut words = clipped.words;
+    match charge.mechanism {
+        Mechanism::ClipOnly => {}
         Mechanism::WholeUpdateGaussian { noise_multiplier } => {
-            noise::add(&clipped.words, noise_multiplier, key)?
+            noise::add(&mut words, noise_multiplier, key)?;
         }
-    };
-    let words = to_bytes(&words);
+    }
+    let words = Bytes::from(words);
     let digest = Digest::of(&words);
     Ok(PrivatizedUpdate { words, digest, charge })
-}
-
-fn to_bytes(words: &[i32]) -> Bytes {
-    let mut bytes = vec![0; words.len() * 4];
-    for (place, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
-        *place = word.to_le_bytes();
-    }
-    bytes.into()
 }
 
 #[cfg(test)]
@@ -226,7 +220,8 @@ mod tests {
 
     fn clipped(change: Vec<f32>, clip: f64, weight: f64) -> Vec<i32> {
         let zeros = vec![0.0; change.len()];
-        Delta::between(&zeros, change).unwrap().clip(clip, weight).unwrap().words
+        let clipped = Delta::between(&zeros, change).unwrap().clip(clip, weight).unwrap();
+        clipped.words.as_chunks::<4>().0.iter().map(|word| i32::from_le_bytes(*word)).collect()
     }
 
     fn norm(words: &[i32]) -> f64 {

@@ -11,21 +11,22 @@ use super::link::Link;
 use crate::digest::Hasher;
 use crate::wire::Content;
 
-/// Bytes handed to the stream at a time.
+/// Bytes handed on at a time: whole words.
 const PIECE: usize = 256 << 10;
 
 /// Where words go as they arrive.
 pub trait Sink {
-    /// Takes the next piece.
+    /// Takes the next piece. Every piece but the last holds whole words.
     ///
     /// # Errors
     /// It cannot be kept.
     fn take(&mut self, piece: &[u8]) -> io::Result<()>;
 }
 
-impl Sink for Vec<u8> {
+/// Parameters, whatever their values: see [`crate::wire::words::not_finite`].
+impl Sink for Vec<f32> {
     fn take(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.extend_from_slice(piece);
+        self.extend(piece.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)));
         Ok(())
     }
 }
@@ -69,20 +70,32 @@ pub async fn receive_words<S: Sink>(
 ) -> Result<(), TransportError> {
     let expected = content.words.saturating_mul(4);
     let mut hasher = Hasher::new();
+    // Datagrams bring a few kilobytes at a time; hashing and keeping are several times faster on
+    // larger pieces.
+    let mut piece = Vec::with_capacity(PIECE);
     let mut found = 0_u64;
     loop {
+        let room = PIECE - piece.len();
         let chunk = reader
             .stream
-            .read_chunk(PIECE, true)
+            .read_chunk(room, true)
             .await
             .map_err(|error| TransportError::Stream(error.to_string()))?;
-        let Some(chunk) = chunk else { break };
-        found = found.saturating_add(chunk.bytes.len() as u64);
-        if found > expected {
-            return Err(TransportError::Length { expected, found });
+        if let Some(chunk) = &chunk {
+            found = found.saturating_add(chunk.bytes.len() as u64);
+            if found > expected {
+                return Err(TransportError::Length { expected, found });
+            }
+            piece.extend_from_slice(&chunk.bytes);
         }
-        hasher.update(&chunk.bytes);
-        sink.take(&chunk.bytes)?;
+        if chunk.is_none() || piece.len() == PIECE {
+            hasher.update(&piece);
+            sink.take(&piece)?;
+            piece.clear();
+        }
+        if chunk.is_none() {
+            break;
+        }
     }
     if found != expected {
         return Err(TransportError::Length { expected, found });

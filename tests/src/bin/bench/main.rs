@@ -10,6 +10,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Models come and go with every round: this allocator hands their memory on instead of returning it
+/// to the system and having it cleared again.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Benchmarks that print JSON.
 #[derive(Parser)]
 #[command(name = "bench")]
