@@ -192,8 +192,7 @@ impl Session {
             tracing::error!(%error, "an update could not be kept");
             Refusal::Internal("the update could not be kept; the log says why".to_owned())
         };
-        let mut spool =
-            self.spools.room(header.content.words.saturating_mul(4)).map_err(kept)?;
+        let mut spool = self.spools.room(header.content.words.saturating_mul(4)).map_err(kept)?;
         receive_words(reader, &header.content, &mut spool).await.map_err(|error| match error {
             TransportError::Length { expected, found } => Refusal::Truncated { expected, found },
             TransportError::Digest => Refusal::Digest,

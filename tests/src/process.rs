@@ -38,11 +38,8 @@ impl Process {
     /// # Errors
     /// It cannot be started.
     pub fn start(command: &mut Command) -> Result<Self, ProcessError> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (send, lines) = channel();
         let outputs: [Option<Box<dyn Read + Send>>; 2] = [
             child.stdout.take().map(|out| Box::new(out) as _),

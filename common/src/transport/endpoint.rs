@@ -12,6 +12,7 @@ use quinn::{
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
+use socket2::SockRef;
 
 use super::error::{TransportError, explain};
 use super::link::{Incoming, Link};
@@ -28,6 +29,10 @@ const STREAMS: u32 = 8;
 /// The largest datagram probed for. Loopback and jumbo frames carry it; other paths stay at what
 /// their own discovery finds. Larger ones overrun the default socket buffers and get lost.
 const LARGEST_DATAGRAM: u16 = 4096;
+
+/// All sites answer at the same moment, into one socket: with the system's usual 208 KiB their
+/// datagrams are dropped, and a lost one costs a round tens of milliseconds.
+const SOCKET_BUFFER: usize = 4 << 20;
 
 /// A peer that says nothing for so long is gone; a living one says something more often.
 const IDLE: Duration = Duration::from_secs(12);
@@ -61,6 +66,13 @@ fn endpoint(address: SocketAddr, server: Option<ServerConfig>) -> Result<Endpoin
         return Err(failed(std::io::Error::other("the datagram size is out of range")));
     }
     let socket = UdpSocket::bind(address).map_err(failed)?;
+    let buffers = SockRef::from(&socket);
+    // The system grants what it allows; a refusal costs speed and nothing else.
+    let granted = buffers
+        .set_recv_buffer_size(SOCKET_BUFFER)
+        .and_then(|()| buffers.set_send_buffer_size(SOCKET_BUFFER))
+        .and_then(|()| buffers.recv_buffer_size());
+    tracing::debug!(?granted, asked = SOCKET_BUFFER, "socket buffers");
     Endpoint::new(config, server, socket, Arc::new(TokioRuntime)).map_err(failed)
 }
 

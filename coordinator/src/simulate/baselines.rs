@@ -48,7 +48,8 @@ fn train_alone(
         let seed = Digest::of(format!("baseline {} {name} {round}", plan.seed).as_bytes());
         let seed = seed.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         let trained = train(&plan.model, &local, &model, patients, seed, device).map_err(stage)?;
-        let delta = Delta::between(&model, trained.parameters).and_then(|delta| delta.clip(clip, 1.0));
+        let delta =
+            Delta::between(&model, trained.parameters).and_then(|delta| delta.clip(clip, 1.0));
         let charge =
             Charge { run: run.clone(), round: Round(round), mechanism: Mechanism::ClipOnly, clip };
         let receipt = ledger.reserve(charge).map_err(stage)?;

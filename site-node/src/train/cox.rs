@@ -2,13 +2,18 @@
 //!
 //! With log hazard ratios f, times t and event indicators d,
 //!
+//! ```text
 //! L = (1/D) Σ_{i: d_i = 1} [ ln Σ_{j: t_j ≥ t_i} exp(f_j) − f_i ],  D = Σ d_i
+//! ```
 //!
 //! (Cox, J. R. Stat. Soc. B 34:187, 1972; ties as in Breslow's discussion of it, where every tied
 //! event has the whole risk set at its time). Sorted by time, the risk sets are suffixes, so that
 //! running sums give the loss and the gradient in O(n log n):
 //!
-//! ∂L/∂f_j = (1/D) [ Σ_{i: d_i = 1, t_i ≤ t_j} exp(f_j − ln S_i) − d_j ],  S_i = Σ_{j: t_j ≥ t_i} exp(f_j).
+//! ```text
+//! ∂L/∂f_j = (1/D) [ Σ_{i: d_i = 1, t_i ≤ t_j} exp(f_j − ln S_i) − d_j ],
+//! S_i = Σ_{j: t_j ≥ t_i} exp(f_j)
+//! ```
 //!
 //! Both running sums are kept as logarithms: nothing overflows, and a small risk set after large
 //! ones does not vanish.
@@ -29,7 +34,8 @@ pub(super) fn partial_likelihood(ratios: &[f32], time: &[f64], event: &[bool]) -
     }
     let mut order: Vec<usize> = (0..time.len()).collect();
     order.sort_by(|&a, &b| time[a].total_cmp(&time[b]));
-    let groups: Vec<&[usize]> = order.chunk_by(|&a, &b| time[a] == time[b]).collect();
+    let groups: Vec<&[usize]> =
+        order.chunk_by(|&a, &b| time[a].total_cmp(&time[b]).is_eq()).collect();
 
     // Backward in time: the logarithm of each tied group's risk set.
     let mut at_risk = f64::NEG_INFINITY;

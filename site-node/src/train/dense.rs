@@ -1,9 +1,11 @@
-//! A dense layer: z = x·W + b, followed by ReLU inside the network.
+//! A dense layer: z = x·W + b, followed by `ReLU` inside the network.
 
 use std::ops::Range;
 
-use burn::DispatchDevice;
+use burn::tensor::TensorPrimitive;
 use burn::tensor::activation::relu;
+use burn::tensor::ops::ActivationOps;
+use burn::{Dispatch, DispatchDevice};
 
 use super::error::TrainError;
 use super::layer::{Layer, Matrix, to_device, to_host};
@@ -17,7 +19,7 @@ pub(super) struct DenseBlock {
     pub(super) weight: Range<usize>,
     /// `[outputs]`.
     pub(super) bias: Option<Range<usize>>,
-    /// Whether ReLU follows.
+    /// Whether `ReLU` follows.
     pub(super) relu: bool,
 }
 
@@ -70,8 +72,12 @@ impl Layer for Dense {
 
     fn through_activation(&self, output: &Matrix, gradient: Matrix) -> Matrix {
         if self.block.relu {
-            // ReLU's slope at 0 is taken as 0, as its output alone tells.
-            gradient.mask_fill(output.clone().lower_equal_elem(0.0), 0.0)
+            // From the output alone: the slope is 1 where it is above 0, else 0.
+            let output = output.clone().into_primitive().tensor();
+            let gradient = gradient.into_primitive().tensor();
+            Matrix::from_primitive(TensorPrimitive::Float(Dispatch::relu_backward(
+                output, gradient,
+            )))
         } else {
             gradient
         }

@@ -19,8 +19,8 @@ pub enum TrainError {
         /// The feature's place in the plan.
         column: usize,
     },
-    /// A time of observation that is not a finite number above zero.
-    #[error("a time of observation is not finite and above zero")]
+    /// A time of observation that is not a finite number of zero or more.
+    #[error("a time of observation is negative or not finite")]
     Time,
     /// Edges of intervals that are not finite, above zero and increasing.
     #[error("the edges of the intervals do not increase from above zero")]
@@ -75,6 +75,9 @@ pub enum TrainError {
         /// The head's name.
         head: &'static str,
     },
+    /// A sample that names patients twice, out of order, or beyond the last.
+    #[error("the sampled patients are not each named once, in order, among those there are")]
+    Sample,
     /// The device failed to hand back a result.
     #[error("the device did not return a result: {0}")]
     Device(String),

@@ -30,7 +30,8 @@ impl Examples {
     /// Times and edges are in one unit, whichever. Cox's model needs no edges; give none.
     ///
     /// # Errors
-    /// Lengths that disagree, a feature that is not finite, a time that is not finite or negative, or edges that do not increase from above zero.
+    /// Lengths that disagree, a feature that is not finite, a time that is not finite or is
+    /// negative, or edges that do not increase from above zero.
     pub fn new(
         features: Vec<f32>,
         width: usize,

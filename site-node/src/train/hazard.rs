@@ -1,14 +1,18 @@
 //! The loss of a discrete-time hazard model, one patient at a time.
 //!
-//! With hazards h_j = σ(z_j), the interval k of the patient's event or censoring, and d = 1 for an
+//! With hazards `h_j = σ(z_j)`, the interval k of the patient's event or censoring, and d = 1 for an
 //! event, the negative log-likelihood is
 //!
+//! ```text
 //! L = −Σ_{j<k} ln(1 − h_j) − d·ln h_k − (1 − d)·ln(1 − h_k)
+//! ```
 //!
 //! (Gensheimer and Narasimhan, `PeerJ` 7:e6257, 2019, eq. 2 and 3; a patient censored in interval k
 //! counts as having survived it). Since −ln(1 − σ(z)) = softplus(z) and −ln σ(z) = softplus(z) − z,
 //!
-//! L = Σ_{j≤k} softplus(z_j) − d·z_k, and ∂L/∂z_j = σ(z_j) − d·[j = k] for j ≤ k, else 0.
+//! ```text
+//! L = Σ_{j≤k} softplus(z_j) − d·z_k,   ∂L/∂z_j = σ(z_j) − d·[j = k] for j ≤ k, else 0
+//! ```
 
 /// The patient's loss from the logits `[K]`, the interval and whether the event fell into it.
 pub(super) fn loss(logits: &[f32], interval: usize, event: bool) -> f64 {
@@ -63,7 +67,7 @@ mod tests {
         assert!(loss(&[-30.0], 0, false) > 0.0);
         let mut logits = [-1e30_f32, 1e30, 3.0];
         gradient_in_place(&mut logits, 1, true, 2.0);
-        assert_eq!(logits, [0.0, 0.0, 0.0]);
+        assert!(logits.iter().all(|z| z.abs() < 1e-30), "{logits:?}");
     }
 
     #[test]

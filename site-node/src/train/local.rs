@@ -8,6 +8,7 @@ use super::error::TrainError;
 use super::examples::{Examples, same};
 use super::layer::{Matrix, to_device};
 use super::loss;
+use super::memory::keep_freed_memory;
 use super::network::Architecture;
 use super::optimizer::{Optimizer, Rule};
 use super::predict::logits;
@@ -67,6 +68,7 @@ pub fn train(
         return Err(TrainError::NoPatients);
     }
     let everyone: Vec<usize> = (0..examples.len()).collect();
+    keep_freed_memory();
     let mean_loss = |parameters: &[f32], when| {
         let logits = logits(&architecture, parameters, examples.features(), device)?;
         let loss = loss::mean(spec.head, &logits, examples, &everyone);

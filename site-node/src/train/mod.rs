@@ -33,10 +33,13 @@ mod hazard;
 mod layer;
 mod local;
 mod loss;
+mod memory;
 mod network;
 mod optimizer;
 mod plan;
 mod predict;
+mod private;
+mod vectors;
 
 pub use device::{Device, DeviceChoice};
 pub use error::TrainError;
@@ -44,3 +47,4 @@ pub use examples::Examples;
 pub use local::{LocalTraining, Trained, train};
 pub use optimizer::Rule;
 pub use predict::{risks, survival};
+pub use private::{PrivateGradient, UNITS_PER_CLIP};

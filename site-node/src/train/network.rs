@@ -62,6 +62,22 @@ impl Architecture {
         self.logits
     }
 
+    /// The parts of a patient's gradient, in the order of [`Network::rows`].
+    pub(super) fn outer_products(&self) -> impl Iterator<Item = OuterProduct> {
+        let head = self.interval_bias.clone().map(|range| OuterProduct {
+            inputs: 0,
+            outputs: range.len(),
+            weight: None,
+            bias: Some(range),
+        });
+        head.into_iter().chain(self.dense.iter().rev().map(|layer| OuterProduct {
+            inputs: layer.inputs,
+            outputs: layer.outputs,
+            weight: Some(layer.weight.clone()),
+            bias: layer.bias.clone(),
+        }))
+    }
+
     /// The network with a flat vector's parameters.
     ///
     /// # Errors
@@ -82,6 +98,25 @@ pub(super) struct Network {
     interval_bias: Option<(Range<usize>, Vec<f32>)>,
     parameters: usize,
     device: Device,
+}
+
+/// A part of a patient's gradient that is an outer product of an input and an output gradient.
+#[derive(Debug, Clone)]
+pub(super) struct OuterProduct {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    /// `[inputs, outputs]` in the flat vector.
+    pub(super) weight: Option<Range<usize>>,
+    /// `[outputs]` in the flat vector; its input is 1.
+    pub(super) bias: Option<Range<usize>>,
+}
+
+/// The factors of an [`OuterProduct`], one row a patient.
+pub(super) struct Rows {
+    /// `[n, inputs]`.
+    pub(super) input: Vec<f32>,
+    /// ∂loss/∂z, `[n, outputs]`.
+    pub(super) gradient: Vec<f32>,
 }
 
 /// What one forward pass leaves for the backward one.
@@ -143,6 +178,32 @@ impl Network {
         Ok(flat)
     }
 
+    /// The factors of each patient's gradient, from each patient's own loss' gradient with respect
+    /// to the logits `[n, logits]`.
+    ///
+    /// # Errors
+    /// The device did not return them.
+    pub(super) fn rows(
+        &self,
+        activations: Vec<Matrix>,
+        logits: Vec<f32>,
+    ) -> Result<Vec<Rows>, TrainError> {
+        let mut rows = Vec::with_capacity(self.layers.len() + 1);
+        let outputs = match &self.interval_bias {
+            Some((range, _)) => {
+                let (outputs, _) = through_intervals(&logits, range.len());
+                rows.push(Rows { input: Vec::new(), gradient: logits });
+                outputs
+            }
+            None => logits,
+        };
+        self.each_layer(activations, outputs, |_, input, gradient| {
+            rows.push(Rows { input: to_host(input)?, gradient: to_host(gradient)? });
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
     /// The flat vector that the network was loaded from.
     #[cfg(test)]
     pub(super) fn flatten(&self) -> Result<Vec<f32>, TrainError> {
@@ -163,7 +224,7 @@ impl Network {
         outputs: Vec<f32>,
         mut visit: impl FnMut(&Dense, Matrix, Matrix) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
-        let width = self.layers.last().map_or(1, |layer| layer.outputs());
+        let width = self.layers.last().map_or(1, Dense::outputs);
         let patients = outputs.len() / width.max(1);
         // The last layer has no activation, so that its own output is not needed.
         let mut gradient = to_device(outputs, patients, width, self.device.inner());

@@ -22,7 +22,9 @@ const EPSILON: f32 = 1e-8;
 ///
 /// The gradient it steps along is that of
 ///
-/// loss(w) + λ/2·‖weights‖² + μ/2·‖w − w_start‖²,
+/// ```text
+/// loss(w) + λ/2·‖weights‖² + μ/2·‖w − w_start‖²
+/// ```
 ///
 /// with weight decay λ as an L2 term of the weight matrices alone, since biases fit the overall
 /// hazard and shrinking them would bias it, and with `FedProx`'s proximal term μ of all parameters

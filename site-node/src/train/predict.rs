@@ -14,7 +14,7 @@ const ROWS: usize = 4096;
 
 /// The risk of each patient, larger for an earlier expected event.
 ///
-/// Discrete-time hazard: the cumulative hazard at the end of the grid, −Σ_j ln(1 − h_j). Cox: the
+/// Discrete-time hazard: the cumulative hazard at the end of the grid, `−Σ_j ln(1 − h_j)`. Cox: the
 /// log hazard ratio. Computed on the CPU from the flat parameters.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn risks(
 }
 
 /// Survival curves `[n, K]`, row by row: the probability of no event up to the end of interval j,
-/// Π_{l≤j} (1 − h_l).
+/// `Π_{l≤j} (1 − h_l)`.
 ///
 /// # Errors
 /// As [`risks`], and for Cox, whose partial likelihood leaves the baseline hazard open.

@@ -3,7 +3,6 @@
 use common::experiment::{Experiment, Feature, Plan};
 use common::model::limits;
 
-
 const EXPERIMENT: &str = r#"
     name = "bench"
     rounds = 1
@@ -24,7 +23,8 @@ pub(crate) fn of(params: u32, sites: u32, rounds: u32) -> Result<Plan, Box<dyn s
     let root = root as u32;
     let rows = (2..=root).rev().find(|rows| params.is_multiple_of(*rows));
     let rows = rows.filter(|rows| params / rows <= limits::WIDTH);
-    let rows = rows.ok_or("--params: not a product of two widths up to 65536; try a rounder number")?;
+    let rows =
+        rows.ok_or("--params: not a product of two widths up to 65536; try a rounder number")?;
     let intervals = params / rows;
     plan.model.inputs = rows - 1;
     plan.model.head = common::model::Head::LogisticHazard { intervals, proportional: false };
@@ -44,4 +44,3 @@ pub(crate) fn of(params: u32, sites: u32, rounds: u32) -> Result<Plan, Box<dyn s
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
-

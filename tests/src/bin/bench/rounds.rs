@@ -31,12 +31,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let federation = init(&place, &names, clock.wall())?;
 
     let program = std::env::current_exe()?;
-    let counts = [
-        ("--sites", args.sites),
-        ("--params", args.params),
-        ("--rounds", args.rounds),
-    ]
-    .map(|(flag, count)| [flag.to_owned(), count.to_string()]);
+    let counts = [("--sites", args.sites), ("--params", args.params), ("--rounds", args.rounds)]
+        .map(|(flag, count)| [flag.to_owned(), count.to_string()]);
     let begun = clock.wall().0.to_string();
     let mut coordinator = Process::start(
         Command::new(&program)

@@ -38,8 +38,7 @@ impl Participant for Echo {
 
     fn round(&self, run: &RunId, round: Round, model: &[f32]) -> Result<Outgoing, Objection> {
         let held = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        let objection =
-            |reason: String| Objection { rule: "bench".to_owned(), reason };
+        let objection = |reason: String| Objection { rule: "bench".to_owned(), reason };
         let plan = held.as_ref().ok_or_else(|| objection("no plan".to_owned()))?;
         let after = model.iter().map(|parameter| parameter + 1e-6).collect();
         let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);

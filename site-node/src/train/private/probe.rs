@@ -1,0 +1,117 @@
+//! Which numbers of rows a device computes alike, whatever the row.
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+
+use crate::train::device::Device;
+use crate::train::error::TrainError;
+use crate::train::hazard;
+use crate::train::layer::to_device;
+use crate::train::network::Architecture;
+
+/// The number of rows that all others are compared with.
+const REFERENCE: usize = 64;
+
+/// Patients a pass at most: beyond it, products gain nothing and leave the cache.
+const MOST: usize = 256;
+
+/// Passes are filled up to a multiple of this.
+const STEP: usize = 16;
+
+/// Results a device is asked for before two of its programs count as the same.
+const RESULTS: usize = 64;
+
+/// The numbers of rows checked so far.
+#[derive(Debug)]
+pub(super) struct Shapes {
+    /// The bits of one row; none where the rows of the reference differ among themselves.
+    reference: Option<Vec<u32>>,
+    alike: BTreeMap<usize, bool>,
+}
+
+impl Shapes {
+    #[cfg(test)]
+    pub(super) fn describe(&self) -> String { format!("{} {:?}", self.reference.is_some(), self.alike) }
+    /// Computes the reference.
+    pub(super) fn new(architecture: &Architecture, device: &Device) -> Result<Self, TrainError> {
+        let reference = one_row(architecture, REFERENCE, device)?;
+        if reference.is_none() {
+            tracing::warn!(%device, "products differ between rows: private steps go row by row");
+        }
+        Ok(Self { reference, alike: BTreeMap::new() })
+    }
+
+    /// Rows of the next pass, with so many patients left: as few as hold them all, or up to
+    /// [`MOST`], if that gives the same bits as the reference; else the reference's; else 1.
+    pub(super) fn rows(
+        &mut self,
+        architecture: &Architecture,
+        device: &Device,
+        patients: usize,
+    ) -> Result<usize, TrainError> {
+        let Some(reference) = &self.reference else { return Ok(1) };
+        let rows = patients.min(MOST).next_multiple_of(STEP);
+        let alike = match self.alike.get(&rows) {
+            Some(&alike) => alike,
+            None => {
+                let alike = one_row(architecture, rows, device)?.as_ref() == Some(reference);
+                *self.alike.entry(rows).or_insert(alike)
+            }
+        };
+        Ok(if alike { rows } else { REFERENCE })
+    }
+}
+
+/// Passes copies of a random row forward and backward through the network with random parameters.
+/// The bits of each layer's input and output gradient for one row, if all rows have the same; some
+/// [`RESULTS`] of each product.
+fn one_row(
+    architecture: &Architecture,
+    rows: usize,
+    device: &Device,
+) -> Result<Option<Vec<u32>>, TrainError> {
+    let mut rng = ChaCha20Rng::seed_from_u64(0x726f_7773);
+    let fewest = architecture.outer_products().map(|part| part.outputs).min().unwrap_or(1);
+    let mut bits = Vec::new();
+    for _ in 0..RESULTS.div_ceil(fewest.max(1)) {
+        for values in random_pass(architecture, rows, device, &mut rng)? {
+            let width = values.len() / rows.max(1);
+            let mut all = values.iter().map(|value| value.to_bits());
+            let first: Vec<u32> = all.by_ref().take(width).collect();
+            if width > 0 && !all.zip(first.iter().cycle()).all(|(a, b)| a == *b) {
+                return Ok(None);
+            }
+            bits.extend(first);
+        }
+    }
+    Ok(Some(bits))
+}
+
+fn random_pass(
+    architecture: &Architecture,
+    rows: usize,
+    device: &Device,
+    rng: &mut ChaCha20Rng,
+) -> Result<Vec<Vec<f32>>, TrainError> {
+    // Between −0.4 and 0.6 times a scale: sums that neither vanish nor explode, of both signs.
+    let mut random = |count: usize, scale: f32| -> Vec<f32> {
+        (0..count).map(|_| scale * (rng.next_u32() as f32 / u32::MAX as f32 - 0.4)).collect()
+    };
+    let inputs = architecture.inputs();
+    let parameters = random(architecture.parameters(), 2.0 / (inputs.max(1) as f32).sqrt());
+    let row = random(inputs, 2.0);
+    let network = architecture.load(&parameters, device)?;
+    let pass = network.forward(to_device(row.repeat(rows), rows, inputs, device.inner()))?;
+    let mut slopes = pass.logits.clone();
+    let width = architecture.logits().max(1);
+    for logits in slopes.chunks_exact_mut(width) {
+        hazard::gradient_in_place(logits, width - 1, true, 1.0);
+    }
+    let mut values = vec![pass.logits];
+    for layer in network.rows(pass.activations, slopes)? {
+        values.extend([layer.input, layer.gradient]);
+    }
+    Ok(values)
+}

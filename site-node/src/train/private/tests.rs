@@ -1,0 +1,208 @@
+//! Against patients taken one by one.
+
+use common::model::{Head, ModelSpec, initial_parameters};
+
+use super::*;
+use crate::train::loss;
+
+const WIDTH: usize = 7;
+const INTERVALS: u32 = 6;
+const UNITS: f64 = UNITS_PER_CLIP as f64;
+
+fn specs() -> Vec<ModelSpec> {
+    let head = |proportional| Head::LogisticHazard { intervals: INTERVALS, proportional };
+    let hidden = [vec![], vec![16], vec![40, 24]];
+    let spec = |(proportional, hidden)| ModelSpec {
+        inputs: u32::try_from(WIDTH).unwrap(),
+        hidden,
+        head: head(proportional),
+        initial_hazard_ppm: 100_000,
+    };
+    let pairs = [false, true].into_iter().flat_map(|p| hidden.clone().map(|hidden| (p, hidden)));
+    pairs.map(spec).collect()
+}
+
+fn examples(n: usize, feature: impl Fn(usize) -> f32) -> Examples {
+    let features = (0..n * WIDTH).map(feature).collect();
+    let time = (0..n).map(|i| 0.3 + (i * 5 % 13) as f64 / 2.0).collect();
+    let event = (0..n).map(|i| i % 3 != 1).collect();
+    Examples::new(features, WIDTH, time, event, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap()
+}
+
+fn wave(i: usize) -> f32 {
+    (i * 7919 % 1009) as f32 / 504.0 - 1.0
+}
+
+fn parameters(spec: &ModelSpec) -> Vec<f32> {
+    let start = initial_parameters(spec, 5);
+    start.iter().enumerate().map(|(i, w)| w + 0.3 * wave(i * 31 + 11)).collect()
+}
+
+fn private(spec: &ModelSpec) -> PrivateGradient {
+    PrivateGradient::new(spec, &Device::cpu()).unwrap()
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
+/// A patient's gradient in floating point, by the plain step.
+fn alone(spec: &ModelSpec, parameters: &[f32], examples: &Examples, patient: usize) -> Vec<f64> {
+    let network = Architecture::of(spec).load(parameters, &Device::cpu()).unwrap();
+    let row = examples.gather(&[patient]);
+    let pass = network.forward(to_device(row, 1, WIDTH, Device::cpu().inner())).unwrap();
+    let slope = loss::gradient(spec.head, pass.logits, examples, &[patient]);
+    let flat = network.backward(pass.activations, slope).unwrap();
+    flat.into_iter().map(f64::from).collect()
+}
+
+/// The bound of the module's "Accuracy", with the room that rounding is given.
+fn tolerance(spec: &ModelSpec) -> f64 {
+    let layers: f64 = Architecture::of(spec)
+        .outer_products()
+        .map(|part| 1.0 + ((part.inputs + 1) as f64).sqrt() + (part.outputs as f64).sqrt())
+        .sum();
+    layers / 2048.0 + 1.5e-3
+}
+
+#[test]
+fn equals_the_loop_of_single_patients_within_the_stated_rounding() {
+    let examples = examples(150, wave);
+    let sampled: Vec<usize> = (0..150).filter(|i| i % 7 != 2).collect();
+    for spec in specs() {
+        let parameters = parameters(&spec);
+        // Everybody clipped, some, and nobody.
+        for clip in [0.05, 1.0, 50.0] {
+            let mut private = private(&spec);
+            let words = private.clipped_sum(&parameters, &examples, &sampled, clip).unwrap();
+            let mut expected = vec![0.0; words.len()];
+            for &patient in &sampled {
+                let gradient = alone(&spec, &parameters, &examples, patient);
+                let factor = (clip / norm(&gradient)).min(1.0);
+                expected.iter_mut().zip(&gradient).for_each(|(sum, g)| *sum += factor * g);
+            }
+            let error: Vec<f64> =
+                words.iter().zip(&expected).map(|(&w, e)| w as f64 * clip / UNITS - e).collect();
+            let worst = sampled.len() as f64 * clip * tolerance(&spec);
+            assert!(norm(&error) < worst, "{spec:?} {clip}: {} {worst}", norm(&error));
+            // Errors of many patients are not all alike.
+            let relative = norm(&error) / norm(&expected);
+            assert!(relative < 0.02, "{spec:?} {clip}: {relative}");
+        }
+    }
+}
+
+#[test]
+fn the_sum_is_exactly_that_of_each_patient_within_the_bound() {
+    let examples = examples(140, wave);
+    let everyone: Vec<usize> = (0..140).collect();
+    for spec in specs() {
+        let (parameters, mut private) = (parameters(&spec), private(&spec));
+        for clip in [0.05, 1.0] {
+            let whole =
+                private.clipped_sum(&parameters, &examples, &everyone, clip).unwrap().to_vec();
+            let mut sum = vec![0; whole.len()];
+            for patient in 0..140 {
+                let words = private.clipped_sum(&parameters, &examples, &[patient], clip).unwrap();
+                let squared: i64 = words.iter().map(|word| word * word).sum();
+                assert!(squared <= 1 << 40, "{squared}");
+                assert!(squared > 1 << 20);
+                sum.iter_mut().zip(words).for_each(|(sum, word)| *sum += word);
+            }
+            assert_eq!(sum, whole, "{spec:?} {clip}");
+        }
+    }
+}
+
+#[test]
+fn entries_that_fill_the_exact_range_split_the_product() {
+    // One feature alone, so that a patient's product comes near 2²⁰ in one entry.
+    let examples = examples(200, |i| if i % WIDTH == 0 { 1.0 } else { 0.0 });
+    let spec = ModelSpec {
+        head: Head::LogisticHazard { intervals: INTERVALS, proportional: true },
+        ..specs().remove(0)
+    };
+    let parameters = vec![0.5; 7 + 6];
+    let everyone: Vec<usize> = (0..200).collect();
+    let mut private = private(&spec);
+    let whole = private.clipped_sum(&parameters, &examples, &everyone, 0.01).unwrap().to_vec();
+    let mut sum = vec![0; whole.len()];
+    for patient in 0..200 {
+        let words = private.clipped_sum(&parameters, &examples, &[patient], 0.01).unwrap();
+        sum.iter_mut().zip(words).for_each(|(sum, word)| *sum += word);
+    }
+    assert_eq!(sum, whole);
+    assert!(whole[0].unsigned_abs() > 1 << 24, "{}", whole[0]);
+}
+
+#[test]
+fn a_patient_out_of_range_adds_nothing_and_harms_no_one() {
+    let spec = specs().remove(2);
+    let parameters = parameters(&spec);
+    let wild = |i: usize| if i / WIDTH == 3 { f32::MAX } else { wave(i) };
+    let with = examples(20, wild);
+    let mut private = private(&spec);
+    let everyone: Vec<usize> = (0..20).collect();
+    let others: Vec<usize> = (0..20).filter(|&i| i != 3).collect();
+    let alone = private.clipped_sum(&parameters, &with, &[3], 1.0).unwrap();
+    assert!(alone.iter().all(|&word| word == 0));
+    let all = private.clipped_sum(&parameters, &with, &everyone, 1.0).unwrap().to_vec();
+    let rest = private.clipped_sum(&parameters, &with, &others, 1.0).unwrap();
+    assert_eq!(all, rest);
+}
+
+#[test]
+fn wide_layers_and_zero_gradients_stay_within_the_bound() {
+    // Rounding moves the norm most where there are most entries.
+    let spec = ModelSpec {
+        inputs: 7,
+        hidden: vec![3000],
+        head: Head::LogisticHazard { intervals: INTERVALS, proportional: false },
+        initial_hazard_ppm: 100_000,
+    };
+    let examples = examples(10, wave);
+    let mut private = private(&spec);
+    // The start, where the hidden layer's gradient is zero, and a model far from it.
+    for parameters in [initial_parameters(&spec, 1), parameters(&spec)] {
+        for patient in 0..10 {
+            let words = private.clipped_sum(&parameters, &examples, &[patient], 0.01).unwrap();
+            let norm = words.iter().map(|&w| (w as f64).powi(2)).sum::<f64>().sqrt();
+            assert!(norm <= UNITS && norm > 0.98 * UNITS, "{}", norm / UNITS);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_bounded_is_refused() {
+    let cox = ModelSpec { head: Head::Cox, ..specs().remove(0) };
+    let error = PrivateGradient::new(&cox, &Device::cpu()).unwrap_err();
+    assert_eq!(error, TrainError::NotSeparable { head: "cox" });
+
+    let spec = specs().remove(0);
+    let (parameters, examples) = (parameters(&spec), examples(5, wave));
+    let mut private = private(&spec);
+    let mut sum = |sampled: &[usize], clip| {
+        private.clipped_sum(&parameters, &examples, sampled, clip).map(<[i64]>::to_vec)
+    };
+    assert!(sum(&[1], 1.0).unwrap().iter().any(|&word| word != 0));
+    assert_eq!(sum(&[], 1.0), Ok(vec![0; parameters.len()]));
+    for sampled in [&[1, 1][..], &[2, 1], &[5]] {
+        assert_eq!(sum(sampled, 1.0), Err(TrainError::Sample));
+    }
+    for clip in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(matches!(sum(&[1], clip), Err(TrainError::Setting { setting: "clip", .. })));
+    }
+}
+
+#[test]
+fn shapes_probe_scratch() {
+    for (inputs, hidden) in [(64, vec![256, 128]), (2000, vec![64]), (600, vec![600, 600]), (39, vec![])] {
+        for proportional in [false, true] {
+        let spec = ModelSpec { inputs, hidden: hidden.clone(), head: Head::LogisticHazard { intervals: 20, proportional }, initial_hazard_ppm: 1000 };
+        let a = Architecture::of(&spec);
+        let mut s = Shapes::new(&a, &Device::cpu()).unwrap();
+        let r: Vec<usize> = [1, 16, 17, 33, 64, 100, 128, 200, 256, 300].iter().map(|&n| s.rows(&a, &Device::cpu(), n).unwrap()).collect();
+        println!("{inputs} {hidden:?} {proportional}: {r:?} {}", s.describe());
+        }
+    }
+}
