@@ -1,8 +1,10 @@
 //! What the end-to-end tests and the benchmarks share: a federation's folder, processes that end
 //! with the test that started them, and the files of the repository.
 
+mod federation;
 mod process;
 mod repository;
 
+pub use federation::{Federation, HOSPITALS, SetupError, binary, demo, edit, failure, success};
 pub use process::{Process, ProcessError};
 pub use repository::{real_data, root};

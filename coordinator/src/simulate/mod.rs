@@ -81,6 +81,8 @@ pub async fn simulate(
     let plan = &simulation.experiment.plan;
     let source = simulation.experiment.data.as_ref().ok_or(SimulateError::NoData)?;
     let hospitals = hospitals::split(source, simulation.data)?;
+    // Before anything runs: a table that cannot be used is named here, and not by a site's silence.
+    let tests = evaluate::TestPatients::of(plan, &hospitals, &source.split)?;
     let federated = federation::run(&simulation, source.tag, &hospitals, clock, follow).await?;
     let outcome = &federated.outcome;
     let Some(model) = &outcome.model else {
@@ -88,7 +90,6 @@ pub async fn simulate(
         return Err(SimulateError::Failed { run, reason });
     };
 
-    let tests = evaluate::TestPatients::of(plan, &hospitals, &source.split)?;
     let last = evaluate::final_report(plan, &tests, model)?;
     let (pooled, single_site) = if simulation.baselines {
         let device = &simulation.device;

@@ -13,8 +13,8 @@
 //! A model is one flat vector of `f32` in the order of `common::model::ParamLayout`, from the wire
 //! to the optimiser. Burn supplies the matrix products on the device that [`Device::choose`] found;
 //! the layers' backward is written out here (no automatic differentiation), because it then yields
-//! each layer's input and output gradient by patient: all that clipping by patient needs, at no
-//! further cost (Bu et al., arXiv:2210.00038).
+//! each layer's input and output gradient by patient: all that clipping by patient
+//! ([`PrivateGradient`]) needs, at little further cost (Bu et al., arXiv:2210.00038).
 //!
 //! Training is a function of the specification, the plan, the start, the examples and the seed. No
 //! error and no log line holds a patient's value.

@@ -103,8 +103,8 @@ impl OuterSums {
         let mut start = 0;
         while start < patients {
             let end = exact_run(&self.bounds, start);
-            let part = inputs.clone().slice([start..end]).transpose();
-            let sum = to_host(part.matmul(gradients.clone().slice([start..end])))?;
+            let part = inputs.clone().narrow(0, start, end - start).transpose();
+            let sum = to_host(part.matmul(gradients.clone().narrow(0, start, end - start)))?;
             let (weight, bias) = sum.split_at(self.block.inputs * outputs);
             for (range, sum) in [(&self.block.weight, weight), (&self.block.bias, bias)] {
                 if let (Some(range), true) = (range, start == 0) {

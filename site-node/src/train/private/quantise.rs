@@ -36,7 +36,7 @@ impl Clip {
     pub(super) fn new(bound: f64, layers: &[OuterSums]) -> Option<Self> {
         // Rounding adds 1/12 an entry to a factor's squared norm on average, of 2²⁰ at the bound.
         let entries: usize = layers.iter().map(OuterSums::entries).sum();
-        let room = 1.0 / 2048.0 + entries as f64 / 12.0 / (1 << 20) as f64;
+        let room = 1.0 / 2048.0 + entries as f64 / 12.0 / f64::from(super::UNITS_PER_CLIP);
         let target = bound * (1.0 - room).max(0.5);
         let norms = Vec::with_capacity(layers.len());
         (bound.is_finite() && target > 0.0).then_some(Self { bound, target, norms })

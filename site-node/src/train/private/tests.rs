@@ -23,10 +23,14 @@ fn specs() -> Vec<ModelSpec> {
 }
 
 fn examples(n: usize, feature: impl Fn(usize) -> f32) -> Examples {
-    let features = (0..n * WIDTH).map(feature).collect();
+    wide_examples(n, WIDTH, feature)
+}
+
+fn wide_examples(n: usize, width: usize, feature: impl Fn(usize) -> f32) -> Examples {
+    let features = (0..n * width).map(feature).collect();
     let time = (0..n).map(|i| 0.3 + (i * 5 % 13) as f64 / 2.0).collect();
     let event = (0..n).map(|i| i % 3 != 1).collect();
-    Examples::new(features, WIDTH, time, event, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap()
+    Examples::new(features, width, time, event, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap()
 }
 
 fn wave(i: usize) -> f32 {
@@ -194,15 +198,30 @@ fn what_cannot_be_bounded_is_refused() {
     }
 }
 
-#[test]
-fn shapes_probe_scratch() {
-    for (inputs, hidden) in [(64, vec![256, 128]), (2000, vec![64]), (600, vec![600, 600]), (39, vec![])] {
-        for proportional in [false, true] {
-        let spec = ModelSpec { inputs, hidden: hidden.clone(), head: Head::LogisticHazard { intervals: 20, proportional }, initial_hazard_ppm: 1000 };
-        let a = Architecture::of(&spec);
-        let mut s = Shapes::new(&a, &Device::cpu()).unwrap();
-        let r: Vec<usize> = [1, 16, 17, 33, 64, 100, 128, 200, 256, 300].iter().map(|&n| s.rows(&a, &Device::cpu(), n).unwrap()).collect();
-        println!("{inputs} {hidden:?} {proportional}: {r:?} {}", s.describe());
-        }
+/// That the sum over all is the sum of each one's, word for word.
+fn assert_additive(private: &mut PrivateGradient, parameters: &[f32], examples: &Examples) {
+    let everyone: Vec<usize> = (0..examples.len()).collect();
+    let whole = private.clipped_sum(parameters, examples, &everyone, 0.2).unwrap().to_vec();
+    let mut sum = vec![0; whole.len()];
+    for patient in everyone {
+        let words = private.clipped_sum(parameters, examples, &[patient], 0.2).unwrap();
+        sum.iter_mut().zip(words).for_each(|(sum, word)| *sum += word);
     }
+    assert_eq!(sum, whole);
+}
+
+#[test]
+fn long_sums_that_round_by_the_number_of_rows_do_not_couple_patients() {
+    // So many terms that products split them by their shape: 112 rows and 64 differ in bits.
+    let spec = ModelSpec { inputs: 2000, hidden: vec![64], ..specs().remove(1) };
+    let examples = wide_examples(112, 2000, wave);
+    assert_additive(&mut private(&spec), &parameters(&spec), &examples);
+}
+
+#[test]
+fn a_device_whose_rows_differ_goes_row_by_row() {
+    let (spec, examples) = (specs().remove(2), examples(40, wave));
+    let mut private = private(&spec);
+    private.shapes = Shapes::none_alike();
+    assert_additive(&mut private, &parameters(&spec), &examples);
 }

@@ -1,0 +1,201 @@
+//! A federation of the built binaries in a folder of its own: six synthetic hospitals.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use coordinator::simulate::write_synthetic;
+use tempfile::TempDir;
+
+use crate::process::{Process, ProcessError};
+use crate::repository::root;
+
+/// The hospitals that the synthetic cohort is split into.
+pub const HOSPITALS: [&str; 6] =
+    ["hospital-a", "hospital-b", "hospital-c", "hospital-d", "hospital-e", "hospital-f"];
+
+/// A federation that could not be made.
+pub type SetupError = Box<dyn std::error::Error>;
+
+/// A built binary of this workspace, beside the test that asks for it.
+///
+/// # Errors
+/// It is not there: build the workspace first.
+pub fn binary(name: &str) -> Result<PathBuf, SetupError> {
+    let test = std::env::current_exe()?;
+    let place =
+        test.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file());
+    place
+        .ok_or_else(|| format!("{name} is not built: run cargo build --release --workspace").into())
+}
+
+/// Certificates, settings and data of six hospitals and a coordinator, and where they are.
+pub struct Federation {
+    folder: TempDir,
+    /// Where the coordinator listens, once it does.
+    pub address: String,
+}
+
+impl Federation {
+    /// Makes certificates with `coordinator init` and gives each hospital its patients.
+    ///
+    /// # Errors
+    /// A file cannot be written or `init` fails.
+    pub fn new() -> Result<Self, SetupError> {
+        let folder = tempfile::tempdir()?;
+        // Nobody listens at the discard port.
+        let federation = Self { folder, address: "127.0.0.1:9".to_owned() };
+        let mut init = Command::new(binary("coordinator")?);
+        init.arg("init").arg(federation.place(""));
+        init.args(HOSPITALS.iter().flat_map(|name| ["--site", name]));
+        let made = init.output()?;
+        if !made.status.success() {
+            return Err(String::from_utf8_lossy(&made.stderr).into());
+        }
+        // Any free port, instead of the one in the file.
+        edit(&federation.place("coordinator.toml"), "127.0.0.1:7443", "127.0.0.1:0")?;
+        let data = federation.data();
+        write_synthetic(&data, 7)?;
+        let table = fs::read_to_string(data.join("cohort.csv"))?;
+        for name in HOSPITALS {
+            let own = |line: &&str| line.contains(name) || line.starts_with("patient");
+            let rows: Vec<&str> = table.lines().filter(own).collect();
+            let site = federation.site(name);
+            fs::write(site.join("cohort.csv"), rows.join("\n") + "\n")?;
+            edit(&site.join("site-node.toml"), "tag = \"private\"", "tag = \"synthetic\"")?;
+            edit(&site.join("policy.toml"), "modes = [\"site\"]", "modes = [\"site\", \"off\"]")?;
+        }
+        Ok(federation)
+    }
+
+    /// A place in the federation's folder.
+    #[must_use]
+    pub fn place(&self, path: &str) -> PathBuf {
+        self.folder.path().join("federation").join(path)
+    }
+
+    /// The folder that a hospital took home.
+    #[must_use]
+    pub fn site(&self, name: &str) -> PathBuf {
+        self.place("sites").join(name)
+    }
+
+    /// The folder with all patients in one table, as `simulate` reads it.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// An empty place outside the federation.
+    #[must_use]
+    pub fn elsewhere(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The coordinator's binary with its settings.
+    ///
+    /// # Errors
+    /// It is not built.
+    pub fn coordinator(&self, verb: &[&str]) -> Result<Command, SetupError> {
+        let mut command = Command::new(binary("coordinator")?);
+        command.args(verb).arg("--config").arg(self.place("coordinator.toml"));
+        Ok(command)
+    }
+
+    /// Starts the coordinator and waits until it listens.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn serve(&mut self) -> Result<Process, SetupError> {
+        let mut serve = self.coordinator(&["serve"])?;
+        let mut process = Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", "info"))?;
+        let line = process.wait_for("listening address=")?;
+        let address = line.split("address=").nth(1).unwrap_or_default();
+        address.trim().clone_into(&mut self.address);
+        for name in HOSPITALS {
+            let settings = self.site(name).join("site-node.toml");
+            let text = fs::read_to_string(&settings)?;
+            let line =
+                text.lines().find(|line| line.starts_with("coordinator")).unwrap_or_default();
+            edit(&settings, line, &format!("coordinator = \"{}\"", self.address))?;
+        }
+        Ok(process)
+    }
+
+    /// Starts a hospital's node and waits until it is connected.
+    ///
+    /// # Errors
+    /// It does not connect.
+    pub fn start_site(&self, name: &str) -> Result<Process, SetupError> {
+        let mut process = self.site_node(name, "run")?;
+        process.wait_for("connected")?;
+        Ok(process)
+    }
+
+    /// Starts a verb of a hospital's `site-node`.
+    ///
+    /// # Errors
+    /// It is not built.
+    pub fn site_node(&self, name: &str, verb: &str) -> Result<Process, SetupError> {
+        let mut command = Command::new(binary("site-node")?);
+        command.arg(verb).arg("--config").arg(self.site(name).join("site-node.toml"));
+        Ok(Process::start(command.env("NO_COLOR", "1").env("RUST_LOG", "info"))?)
+    }
+
+    /// Launches an experiment of the repository on the live federation.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn run(&self, experiment: &Path, sets: &[&str]) -> Result<Process, SetupError> {
+        let mut command = self.coordinator(&["run"])?;
+        command.arg(experiment).args([
+            "--coordinator",
+            &self.address,
+            "--format",
+            "json",
+            "--quiet",
+        ]);
+        command.args(sets.iter().flat_map(|set| ["--set", set]));
+        Ok(Process::start(&mut command)?)
+    }
+}
+
+/// The demonstration's experiment.
+#[must_use]
+pub fn demo() -> PathBuf {
+    root().join("configs/experiments/demo.toml")
+}
+
+/// Replaces text in a file, which must hold it.
+///
+/// # Errors
+/// It does not, or the file cannot be written.
+pub fn edit(path: &Path, from: &str, to: &str) -> Result<(), SetupError> {
+    let text = fs::read_to_string(path)?;
+    if from.is_empty() || !text.contains(from) {
+        return Err(format!("{}: does not hold {from:?}", path.display()).into());
+    }
+    Ok(fs::write(path, text.replacen(from, to, 1))?)
+}
+
+/// What a process printed when it ended well.
+///
+/// # Errors
+/// It did not.
+pub fn success(process: Process) -> Result<String, SetupError> {
+    let (status, output) = process.finish()?;
+    if status.success() { Ok(output) } else { Err(output.into()) }
+}
+
+/// What a process printed when it ended badly.
+///
+/// # Errors
+/// It ended well.
+pub fn failure(process: Process) -> Result<String, SetupError> {
+    let (status, output) = process.finish()?;
+    if status.success() {
+        Err(ProcessError::Output { waiting: "a failure was expected".to_owned(), output }.into())
+    } else {
+        Ok(output)
+    }
+}

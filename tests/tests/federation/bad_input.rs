@@ -1,0 +1,104 @@
+//! Wrong files, as the people who write them meet them: named, with a way out, and a code.
+
+use std::fs;
+
+use tests::{Federation, HOSPITALS, edit, failure, success};
+
+use crate::Outcome;
+
+const SITE: &str = HOSPITALS[0];
+
+/// Spoils something of a hospital and returns what `site-node check` says.
+fn check(spoil: impl FnOnce(&Federation) -> Outcome) -> Result<String, tests::SetupError> {
+    let federation = Federation::new()?;
+    spoil(&federation)?;
+    failure(federation.site_node(SITE, "check")?)
+}
+
+#[test]
+fn a_sound_site_checks_well() -> Outcome {
+    let federation = Federation::new()?;
+    let output = success(federation.site_node(SITE, "check")?)?;
+    assert!(output.contains("good") && output.contains("next: site-node run"), "{output}");
+    Ok(())
+}
+
+#[test]
+fn several_mistakes_in_the_settings_are_all_named() -> Outcome {
+    let output = check(|federation| {
+        let settings = federation.site(SITE).join("site-node.toml");
+        edit(&settings, "policy = ", "polcy = ")?;
+        edit(&settings, "127.0.0.1:7443", "nowhere")?;
+        edit(&settings, "device = \"auto\"", "device = \"gpuu\"")
+    })?;
+    for part in ["3 problems", "did you mean \"policy\"?", "coordinator", "did you mean \"gpu\"?"] {
+        assert!(output.contains(part), "{part} in {output}");
+    }
+    Ok(())
+}
+
+#[test]
+fn bad_tables_are_named_by_file_row_and_column() -> Outcome {
+    let spoil = |from: &'static str, to: &'static str| {
+        check(move |federation| {
+            let table = federation.site(SITE).join("cohort.csv");
+            edit(&table, from, to)
+        })
+    };
+    let output = spoil("patient,hospital", "patiennt,hospital")?;
+    assert!(output.contains("did you mean \"patiennt\"?"), "{output}");
+    let output = spoil("\na0001,", "\na0000,")?;
+    assert!(output.contains("rows 2 and 3 are of one patient"), "{output}");
+    let output = spoil("\na0001,hospital-a,", "\na0001,")?;
+    assert!(output.contains("row 3 has 17 cells under 18 columns"), "{output}");
+    let missing =
+        check(|federation| Ok(fs::remove_file(federation.site(SITE).join("cohort.csv"))?))?;
+    assert!(missing.contains("cohort.csv") && missing.contains("check the path"), "{missing}");
+    Ok(())
+}
+
+#[test]
+fn bad_certificates_and_keys_are_named() -> Outcome {
+    use std::os::unix::fs::PermissionsExt;
+    let exposed = check(|federation| {
+        let key = federation.site(SITE).join("identity/key.pem");
+        Ok(fs::set_permissions(key, fs::Permissions::from_mode(0o644))?)
+    })?;
+    assert!(exposed.contains("chmod 600"), "{exposed}");
+    let absent =
+        check(|federation| Ok(fs::remove_file(federation.site(SITE).join("identity/cert.pem"))?))?;
+    assert!(absent.contains("cert.pem"), "{absent}");
+    let another = check(|federation| {
+        let identity = federation.site(SITE).join("identity");
+        for file in ["cert.pem", "key.pem"] {
+            fs::copy(federation.place("operator").join(file), identity.join(file))?;
+        }
+        Ok(())
+    })?;
+    assert!(another.contains("operator"), "{another}");
+    Ok(())
+}
+
+#[test]
+fn another_authoritys_site_is_not_let_in() -> Outcome {
+    let mut federation = Federation::new()?;
+    let mut coordinator = federation.serve()?;
+    let stranger = Federation::new()?;
+    let place = federation.site(SITE).join("identity");
+    for file in ["cert.pem", "key.pem"] {
+        fs::copy(stranger.site(SITE).join("identity").join(file), place.join(file))?;
+    }
+    let _site = federation.site_node(SITE, "run")?;
+    coordinator.wait_for("a peer was not let in")?;
+    Ok(())
+}
+
+#[test]
+fn a_wrong_experiment_is_refused_before_anything_runs() -> Outcome {
+    let federation = Federation::new()?;
+    let run = federation.run(&tests::demo(), &["roundz=3", "training.learning_rate=fast"])?;
+    let output = failure(run)?;
+    assert!(output.contains("did you mean \"rounds\"?"), "{output}");
+    assert!(output.contains("training.learning_rate"), "{output}");
+    Ok(())
+}

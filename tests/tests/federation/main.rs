@@ -1,0 +1,10 @@
+//! The product as its users see it: built binaries, and hostile peers over real QUIC.
+
+mod bad_input;
+mod order;
+mod processes;
+mod real_data;
+mod rogue;
+
+/// A test that ends with what went wrong.
+type Outcome = Result<(), tests::SetupError>;

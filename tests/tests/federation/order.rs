@@ -1,0 +1,137 @@
+//! The same seed gives the same model, whichever site answers first.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use common::clock::{Clock, SystemClock};
+use common::experiment::{DataTag, Experiment, Plan};
+use common::ids::{Round, RunId, SiteName};
+use common::pki::Role;
+use common::privacy::Budget;
+use common::transport::Dialer;
+use common::wire::Metric;
+use coordinator::enrol::Authority;
+use coordinator::server::{Server, entropy};
+use coordinator::simulate::write_synthetic;
+use site_node::data::{Source, Table, load};
+use site_node::policy::Policy;
+use site_node::send::Outgoing;
+use site_node::task::{Hospital, Objection, Participant, Records, Site};
+use site_node::train::{Device, DeviceChoice};
+use tests::HOSPITALS;
+
+use crate::Outcome;
+
+/// Lets sites send their updates in one order, round after round.
+struct Turns {
+    order: Vec<usize>,
+    /// Updates sent so far, in all rounds.
+    sent: Mutex<usize>,
+    moved: Condvar,
+}
+
+impl Turns {
+    fn wait(&self, site: usize, round: Round) {
+        let place = self.order.iter().position(|&other| other == site).unwrap_or(0);
+        let turn = (round.0 as usize - 1) * self.order.len() + place;
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.moved.wait_while(sent, |sent| *sent < turn).unwrap();
+        *sent += 1;
+        self.moved.notify_all();
+    }
+}
+
+/// A hospital that answers when it is its turn.
+struct InTurn {
+    hospital: Hospital,
+    site: usize,
+    turns: Arc<Turns>,
+}
+
+impl Participant for InTurn {
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
+        self.hospital.consider(run, plan)
+    }
+
+    fn round(&self, run: &RunId, round: Round, model: &[f32]) -> Result<Outgoing, Objection> {
+        let outgoing = self.hospital.round(run, round, model)?;
+        self.turns.wait(self.site, round);
+        Ok(outgoing)
+    }
+
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
+        self.hospital.evaluate(run, model)
+    }
+}
+
+fn policy(plan: &Plan) -> Policy {
+    Policy {
+        modes: vec![plan.privacy.mode],
+        heads: vec![plan.model.head.name().to_owned()],
+        min_patients: 1,
+        min_events: 1,
+        largest_clip: 100.0,
+        least_noise: 0.0,
+        most_rounds: 1000,
+        budget: Budget { epsilon: 1.0, delta: 1e-5 },
+    }
+}
+
+fn tables(folder: &Path) -> Result<Vec<Table>, tests::SetupError> {
+    write_synthetic(folder, 11)?;
+    let tables = vec![folder.join("cohort.csv")];
+    let all = load(&Source { tables, patient: "patient".to_owned(), split: None })?;
+    let of = |name: &&str| {
+        let cells = all.column("hospital").map(|column| column.cells().to_vec());
+        let rows = cells.map(|cells| (0..cells.len()).filter(|&r| cells[r] == *name).collect());
+        rows.map(|rows: Vec<usize>| all.select(&rows))
+    };
+    Ok(HOSPITALS.iter().map(of).collect::<Result<_, _>>()?)
+}
+
+/// Runs five rounds with updates arriving in `order` and returns the model's hash.
+async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::SetupError> {
+    let folder = tempfile::tempdir()?;
+    let text = std::fs::read_to_string(tests::demo())?;
+    let experiment: Experiment = common::config::read("demo", &text)?;
+    let plan = Plan { rounds: 5, ..experiment.plan };
+    let clock = Arc::new(SystemClock::new());
+    let authority = Authority::new(clock.wall())?;
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let identity = authority.issue(Role::Coordinator)?.identity()?;
+    let server = Server::bind(any_port, identity, folder.path().join("coordinator"), clock)?;
+    let (address, launcher, floor) = (server.address()?, server.launcher(), server.floor());
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(server.serve(std::future::pending()));
+
+    let turns = Arc::new(Turns { order, sent: Mutex::new(0), moved: Condvar::new() });
+    for (index, (name, table)) in HOSPITALS.iter().zip(tables).enumerate() {
+        let name: SiteName = name.parse()?;
+        let dialer = Dialer::new(authority.issue(Role::Site(name.clone()))?.identity()?)?;
+        let state = folder.path().join(name.as_str());
+        let records = Records::Table { table: table.clone(), split: Some("split".to_owned()) };
+        let device = Device::choose(DeviceChoice::Cpu);
+        let (policy, tag) = (policy(&plan), DataTag::Synthetic);
+        let hospital = Hospital::open(Site { name, policy, records, tag, device, state })?;
+        let site = InTurn { hospital, site: index, turns: Arc::clone(&turns) };
+        tasks.spawn(async move {
+            let forever = std::future::pending();
+            drop(site_node::daemon::run(dialer, address, Arc::new(site), forever).await);
+        });
+    }
+    floor.await_sites(HOSPITALS.len()).await;
+    let outcome = launcher.launch(plan, entropy())?.outcome.await??;
+    Ok(outcome.model_sha256.ok_or("no model")?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_of_arrival_does_not_change_a_bit_of_the_model() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let tables = tables(folder.path())?;
+    let first = run(vec![0, 1, 2, 3, 4, 5], &tables).await?;
+    for order in [vec![5, 4, 3, 2, 1, 0], vec![2, 5, 0, 3, 1, 4]] {
+        assert_eq!(run(order.clone(), &tables).await?, first, "{order:?}");
+    }
+    Ok(())
+}

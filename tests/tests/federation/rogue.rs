@@ -1,0 +1,232 @@
+//! A site that does not keep to the protocol, over real QUIC: each misdeed is refused by its name,
+//! and an honest update counts after all of them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use common::clock::{Clock, SystemClock};
+use common::digest::Digest;
+use common::experiment::{Experiment, Plan};
+use common::ids::{Round, RunId};
+use common::pki::Role;
+use common::transport::{Dialer, FrameReader, FrameWriter, Link, send_words};
+use common::wire::{
+    Content, Hello, Metric, ModelHeader, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
+};
+use coordinator::enrol::Authority;
+use coordinator::launch::Launched;
+use coordinator::server::{Server, entropy};
+use tempfile::TempDir;
+
+use crate::Outcome;
+
+struct Stage {
+    authority: Authority,
+    address: SocketAddr,
+    launcher: coordinator::launch::Launcher,
+    _folder: TempDir,
+    _server: tokio::task::JoinHandle<()>,
+}
+
+impl Stage {
+    fn new() -> Result<Self, tests::SetupError> {
+        let folder = tempfile::tempdir()?;
+        let clock = Arc::new(SystemClock::new());
+        let authority = Authority::new(clock.wall())?;
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let identity = authority.issue(Role::Coordinator)?.identity()?;
+        let server = Server::bind(any_port, identity, folder.path().to_owned(), clock)?;
+        let (address, launcher) = (server.address()?, server.launcher());
+        let _server = tokio::spawn(server.serve(std::future::pending()));
+        Ok(Self { authority, address, launcher, _folder: folder, _server })
+    }
+
+    async fn rogue(&self, name: &str) -> Result<Rogue, tests::SetupError> {
+        let role = Role::Site(name.parse()?);
+        let dialer = Dialer::new(self.authority.issue(role)?.identity()?)?;
+        let link = dialer.dial(self.address).await?;
+        let (writer, reader) = link.open_control().await?;
+        Ok(Rogue { link, writer, reader, _dialer: dialer })
+    }
+
+    fn launch(&self, plan: Plan) -> Result<Launched, tests::SetupError> {
+        Ok(self.launcher.launch(plan, entropy())?)
+    }
+}
+
+struct Rogue {
+    link: Link,
+    writer: FrameWriter,
+    reader: FrameReader,
+    _dialer: Dialer,
+}
+
+impl Rogue {
+    async fn say(&mut self, message: ToCoordinator) -> Outcome {
+        Ok(self.writer.send(&message).await?)
+    }
+
+    async fn hear(&mut self) -> Result<ToSite, tests::SetupError> {
+        Ok(self.reader.expect().await?)
+    }
+
+    async fn enter(&mut self) -> Outcome {
+        let hello = Hello { protocol: PROTOCOL, software: "rogue".to_owned() };
+        self.say(ToCoordinator::Hello(hello)).await?;
+        assert!(matches!(self.hear().await?, ToSite::Welcome(_)));
+        Ok(())
+    }
+
+    /// The next refusal; whatever else is said is passed over.
+    async fn refusal(&mut self) -> Result<Refusal, tests::SetupError> {
+        loop {
+            if let ToSite::Refused(refusal) = self.hear().await? {
+                return Ok(refusal);
+            }
+        }
+    }
+
+    /// Sends an update whose stream the coordinator may stop at any time.
+    async fn update(&self, header: &UpdateHeader, words: Vec<u8>) {
+        drop(send_words(&self.link, header, &Bytes::from(words)).await);
+    }
+}
+
+fn plan() -> Result<Plan, tests::SetupError> {
+    let text = std::fs::read_to_string(tests::demo())?;
+    let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
+    (plan.rounds, plan.aggregation.min_sites, plan.aggregation.max_sites) = (1, 1, 1);
+    Ok(plan)
+}
+
+/// What an honest site would send for the model it was offered.
+fn honest(run: &RunId, model: &ModelHeader, words: &[u8]) -> UpdateHeader {
+    let content = Content { words: words.len() as u64 / 4, digest: Digest::of(words) };
+    let (run, round) = (run.clone(), model.round);
+    UpdateHeader { run, round, model: model.content.digest, content, weight: 1, metrics: vec![] }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcome {
+    let stage = Stage::new()?;
+    let mut rogue = stage.rogue("hospital-a").await?;
+    rogue.enter().await?;
+    let plan = plan()?;
+    let launched = stage.launch(plan.clone())?;
+    let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
+    rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
+    let mut offer = rogue.link.accept_transfer().await?;
+    let model: ModelHeader = offer.expect().await?;
+
+    let words = vec![0; usize::try_from(model.content.words)? * 4];
+    let good = honest(&run, &model, &words);
+    let other: RunId = "another-run".parse()?;
+    let metric = |name: &str, value| vec![Metric { name: name.to_owned(), value }];
+    let spoiled: Vec<(UpdateHeader, Refusal)> = vec![
+        (UpdateHeader { run: other.clone(), ..good.clone() }, Refusal::UnknownRun(other)),
+        (
+            UpdateHeader { round: Round(2), ..good.clone() },
+            Refusal::WrongRound { open: Round(1), found: Round(2) },
+        ),
+        (
+            UpdateHeader { model: Digest::of(b"another"), ..good.clone() },
+            Refusal::WrongModel(Round(1)),
+        ),
+        (UpdateHeader { weight: 0, ..good.clone() }, Refusal::Weight { found: 0, most: 500 }),
+        (UpdateHeader { weight: 501, ..good.clone() }, Refusal::Weight { found: 501, most: 500 }),
+        (
+            UpdateHeader { content: Content { words: u64::MAX, ..good.content }, ..good.clone() },
+            Refusal::Length { expected: model.content.words, found: u64::MAX },
+        ),
+        (
+            UpdateHeader {
+                content: Content { digest: Digest::of(b"another"), ..good.content },
+                ..good.clone()
+            },
+            Refusal::Digest,
+        ),
+        (
+            UpdateHeader { metrics: metric("train.loss", f64::NAN), ..good.clone() },
+            Refusal::Metrics("a name or a value that is not one".to_owned()),
+        ),
+        (
+            UpdateHeader { metrics: metric("patient 17\n", 1.0), ..good.clone() },
+            Refusal::Metrics("a name or a value that is not one".to_owned()),
+        ),
+    ];
+    for (header, expected) in spoiled {
+        rogue.update(&header, words.clone()).await;
+        assert_eq!(rogue.refusal().await?, expected);
+    }
+    let expected = model.content.words * 4;
+    rogue.update(&good, words[4..].to_vec()).await;
+    assert_eq!(rogue.refusal().await?, Refusal::Truncated { expected, found: expected - 4 });
+    rogue.update(&good, [&words[..], &[0; 4]].concat()).await;
+    assert_eq!(rogue.refusal().await?, Refusal::Truncated { expected, found: expected + 4 });
+
+    // An update that is as it should be, after all that.
+    rogue.update(&good, words.clone()).await;
+    let received = loop {
+        if let ToSite::Received { digest, .. } = rogue.hear().await? {
+            break digest;
+        }
+    };
+    assert_eq!(received, good.content.digest);
+    rogue.update(&good, words).await;
+    assert_eq!(rogue.refusal().await?, Refusal::Late(Round(1)));
+    rogue.link.close("done");
+    let outcome = launched.outcome.await??;
+    assert_eq!(outcome.rounds.len(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_version_is_told_both_versions() -> Outcome {
+    let stage = Stage::new()?;
+    let mut rogue = stage.rogue("hospital-a").await?;
+    let hello = Hello { protocol: PROTOCOL + 1, software: "from the future".to_owned() };
+    rogue.say(ToCoordinator::Hello(hello)).await?;
+    let refusal = rogue.refusal().await?;
+    assert_eq!(refusal, Refusal::Protocol { ours: PROTOCOL, theirs: PROTOCOL + 1 });
+    assert!(refusal.to_string().contains("install the same release"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_certificate_has_one_session() -> Outcome {
+    let stage = Stage::new()?;
+    let mut first = stage.rogue("hospital-a").await?;
+    first.enter().await?;
+    let mut second = stage.rogue("hospital-a").await?;
+    let hello = Hello { protocol: PROTOCOL, software: "rogue".to_owned() };
+    second.say(ToCoordinator::Hello(hello)).await?;
+    assert_eq!(second.refusal().await?, Refusal::AlreadyConnected);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_may_not_launch_runs_or_tell_metrics_of_private_ones() -> Outcome {
+    let stage = Stage::new()?;
+    let mut rogue = stage.rogue("hospital-a").await?;
+    rogue.enter().await?;
+    let mut plan = plan()?;
+    let launch = common::wire::Launch { plan: plan.clone() };
+    rogue.say(ToCoordinator::Launch(launch)).await?;
+    assert_eq!(rogue.refusal().await?, Refusal::OutOfTurn);
+
+    plan.privacy.mode = common::experiment::PrivacyMode::Site;
+    (plan.privacy.noise_multiplier, plan.privacy.delta) = (1.0, 1e-5);
+    plan.aggregation.weights = common::experiment::Weights::Equal;
+    let _launched = stage.launch(plan.clone())?;
+    let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
+    rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
+    let mut offer = rogue.link.accept_transfer().await?;
+    let model: ModelHeader = offer.expect().await?;
+    let words = vec![0; usize::try_from(model.content.words)? * 4];
+    let metrics = vec![Metric { name: "train.loss".to_owned(), value: 0.5 }];
+    let telling = UpdateHeader { metrics, ..honest(&run, &model, &words) };
+    rogue.update(&telling, words).await;
+    assert!(matches!(rogue.refusal().await?, Refusal::Metrics(why) if why.contains("private")));
+    Ok(())
+}

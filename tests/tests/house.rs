@@ -1,0 +1,174 @@
+//! The house rules that the compiler does not hold: who imports whom, one home for each library,
+//! and files in `configs/` that load.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::config;
+use common::experiment::Experiment;
+use coordinator::settings::CoordinatorSettings;
+use site_node::policy::Policy;
+use site_node::settings::SiteSettings;
+use tests::root;
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A source file's code before its unit tests, without comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let kept = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+/// Sources of a crate whose path within it starts with `place`.
+fn sources(krate: &str, place: &str) -> Vec<PathBuf> {
+    let source = root().join(krate).join("src");
+    let within = |path: &PathBuf| {
+        path.strip_prefix(&source).is_ok_and(|path| path.to_string_lossy().starts_with(place))
+    };
+    files(&source, "rs").into_iter().filter(within).collect()
+}
+
+fn nowhere(krate: &str, place: &str, forbidden: &[&str], why: &str) {
+    let sources = sources(krate, place);
+    assert!(!sources.is_empty(), "no sources at {krate}/src/{place}: has it moved?");
+    for path in sources {
+        let code = code(&path);
+        for word in forbidden {
+            assert!(!code.contains(word), "{}: {word}: {why}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_pure_parts_touch_no_file_no_clock_and_no_network() {
+    let edges = [
+        "tokio",
+        "std::fs",
+        "std::net",
+        "std::time::Instant",
+        "SystemTime",
+        "quinn",
+        "rusqlite",
+        "getrandom",
+        "rand::fill",
+    ];
+    for (krate, place) in [
+        ("coordinator", "round/"),
+        ("coordinator", "aggregate/"),
+        ("common", "privacy/"),
+        ("common", "survival/"),
+        ("common", "model/"),
+        ("common", "experiment/"),
+        ("common", "wire/"),
+    ] {
+        nowhere(krate, place, &edges, "a pure part is passed what it needs");
+    }
+}
+
+#[test]
+fn a_stage_imports_only_the_stages_before_it() {
+    let stages = ["data", "cohort", "features", "train", "privatize"];
+    let before: [&[&str]; 5] = [&[], &["data"], &["data", "cohort", "train"], &[], &[]];
+    for (stage, allowed) in stages.iter().zip(before) {
+        let later = stages.iter().filter(|other| *other != stage && !allowed.contains(other));
+        let words: Vec<String> = later.map(|other| format!("crate::{other}")).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        nowhere("site-node", &format!("{stage}/"), &words, "data flows one way");
+    }
+}
+
+#[test]
+fn what_touches_the_network_cannot_reach_a_record() {
+    let records = ["crate::data", "crate::cohort", "crate::features", "crate::train"];
+    for place in ["link.rs", "daemon.rs", "send.rs"] {
+        nowhere("site-node", place, &records, "only a PrivatizedUpdate leaves");
+    }
+}
+
+#[test]
+fn the_coordinator_sees_a_site_only_in_simulation() {
+    let source = root().join("coordinator/src");
+    for path in files(&source, "rs") {
+        let place = path.strip_prefix(&source).unwrap().to_string_lossy().into_owned();
+        let allowed = place.starts_with("simulate/")
+            || ["cli/simulate.rs", "cli/demo.rs"].contains(&place.as_str());
+        assert!(allowed || !code(&path).contains("site_node"), "{place} imports site_node");
+    }
+}
+
+#[test]
+fn each_library_has_one_home() {
+    let homes: [(&str, &[&str]); 9] = [
+        ("burn", &["site-node/src/train/"]),
+        ("opendp", &["common/src/privacy/"]),
+        ("quinn", &["common/src/transport/"]),
+        ("rcgen", &["coordinator/src/enrol/"]),
+        ("bincode", &["common/src/wire/"]),
+        ("rusqlite", &["coordinator/src/registry/"]),
+        ("clap", &["coordinator/src/cli/", "site-node/src/cli/", "tests/src/bin/"]),
+        ("csv", &["site-node/src/data/"]),
+        ("toml", &["common/src/config/"]),
+    ];
+    let all: Vec<PathBuf> = ["common", "coordinator", "site-node", "tests"]
+        .iter()
+        .flat_map(|krate| files(&root().join(krate).join("src"), "rs"))
+        .collect();
+    for (library, homes) in homes {
+        let mut used = false;
+        for path in &all {
+            let uses = code(path).lines().any(|line| {
+                let line = line.trim_start();
+                line.starts_with(&format!("use {library}::"))
+                    || line.contains(&format!(" {library}::"))
+                    || line.contains(&format!("({library}::"))
+            });
+            let place = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+            let home = homes.iter().any(|home| place.starts_with(home));
+            assert!(!uses || home, "{place} uses {library}, whose home is {homes:?}");
+            used |= uses;
+        }
+        assert!(used, "{library} is used nowhere: has its home moved?");
+    }
+}
+
+#[test]
+fn every_file_in_configs_loads() {
+    let configs = root().join("configs");
+    for path in files(&configs, "toml") {
+        let name = path.strip_prefix(&configs).unwrap().to_string_lossy().into_owned();
+        let loaded = match name.as_str() {
+            "coordinator.toml" => CoordinatorSettings::load(&path).map(|_| ()),
+            "site-node.toml" => SiteSettings::load(&path).map(|_| ()),
+            "policy.toml" => Policy::load(&path).map(|_| ()),
+            _ if name.starts_with("experiments/") => {
+                config::load::<Experiment>(&path, &[]).map(|_| ())
+            }
+            _ => panic!("{name}: no test says what this file is"),
+        };
+        loaded.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn the_manifests_hold_the_directions_between_crates() {
+    let manifest = |krate: &str| fs::read_to_string(root().join(krate).join("Cargo.toml")).unwrap();
+    for krate in ["coordinator", "site-node", "tests"] {
+        assert!(!manifest("common").contains(krate), "common depends on {krate}");
+    }
+    assert!(!manifest("site-node").contains("coordinator"));
+    assert!(manifest("coordinator").contains("site-node = { workspace = true, optional = true }"));
+}
