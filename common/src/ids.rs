@@ -98,6 +98,7 @@ impl RunId {
     /// The last 32 bits stand in it as they are, so that two runs meet only by chance of 2⁻³² per
     /// pair of words; the registry refuses a second run of one name.
     #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "a few of the bits are what is wanted")]
     pub fn memorable(entropy: u64) -> Self {
         const MANNER: [&str; 16] = [
             "amber", "brisk", "calm", "clear", "deep", "early", "fair", "gentle", "keen", "level",
@@ -107,8 +108,7 @@ impl RunId {
             "avocet", "curlew", "dunlin", "egret", "finch", "heron", "ibis", "kestrel", "lark",
             "martin", "osprey", "plover", "robin", "swift", "tern", "wren",
         ];
-        let pick = |words: [&'static str; 16], shift: u32| words[(entropy >> shift) as usize & 15];
-        #[allow(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
+        let pick = |words: [&'static str; 16], shift: u32| words[(entropy >> shift & 15) as usize];
         let low = entropy as u32;
         Self(format!("{}-{}-{low:08x}", pick(MANNER, 32), pick(BIRD, 36)))
     }

@@ -1,5 +1,15 @@
 //! Bad input is reported by argument and position, never by value.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "a test may stop, measure time, and knows its numbers"
+)]
+
 use common::survival::{
     AntoliniTies, KaplanMeier, StatusScore, Survival, SurvivalCurves, SurvivalError, antolini_c,
     brier_scores, calibration, cumulative_dynamic_auc, d_calibration, harrell_pairs,

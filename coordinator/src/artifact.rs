@@ -27,8 +27,8 @@ pub fn keep(
     plan: &Plan,
     words: &[u8],
 ) -> Result<String, ArtifactError> {
-    let sha256: String =
-        digest(&SHA256, words).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16));
+    let sha256: String = digest(&SHA256, words).as_ref().iter().flat_map(hex).flatten().collect();
     let parameters: Vec<_> = ParamLayout::of(&plan.model)
         .blocks()
         .iter()

@@ -173,7 +173,7 @@ impl Running {
     fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), DriveError> {
         let mut events = Vec::new();
         for input in inputs {
-            events.extend(self.event(input));
+            events.push(self.event(input));
         }
         if events.is_empty() {
             events.push((Event::Tick, None));
@@ -202,7 +202,7 @@ impl Running {
     }
 
     /// What an input means for the run, with what it brought along.
-    fn event(&mut self, input: Input) -> Option<(Event, Option<Arrived>)> {
+    fn event(&mut self, input: Input) -> (Event, Option<Arrived>) {
         let event = match input {
             Input::Joined(site) => {
                 let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
@@ -241,10 +241,10 @@ impl Running {
                     digest: header.content.digest,
                     weight: header.weight,
                 };
-                return Some((event, Some((header, spool))));
+                return (event, Some((header, spool)));
             }
         };
-        Some((event, None))
+        (event, None)
     }
 
     fn step(&mut self, event: Event, arrived: Option<Arrived>) -> Result<(), DriveError> {
@@ -375,12 +375,11 @@ impl Running {
             Ending { finished, reason: reason.clone(), model_sha256: self.model_sha256.clone() };
         registry.end(run, clock.wall(), &ending)?;
         tracing::info!(%outcome, "over");
-        match reason {
-            Some(reason) => self.report(Progress::Failed { reason }),
-            None => {
-                let model_sha256 = self.model_sha256.clone().unwrap_or_default();
-                self.report(Progress::Finished { metrics: mean(&told), model_sha256 });
-            }
+        if let Some(reason) = reason {
+            self.report(Progress::Failed { reason });
+        } else {
+            let model_sha256 = self.model_sha256.clone().unwrap_or_default();
+            self.report(Progress::Finished { metrics: mean(&told), model_sha256 });
         }
         self.metrics.push(told);
         self.outcome = Some(outcome);

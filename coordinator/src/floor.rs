@@ -17,6 +17,7 @@ use crate::spool::Spool;
 const COMMANDS: usize = 64;
 
 /// What a session is told to do.
+#[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
 #[derive(Debug)]
 pub enum Command {
     /// Send a message.

@@ -6,7 +6,9 @@ use std::fmt::Write;
 
 use bytesize::ByteSize;
 use common::experiment::{Plan, PrivacyMode};
-use common::privacy::{Mechanism, epsilon};
+use common::privacy::accountant::{
+    AccountantError, Delta, NoiseMultiplier, SampledGaussian, SamplingRate, Segment, pld,
+};
 use common::wire::Metric;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -106,18 +108,24 @@ impl PrivacyReport {
         let mode = plan.privacy.mode;
         match mode {
             PrivacyMode::Off => Self { mode: mode.name(), epsilon: None, delta: None, unit: None },
-            PrivacyMode::Site => {
-                let noise_multiplier = plan.privacy.noise_multiplier;
-                let each = Mechanism::WholeUpdateGaussian { noise_multiplier }.cost();
-                Self {
-                    mode: mode.name(),
-                    epsilon: Some(epsilon(each.times(rounds), plan.privacy.delta)),
-                    delta: Some(plan.privacy.delta),
-                    unit: Some("one hospital"),
-                }
-            }
+            PrivacyMode::Site => Self {
+                mode: mode.name(),
+                epsilon: epsilon(plan, rounds).ok(),
+                delta: Some(plan.privacy.delta),
+                unit: Some("one hospital"),
+            },
         }
     }
+}
+
+/// ε of `rounds` releases of whole updates, each with the plan's noise: an upper bound by
+/// privacy-loss distributions.
+fn epsilon(plan: &Plan, rounds: u32) -> Result<f64, AccountantError> {
+    let rate = SamplingRate::new(1.0)?;
+    let noise = NoiseMultiplier::new(plan.privacy.noise_multiplier)?;
+    let mechanism = SampledGaussian { rate, noise };
+    let segment = Segment { mechanism, steps: u64::from(rounds) };
+    Ok(pld::epsilon(&[segment], Delta::new(plan.privacy.delta)?))
 }
 
 /// Metrics as a JSON object.

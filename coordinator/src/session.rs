@@ -115,20 +115,13 @@ impl Session {
             };
             match self.floor.active().filter(|active| active.run == run) {
                 None => self.refuse(Refusal::UnknownRun(run)),
-                Some(active) => match self.fault(&active, &input) {
+                Some(active) => match fault(&active, &input) {
                     Some(refusal) => self.refuse(refusal),
                     None => active.tell(input).await,
                 },
             }
         }
         Ok(())
-    }
-
-    fn fault(&self, active: &ActiveRun, input: &Input) -> Option<Refusal> {
-        match input {
-            Input::Evaluated(_, evaluation) => judge_metrics(active, &evaluation.metrics).err(),
-            _ => None,
-        }
     }
 
     fn refuse(&self, refusal: Refusal) {
@@ -209,6 +202,14 @@ struct Abort(JoinHandle<()>);
 impl Drop for Abort {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Why an input of a run that is going on is not passed to its driver.
+fn fault(active: &ActiveRun, input: &Input) -> Option<Refusal> {
+    match input {
+        Input::Evaluated(_, evaluation) => judge_metrics(active, &evaluation.metrics).err(),
+        _ => None,
     }
 }
 

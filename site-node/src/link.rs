@@ -133,12 +133,11 @@ impl Session {
 
     async fn consider(&mut self, run: RunId, plan: Plan) -> Result<(), SessionError> {
         let (digest, size) = (plan.digest(), plan.model.parameters());
-        let verdict = match plan.check().first() {
-            Some(flaw) => Err(Objection { rule: flaw.key.to_owned(), reason: flaw.to_string() }),
-            None => {
-                let (participant, run) = (Arc::clone(&self.participant), run.clone());
-                blocking(move || participant.consider(&run, &plan)).await
-            }
+        let verdict = if let Some(flaw) = plan.check().first() {
+            Err(Objection { rule: flaw.key.to_owned(), reason: flaw.to_string() })
+        } else {
+            let (participant, run) = (Arc::clone(&self.participant), run.clone());
+            blocking(move || participant.consider(&run, &plan)).await
         };
         let answer = match verdict {
             Ok(()) => {

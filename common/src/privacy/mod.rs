@@ -15,8 +15,12 @@
 //! on the grid, and words are summed modulo 2³². Integer sums do not depend on the order of
 //! arrival, and noise on integers has no floating-point holes (Mironov, CCS 2012).
 //!
+//! [`accountant`] says what a mechanism costs: plans and reports show its bounds. [`gaussian`] draws
+//! the noise.
+//!
 //! Nothing here reads files, clocks or the network; the ledger's storage is passed in.
 
+pub mod accountant;
 mod budget;
 pub mod gaussian;
 pub mod grid;

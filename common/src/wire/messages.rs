@@ -57,6 +57,7 @@ pub struct Launch {
 }
 
 /// From a site, or from an operator, to the coordinator.
+#[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToCoordinator {
     /// Opens every session.
@@ -77,6 +78,7 @@ pub enum ToCoordinator {
 }
 
 /// From the coordinator to a site.
+#[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToSite {
     /// The session is open.

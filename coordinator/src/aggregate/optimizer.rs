@@ -107,6 +107,7 @@ mod tests {
 
     /// A sum of two sites' updates of 0.25 and −0.5, as parts of the bound.
     fn sum(weights: [u32; 2]) -> Accumulator {
+        #[allow(clippy::cast_possible_truncation, reason = "whole units")]
         let word = |part: f64| (part * f64::from(grid::UNITS_PER_CLIP)) as i32;
         let mut accumulator = Accumulator::new(2);
         for weight in weights {

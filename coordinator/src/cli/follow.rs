@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// A progress bar that follows a run.
 pub(super) struct Follow {
     bar: ProgressBar,
+    quiet: bool,
 }
 
 impl Follow {
@@ -15,7 +16,7 @@ impl Follow {
         let bar = ProgressBar::with_draw_target(Some(u64::from(rounds)), target);
         let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len} {msg}")
             .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> "));
-        Self { bar: bar.with_style(style).with_prefix("Connecting") }
+        Self { bar: bar.with_style(style).with_prefix("Connecting"), quiet }
     }
 
     pub(super) fn take(&self, progress: &Progress) {
@@ -24,6 +25,7 @@ impl Follow {
                 self.bar.set_prefix("Training");
                 self.bar.set_message(format!("{} sites", sites.len()));
             }
+            Progress::Declined { .. } if self.quiet => {}
             Progress::Declined { site, rule, reason } => {
                 self.bar.suspend(|| eprintln!("    Declined {site}: {rule}: {reason}"));
             }
@@ -42,5 +44,6 @@ impl Follow {
 }
 
 fn shown(metrics: &[Metric]) -> String {
-    metrics.iter().map(|metric| format!(", {} {:.4}", metric.name, metric.value)).collect()
+    let one = |metric: &Metric| format!(", {} {:.4}", metric.name, metric.value);
+    metrics.iter().map(one).collect::<Vec<_>>().concat()
 }

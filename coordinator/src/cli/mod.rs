@@ -6,6 +6,7 @@ mod demo;
 mod follow;
 mod init;
 mod output;
+mod privacy;
 mod run;
 mod runs;
 mod serve;
@@ -13,6 +14,7 @@ mod serve;
 mod simulate;
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +39,9 @@ enum Verb {
     /// Look at past and present runs.
     #[command(subcommand)]
     Runs(runs::Verb),
+    /// What a mechanism costs in privacy, and what noise a budget asks for.
+    #[command(subcommand)]
+    Privacy(privacy::Verb),
     /// Run an experiment on this machine: many sites, real QUIC and mutual TLS.
     #[cfg(feature = "simulate")]
     Simulate(simulate::Args),
@@ -52,6 +57,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(args) => serve::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Runs(verb) => runs::run(&verb),
+        Verb::Privacy(verb) => privacy::run(&verb),
         #[cfg(feature = "simulate")]
         Verb::Simulate(args) => simulate::run(&args),
         #[cfg(feature = "simulate")]
@@ -72,7 +78,9 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// Logs on stderr, at the level that `RUST_LOG` says, or else at `level`.
 fn log(level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    let format = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
+    format.with_writer(std::io::stderr).init();
 }
 
 /// The threads that everything asynchronous runs on.

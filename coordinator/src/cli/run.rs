@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
     let report =
         runtime()?.block_on(launch(identity, coordinator, experiment.plan, |_, progress| {
-            follow.take(progress)
+            follow.take(progress);
         }))?;
     args.output.print(&report)
 }

@@ -1,6 +1,7 @@
 //! `site-node run`: settings before sockets, then the daemon until a signal.
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,7 +42,9 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
 
 pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    let format = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
+    format.with_writer(std::io::stderr).init();
     let ready = prepare(config)?;
     tracing::info!(role = %ready.identity.role, coordinator = %ready.settings.coordinator, "starting");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -44,7 +44,7 @@ pub enum DataError {
         other: String,
     },
     /// A column that the plan or the settings name is missing.
-    #[error("{file}: column {column:?} is missing{}", hint(nearest))]
+    #[error("{file}: column {column:?} is missing{}", hint(nearest.as_ref()))]
     MissingColumn {
         /// Where it was sought.
         file: String,
@@ -97,8 +97,8 @@ pub enum DataError {
     },
 }
 
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(
+fn hint(nearest: Option<&String>) -> String {
+    nearest.map_or_else(
         || "; add it or correct its name".to_owned(),
         |name| format!("; did you mean {name:?}?"),
     )

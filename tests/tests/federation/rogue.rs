@@ -26,7 +26,6 @@ struct Stage {
     address: SocketAddr,
     launcher: coordinator::launch::Launcher,
     _folder: TempDir,
-    _server: tokio::task::JoinHandle<()>,
 }
 
 impl Stage {
@@ -38,8 +37,8 @@ impl Stage {
         let identity = authority.issue(Role::Coordinator)?.identity()?;
         let server = Server::bind(any_port, identity, folder.path().to_owned(), clock)?;
         let (address, launcher) = (server.address()?, server.launcher());
-        let _server = tokio::spawn(server.serve(std::future::pending()));
-        Ok(Self { authority, address, launcher, _folder: folder, _server })
+        tokio::spawn(server.serve(std::future::pending()));
+        Ok(Self { authority, address, launcher, _folder: folder })
     }
 
     async fn rogue(&self, name: &str) -> Result<Rogue, tests::SetupError> {

@@ -86,6 +86,13 @@
 //! AVX-512 (four times the speed, with `--cfg chacha20_avx512`), and it overwrites its state
 //! on drop, which `rand_chacha` does not.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::inline_always,
+    reason = "fixed-point arithmetic takes words apart, once for every sample of a large vector"
+)]
+
 mod accept;
 mod draw;
 mod error;
