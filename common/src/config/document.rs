@@ -100,10 +100,13 @@ fn insert<'t>(table: &mut DeTable<'t>, keys: &'t [String], value: DeValue<'t>) {
     match keys {
         [] => {}
         [key] => {
+            // The map would keep the old key, and with it the line of a value that is gone.
+            table.remove(key.as_str());
             table.insert(place(key), Spanned::new(0..0, value));
         }
         [key, rest @ ..] => {
             if !matches!(table.get(key.as_str()).map(Spanned::get_ref), Some(DeValue::Table(_))) {
+                table.remove(key.as_str());
                 table.insert(place(key), Spanned::new(0..0, DeValue::Table(DeTable::new())));
             }
             if let Some(DeValue::Table(inner)) = table.get_mut(key.as_str()).map(Spanned::get_mut) {

@@ -50,8 +50,8 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
 fn shown(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("{:?}", text.chars().take(80).collect::<String>()),
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.to_string(),
+        DeValue::Integer(number) => number.to_string().chars().take(80).collect(),
+        DeValue::Float(number) => number.to_string().chars().take(80).collect(),
         DeValue::Boolean(value) => value.to_string(),
         other => kind(other).to_owned(),
     }

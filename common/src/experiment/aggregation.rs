@@ -73,6 +73,10 @@ impl Settings for Aggregation {
         let by_patients =
             section.choice("weights", Some("equal"), &[("equal", false), ("patients", true)]);
         let unit = section.maybe::<u32>("patients_per_unit");
+        let min_sites = section.required("min_sites", "how many sites make a round count");
+        let max_sites = section.or("max_sites", 100);
+        let window = section.or("window", Duration::from_secs(600));
+        // From here on reading may end early: every key has been asked for.
         let weights = match (by_patients?, unit?) {
             (false, None) => Some(Weights::Equal),
             (true, Some(unit)) => Some(Weights::Patients { unit }),
@@ -93,9 +97,6 @@ impl Settings for Aggregation {
                 None
             }
         };
-        let min_sites = section.required("min_sites", "how many sites make a round count");
-        let max_sites = section.or("max_sites", 100);
-        let window = section.or("window", Duration::from_secs(600));
         Some(Self {
             rule: rule?,
             learning_rate: learning_rate?,

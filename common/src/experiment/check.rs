@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Plan, PrivacyMode, Weights};
+use crate::model::{Head, InvalidModel};
 use crate::privacy::grid;
 
 /// A rule that a plan breaks.
@@ -36,13 +37,29 @@ impl Plan {
         flaws.aggregation(self);
         flaws.privacy(self);
         if let Err(error) = self.model.check() {
-            flaws.note("model", error.to_string(), "make the model smaller or mend the field");
+            flaws.note(
+                model_key(&error),
+                error.to_string(),
+                "make the model smaller or mend the field",
+            );
         }
         flaws.0
     }
 }
 
 struct Flaws(Vec<Flaw>);
+
+/// The key in the file that a model's bound is about.
+fn model_key(error: &InvalidModel) -> &'static str {
+    match error {
+        InvalidModel::Width { part: "inputs", .. } => "features.columns",
+        InvalidModel::Width { part: "intervals", .. } => "outcome.edges",
+        InvalidModel::Width { .. } | InvalidModel::Depth { .. } | InvalidModel::Size { .. } => {
+            "model.hidden"
+        }
+        InvalidModel::InitialHazard(_) => "model.initial_hazard",
+    }
+}
 
 fn positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
@@ -100,7 +117,7 @@ impl Flaws {
                 "give the end of each interval, such as [365, 730]",
             );
         }
-        if let crate::model::Head::LogisticHazard { intervals, .. } = plan.model.head
+        if let Head::LogisticHazard { intervals, .. } = plan.model.head
             && intervals as usize != edges.len()
         {
             self.note(
@@ -111,6 +128,13 @@ impl Flaws {
         }
         self.column("outcome.time", &plan.outcome.time);
         self.column("outcome.event", &plan.outcome.event);
+        if plan.outcome.event == plan.outcome.time {
+            self.note(
+                "outcome.event",
+                format!("{:?} is the time already", plan.outcome.event),
+                "name the column that is 1 for an event, 0 for censoring",
+            );
+        }
     }
 
     fn column(&mut self, key: &'static str, name: &str) {
@@ -204,12 +228,20 @@ impl Flaws {
     fn privacy(&mut self, plan: &Plan) {
         let privacy = &plan.privacy;
         self.hold(
-            positive(privacy.clip),
+            privacy.clip.is_finite() && privacy.clip >= grid::MIN_CLIP,
             "privacy.clip",
             privacy.clip,
-            "use a finite bound above 0 on the norm of an update",
+            "use a finite bound of at least 1e-30 on the norm of an update",
         );
         if privacy.mode == PrivacyMode::Off {
+            // The file's reader refuses these keys; a plan from elsewhere must not claim them.
+            let claims = [
+                ("privacy.noise_multiplier", privacy.noise_multiplier),
+                ("privacy.delta", privacy.delta),
+            ];
+            for (key, claimed) in claims.into_iter().filter(|(_, claimed)| *claimed != 0.0) {
+                self.note(key, format!("{claimed} where mode \"off\" adds no noise"), "use 0");
+            }
             return;
         }
         let z = privacy.noise_multiplier;

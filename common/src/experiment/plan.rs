@@ -65,6 +65,20 @@ impl Settings for ModelTable {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let linear = section.choice("kind", None, &[("linear", true), ("mlp", false)]);
         let hidden = section.maybe::<Vec<u32>>("hidden");
+        let cox = section.choice(
+            "head",
+            Some("logistic-hazard"),
+            &[("logistic-hazard", false), ("cox", true)],
+        );
+        let proportional = section.or("proportional", linear == Some(true));
+        let hazard = section.or("initial_hazard", 0.02);
+        let hazard = section.within(
+            "initial_hazard",
+            hazard,
+            1e-6..=0.999,
+            "use the hazard of an interval before training, 0.000001 to 0.999",
+        );
+        // From here on reading may end early: every key has been asked for.
         let hidden = match (linear?, hidden?) {
             (true, None) => Some(Vec::new()),
             (true, Some(_)) => {
@@ -81,19 +95,6 @@ impl Settings for ModelTable {
                 None
             }
         };
-        let cox = section.choice(
-            "head",
-            Some("logistic-hazard"),
-            &[("logistic-hazard", false), ("cox", true)],
-        );
-        let proportional = section.or("proportional", linear?);
-        let hazard = section.or("initial_hazard", 0.02);
-        let hazard = section.within(
-            "initial_hazard",
-            hazard,
-            1e-6..=0.999,
-            "use the hazard of an interval before training, 0.000001 to 0.999",
-        );
         Some(Self {
             hidden: hidden?,
             cox: cox?,

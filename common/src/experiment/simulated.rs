@@ -24,10 +24,12 @@ impl Settings for SimulatedData {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let tables: Option<Vec<PathBuf>> =
             section.required("tables", "list the CSV files to join, such as [\"cohort.csv\"]");
-        if tables.as_ref().is_some_and(Vec::is_empty) {
-            section.problem("tables", "the list is empty", "name at least one CSV file");
-            return None;
-        }
+        let tables = tables.filter(|tables| {
+            if tables.is_empty() {
+                section.problem("tables", "the list is empty", "name at least one CSV file");
+            }
+            !tables.is_empty()
+        });
         let patient = section.required("patient", "the column that names a patient in every table");
         let site = section.required("site", "the column whose values are the sites");
         let split = section.required("split", "the column that is 1 for training, 0 for testing");

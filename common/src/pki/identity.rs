@@ -84,9 +84,13 @@ impl Identity {
         };
         let authority = CertificateDer::from_pem_file(&ca)
             .map_err(|error| bad("authority's certificate", &ca, error))?;
-        let chain = CertificateDer::pem_file_iter(&cert)
+        let chain: Vec<_> = CertificateDer::pem_file_iter(&cert)
             .and_then(Iterator::collect)
             .map_err(|error| bad("certificate", &cert, error))?;
+        if chain.is_empty() {
+            let none = rustls_pki_types::pem::Error::NoItemsFound;
+            return Err(bad("certificate", &cert, none));
+        }
         refuse_exposed(&key)?;
         let private =
             PrivateKeyDer::from_pem_file(&key).map_err(|error| bad("private key", &key, error))?;

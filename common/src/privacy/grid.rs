@@ -3,6 +3,10 @@
 /// Grid units in the clipping bound: a bound C is 2²⁰ units of C·2⁻²⁰.
 pub const UNITS_PER_CLIP: u32 = 1 << 20;
 
+/// The smallest clipping bound. Down to here the ratio of the bound to any norm of finite `f32`
+/// changes keeps all its digits; far below, the unit itself would vanish and no scaling fit.
+pub const MIN_CLIP: f64 = 1e-30;
+
 /// The largest noise multiplier that a plan may ask for.
 pub const MAX_NOISE_MULTIPLIER: f64 = 1000.0;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::gaussian::{GaussianError, NoiseKey};
-use super::grid::{UNITS_PER_CLIP, unit};
+use super::grid::{MIN_CLIP, UNITS_PER_CLIP, unit};
 use super::ledger::{Charge, Mechanism, Receipt};
 use super::noise;
 use crate::digest::Digest;
@@ -77,7 +77,7 @@ impl Delta {
     /// # Errors
     /// The bound or the weight is not one.
     pub fn clip(self, clip: f64, weight: f64) -> Result<ClippedDelta, PrivacyError> {
-        if !clip.is_finite() || clip <= 0.0 {
+        if !clip.is_finite() || clip < MIN_CLIP {
             return Err(PrivacyError::Clip(clip));
         }
         if !(weight > 0.0 && weight <= 1.0) {

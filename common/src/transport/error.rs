@@ -84,7 +84,8 @@ pub(super) fn explain(error: &ConnectionError) -> String {
             "the other side speaks another protocol version; install the same release on both"
         }
         Some(116) => "the other side asks for a certificate and got none",
-        Some(48) => "a certificate was issued by another authority than the one trusted here",
+        // An authority of the same name is told apart by its signature alone: decrypt_error.
+        Some(48 | 51) => "a certificate was issued by another authority than the one trusted here",
         Some(45) => "a certificate has expired or is not valid yet; renew it and check the clock",
         Some(42..=44 | 46) => "a certificate was refused",
         _ => return error.to_string(),

@@ -62,7 +62,10 @@ impl FrameReader {
     ///
     /// # Errors
     /// The stream breaks off, or the bytes are not the message.
-    pub async fn next<M: DeserializeOwned>(&mut self) -> Result<Option<M>, TransportError> {
+    pub async fn next<M>(&mut self) -> Result<Option<M>, TransportError>
+    where
+        M: Serialize + DeserializeOwned,
+    {
         let mut length = [0; 4];
         match self.stream.read_exact(&mut length).await {
             Ok(()) => {}
@@ -86,7 +89,10 @@ impl FrameReader {
     ///
     /// # Errors
     /// As [`Self::next`], and where the peer has finished.
-    pub async fn expect<M: DeserializeOwned>(&mut self) -> Result<M, TransportError> {
+    pub async fn expect<M>(&mut self) -> Result<M, TransportError>
+    where
+        M: Serialize + DeserializeOwned,
+    {
         let ended = || TransportError::Stream("ended before the message".to_owned());
         self.next().await?.ok_or_else(ended)
     }

@@ -1,8 +1,10 @@
 //! Words on a stream: hashed as they pass, never more in memory than a window of them.
 
 use std::io;
+use std::pin::pin;
 
 use bytes::Bytes;
+use quinn::{StoppedError, VarInt};
 use serde::Serialize;
 
 use super::error::TransportError;
@@ -42,20 +44,32 @@ pub async fn send_words<H: Serialize>(
 ) -> Result<(), TransportError> {
     let mut stream = link.open_transfer().await?;
     write(&mut stream, header).await?;
-    let stopped = |error: &dyn std::fmt::Display| TransportError::Stream(error.to_string());
-    let mut start = 0;
-    while start < words.len() {
-        let end = words.len().min(start + PIECE);
-        // A slice shares the words: however many sites are sent a model, it is held once.
-        stream.write_chunk(words.slice(start..end)).await.map_err(|error| stopped(&error))?;
-        start = end;
-    }
-    stream.finish().map_err(|error| stopped(&error))?;
-    match stream.stopped().await {
+    let failed = |error: &dyn std::fmt::Display| TransportError::Stream(error.to_string());
+    let done = |end: Result<Option<VarInt>, StoppedError>| match end {
         Ok(None) => Ok(()),
         Ok(Some(code)) => Err(TransportError::Stream(format!("stopped by the peer ({code})"))),
-        Err(error) => Err(stopped(&error)),
+        Err(error) => Err(failed(&error)),
+    };
+    let mut end = pin!(stream.stopped());
+    let mut start = 0;
+    while start < words.len() {
+        let next = words.len().min(start + PIECE);
+        tokio::select! {
+            // quinn 0.11 does not tell a writer that waits for a window that its stream was
+            // stopped: without this it would wait for the connection's end.
+            end = &mut end => {
+                done(end)?;
+                return Err(TransportError::Stream("closed before its last word".to_owned()));
+            }
+            // A slice shares the words: however many sites are sent a model, it is held once.
+            written = stream.write_chunk(words.slice(start..next)) => {
+                written.map_err(|error| failed(&error))?;
+            }
+        }
+        start = next;
     }
+    stream.finish().map_err(|error| failed(&error))?;
+    done(end.await)
 }
 
 /// Receives the words that a header announced: as many as it says, with the hash that it says.

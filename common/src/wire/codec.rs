@@ -2,7 +2,9 @@
 //!
 //! bincode 2.0.1 without a limit aborts the process on a hostile length, accepts non-canonical
 //! integers and ignores trailing bytes. Hence: a size limit, fixed-width integers and full
-//! consumption, always; message types are neither recursive nor hold elements of zero size.
+//! consumption, always; message types are neither recursive nor hold elements of zero size. What
+//! serde itself reads in more than one spelling (a duration's nanoseconds) is held to the one that
+//! we write, so that a hash of received bytes is the hash of the message.
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use serde::Serialize;
@@ -55,8 +57,8 @@ pub fn encode<M: Serialize>(message: &M) -> Vec<u8> {
 /// The message that `bytes` spell, all of them.
 ///
 /// # Errors
-/// The bytes are too many, malformed, or more than the message.
-pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, WireError> {
+/// The bytes are too many, malformed, more than the message, or not its one spelling.
+pub fn decode<M: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<M, WireError> {
     let what = short_name::<M>();
     if bytes.len() > MAX_MESSAGE {
         return Err(WireError::TooLong(bytes.len()));
@@ -67,7 +69,8 @@ pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, WireError> {
         WireError::Malformed { what, why }
     })?;
     match bytes.len() - used {
-        0 => Ok(message),
+        0 if encode(&message) == bytes => Ok(message),
+        0 => Err(WireError::Malformed { what, why: "another spelling than ours".to_owned() }),
         extra => Err(WireError::Trailing { what, extra }),
     }
 }
