@@ -1,5 +1,7 @@
 //! A run's final model on disk: its words, and a card that says what they are.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -49,9 +51,17 @@ pub fn keep(
     });
     let write = |name: String, bytes: &[u8]| {
         let path = folder.join(name);
-        std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&path, bytes))
-            .map_err(|source| ArtifactError { path, source })
+        let part = path.with_extension("part");
+        // Whole and on disk before the registry says that it is there.
+        let put = || -> std::io::Result<()> {
+            std::fs::create_dir_all(folder)?;
+            let mut file = File::create(&part)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&part, &path)?;
+            File::open(folder)?.sync_all()
+        };
+        put().map_err(|source| ArtifactError { path: path.clone(), source })
     };
     write(format!("{run}.f32"), words)?;
     write(format!("{run}.json"), format!("{card:#}\n").as_bytes())?;

@@ -3,7 +3,7 @@
 //! Runs on a thread of its own, because it writes to disk and adds up models; sessions stay
 //! responsive meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 
 use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::artifact::{self, ArtifactError};
-use crate::floor::{Command, Floor, Input};
-use crate::registry::{Ending, Registry, RegistryError, RoundRecord};
+use crate::floor::{Command, Floor, Input, Turn};
+use crate::registry::{Ending, Journalled, Registry, RegistryError, RoundRecord};
 use crate::round::{Effect, Event, Machine, Offer, Outcome};
 use crate::spool::Spool;
 
@@ -58,6 +58,8 @@ pub struct RunOutcome {
     pub model_sha256: Option<String>,
     /// From launch to end, in seconds.
     pub seconds: f64,
+    /// On the wire from launch to end, both ways, all sites.
+    pub bytes: u64,
 }
 
 /// Everything that a run needs.
@@ -75,11 +77,16 @@ pub struct Driver {
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,
     /// Who follows it.
-    pub progress: mpsc::UnboundedSender<Progress>,
+    pub progress: mpsc::Sender<Progress>,
 }
 
-/// An update's header and words, while its event goes through the machine.
-type Arrived = (UpdateHeader, Spool);
+/// What an event brought along, while it goes through the machine.
+enum Arrived {
+    /// An update's header and words, and the turn to send that its site has back afterwards.
+    Update(UpdateHeader, Spool, Turn),
+    /// What a site told of the final model.
+    Metrics(Vec<Metric>),
+}
 
 struct Running {
     driver: Driver,
@@ -90,8 +97,11 @@ struct Running {
     sum: Option<Accumulator>,
     told: BTreeMap<SiteName, Vec<Metric>>,
     next_seq: u64,
+    started: Moment,
     opened: Moment,
+    /// On the wire when the last round closed.
     bytes: u64,
+    total_bytes: u64,
     rounds: Vec<RoundRecord>,
     metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
     model_sha256: Option<String>,
@@ -115,15 +125,15 @@ impl Driver {
         self.registry.start(&self.run, &self.plan, self.clock.wall())?;
         let _ = self
             .progress
-            .send(Progress::Started { sites: asked.clone(), rounds: self.plan.rounds });
+            .try_send(Progress::Started { sites: asked.clone(), rounds: self.plan.rounds });
         let mut running = Running::new(self, started);
-        let joined = asked.into_iter().map(Input::Joined).collect();
-        running.take_in(joined)?;
-        while running.outcome.is_none() {
-            let batch = running.wait(runtime, &mut inputs);
-            running.take_in(batch)?;
+        match running.go(runtime, asked, &mut inputs) {
+            Ok(()) => Ok(running.finish()),
+            Err(error) => {
+                running.give_up(&error);
+                Err(error)
+            }
         }
-        Ok(running.finish(started))
     }
 }
 
@@ -142,7 +152,9 @@ impl Running {
             sum: None,
             told: BTreeMap::new(),
             next_seq: 1,
+            started: now,
             opened: now,
+            total_bytes: 0,
             rounds: Vec::new(),
             metrics: Vec::new(),
             model_sha256: None,
@@ -175,27 +187,30 @@ impl Running {
         for input in inputs {
             events.push(self.event(input));
         }
+        // One moment for the journal and the machine, so that a replay sees what the machine saw.
+        let now = self.driver.clock.now();
         if events.is_empty() {
+            if self.machine.deadline().is_none_or(|until| until > now) {
+                return Ok(());
+            }
             events.push((Event::Tick, None));
         }
-        self.journal(events.iter().map(|(event, _)| event))?;
+        self.journal(now, events.iter().map(|(event, _)| event))?;
         for (event, arrived) in events {
-            self.step(event, arrived)?;
+            self.step(event, arrived, now)?;
         }
         Ok(())
     }
 
     fn journal<'e>(
         &mut self,
+        now: Moment,
         events: impl Iterator<Item = &'e Event>,
     ) -> Result<(), RegistryError> {
         let at = self.driver.clock.wall();
-        // That time passed changes nothing by itself; what it causes follows from the clock again.
-        let events: Vec<_> =
-            events.filter(|e| **e != Event::Tick).map(|event| (at, event.clone())).collect();
-        if events.is_empty() {
-            return Ok(());
-        }
+        let moment = now.since(self.started);
+        let events: Vec<Journalled> =
+            events.map(|event| Journalled { at, moment, event: event.clone() }).collect();
         self.driver.registry.journal(&self.driver.run, self.next_seq, &events)?;
         self.next_seq += events.len() as u64;
         Ok(())
@@ -228,12 +243,10 @@ impl Running {
                 Event::Silent { site, round: silence.round }
             }
             Input::Evaluated(site, evaluation) => {
-                if evaluation.model == self.digest {
-                    self.told.insert(site.clone(), evaluation.metrics);
-                }
-                Event::Evaluated { site, model: evaluation.model }
+                let event = Event::Evaluated { site, model: evaluation.model };
+                return (event, Some(Arrived::Metrics(evaluation.metrics)));
             }
-            Input::Updated(site, header, spool) => {
+            Input::Updated(site, header, spool, turn) => {
                 let event = Event::Updated {
                     site,
                     round: header.round,
@@ -241,14 +254,18 @@ impl Running {
                     digest: header.content.digest,
                     weight: header.weight,
                 };
-                return (event, Some((header, spool)));
+                return (event, Some(Arrived::Update(header, spool, turn)));
             }
         };
         (event, None)
     }
 
-    fn step(&mut self, event: Event, arrived: Option<Arrived>) -> Result<(), DriveError> {
-        let now = self.driver.clock.now();
+    fn step(
+        &mut self,
+        event: Event,
+        arrived: Option<Arrived>,
+        now: Moment,
+    ) -> Result<(), DriveError> {
         let effects = self.machine.step(event, now);
         self.carry_out(effects, arrived, now)
     }
@@ -263,13 +280,18 @@ impl Running {
             match effect {
                 Effect::Offer(offer) => self.offer(offer, now),
                 Effect::Fold { site, weight } => {
-                    if let Some((header, spool)) = arrived.take() {
+                    if let Some(Arrived::Update(header, spool, _turn)) = arrived.take() {
                         self.fold(&site, weight, header, spool)?;
                     }
                 }
                 Effect::Refuse { site, refusal } => {
                     tracing::warn!(%site, %refusal, "update refused");
                     self.say(&site, ToSite::Refused(refusal));
+                }
+                Effect::Heed { site } => {
+                    if let Some(Arrived::Metrics(metrics)) = arrived.take() {
+                        self.told.insert(site, metrics);
+                    }
                 }
                 Effect::Close { round, sites } => self.close(round, sites)?,
                 Effect::End(outcome) => self.end(outcome)?,
@@ -344,7 +366,9 @@ impl Running {
         self.report(Progress::Round { round, sites: count, seconds, bytes, metrics });
         self.rounds.push(record);
         self.metrics.push(told);
-        if round.0 == self.driver.plan.rounds {
+        let words = self.model.as_chunks::<4>().0;
+        let diverged = words.iter().any(|word| !f32::from_le_bytes(*word).is_finite());
+        if round.0 == self.driver.plan.rounds && !diverged {
             let kept = artifact::keep(
                 &self.driver.models,
                 &self.driver.run,
@@ -353,18 +377,16 @@ impl Running {
             )?;
             self.model_sha256 = Some(kept);
         }
-        let event = Event::Aggregated { model: self.digest };
-        self.journal(std::iter::once(&event))?;
-        self.step(event, None)
+        let event =
+            if diverged { Event::Diverged } else { Event::Aggregated { model: self.digest } };
+        self.journal(now, std::iter::once(&event))?;
+        self.step(event, None, now)
     }
 
     fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
-        let Driver { run, clock, registry, plan, floor, .. } = &mut self.driver;
-        floor.end(run);
-        for site in floor.sites() {
-            let over = ToSite::Over { run: run.clone(), outcome: outcome.to_string() };
-            floor.command(&site, Command::Say(over));
-        }
+        let rest = self.driver.floor.bytes().saturating_sub(self.bytes);
+        self.total_bytes = self.rounds.iter().map(|round| round.bytes).sum::<u64>() + rest;
+        let Driver { run, clock, registry, plan, .. } = &mut self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
         if finished {
@@ -374,15 +396,61 @@ impl Running {
         let ending =
             Ending { finished, reason: reason.clone(), model_sha256: self.model_sha256.clone() };
         registry.end(run, clock.wall(), &ending)?;
+        self.dismiss(&outcome.to_string());
         tracing::info!(%outcome, "over");
         if let Some(reason) = reason {
             self.report(Progress::Failed { reason });
         } else {
             let model_sha256 = self.model_sha256.clone().unwrap_or_default();
-            self.report(Progress::Finished { metrics: mean(&told), model_sha256 });
+            let contributors: BTreeSet<SiteName> =
+                self.rounds.iter().flat_map(|round| round.sites.iter().cloned()).collect();
+            self.report(Progress::Finished {
+                metrics: mean(&told),
+                model_sha256,
+                sites: contributors.into_iter().collect(),
+                seconds: self.driver.clock.now().since(self.started).as_secs_f64(),
+                bytes: self.total_bytes,
+            });
         }
         self.metrics.push(told);
         self.outcome = Some(outcome);
+        Ok(())
+    }
+
+    /// Lets the sites go: nothing that they send for this run counts any more.
+    fn dismiss(&self, outcome: &str) {
+        let Driver { run, floor, .. } = &self.driver;
+        floor.end(run);
+        for site in floor.sites() {
+            let over = ToSite::Over { run: run.clone(), outcome: outcome.to_owned() };
+            floor.command(&site, Command::Say(over));
+        }
+    }
+
+    /// Ends a run that the coordinator itself cannot go on with.
+    fn give_up(&self, error: &DriveError) {
+        let Driver { run, clock, registry, .. } = &self.driver;
+        let reason = error.to_string();
+        let ending = Ending { finished: false, reason: Some(reason.clone()), model_sha256: None };
+        // The registry may be what failed: then the next start of the coordinator says so.
+        if let Err(error) = registry.end(run, clock.wall(), &ending) {
+            tracing::error!(%error, "the end of the run could not be entered");
+        }
+        self.dismiss("the coordinator cannot go on");
+        self.report(Progress::Failed { reason });
+    }
+
+    fn go(
+        &mut self,
+        runtime: &Handle,
+        asked: Vec<SiteName>,
+        inputs: &mut mpsc::Receiver<Input>,
+    ) -> Result<(), DriveError> {
+        self.take_in(asked.into_iter().map(Input::Joined).collect())?;
+        while self.outcome.is_none() {
+            let batch = self.wait(runtime, inputs);
+            self.take_in(batch)?;
+        }
         Ok(())
     }
 
@@ -390,12 +458,12 @@ impl Running {
         self.driver.floor.command(site, Command::Say(message));
     }
 
-    /// Nobody has to follow a run.
+    /// Nobody has to follow a run, and one who does not keep up misses steps.
     fn report(&self, progress: Progress) {
-        let _ = self.driver.progress.send(progress);
+        let _ = self.driver.progress.try_send(progress);
     }
 
-    fn finish(self, started: Moment) -> RunOutcome {
+    fn finish(self) -> RunOutcome {
         let outcome = self.outcome.unwrap_or(Outcome::Finished);
         RunOutcome {
             run: self.driver.run,
@@ -404,7 +472,8 @@ impl Running {
             rounds: self.rounds,
             metrics: self.metrics,
             model_sha256: self.model_sha256,
-            seconds: self.driver.clock.now().since(started).as_secs_f64(),
+            seconds: self.driver.clock.now().since(self.started).as_secs_f64(),
+            bytes: self.total_bytes,
         }
     }
 }

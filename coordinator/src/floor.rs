@@ -9,12 +9,15 @@ use common::experiment::{Plan, PrivacyMode};
 use common::ids::{RunId, SiteName};
 use common::transport::Link;
 use common::wire::{Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use crate::spool::Spool;
 
 /// Commands that wait for a session; a site that lets more pile up is cut off.
 const COMMANDS: usize = 64;
+
+/// A site's turn to send an update; it has the next one when this is dropped.
+pub type Turn = OwnedSemaphorePermit;
 
 /// What a session is told to do.
 #[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
@@ -38,7 +41,7 @@ pub enum Input {
     /// A site sends no update.
     Silent(SiteName, Silence),
     /// An update is complete, and its words have the hash that its header names.
-    Updated(SiteName, UpdateHeader, Spool),
+    Updated(SiteName, UpdateHeader, Spool, Turn),
     /// A site evaluated the final model.
     Evaluated(SiteName, Evaluation),
 }

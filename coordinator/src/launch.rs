@@ -26,6 +26,21 @@ pub enum LaunchError {
     Registry(#[from] RegistryError),
 }
 
+/// Steps of a run that may wait for whoever follows it: far more than any run has between two looks.
+const PROGRESS: usize = 4096;
+
+/// Frees the floor for the next run, however this one ends: by a panic too.
+struct Ended {
+    floor: Arc<Floor>,
+    run: RunId,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.floor.end(&self.run);
+    }
+}
+
 /// What a launch needs of a coordinator.
 #[derive(Clone)]
 pub struct Launcher {
@@ -42,7 +57,7 @@ pub struct Launched {
     /// Its name.
     pub run: RunId,
     /// Its steps as they happen.
-    pub progress: mpsc::UnboundedReceiver<Progress>,
+    pub progress: mpsc::Receiver<Progress>,
     /// What it comes to.
     pub outcome: JoinHandle<Result<RunOutcome, DriveError>>,
 }
@@ -65,7 +80,7 @@ impl Launcher {
         let run = RunId::memorable(entropy);
         let registry = Registry::open(&Self::registry(&self.state))?;
         let (asked, inputs) = self.floor.begin(&run, &plan)?;
-        let (progress, follow) = mpsc::unbounded_channel();
+        let (progress, follow) = mpsc::channel(PROGRESS);
         let floor = Arc::clone(&self.floor);
         let driver = Driver {
             run: run.clone(),
@@ -78,9 +93,9 @@ impl Launcher {
         };
         let (runtime, name) = (Handle::current(), run.clone());
         let outcome = tokio::task::spawn_blocking(move || {
+            let ended = Ended { floor, run: name.clone() };
             let outcome = driver.drive(&runtime, asked, inputs);
-            // Also where the coordinator's own disk ended the run.
-            floor.end(&name);
+            drop(ended);
             if let Err(error) = &outcome {
                 tracing::error!(run = %name, %error, "the run cannot go on");
             }

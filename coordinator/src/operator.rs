@@ -90,17 +90,14 @@ async fn collect(
         follow(&run, &progress);
         report.run = run.to_string();
         match progress {
-            Progress::Started { sites, .. } => {
-                report.sites = sites.iter().map(ToString::to_string).collect();
-            }
-            Progress::Declined { .. } => {}
+            Progress::Started { .. } | Progress::Declined { .. } => {}
             Progress::Round { round, sites, seconds, bytes, metrics } => {
-                report.seconds += seconds;
-                report.bytes += bytes;
                 let metrics = object(&metrics);
                 report.rounds.push(RoundReport { round: round.0, sites, seconds, bytes, metrics });
             }
-            Progress::Finished { metrics, model_sha256 } => {
+            Progress::Finished { metrics, model_sha256, sites, seconds, bytes } => {
+                report.sites = sites.iter().map(ToString::to_string).collect();
+                (report.seconds, report.bytes) = (seconds, bytes);
                 report.last.c_index_site_mean = site_mean(&metrics);
                 report.model_sha256 = model_sha256;
                 return Ok(report);

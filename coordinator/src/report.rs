@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use bytesize::ByteSize;
 use common::experiment::{Plan, PrivacyMode};
+use common::privacy::REPLACED;
 use common::privacy::accountant::{
     AccountantError, Delta, NoiseMultiplier, SampledGaussian, SamplingRate, Segment, pld,
 };
@@ -20,7 +21,7 @@ pub struct Report {
     pub run: String,
     /// The experiment's name.
     pub experiment: String,
-    /// Its sites.
+    /// Sites whose updates are in the model.
     pub sites: Vec<String>,
     /// Its rounds in order.
     pub rounds: Vec<RoundReport>,
@@ -110,9 +111,9 @@ impl PrivacyReport {
             PrivacyMode::Off => Self { mode: mode.name(), epsilon: None, delta: None, unit: None },
             PrivacyMode::Site => Self {
                 mode: mode.name(),
-                epsilon: epsilon(plan, rounds).ok(),
+                epsilon: Some(epsilon(plan, rounds).unwrap_or(f64::MAX)),
                 delta: Some(plan.privacy.delta),
-                unit: Some("one hospital"),
+                unit: Some("one hospital's data, replaced"),
             },
         }
     }
@@ -122,7 +123,7 @@ impl PrivacyReport {
 /// privacy-loss distributions.
 fn epsilon(plan: &Plan, rounds: u32) -> Result<f64, AccountantError> {
     let rate = SamplingRate::new(1.0)?;
-    let noise = NoiseMultiplier::new(plan.privacy.noise_multiplier)?;
+    let noise = NoiseMultiplier::new(plan.privacy.noise_multiplier / REPLACED)?;
     let mechanism = SampledGaussian { rate, noise };
     let segment = Segment { mechanism, steps: u64::from(rounds) };
     Ok(pld::epsilon(&[segment], Delta::new(plan.privacy.delta)?))
@@ -162,8 +163,8 @@ impl Report {
             line("  oracle", &score(Some(oracle.c_index)), "the generator's own risk");
         }
         line("  mean within sites", &score(self.last.c_index_site_mean), "federated model");
-        let sites = self.sites.len();
-        line("rounds", &self.rounds.len().to_string(), &format!("{sites} sites"));
+        let sites = format!("{} sites contributed", self.sites.len());
+        line("rounds", &self.rounds.len().to_string(), &sites);
         line(
             "bytes on the wire",
             &ByteSize(self.bytes).display().si_short().to_string(),
@@ -172,7 +173,9 @@ impl Report {
         line("time", &format!("{:.2} s", self.seconds), "");
         let promise = match (self.privacy.epsilon, self.privacy.delta, self.privacy.unit) {
             (Some(epsilon), Some(delta), Some(unit)) => {
-                format!("ε = {epsilon:.3} at δ = {delta:e} for {unit}")
+                // Rounded up: a promise is never shown as stronger than it is.
+                let shown = (epsilon * 1e3).ceil() / 1e3;
+                format!("ε = {shown:.3} at δ = {delta:e} for {unit}")
             }
             _ => "no noise, no promise".to_owned(),
         };

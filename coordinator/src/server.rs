@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::clock::Clock;
 use common::pki::{Identity, Role};
@@ -17,6 +18,9 @@ use crate::spool::SpoolFolder;
 
 /// Handshakes that may be under way at once; further peers wait their turn in the socket.
 const HANDSHAKES: usize = 64;
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// A server that could not start.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +100,16 @@ impl Server {
                 () = &mut stop => None,
             };
             let Some(incoming) = incoming else { break };
-            let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { break };
+            // When it gets crowded, peers prove their address before they cost a handshake.
+            let crowded = handshakes.available_permits() < HANDSHAKES / 2;
+            let Some(incoming) = (if crowded { incoming.proven() } else { Some(incoming) }) else {
+                continue;
+            };
+            let permit = tokio::select! {
+                permit = Arc::clone(&handshakes).acquire_owned() => permit,
+                () = &mut stop => break,
+            };
+            let Ok(permit) = permit else { break };
             let (launcher, spools) = (self.launcher.clone(), Arc::clone(&self.spools));
             tokio::spawn(async move {
                 let accepted = accept(incoming).await;
@@ -111,10 +124,14 @@ impl Server {
 }
 
 async fn accept(incoming: Incoming) -> Option<Link> {
-    match incoming.accept().await {
-        Ok(link) => Some(link),
-        Err(error) => {
+    match tokio::time::timeout(HANDSHAKE, incoming.accept()).await {
+        Ok(Ok(link)) => Some(link),
+        Ok(Err(error)) => {
             tracing::warn!(%error, "a peer was not let in");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("a peer did not finish its handshake");
             None
         }
     }

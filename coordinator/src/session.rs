@@ -8,10 +8,10 @@ use common::transport::{
     FrameReader, FrameWriter, Link, TransportError, receive_words, send_words,
 };
 use common::wire::{Hello, Metric, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::floor::{ActiveRun, Command, Floor, Input};
+use crate::floor::{ActiveRun, Command, Floor, Input, Turn};
 use crate::spool::SpoolFolder;
 
 /// A peer that has not introduced itself by then is cut off.
@@ -69,7 +69,8 @@ pub async fn serve(
             return Ok(());
         }
     };
-    tracing::info!(%site, software = peer.software, "connected");
+    tracing::info!(%site, software = plain(&peer.software, 64), "connected");
+    let goodbye = link.clone();
     let session = Session { link, site: site.clone(), floor: Arc::clone(&floor), spools };
     let ended = async {
         writer.send(&ToSite::Welcome(hello())).await?;
@@ -83,6 +84,9 @@ pub async fn serve(
         }
     }
     .await;
+    if let Err(error @ (TransportError::Wire(_) | TransportError::Stream(_))) = &ended {
+        goodbye.close(&Refusal::Malformed(error.to_string()).to_string());
+    }
     if let Some(run) = floor.leave(&site, id) {
         run.tell(Input::Lost(site)).await;
     }
@@ -102,7 +106,9 @@ impl Session {
             let site = self.site.clone();
             let (run, input) = match message {
                 ToCoordinator::Consent { run, plan } => (run, Input::Consented(site, plan)),
-                ToCoordinator::Silence(silence) => {
+                ToCoordinator::Silence(mut silence) => {
+                    silence.rule = plain(&silence.rule, 64);
+                    silence.reason = plain(&silence.reason, 500);
                     (silence.run.clone(), Input::Silent(site, silence))
                 }
                 ToCoordinator::Evaluation(evaluation) => {
@@ -137,7 +143,13 @@ impl Session {
         let mut model: Option<Abort> = None;
         while let Some(command) = commands.recv().await {
             match command {
-                Command::Say(message) => writer.send(&message).await?,
+                Command::Say(message) => {
+                    if matches!(message, ToSite::Over { .. }) {
+                        // Nobody waits for a model of a run that is over.
+                        drop(model.take());
+                    }
+                    writer.send(&message).await?;
+                }
                 Command::Model(header, words) => {
                     // A site that is still being sent an older model gets this one instead.
                     drop(model.take());
@@ -153,12 +165,15 @@ impl Session {
         Ok(())
     }
 
-    /// Takes updates one by one: what bounds the memory and the files of a site.
+    /// Takes updates one by one, each when the one before was folded or refused: what bounds the
+    /// memory and the files of a site.
     async fn receive(&self) -> Result<(), TransportError> {
+        let turns = Arc::new(Semaphore::new(1));
         loop {
+            let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return Ok(()) };
             let mut reader = self.link.accept_transfer().await?;
             let header: UpdateHeader = reader.expect().await?;
-            match self.update(reader, header).await {
+            match self.update(reader, header, turn).await {
                 Ok((active, input)) => active.tell(input).await,
                 Err(refusal) => self.refuse(refusal),
             }
@@ -169,6 +184,7 @@ impl Session {
         &self,
         reader: FrameReader,
         header: UpdateHeader,
+        turn: Turn,
     ) -> Result<(ActiveRun, Input), Refusal> {
         let active = self
             .floor
@@ -192,7 +208,7 @@ impl Session {
             TransportError::Sink(error) => kept(error),
             other => Refusal::Malformed(other.to_string()),
         })?;
-        Ok((active, Input::Updated(self.site.clone(), header, spool)))
+        Ok((active, Input::Updated(self.site.clone(), header, spool, turn)))
     }
 }
 
@@ -203,6 +219,11 @@ impl Drop for Abort {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// What a peer wrote, fit for a log and a terminal.
+fn plain(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 /// Why an input of a run that is going on is not passed to its driver.

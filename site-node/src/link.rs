@@ -48,8 +48,14 @@ pub async fn session(
     let link = dialer.dial(coordinator).await?;
     let (mut writer, mut reader) = link.open_control().await?;
     let software = format!("site-node {}", env!("CARGO_PKG_VERSION"));
-    writer.send(&ToCoordinator::Hello(Hello { protocol: PROTOCOL, software })).await?;
-    match reader.expect().await? {
+    // TLS 1.3 tells a client only now that its certificate is not accepted.
+    let unwelcome = |error: TransportError| TransportError::Unreachable {
+        address: coordinator,
+        why: error.to_string(),
+    };
+    let hello = ToCoordinator::Hello(Hello { protocol: PROTOCOL, software });
+    writer.send(&hello).await.map_err(unwelcome)?;
+    match reader.expect().await.map_err(unwelcome)? {
         ToSite::Welcome(hello) => {
             tracing::info!(%coordinator, peer = hello.software, "connected");
         }
@@ -106,7 +112,7 @@ impl Session {
                     Some(message) => self.heed(message).await?,
                     None => return Ok(()),
                 },
-                transfer = self.link.accept_transfer() => self.model(transfer?).await?,
+                transfer = self.link.accept_transfer() => self.newest(transfer?).await?,
             }
         }
     }
@@ -150,11 +156,36 @@ impl Session {
         self.answer(answer).await
     }
 
+    /// Takes the newest of the models that wait: older ones are of closed rounds, whose training
+    /// would be refused and, in a private mode, charged.
+    async fn newest(&mut self, first: FrameReader) -> Result<(), SessionError> {
+        let mut newest = first;
+        loop {
+            tokio::select! {
+                biased;
+                next = self.link.accept_transfer() => newest = next?,
+                () = std::future::ready(()) => break,
+            }
+        }
+        match self.model(newest).await {
+            // Given up by the coordinator, for a newer model or because the round has closed. A
+            // lost connection is another error.
+            Err(SessionError::Transport(TransportError::Stream(error))) => {
+                tracing::info!(error, "a transfer was given up");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     async fn model(&mut self, mut reader: FrameReader) -> Result<(), SessionError> {
         let header: ModelHeader = reader.expect().await?;
         // Before a byte of it is kept: a model of a run consented to, of its plan's size.
         match self.plans.get(&header.run) {
-            None => return Err(SessionError::Protocol("a model of a run without consent")),
+            None => {
+                tracing::info!(run = %header.run, "a model of a run that is over, or without consent");
+                return Ok(());
+            }
             Some(size) if *size != header.content.words => {
                 return Err(SessionError::Protocol("a model of another size than its plan's"));
             }

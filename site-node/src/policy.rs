@@ -26,6 +26,10 @@ pub struct Policy {
     pub least_noise: f64,
     /// The most rounds of one run.
     pub most_rounds: u32,
+    /// The most parameters of a model.
+    pub largest_model: u64,
+    /// Columns that a plan may name, as features or outcome; any where none are listed.
+    pub columns: Option<Vec<String>>,
     /// What may be spent on the data set over its life.
     pub budget: Budget,
 }
@@ -80,6 +84,8 @@ impl Settings for Policy {
         let largest_clip = section.or("largest_clip", 10.0);
         let least_noise = section.or("least_noise", 0.5);
         let most_rounds = section.or("most_rounds", 1000);
+        let largest_model = section.or("largest_model", 10_000_000);
+        let columns = section.maybe("columns");
         let budget: Option<BudgetTable> = section.section("budget");
         Some(Self {
             modes,
@@ -89,6 +95,8 @@ impl Settings for Policy {
             largest_clip: largest_clip?,
             least_noise: least_noise?,
             most_rounds: most_rounds?,
+            largest_model: largest_model?,
+            columns: columns?,
             budget: budget?.0,
         })
     }
@@ -120,6 +128,20 @@ impl Policy {
         let head = plan.model.head.name();
         if !self.heads.iter().any(|allowed| allowed == head) {
             return denied("policy.heads", format!("head \"{head}\" is not listed"));
+        }
+        let parameters = plan.model.parameters();
+        if parameters > self.largest_model {
+            let most = self.largest_model;
+            return denied(
+                "policy.largest_model",
+                format!("{parameters} are asked for, {most} allowed"),
+            );
+        }
+        let outcome = [&plan.outcome.time, &plan.outcome.event];
+        let mut named = plan.features.iter().map(|feature| &feature.column).chain(outcome);
+        let listed = |column: &String| self.columns.as_ref().is_none_or(|all| all.contains(column));
+        if let Some(column) = named.find(|column| !listed(column)) {
+            return denied("policy.columns", format!("{column:?} is not listed"));
         }
         if privacy.clip > self.largest_clip {
             let (asked, most) = (privacy.clip, self.largest_clip);

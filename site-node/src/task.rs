@@ -7,12 +7,13 @@
 //! ```
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use common::digest::Digest;
 use common::experiment::{DataTag, Plan, PrivacyMode, Weights};
 use common::ids::{Round, RunId, SiteName};
 use common::survival::{Survival, harrell_c};
-use common::wire::Metric;
+use common::wire::{Metric, words};
 
 use crate::cohort::Cohort;
 use crate::data::{Source, Table, load};
@@ -108,7 +109,7 @@ struct Prepared {
     plan: Plan,
     training: Examples,
     test: Option<Examples>,
-    last: Option<(Round, Outgoing)>,
+    last: Option<(Round, Digest, Outgoing)>,
 }
 
 /// The hospital's part in a federation.
@@ -128,6 +129,10 @@ impl Hospital {
         Ok(Self { site, gate, prepared: Mutex::new(None) })
     }
 
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn prepare(&self, run: &RunId, plan: &Plan) -> Result<Prepared, Objection> {
         let denied = |denied: crate::policy::Denied| Objection {
             rule: denied.rule.to_owned(),
@@ -141,9 +146,10 @@ impl Hospital {
             .policy
             .admit_cohort(cohort.training_patients(), cohort.training_events())
             .map_err(denied)?;
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner).foresee(plan).map_err(
-            |error| Objection { rule: "policy.budget".to_owned(), reason: error.to_string() },
-        )?;
+        self.gate().foresee(run, plan).map_err(|error| Objection {
+            rule: "policy.budget".to_owned(),
+            reason: error.to_string(),
+        })?;
         let part = |training| {
             examples(&cohort.part(training), plan).map_err(|error| failed("features")(&error))
         };
@@ -183,32 +189,55 @@ impl Participant for Hospital {
 
     fn round(&self, run: &RunId, round: Round, model: &[f32]) -> Result<Outgoing, Objection> {
         self.with(run, |prepared| {
-            if let Some((last, outgoing)) = &prepared.last
+            let plan = &prepared.plan;
+            let refuse = |reason: String| Objection { rule: "consent".to_owned(), reason };
+            if !(1..=plan.rounds).contains(&round.0) {
+                let reason =
+                    format!("round {round} is not one of the {} consented to", plan.rounds);
+                return Err(refuse(reason));
+            }
+            let offered = Digest::of(&words::from_parameters(model));
+            if let Some((last, trained, outgoing)) = &prepared.last
                 && *last == round
             {
-                // The same bytes again: an update is never noised twice.
-                return Ok(outgoing.clone());
+                // The same bytes again: an update is never noised twice, nor passed off as another's.
+                return if *trained == offered {
+                    Ok(outgoing.clone())
+                } else {
+                    Err(refuse(format!("round {round} was offered with another model before")))
+                };
             }
-            let plan = &prepared.plan;
+            if self.gate().has_charged(run, round) {
+                return Err(refuse(format!(
+                    "round {round} was charged before this site restarted"
+                )));
+            }
             let seed = batch_seed(plan.seed, &self.site.name, round);
             let local = LocalTraining::from(&plan.training);
             let trained =
-                train(&plan.model, &local, model, &prepared.training, seed, &self.site.device)
-                    .map_err(|error| failed("train")(&error))?;
+                train(&plan.model, &local, model, &prepared.training, seed, &self.site.device);
+            let (after, loss) = match (plan.privacy.mode, trained) {
+                (_, Ok(trained)) => (trained.parameters, Some(trained.loss_before)),
+                (PrivacyMode::Off, Err(error)) => return Err(failed("train")(&error)),
+                // Whether training fails depends on the patients: noise leaves all the same.
+                (PrivacyMode::Site, Err(error)) => {
+                    tracing::error!(%error, "training failed; an update of noise alone leaves");
+                    (model.to_vec(), None)
+                }
+            };
             let (numerator, weight) = weight(plan.aggregation.weights, prepared.training.len());
             let update = self
-                .gate
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pass(plan, run, round, (model, trained.parameters), weight)
+                .gate()
+                .pass(plan, run, round, (model, after), weight)
                 .map_err(|error| failed("privatize")(&error))?;
             let mut metrics = Vec::new();
             if plan.privacy.mode == PrivacyMode::Off {
-                metrics.push(Metric { name: "train.loss".to_owned(), value: trained.loss_before });
+                let named = |value| Metric { name: "train.loss".to_owned(), value };
+                metrics.extend(loss.map(named));
                 metrics.extend(concordance(plan, prepared.test.as_ref(), model)?);
             }
             let outgoing = Outgoing { update, weight: numerator, metrics };
-            prepared.last = Some((round, outgoing.clone()));
+            prepared.last = Some((round, offered, outgoing.clone()));
             Ok(outgoing)
         })
     }
@@ -252,7 +281,7 @@ fn weight(weights: Weights, patients: usize) -> (u32, f64) {
 /// The order of batches differs by site and round, and is the same for the same plan.
 fn batch_seed(seed: u64, site: &SiteName, round: Round) -> u64 {
     let text = format!("consilium batches {seed} {site} {round}");
-    let digest = common::digest::Digest::of(text.as_bytes());
+    let digest = Digest::of(text.as_bytes());
     let (first, _) = digest.as_bytes().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
     u64::from_le_bytes(*first)
 }

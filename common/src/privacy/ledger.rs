@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::budget::{Budget, Rho, epsilon};
 use crate::ids::{Round, RunId};
 
+/// How far apart two updates of one hospital may lie, in bounds: its data replaced by any other.
+pub const REPLACED: f64 = 2.0;
+
 /// What is done to an update.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,7 +33,11 @@ impl Mechanism {
     pub fn cost(self) -> Rho {
         match self {
             Self::ClipOnly => Rho(0),
-            Self::WholeUpdateGaussian { noise_multiplier } => Rho::of_gaussian(noise_multiplier),
+            // Any two data sets of one hospital give updates in one ball of radius C: up to 2C apart.
+            // An absent hospital sends nothing at all, so "added or removed" would promise nothing.
+            Self::WholeUpdateGaussian { noise_multiplier } => {
+                Rho::of_gaussian(noise_multiplier / REPLACED)
+            }
         }
     }
 }
@@ -106,7 +113,9 @@ pub enum LedgerError {
         round: Round,
     },
     /// The ledger contradicts itself.
-    #[error("ledger: entry {seq} {what}; restore the ledger from where it was last whole")]
+    #[error(
+        "ledger: entry {seq} {what}; never put back an older copy, which would forget what was spent"
+    )]
     Corrupt {
         /// Which entry.
         seq: u64,
@@ -114,7 +123,9 @@ pub enum LedgerError {
         what: &'static str,
     },
     /// The entry could not be written: nothing is released without it.
-    #[error("ledger: entry {seq} could not be written: {source}; free space or mend the disk")]
+    #[error(
+        "ledger: entry {seq} could not be written: {source}; free space or mend the disk, then start the site again"
+    )]
     Unwritten {
         /// Which entry.
         seq: u64,
@@ -143,6 +154,8 @@ pub struct Ledger<S> {
     budget: Budget,
     entries: Vec<Entry>,
     spent: Rho,
+    /// A write failed: what is on disk is not known until the ledger is opened again.
+    broken: bool,
 }
 
 impl<S: LedgerStore> Ledger<S> {
@@ -151,7 +164,7 @@ impl<S: LedgerStore> Ledger<S> {
     /// # Errors
     /// The entries contradict each other or their own arithmetic.
     pub fn open(store: S, budget: Budget, entries: Vec<Entry>) -> Result<Self, LedgerError> {
-        let mut ledger = Self { store, budget, entries: Vec::new(), spent: Rho(0) };
+        let mut ledger = Self { store, budget, entries: Vec::new(), spent: Rho(0), broken: false };
         for entry in entries {
             let seq = ledger.next_seq();
             let corrupt = |what| Err(LedgerError::Corrupt { seq, what });
@@ -193,18 +206,31 @@ impl<S: LedgerStore> Ledger<S> {
         self.budget
     }
 
+    /// Whether a round was charged before, and so cannot be noised again.
+    #[must_use]
+    pub fn has_charged(&self, run: &RunId, round: Round) -> bool {
+        self.was_charged(run, round)
+    }
+
     /// Every entry, oldest first.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Whether `rounds` more uses of a mechanism fit, asked before training starts.
+    /// Whether the rounds of a run that were not charged yet fit, asked before training starts.
     ///
     /// # Errors
     /// They do not; the error says how many would.
-    pub fn foresee(&self, mechanism: Mechanism, rounds: u32) -> Result<(), LedgerError> {
-        self.affordable(mechanism.cost().times(rounds), mechanism.cost(), Round(rounds))
+    pub fn foresee(
+        &self,
+        run: &RunId,
+        mechanism: Mechanism,
+        rounds: u32,
+    ) -> Result<(), LedgerError> {
+        let charged = self.entries.iter().filter(|entry| entry.run == *run).count();
+        let left = rounds.saturating_sub(u32::try_from(charged).unwrap_or(u32::MAX));
+        self.affordable(mechanism.cost().times(left), mechanism.cost(), Round(rounds))
     }
 
     fn affordable(&self, amount: Rho, each: Rho, round: Round) -> Result<(), LedgerError> {
@@ -215,7 +241,8 @@ impl<S: LedgerStore> Ledger<S> {
         }
         Err(LedgerError::Overspent {
             round,
-            would: epsilon(total, self.budget.delta),
+            // Shown to four digits: rounded up, never down.
+            would: (epsilon(total, self.budget.delta) * 1e4).ceil() / 1e4,
             allowed: self.budget.epsilon,
             delta: self.budget.delta,
             fits: self.budget.fits(self.spent, each),
@@ -233,6 +260,10 @@ impl<S: LedgerStore> Ledger<S> {
         if cost == Rho(0) {
             return Ok(Receipt { charge });
         }
+        if self.broken {
+            let source = io::Error::other("an earlier entry failed");
+            return Err(LedgerError::Unwritten { seq: self.next_seq(), source });
+        }
         if self.was_charged(&charge.run, charge.round) {
             return Err(LedgerError::Repeated { run: charge.run, round: charge.round });
         }
@@ -247,6 +278,7 @@ impl<S: LedgerStore> Ledger<S> {
             total: self.spent + cost,
         };
         let written = self.store.append(&entry);
+        self.broken = written.is_err();
         // A write that failed may still have reached the disk: count it either way.
         let (seq, total) = (entry.seq, entry.total);
         self.entries.push(entry);
@@ -282,7 +314,7 @@ mod tests {
         Charge {
             run: "run-a".parse().unwrap(),
             round: Round(round),
-            mechanism: Mechanism::WholeUpdateGaussian { noise_multiplier: 4.0 },
+            mechanism: Mechanism::WholeUpdateGaussian { noise_multiplier: 16.0 },
             clip: 1.0,
         }
     }
@@ -296,9 +328,10 @@ mod tests {
         let mut ledger = ledger();
         let mechanism = gaussian(1).mechanism;
         let fits = BUDGET.fits(Rho(0), mechanism.cost());
-        assert!(ledger.foresee(mechanism, fits).is_ok());
+        let run = gaussian(1).run;
+        assert!(ledger.foresee(&run, mechanism, fits).is_ok());
         assert!(matches!(
-            ledger.foresee(mechanism, fits + 1),
+            ledger.foresee(&run, mechanism, fits + 1),
             Err(LedgerError::Overspent { fits: said, .. }) if said == fits
         ));
         for round in 1..=fits {
@@ -309,6 +342,10 @@ mod tests {
             Err(LedgerError::Overspent { fits: 0, .. })
         ));
         assert_eq!(ledger.store.lines.len(), fits as usize);
+        // A run that was charged in full asks for nothing more; another one does.
+        assert!(ledger.foresee(&run, mechanism, fits).is_ok());
+        let other = "run-b".parse().unwrap();
+        assert!(ledger.foresee(&other, mechanism, 1).is_err());
     }
 
     #[test]
@@ -324,6 +361,9 @@ mod tests {
         ledger.store.broken = true;
         assert!(matches!(ledger.reserve(gaussian(1)), Err(LedgerError::Unwritten { seq: 1, .. })));
         assert_eq!(ledger.spent(), gaussian(1).mechanism.cost());
+        // What is on disk is not known any more: nothing goes on as if it were.
+        ledger.store.broken = false;
+        assert!(matches!(ledger.reserve(gaussian(2)), Err(LedgerError::Unwritten { .. })));
     }
 
     #[test]

@@ -29,5 +29,5 @@ mod noise;
 mod update;
 
 pub use budget::{Budget, Rho, epsilon};
-pub use ledger::{Charge, Entry, Ledger, LedgerError, LedgerStore, Mechanism, Receipt};
+pub use ledger::{Charge, Entry, Ledger, LedgerError, LedgerStore, Mechanism, REPLACED, Receipt};
 pub use update::{ClippedDelta, Delta, PrivacyError, PrivatizedUpdate, privatize};

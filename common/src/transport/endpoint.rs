@@ -1,6 +1,6 @@
 //! The two ends of a connection: the coordinator listens, a site dials.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,8 +159,10 @@ impl Dialer {
             .map_err(|error| tls(rustls::Error::General(error.to_string())))?;
         let mut config = ClientConfig::new(Arc::new(crypto));
         config.transport_config(transport());
-        let any = SocketAddr::from(([0, 0, 0, 0], 0));
-        Ok(Self { endpoint: endpoint(any, None)?, config })
+        // Both families where the system has both.
+        let both = endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None);
+        let one = |_| endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None);
+        Ok(Self { endpoint: both.or_else(one)?, config })
     }
 
     /// Connects to the coordinator, whose certificate must carry the coordinator's name.

@@ -1,6 +1,6 @@
 //! Messages on a stream: a length, then the bytes.
 
-use quinn::{ReadExactError, RecvStream, SendStream};
+use quinn::{ReadError, ReadExactError, RecvStream, SendStream, WriteError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,7 +45,30 @@ pub(super) async fn write<M: Serialize>(
     let mut frame = Vec::with_capacity(body.len() + 4);
     frame.extend(length.to_le_bytes());
     frame.extend(body);
-    stream.write_all(&frame).await.map_err(|error| TransportError::Stream(error.to_string()))
+    stream.write_all(&frame).await.map_err(unwritten)
+}
+
+/// A stream that cannot be written; a lost connection says why it was lost.
+pub(super) fn unwritten(error: WriteError) -> TransportError {
+    match error {
+        WriteError::ConnectionLost(lost) => lost.into(),
+        other => TransportError::Stream(other.to_string()),
+    }
+}
+
+/// A stream that cannot be read; likewise.
+pub(super) fn unread(error: ReadError) -> TransportError {
+    match error {
+        ReadError::ConnectionLost(lost) => lost.into(),
+        other => TransportError::Stream(other.to_string()),
+    }
+}
+
+fn unread_exactly(error: ReadExactError) -> TransportError {
+    match error {
+        ReadExactError::ReadError(error) => unread(error),
+        other @ ReadExactError::FinishedEarly(_) => TransportError::Stream(other.to_string()),
+    }
 }
 
 /// Reads messages from a stream.
@@ -70,7 +93,7 @@ impl FrameReader {
         match self.stream.read_exact(&mut length).await {
             Ok(()) => {}
             Err(ReadExactError::FinishedEarly(0)) => return Ok(None),
-            Err(error) => return Err(TransportError::Stream(error.to_string())),
+            Err(error) => return Err(unread_exactly(error)),
         }
         let length = u32::from_le_bytes(length) as usize;
         // Before anything is allocated.
@@ -78,10 +101,7 @@ impl FrameReader {
             return Err(WireError::TooLong(length).into());
         }
         let mut body = vec![0; length];
-        self.stream
-            .read_exact(&mut body)
-            .await
-            .map_err(|error| TransportError::Stream(error.to_string()))?;
+        self.stream.read_exact(&mut body).await.map_err(unread_exactly)?;
         Ok(Some(decode(&body)?))
     }
 

@@ -15,6 +15,17 @@ impl Incoming {
         Self(incoming)
     }
 
+    /// Asks a peer whose address is not proven to prove it first; none where it has to.
+    #[must_use]
+    pub fn proven(self) -> Option<Self> {
+        if self.0.remote_address_validated() {
+            return Some(self);
+        }
+        // A peer that may not be asked again is dropped.
+        let _ = self.0.retry();
+        None
+    }
+
     /// Finishes the handshake and reads the peer's role from its certificate.
     ///
     /// # Errors

@@ -4,11 +4,11 @@ use std::io;
 use std::pin::pin;
 
 use bytes::Bytes;
-use quinn::{StoppedError, VarInt};
+use quinn::{SendStream, StoppedError, VarInt};
 use serde::Serialize;
 
 use super::error::TransportError;
-use super::frames::{FrameReader, write};
+use super::frames::{FrameReader, unread, unwritten, write};
 use super::link::Link;
 use crate::digest::Hasher;
 use crate::wire::Content;
@@ -42,15 +42,15 @@ pub async fn send_words<H: Serialize>(
     header: &H,
     words: &Bytes,
 ) -> Result<(), TransportError> {
-    let mut stream = link.open_transfer().await?;
-    write(&mut stream, header).await?;
-    let failed = |error: &dyn std::fmt::Display| TransportError::Stream(error.to_string());
+    let mut stream = Outgoing { stream: link.open_transfer().await?, whole: false };
+    write(&mut stream.stream, header).await?;
     let done = |end: Result<Option<VarInt>, StoppedError>| match end {
         Ok(None) => Ok(()),
         Ok(Some(code)) => Err(TransportError::Stream(format!("stopped by the peer ({code})"))),
-        Err(error) => Err(failed(&error)),
+        Err(StoppedError::ConnectionLost(lost)) => Err(lost.into()),
+        Err(error) => Err(TransportError::Stream(error.to_string())),
     };
-    let mut end = pin!(stream.stopped());
+    let mut end = pin!(stream.stream.stopped());
     let mut start = 0;
     while start < words.len() {
         let next = words.len().min(start + PIECE);
@@ -62,14 +62,30 @@ pub async fn send_words<H: Serialize>(
                 return Err(TransportError::Stream("closed before its last word".to_owned()));
             }
             // A slice shares the words: however many sites are sent a model, it is held once.
-            written = stream.write_chunk(words.slice(start..next)) => {
-                written.map_err(|error| failed(&error))?;
+            written = stream.stream.write_chunk(words.slice(start..next)) => {
+                written.map_err(unwritten)?;
             }
         }
         start = next;
     }
-    stream.finish().map_err(|error| failed(&error))?;
+    stream.stream.finish().map_err(|error| TransportError::Stream(error.to_string()))?;
+    stream.whole = true;
     done(end.await)
+}
+
+/// A transfer on its way out. One that is given up is reset: quinn would end it as if it were whole.
+struct Outgoing {
+    stream: SendStream,
+    whole: bool,
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if !self.whole {
+            // A stream whose connection is gone cannot be reset, and need not be.
+            let _ = self.stream.reset(VarInt::from_u32(1));
+        }
+    }
 }
 
 /// Receives the words that a header announced: as many as it says, with the hash that it says.
@@ -90,11 +106,7 @@ pub async fn receive_words<S: Sink>(
     let mut found = 0_u64;
     loop {
         let room = PIECE - piece.len();
-        let chunk = reader
-            .stream
-            .read_chunk(room, true)
-            .await
-            .map_err(|error| TransportError::Stream(error.to_string()))?;
+        let chunk = reader.stream.read_chunk(room, true).await.map_err(unread)?;
         if let Some(chunk) = &chunk {
             found = found.saturating_add(chunk.bytes.len() as u64);
             if found > expected {

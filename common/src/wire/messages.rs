@@ -148,6 +148,12 @@ pub enum Progress {
         metrics: Vec<Metric>,
         /// SHA-256 of the final model's bytes, in hexadecimal.
         model_sha256: String,
+        /// Sites whose updates are in the model.
+        sites: Vec<SiteName>,
+        /// From launch to end.
+        seconds: f64,
+        /// On the wire from launch to end, both ways, all sites.
+        bytes: u64,
     },
     /// The run ended without a model.
     Failed {

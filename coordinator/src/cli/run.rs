@@ -1,6 +1,6 @@
 //! `coordinator run`: launch an experiment on the live federation and follow it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use common::config::{self, Override};
@@ -35,7 +35,16 @@ pub(super) fn run(args: &Args) -> Outcome {
     let experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
     let settings = CoordinatorSettings::load(&args.config)?;
     let identity = Identity::load(&settings.operator)?;
-    let coordinator = args.coordinator.unwrap_or(settings.listen);
+    let mut coordinator = args.coordinator.unwrap_or(settings.listen);
+    if coordinator.ip().is_unspecified() {
+        // Listening on all addresses is heard on this machine's own.
+        let own = if coordinator.is_ipv4() {
+            IpAddr::from(Ipv4Addr::LOCALHOST)
+        } else {
+            IpAddr::from(Ipv6Addr::LOCALHOST)
+        };
+        coordinator.set_ip(own);
+    }
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
     let report =
         runtime()?.block_on(launch(identity, coordinator, experiment.plan, |_, progress| {

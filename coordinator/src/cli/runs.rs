@@ -79,9 +79,13 @@ fn show(name: &str, place: &Place) -> Outcome {
     let registry = place.registry()?;
     let run = registry.run(name)?;
     let rounds = registry.rounds(name)?;
+    // What the sites told of the final model stands where the next round would.
+    let last = registry.mean_metrics(name, run.rounds.saturating_add(1))?;
     if place.format == Format::Json {
         let mut object = run_json(&run);
         object["rounds"] = rounds.iter().map(round_json).collect();
+        let named = |(name, value): (String, f64)| (name, Value::from(value));
+        object["final"] = last.into_iter().map(named).collect::<serde_json::Map<_, _>>().into();
         println!("{object}");
         return Ok(());
     }

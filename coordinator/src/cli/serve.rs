@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::clock::SystemClock;
+use common::clock::{Clock, SystemClock};
 use common::pki::Identity;
+use coordinator::registry::Registry;
 use coordinator::server::Server;
 use coordinator::settings::CoordinatorSettings;
 
@@ -23,6 +24,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     let identity = Identity::load(&settings.identity)?;
     runtime()?.block_on(async {
         let clock = Arc::new(SystemClock::new());
+        let stale = Registry::open(&settings.registry())?.end_stale(clock.wall())?;
+        if stale > 0 {
+            tracing::warn!(runs = stale, "runs that were going on at the last stop have failed");
+        }
         let server = Server::bind(settings.listen, identity, settings.state, clock)?;
         tracing::info!(address = %server.address()?, "listening");
         server.serve(stop_signal()).await;

@@ -33,6 +33,12 @@ pub enum EnrolError {
         /// Why.
         source: std::io::Error,
     },
+    /// One site twice.
+    #[error("site {site}: named twice; name each site once")]
+    Twice {
+        /// Which one.
+        site: common::ids::SiteName,
+    },
     /// The folder holds a federation already.
     #[error("{}: not empty; name a new folder, an authority is made once", path.display())]
     NotEmpty {

@@ -1,6 +1,7 @@
 //! `coordinator init`: a folder with an authority, the coordinator, an operator, and a folder for
 //! each site to take home.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,10 @@ pub struct Federation {
 pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federation, EnrolError> {
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(EnrolError::NotEmpty { path: folder.to_owned() });
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(site) = sites.iter().find(|site| !seen.insert(*site)) {
+        return Err(EnrolError::Twice { site: site.clone() });
     }
     let authority = Authority::new(now)?;
     let ca = folder.join("authority");

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 pub use read::{RoundRow, RunRow};
-pub use write::{Ending, RoundRecord};
+pub use write::{Ending, Journalled, RoundRecord};
 
 /// A registry that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@ use common::clock::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Registry, RegistryError};
+use crate::round::Event;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +27,6 @@ pub struct RunRow {
     pub model_sha256: Option<String>,
     /// Rounds closed.
     pub rounds: u32,
-    /// What it printed.
-    pub result: Option<serde_json::Value>,
 }
 
 /// One closed round, with the mean of its sites' metrics.
@@ -47,11 +46,10 @@ pub struct RoundRow {
 
 const RUN: &str =
     "SELECT id, experiment, status, reason, started, ended, plan_digest, model_sha256,
-     (SELECT count(*) FROM round WHERE run = id), result FROM run";
+     (SELECT count(*) FROM round WHERE run = id) FROM run";
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let at = |millis: i64| Timestamp(u64::try_from(millis).unwrap_or(0));
-    let result: Option<String> = row.get(9)?;
     Ok(RunRow {
         id: row.get(0)?,
         experiment: row.get(1)?,
@@ -62,7 +60,6 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         plan_digest: row.get(6)?,
         model_sha256: row.get(7)?,
         rounds: row.get(8)?,
-        result: result.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 
@@ -122,7 +119,33 @@ impl Registry {
         Ok(rounds)
     }
 
-    fn mean_metrics(&self, run: &str, round: u32) -> Result<Vec<(String, f64)>, RegistryError> {
+    /// A run's events in the order in which they happened.
+    ///
+    /// # Errors
+    /// The registry cannot be read, or holds an event of another version.
+    pub fn events(&self, run: &str) -> Result<Vec<Event>, RegistryError> {
+        let failed = self.sql("reading the journal");
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT event FROM journal WHERE run = ?1 ORDER BY seq")
+            .map_err(&failed)?;
+        let texts: Vec<String> = query
+            .query_map(params![run], |row| row.get(0))
+            .and_then(Iterator::collect)
+            .map_err(&failed)?;
+        let event = |text: String| {
+            serde_json::from_str(&text)
+                .map_err(|error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))
+        };
+        texts.into_iter().map(event).collect()
+    }
+
+    /// Mean over sites of each metric of the model that a round began with; the round after the
+    /// last one began with the final model.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub fn mean_metrics(&self, run: &str, round: u32) -> Result<Vec<(String, f64)>, RegistryError> {
         let failed = self.sql("reading metrics");
         let mut query = self
             .connection

@@ -18,8 +18,7 @@ CREATE TABLE run (
     reason TEXT,
     started INTEGER NOT NULL,       -- milliseconds since 1970, UTC
     ended INTEGER,
-    model_sha256 TEXT,
-    result TEXT                     -- JSON; what the run printed
+    model_sha256 TEXT
 ) STRICT;
 CREATE TABLE round (
     run TEXT NOT NULL REFERENCES run(id),
@@ -41,7 +40,8 @@ CREATE TABLE metric (
 CREATE TABLE journal (
     run TEXT NOT NULL REFERENCES run(id),
     seq INTEGER NOT NULL,
-    at INTEGER NOT NULL,
+    at INTEGER NOT NULL,            -- milliseconds since 1970, UTC
+    moment INTEGER NOT NULL,        -- nanoseconds since the run began
     event TEXT NOT NULL,            -- JSON of round::Event
     PRIMARY KEY (run, seq)
 ) STRICT;

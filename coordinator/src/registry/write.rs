@@ -1,5 +1,7 @@
 //! What a run writes.
 
+use std::time::Duration;
+
 use common::clock::Timestamp;
 use common::digest::Digest;
 use common::experiment::Plan;
@@ -24,6 +26,17 @@ pub struct RoundRecord {
     pub bytes: u64,
     /// The hash of the model after it.
     pub model: Digest,
+}
+
+/// An event as the machine saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Journalled {
+    /// Wall time, for people.
+    pub at: Timestamp,
+    /// Since the run began: the moment that the machine was stepped with.
+    pub moment: Duration,
+    /// What happened.
+    pub event: Event,
 }
 
 /// How a run ended.
@@ -68,7 +81,7 @@ impl Registry {
         &mut self,
         run: &RunId,
         first: u64,
-        events: &[(Timestamp, Event)],
+        events: &[Journalled],
     ) -> Result<(), RegistryError> {
         let path = self.path.clone();
         let failed =
@@ -76,12 +89,17 @@ impl Registry {
         let commit = self.connection.transaction().map_err(failed)?;
         {
             let mut insert = commit
-                .prepare_cached("INSERT INTO journal (run, seq, at, event) VALUES (?1, ?2, ?3, ?4)")
+                .prepare_cached(
+                    "INSERT INTO journal (run, seq, at, moment, event) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )
                 .map_err(failed)?;
-            for (seq, (at, event)) in (first..).zip(events) {
+            for (seq, Journalled { at, moment, event }) in (first..).zip(events) {
                 let text = serde_json::to_string(event).unwrap_or_default();
                 let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-                insert.execute(params![run.as_str(), seq, millis(*at), text]).map_err(failed)?;
+                let moment = i64::try_from(moment.as_nanos()).unwrap_or(i64::MAX);
+                insert
+                    .execute(params![run.as_str(), seq, millis(*at), moment, text])
+                    .map_err(failed)?;
             }
         }
         commit.commit().map_err(failed)
@@ -149,18 +167,19 @@ impl Registry {
         Ok(())
     }
 
-    /// Keeps what a run printed, to show it again.
+    /// Enters that runs which were going on when the coordinator last stopped have failed.
     ///
     /// # Errors
     /// The registry cannot be written.
-    pub fn result(&self, run: &RunId, result: &serde_json::Value) -> Result<(), RegistryError> {
+    pub fn end_stale(&self, at: Timestamp) -> Result<usize, RegistryError> {
         self.connection
             .execute(
-                "UPDATE run SET result = ?2 WHERE id = ?1",
-                params![run.as_str(), result.to_string()],
+                "UPDATE run SET status = 'failed', ended = ?1,
+                 reason = 'the coordinator stopped while the run was going on'
+                 WHERE status = 'running'",
+                params![millis(at)],
             )
-            .map_err(self.sql("keeping a result"))?;
-        Ok(())
+            .map_err(self.sql("ending stale runs"))
     }
 }
 

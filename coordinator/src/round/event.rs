@@ -55,6 +55,8 @@ pub enum Event {
         /// The hash of the model it evaluated.
         model: Digest,
     },
+    /// The closed round's model is not finite.
+    Diverged,
     /// Nothing but that time passed.
     Tick,
 }
@@ -89,6 +91,11 @@ pub enum Effect {
         /// Why.
         refusal: Refusal,
     },
+    /// Keep what the site told of the final model.
+    Heed {
+        /// The site.
+        site: SiteName,
+    },
     /// Make the round's sum into the next model.
     Close {
         /// The round.
@@ -105,6 +112,11 @@ pub enum Effect {
 pub enum Outcome {
     /// All rounds closed.
     Finished,
+    /// A round made a model that is not finite.
+    Diverged {
+        /// Which round.
+        round: Round,
+    },
     /// A round had no quorum.
     NoQuorum {
         /// Which round.
@@ -120,6 +132,10 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Finished => f.write_str("finished"),
+            Self::Diverged { round } => write!(
+                f,
+                "round {round} made a model that is not finite; lower aggregation.learning_rate"
+            ),
             Self::NoQuorum { round, had, needed } => write!(
                 f,
                 "round {round} had {had} of the {needed} sites that aggregation.min_sites asks for"

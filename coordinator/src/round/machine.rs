@@ -58,10 +58,23 @@ enum Standing {
 /// What the run waits for.
 #[derive(Debug, Clone, PartialEq)]
 enum State {
-    AwaitQuorum { until: Moment },
-    AwaitUpdates { until: Moment, offered: BTreeSet<SiteName>, taken: BTreeMap<SiteName, Digest> },
+    AwaitQuorum {
+        until: Moment,
+    },
+    AwaitUpdates {
+        until: Moment,
+        /// Who was sent the model and may answer.
+        offered: BTreeSet<SiteName>,
+        /// Whose update is in.
+        taken: BTreeMap<SiteName, Digest>,
+        /// Who said that it will not answer.
+        passed: BTreeSet<SiteName>,
+    },
     AwaitModel,
-    AwaitEvaluations { until: Moment, pending: BTreeSet<SiteName> },
+    AwaitEvaluations {
+        until: Moment,
+        pending: BTreeSet<SiteName>,
+    },
     Over,
 }
 
@@ -126,17 +139,24 @@ impl Machine {
                     Err(refusal) => Effect::Refuse { site, refusal },
                 });
             }
+            Event::Diverged if self.state == State::AwaitModel => {
+                self.state = State::Over;
+                effects.push(Effect::End(Outcome::Diverged { round: self.round }));
+            }
             Event::Aggregated { model } if self.state == State::AwaitModel => {
                 effects.extend(self.next_round(model, now));
             }
             Event::Evaluated { site, model } if model == self.model => {
-                if let State::AwaitEvaluations { pending, .. } = &mut self.state {
-                    pending.remove(&site);
+                if let State::AwaitEvaluations { pending, .. } = &mut self.state
+                    && pending.remove(&site)
+                {
+                    effects.push(Effect::Heed { site });
                 }
             }
             Event::Silent { .. }
             | Event::Aggregated { .. }
             | Event::Evaluated { .. }
+            | Event::Diverged
             | Event::Tick => {}
         }
         effects.extend(self.settle(now));
@@ -161,8 +181,10 @@ impl Machine {
 
     fn leave_open_round(&mut self, site: &SiteName) {
         match &mut self.state {
-            State::AwaitUpdates { offered, taken, .. } if !taken.contains_key(site) => {
-                offered.remove(site);
+            State::AwaitUpdates { offered, taken, passed, .. } if !taken.contains_key(site) => {
+                if offered.remove(site) {
+                    passed.insert(site.clone());
+                }
             }
             State::AwaitEvaluations { pending, .. } => {
                 pending.remove(site);
@@ -249,10 +271,12 @@ impl Machine {
                 let until = *until;
                 self.open_or_give_up(now, until)
             }
-            State::AwaitUpdates { until, offered, taken } => {
-                let lost = |site: &&SiteName| self.sites.get(*site) == Some(&Standing::Lost);
+            State::AwaitUpdates { until, offered, taken, passed } => {
+                let here = |site: &SiteName| {
+                    matches!(self.sites.get(site), Some(Standing::Present | Standing::Asked))
+                };
                 let pending = offered.len() - taken.len();
-                let away = offered.iter().filter(|s| !taken.contains_key(*s)).filter(lost).count();
+                let away = offered.iter().filter(|s| !taken.contains_key(*s) && !here(s)).count();
                 let (had, full) = (taken.len(), taken.len() >= self.rules.max_sites as usize);
                 let enough = had >= self.rules.min_sites as usize;
                 let window_over = now >= *until;
@@ -261,6 +285,13 @@ impl Machine {
                     let sites = taken.keys().cloned().collect();
                     self.state = State::AwaitModel;
                     return vec![Effect::Close { round: self.round, sites }];
+                }
+                // Whoever is left out for want of places steps in for those that are gone.
+                let places = (self.rules.max_sites as usize + away).saturating_sub(offered.len());
+                let left = |site: &SiteName| !offered.contains(site) && !passed.contains(site);
+                let spare: Vec<SiteName> = self.present().filter(left).take(places).collect();
+                if !window_over && !spare.is_empty() {
+                    return self.step_in(spare);
                 }
                 // Sites that may still come: those offered, and those that were never asked.
                 let hopeless = had + pending < self.rules.min_sites as usize
@@ -275,16 +306,27 @@ impl Machine {
         }
     }
 
+    fn step_in(&mut self, spare: Vec<SiteName>) -> Vec<Effect> {
+        if let State::AwaitUpdates { offered, .. } = &mut self.state {
+            offered.extend(spare.iter().cloned());
+        }
+        let round = self.round;
+        vec![Effect::Offer(Offer { round, purpose: Purpose::Train, sites: spare })]
+    }
+
     fn open_or_give_up(&mut self, now: Moment, until: Moment) -> Vec<Effect> {
         let present = self.count(Standing::Present);
         let window_over = now >= until;
         let all_answered = self.count(Standing::Asked) == 0;
         if present >= self.rules.min_sites && (all_answered || window_over) {
+            // Who did not answer within a window is waited for no more; its consent still lets it in.
+            self.sites.retain(|_, standing| *standing != Standing::Asked);
             let sites: Vec<SiteName> = self.present().take(self.rules.max_sites as usize).collect();
             self.state = State::AwaitUpdates {
                 until: now.plus(self.rules.window),
                 offered: sites.iter().cloned().collect(),
                 taken: BTreeMap::new(),
+                passed: BTreeSet::new(),
             };
             let round = self.round;
             return vec![Effect::Offer(Offer { round, purpose: Purpose::Train, sites })];

@@ -87,10 +87,11 @@ fn a_run_goes_from_consent_to_evaluation() {
     assert_eq!(last, [offer(2, Purpose::Evaluate, &["a", "b", "c"])]);
     for name in ["a", "b"] {
         let evaluated = Event::Evaluated { site: site(name), model: model(2) };
-        assert_eq!(run.step(evaluated, at(7)), []);
+        assert_eq!(run.step(evaluated, at(7)), [Effect::Heed { site: site(name) }]);
     }
     let evaluated = Event::Evaluated { site: site("c"), model: model(2) };
-    assert_eq!(run.step(evaluated, at(7)), [Effect::End(Outcome::Finished)]);
+    let heed = Effect::Heed { site: site("c") };
+    assert_eq!(run.step(evaluated, at(7)), [heed, Effect::End(Outcome::Finished)]);
     assert_eq!(run.deadline(), None);
 }
 
@@ -159,6 +160,59 @@ fn a_site_that_comes_back_is_offered_the_open_round_again() {
 }
 
 #[test]
+fn a_site_that_never_answers_the_plan_costs_one_window_and_not_one_a_round() {
+    let mut run = Machine::new(rules(), model(0), at(0));
+    for name in ["a", "b", "silent"] {
+        run.step(Event::Asked { site: site(name) }, at(0));
+    }
+    run.step(consented("a"), at(1));
+    run.step(consented("b"), at(1));
+    assert_eq!(run.step(Event::Tick, at(60)), [offer(1, Purpose::Train, &["a", "b"])]);
+    run.step(update("a", 1), at(61));
+    assert_eq!(run.step(update("b", 1), at(61)), [fold("b"), close(1, &["a", "b"])]);
+    let next = run.step(Event::Aggregated { model: model(1) }, at(62));
+    assert_eq!(next, [offer(2, Purpose::Train, &["a", "b"])]);
+}
+
+#[test]
+fn whoever_was_left_out_steps_in_for_those_that_are_gone() {
+    let mut run = Machine::new(rules(), model(0), at(0));
+    for name in ["a", "b", "c", "d", "e"] {
+        run.step(Event::Asked { site: site(name) }, at(0));
+    }
+    for name in ["a", "b", "c", "d"] {
+        run.step(consented(name), at(0));
+    }
+    assert_eq!(run.step(consented("e"), at(0)), [offer(1, Purpose::Train, &["a", "b", "c"])]);
+    assert_eq!(run.step(lost("a"), at(1)), [offer(1, Purpose::Train, &["d"])]);
+    let silent = Event::Silent { site: site("b"), round: Some(Round(1)) };
+    assert_eq!(run.step(silent, at(1)), [offer(1, Purpose::Train, &["e"])]);
+    for name in ["c", "d"] {
+        assert_eq!(run.step(update(name, 1), at(2)), [fold(name)]);
+    }
+    assert_eq!(run.step(update("e", 1), at(2)), [fold("e"), close(1, &["c", "d", "e"])]);
+}
+
+#[test]
+fn a_site_lost_twice_holds_nobody_up() {
+    let mut run = opened(&["a", "b", "c"]);
+    run.step(lost("c"), at(1));
+    run.step(Event::Asked { site: site("c") }, at(2));
+    run.step(lost("c"), at(3));
+    run.step(update("a", 1), at(4));
+    assert_eq!(run.step(update("b", 1), at(4)), [fold("b"), close(1, &["a", "b"])]);
+}
+
+#[test]
+fn a_model_that_is_not_finite_ends_the_run() {
+    let mut run = opened(&["a", "b"]);
+    run.step(update("a", 1), at(1));
+    run.step(update("b", 1), at(1));
+    let outcome = Outcome::Diverged { round: Round(1) };
+    assert_eq!(run.step(Event::Diverged, at(2)), [Effect::End(outcome)]);
+}
+
+#[test]
 fn a_newcomer_joins_while_there_is_room() {
     let mut run = opened(&["a", "b"]);
     assert_eq!(run.step(consented("c"), at(1)), [offer(1, Purpose::Train, &["c"])]);
@@ -221,7 +275,8 @@ fn promises_hold_under_random_events() {
                 _ => update(name, run.round().0),
             };
             let mut effects = run.step(event, at(now));
-            while let Some(effect) = effects.pop() {
+            while !effects.is_empty() {
+                let effect = effects.remove(0);
                 assert_eq!(ended, 0, "seed {seed}: {effect:?} after the end");
                 match effect {
                     Effect::Fold { site, .. } => {
@@ -241,8 +296,8 @@ fn promises_hold_under_random_events() {
                         let complete = outcome == Outcome::Finished;
                         assert_eq!(complete, closed == 2, "seed {seed}: {outcome:?}");
                     }
-                    Effect::Offer(offer) => assert!(offer.sites.len() <= 3, "seed {seed}"),
-                    Effect::Refuse { .. } => {}
+                    Effect::Offer(offer) => assert!(offer.sites.len() <= 5, "seed {seed}"),
+                    Effect::Refuse { .. } | Effect::Heed { .. } => {}
                 }
             }
             if ended > 0 {

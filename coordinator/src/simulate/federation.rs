@@ -41,6 +41,8 @@ fn policy(plan: &Plan) -> Policy {
         largest_clip: privacy.clip,
         least_noise: privacy.noise_multiplier,
         most_rounds: plan.rounds,
+        largest_model: u64::MAX,
+        columns: None,
         // A simulated hospital's data set lives for one run: its budget is that run.
         budget: Budget { epsilon: f64::MAX, delta },
     }

@@ -12,6 +12,7 @@ mod federation;
 mod hospitals;
 mod synthetic;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use common::clock::Clock;
@@ -103,12 +104,11 @@ pub async fn simulate(
         DataTag::Synthetic => evaluate::oracle(plan, &hospitals, &source.split)?,
         DataTag::Private | DataTag::Public => None,
     };
-    Ok(report(plan, &hospitals, &federated, last, (pooled, single_site, oracle), simulation.out))
+    Ok(report(plan, &federated, last, (pooled, single_site, oracle), simulation.out))
 }
 
 fn report(
     plan: &Plan,
-    hospitals: &[SimulatedHospital],
     federated: &Federated,
     last: FinalReport,
     (pooled, single_site, oracle): (
@@ -131,14 +131,15 @@ fn report(
             metrics: object(&crate::driver::mean(told)),
         })
         .collect();
+    let contributors: BTreeSet<_> = outcome.rounds.iter().flat_map(|round| &round.sites).collect();
     let told = outcome.metrics.last().map(|told| crate::driver::mean(told)).unwrap_or_default();
     let c_index_site_mean = last.c_index_site_mean.or_else(|| site_mean(&told));
     let released = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
     Report {
         run: outcome.run.to_string(),
         experiment: plan.name.to_string(),
-        sites: hospitals.iter().map(|hospital| hospital.name.to_string()).collect(),
-        bytes: rounds.iter().map(|round| round.bytes).sum(),
+        sites: contributors.iter().map(ToString::to_string).collect(),
+        bytes: outcome.bytes,
         rounds,
         last: FinalReport { c_index_site_mean, ..last },
         pooled,

@@ -64,9 +64,11 @@ fn rows(out: &mut impl Write, seed: u64) -> std::io::Result<()> {
             let censoring = (-draw.uniform().ln() * dropout).min(12.0);
             let (time, event) = (failure.min(censoring).max(0.001), failure <= censoring);
             let training = draw.uniform() > TEST_SHARE;
+            // Hazards of all hospitals on one scale: the hazard is k t^(k-1) e^η / scale^k.
+            let truth = eta - WEIBULL_SHAPE * scale.ln();
             write!(
                 out,
-                "{hospital}{patient:04},hospital-{hospital},{},{time:.4},{},{eta:.5}",
+                "{hospital}{patient:04},hospital-{hospital},{},{time:.4},{},{truth:.5}",
                 u8::from(training),
                 u8::from(event)
             )?;

@@ -1,11 +1,13 @@
 //! Patients with an outcome: who trains, who tests, how long each was followed and how it ended.
 
+use std::fmt;
+
 use common::experiment::Outcome;
 
 use crate::data::{DataError, Table};
 
 /// One site's patients, checked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Cohort {
     table: Table,
     time: Vec<f64>,
@@ -25,6 +27,13 @@ pub enum CohortError {
         /// The event column.
         column: String,
     },
+}
+
+/// Says where the patients come from, and nothing of them.
+impl fmt::Debug for Cohort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cohort").field("table", &self.table).finish_non_exhaustive()
+    }
 }
 
 impl Cohort {
@@ -76,7 +85,6 @@ impl Cohort {
 }
 
 /// Some of a cohort's patients.
-#[derive(Debug)]
 pub struct Part<'c> {
     pub(crate) table: &'c Table,
     pub(crate) rows: Vec<usize>,

@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Table, DataError> {
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Table, DataError> {
     // Spreadsheets write a byte-order mark, which would become part of the first column's name.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(bytes);
     let bad = |row: u64, error: &csv::Error| DataError::Row {
         file: file.to_owned(),
         row,
@@ -35,12 +35,27 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Table, DataError> {
     let mut rows = Vec::new();
     for (row, record) in (2..).zip(reader.records()) {
         let record = record.map_err(|error| bad(row, &error))?;
+        let start = record.position().and_then(|place| usize::try_from(place.byte()).ok());
+        if start.is_some_and(|start| blank_at(bytes, start)) {
+            let why = "is blank".to_owned();
+            return Err(DataError::Row { file: file.to_owned(), row, why });
+        }
         for (column, cell) in cells.iter_mut().zip(&record) {
-            column.push(cell.to_owned());
+            column.push(cell.trim().to_owned());
         }
         rows.push(row);
     }
     Table::new(file, header.iter().map(str::to_owned).collect(), cells, rows)
+}
+
+/// Whether a record that was read from `start` on began with a blank line: the reader passes over
+/// those, and rows after them would be counted wrong.
+fn blank_at(bytes: &[u8], start: usize) -> bool {
+    let rest = bytes.get(start..).unwrap_or_default();
+    // The second half of the line end before it.
+    let after_return = start > 0 && bytes.get(start - 1) == Some(&b'\r');
+    let rest = if after_return { rest.strip_prefix(b"\n").unwrap_or(rest) } else { rest };
+    matches!(rest.first(), Some(b'\n' | b'\r'))
 }
 
 /// csv's own text may quote the row.
@@ -69,6 +84,13 @@ mod tests {
         let ragged = parse("a.csv", b"pid,x\n1,2\nsecret\n").map(|_| ()).unwrap_err();
         assert!(matches!(ragged, DataError::Row { row: 3, .. }), "{ragged}");
         assert!(!ragged.to_string().contains("secret"));
+        let blank = parse("a.csv", b"pid,x\n1,2\n\n3,4\n").map(|_| ()).unwrap_err();
+        assert!(matches!(blank, DataError::Row { row: 3, .. }), "{blank}");
+        let windows = parse("a.csv", b"pid,x\r\n1,2\r\n\r\n3,4\r\n").map(|_| ()).unwrap_err();
+        assert!(matches!(windows, DataError::Row { row: 3, .. }), "{windows}");
+        assert_eq!(parse("a.csv", b"pid,x\r\n1,2\r\n3,4\r\n\r\n").unwrap().len(), 2);
+        let quoted = parse("a.csv", b"pid,x\n1,\"a\nb\"\n3,4\n").unwrap();
+        assert_eq!(quoted.len(), 2);
         let latin = parse("a.csv", b"pid,x\n1,\xe4\n").map(|_| ()).unwrap_err();
         assert!(matches!(latin, DataError::Row { row: 2, .. }));
         let twice = parse("a.csv", b"pid,x,x\n1,2,3\n").map(|_| ()).unwrap_err();

@@ -13,7 +13,8 @@ use super::table::Table;
 /// another column; or no patient stands in all.
 pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
     let places = tables.iter().map(|table| index(table, patient)).collect::<Result<Vec<_>, _>>()?;
-    let files = tables.iter().map(Table::files).collect::<Vec<_>>().join(", ");
+    let names: Vec<String> = tables.iter().map(Table::files).collect();
+    let files = names.join(", ");
     let mut tables = tables.into_iter();
     let empty = || DataError::EmptyJoin { files, column: patient.to_owned() };
     let Some(first) = tables.next() else { return Err(empty()) };
@@ -26,6 +27,13 @@ pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
         .collect();
     if in_all.is_empty() {
         return Err(empty());
+    }
+    for (file, place) in names.iter().zip(&places) {
+        if place.len() > in_all.len() {
+            // In the hospital's own log alone: counts never leave.
+            let (kept, of) = (in_all.len(), place.len());
+            tracing::warn!(file, kept, of, "patients who do not stand in all tables are left out");
+        }
     }
     let mut selected = places.iter().map(|place| -> Vec<usize> {
         in_all.iter().filter_map(|name| place.get(*name).copied()).collect()

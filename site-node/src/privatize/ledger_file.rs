@@ -29,7 +29,7 @@ pub enum LedgerFileError {
         path: PathBuf,
     },
     /// A line is not an entry.
-    #[error("ledger {}: line {line} is not an entry; restore the file from where it was last whole",
+    #[error("ledger {}: line {line} is not an entry; never put back an older copy, which would forget what was spent",
         path.display())]
     Line {
         /// Which file.

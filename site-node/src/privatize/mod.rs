@@ -65,8 +65,14 @@ impl Gate {
     ///
     /// # Errors
     /// They do not; the error says how many would.
-    pub fn foresee(&self, plan: &Plan) -> Result<(), LedgerError> {
-        self.ledger.foresee(mechanism(plan), plan.rounds)
+    pub fn foresee(&self, run: &RunId, plan: &Plan) -> Result<(), LedgerError> {
+        self.ledger.foresee(run, mechanism(plan), plan.rounds)
+    }
+
+    /// Whether a round was charged already, by this process or one before it.
+    #[must_use]
+    pub fn has_charged(&self, run: &RunId, round: Round) -> bool {
+        self.ledger.has_charged(run, round)
     }
 
     /// Charges one round and makes the change from `before` to `after` into what may leave.
@@ -82,7 +88,14 @@ impl Gate {
         weight: f64,
     ) -> Result<PrivatizedUpdate, PrivatizeError> {
         let clip = plan.privacy.clip;
-        let clipped = Delta::between(before, after)?.clip(clip, weight)?;
+        let delta = match Delta::between(before, after) {
+            // Whether a change is finite depends on the patients: noise leaves all the same.
+            Err(PrivacyError::NotFinite { .. }) if plan.privacy.mode != PrivacyMode::Off => {
+                Delta::between(before, before.to_vec())
+            }
+            other => other,
+        };
+        let clipped = delta?.clip(clip, weight)?;
         let charge = Charge { run: run.clone(), round, mechanism: mechanism(plan), clip };
         // The key before the charge: without randomness nothing is spent.
         let key = fresh_key()?;

@@ -88,8 +88,11 @@ fn another_authoritys_site_is_not_let_in() -> Outcome {
     for file in ["cert.pem", "key.pem"] {
         fs::copy(stranger.site(SITE).join("identity").join(file), place.join(file))?;
     }
-    let _site = federation.site_node(SITE, "run")?;
+    let site = federation.site_node(SITE, "run")?;
     coordinator.wait_for("a peer was not let in")?;
+    // The hospital is told too.
+    let mut site = site;
+    site.wait_for("another authority")?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! The same seed gives the same model, whichever site answers first.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use common::clock::{Clock, SystemClock};
 use common::experiment::{DataTag, Experiment, Plan};
@@ -12,6 +12,8 @@ use common::privacy::Budget;
 use common::transport::Dialer;
 use common::wire::Metric;
 use coordinator::enrol::Authority;
+use coordinator::registry::Registry;
+use coordinator::round::Event;
 use coordinator::server::{Server, entropy};
 use coordinator::simulate::write_synthetic;
 use site_node::data::{Source, Table, load};
@@ -23,22 +25,32 @@ use tests::HOSPITALS;
 
 use crate::Outcome;
 
-/// Lets sites send their updates in one order, round after round.
+/// Lets sites answer in one order, round after round: each when the one before has been counted.
 struct Turns {
     order: Vec<usize>,
-    /// Updates sent so far, in all rounds.
-    sent: Mutex<usize>,
-    moved: Condvar,
+    /// Updates that the coordinator has journalled.
+    registry: PathBuf,
 }
 
 impl Turns {
+    /// The sites whose updates were journalled, in the order of their arrival.
+    fn arrived(&self) -> Vec<String> {
+        let Ok(registry) = Registry::read(&self.registry) else { return Vec::new() };
+        let runs = registry.runs().unwrap();
+        let Some(run) = runs.first() else { return Vec::new() };
+        let updated = |event: Event| match event {
+            Event::Updated { site, .. } => Some(site.to_string()),
+            _ => None,
+        };
+        registry.events(&run.id).unwrap().into_iter().filter_map(updated).collect()
+    }
+
     fn wait(&self, site: usize, round: Round) {
         let place = self.order.iter().position(|&other| other == site).unwrap_or(0);
         let turn = (round.0 as usize - 1) * self.order.len() + place;
-        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sent = self.moved.wait_while(sent, |sent| *sent < turn).unwrap();
-        *sent += 1;
-        self.moved.notify_all();
+        while self.arrived().len() < turn {
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -74,6 +86,8 @@ fn policy(plan: &Plan) -> Policy {
         largest_clip: 100.0,
         least_noise: 0.0,
         most_rounds: 1000,
+        largest_model: u64::MAX,
+        columns: None,
         budget: Budget { epsilon: 1.0, delta: 1e-5 },
     }
 }
@@ -105,7 +119,8 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(server.serve(std::future::pending()));
 
-    let turns = Arc::new(Turns { order, sent: Mutex::new(0), moved: Condvar::new() });
+    let registry = folder.path().join("coordinator/registry.sqlite");
+    let turns = Arc::new(Turns { order, registry });
     for (index, (name, table)) in HOSPITALS.iter().zip(tables).enumerate() {
         let name: SiteName = name.parse()?;
         let dialer = Dialer::new(authority.issue(Role::Site(name.clone()))?.identity()?)?;
@@ -122,6 +137,9 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
     }
     floor.await_sites(HOSPITALS.len()).await;
     let outcome = launcher.launch(plan, entropy())?.outcome.await??;
+    // The order was really that one.
+    let names: Vec<&str> = turns.order.iter().map(|&site| HOSPITALS[site]).collect();
+    assert_eq!(turns.arrived(), names.repeat(5));
     Ok(outcome.model_sha256.ok_or("no model")?)
 }
 

@@ -1,0 +1,314 @@
+//! Every rule of a plan, held against a plan that someone else wrote.
+
+use std::time::Duration;
+
+use common::experiment::{Plan, ServerRule, Weights};
+use common::model::Head;
+use common::privacy::{Delta, PrivacyError};
+use common::wire::{decode, encode};
+
+use crate::sample::{open_plan, plan};
+
+/// Breaks one rule: a key, words of what is said, and the plan's author's mistake.
+type Case = (&'static str, &'static str, fn(&mut Plan));
+
+/// Each case breaks exactly one rule, and it breaks it for a peer's plan as for one's own.
+fn each_is_found(good: &Plan, cases: &[Case]) {
+    assert_eq!(good.check(), []);
+    for (index, (key, words, spoil)) in cases.iter().enumerate() {
+        let mut bad = good.clone();
+        spoil(&mut bad);
+        let flaws = bad.check();
+        let [flaw] = &flaws[..] else { panic!("case {index}, {key}: {flaws:?}") };
+        assert_eq!(flaw.key, *key, "case {index}: {flaw}");
+        assert!(flaw.to_string().contains(words), "case {index}: {words:?} is not in {flaw}");
+        let received: Plan = decode(&encode(&bad)).unwrap();
+        assert_eq!(received.check(), flaws, "case {index}, from the wire");
+    }
+}
+
+#[test]
+fn rounds_and_training_have_bounds() {
+    let rate = "training.learning_rate";
+    each_is_found(
+        &plan(),
+        &[
+            ("rounds", "0 is out of bounds", |p| p.rounds = 0),
+            ("rounds", "use 1 to 100000", |p| p.rounds = 100_001),
+            ("training.epochs", "0 is out of bounds", |p| p.training.epochs = 0),
+            ("training.epochs", "use 1 to 10000 passes", |p| p.training.epochs = 10_001),
+            ("training.batch", "at least 1 patient", |p| p.training.batch = Some(0)),
+            (rate, "0 is out of bounds", |p| p.training.learning_rate = 0.0),
+            (rate, "above 0", |p| p.training.learning_rate = -0.1),
+            (rate, "NaN", |p| p.training.learning_rate = f64::NAN),
+            (rate, "inf", |p| p.training.learning_rate = f64::INFINITY),
+            ("training.weight_decay", "0 or more", |p| p.training.weight_decay = -1e-9),
+            ("training.weight_decay", "NaN", |p| p.training.weight_decay = f64::NAN),
+            ("training.proximal", "0 or more", |p| p.training.proximal = -1.0),
+            ("training.proximal", "inf", |p| p.training.proximal = f64::INFINITY),
+        ],
+    );
+}
+
+#[test]
+fn the_time_grid_rises_and_fits_the_head() {
+    let (edges, rise) = ("outcome.edges", "do not rise from above 0");
+    each_is_found(
+        &plan(),
+        &[
+            (edges, rise, |p| p.outcome.edges = vec![730.0, 365.0]),
+            (edges, rise, |p| p.outcome.edges = vec![365.0, 365.0]),
+            (edges, rise, |p| p.outcome.edges = vec![0.0, 365.0]),
+            (edges, rise, |p| p.outcome.edges = vec![-365.0, 365.0]),
+            (edges, rise, |p| p.outcome.edges = vec![365.0, f64::INFINITY]),
+            (edges, rise, |p| p.outcome.edges = vec![365.0, f64::NAN]),
+            (edges, rise, |p| p.outcome.edges = vec![f64::NAN, 365.0]),
+            (edges, "3 edges for a head of 2 intervals", |p| p.outcome.edges.push(1000.0)),
+            (edges, "1 edges for a head of 2 intervals", |p| {
+                p.outcome.edges.pop();
+            }),
+        ],
+    );
+    // Without a head of intervals, the grid must still be one.
+    let mut cox = open_plan();
+    cox.model.head = Head::Cox;
+    each_is_found(&cox, &[(edges, rise, |p| p.outcome.edges.clear())]);
+}
+
+#[test]
+fn columns_have_names() {
+    let words = "use 1 to 256 printable characters";
+    each_is_found(
+        &plan(),
+        &[
+            ("outcome.time", words, |p| p.outcome.time.clear()),
+            ("outcome.time", words, |p| p.outcome.time = "x".repeat(257)),
+            ("outcome.event", words, |p| p.outcome.event = "a\nb".to_owned()),
+            ("outcome.event", words, |p| p.outcome.event = "\u{1b}[2J".to_owned()),
+            ("features.columns", words, |p| p.features[0].column.clear()),
+            ("features.columns", words, |p| p.features[0].column = "x".repeat(257)),
+            ("features.columns", words, |p| p.features[0].column = "a\tb".to_owned()),
+        ],
+    );
+    let mut longest = plan();
+    longest.features[0].column = "x".repeat(256);
+    assert_eq!(longest.check(), []);
+}
+
+#[test]
+fn features_are_those_of_the_model_each_once_and_never_the_outcome() {
+    let (columns, scale) = ("features.columns", "features.scale");
+    each_is_found(
+        &plan(),
+        &[
+            (columns, "\"sex\" stands twice", |p| p.features[0].column = "sex".to_owned()),
+            (columns, "\"time\" is the outcome", |p| p.features[0].column = "time".to_owned()),
+            (columns, "\"event\" is the outcome", |p| p.features[1].column = "event".to_owned()),
+            (columns, "2 columns for a model of 3 inputs", |p| p.model.inputs = 3),
+            (columns, "1 columns for a model of 2 inputs", |p| {
+                p.features.pop();
+            }),
+            (scale, "\"age\" has no usable scale", |p| p.features[0].scale = 0.0),
+            (scale, "above 0", |p| p.features[0].scale = -1.0),
+            (scale, "above 0", |p| p.features[0].scale = f64::NAN),
+            (scale, "above 0", |p| p.features[0].scale = f64::INFINITY),
+            (scale, "finite center", |p| p.features[1].center = f64::NAN),
+            (scale, "finite center", |p| p.features[1].center = f64::NEG_INFINITY),
+        ],
+    );
+}
+
+#[test]
+fn the_outcomes_two_columns_are_two() {
+    each_is_found(
+        &plan(),
+        &[("outcome.event", "\"time\"", |p| p.outcome.event = "time".to_owned())],
+    );
+}
+
+#[test]
+fn a_round_has_a_quorum_a_limit_and_time() {
+    let (min, max) = ("aggregation.min_sites", "aggregation.max_sites");
+    each_is_found(
+        &plan(),
+        &[
+            (min, "0 is out of bounds", |p| p.aggregation.min_sites = 0),
+            (max, "use min_sites to 1000", |p| p.aggregation.max_sites = 2),
+            (max, "0 is out of bounds", |p| p.aggregation.max_sites = 0),
+            (max, "1001 is out of bounds", |p| {
+                p.aggregation.max_sites = 1001;
+                // Little enough that the sum is not what is wrong.
+                p.privacy.noise_multiplier = 0.5;
+            }),
+            ("aggregation.window", "0s is out", |p| p.aggregation.window = Duration::ZERO),
+        ],
+    );
+    let mut bad = plan();
+    (bad.aggregation.min_sites, bad.aggregation.max_sites) = (11, 10);
+    assert_eq!(bad.check()[0].key, max);
+    // More than any federation: both are at fault.
+    (bad.aggregation.min_sites, bad.aggregation.max_sites) = (1001, 1001);
+    bad.privacy.noise_multiplier = 0.5;
+    let keys: Vec<_> = bad.check().iter().map(|flaw| flaw.key).collect();
+    assert_eq!(keys, [min, max]);
+}
+
+#[test]
+fn the_servers_optimiser_has_bounds_under_every_rule() {
+    let (rate, tau) = ("aggregation.learning_rate", "aggregation.tau");
+    for rule in [ServerRule::FedAvg, ServerRule::FedAdam, ServerRule::FedYogi] {
+        let mut good = plan();
+        good.aggregation.rule = rule;
+        each_is_found(
+            &good,
+            &[
+                (rate, "above 0", |p| p.aggregation.learning_rate = 0.0),
+                (rate, "NaN", |p| p.aggregation.learning_rate = f64::NAN),
+                (rate, "inf", |p| p.aggregation.learning_rate = f64::INFINITY),
+                ("aggregation.beta1", "1 is out of bounds", |p| p.aggregation.beta1 = 1.0),
+                ("aggregation.beta1", "-0.1 is out", |p| p.aggregation.beta1 = -0.1),
+                ("aggregation.beta1", "NaN", |p| p.aggregation.beta1 = f64::NAN),
+                ("aggregation.beta2", "1 is out of bounds", |p| p.aggregation.beta2 = 1.0),
+                ("aggregation.beta2", "NaN", |p| p.aggregation.beta2 = f64::NAN),
+                (tau, "above 0", |p| p.aggregation.tau = 0.0),
+                (tau, "NaN", |p| p.aggregation.tau = f64::NAN),
+            ],
+        );
+    }
+}
+
+#[test]
+fn no_private_mode_counts_patients_or_couples_them() {
+    let weights = "aggregation.weights";
+    each_is_found(
+        &plan(),
+        &[
+            (weights, "an exact count of patients is a release", |p| {
+                p.aggregation.weights = Weights::Patients { unit: 250 };
+            }),
+            ("model.head", "couples the patients of a risk set", |p| p.model.head = Head::Cox),
+        ],
+    );
+    // Both are allowed where nothing is protected, but not a weight of nothing.
+    let mut open = open_plan();
+    open.model.head = Head::Cox;
+    let unit = "aggregation.patients_per_unit";
+    each_is_found(
+        &open,
+        &[(unit, "at least 1 patient", |p| {
+            p.aggregation.weights = Weights::Patients { unit: 0 };
+        })],
+    );
+}
+
+#[test]
+fn a_private_mode_has_noise_that_is_noise() {
+    let (clip, noise, delta) = ("privacy.clip", "privacy.noise_multiplier", "privacy.delta");
+    each_is_found(
+        &plan(),
+        &[
+            (clip, "0 is out of bounds", |p| p.privacy.clip = 0.0),
+            (clip, "-1 is out of bounds", |p| p.privacy.clip = -1.0),
+            (clip, "NaN", |p| p.privacy.clip = f64::NAN),
+            (clip, "inf", |p| p.privacy.clip = f64::INFINITY),
+            (noise, "0 is out of bounds", |p| p.privacy.noise_multiplier = 0.0),
+            (noise, "above 0", |p| p.privacy.noise_multiplier = -4.0),
+            (delta, "0 is out of bounds", |p| p.privacy.delta = 0.0),
+            (delta, "0.5 is out of bounds", |p| p.privacy.delta = 0.5),
+            (delta, "-0.1 is out of bounds", |p| p.privacy.delta = -0.1),
+            (delta, "NaN", |p| p.privacy.delta = f64::NAN),
+            // √100 · 10 · z · 2²⁰ and 100 · 2²⁰ pass 2³¹ from z = 19.5 on.
+            (noise, "may overflow 32-bit sums", |p| p.privacy.noise_multiplier = 19.5),
+            (noise, "from 1000 sites may overflow", |p| p.aggregation.max_sites = 1000),
+        ],
+    );
+    let mut most = plan();
+    most.privacy.noise_multiplier = 19.4;
+    assert_eq!(most.check(), []);
+    for bad in [1000.5, f64::NAN, f64::INFINITY] {
+        let mut over = plan();
+        over.privacy.noise_multiplier = bad;
+        let flaws = over.check();
+        assert!(flaws[0].to_string().contains("at most 1000"), "{flaws:?}");
+        assert!(flaws[1].to_string().contains("may overflow"), "{flaws:?}");
+        assert_eq!((flaws.len(), flaws[0].key, flaws[1].key), (2, noise, noise));
+    }
+}
+
+#[test]
+fn mode_off_claims_no_noise_and_no_delta() {
+    let (noise, delta) = ("privacy.noise_multiplier", "privacy.delta");
+    each_is_found(
+        &open_plan(),
+        &[
+            (noise, "adds no noise", |p| p.privacy.noise_multiplier = 4.0),
+            (noise, "adds no noise", |p| p.privacy.noise_multiplier = f64::NAN),
+            (delta, "adds no noise", |p| p.privacy.delta = 1e-5),
+            ("privacy.clip", "0 is out of bounds", |p| p.privacy.clip = 0.0),
+        ],
+    );
+}
+
+/// With a bound so small that its grid has no unit above zero, a site would search for ever for a
+/// scale that fits.
+#[test]
+fn a_bound_that_no_grid_can_hold_is_refused() {
+    let clip = "privacy.clip";
+    each_is_found(
+        &plan(),
+        &[
+            (clip, "at least 1e-30", |p| p.privacy.clip = 9e-31),
+            (clip, "at least 1e-30", |p| p.privacy.clip = f64::MIN_POSITIVE),
+            (clip, "at least 1e-30", |p| p.privacy.clip = 1e-318),
+        ],
+    );
+    let delta = |size| Delta::between(&[0.0], vec![size]).unwrap();
+    for clip in [f64::from_bits(1), 1e-318, f64::MIN_POSITIVE, 9e-31] {
+        assert!(matches!(delta(1.0).clip(clip, 1.0), Err(PrivacyError::Clip(_))), "{clip}");
+    }
+    let mut least = plan();
+    least.privacy.clip = 1e-30;
+    assert_eq!(least.check(), []);
+    for size in [f32::from_bits(1), 1.0, f32::MAX] {
+        assert!(delta(size).clip(1e-30, 1.0).is_ok(), "{size}");
+    }
+}
+
+#[test]
+fn the_model_is_one_that_a_site_can_build() {
+    let (hidden, hazard) = ("model.hidden", "model.initial_hazard");
+    each_is_found(
+        &plan(),
+        &[
+            (hidden, "a hidden layer is 0", |p| p.model.hidden = vec![16, 0]),
+            (hidden, "a hidden layer is 65537", |p| p.model.hidden = vec![65_537]),
+            (hidden, "17 hidden layers", |p| p.model.hidden = vec![1; 17]),
+            (hidden, "parameters; use at most", |p| p.model.hidden = vec![65_536; 2]),
+            (hazard, "initial hazard of 0", |p| p.model.initial_hazard_ppm = 0),
+            (hazard, "1000000 parts", |p| p.model.initial_hazard_ppm = 1_000_000),
+            ("features.columns", "inputs is 0", |p| {
+                p.model.inputs = 0;
+                p.features.clear();
+            }),
+            ("outcome.edges", "intervals is 65537", |p| {
+                p.model.head = Head::LogisticHazard { intervals: 65_537, proportional: true };
+                p.outcome.edges = (1..=65_537).map(f64::from).collect();
+            }),
+        ],
+    );
+}
+
+#[test]
+fn every_broken_rule_of_a_plan_is_reported_at_once() {
+    let mut bad = plan();
+    bad.rounds = 0;
+    bad.outcome.edges.clear();
+    bad.features[0].scale = 0.0;
+    bad.aggregation.min_sites = 0;
+    bad.privacy.delta = 1.0;
+    bad.model.initial_hazard_ppm = 0;
+    let keys: Vec<_> = bad.check().iter().map(|flaw| flaw.key).collect();
+    let (edges, hazard) = ("outcome.edges", "model.initial_hazard");
+    let (scale, min) = ("features.scale", "aggregation.min_sites");
+    assert_eq!(keys, ["rounds", edges, edges, scale, min, "privacy.delta", hazard]);
+}
