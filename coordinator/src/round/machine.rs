@@ -180,16 +180,14 @@ impl Machine {
     }
 
     fn leave_open_round(&mut self, site: &SiteName) {
-        match &mut self.state {
-            State::AwaitUpdates { offered, taken, passed, .. } if !taken.contains_key(site) => {
-                if offered.remove(site) {
-                    passed.insert(site.clone());
-                }
-            }
-            State::AwaitEvaluations { pending, .. } => {
-                pending.remove(site);
-            }
-            _ => {}
+        if let State::AwaitUpdates { offered, taken, passed, .. } = &mut self.state
+            && !taken.contains_key(site)
+            && offered.remove(site)
+        {
+            passed.insert(site.clone());
+        }
+        if let State::AwaitEvaluations { pending, .. } = &mut self.state {
+            pending.remove(site);
         }
     }
 
