@@ -19,6 +19,7 @@ pub mod ids;
 pub mod model;
 pub mod pki;
 pub mod privacy;
+pub mod process;
 pub mod survival;
 pub mod transport;
 pub mod wire;

@@ -14,6 +14,9 @@ use crate::task::Participant;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long the goodbye to the coordinator may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Why the daemon gave up.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -65,6 +68,7 @@ pub async fn run(
             () = &mut stop => break,
         }
     }
-    dialer.finish().await;
+    // A coordinator that does not answer is not waited for.
+    let _ = tokio::time::timeout(GOODBYE, dialer.finish()).await;
     Ok(())
 }

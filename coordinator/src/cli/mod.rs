@@ -18,6 +18,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use common::process::chain;
 use tracing_subscriber::EnvFilter;
 
 /// Trains one survival model across hospitals without a patient's data leaving any of them.
@@ -86,19 +87,4 @@ fn log(level: &str) {
 /// The threads that everything asynchronous runs on.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
-}
-
-/// An error with what lies behind it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text.push_str("\n  because: ");
-            text.push_str(&cause);
-        }
-        source = error.source();
-    }
-    text
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use common::clock::{Clock, SystemClock};
 use common::pki::Identity;
+use common::process::stop_signal;
 use coordinator::registry::Registry;
 use coordinator::server::Server;
 use coordinator::settings::CoordinatorSettings;
@@ -34,16 +35,4 @@ pub(super) fn run(args: &Args) -> Outcome {
         tracing::info!("stopped");
         Ok(())
     })
-}
-
-/// Resolves on SIGINT or SIGTERM.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
 }

@@ -3,11 +3,11 @@
 mod check;
 mod run;
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use common::process::chain;
 
 /// Trains survival models on this hospital's patients without their data leaving it.
 #[derive(Parser)]
@@ -46,19 +46,4 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with what lies behind it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text.push_str("\n  because: ");
-            text.push_str(&cause);
-        }
-        source = error.source();
-    }
-    text
 }

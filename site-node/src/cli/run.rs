@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::pki::{Identity, Role};
+use common::process::stop_signal;
 use common::transport::Dialer;
 use site_node::policy::Policy;
 use site_node::settings::SiteSettings;
@@ -56,16 +57,4 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
         tracing::info!("stopped");
         Ok(())
     })
-}
-
-/// Resolves on SIGINT or SIGTERM.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
 }
