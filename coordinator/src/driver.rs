@@ -242,6 +242,7 @@ impl Running {
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
                 Event::Silent { site, round: silence.round }
             }
+            Input::Stopped => Event::Stopped,
             Input::Evaluated(site, evaluation) => {
                 let event = Event::Evaluated { site, model: evaluation.model };
                 return (event, Some(Arrived::Metrics(evaluation.metrics)));

@@ -1,7 +1,7 @@
 //! Who is here, and which run they are in: what sessions and the driver share.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use common::digest::Digest;
@@ -44,6 +44,8 @@ pub enum Input {
     Updated(SiteName, UpdateHeader, Spool, Turn),
     /// A site evaluated the final model.
     Evaluated(SiteName, Evaluation),
+    /// The coordinator is told to stop.
+    Stopped,
 }
 
 /// The run that is going on, as sessions see it.
@@ -76,15 +78,29 @@ struct Inner {
     sessions: BTreeMap<SiteName, Session>,
     next_id: u64,
     run: Option<ActiveRun>,
+    /// Operators who follow a run and have not heard its end.
+    followers: usize,
     /// Bytes of the connections that ended.
     past_bytes: u64,
+}
+
+/// An operator who follows a run.
+pub struct Follower(Arc<Floor>);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let mut inner = self.0.lock();
+        inner.followers = inner.followers.saturating_sub(1);
+        drop(inner);
+        self.0.changed.notify_waiters();
+    }
 }
 
 /// The sites that are connected, and the run that is going on.
 #[derive(Default)]
 pub struct Floor {
     inner: Mutex<Inner>,
-    entered: Notify,
+    changed: Notify,
 }
 
 impl Floor {
@@ -110,7 +126,7 @@ impl Floor {
         inner.next_id += 1;
         let (commands, queue) = mpsc::channel(COMMANDS);
         inner.sessions.insert(site.clone(), Session { id, commands, link: link.clone() });
-        self.entered.notify_waiters();
+        self.changed.notify_waiters();
         Ok((id, queue, inner.run.clone()))
     }
 
@@ -136,11 +152,11 @@ impl Floor {
     pub async fn await_sites(&self, count: usize) {
         loop {
             // Listening begins before looking, so that nobody enters unseen between the two.
-            let entered = self.entered.notified();
+            let changed = self.changed.notified();
             if self.lock().sessions.len() >= count {
                 return;
             }
-            entered.await;
+            changed.await;
         }
     }
 
@@ -172,6 +188,29 @@ impl Floor {
         let mut inner = self.lock();
         if inner.run.as_ref().is_some_and(|active| active.run == *run) {
             inner.run = None;
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Counts an operator who follows a run, until what is returned is dropped.
+    #[must_use]
+    pub fn follow(self: &Arc<Self>) -> Follower {
+        self.lock().followers += 1;
+        Follower(Arc::clone(self))
+    }
+
+    /// Waits until no run is going on and everybody who followed one has heard its end.
+    pub async fn await_idle(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let idle = {
+                let inner = self.lock();
+                inner.run.is_none() && inner.followers == 0
+            };
+            if idle {
+                return;
+            }
+            changed.await;
         }
     }
 

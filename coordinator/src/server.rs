@@ -11,7 +11,7 @@ use common::transport::{Incoming, Link, Listener, TransportError};
 use common::wire::{ToCoordinator, ToOperator};
 use tokio::sync::Semaphore;
 
-use crate::floor::Floor;
+use crate::floor::{Floor, Input};
 use crate::launch::{LaunchError, Launched, Launcher};
 use crate::session;
 use crate::spool::SpoolFolder;
@@ -21,6 +21,9 @@ const HANDSHAKES: usize = 64;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// How long a run may take to end when the coordinator stops.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// A server that could not start.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +122,14 @@ impl Server {
                 }
             });
         }
+        // A run that is going on is entered as ended, and its sites and operator are told.
+        if let Some(active) = self.launcher.floor.active() {
+            active.tell(Input::Stopped).await;
+            let idle = self.launcher.floor.await_idle();
+            if tokio::time::timeout(LAST_WORDS, idle).await.is_err() {
+                tracing::warn!(run = %active.run, "the run did not end in time");
+            }
+        }
         self.listener.close("the coordinator is stopping").await;
     }
 }
@@ -164,7 +175,10 @@ async fn operator(link: Link, launcher: Launcher) -> Result<(), TransportError> 
             writer.send(&ToOperator::Welcome(session::hello())).await?;
             match reader.expect().await? {
                 ToCoordinator::Launch(launch) => match launcher.launch(launch.plan, entropy()) {
-                    Ok(launched) => return follow(launched, writer).await,
+                    Ok(launched) => {
+                        let _follower = launcher.floor.follow();
+                        return follow(launched, writer).await;
+                    }
                     Err(LaunchError::Refused(refusal)) => refusal,
                     Err(error) => {
                         tracing::error!(%error, "a run could not be launched");

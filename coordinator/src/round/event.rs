@@ -57,6 +57,8 @@ pub enum Event {
     },
     /// The closed round's model is not finite.
     Diverged,
+    /// The coordinator is told to stop.
+    Stopped,
     /// Nothing but that time passed.
     Tick,
 }
@@ -112,6 +114,11 @@ pub enum Effect {
 pub enum Outcome {
     /// All rounds closed.
     Finished,
+    /// The coordinator was stopped in the middle.
+    Stopped {
+        /// In which round.
+        round: Round,
+    },
     /// A round made a model that is not finite.
     Diverged {
         /// Which round.
@@ -132,6 +139,12 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Finished => f.write_str("finished"),
+            Self::Stopped { round } => {
+                write!(
+                    f,
+                    "the coordinator was stopped in round {round}; launch the experiment again"
+                )
+            }
             Self::Diverged { round } => write!(
                 f,
                 "round {round} made a model that is not finite; lower aggregation.learning_rate"

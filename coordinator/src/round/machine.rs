@@ -139,6 +139,10 @@ impl Machine {
                     Err(refusal) => Effect::Refuse { site, refusal },
                 });
             }
+            Event::Stopped if self.state != State::Over => {
+                self.state = State::Over;
+                effects.push(Effect::End(Outcome::Stopped { round: self.round }));
+            }
             Event::Diverged if self.state == State::AwaitModel => {
                 self.state = State::Over;
                 effects.push(Effect::End(Outcome::Diverged { round: self.round }));
@@ -157,6 +161,7 @@ impl Machine {
             | Event::Aggregated { .. }
             | Event::Evaluated { .. }
             | Event::Diverged
+            | Event::Stopped
             | Event::Tick => {}
         }
         effects.extend(self.settle(now));

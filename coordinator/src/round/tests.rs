@@ -204,6 +204,14 @@ fn a_site_lost_twice_holds_nobody_up() {
 }
 
 #[test]
+fn a_run_ends_where_its_coordinator_is_stopped() {
+    let mut run = opened(&["a", "b"]);
+    let outcome = Outcome::Stopped { round: Round(1) };
+    assert_eq!(run.step(Event::Stopped, at(1)), [Effect::End(outcome)]);
+    assert_eq!(run.step(Event::Stopped, at(2)), []);
+}
+
+#[test]
 fn a_model_that_is_not_finite_ends_the_run() {
     let mut run = opened(&["a", "b"]);
     run.step(update("a", 1), at(1));

@@ -78,6 +78,27 @@ fn a_site_killed_in_the_middle_does_not_fail_a_run_with_a_quorum() -> Outcome {
 }
 
 #[test]
+fn a_coordinator_that_is_stopped_ends_its_run_and_says_so() -> Outcome {
+    let mut federation = Federation::new()?;
+    for name in HOSPITALS {
+        let policy = federation.site(name).join("policy.toml");
+        edit(&policy, "most_rounds = 1000", "most_rounds = 100000")?;
+    }
+    let mut coordinator = federation.serve()?;
+    let _sites = start_all(&federation)?;
+    let run = federation.run(&demo(), &["rounds=100000"])?;
+    coordinator.wait_for("round{round=20}")?;
+    coordinator.terminate()?;
+    let output = failure(run)?;
+    assert!(output.contains("the coordinator was stopped in round"), "{output}");
+    success(coordinator)?;
+    let mut list = federation.coordinator(&["runs", "list"])?;
+    let listed = last_line(&success(Process::start(list.args(["--format", "json"]))?)?)?;
+    assert_eq!(listed[0]["status"], "failed");
+    Ok(())
+}
+
+#[test]
 fn without_a_quorum_the_run_fails_with_the_reason_and_a_code() -> Outcome {
     let mut federation = Federation::new()?;
     let _coordinator = federation.serve()?;
