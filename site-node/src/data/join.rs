@@ -30,9 +30,8 @@ pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
     }
     for (file, place) in names.iter().zip(&places) {
         if place.len() > in_all.len() {
-            // In the hospital's own log alone: counts never leave.
-            let (kept, of) = (in_all.len(), place.len());
-            tracing::warn!(file, kept, of, "patients who do not stand in all tables are left out");
+            // Not how many: a count below the site's minimum must not reach a log either.
+            tracing::warn!(file, "patients who do not stand in all tables are left out");
         }
     }
     let mut selected = places.iter().map(|place| -> Vec<usize> {
