@@ -14,7 +14,7 @@ use common::wire::{
 use tokio::sync::mpsc;
 
 use crate::send::send;
-use crate::task::{Objection, Participant};
+use crate::task::{Model, Objection, Participant};
 
 /// How a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -206,7 +206,11 @@ impl Session {
         let asked = run.clone();
         match purpose {
             Purpose::Train => {
-                let outcome = blocking(move || participant.round(&asked, round, &parameters)).await;
+                let digest = content.digest;
+                let train = move || {
+                    participant.round(&asked, round, Model { digest, parameters: &parameters })
+                };
+                let outcome = blocking(train).await;
                 match outcome {
                     Ok(outgoing) => {
                         Ok(send(&self.link, (run, round, content.digest), &outgoing).await?)

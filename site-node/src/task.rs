@@ -13,7 +13,7 @@ use common::digest::Digest;
 use common::experiment::{DataTag, Plan, PrivacyMode, Weights};
 use common::ids::{Round, RunId, SiteName};
 use common::survival::{Survival, harrell_c};
-use common::wire::{Metric, words};
+use common::wire::Metric;
 
 use crate::cohort::Cohort;
 use crate::data::{Source, Table, load};
@@ -22,6 +22,15 @@ use crate::policy::Policy;
 use crate::privatize::Gate;
 use crate::send::Outgoing;
 use crate::train::{Device, Examples, LocalTraining, risks, train};
+
+/// A model as it was offered.
+#[derive(Debug, Clone, Copy)]
+pub struct Model<'m> {
+    /// The hash that its transfer was checked against.
+    pub digest: Digest,
+    /// Its parameters, every one finite.
+    pub parameters: &'m [f32],
+}
 
 /// What a link asks of the site, and all that it can ask.
 pub trait Participant: Send + Sync + 'static {
@@ -35,7 +44,7 @@ pub trait Participant: Send + Sync + 'static {
     ///
     /// # Errors
     /// The stage that failed.
-    fn round(&self, run: &RunId, round: Round, model: &[f32]) -> Result<Outgoing, Objection>;
+    fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection>;
 
     /// What may be told of the final model.
     ///
@@ -187,7 +196,8 @@ impl Participant for Hospital {
         Ok(())
     }
 
-    fn round(&self, run: &RunId, round: Round, model: &[f32]) -> Result<Outgoing, Objection> {
+    fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
+        let Model { digest: offered, parameters: model } = model;
         self.with(run, |prepared| {
             let plan = &prepared.plan;
             let refuse = |reason: String| Objection { rule: "consent".to_owned(), reason };
@@ -196,7 +206,6 @@ impl Participant for Hospital {
                     format!("round {round} is not one of the {} consented to", plan.rounds);
                 return Err(refuse(reason));
             }
-            let offered = Digest::of(&words::from_parameters(model));
             if let Some((last, trained, outgoing)) = &prepared.last
                 && *last == round
             {

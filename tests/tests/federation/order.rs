@@ -1,8 +1,11 @@
 //! The same seed gives the same model, whichever site answers first.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop, and knows its numbers")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::clock::{Clock, SystemClock};
 use common::experiment::{DataTag, Experiment, Plan};
@@ -19,11 +22,13 @@ use coordinator::simulate::write_synthetic;
 use site_node::data::{Source, Table, load};
 use site_node::policy::Policy;
 use site_node::send::Outgoing;
-use site_node::task::{Hospital, Objection, Participant, Records, Site};
+use site_node::task::{Hospital, Model, Objection, Participant, Records, Site};
 use site_node::train::{Device, DeviceChoice};
 use tests::HOSPITALS;
 
 use crate::Outcome;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Lets sites answer in one order, round after round: each when the one before has been counted.
 struct Turns {
@@ -48,7 +53,11 @@ impl Turns {
     fn wait(&self, site: usize, round: Round) {
         let place = self.order.iter().position(|&other| other == site).unwrap_or(0);
         let turn = (round.0 as usize - 1) * self.order.len() + place;
+        let clock = SystemClock::new();
+        let begun = clock.now();
         while self.arrived().len() < turn {
+            // A safety net: a test that hangs tells nobody why.
+            assert!(clock.now().since(begun) < PATIENCE, "turn {turn} never came");
             std::thread::yield_now();
         }
     }
@@ -66,7 +75,7 @@ impl Participant for InTurn {
         self.hospital.consider(run, plan)
     }
 
-    fn round(&self, run: &RunId, round: Round, model: &[f32]) -> Result<Outgoing, Objection> {
+    fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
         let outgoing = self.hospital.round(run, round, model)?;
         self.turns.wait(self.site, round);
         Ok(outgoing)
@@ -119,7 +128,7 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(server.serve(std::future::pending()));
 
-    let registry = folder.path().join("coordinator/registry.sqlite");
+    let registry = Registry::path(&folder.path().join("coordinator"));
     let turns = Arc::new(Turns { order, registry });
     for (index, (name, table)) in HOSPITALS.iter().zip(tables).enumerate() {
         let name: SiteName = name.parse()?;

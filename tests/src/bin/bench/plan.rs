@@ -40,7 +40,7 @@ pub(crate) fn of(params: u32, sites: u32, rounds: u32) -> Result<Plan, Box<dyn s
     }
 }
 
-/// What a process of the benchmark prints when it cannot go on is an error of the whole.
+/// The threads that a process of the benchmark runs on, as in the product's own binaries.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }

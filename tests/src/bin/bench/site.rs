@@ -12,7 +12,7 @@ use common::transport::Dialer;
 use common::wire::Metric;
 use site_node::privatize::Gate;
 use site_node::send::Outgoing;
-use site_node::task::{Objection, Participant};
+use site_node::task::{Model, Objection, Participant};
 
 use crate::{Outcome, plan};
 
@@ -36,10 +36,11 @@ impl Participant for Echo {
         Ok(())
     }
 
-    fn round(&self, run: &RunId, round: Round, model: &[f32]) -> Result<Outgoing, Objection> {
+    fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
         let held = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         let objection = |reason: String| Objection { rule: "bench".to_owned(), reason };
         let plan = held.as_ref().ok_or_else(|| objection("no plan".to_owned()))?;
+        let model = model.parameters;
         let after = model.iter().map(|parameter| parameter + 1e-6).collect();
         let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let update = gate
