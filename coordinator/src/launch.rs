@@ -1,6 +1,6 @@
 //! From a plan to a run that is going on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use common::clock::Clock;
@@ -63,12 +63,6 @@ pub struct Launched {
 }
 
 impl Launcher {
-    /// The registry's file in a state folder.
-    #[must_use]
-    pub fn registry(state: &Path) -> PathBuf {
-        state.join("registry.sqlite")
-    }
-
     /// Starts a run under the name that `entropy` gives.
     ///
     /// # Errors
@@ -78,7 +72,7 @@ impl Launcher {
             return Err(Refusal::Plan(flaw.to_string()).into());
         }
         let run = RunId::memorable(entropy);
-        let registry = Registry::open(&Self::registry(&self.state))?;
+        let registry = Registry::open(&Registry::path(&self.state))?;
         let (asked, inputs) = self.floor.begin(&run, &plan)?;
         let (progress, follow) = mpsc::channel(PROGRESS);
         let floor = Arc::clone(&self.floor);

@@ -42,10 +42,4 @@ impl CoordinatorSettings {
         }
         Ok(settings)
     }
-
-    /// Where the registry lies.
-    #[must_use]
-    pub fn registry(&self) -> PathBuf {
-        self.state.join("registry.sqlite")
-    }
 }

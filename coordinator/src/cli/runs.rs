@@ -39,8 +39,8 @@ pub(super) struct Place {
 impl Place {
     fn registry(&self) -> Result<Registry, Box<dyn std::error::Error>> {
         let path = match &self.state {
-            Some(state) => state.join("registry.sqlite"),
-            None => CoordinatorSettings::load(&self.config)?.registry(),
+            Some(state) => Registry::path(state),
+            None => Registry::path(&CoordinatorSettings::load(&self.config)?.state),
         };
         Ok(Registry::read(&path)?)
     }

@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let identity = Identity::load(&settings.identity)?;
     runtime()?.block_on(async {
         let clock = Arc::new(SystemClock::new());
-        let stale = Registry::open(&settings.registry())?.end_stale(clock.wall())?;
+        let stale = Registry::open(&Registry::path(&settings.state))?.end_stale(clock.wall())?;
         if stale > 0 {
             tracing::warn!(runs = stale, "runs that were going on at the last stop have failed");
         }

@@ -69,6 +69,12 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// Where the registry of a state folder lies.
+    #[must_use]
+    pub fn path(state: &Path) -> PathBuf {
+        state.join("registry.sqlite")
+    }
+
     /// Opens a registry, making it where there is none.
     ///
     /// # Errors
