@@ -1,15 +1,5 @@
 //! Checked parameters, calibration, and the vector and filter that a ledger uses.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
-)]
-
 use common::privacy::accountant::rdp::ORDERS;
 use common::privacy::accountant::{
     Accountant, AccountantError, Budget, Delta, Epsilon, NoiseMultiplier, RdpFilter, RdpVector,

@@ -1,15 +1,5 @@
 //! The accountant against Google's dp-accounting (RDP, PLD) and Opacus (RDP) on 20 settings.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
-)]
-
 use common::privacy::accountant::{
     Delta, NoiseMultiplier, RdpVector, SampledGaussian, SamplingRate, Segment, pld,
 };

@@ -1,14 +1,6 @@
 //! What the Gaussian sampler promises its callers, statistics aside.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
-)]
+#![allow(clippy::cast_possible_wrap, reason = "a test may stop, and knows its numbers")]
 
 mod gaussian_support;
 

@@ -3,13 +3,9 @@
 //! Every check here has a control: the same statistic must reject a law that is slightly off.
 
 #![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
+    reason = "a test may stop, and knows its numbers"
 )]
 
 mod gaussian_support;

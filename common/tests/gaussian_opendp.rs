@@ -7,16 +7,6 @@
 //! OpenDP takes its randomness from the operating system, so this test alone is not
 //! reproducible; each check has level 1e-9.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
-)]
-
 mod gaussian_support;
 
 use std::collections::BTreeMap;

@@ -3,15 +3,7 @@
 //! The data are the remission times of Freireich et al. 1963 (6-MP against
 //! placebo); expected values are those of lifelines 0.30.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
-)]
+#![allow(clippy::unwrap_used, reason = "a test may stop, and knows its numbers")]
 
 use common::survival::{
     CensoringDistribution, KaplanMeier, NelsonAalen, Survival, SurvivalCurves, SurvivalError,

@@ -1,14 +1,6 @@
 //! Bad input is reported by argument and position, never by value.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
-)]
+#![allow(clippy::unwrap_used, reason = "a test may stop, and knows its numbers")]
 
 use common::survival::{
     AntoliniTies, KaplanMeier, StatusScore, Survival, SurvivalCurves, SurvivalError, antolini_c,

@@ -3,15 +3,7 @@
 //! The reference values come from scikit-survival, lifelines and pycox. The data
 //! folder is `CONSILIUM_SHARED_DATA`, or `shared/data` beside the workspace.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
-)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may stop, and knows its numbers")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

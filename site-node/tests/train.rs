@@ -1,13 +1,9 @@
 //! The training stage as the site uses it.
 
 #![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
+    clippy::unwrap_used,
+    reason = "a test may stop, and knows its numbers"
 )]
 
 use common::model::{Head, ModelSpec, initial_parameters};

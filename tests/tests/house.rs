@@ -1,15 +1,7 @@
 //! The house rules that the compiler does not hold: who imports whom, one home for each library,
 //! and files in `configs/` that load.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "a test may stop, measure time, and knows its numbers"
-)]
+#![allow(clippy::unwrap_used, reason = "a test may stop, and knows its numbers")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,11 @@
 //! The rounded Gaussian's own probabilities, in floats, and tests against them.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test may stop, and knows its numbers"
+)]
+
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 /// P(N(0, 1) > t), with full relative precision in the upper tail.
