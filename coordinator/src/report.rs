@@ -111,6 +111,8 @@ impl PrivacyReport {
             PrivacyMode::Off => Self { mode: mode.name(), epsilon: None, delta: None, unit: None },
             PrivacyMode::Site => Self {
                 mode: mode.name(),
+                // A checked plan is inside the accountant's range; were it not, nothing is promised
+                // and the number says so.
                 epsilon: Some(epsilon(plan, rounds).unwrap_or(f64::MAX)),
                 delta: Some(plan.privacy.delta),
                 unit: Some("one hospital's data, replaced"),

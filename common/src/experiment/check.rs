@@ -246,10 +246,10 @@ impl Flaws {
         }
         let z = privacy.noise_multiplier;
         self.hold(
-            positive(z) && z <= grid::MAX_NOISE_MULTIPLIER,
+            (grid::MIN_NOISE_MULTIPLIER..=grid::MAX_NOISE_MULTIPLIER).contains(&z),
             "privacy.noise_multiplier",
             z,
-            "use a number above 0 and at most 1000",
+            "use a number above 0: at least 0.01 and at most 1000",
         );
         let delta = privacy.delta;
         self.hold(delta > 0.0 && delta < 0.5, "privacy.delta", delta, "use a number in (0, 0.5)");

@@ -12,7 +12,7 @@ use super::role::Role;
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
     /// A file could not be read or holds no such PEM block.
-    #[error("{what} {}: {why}", path.display())]
+    #[error("{what} {}: {why}; coordinator init makes such files", path.display())]
     File {
         /// What the file should hold.
         what: &'static str,

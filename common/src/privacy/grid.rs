@@ -7,6 +7,10 @@ pub const UNITS_PER_CLIP: u32 = 1 << 20;
 /// changes keeps all its digits; far below, the unit itself would vanish and no scaling fit.
 pub const MIN_CLIP: f64 = 1e-30;
 
+/// The smallest noise multiplier of a private mode. Below it ε is in the tens of thousands: a
+/// promise in name alone, and beyond what the accountants compute.
+pub const MIN_NOISE_MULTIPLIER: f64 = 0.01;
+
 /// The largest noise multiplier that a plan may ask for.
 pub const MAX_NOISE_MULTIPLIER: f64 = 1000.0;
 

@@ -213,6 +213,7 @@ fn a_private_mode_has_noise_that_is_noise() {
             (clip, "inf", |p| p.privacy.clip = f64::INFINITY),
             (noise, "0 is out of bounds", |p| p.privacy.noise_multiplier = 0.0),
             (noise, "above 0", |p| p.privacy.noise_multiplier = -4.0),
+            (noise, "at least 0.01", |p| p.privacy.noise_multiplier = 0.009),
             (delta, "0 is out of bounds", |p| p.privacy.delta = 0.0),
             (delta, "0.5 is out of bounds", |p| p.privacy.delta = 0.5),
             (delta, "-0.1 is out of bounds", |p| p.privacy.delta = -0.1),
