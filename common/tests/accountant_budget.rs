@@ -1,8 +1,8 @@
-//! Checked parameters, calibration, and the vector and filter that a ledger uses.
+//! Checked parameters, calibration, and the vector of Rényi costs.
 
 use common::privacy::accountant::rdp::ORDERS;
 use common::privacy::accountant::{
-    Accountant, AccountantError, Budget, Delta, Epsilon, NoiseMultiplier, RdpFilter, RdpVector,
+    Accountant, AccountantError, Budget, Delta, Epsilon, NoiseMultiplier, RdpVector,
     SampledGaussian, SamplingRate, Segment, largest_steps, smallest_noise_multiplier,
 };
 
@@ -111,45 +111,5 @@ fn vectors_add_and_come_back_from_storage() -> Outcome {
     let endless = RdpVector::from_values(vec![f64::INFINITY; ORDERS.len()])?;
     assert!(endless.add(&step).epsilon(delta).is_infinite());
     assert_eq!(endless.times(0), RdpVector::zero());
-    Ok(())
-}
-
-#[test]
-fn a_filter_for_the_plan_gives_away_nothing() -> Outcome {
-    let budget = budget(3.0, 1e-6)?;
-    let mechanism = mechanism(0.02, 1.0)?;
-    let step = RdpVector::of_step(&mechanism);
-    let filter = RdpFilter::for_plan(budget, &step);
-    let steps = filter.steps_left(&RdpVector::zero(), &step);
-    assert_eq!(steps, largest_steps(Accountant::Rdp, budget, mechanism));
-
-    let spent = step.times(steps);
-    assert!(filter.admits(&RdpVector::zero(), &spent));
-    assert!(!filter.admits(&spent, &step), "the next step would overspend");
-    assert_eq!(filter.steps_left(&spent, &step), 0);
-    assert_eq!(filter.steps_left(&spent, &RdpVector::zero()), u64::MAX);
-    assert!(spent.epsilon(budget.delta) <= budget.epsilon.get());
-    Ok(())
-}
-
-#[test]
-fn a_filter_of_several_orders_is_stricter_at_each() -> Outcome {
-    let budget = budget(3.0, 1e-6)?;
-    let step = RdpVector::of_step(&mechanism(0.02, 1.0)?);
-    let one = RdpFilter::new(budget, &[6.0])?;
-    let two = RdpFilter::new(budget, &[6.0, 32.0])?;
-    assert_eq!(two.orders().collect::<Vec<_>>(), [6.0, 32.0]);
-    let none = RdpVector::zero();
-    assert!(two.steps_left(&none, &step) < one.steps_left(&none, &step));
-
-    assert!(matches!(RdpFilter::new(budget, &[]), Err(AccountantError::FilterOrders { .. })));
-    assert!(matches!(
-        RdpFilter::new(budget, &[6.0, 6.0]),
-        Err(AccountantError::FilterOrders { .. })
-    ));
-    assert!(matches!(RdpFilter::new(budget, &[6.05]), Err(AccountantError::UnknownOrder { .. })));
-    // An order whose conversion alone exceeds the budget admits nothing that costs anything.
-    let hopeless = RdpFilter::new(budget, &[1.1])?;
-    assert_eq!(hopeless.steps_left(&none, &step), 0);
     Ok(())
 }

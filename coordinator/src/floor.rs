@@ -55,8 +55,10 @@ pub struct ActiveRun {
     pub run: RunId,
     /// Words in its model.
     pub words: u64,
-    /// Whether sites may tell metrics.
+    /// Whether sites may tell exact metrics.
     pub metrics: bool,
+    /// Whether they may tell one with noise of the final model.
+    pub evaluation: bool,
     inbox: mpsc::Sender<Input>,
 }
 
@@ -178,6 +180,7 @@ impl Floor {
             run: run.clone(),
             words: plan.model.parameters(),
             metrics: plan.privacy.mode == PrivacyMode::Off,
+            evaluation: plan.privacy.evaluation.is_some(),
             inbox,
         });
         Ok((inner.sessions.keys().cloned().collect(), inputs))

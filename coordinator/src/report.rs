@@ -6,11 +6,7 @@ use std::fmt::Write;
 
 use bytesize::ByteSize;
 use common::experiment::{Plan, PrivacyMode};
-use common::privacy::REPLACED;
-use common::privacy::accountant::{
-    AccountantError, Delta, NoiseMultiplier, SampledGaussian, SamplingRate, Segment, pld,
-};
-use common::wire::Metric;
+use common::wire::{C_INDEX, Metric};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -109,26 +105,16 @@ impl PrivacyReport {
         let mode = plan.privacy.mode;
         match mode {
             PrivacyMode::Off => Self { mode: mode.name(), epsilon: None, delta: None, unit: None },
-            PrivacyMode::Site => Self {
+            PrivacyMode::Site | PrivacyMode::Local => Self {
                 mode: mode.name(),
                 // A checked plan is inside the accountant's range; were it not, nothing is promised
                 // and the number says so.
-                epsilon: Some(epsilon(plan, rounds).unwrap_or(f64::MAX)),
+                epsilon: Some(plan.privacy.epsilon(rounds).ok().flatten().unwrap_or(f64::MAX)),
                 delta: Some(plan.privacy.delta),
-                unit: Some("one hospital's data, replaced"),
+                unit: plan.privacy.mechanism().unit(),
             },
         }
     }
-}
-
-/// ε of `rounds` releases of whole updates, each with the plan's noise: an upper bound by
-/// privacy-loss distributions.
-fn epsilon(plan: &Plan, rounds: u32) -> Result<f64, AccountantError> {
-    let rate = SamplingRate::new(1.0)?;
-    let noise = NoiseMultiplier::new(plan.privacy.noise_multiplier / REPLACED)?;
-    let mechanism = SampledGaussian { rate, noise };
-    let segment = Segment { mechanism, steps: u64::from(rounds) };
-    Ok(pld::epsilon(&[segment], Delta::new(plan.privacy.delta)?))
 }
 
 /// Metrics as a JSON object.
@@ -140,7 +126,7 @@ pub fn object(metrics: &[Metric]) -> Map<String, Value> {
 /// The mean C-index among final metrics.
 #[must_use]
 pub fn site_mean(metrics: &[Metric]) -> Option<f64> {
-    metrics.iter().find(|metric| metric.name == "test.c_index").map(|metric| metric.value)
+    metrics.iter().find(|metric| metric.name == C_INDEX).map(|metric| metric.value)
 }
 
 impl Report {

@@ -3,7 +3,7 @@
 //! ```text
 //! records ─► data ─► cohort ─► features ─► train ─► privatize ─► send
 //!                                            ▲          ▲
-//!                                          policy     ledger
+//!                                       common::policy  ledger
 //! ```
 //!
 //! Each stage imports only the one before it. [`task`] strings them together, one run and one round
@@ -15,7 +15,6 @@ pub mod daemon;
 pub mod data;
 pub mod features;
 pub mod link;
-pub mod policy;
 pub mod privatize;
 pub mod send;
 pub mod settings;

@@ -22,6 +22,8 @@ pub struct SiteSettings {
     pub policy: PathBuf,
     /// What to train on.
     pub device: DeviceChoice,
+    /// What the hospital calls its patients: a ledger belongs to one data set.
+    pub data_set: String,
     /// The patients.
     pub data: Source,
     /// What the hospital says of them.
@@ -29,12 +31,14 @@ pub struct SiteSettings {
 }
 
 struct DataTable {
+    name: String,
     source: Source,
     tag: DataTag,
 }
 
 impl Settings for DataTable {
     fn read(section: &mut Section<'_>) -> Option<Self> {
+        let name = section.or("name", "cohort".to_owned());
         let tables: Option<Vec<PathBuf>> =
             section.required("tables", "list the CSV files to join, such as [\"cohort.csv\"]");
         let patient = section.required("patient", "the column that names a patient in every table");
@@ -46,7 +50,7 @@ impl Settings for DataTable {
             return None;
         }
         let source = Source { tables, patient: patient?, split: split? };
-        Some(Self { source, tag: tag? })
+        Some(Self { name: name?, source, tag: tag? })
     }
 }
 
@@ -70,6 +74,7 @@ impl Settings for SiteSettings {
             state: state?,
             policy: policy?,
             device: device?,
+            data_set: data.name,
             data: data.source,
             tag: data.tag,
         })

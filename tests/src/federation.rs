@@ -63,7 +63,11 @@ impl Federation {
             let site = federation.site(name);
             fs::write(site.join("cohort.csv"), rows.join("\n") + "\n")?;
             edit(&site.join("site-node.toml"), "tag = \"private\"", "tag = \"synthetic\"")?;
-            edit(&site.join("policy.toml"), "modes = [\"site\"]", "modes = [\"site\", \"off\"]")?;
+            edit(
+                &site.join("policy.toml"),
+                "modes = [\"local\"]",
+                "modes = [\"local\", \"site\", \"off\"]",
+            )?;
         }
         Ok(federation)
     }

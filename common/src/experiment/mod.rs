@@ -5,6 +5,7 @@
 //! policy against it, and builds everything from it with its own binary.
 
 mod aggregation;
+mod calibrate;
 mod check;
 mod features;
 mod outcome;
@@ -18,7 +19,7 @@ pub use check::Flaw;
 pub use features::Feature;
 pub use outcome::{Outcome, TimeUnit};
 pub use plan::{Experiment, Plan};
-pub use privacy::{PrivacyMode, PrivacyPlan};
+pub use privacy::{PrivacyMode, PrivacyPlan, PrivateEvaluation, PrivateSteps};
 pub use simulated::SimulatedData;
 pub use training::{Optimizer, Training};
 
@@ -38,6 +39,16 @@ impl DataTag {
     /// The words used in files.
     pub const CHOICES: [(&'static str, Self); 3] =
         [("private", Self::Private), ("public", Self::Public), ("synthetic", Self::Synthetic)];
+
+    /// The tag's name in files and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+            Self::Synthetic => "synthetic",
+        }
+    }
 
     /// Whether mode `off` and exact metrics are thinkable at all.
     #[must_use]

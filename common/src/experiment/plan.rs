@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::aggregation::Aggregation;
+use super::calibrate::resolve;
 use super::features::{Feature, Features};
 use super::outcome::Outcome;
-use super::privacy::PrivacyPlan;
+use super::privacy::{PrivacyPlan, PrivacyTable};
 use super::simulated::SimulatedData;
 use super::training::Training;
 use crate::config::{Section, Settings};
@@ -116,7 +117,7 @@ impl Settings for Experiment {
         let model: Option<ModelTable> = section.section("model");
         let training = section.section("training");
         let aggregation = section.section("aggregation");
-        let privacy = section.section("privacy");
+        let privacy: Option<PrivacyTable> = section.section("privacy");
 
         let (outcome, Features(features), model) = (outcome?, features?, model?);
         #[allow(clippy::cast_possible_truncation, reason = "checked right below by Plan::check")]
@@ -132,16 +133,24 @@ impl Settings for Experiment {
             #[allow(clippy::cast_sign_loss, reason = "read within (0, 1)")]
             initial_hazard_ppm: (model.initial_hazard * 1e6).round() as u32,
         };
+        let rounds = rounds?;
+        let privacy = match resolve(privacy?, rounds) {
+            Ok(privacy) => privacy,
+            Err(flaw) => {
+                section.problem_at(flaw.key, &flaw.what, &flaw.hint);
+                return None;
+            }
+        };
         let plan = Plan {
             name: name?,
             seed: seed?,
-            rounds: rounds?,
+            rounds,
             outcome,
             features,
             model,
             training: training?,
             aggregation: aggregation?,
-            privacy: privacy?,
+            privacy,
         };
         let flaws = plan.check();
         for flaw in &flaws {

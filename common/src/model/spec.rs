@@ -102,6 +102,12 @@ pub enum InvalidModel {
 }
 
 impl ModelSpec {
+    /// The name used in experiment files and policies.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.hidden.is_empty() { "linear" } else { "mlp" }
+    }
+
     /// Checks every bound. A specification from a peer is not used before this.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::fingerprint::Fingerprint;
 use super::role::Role;
 
 /// A certificate, a key or an authority that cannot be used.
@@ -49,6 +50,8 @@ pub struct Identity {
     pub key: PrivateKeyDer<'static>,
     /// The federation's authority.
     pub roots: RootCertStore,
+    /// The authority's fingerprint.
+    pub authority: Fingerprint,
     /// The role in the certificate.
     pub role: Role,
 }
@@ -65,9 +68,10 @@ impl Identity {
     ) -> Result<Self, PkiError> {
         let first = chain.first().ok_or_else(|| PkiError::NoRole("no certificate".to_owned()))?;
         let role = Role::of(first)?;
+        let fingerprint = Fingerprint::of(&authority);
         let mut roots = RootCertStore::empty();
         roots.add(authority)?;
-        Ok(Self { chain, key, roots, role })
+        Ok(Self { chain, key, roots, authority: fingerprint, role })
     }
 
     /// Reads `ca.pem`, `cert.pem` and `key.pem` from a folder.

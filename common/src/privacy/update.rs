@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
+use super::accountant::AccountantError;
 use super::gaussian::{GaussianError, NoiseKey};
 use super::grid::{MIN_CLIP, UNITS_PER_CLIP, unit};
-use super::ledger::{Charge, Mechanism, Receipt};
+use super::ledger::{Charge, Receipt};
+use super::mechanism::Mechanism;
 use super::noise;
 use crate::digest::Digest;
 
@@ -42,6 +44,18 @@ pub enum PrivacyError {
         /// The bound in the receipt.
         charged: f64,
     },
+    /// The receipt paid for another mechanism than the one it is handed to.
+    #[error("ledger: charged for another mechanism than the one that is used")]
+    Mechanism,
+    /// What a private step's sum is divided by is not a number above 0.
+    #[error("privacy.expected_patients: an expected batch of {0} patients; use a number above 0")]
+    ExpectedBatch(f64),
+    /// A private step's sum came without patients having been sampled for it.
+    #[error("private training: a sum without a step; sample its patients first")]
+    NoStep,
+    /// A parameter of the mechanism is out of range.
+    #[error("privacy: {0}")]
+    Parameter(#[from] AccountantError),
     /// No noise could be drawn.
     #[error("noise: {0}; nothing is released without it")]
     Noise(#[from] GaussianError),
@@ -146,6 +160,17 @@ pub struct PrivatizedUpdate {
 }
 
 impl PrivatizedUpdate {
+    /// Of a change that is noised already.
+    pub(super) fn of_clipped(clipped: ClippedDelta, charge: Charge) -> Self {
+        Self::of_stored(Bytes::from(clipped.words), charge)
+    }
+
+    /// Of words that were noised before and kept.
+    pub(super) fn of_stored(words: Bytes, charge: Charge) -> Self {
+        let digest = Digest::of(&words);
+        Self { words, digest, charge }
+    }
+
     /// The words as they travel: 32-bit little-endian two's complement.
     #[must_use]
     pub fn words(&self) -> &Bytes {
@@ -177,26 +202,27 @@ pub fn privatize(
     receipt: Receipt,
     key: NoiseKey,
 ) -> Result<PrivatizedUpdate, PrivacyError> {
-    let charge = receipt.charge().clone();
-    drop(receipt);
+    let charge = receipt.spend();
     if charge.clip.to_bits() != clipped.clip.to_bits() {
         return Err(PrivacyError::Receipt { clipped: clipped.clip, charged: charge.clip });
     }
-    let mut words = clipped.words;
+    let mut clipped = clipped;
     match charge.mechanism {
         Mechanism::ClipOnly => {}
         Mechanism::WholeUpdateGaussian { noise_multiplier } => {
-            noise::add(&mut words, noise_multiplier, key)?;
+            noise::add(&mut clipped.words, noise_multiplier, key)?;
+        }
+        // Its noise belongs to the sums inside training, not to the change that came of them.
+        Mechanism::PrivateSteps { .. } | Mechanism::Concentrated { .. } => {
+            return Err(PrivacyError::Mechanism);
         }
     }
-    let words = Bytes::from(words);
-    let digest = Digest::of(&words);
-    Ok(PrivatizedUpdate { words, digest, charge })
+    Ok(PrivatizedUpdate::of_clipped(clipped, charge))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Budget, Entry, Ledger, LedgerStore};
+    use super::super::{Budget, Entry, Ledger, LedgerStore, Limits, Released};
     use super::*;
     use crate::ids::Round;
 
@@ -208,10 +234,11 @@ mod tests {
     }
 
     fn receipt(mechanism: Mechanism, clip: f64) -> Receipt {
-        let budget = Budget { epsilon: 1e6, delta: 1e-5 };
-        let mut ledger = Ledger::open(Nowhere, budget, Vec::new()).unwrap();
-        let run = "run-a".parse().unwrap();
-        ledger.reserve(Charge { run, round: Round(1), mechanism, clip }).unwrap()
+        let total = Budget { epsilon: 1e6, delta: 1e-5 };
+        let limits = Limits { total, epsilon_per_run: None };
+        let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).unwrap();
+        let (run, released) = ("run-a".parse().unwrap(), Released::Update);
+        ledger.reserve(Charge { run, round: Round(1), released, mechanism, clip }).unwrap()
     }
 
     fn key() -> NoiseKey {

@@ -7,6 +7,9 @@ use crate::digest::Digest;
 use crate::experiment::Plan;
 use crate::ids::{Round, RunId, SiteName};
 
+/// The metric that a private mode may let out: Harrell's C on a site's test patients.
+pub const C_INDEX: &str = "test.c_index";
+
 /// One number that a site measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
@@ -32,7 +35,7 @@ pub struct Evaluation {
     pub run: RunId,
     /// The hash of the model that was evaluated.
     pub model: Digest,
-    /// Empty in every private mode.
+    /// In a private mode, one with noise at most, and none unless the plan asks for it.
     pub metrics: Vec<Metric>,
 }
 

@@ -17,7 +17,8 @@ pub mod words;
 
 pub use codec::{MAX_MESSAGE, WireError, decode, encode};
 pub use messages::{
-    Evaluation, Hello, Launch, Metric, Progress, Silence, ToCoordinator, ToOperator, ToSite,
+    C_INDEX, Evaluation, Hello, Launch, Metric, Progress, Silence, ToCoordinator, ToOperator,
+    ToSite,
 };
 pub use refusal::Refusal;
 pub use transfer::{Content, ModelHeader, Purpose, UpdateHeader};

@@ -140,7 +140,7 @@ fn a_word_that_is_not_a_choice_names_the_nearest_or_all() {
         "\"sites\"",
         "mean \"site\"",
     );
-    one_mistake("mode = \"site\"", "mode = \"x\"", "privacy.mode", "not known", "off, site");
+    one_mistake("mode = \"site\"", "mode = \"x\"", "privacy.mode", "not known", "local, site, off");
     one_mistake("unit = \"days\"", "unit = \"day\"", "outcome.unit", "\"day\"", "mean \"days\"?");
     one_mistake("kind = \"mlp\"", "kind = \"tree\"", "model.kind", "not known", "linear, mlp");
     let rule = "rule = \"fedsgd\"\nmin_sites = 2";
@@ -159,7 +159,6 @@ fn a_missing_key_is_named_with_what_it_is_for() {
     one_missing("kind = \"mlp\"", "model.kind", "linear, mlp");
     one_missing("learning_rate = 0.01", "training.learning_rate", "step size");
     one_missing("min_sites = 2", "aggregation.min_sites", "how many sites");
-    one_missing("mode = \"site\"", "privacy.mode", "off, site");
     one_missing("clip = 1.0", "privacy.clip", "bound on the norm");
 }
 
@@ -176,8 +175,10 @@ fn of_an_empty_file_every_missing_key_is_named() {
         ("model.kind", None, "missing", "linear, mlp"),
         ("training.learning_rate", None, "missing", "step size"),
         ("aggregation.min_sites", None, "missing", "how many sites"),
-        ("privacy.mode", None, "missing", "off, site"),
         ("privacy.clip", None, "missing", "bound on the norm"),
+        ("privacy.delta", None, "missing", "state the δ"),
+        ("privacy.epsilon", None, "neither epsilon nor", "epsilon = 3.0"),
+        ("privacy.expected_patients", None, "missing", "tells nothing of any"),
     ];
     for nothing in ["", "\n\n", "# a comment\n"] {
         assert_problems(&read(nothing).unwrap_err(), expected);

@@ -185,12 +185,16 @@ fn weights_and_their_unit_go_together() {
 
 #[test]
 fn noise_is_stated_in_private_modes_and_only_there() {
-    for (key, line) in [("noise_multiplier", "noise_multiplier = 4.0"), ("delta", "delta = 1e-5")] {
-        let dotted = format!("privacy.{key}");
-        let missing = (dotted.as_str(), None, "missing", "every private mode states");
-        let (text, _) = changed(line, "");
-        assert_problems(&read(&text).unwrap_err(), &[missing]);
-    }
+    let (text, _) = changed("delta = 1e-5", "");
+    let missing = ("privacy.delta", None, "missing", "such as 1e-5");
+    assert_problems(&read(&text).unwrap_err(), &[missing]);
+    let (text, _) = changed("noise_multiplier = 4.0", "");
+    let missing = ("privacy.epsilon", None, "neither epsilon nor", "epsilon = 3.0");
+    assert_problems(&read(&text).unwrap_err(), &[missing]);
+    let twice = "noise_multiplier = 4.0\nepsilon = 1.0";
+    let (text, line) = changed("noise_multiplier = 4.0", twice);
+    let both = ("privacy.epsilon", Some(line + 1), "beside noise_multiplier", "one of the two");
+    assert_problems(&read(&text).unwrap_err(), &[both]);
     let (text, line) = changed("mode = \"site\"", "mode = \"off\"");
     assert_problems(
         &read(&text).unwrap_err(),
@@ -199,6 +203,95 @@ fn noise_is_stated_in_private_modes_and_only_there() {
             ("privacy.delta", Some(line + 3), "adds no noise", "remove the key"),
         ],
     );
+}
+
+const LOCAL: &str = "mode = \"local\"\nclip = 2.0\nepsilon = 3.0\ndelta = 1e-5\n\
+                     expected_patients = 200\nsampling_rate = 0.25\nsteps = 4";
+
+/// A file whose mode is `local`, with these lines of it replaced.
+fn local(edits: &[(&str, &str)]) -> String {
+    let text = edited(&[(PRIVATE, LOCAL), ("batch = 32\n", "")]);
+    edits.iter().fold(text, |text, (old, new)| {
+        assert!(text.contains(old), "{old:?} is not in the file");
+        text.replace(old, new)
+    })
+}
+
+#[test]
+fn noise_is_found_for_the_epsilon_that_is_asked_for() {
+    for epsilon in [1.0, 3.0, 8.0] {
+        let line = format!("epsilon = {epsilon}");
+        let plan = read(&local(&[("epsilon = 3.0", &line)])).unwrap().plan;
+        let local = plan.privacy.local.clone().unwrap();
+        assert_eq!((plan.privacy.mode, local.steps), (PrivacyMode::Local, 4));
+        assert!((local.patient_clip - 1.0).abs() < f64::EPSILON);
+        let spent = plan.privacy.epsilon(plan.rounds).unwrap().unwrap();
+        assert!(spent <= epsilon && spent > 0.99 * epsilon, "{spent} of {epsilon}");
+    }
+    // The whole update of a hospital whose data are replaced.
+    let site = [("noise_multiplier = 4.0", "epsilon = 2.0")];
+    let privacy = good(&site).plan.privacy;
+    let spent = privacy.epsilon(10).unwrap().unwrap();
+    assert!(spent <= 2.0 && spent > 1.98, "{spent}");
+}
+
+#[test]
+fn local_is_the_default_and_its_numbers_are_checked() {
+    let privacy = read(&local(&[("mode = \"local\"\n", "")])).unwrap().plan.privacy;
+    assert_eq!(privacy.mode, PrivacyMode::Local);
+    let at = |text: &str, key: &str| {
+        text.lines().position(|line| line.starts_with(key)).map(|line| line + 1)
+    };
+    for (old, new, key, what, hint) in [
+        ("epsilon = 3.0", "epsilon = 0", "epsilon", "epsilon is 0", "larger epsilon"),
+        ("epsilon = 3.0", "epsilon = -1.0", "epsilon", "epsilon is -1", "above 0"),
+        ("epsilon = 3.0", "epsilon = 1e-9", "epsilon", "needs noise of", "fewer rounds"),
+        ("delta = 1e-5", "delta = 0.5", "delta", "delta is 0.5", "below 0.5"),
+        ("sampling_rate = 0.25", "sampling_rate = 0", "sampling_rate", "is 0", "at most 1"),
+        ("sampling_rate = 0.25", "sampling_rate = 1.5", "sampling_rate", "is 1.5", "at most 1"),
+        ("steps = 4", "steps = 0", "steps", "0 is out of bounds", "1 to 100000"),
+        ("patients = 200", "patients = 0", "expected_patients", "0 is out", "at least 1"),
+        ("clip = 2.0", "clip = inf", "clip", "inf", "finite number"),
+        ("steps = 4", "patient_clip = 0", "patient_clip", "0 is out", "at least 1e-30"),
+    ] {
+        let text = local(&[(old, new)]);
+        let error = read(&text).unwrap_err();
+        let dotted = format!("privacy.{key}");
+        let [problem] = &error.problems[..] else { panic!("{new}: {error}") };
+        let said = problem.to_string();
+        assert!(said.contains(&dotted) && said.contains(what) && said.contains(hint), "{said}");
+        assert_eq!(problem.line, at(&text, key), "{said}");
+    }
+    let text = local(&[("learning_rate = 0.01", "learning_rate = 0.01\nbatch = 32")]);
+    let shuffled = ("training.batch", at(&text, "batch"), "epochs and batches", "Poisson sampling");
+    assert_problems(&read(&text).unwrap_err(), &[shuffled]);
+    let steps = "noise_multiplier = 4.0\nsteps = 2";
+    let (text, line) = changed("noise_multiplier = 4.0", steps);
+    let alone = ("privacy.steps", Some(line + 1), "mode \"local\" alone", "remove the key");
+    assert_problems(&read(&text).unwrap_err(), &[alone]);
+}
+
+#[test]
+fn a_private_mode_lets_out_one_metric_and_only_if_asked() {
+    let evaluation = "\n[privacy.evaluation]\nrho = 0.05\nmost_patients = 300\n";
+    let privacy = read(&(local(&[]) + evaluation)).unwrap().plan.privacy;
+    let Some(asked) = privacy.evaluation else { panic!("not read") };
+    assert_eq!((asked.rho.to_bits(), asked.most_patients), (0.05_f64.to_bits(), 300));
+    // It is part of the ε that was asked for.
+    let with = read(&(local(&[]) + evaluation)).unwrap().plan;
+    let without = read(&local(&[])).unwrap().plan;
+    assert!(with.privacy.noise_multiplier > without.privacy.noise_multiplier * 1.05);
+    let spent = with.privacy.epsilon(with.rounds).unwrap().unwrap();
+    assert!(spent <= 3.0 && spent > 2.97, "{spent}");
+    for (old, new, key) in [
+        ("rho = 0.05", "rho = 0", "privacy.evaluation.rho"),
+        ("rho = 0.05", "rho = 5", "the evaluation alone costs"),
+        ("rho = 0.05", "rho = 1e9", "privacy.evaluation.rho"),
+        ("most_patients = 300", "most_patients = 1", "privacy.evaluation.most_patients"),
+    ] {
+        let error = read(&(local(&[]) + &evaluation.replace(old, new))).unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+    }
 }
 
 #[test]

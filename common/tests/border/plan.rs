@@ -7,13 +7,13 @@ use common::experiment::{Optimizer, PrivacyMode, ServerRule, TimeUnit, Weights};
 use common::model::{Head, ModelSpec};
 
 use crate::golden::{bytes, every_variant, golden, variants};
-use crate::sample::{PLAN, open_plan, plan};
+use crate::sample::{PLAN, open_plan, plan, private_plan};
 
 variants!(TimeUnit: Days, Months, Years);
 variants!(Optimizer: Sgd, Adam);
 variants!(ServerRule: FedAvg, FedAdam, FedYogi);
 variants!(Weights: Equal, Patients);
-variants!(PrivacyMode: Off, Site);
+variants!(PrivacyMode: Off, Site, Local);
 variants!(Head: LogisticHazard, Cox);
 
 #[test]
@@ -22,6 +22,7 @@ fn a_plan_is_these_bytes_and_its_digest_their_hash() {
     assert_eq!(plan().digest(), Digest::of(&bytes(PLAN)));
     assert_eq!(plan().check(), []);
     assert_eq!(open_plan().check(), []);
+    assert_eq!(private_plan().check(), []);
 }
 
 #[test]
@@ -66,6 +67,8 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         000000000000f03f            # privacy.clip
         0000000000001040            # privacy.noise_multiplier
         000000000000e03e            # privacy.delta
+        00                          # privacy.local: not in this mode
+        00                          # privacy.evaluation: none
         ",
     );
 }
@@ -93,7 +96,28 @@ fn every_choice_in_a_plan_has_its_number() {
             ",
         ),
     ]);
-    every_variant(&[(PrivacyMode::Off, "00000000"), (PrivacyMode::Site, "01000000")]);
+    every_variant(&[
+        (PrivacyMode::Off, "00000000"),
+        (PrivacyMode::Site, "01000000"),
+        (PrivacyMode::Local, "02000000"),
+    ]);
+    golden(
+        &private_plan().privacy,
+        "
+        02000000           # mode: local
+        000000000000f03f   # clip: 1
+        0000000000001040   # noise_multiplier: 4
+        000000000000e03e   # delta: 2^-17
+        01                 # local: given
+        03000000           #   steps: 3
+        000000000000c03f   #   sampling_rate: 1/8
+        c8000000           #   expected_patients: 200
+        000000000000e03f   #   patient_clip: 1/2
+        01                 # evaluation: given
+        000000000000a03f   #   rho: 1/32
+        e8030000           #   most_patients: 1000
+        ",
+    );
     every_variant(&[
         (
             Head::LogisticHazard { intervals: 65_536, proportional: true },

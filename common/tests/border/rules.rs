@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use common::experiment::{Plan, ServerRule, Weights};
+use common::experiment::{Plan, PrivacyMode, PrivateSteps, ServerRule, Weights};
 use common::model::Head;
 use common::privacy::{Delta, PrivacyError};
 use common::wire::{decode, encode};
 
-use crate::sample::{open_plan, plan};
+use crate::sample::{open_plan, plan, private_plan};
 
 /// Breaks one rule: a key, words of what is said, and the plan's author's mistake.
 type Case = (&'static str, &'static str, fn(&mut Plan));
@@ -248,6 +248,48 @@ fn mode_off_claims_no_noise_and_no_delta() {
             ("privacy.clip", "0 is out of bounds", |p| p.privacy.clip = 0.0),
         ],
     );
+}
+
+#[test]
+fn private_steps_have_bounds() {
+    fn steps(plan: &mut Plan) -> &mut PrivateSteps {
+        plan.privacy.local.as_mut().unwrap()
+    }
+    let (rate, of) = ("privacy.sampling_rate", "privacy.steps");
+    let (evaluation, training) = ("privacy.evaluation.rho", "training.batch");
+    each_is_found(
+        &private_plan(),
+        &[
+            (of, "0 is out of bounds", |p| steps(p).steps = 0),
+            (of, "1 to 100000", |p| steps(p).steps = 100_001),
+            (of, "missing", |p| p.privacy.local = None),
+            (of, "mode \"local\" alone", |p| {
+                p.privacy.mode = PrivacyMode::Site;
+                p.privacy.evaluation = None;
+            }),
+            ("privacy.evaluation", "not a hospital", |p| {
+                p.privacy.mode = PrivacyMode::Site;
+                p.privacy.local = None;
+            }),
+            (rate, "0 is out of bounds", |p| steps(p).sampling_rate = 0.0),
+            (rate, "at most 1", |p| steps(p).sampling_rate = 1.01),
+            (rate, "NaN", |p| steps(p).sampling_rate = f64::NAN),
+            ("privacy.patient_clip", "inf", |p| steps(p).patient_clip = f64::INFINITY),
+            ("privacy.patient_clip", "1e-30", |p| steps(p).patient_clip = 1e-31),
+            ("privacy.expected_patients", "at least 1", |p| steps(p).expected_patients = 0),
+            ("privacy.noise_multiplier", "0.01", |p| p.privacy.noise_multiplier = 0.0),
+            (training, "Poisson sampling", |p| p.training.epochs = 2),
+            (training, "Poisson sampling", |p| p.training.batch = Some(8)),
+            (evaluation, "NaN", |p| p.privacy.evaluation.as_mut().unwrap().rho = f64::NAN),
+            ("model.head", "couples the patients", |p| {
+                p.model.head = Head::Cox;
+            }),
+        ],
+    );
+    // Each of the plan's own noise: sums of updates that were noised before they were clipped.
+    let mut loud = private_plan();
+    loud.privacy.noise_multiplier = 900.0;
+    assert_eq!(loud.check(), []);
 }
 
 /// With a bound so small that its grid has no unit above zero, a site would search for ever for a

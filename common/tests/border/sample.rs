@@ -6,7 +6,7 @@ use common::config;
 use common::digest::Digest;
 use common::experiment::{
     Aggregation, Experiment, Feature, Optimizer, Outcome, Plan, PrivacyMode, PrivacyPlan,
-    ServerRule, TimeUnit, Training, Weights,
+    PrivateEvaluation, PrivateSteps, ServerRule, TimeUnit, Training, Weights,
 };
 use common::model::{Head, ModelSpec};
 
@@ -69,6 +69,8 @@ pub fn plan() -> Plan {
             clip: 1.0,
             noise_multiplier: 4.0,
             delta: 2.0_f64.powi(-17),
+            local: None,
+            evaluation: None,
         },
     }
 }
@@ -80,6 +82,21 @@ pub fn open_plan() -> Plan {
     plan.privacy.mode = PrivacyMode::Off;
     plan.privacy.noise_multiplier = 0.0;
     plan.privacy.delta = 0.0;
+    plan
+}
+
+/// A plan in mode `local`, with everything that this mode has.
+pub fn private_plan() -> Plan {
+    let mut plan = plan();
+    (plan.training.epochs, plan.training.batch) = (1, None);
+    plan.privacy.mode = PrivacyMode::Local;
+    plan.privacy.local = Some(PrivateSteps {
+        steps: 3,
+        sampling_rate: 0.125,
+        expected_patients: 200,
+        patient_clip: 0.5,
+    });
+    plan.privacy.evaluation = Some(PrivateEvaluation { rho: 0.03125, most_patients: 1000 });
     plan
 }
 
@@ -127,6 +144,8 @@ pub const PLAN: &str = "
     000000000000f03f            # privacy.clip: 1
     0000000000001040            # privacy.noise_multiplier: 4
     000000000000e03e            # privacy.delta: 2^-17
+    00                          # privacy.local: none
+    00                          # privacy.evaluation: none
 ";
 
 /// The file that the tests of mistakes change, line by line.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::pki::{Identity, PkiError, Role};
+use common::pki::{Fingerprint, Identity, PkiError, Role};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, SerialNumber,
@@ -96,6 +96,12 @@ impl Authority {
     #[must_use]
     pub fn certificate_pem(&self) -> String {
         self.issuer.pem()
+    }
+
+    /// The authority's fingerprint, which hospitals compare and list in their policies.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.issuer.der())
     }
 
     /// The authority's key in PEM: whoever has it decides who belongs to the federation.

@@ -49,12 +49,14 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
     let coordinator = folder.join("coordinator.toml");
     write(&coordinator, COORDINATOR, Mode::Public)?;
 
+    let trusted = format!("coordinators = [\"{}\"]", authority.fingerprint());
+    let policy = POLICY.replace("coordinators = []", &trusted);
     let mut made = Vec::new();
     for site in sites {
         let place = folder.join("sites").join(site.as_str());
         member(&place.join("identity"), Role::Site(site.clone()))?;
         write(&place.join("site-node.toml"), SITE_NODE, Mode::Public)?;
-        write(&place.join("policy.toml"), POLICY, Mode::Public)?;
+        write(&place.join("policy.toml"), &policy, Mode::Public)?;
         made.push(place);
     }
     Ok(Federation { coordinator, sites: made })

@@ -11,7 +11,9 @@ use common::experiment::Plan;
 use common::ids::{Round, RunId};
 use common::model::initial_parameters;
 use common::privacy::gaussian::NoiseKey;
-use common::privacy::{Budget, Charge, Delta, Entry, Ledger, LedgerStore, Mechanism, privatize};
+use common::privacy::{
+    Budget, Charge, Delta, Entry, Ledger, LedgerStore, Limits, Mechanism, Released, privatize,
+};
 use common::wire::words;
 use site_node::train::{Device, Examples, LocalTraining, train};
 
@@ -40,8 +42,9 @@ fn train_alone(
     let mut model = initial_parameters(&plan.model, plan.seed);
     let mut server = ServerOptimizer::new(plan, model.len());
     let full_weight = server.full_weight();
-    let budget = Budget { epsilon: f64::MAX, delta: 1e-5 };
-    let mut ledger = Ledger::open(Nowhere, budget, Vec::new()).map_err(stage)?;
+    let total = Budget { epsilon: f64::MAX, delta: 1e-5 };
+    let limits = Limits { total, epsilon_per_run: None };
+    let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).map_err(stage)?;
     let run = RunId::memorable(plan.seed);
     let clip = plan.privacy.clip;
     for round in 1..=plan.rounds {
@@ -50,8 +53,9 @@ fn train_alone(
         let trained = train(&plan.model, &local, &model, patients, seed, device).map_err(stage)?;
         let delta =
             Delta::between(&model, trained.parameters).and_then(|delta| delta.clip(clip, 1.0));
-        let charge =
-            Charge { run: run.clone(), round: Round(round), mechanism: Mechanism::ClipOnly, clip };
+        let (run, released) = (run.clone(), Released::Update);
+        let mechanism = Mechanism::ClipOnly;
+        let charge = Charge { run, round: Round(round), released, mechanism, clip };
         let receipt = ledger.reserve(charge).map_err(stage)?;
         // Never drawn from: the mechanism has no noise.
         let key = NoiseKey::from_bytes(&mut [1; 32]).map_err(stage)?;

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use common::clock::Clock;
-use common::experiment::{DataTag, Plan, PrivacyMode};
+use common::experiment::DataTag;
 use common::pki::Role;
-use common::privacy::Budget;
+use common::policy::Policy;
 use common::transport::Dialer;
 use common::wire::Progress;
 use site_node::daemon;
-use site_node::policy::Policy;
 use site_node::task::{Hospital, Records, Site};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,27 +24,6 @@ use crate::server::{Server, entropy};
 pub struct Federated {
     /// The run.
     pub outcome: RunOutcome,
-}
-
-/// The rules of a simulated hospital: what the plan asks for, and not a hair more.
-///
-/// The tag still decides: private tables are never simulated without noise.
-fn policy(plan: &Plan) -> Policy {
-    let privacy = &plan.privacy;
-    let delta = if privacy.mode == PrivacyMode::Off { 1e-5 } else { privacy.delta };
-    Policy {
-        modes: vec![privacy.mode],
-        heads: vec![plan.model.head.name().to_owned()],
-        min_patients: 1,
-        min_events: 1,
-        largest_clip: privacy.clip,
-        least_noise: privacy.noise_multiplier,
-        most_rounds: plan.rounds,
-        largest_model: u64::MAX,
-        columns: None,
-        // A simulated hospital's data set lives for one run: its budget is that run.
-        budget: Budget { epsilon: f64::MAX, delta },
-    }
 }
 
 pub(super) async fn run(
@@ -79,11 +57,14 @@ pub(super) async fn run(
     for hospital in hospitals {
         let role = Role::Site(hospital.name.clone());
         let identity = identity(role).map_err(|error| setup(&error))?;
+        let authority = identity.authority;
         let dialer = Dialer::new(identity).map_err(|error| setup(&error))?;
         let state: PathBuf = ledgers.path().join(hospital.name.as_str());
         let site = Site {
             name: hospital.name.clone(),
-            policy: policy(&plan),
+            coordinator: authority,
+            policy: Policy::just(&plan, authority),
+            data_set: "simulated".to_owned(),
             records: Records::Table {
                 table: hospital.table.clone(),
                 split: Some(data.split.clone()),

@@ -117,6 +117,7 @@ impl Forge {
             chain: vec![certificate.into()],
             key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
             roots,
+            authority: common::pki::Fingerprint::of(self.0.der()),
             role: Role::Coordinator,
         }
     }

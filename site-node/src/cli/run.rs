@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::pki::{Identity, Role};
+use common::policy::Policy;
 use common::process::stop_signal;
 use common::transport::Dialer;
-use site_node::policy::Policy;
 use site_node::settings::SiteSettings;
 use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
@@ -31,7 +31,9 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     };
     let site = Site {
         name,
+        coordinator: identity.authority,
         policy,
+        data_set: settings.data_set.clone(),
         records: Records::Files(settings.data.clone()),
         tag: settings.tag,
         device: Device::choose(settings.device),

@@ -1,13 +1,30 @@
-//! The ledger on disk: one JSON line an entry, synced before it counts.
+//! The ledger on disk: one JSON line an entry, each bound to the one before it, synced before it
+//! counts.
+//!
+//! ```text
+//! ledger.jsonl   {"ledger":2,"data_set":"cohort","id":"…"}           written once
+//!                {"previous":"<hash of the line above>","entry":{…}}  one a release
+//! ledger.head    <entries> <hash of the last line>                    what the file must hold
+//! ```
+//!
+//! A line that was changed breaks the chain from there on; a file that was cut, or put back from an
+//! older copy, lacks what the head names.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use common::digest::Digest;
 use common::privacy::{Entry, LedgerError, LedgerStore};
+use serde::{Deserialize, Serialize};
+
+use super::durable;
 
 /// The longest line that is read: far above any entry.
-const MAX_LINE: usize = 4096;
+const MAX_LINE: usize = 16 << 10;
+
+/// The format that this version writes.
+const FORMAT: u32 = 2;
 
 /// A ledger that cannot be used. The node stops rather than forget what was spent.
 #[derive(Debug, thiserror::Error)]
@@ -28,38 +45,92 @@ pub enum LedgerFileError {
         /// Which file.
         path: PathBuf,
     },
-    /// A line is not an entry.
-    #[error("ledger {}: line {line} is not an entry; never put back an older copy, which would forget what was spent",
-        path.display())]
+    /// A line is not what stood there.
+    #[error("ledger {}: line {line} {what}; never put back an older copy, which would forget what \
+        was spent", path.display())]
     Line {
         /// Which file.
         path: PathBuf,
         /// Which line, from 1.
         line: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// It belongs to other patients.
+    #[error("ledger {}: of data set {found:?}, while data.name in the settings is {expected:?}; \
+        give each data set a state folder of its own", path.display())]
+    DataSet {
+        /// Which file.
+        path: PathBuf,
+        /// The data set that it names.
+        found: String,
+        /// The data set of the settings.
+        expected: String,
+    },
+    /// Entries are missing that were there.
+    #[error("ledger {}: holds {found} entries where {expected} were written; it was cut or put back \
+        from an older copy, which forgets what was spent: restore the newest one", path.display())]
+    Shortened {
+        /// Which file.
+        path: PathBuf,
+        /// Entries found.
+        found: u64,
+        /// Entries written.
+        expected: u64,
     },
     /// The entries contradict each other.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
+/// The first line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Opening {
+    ledger: u32,
+    data_set: String,
+    /// Random, so that no two ledgers are taken for one another.
+    id: String,
+}
+
+/// Every other line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    previous: Digest,
+    entry: Entry,
+}
+
+/// Where a ledger stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its entries.
+    pub entries: u64,
+    /// The hash of its last line, which depends on all before it.
+    pub last: Digest,
+}
+
 /// An open ledger, locked against other processes until it is dropped.
 pub struct LedgerFile {
     file: File,
+    folder: PathBuf,
+    head: Head,
 }
 
 impl LedgerFile {
-    /// Opens or creates `ledger.jsonl` in a folder and reads its entries.
+    /// Opens or creates the ledger of a data set in a folder, and reads its entries.
     ///
     /// # Errors
-    /// The file cannot be used, is held by another process, or holds something else.
-    pub fn open(folder: &Path) -> Result<(Self, Vec<Entry>), LedgerFileError> {
-        let path = folder.join("ledger.jsonl");
+    /// The file cannot be used, is held by another process, holds something else, or lacks what was
+    /// written to it.
+    pub fn open(folder: &Path, data_set: &str) -> Result<(Self, Vec<Entry>), LedgerFileError> {
+        let path = path(folder);
         let io = |doing| {
             let path = path.clone();
             move |source| LedgerFileError::Io { path, doing, source }
         };
         std::fs::create_dir_all(folder).map_err(io("creating its folder"))?;
-        let file = OpenOptions::new()
+        let mut file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
@@ -70,102 +141,159 @@ impl LedgerFile {
             Err(TryLockError::WouldBlock) => return Err(LedgerFileError::Held { path }),
             Err(TryLockError::Error(source)) => return Err(io("locking")(source)),
         }
-        // The new file's name must survive a power cut as well as its lines.
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io("syncing its folder"))?;
-        let mut reader = BufReader::new(&file);
-        let mut entries = Vec::new();
-        for line in 1.. {
-            let mut text = Vec::new();
-            let read = io::Read::take(&mut reader, MAX_LINE as u64)
-                .read_until(b'\n', &mut text)
-                .map_err(io("reading"))?;
-            if read == 0 {
-                break;
+        let empty = file.metadata().map_err(io("reading"))?.len() == 0;
+        let expected = read_head(folder, &path)?;
+        if empty {
+            if let Some(expected) = expected {
+                let expected = expected.entries;
+                return Err(LedgerFileError::Shortened { path, found: 0, expected });
             }
-            // A line without its end was torn by a crash: what it charged cannot be known.
-            let whole = text.strip_suffix(b"\n");
-            let entry = whole.and_then(|text| serde_json::from_slice(text).ok());
-            let bad = || LedgerFileError::Line { path: path.clone(), line };
-            entries.push(entry.ok_or_else(bad)?);
+            let id = new_id().map_err(io("creating"))?;
+            let opening = Opening { ledger: FORMAT, data_set: data_set.to_owned(), id };
+            let mut line = serde_json::to_vec(&opening).map_err(|e| io("creating")(e.into()))?;
+            line.push(b'\n');
+            file.write_all(&line).and_then(|()| file.sync_all()).map_err(io("writing"))?;
         }
-        Ok((Self { file }, entries))
+        // The new file's name must survive a power cut as well as its lines.
+        durable::sync_folder(folder).map_err(io("syncing its folder"))?;
+        file.rewind().map_err(io("reading"))?;
+        let (head, entries) = read(&file, &path, data_set, expected)?;
+        let mut ledger = Self { file, folder: folder.to_owned(), head };
+        ledger.write_head().map_err(io("writing its head"))?;
+        Ok((ledger, entries))
+    }
+
+    /// Reads a ledger that another process may have open. A line on its way is left out.
+    ///
+    /// # Errors
+    /// As for [`LedgerFile::open`]; a ledger that is not there holds nothing.
+    pub fn look(folder: &Path, data_set: &str) -> Result<Vec<Entry>, LedgerFileError> {
+        let path = path(folder);
+        // The head before the file: what is written in between only makes the file longer.
+        let expected = read_head(folder, &path)?;
+        match File::open(&path) {
+            Ok(file) => Ok(read(&file, &path, data_set, expected)?.1),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && expected.is_none() => {
+                Ok(Vec::new())
+            }
+            Err(source) => Err(LedgerFileError::Io { path, doing: "opening", source }),
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    fn write_head(&mut self) -> io::Result<()> {
+        let text = format!("{} {}\n", self.head.entries, self.head.last);
+        durable::replace(&self.folder.join("ledger.head"), &[text.as_bytes()])
+    }
+}
+
+fn path(folder: &Path) -> PathBuf {
+    folder.join("ledger.jsonl")
+}
+
+fn new_id() -> io::Result<String> {
+    let mut bytes = [0_u8; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
+    Ok(bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+}
+
+fn read_head(folder: &Path, ledger: &Path) -> Result<Option<Head>, LedgerFileError> {
+    let text = match std::fs::read_to_string(folder.join("ledger.head")) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            let path = folder.join("ledger.head");
+            return Err(LedgerFileError::Io { path, doing: "reading", source });
+        }
+    };
+    let parsed = text.trim_end().split_once(' ').and_then(|(entries, last)| {
+        Some(Head { entries: entries.parse().ok()?, last: last.parse().ok()? })
+    });
+    let what = "is not the head's, which ledger.head should hold";
+    let bad = LedgerFileError::Line { path: ledger.with_extension("head"), line: 1, what };
+    parsed.map(Some).ok_or(bad)
+}
+
+/// Reads and checks all lines.
+fn read(
+    file: &File,
+    path: &Path,
+    data_set: &str,
+    expected: Option<Head>,
+) -> Result<(Head, Vec<Entry>), LedgerFileError> {
+    let io = |source| LedgerFileError::Io { path: path.to_owned(), doing: "reading", source };
+    let mut reader = BufReader::new(file);
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut last = Digest::of(b"");
+    let mut met = expected.is_none();
+    for line in 1.. {
+        let bad = |what| Err(LedgerFileError::Line { path: path.to_owned(), line, what });
+        let mut text = Vec::new();
+        let read = io::Read::take(&mut reader, MAX_LINE as u64)
+            .read_until(b'\n', &mut text)
+            .map_err(io)?;
+        if read == 0 {
+            break;
+        }
+        // A line without its end was torn by a crash: what it charged cannot be known.
+        let Some(text) = text.strip_suffix(b"\n") else {
+            return bad("has no end: the site stopped while it was written, or it is too long");
+        };
+        if line == 1 {
+            let Ok(opening) = serde_json::from_slice::<Opening>(text) else {
+                return bad("does not open a ledger");
+            };
+            if opening.ledger != FORMAT {
+                return bad("opens a ledger of another version of this program");
+            }
+            if opening.data_set != data_set {
+                return Err(LedgerFileError::DataSet {
+                    path: path.to_owned(),
+                    found: opening.data_set,
+                    expected: data_set.to_owned(),
+                });
+            }
+        } else {
+            let Ok(Line { previous, entry }) = serde_json::from_slice(text) else {
+                return bad("is not an entry");
+            };
+            if previous != last {
+                return bad("does not follow from the line before it");
+            }
+            entries.push(entry);
+        }
+        last = Digest::of(text);
+        let here = Head { entries: entries.len() as u64, last };
+        if expected.is_some_and(|expected| expected.entries == here.entries) {
+            if expected != Some(here) {
+                return bad("is not the one that was written");
+            }
+            met = true;
+        }
+    }
+    let found = entries.len() as u64;
+    match expected {
+        Some(Head { entries: expected, .. }) if !met => {
+            Err(LedgerFileError::Shortened { path: path.to_owned(), found, expected })
+        }
+        _ => Ok((Head { entries: found, last }, entries)),
     }
 }
 
 impl LedgerStore for LedgerFile {
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(entry)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.file.sync_data()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use common::ids::Round;
-    use common::privacy::{Budget, Charge, Ledger, Mechanism};
-
-    use super::*;
-
-    const BUDGET: Budget = Budget { epsilon: 100.0, delta: 1e-5 };
-
-    fn folder(name: &str) -> tempfile::TempDir {
-        tempfile::Builder::new().prefix(name).tempdir().unwrap()
-    }
-
-    fn charge(round: u32) -> Charge {
-        let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 2.0 };
-        Charge { run: "run-a".parse().unwrap(), round: Round(round), mechanism, clip: 1.0 }
-    }
-
-    fn open(folder: &Path) -> Result<Ledger<LedgerFile>, LedgerFileError> {
-        let (file, entries) = LedgerFile::open(folder)?;
-        Ok(Ledger::open(file, BUDGET, entries)?)
-    }
-
-    #[test]
-    fn what_was_spent_outlives_the_process() {
-        let folder = folder("ledger");
-        let mut ledger = open(folder.path()).unwrap();
-        ledger.reserve(charge(1)).unwrap();
-        ledger.reserve(charge(2)).unwrap();
-        let spent = ledger.spent();
-        drop(ledger);
-        let mut again = open(folder.path()).unwrap();
-        assert_eq!(again.spent(), spent);
-        assert!(matches!(again.reserve(charge(2)), Err(LedgerError::Repeated { .. })));
-    }
-
-    #[test]
-    fn two_processes_never_share_a_ledger() {
-        let folder = folder("ledger");
-        let _first = open(folder.path()).unwrap();
-        assert!(matches!(open(folder.path()), Err(LedgerFileError::Held { .. })));
-    }
-
-    #[test]
-    fn torn_and_spoiled_ledgers_stop_the_site() {
-        let folder = folder("ledger");
-        let mut ledger = open(folder.path()).unwrap();
-        (1..=3).for_each(|round| drop(ledger.reserve(charge(round)).unwrap()));
-        drop(ledger);
-        let path = folder.path().join("ledger.jsonl");
-        let whole = std::fs::read(&path).unwrap();
-        // Every cut inside the file, save those at the end of a line, which only a witness sees.
-        for cut in (1..whole.len()).filter(|&cut| whole[cut - 1] != b'\n') {
-            std::fs::write(&path, &whole[..cut]).unwrap();
-            assert!(matches!(open(folder.path()), Err(LedgerFileError::Line { .. })), "cut {cut}");
-        }
-        let spoiled =
-            String::from_utf8(whole.clone()).unwrap().replacen("\"round\":2", "\"round\":3", 1);
-        std::fs::write(&path, spoiled).unwrap();
-        assert!(matches!(open(folder.path()), Err(LedgerFileError::Ledger(_))));
-        let mut endless = whole.clone();
-        endless.extend(vec![b'x'; 10 * MAX_LINE]);
-        std::fs::write(&path, endless).unwrap();
-        assert!(matches!(open(folder.path()), Err(LedgerFileError::Line { line: 4, .. })));
+        let line = Line { previous: self.head.last, entry: entry.clone() };
+        let mut text = serde_json::to_vec(&line)?;
+        let last = Digest::of(&text);
+        text.push(b'\n');
+        self.file.write_all(&text)?;
+        self.file.sync_data()?;
+        self.head = Head { entries: entry.seq, last };
+        self.write_head()
     }
 }

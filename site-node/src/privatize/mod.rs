@@ -1,18 +1,32 @@
-//! The last stage before the border: the ledger is charged, then the change is clipped and noised.
+//! The last stage before the border: the ledger is charged, noise is drawn, and what it gave is kept.
+//!
+//! ```text
+//! mode off, site   change ─► pass ── reserve, clip, noise ────────────► PrivatizedUpdate ─► keep
+//! mode local       start ──► begin ─ reserve ─► PrivateTraining ─► … ─► PrivatizedUpdate ─► keep
+//! after a crash    resend ─ the bytes that were kept ─────────────────► PrivatizedUpdate
+//! ```
 
+mod durable;
 mod ledger_file;
+#[cfg(test)]
+mod ledger_file_tests;
+mod outbox;
 
+use std::io;
 use std::path::Path;
 
+use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
-    Budget, Charge, Delta, Ledger, LedgerError, Mechanism, PrivacyError, PrivatizedUpdate,
-    privatize,
+    Charge, Delta, Ledger, LedgerError, Limits, PrivacyError, PrivateTraining, PrivatizedUpdate,
+    Receipt, Released, privatize,
 };
 
-pub use ledger_file::{LedgerFile, LedgerFileError};
+use outbox::Outbox;
+
+pub use ledger_file::{Head, LedgerFile, LedgerFileError};
 
 /// A change that may not leave.
 #[derive(Debug, thiserror::Error)]
@@ -23,42 +37,48 @@ pub enum PrivatizeError {
     /// The mechanism cannot be applied.
     #[error(transparent)]
     Privacy(#[from] PrivacyError),
+    /// What was noised cannot be kept or read back.
+    #[error("outbox: {0}; free space or mend the disk: nothing leaves that was not kept first")]
+    Outbox(#[from] io::Error),
     /// The operating system gives no random bytes.
     #[error("no random bytes from the operating system; nothing is released without noise")]
     NoRandomness,
 }
 
-/// 32 bytes from the operating system, for one update.
-fn fresh_key() -> Result<NoiseKey, PrivatizeError> {
-    let mut bytes = [0; 32];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| PrivatizeError::NoRandomness)?;
-    NoiseKey::from_bytes(&mut bytes).map_err(|error| PrivacyError::Noise(error).into())
-}
-
-/// The mechanism that a plan asks for.
+/// 32 bytes from the operating system, for one vector of noise.
 #[must_use]
-pub fn mechanism(plan: &Plan) -> Mechanism {
-    match plan.privacy.mode {
-        PrivacyMode::Off => Mechanism::ClipOnly,
-        PrivacyMode::Site => {
-            Mechanism::WholeUpdateGaussian { noise_multiplier: plan.privacy.noise_multiplier }
-        }
-    }
+pub fn fresh_key() -> Option<NoiseKey> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    NoiseKey::from_bytes(&mut bytes).ok()
 }
 
 /// The gate through which every update passes: one for each data set.
 pub struct Gate {
     ledger: Ledger<LedgerFile>,
+    outbox: Outbox,
 }
 
 impl Gate {
-    /// Opens the data set's ledger in `folder`.
+    /// Opens a data set's ledger and outbox in `folder`.
     ///
     /// # Errors
-    /// The ledger is held by another process, cannot be read, or contradicts itself.
-    pub fn open(folder: &Path, budget: Budget) -> Result<Self, LedgerFileError> {
-        let (file, entries) = LedgerFile::open(folder)?;
-        Ok(Self { ledger: Ledger::open(file, budget, entries)? })
+    /// The ledger is held by another process, is another data set's, cannot be read, or contradicts
+    /// itself.
+    pub fn open(folder: &Path, data_set: &str, limits: Limits) -> Result<Self, LedgerFileError> {
+        let (file, entries) = LedgerFile::open(folder, data_set)?;
+        let outbox = Outbox::new(folder).map_err(|source| LedgerFileError::Io {
+            path: folder.join("outbox"),
+            doing: "creating it",
+            source,
+        })?;
+        Ok(Self { ledger: Ledger::open(file, limits, entries)?, outbox })
+    }
+
+    /// What was spent, by whom, and what is left.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger<LedgerFile> {
+        &self.ledger
     }
 
     /// Whether all rounds of a plan fit the budget, before any of them trains.
@@ -66,13 +86,13 @@ impl Gate {
     /// # Errors
     /// They do not; the error says how many would.
     pub fn foresee(&self, run: &RunId, plan: &Plan) -> Result<(), LedgerError> {
-        self.ledger.foresee(run, mechanism(plan), plan.rounds)
+        self.ledger.foresee(run, (plan.privacy.mechanism(), plan.rounds), plan.privacy.once())
     }
 
     /// Whether a round was charged already, by this process or one before it.
     #[must_use]
     pub fn has_charged(&self, run: &RunId, round: Round) -> bool {
-        self.ledger.has_charged(run, round)
+        self.ledger.has_charged(run, round, Released::Update)
     }
 
     /// Charges one round and makes the change from `before` to `after` into what may leave.
@@ -96,10 +116,75 @@ impl Gate {
             other => other,
         };
         let clipped = delta?.clip(clip, weight)?;
-        let charge = Charge { run: run.clone(), round, mechanism: mechanism(plan), clip };
         // The key before the charge: without randomness nothing is spent.
-        let key = fresh_key()?;
-        let receipt = self.ledger.reserve(charge)?;
+        let key = fresh_key().ok_or(PrivatizeError::NoRandomness)?;
+        let receipt = self.ledger.reserve(charge(plan, run, round, clip))?;
         Ok(privatize(clipped, receipt, key)?)
     }
+
+    /// Charges one round of private steps, all of them, before the first.
+    ///
+    /// # Errors
+    /// The charge is refused, or the plan has no private steps.
+    pub fn begin(
+        &mut self,
+        plan: &Plan,
+        run: &RunId,
+        round: Round,
+        start: &[f32],
+    ) -> Result<PrivateTraining, PrivatizeError> {
+        let local = plan.privacy.local.as_ref().ok_or(PrivacyError::Mechanism)?;
+        let batch = local.sampling_rate * f64::from(local.expected_patients);
+        let receipt = self.ledger.reserve(charge(plan, run, round, local.patient_clip))?;
+        Ok(PrivateTraining::begin(receipt, start, batch)?)
+    }
+
+    /// Charges the run's evaluation; none where the plan asks for none, or it was charged before:
+    /// nothing is released twice.
+    ///
+    /// # Errors
+    /// The charge is refused.
+    pub fn evaluation(
+        &mut self,
+        plan: &Plan,
+        run: &RunId,
+    ) -> Result<Option<Receipt>, PrivatizeError> {
+        let (Some((released, mechanism)), round) = (plan.privacy.once(), Round(plan.rounds)) else {
+            return Ok(None);
+        };
+        if self.ledger.has_charged(run, round, released) {
+            return Ok(None);
+        }
+        // Nothing is clipped: the release bounds what one patient can change by itself.
+        let charge = Charge { run: run.clone(), round, released, mechanism, clip: 1.0 };
+        Ok(Some(self.ledger.reserve(charge)?))
+    }
+
+    /// Keeps what was noised, durably, before it is sent for the first time.
+    ///
+    /// # Errors
+    /// It cannot be written: it must not be sent.
+    pub fn keep(&self, update: &PrivatizedUpdate, model: Digest) -> Result<(), PrivatizeError> {
+        Ok(self.outbox.keep(update, model)?)
+    }
+
+    /// What was noised for a charged round before this process began, if it was kept and trained
+    /// from this model.
+    ///
+    /// # Errors
+    /// It cannot be read back.
+    pub fn resend(
+        &self,
+        run: &RunId,
+        round: Round,
+        model: Digest,
+    ) -> Result<Option<PrivatizedUpdate>, PrivatizeError> {
+        let words = self.outbox.find(run, round, model)?;
+        Ok(words.and_then(|words| self.ledger.again(run, round, words)))
+    }
+}
+
+fn charge(plan: &Plan, run: &RunId, round: Round, clip: f64) -> Charge {
+    let (run, released, mechanism) = (run.clone(), Released::Update, plan.privacy.mechanism());
+    Charge { run, round, released, mechanism, clip }
 }

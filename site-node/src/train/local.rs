@@ -113,7 +113,7 @@ pub fn train(
 impl LocalTraining {
     /// Learning rate, weight decay and proximal term in the model's precision.
     #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
-    fn check(&self) -> Result<[f32; 3], TrainError> {
+    pub(super) fn check(&self) -> Result<[f32; 3], TrainError> {
         let hold = |holds: bool, setting, found, range| {
             if holds { Ok(()) } else { Err(TrainError::Setting { setting, found, range }) }
         };

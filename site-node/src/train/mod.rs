@@ -47,4 +47,4 @@ pub use examples::Examples;
 pub use local::{LocalTraining, Trained, train};
 pub use optimizer::Rule;
 pub use predict::{risks, survival};
-pub use private::{PrivateGradient, UNITS_PER_CLIP};
+pub use private::{PrivateError, PrivateGradient, UNITS_PER_CLIP, train_privately};

@@ -11,7 +11,7 @@ use common::clock::{Clock, SystemClock};
 use common::experiment::{DataTag, Experiment, Plan};
 use common::ids::{Round, RunId, SiteName};
 use common::pki::Role;
-use common::privacy::Budget;
+use common::policy::Policy;
 use common::transport::Dialer;
 use common::wire::Metric;
 use coordinator::enrol::Authority;
@@ -20,7 +20,6 @@ use coordinator::round::Event;
 use coordinator::server::{Server, entropy};
 use coordinator::simulate::write_synthetic;
 use site_node::data::{Source, Table, load};
-use site_node::policy::Policy;
 use site_node::send::Outgoing;
 use site_node::task::{Hospital, Model, Objection, Participant, Records, Site};
 use site_node::train::{Device, DeviceChoice};
@@ -86,21 +85,6 @@ impl Participant for InTurn {
     }
 }
 
-fn policy(plan: &Plan) -> Policy {
-    Policy {
-        modes: vec![plan.privacy.mode],
-        heads: vec![plan.model.head.name().to_owned()],
-        min_patients: 1,
-        min_events: 1,
-        largest_clip: 100.0,
-        least_noise: 0.0,
-        most_rounds: 1000,
-        largest_model: u64::MAX,
-        columns: None,
-        budget: Budget { epsilon: 1.0, delta: 1e-5 },
-    }
-}
-
 fn tables(folder: &Path) -> Result<Vec<Table>, tests::SetupError> {
     write_synthetic(folder, 11)?;
     let tables = vec![folder.join("cohort.csv")];
@@ -132,12 +116,24 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
     let turns = Arc::new(Turns { order, registry });
     for (index, (name, table)) in HOSPITALS.iter().zip(tables).enumerate() {
         let name: SiteName = name.parse()?;
-        let dialer = Dialer::new(authority.issue(Role::Site(name.clone()))?.identity()?)?;
+        let identity = authority.issue(Role::Site(name.clone()))?.identity()?;
+        let coordinator = identity.authority;
+        let dialer = Dialer::new(identity)?;
         let state = folder.path().join(name.as_str());
         let records = Records::Table { table: table.clone(), split: Some("split".to_owned()) };
         let device = Device::choose(DeviceChoice::Cpu);
-        let (policy, tag) = (policy(&plan), DataTag::Synthetic);
-        let hospital = Hospital::open(Site { name, policy, records, tag, device, state })?;
+        let (policy, tag) = (Policy::just(&plan, coordinator), DataTag::Synthetic);
+        let data_set = "cohort".to_owned();
+        let hospital = Hospital::open(Site {
+            name,
+            coordinator,
+            policy,
+            data_set,
+            records,
+            tag,
+            device,
+            state,
+        })?;
         let site = InTurn { hospital, site: index, turns: Arc::clone(&turns) };
         tasks.spawn(async move {
             let forever = std::future::pending();

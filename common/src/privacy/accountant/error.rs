@@ -35,22 +35,6 @@ pub enum AccountantError {
         found: f64,
     },
 
-    /// A filter was asked to watch an order that is not one of the public orders.
-    #[error("order {found} is not one of the accountant's public orders")]
-    UnknownOrder {
-        /// The order that was asked for.
-        found: f64,
-    },
-
-    /// A filter was asked to watch no order, or the same order twice.
-    #[error("a filter's orders must be distinct and at least one, but {found} were given: {why}")]
-    FilterOrders {
-        /// How many orders were given.
-        found: usize,
-        /// Which of the two rules is broken.
-        why: &'static str,
-    },
-
     /// No accepted noise multiplier reaches the target.
     #[error(
         "epsilon {target} at delta {delta} cannot be reached: the largest accepted noise \

@@ -1,7 +1,7 @@
 //! Differential-privacy accounting of the Poisson-subsampled Gaussian mechanism.
 //!
 //! ```text
-//!                                   ┌──► rdp  RdpVector, RdpFilter ──► what the ledger admits
+//!                                   ┌──► rdp  RdpVector ──► what a ledger may enforce
 //!  SamplingRate q ┐                 │         (adds up, valid under adaptive choice)
 //!  NoiseMultiplier z ├► Segment ────┤
 //!  steps T        ┘                 └──► pld  epsilon ───────────────► what plans and reports say
@@ -31,4 +31,4 @@ pub use calibrate::{Accountant, largest_steps, smallest_noise_multiplier};
 pub use error::AccountantError;
 pub use mechanism::{SampledGaussian, Segment};
 pub use params::{Budget, Delta, Epsilon, NoiseMultiplier, SamplingRate};
-pub use rdp::{RdpFilter, RdpVector};
+pub use rdp::RdpVector;

@@ -20,7 +20,7 @@ const BUFFER_BYTES: usize = 4096;
 /// On drop the cipher state (by `chacha20`'s `zeroize` feature) and the buffer are
 /// overwritten. Copies that the compiler spills to the stack or leaves in registers, the
 /// cipher's vector registers among them, are not.
-pub(super) struct Keystream {
+pub(in crate::privacy) struct Keystream {
     cipher: ChaCha20Legacy,
     buffer: [u8; BUFFER_BYTES],
     /// Index of the next unread word of `buffer`.
@@ -29,7 +29,7 @@ pub(super) struct Keystream {
 
 impl Keystream {
     /// Stream number `stream` of `key`, from its start.
-    pub(super) fn new(key: &NoiseKey, stream: u64) -> Self {
+    pub(in crate::privacy) fn new(key: &NoiseKey, stream: u64) -> Self {
         Self {
             cipher: ChaCha20Legacy::new(key.expose().into(), &stream.to_le_bytes().into()),
             buffer: [0; BUFFER_BYTES],
@@ -39,7 +39,7 @@ impl Keystream {
 
     /// The next 64 uniform bits.
     #[inline(always)]
-    pub(super) fn word(&mut self) -> u64 {
+    pub(in crate::privacy) fn word(&mut self) -> u64 {
         let (words, _) = self.buffer.as_chunks::<8>();
         if let Some(word) = words.get(self.next) {
             self.next += 1;

@@ -107,5 +107,6 @@ mod table;
 
 pub use error::GaussianError;
 pub use key::{NOISE_KEY_BYTES, NoiseKey};
+pub(super) use keystream::Keystream;
 pub use sampler::GaussianSampler;
 pub use sigma::{MAX_SIGMA, MIN_SIGMA, Sigma};

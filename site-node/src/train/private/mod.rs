@@ -59,6 +59,7 @@
 mod outer;
 mod probe;
 mod quantise;
+mod sgd;
 #[cfg(test)]
 mod tests;
 
@@ -71,6 +72,8 @@ use super::hazard;
 use super::layer::to_device;
 use super::memory::keep_freed_memory;
 use super::network::{Architecture, Network, Rows};
+
+pub use sgd::{PrivateError, train_privately};
 
 use outer::OuterSums;
 use probe::Shapes;

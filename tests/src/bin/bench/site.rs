@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
 use common::pki::Identity;
-use common::privacy::Budget;
+use common::privacy::{Budget, Limits};
 use common::transport::Dialer;
 use common::wire::Metric;
 use site_node::privatize::Gate;
@@ -56,8 +56,9 @@ impl Participant for Echo {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let identity = Identity::load(&args.folder.join("identity"))?;
-    let budget = Budget { epsilon: 1.0, delta: 1e-5 };
-    let gate = Mutex::new(Gate::open(&args.folder.join("state"), budget)?);
+    let total = Budget { epsilon: 1.0, delta: 1e-5 };
+    let limits = Limits { total, epsilon_per_run: None };
+    let gate = Mutex::new(Gate::open(&args.folder.join("state"), "bench", limits)?);
     let echo = Arc::new(Echo { gate, plan: Mutex::new(None) });
     plan::runtime()?.block_on(async {
         // Until the benchmark ends this process.

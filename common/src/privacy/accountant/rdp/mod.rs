@@ -3,19 +3,18 @@
 //! ```text
 //!  step (q, z) ── of_step ──► RdpVector ──times(T)──► + ──► epsilon(δ)        what a plan costs
 //!                 integer     one value                │
-//!                 fractional  an order                 └──► RdpFilter::admits  what the ledger allows
+//!                 fractional  an order                 └──► the ledger's filter   what may be spent
 //! ```
 //!
 //! Rényi costs add up, order by order, and stay valid when a later release is chosen in view of
-//! earlier results; a numerical privacy-loss distribution does not. The ledger therefore stores
-//! [`RdpVector`]s and refuses by [`RdpFilter`], and reports by [`pld`](super::pld).
+//! earlier results; a numerical privacy-loss distribution does not. The ledger therefore keeps
+//! Rényi costs ([`order_of_step`]) and refuses by them, and reports are made by [`pld`](super::pld).
 
-mod filter;
 mod fractional;
 mod integer;
 mod orders;
 mod vector;
 
-pub use filter::RdpFilter;
 pub use orders::ORDERS;
-pub use vector::RdpVector;
+pub(in crate::privacy) use vector::conversion;
+pub use vector::{RdpVector, order_of_step};

@@ -10,7 +10,7 @@ use crate::privacy::accountant::{AccountantError, Delta, SampledGaussian, Segmen
 /// Values are never negative and never not-a-number; +∞ means "no guarantee at this order".
 /// Composition is addition (Mironov, arXiv:1702.07476, Proposition 1), also when each mechanism is
 /// chosen after seeing the results of those before it, as long as the sum at a fixed order stays
-/// below a fixed budget; see [`RdpFilter`](super::RdpFilter).
+/// below a fixed budget; see [`Filter`](crate::privacy::Filter).
 #[derive(Debug, Clone, PartialEq)]
 pub struct RdpVector {
     values: Box<[f64]>,
@@ -35,17 +35,7 @@ impl RdpVector {
     /// a patient and for removing one.
     #[must_use]
     pub fn of_step(mechanism: &SampledGaussian) -> Self {
-        let z = mechanism.noise.get();
-        let plain = |alpha: f64| (alpha / (2.0 * z * z) * (1.0 + 1e-15)).next_up();
-        let values = ORDERS.iter().map(|&alpha| {
-            if mechanism.rate.get() >= 1.0 {
-                return plain(alpha);
-            }
-            let value = (log_moment(mechanism, alpha) / (alpha - 1.0) * (1.0 + 1e-15)).next_up();
-            // Sampling never costs more than no sampling; `min` also ignores a value that is not a
-            // number.
-            value.max(0.0).min(plain(alpha))
-        });
+        let values = ORDERS.iter().map(|&alpha| of_one_step(mechanism, alpha));
         Self { values: values.collect() }
     }
 
@@ -106,7 +96,8 @@ impl RdpVector {
     /// # Soundness
     /// Every order is a valid bound for a composition that was fixed in advance, so the least is.
     /// When later releases were chosen in view of earlier results, the order must not depend on the
-    /// results either: a limit that shall hold then is enforced by [`RdpFilter`](super::RdpFilter).
+    /// results either: a limit that shall hold then is enforced by
+    /// [`Filter`](crate::privacy::Filter).
     #[must_use]
     pub fn epsilon(&self, delta: Delta) -> f64 {
         if self.values.contains(&0.0) {
@@ -121,8 +112,26 @@ impl RdpVector {
     }
 }
 
+/// `ε_RDP(α)` in nats of `steps` steps at one order α above 1, rounded up; see
+/// [`RdpVector::of_step`].
+#[must_use]
+pub fn order_of_step(mechanism: &SampledGaussian, alpha: f64, steps: u64) -> f64 {
+    mul_up(of_one_step(mechanism, alpha), steps_up(steps))
+}
+
+fn of_one_step(mechanism: &SampledGaussian, alpha: f64) -> f64 {
+    let z = mechanism.noise.get();
+    let plain = (alpha / (2.0 * z * z) * (1.0 + 1e-15)).next_up();
+    if mechanism.rate.get() >= 1.0 {
+        return plain;
+    }
+    let value = (log_moment(mechanism, alpha) / (alpha - 1.0) * (1.0 + 1e-15)).next_up();
+    // Sampling never costs more than no sampling; `min` also ignores a value that is not a number.
+    value.max(0.0).min(plain)
+}
+
 /// What the conversion to (ε, δ) adds to `ε_RDP(α)`, rounded up, in nats. It may be negative.
-pub(super) fn conversion(alpha: f64, delta: f64) -> f64 {
+pub(in crate::privacy) fn conversion(alpha: f64, delta: f64) -> f64 {
     let exact = (-1.0 / alpha).ln_1p() - (delta.ln() + alpha.ln()) / (alpha - 1.0);
     exact + exact.abs() * 1e-13 + 1e-14
 }

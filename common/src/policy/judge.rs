@@ -1,0 +1,131 @@
+//! A plan held against a hospital's rules.
+
+use super::Policy;
+use crate::experiment::{DataTag, Plan, PrivacyMode};
+use crate::pki::Fingerprint;
+
+/// A rule that a plan or a cohort breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}: {reason}")]
+pub struct Denied {
+    /// The policy's key.
+    pub rule: &'static str,
+    /// What was asked for and what is allowed.
+    pub reason: String,
+}
+
+/// What one rule says of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// The policy's key.
+    pub rule: &'static str,
+    /// What the plan asks for.
+    pub asked: String,
+    /// What the hospital allows.
+    pub allowed: String,
+    /// Whether the plan keeps the rule.
+    pub kept: bool,
+}
+
+/// Who asks, of which data.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The authority that the coordinator's certificate is from; none where that is not known yet.
+    pub coordinator: Option<&'a Fingerprint>,
+    /// What the hospital says of its data; none where that is not known.
+    pub tag: Option<DataTag>,
+}
+
+impl Policy {
+    /// What each rule says of a plan, in the order of the file.
+    #[must_use]
+    pub fn judge(&self, plan: &Plan, asker: Asker<'_>) -> Vec<Ruling> {
+        let privacy = &plan.privacy;
+        let mode = privacy.mode;
+        let mut rulings = Vec::new();
+        let mut rule = |rule, asked: String, allowed: String, kept| {
+            rulings.push(Ruling { rule, asked, allowed, kept });
+        };
+        if let Some(authority) = asker.coordinator {
+            let kept = self.coordinators.contains(authority);
+            let listed = format!("{} listed", self.coordinators.len());
+            rule("policy.coordinators", authority.to_string(), listed, kept);
+        }
+        let modes: Vec<_> = self.modes.iter().map(|mode| mode.name()).collect();
+        rule("policy.modes", mode.name().into(), modes.join(", "), self.modes.contains(&mode));
+        if mode == PrivacyMode::Off
+            && let Some(tag) = asker.tag
+        {
+            let allowed = "public or synthetic data for mode \"off\"".into();
+            rule("data.tag", tag.name().into(), allowed, tag.may_leave_unprotected());
+        }
+        let kind = plan.model.kind();
+        let kept = self.models.iter().any(|allowed| allowed == kind);
+        rule("policy.models", kind.into(), self.models.join(", "), kept);
+        let head = plan.model.head.name();
+        let kept = self.heads.iter().any(|allowed| allowed == head);
+        rule("policy.heads", head.into(), self.heads.join(", "), kept);
+        let parameters = plan.model.parameters();
+        let (most, kept) = (self.largest_model, parameters <= self.largest_model);
+        rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
+        self.columns(plan, &mut rule);
+        let patient = privacy.local.as_ref().map_or(0.0, |local| local.patient_clip);
+        let clip = privacy.clip.max(patient);
+        let (most, kept) = (self.largest_clip, clip <= self.largest_clip);
+        rule("policy.largest_clip", clip.to_string(), format!("at most {most}"), kept);
+        if mode != PrivacyMode::Off {
+            let (noise, least) = (privacy.noise_multiplier, self.least_noise);
+            rule(
+                "policy.least_noise",
+                format!("{noise:.4}"),
+                format!("at least {least}"),
+                noise >= least,
+            );
+        }
+        let (rounds, most) = (plan.rounds, self.most_rounds);
+        rule("policy.most_rounds", rounds.to_string(), format!("at most {most}"), rounds <= most);
+        rulings
+    }
+
+    fn columns(&self, plan: &Plan, rule: &mut impl FnMut(&'static str, String, String, bool)) {
+        let Some(listed) = &self.columns else { return };
+        let outcome = [&plan.outcome.time, &plan.outcome.event];
+        let named = plan.features.iter().map(|feature| &feature.column).chain(outcome);
+        let missing: Vec<_> = named.filter(|column| !listed.contains(column)).collect();
+        let asked = match missing.first() {
+            None => format!("{} columns", plan.features.len() + 2),
+            Some(first) => format!("{first:?}, which is not listed"),
+        };
+        rule("policy.columns", asked, format!("{} listed", listed.len()), missing.is_empty());
+    }
+
+    /// Holds a plan against the rules.
+    ///
+    /// # Errors
+    /// The first rule that the plan breaks.
+    pub fn admit(&self, plan: &Plan, asker: Asker<'_>) -> Result<(), Denied> {
+        match self.judge(plan, asker).into_iter().find(|ruling| !ruling.kept) {
+            None => Ok(()),
+            Some(Ruling { rule, asked, allowed, .. }) => {
+                let reason = format!("{asked} is asked for; this hospital allows {allowed}");
+                Err(Denied { rule, reason })
+            }
+        }
+    }
+
+    /// Holds the training cohort against the rules. The counts themselves are not told.
+    ///
+    /// # Errors
+    /// There are fewer patients or events than a run needs here.
+    pub fn admit_cohort(&self, patients: usize, events: usize) -> Result<(), Denied> {
+        if patients < self.min_patients as usize {
+            let reason = "this site has fewer training patients than its policy asks for";
+            return Err(Denied { rule: "policy.min_patients", reason: reason.into() });
+        }
+        if events < self.min_events as usize {
+            let reason = "this site has fewer events than its policy asks for";
+            return Err(Denied { rule: "policy.min_events", reason: reason.into() });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! `policy.toml`: what a hospital allows. What is not listed is refused.
+//!
+//! The policy is the hospital's alone. A plan that asks for more is declined, and the answer names
+//! the rule; nothing that a coordinator sends can loosen it. It is decided here, in pure code that
+//! both sides have, so that a researcher who was given a hospital's policy can see beforehand what
+//! it will say.
+
+mod judge;
+mod read;
+
+use std::path::Path;
+
+use crate::config::{self, ConfigError};
+use crate::experiment::{Plan, PrivacyMode};
+use crate::pki::Fingerprint;
+use crate::privacy::{Budget, Limits};
+
+pub use judge::{Asker, Denied, Ruling};
+
+/// A hospital's rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Authorities of the federations whose coordinator may ask at all.
+    pub coordinators: Vec<Fingerprint>,
+    /// Privacy modes that may be asked for.
+    pub modes: Vec<PrivacyMode>,
+    /// Kinds of model that may be trained.
+    pub models: Vec<String>,
+    /// Heads that may be trained: each stands for its loss.
+    pub heads: Vec<String>,
+    /// A run needs at least this many training patients here.
+    pub min_patients: u32,
+    /// And this many of them with the event.
+    pub min_events: u32,
+    /// The largest bound on an update's norm, and on that of a patient's gradient.
+    pub largest_clip: f64,
+    /// The least noise multiplier in a private mode.
+    pub least_noise: f64,
+    /// The most rounds of one run.
+    pub most_rounds: u32,
+    /// The most parameters of a model.
+    pub largest_model: u64,
+    /// Columns that a plan may name, as features or outcome; any where none are listed.
+    pub columns: Option<Vec<String>>,
+    /// What may be spent on the data set.
+    pub limits: Limits,
+}
+
+impl Policy {
+    /// The rules of a simulated hospital: what the plan asks for, on data that live for this one run.
+    ///
+    /// The data's tag still decides: private tables are never simulated without noise.
+    #[must_use]
+    pub fn just(plan: &Plan, coordinator: Fingerprint) -> Self {
+        let privacy = &plan.privacy;
+        let delta = if privacy.mode == PrivacyMode::Off { 1e-5 } else { privacy.delta };
+        Self {
+            coordinators: vec![coordinator],
+            modes: vec![privacy.mode],
+            models: vec![plan.model.kind().to_owned()],
+            heads: vec![plan.model.head.name().to_owned()],
+            min_patients: 1,
+            min_events: 1,
+            largest_clip: f64::MAX,
+            least_noise: privacy.noise_multiplier,
+            most_rounds: plan.rounds,
+            largest_model: u64::MAX,
+            columns: None,
+            limits: Limits { total: Budget { epsilon: f64::MAX, delta }, epsilon_per_run: None },
+        }
+    }
+
+    /// Reads a hospital's file.
+    ///
+    /// # Errors
+    /// Every problem in the file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        config::load(path, &[])
+    }
+}

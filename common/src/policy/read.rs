@@ -1,0 +1,108 @@
+//! The file.
+
+use super::Policy;
+use crate::config::{Section, Settings};
+use crate::experiment::PrivacyMode;
+use crate::pki::Fingerprint;
+use crate::privacy::{Budget, Limits};
+
+impl Settings for Limits {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let epsilon = section.required("epsilon", "what may be spent in all, such as 8.0");
+        let hint = "use a number above 0";
+        let epsilon = section.within("epsilon", epsilon, f64::MIN_POSITIVE..=1e6, hint);
+        let delta = section.required("delta", "the δ of ε, well below 1 / patients, such as 1e-5");
+        let delta = section.within(
+            "delta",
+            delta,
+            f64::MIN_POSITIVE..0.5,
+            "use a number above 0 and below 0.5",
+        );
+        let per_run = section.maybe::<f64>("epsilon_per_run");
+        let per_run = match per_run? {
+            Some(run) if !(run.is_finite() && run > 0.0) => {
+                section.problem("epsilon_per_run", format!("{run} is out of bounds"), hint);
+                return None;
+            }
+            per_run => per_run,
+        };
+        let total = Budget { epsilon: epsilon?, delta: delta? };
+        Some(Self { total, epsilon_per_run: per_run })
+    }
+}
+
+/// The values of a list of words, each of which must be one of `choices`.
+fn words<T: Copy>(
+    section: &mut Section<'_>,
+    key: &'static str,
+    words: Option<Vec<String>>,
+    choices: &[(&str, T)],
+) -> Option<Vec<T>> {
+    let known = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>();
+    let mut values = Vec::new();
+    for word in words? {
+        match choices.iter().find(|(name, _)| *name == word) {
+            Some((_, value)) => values.push(*value),
+            None => section.problem(
+                key,
+                format!("{word:?} is not one that there is"),
+                format!("use {}", known.join(", ")),
+            ),
+        }
+    }
+    Some(values)
+}
+
+impl Settings for Policy {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let coordinators = section.required::<Vec<String>>(
+            "coordinators",
+            "list the fingerprint of each federation's authority: site-node check shows yours",
+        );
+        let mut trusted = Vec::new();
+        for text in coordinators.iter().flatten() {
+            match text.parse::<Fingerprint>() {
+                Ok(fingerprint) => trusted.push(fingerprint),
+                Err(error) => section.problem(
+                    "coordinators",
+                    error.to_string(),
+                    "site-node check shows the fingerprint of your federation's authority",
+                ),
+            }
+        }
+        let modes = section
+            .required("modes", "list the privacy modes that a run may use, such as [\"local\"]");
+        let modes = words(section, "modes", modes, &PrivacyMode::CHOICES);
+        let both = || vec!["linear".to_owned(), "mlp".to_owned()];
+        let models = section.or("models", both());
+        let models = words(section, "models", models, &[("linear", "linear"), ("mlp", "mlp")]);
+        let heads = section.or("heads", vec!["logistic-hazard".to_owned()]);
+        let known = [("logistic-hazard", "logistic-hazard"), ("cox", "cox")];
+        let heads = words(section, "heads", heads, &known);
+        let min_patients = section.or("min_patients", 20);
+        let min_events = section.or("min_events", 5);
+        let min_events = section.within("min_events", min_events, 1.., "use at least 1 event");
+        let largest_clip = section.or("largest_clip", 10.0);
+        let least_noise = section.or("least_noise", 0.5);
+        let most_rounds = section.or("most_rounds", 1000);
+        let largest_model = section.or("largest_model", 10_000_000);
+        let columns = section.maybe("columns");
+        let limits = section.section("budget");
+        let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
+        coordinators?;
+        Some(Self {
+            coordinators: trusted,
+            modes: modes?,
+            models: owned(models?),
+            heads: owned(heads?),
+            min_patients: min_patients?,
+            min_events: min_events?,
+            largest_clip: largest_clip?,
+            least_noise: least_noise?,
+            most_rounds: most_rounds?,
+            largest_model: largest_model?,
+            columns: columns?,
+            limits: limits?,
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! Charges that are refused, and ledgers that cannot be used.
+
+use std::io;
+
+use crate::ids::{Round, RunId};
+
+/// A charge that is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// A run would pass a limit: said before anything trains.
+    #[error(
+        "{rounds} more rounds would bring ε to {would:.4}, over the {allowed:.4} that this hospital \
+         allows at δ = {delta:e}; {fits} of them fit"
+    )]
+    Unaffordable {
+        /// The policy's key.
+        rule: &'static str,
+        /// Rounds that are still asked for.
+        rounds: u32,
+        /// ε after them.
+        would: f64,
+        /// ε allowed.
+        allowed: f64,
+        /// The δ of both.
+        delta: f64,
+        /// Rounds of this kind that would still fit.
+        fits: u32,
+    },
+    /// A release would pass a limit.
+    #[error(
+        "round {round} would bring ε to {would:.4}, over the {allowed:.4} that this hospital \
+         allows at δ = {delta:e}"
+    )]
+    Overspent {
+        /// The policy's key.
+        rule: &'static str,
+        /// The round asked for.
+        round: Round,
+        /// ε after it.
+        would: f64,
+        /// ε allowed.
+        allowed: f64,
+        /// The δ of both.
+        delta: f64,
+    },
+    /// The release was charged before: noise drawn twice for one round would average away.
+    #[error("ledger: round {round} of run {run} was charged before; it is never noised again")]
+    Repeated {
+        /// The run.
+        run: RunId,
+        /// The round.
+        round: Round,
+    },
+    /// The ledger contradicts itself.
+    #[error(
+        "ledger: entry {seq} {what}; never put back an older copy, which would forget what was spent"
+    )]
+    Corrupt {
+        /// Which entry.
+        seq: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The entry could not be written: nothing is released without it.
+    #[error(
+        "ledger: entry {seq} could not be written: {source}; free space or mend the disk, then \
+         start the site again"
+    )]
+    Unwritten {
+        /// Which entry.
+        seq: u64,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl LedgerError {
+    /// The policy's key that says no, where it is one.
+    #[must_use]
+    pub fn rule(&self) -> Option<&'static str> {
+        match self {
+            Self::Unaffordable { rule, .. } | Self::Overspent { rule, .. } => Some(rule),
+            _ => None,
+        }
+    }
+}

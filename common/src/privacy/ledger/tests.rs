@@ -1,0 +1,160 @@
+//! The order of things, and ledgers that contradict themselves.
+
+use std::io;
+
+use super::*;
+
+#[derive(Default)]
+struct Memory {
+    lines: Vec<Entry>,
+    broken: bool,
+}
+
+impl LedgerStore for Memory {
+    fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        if self.broken {
+            return Err(io::Error::other("disk full"));
+        }
+        self.lines.push(entry.clone());
+        Ok(())
+    }
+}
+
+const TOTAL: Budget = Budget { epsilon: 4.0, delta: 1e-5 };
+const LIMITS: Limits = Limits { total: TOTAL, epsilon_per_run: None };
+const STEPS: Mechanism =
+    Mechanism::PrivateSteps { sampling_rate: 0.1, noise_multiplier: 2.0, steps: 5 };
+
+fn run(name: &str) -> RunId {
+    name.parse().unwrap()
+}
+
+fn charge(name: &str, round: u32) -> Charge {
+    let (run, round, released) = (run(name), Round(round), Released::Update);
+    Charge { run, round, released, mechanism: STEPS, clip: 1.0 }
+}
+
+fn ledger(limits: Limits) -> Ledger<Memory> {
+    Ledger::open(Memory::default(), limits, Vec::new()).unwrap()
+}
+
+#[test]
+fn the_budget_stops_exactly_where_it_was_foreseen() {
+    let mut ledger = ledger(LIMITS);
+    let fits = ledger.limit().fits(&Cost::zero(), &Cost::of(STEPS));
+    assert!(fits > 3);
+    assert!(ledger.foresee(&run("run-a"), (STEPS, fits), None).is_ok());
+    let refused = ledger.foresee(&run("run-a"), (STEPS, fits + 1), None).unwrap_err();
+    assert_eq!(refused.rule(), Some("policy.budget.epsilon"));
+    assert!(matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits));
+    for round in 1..=fits {
+        ledger.reserve(charge("run-a", round)).unwrap();
+    }
+    let over = ledger.reserve(charge("run-a", fits + 1)).unwrap_err();
+    assert!(matches!(over, LedgerError::Overspent { would, .. } if would > TOTAL.epsilon));
+    assert_eq!(ledger.store.lines.len(), fits as usize);
+    assert!(ledger.limit().epsilon(ledger.spent()) <= TOTAL.epsilon);
+    // A run that was charged in full asks for nothing more; another one does.
+    assert!(ledger.foresee(&run("run-a"), (STEPS, fits), None).is_ok());
+    assert!(ledger.foresee(&run("run-b"), (STEPS, 1), None).is_err());
+}
+
+#[test]
+fn one_run_may_not_spend_what_all_runs_may() {
+    let mut ledger = ledger(Limits { epsilon_per_run: Some(2.0), ..LIMITS });
+    let mut spend = |name: &str| {
+        let mut rounds = 0;
+        while ledger.reserve(charge(name, rounds + 1)).is_ok() {
+            rounds += 1;
+        }
+        let why = ledger.reserve(charge(name, rounds + 1)).unwrap_err();
+        (rounds, why.rule())
+    };
+    let (first, why) = spend("run-a");
+    assert!(first > 0 && why == Some("policy.budget.epsilon_per_run"));
+    assert_eq!(spend("run-b"), (first, why));
+    let by_run = ledger.by_run();
+    assert_eq!(by_run[&run("run-a")], by_run[&run("run-b")]);
+    assert_eq!(by_run[&run("run-a")].add(&by_run[&run("run-b")]), *ledger.spent());
+}
+
+#[test]
+fn what_is_released_once_is_foreseen_too() {
+    let ledger = ledger(LIMITS);
+    let fits = ledger.limit().fits(&Cost::zero(), &Cost::of(STEPS));
+    let once = Some((Released::Concordance, STEPS));
+    assert!(ledger.foresee(&run("run-a"), (STEPS, fits - 1), once).is_ok());
+    let refused = ledger.foresee(&run("run-a"), (STEPS, fits), once).unwrap_err();
+    assert!(matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits - 1));
+}
+
+#[test]
+fn a_release_is_charged_once() {
+    let mut ledger = ledger(LIMITS);
+    ledger.reserve(charge("run-a", 1)).unwrap();
+    assert!(matches!(ledger.reserve(charge("run-a", 1)), Err(LedgerError::Repeated { .. })));
+    let other = Charge { released: Released::Concordance, ..charge("run-a", 1) };
+    ledger.reserve(other).unwrap();
+}
+
+#[test]
+fn no_record_no_receipt_and_the_failed_write_counts_as_spent() {
+    let mut ledger = ledger(LIMITS);
+    ledger.store.broken = true;
+    let failed = ledger.reserve(charge("run-a", 1));
+    assert!(matches!(failed, Err(LedgerError::Unwritten { seq: 1, .. })));
+    assert_eq!(*ledger.spent(), Cost::of(STEPS));
+    // What is on disk is not known any more: nothing goes on as if it were.
+    ledger.store.broken = false;
+    let again = ledger.reserve(charge("run-a", 2));
+    assert!(matches!(again, Err(LedgerError::Unwritten { .. })));
+}
+
+#[test]
+fn without_noise_nothing_is_charged() {
+    let mut ledger = ledger(LIMITS);
+    ledger.reserve(Charge { mechanism: Mechanism::ClipOnly, ..charge("run-a", 1) }).unwrap();
+    assert!(ledger.entries().is_empty());
+}
+
+#[test]
+fn parameters_beyond_the_accountants_are_beyond_every_budget() {
+    let mut ledger = ledger(LIMITS);
+    for (sampling_rate, noise_multiplier) in [(0.0, 1.0), (1.5, 1.0), (0.5, 0.0), (0.5, f64::NAN)] {
+        let mechanism = Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps: 1 };
+        let refused = ledger.reserve(Charge { mechanism, ..charge("run-a", 1) });
+        assert!(matches!(refused, Err(LedgerError::Overspent { .. })));
+    }
+    assert!(ledger.entries().is_empty());
+}
+
+#[test]
+fn a_ledger_that_contradicts_itself_is_refused() {
+    let mut whole = ledger(LIMITS);
+    for round in 1..=3 {
+        whole.reserve(charge("run-a", round)).unwrap();
+    }
+    let lines = whole.store.lines.clone();
+    let reopened = Ledger::open(Memory::default(), LIMITS, lines.clone()).unwrap();
+    assert_eq!(reopened.spent(), whole.spent());
+    // As it comes back from a file.
+    let text = serde_json::to_string(&lines).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<Entry>>(&text).unwrap(), lines);
+    let spoil: [fn(&mut Vec<Entry>); 7] = [
+        |lines| {
+            lines.remove(0);
+        },
+        |lines| lines.swap(1, 2),
+        |lines| lines[1].cost = Cost::zero(),
+        |lines| lines[1].cost = serde_json::from_str("[1,2]").unwrap(),
+        |lines| lines[2].total = Cost::of(STEPS),
+        |lines| lines[2].round = Round(1),
+        |lines| lines[0].mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 2.0 },
+    ];
+    for (which, spoil) in spoil.into_iter().enumerate() {
+        let mut lines = lines.clone();
+        spoil(&mut lines);
+        let opened = Ledger::open(Memory::default(), LIMITS, lines);
+        assert!(matches!(opened, Err(LedgerError::Corrupt { .. })), "spoiled by {which}");
+    }
+}

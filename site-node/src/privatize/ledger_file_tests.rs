@@ -1,0 +1,139 @@
+//! What outlives a process, and ledgers that are not what was written.
+
+use std::fs;
+use std::path::Path;
+
+use common::ids::Round;
+use common::privacy::{Budget, Charge, Ledger, LedgerError, Limits, Mechanism, Released};
+
+use super::{LedgerFile, LedgerFileError};
+
+const LIMITS: Limits =
+    Limits { total: Budget { epsilon: 100.0, delta: 1e-5 }, epsilon_per_run: None };
+
+fn charge(round: u32) -> Charge {
+    let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 2.0 };
+    let (run, round, released) = ("run-a".parse().unwrap(), Round(round), Released::Update);
+    Charge { run, round, released, mechanism, clip: 1.0 }
+}
+
+fn open(folder: &Path) -> Result<Ledger<LedgerFile>, LedgerFileError> {
+    let (file, entries) = LedgerFile::open(folder, "cohort")?;
+    Ok(Ledger::open(file, LIMITS, entries)?)
+}
+
+/// A folder with a ledger of three entries.
+fn three() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = open(folder.path()).unwrap();
+    (1..=3).for_each(|round| drop(ledger.reserve(charge(round)).unwrap()));
+    folder
+}
+
+#[test]
+fn what_was_spent_outlives_the_process() {
+    let folder = three();
+    let mut again = open(folder.path()).unwrap();
+    assert_eq!(again.entries().len(), 3);
+    assert!(matches!(again.reserve(charge(2)), Err(LedgerError::Repeated { .. })));
+    again.reserve(charge(4)).unwrap();
+    // Whoever looks does not need the lock.
+    assert_eq!(LedgerFile::look(folder.path(), "cohort").unwrap(), again.entries());
+    let nowhere = tempfile::tempdir().unwrap();
+    assert!(LedgerFile::look(nowhere.path(), "cohort").unwrap().is_empty());
+}
+
+#[test]
+fn two_processes_never_share_a_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = open(folder.path()).unwrap();
+    assert!(matches!(open(folder.path()), Err(LedgerFileError::Held { .. })));
+}
+
+#[test]
+fn a_ledger_serves_one_data_set() {
+    let folder = three();
+    let other = LedgerFile::open(folder.path(), "other").map(|_| ()).unwrap_err();
+    assert!(matches!(&other, LedgerFileError::DataSet { found, .. } if found == "cohort"));
+    assert!(other.to_string().contains("a state folder of its own"));
+}
+
+#[test]
+fn every_cut_stops_the_site() {
+    let folder = three();
+    let path = folder.path().join("ledger.jsonl");
+    let whole = fs::read(&path).unwrap();
+    for cut in 0..whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let refused = open(folder.path()).map(|_| ()).unwrap_err();
+        if cut == 0 || whole[cut - 1] == b'\n' {
+            let missing = matches!(refused, LedgerFileError::Shortened { expected: 3, .. });
+            assert!(missing, "cut {cut}: {refused}");
+        } else {
+            assert!(matches!(refused, LedgerFileError::Line { .. }), "cut {cut}: {refused}");
+        }
+    }
+    fs::write(&path, &whole).unwrap();
+    fs::remove_file(&path).unwrap();
+    let refused = open(folder.path()).map(|_| ()).unwrap_err();
+    assert!(matches!(refused, LedgerFileError::Shortened { found: 0, expected: 3, .. }));
+}
+
+#[test]
+fn every_flipped_bit_stops_the_site() {
+    let folder = three();
+    let path = folder.path().join("ledger.jsonl");
+    let whole = fs::read(&path).unwrap();
+    // Every byte, and not the run's random identity alone, is bound by the lines after it or by the
+    // head.
+    for place in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1 << (place % 8);
+        fs::write(&path, &flipped).unwrap();
+        assert!(open(folder.path()).is_err(), "byte {place}");
+    }
+}
+
+#[test]
+fn an_older_copy_stops_the_site() {
+    let folder = three();
+    let path = folder.path().join("ledger.jsonl");
+    let older = fs::read(&path).unwrap();
+    open(folder.path()).unwrap().reserve(charge(4)).unwrap();
+    fs::write(&path, older).unwrap();
+    let refused = open(folder.path()).map(|_| ()).unwrap_err();
+    assert!(matches!(refused, LedgerFileError::Shortened { found: 3, expected: 4, .. }));
+}
+
+#[test]
+fn a_crash_between_line_and_head_loses_nothing() {
+    let folder = three();
+    let head = folder.path().join("ledger.head");
+    let older = fs::read(&head).unwrap();
+    open(folder.path()).unwrap().reserve(charge(4)).unwrap();
+    fs::write(&head, older).unwrap();
+    assert_eq!(open(folder.path()).unwrap().entries().len(), 4);
+    fs::write(&head, "no head").unwrap();
+    assert!(matches!(open(folder.path()), Err(LedgerFileError::Line { line: 1, .. })));
+}
+
+#[test]
+fn lines_that_are_none_stop_the_site() {
+    let folder = three();
+    let path = folder.path().join("ledger.jsonl");
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let spoiled = [
+        (format!("{whole}{}", "x".repeat(100_000)), 5),
+        (format!("{whole}not an entry\n"), 5),
+        (format!("{whole}{}\n", lines[3]), 5),
+        (whole.replacen("\"ledger\":2", "\"ledger\":3", 1), 1),
+        (format!("{}\n", lines[1..].join("\n")), 1),
+        (format!("{}\n", [lines[0], lines[2], lines[1], lines[3]].join("\n")), 2),
+    ];
+    for (text, at) in spoiled {
+        fs::write(&path, text).unwrap();
+        let refused = open(folder.path()).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, LedgerFileError::Line { line, .. } if line == at), "{refused}");
+    }
+}

@@ -1,0 +1,89 @@
+//! The last noised update, kept on disk until the next one: sent again byte for byte after a crash,
+//! never noised a second time.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use common::digest::Digest;
+use common::ids::{Round, RunId};
+use common::privacy::PrivatizedUpdate;
+use serde::{Deserialize, Serialize};
+
+use super::durable;
+
+/// Far above any header.
+const MAX_HEADER: u64 = 4096;
+
+/// What stands before the words.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    run: RunId,
+    round: Round,
+    /// The model that it was trained from.
+    model: Digest,
+    /// Of the words.
+    digest: Digest,
+    bytes: u64,
+}
+
+/// A folder with at most one update.
+pub(super) struct Outbox {
+    folder: PathBuf,
+}
+
+impl Outbox {
+    pub(super) fn new(state: &Path) -> io::Result<Self> {
+        let folder = state.join("outbox");
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("update")
+    }
+
+    /// Keeps an update in place of the last one; on return it survives a power cut.
+    pub(super) fn keep(&self, update: &PrivatizedUpdate, model: Digest) -> io::Result<()> {
+        let (charge, words) = (update.charge(), update.words());
+        let (run, round) = (charge.run.clone(), charge.round);
+        let bytes = words.len() as u64;
+        let header = Header { run, round, model, digest: update.digest(), bytes };
+        let mut text = serde_json::to_vec(&header)?;
+        text.push(b'\n');
+        durable::replace(&self.path(), &[&text, words])?;
+        durable::sync_folder(&self.folder)
+    }
+
+    /// The update of a round, if it is the one that was kept, trained from this model and whole.
+    pub(super) fn find(
+        &self,
+        run: &RunId,
+        round: Round,
+        model: Digest,
+    ) -> io::Result<Option<Bytes>> {
+        let file = match std::fs::File::open(self.path()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let size = file.metadata()?.len();
+        let mut reader = BufReader::new(file);
+        let mut text = Vec::new();
+        reader.by_ref().take(MAX_HEADER).read_until(b'\n', &mut text)?;
+        let header: Header = serde_json::from_slice(&text)?;
+        if (&header.run, header.round, header.model) != (run, round, model) {
+            return Ok(None);
+        }
+        if text.len() as u64 + header.bytes != size {
+            return Err(io::Error::other("the kept update is not as long as its header says"));
+        }
+        let mut words = Vec::new();
+        reader.read_to_end(&mut words)?;
+        if Digest::of(&words) != header.digest {
+            return Err(io::Error::other("the kept update is not the one that was written"));
+        }
+        Ok(Some(words.into()))
+    }
+}

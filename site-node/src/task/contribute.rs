@@ -1,0 +1,123 @@
+//! One round: the model in, what leaves out.
+
+use common::digest::Digest;
+use common::experiment::{PrivacyMode, Weights};
+use common::ids::{Round, SiteName};
+use common::privacy::PrivatizedUpdate;
+use common::wire::Metric;
+
+use super::hospital::Prepared;
+use super::metrics::concordance;
+use super::{Model, Objection, Site, failed};
+use crate::privatize::{Gate, fresh_key};
+use crate::send::Outgoing;
+use crate::train::{LocalTraining, train, train_privately};
+
+/// Trains by the plan's mode, and passes what came of it through the gate.
+pub(super) fn contribute(
+    site: &Site,
+    gate: &mut Gate,
+    prepared: &mut Prepared,
+    round: Round,
+    model: Model<'_>,
+) -> Result<Outgoing, Objection> {
+    match prepared.plan.privacy.mode {
+        PrivacyMode::Off => openly(site, gate, prepared, round, model.parameters),
+        PrivacyMode::Site => {
+            let update = noised_whole(site, gate, prepared, round, model.parameters)?;
+            kept(gate, update, model.digest)
+        }
+        PrivacyMode::Local => {
+            let update = noised_by_step(gate, prepared, round, model.parameters)?;
+            kept(gate, update, model.digest)
+        }
+    }
+}
+
+/// An update of a private mode is on disk before it is sent for the first time.
+fn kept(gate: &Gate, update: PrivatizedUpdate, model: Digest) -> Result<Outgoing, Objection> {
+    gate.keep(&update, model).map_err(|error| failed("privatize")(&error))?;
+    Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
+}
+
+/// Mode `off`: the exact change, and exact metrics.
+fn openly(
+    site: &Site,
+    gate: &mut Gate,
+    prepared: &Prepared,
+    round: Round,
+    model: &[f32],
+) -> Result<Outgoing, Objection> {
+    let Prepared { run, plan, training, test, .. } = prepared;
+    let local = LocalTraining::from(&plan.training);
+    let seed = batch_seed(plan.seed, &site.name, round);
+    let trained = train(&plan.model, &local, model, training, seed, &site.device)
+        .map_err(|error| failed("train")(&error))?;
+    let (numerator, weight) = weight(plan.aggregation.weights, training.len());
+    let update = gate
+        .pass(plan, run, round, (model, trained.parameters), weight)
+        .map_err(|error| failed("privatize")(&error))?;
+    let mut metrics = vec![Metric { name: "train.loss".to_owned(), value: trained.loss_before }];
+    metrics.extend(concordance(plan, test.as_ref(), model)?);
+    Ok(Outgoing { update, weight: numerator, metrics })
+}
+
+/// Mode `site`: the change as a whole is noised. Whether training fails depends on the patients:
+/// noise leaves all the same.
+fn noised_whole(
+    site: &Site,
+    gate: &mut Gate,
+    prepared: &Prepared,
+    round: Round,
+    model: &[f32],
+) -> Result<PrivatizedUpdate, Objection> {
+    let Prepared { run, plan, training, .. } = prepared;
+    let local = LocalTraining::from(&plan.training);
+    let seed = batch_seed(plan.seed, &site.name, round);
+    let after = match train(&plan.model, &local, model, training, seed, &site.device) {
+        Ok(trained) => trained.parameters,
+        Err(error) => {
+            tracing::error!(%error, "training failed; an update of noise alone leaves");
+            model.to_vec()
+        }
+    };
+    gate.pass(plan, run, round, (model, after), 1.0).map_err(|error| failed("privatize")(&error))
+}
+
+/// Mode `local`: each step's sum is noised; the change that they make leaves within its bound.
+fn noised_by_step(
+    gate: &mut Gate,
+    prepared: &mut Prepared,
+    round: Round,
+    model: &[f32],
+) -> Result<PrivatizedUpdate, Objection> {
+    let Prepared { run, plan, training, gradient, .. } = prepared;
+    let Some(gradient) = gradient else {
+        return Err(Objection::new("privacy.steps", "the plan has no private steps"));
+    };
+    let local = LocalTraining::from(&plan.training);
+    let paid = gate.begin(plan, run, round, model).map_err(|error| failed("privatize")(&error))?;
+    train_privately(&plan.model, &local, gradient, paid, training, fresh_key)
+        .map_err(|error| failed("train")(&error))?
+        .finish(plan.privacy.clip, 1.0)
+        .map_err(|error| failed("privatize")(&error))
+}
+
+/// How much the site counts: the number that travels, and the factor it stands for.
+fn weight(weights: Weights, patients: usize) -> (u32, f64) {
+    match weights {
+        Weights::Equal => (1, 1.0),
+        Weights::Patients { unit } => {
+            let counted = u32::try_from(patients).unwrap_or(u32::MAX).clamp(1, unit.max(1));
+            (counted, f64::from(counted) / f64::from(unit.max(1)))
+        }
+    }
+}
+
+/// The order of batches differs by site and round, and is the same for the same plan.
+fn batch_seed(seed: u64, site: &SiteName, round: Round) -> u64 {
+    let text = format!("consilium batches {seed} {site} {round}");
+    let digest = Digest::of(text.as_bytes());
+    let (first, _) = digest.as_bytes().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+    u64::from_le_bytes(*first)
+}

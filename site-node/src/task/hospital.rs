@@ -1,0 +1,152 @@
+//! The hospital's part in a federation: what it consented to, and what it did for it so far.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::digest::Digest;
+use common::experiment::Plan;
+use common::ids::{Round, RunId};
+use common::policy::{Asker, Denied};
+use common::wire::Metric;
+
+use super::contribute::contribute;
+use super::metrics::evaluate;
+use super::{Model, Objection, Participant, Site, failed};
+use crate::cohort::Cohort;
+use crate::features::examples;
+use crate::privatize::{Gate, LedgerFileError};
+use crate::send::Outgoing;
+use crate::train::{Examples, PrivateGradient};
+
+/// A run that the site consented to.
+pub(super) struct Prepared {
+    pub(super) run: RunId,
+    pub(super) plan: Plan,
+    pub(super) training: Examples,
+    pub(super) test: Option<Examples>,
+    /// Mode `local` alone.
+    pub(super) gradient: Option<PrivateGradient>,
+    last: Option<(Round, Digest, Outgoing)>,
+}
+
+/// The hospital's part in a federation.
+pub struct Hospital {
+    site: Site,
+    gate: Mutex<Gate>,
+    prepared: Mutex<Option<Prepared>>,
+}
+
+impl Hospital {
+    /// A hospital whose ledger is open.
+    ///
+    /// # Errors
+    /// The ledger cannot be used.
+    pub fn open(site: Site) -> Result<Self, LedgerFileError> {
+        let gate = Gate::open(&site.state, &site.data_set, site.policy.limits)?;
+        Ok(Self { site, gate: Mutex::new(gate), prepared: Mutex::new(None) })
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prepare(&self, run: &RunId, plan: &Plan) -> Result<Prepared, Objection> {
+        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
+        let Site { policy, records, tag, coordinator, device, .. } = &self.site;
+        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
+        policy.admit(plan, asker).map_err(denied)?;
+        let rule = |error: common::privacy::LedgerError| {
+            Objection::new(error.rule().unwrap_or("ledger"), error)
+        };
+        // Before a record is read: the budget knows nothing of patients.
+        self.gate().foresee(run, plan).map_err(rule)?;
+        let (table, split) = records.read().map_err(|error| failed("data")(&error))?;
+        let cohort =
+            Cohort::new(table, &plan.outcome, split).map_err(|error| failed("cohort")(&error))?;
+        policy
+            .admit_cohort(cohort.training_patients(), cohort.training_events())
+            .map_err(denied)?;
+        let part = |training| {
+            examples(&cohort.part(training), plan).map_err(|error| failed("features")(&error))
+        };
+        let training = part(true)?;
+        // Without test patients the site trains all the same and has nothing to evaluate on.
+        let test = if split.is_some() { Some(part(false)?) } else { None };
+        let test = test.filter(|test| !test.is_empty());
+        let gradient = match &plan.privacy.local {
+            None => None,
+            Some(_) => {
+                let gradient = PrivateGradient::new(&plan.model, device);
+                Some(gradient.map_err(|error| failed("train")(&error))?)
+            }
+        };
+        let (run, plan) = (run.clone(), plan.clone());
+        Ok(Prepared { run, plan, training, test, gradient, last: None })
+    }
+
+    fn with<T>(
+        &self,
+        run: &RunId,
+        act: impl FnOnce(&mut Prepared) -> Result<T, Objection>,
+    ) -> Result<T, Objection> {
+        match self.prepared.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(prepared) if prepared.run == *run => act(prepared),
+            _ => Err(refuse(format!("this site has not consented to run {run}"))),
+        }
+    }
+}
+
+/// What was consented to does not cover this.
+fn refuse(reason: String) -> Objection {
+    Objection::new("consent", reason)
+}
+
+impl Participant for Hospital {
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = prepared.as_ref().is_some_and(|held| held.run == *run && held.plan == *plan);
+        if !same {
+            // What the site knows of a run outlives a lost connection, but not another run.
+            *prepared = None;
+            *prepared = Some(self.prepare(run, plan)?);
+        }
+        Ok(())
+    }
+
+    fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
+        self.with(run, |prepared| {
+            let rounds = prepared.plan.rounds;
+            if !(1..=rounds).contains(&round.0) {
+                let reason = format!("round {round} is not one of the {rounds} consented to");
+                return Err(refuse(reason));
+            }
+            if let Some((last, trained, outgoing)) = &prepared.last
+                && *last == round
+            {
+                // The same bytes again: an update is never noised twice, nor passed off as another's.
+                return if *trained == model.digest {
+                    Ok(outgoing.clone())
+                } else {
+                    Err(refuse(format!("round {round} was offered with another model before")))
+                };
+            }
+            let mut gate = self.gate();
+            let outgoing = if gate.has_charged(run, round) {
+                let kept = gate.resend(run, round, model.digest);
+                let update =
+                    kept.map_err(|error| failed("privatize")(&error))?.ok_or_else(|| {
+                        refuse(format!("round {round} was charged before this site restarted"))
+                    })?;
+                tracing::info!(%round, "sending again what was noised before this site restarted");
+                Outgoing { update, weight: 1, metrics: Vec::new() }
+            } else {
+                contribute(&self.site, &mut gate, prepared, round, model)?
+            };
+            prepared.last = Some((round, model.digest, outgoing.clone()));
+            Ok(outgoing)
+        })
+    }
+
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
+        self.with(run, |prepared| evaluate(&mut self.gate(), prepared, model))
+    }
+}

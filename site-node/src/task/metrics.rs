@@ -1,0 +1,70 @@
+//! What a site tells of a model on its own test patients.
+
+use common::experiment::{Plan, PrivacyMode};
+use common::privacy::Receipt;
+use common::privacy::release::{self, NoisyConcordance, ReleaseError};
+use common::survival::{Survival, harrell_c};
+use common::wire::{C_INDEX, Metric};
+
+use super::hospital::Prepared;
+use super::{Objection, failed};
+use crate::privatize::Gate;
+use crate::train::{Examples, risks};
+
+/// The metrics of the final model that the plan's mode lets out: exact ones in mode `off`; else one
+/// concordance with noise, if the plan asks for it, charged before it is computed.
+pub(super) fn evaluate(
+    gate: &mut Gate,
+    prepared: &Prepared,
+    model: &[f32],
+) -> Result<Vec<Metric>, Objection> {
+    match prepared.plan.privacy.mode {
+        PrivacyMode::Off => {
+            let metric = concordance(&prepared.plan, prepared.test.as_ref(), model)?;
+            Ok(metric.into_iter().collect())
+        }
+        PrivacyMode::Site | PrivacyMode::Local => {
+            let Prepared { run, plan, test, .. } = prepared;
+            let receipt =
+                gate.evaluation(plan, run).map_err(|error| failed("privatize")(&error))?;
+            let Some(receipt) = receipt else { return Ok(Vec::new()) };
+            let most = plan.privacy.evaluation.as_ref().map_or(0, |asked| asked.most_patients);
+            let released = noised_concordance(receipt, plan, test.as_ref(), model, most as usize)
+                .map_err(|error| failed("evaluate")(&error))?;
+            let index =
+                released.index.map(|index| Metric { name: C_INDEX.into(), value: index.value });
+            Ok(index.into_iter().collect())
+        }
+    }
+}
+
+/// A model that cannot be evaluated here, and a site without test patients, answer as if nobody were
+/// at risk: whether that is so is for nobody to know.
+fn noised_concordance(
+    receipt: Receipt,
+    plan: &Plan,
+    test: Option<&Examples>,
+    model: &[f32],
+    most: usize,
+) -> Result<NoisyConcordance, ReleaseError> {
+    let risks = test.and_then(|test| risks(&plan.model, model, test).ok());
+    match (test, risks) {
+        (Some(test), Some(risks)) => {
+            release::concordance(receipt, test.time(), test.event(), &risks, most)
+        }
+        _ => release::concordance(receipt, &[], &[], &[], most),
+    }
+}
+
+/// Harrell's C on the site's test patients; none where no pair of them can be compared.
+pub(super) fn concordance(
+    plan: &Plan,
+    test: Option<&Examples>,
+    model: &[f32],
+) -> Result<Option<Metric>, Objection> {
+    let Some(test) = test else { return Ok(None) };
+    let risks = risks(&plan.model, model, test).map_err(|error| failed("evaluate")(&error))?;
+    let observed = Survival::new(test.time().to_vec(), test.event().to_vec());
+    let index = observed.and_then(|observed| harrell_c(&observed, &risks)).ok();
+    Ok(index.map(|value| Metric { name: C_INDEX.to_owned(), value }))
+}

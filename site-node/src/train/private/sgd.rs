@@ -1,0 +1,163 @@
+//! The steps of one private round (DP-SGD: Abadi et al., arXiv:1607.00133, algorithm 1).
+
+use common::model::ModelSpec;
+use common::privacy::gaussian::NoiseKey;
+use common::privacy::{PrivacyError, PrivateTraining};
+
+use super::PrivateGradient;
+use crate::train::error::TrainError;
+use crate::train::examples::Examples;
+use crate::train::local::LocalTraining;
+use crate::train::optimizer::Optimizer;
+
+/// A round of private training that cannot go on, for a reason that no patient has a part in.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateError {
+    /// A setting of the plan.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The privacy core.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyError),
+    /// The operating system gives no random bytes.
+    #[error("no random bytes from the operating system; nothing is released without noise")]
+    NoRandomness,
+}
+
+/// Takes all steps that were paid for, on the examples of one site.
+///
+/// `key` gives 32 fresh bytes of the operating system each time. Whether a sum can be computed may
+/// depend on the patients, so a step whose sum fails goes on with noise alone.
+///
+/// # Errors
+/// A setting outside its range, or no randomness.
+pub fn train_privately(
+    spec: &ModelSpec,
+    plan: &LocalTraining,
+    gradient: &mut PrivateGradient,
+    mut training: PrivateTraining,
+    examples: &Examples,
+    mut key: impl FnMut() -> Option<NoiseKey>,
+) -> Result<PrivateTraining, PrivateError> {
+    let settings = plan.check()?;
+    let start = training.parameters().to_vec();
+    let mut optimizer = Optimizer::new(spec, plan.optimizer, settings, &start);
+    let nobody = vec![0; start.len()];
+    let mut fresh = || key().ok_or(PrivateError::NoRandomness);
+    while let Some(sampled) = training.sample(examples.len(), fresh()?) {
+        let clip = training.clip();
+        let sum = gradient.clipped_sum(training.parameters(), examples, &sampled, clip);
+        let sum = sum.unwrap_or_else(|error| {
+            tracing::error!(%error, "a private step's sum failed; it goes on with noise alone");
+            &nobody
+        });
+        training
+            .step(sum, fresh()?, |parameters, gradient| optimizer.step(parameters, gradient))?;
+    }
+    Ok(training)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::ids::Round;
+    use common::model::{Head, initial_parameters};
+    use common::privacy::{
+        Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, Released,
+    };
+
+    use super::*;
+    use crate::train::{Device, Rule, train};
+
+    struct Nowhere;
+    impl LedgerStore for Nowhere {
+        fn append(&mut self, _: &Entry) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Pays for steps whose noise is far below what is compared here.
+    fn paid(start: &[f32], steps: u32, clip: f64, batch: f64) -> PrivateTraining {
+        let total = Budget { epsilon: f64::MAX, delta: 1e-5 };
+        let limits = Limits { total, epsilon_per_run: None };
+        let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).unwrap();
+        let mechanism =
+            Mechanism::PrivateSteps { sampling_rate: 1.0, noise_multiplier: 0.01, steps };
+        let (run, round, released) = ("run-a".parse().unwrap(), Round(1), Released::Update);
+        let charge = Charge { run, round, released, mechanism, clip };
+        PrivateTraining::begin(ledger.reserve(charge).unwrap(), start, batch).unwrap()
+    }
+
+    fn keys() -> impl FnMut() -> Option<NoiseKey> {
+        let mut byte = 0;
+        move || {
+            byte += 1;
+            NoiseKey::from_bytes(&mut [byte; 32]).ok()
+        }
+    }
+
+    /// With everybody in each step, hardly any noise and a bound that nobody reaches, private
+    /// training is training.
+    #[test]
+    fn without_clipping_and_noise_it_is_plain_training() {
+        let n = 96_usize;
+        let spec = ModelSpec {
+            inputs: 3,
+            hidden: vec![8],
+            head: Head::LogisticHazard { intervals: 4, proportional: false },
+            initial_hazard_ppm: 100_000,
+        };
+        let features = (0..3 * n).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect();
+        let time = (0..n).map(|i| 0.3 + (i * 5 % 13) as f64 / 3.0).collect();
+        let event = (0..n).map(|i| i % 3 != 1).collect();
+        let examples = Examples::new(features, 3, time, event, &[1.0, 2.0, 3.0, 4.0]).unwrap();
+        let start = initial_parameters(&spec, 5);
+        for (rule, learning_rate) in [(Rule::Sgd, 0.5), (Rule::Adam, 0.02)] {
+            let steps = 5;
+            let plan = LocalTraining {
+                optimizer: rule,
+                learning_rate,
+                epochs: steps,
+                batch: None,
+                weight_decay: 0.01,
+                proximal: 0.1,
+            };
+            let plain = train(&spec, &plan, &start, &examples, 1, &Device::cpu()).unwrap();
+            let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
+            let training = paid(&start, steps, 8.0, n as f64);
+            let plan = LocalTraining { epochs: 1, ..plan };
+            let private =
+                train_privately(&spec, &plan, &mut gradient, training, &examples, keys()).unwrap();
+            let pairs = || plain.parameters.iter().zip(private.parameters());
+            let apart = pairs().map(|(w, private)| f64::from((w - private).abs())).sum::<f64>();
+            let moved = pairs().zip(&start).map(|((_, w), start)| (w - start).abs());
+            let moved = moved.fold(0.0, f32::max);
+            // Noise of 0.01·8/96 a step; where the gradient is small, Adam may step either way.
+            assert!(apart / (start.len() as f64) < 0.01, "{rule:?}: {apart} in all");
+            assert!(moved > 0.05, "{rule:?} moved {moved}");
+        }
+    }
+
+    #[test]
+    fn without_randomness_nothing_goes_on() {
+        let spec = ModelSpec {
+            inputs: 1,
+            hidden: vec![],
+            head: Head::LogisticHazard { intervals: 1, proportional: true },
+            initial_hazard_ppm: 100_000,
+        };
+        let examples = Examples::new(vec![0.5], 1, vec![1.0], vec![true], &[2.0]).unwrap();
+        let plan = LocalTraining {
+            optimizer: Rule::Sgd,
+            learning_rate: 0.05,
+            epochs: 1,
+            batch: None,
+            weight_decay: 0.0,
+            proximal: 0.0,
+        };
+        let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
+        let training = paid(&[0.0; 2], 1, 1.0, 1.0);
+        let none =
+            train_privately(&spec, &plan, &mut gradient, training, &examples, || None).map(drop);
+        assert!(matches!(none, Err(PrivateError::NoRandomness)));
+    }
+}
