@@ -13,6 +13,7 @@ use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId, SiteName};
 use common::model::initial_parameters;
+use common::privacy::LedgerHead;
 use common::wire::{Content, Metric, ModelHeader, Progress, Purpose, ToSite, UpdateHeader, words};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -96,6 +97,8 @@ struct Running {
     digest: Digest,
     sum: Option<Accumulator>,
     told: BTreeMap<SiteName, Vec<Metric>>,
+    /// Where ledgers were seen to stand since the last commit.
+    seen: Vec<(SiteName, LedgerHead)>,
     next_seq: u64,
     started: Moment,
     opened: Moment,
@@ -151,6 +154,7 @@ impl Running {
             digest,
             sum: None,
             told: BTreeMap::new(),
+            seen: Vec::new(),
             next_seq: 1,
             started: now,
             opened: now,
@@ -185,7 +189,7 @@ impl Running {
     fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), DriveError> {
         let mut events = Vec::new();
         for input in inputs {
-            events.push(self.event(input));
+            events.push(self.event(input)?);
         }
         // One moment for the journal and the machine, so that a replay sees what the machine saw.
         let now = self.driver.clock.now();
@@ -211,28 +215,31 @@ impl Running {
         let moment = now.since(self.started);
         let events: Vec<Journalled> =
             events.map(|event| Journalled { at, moment, event: event.clone() }).collect();
-        self.driver.registry.journal(&self.driver.run, self.next_seq, &events)?;
+        let seen = std::mem::take(&mut self.seen);
+        self.driver.registry.journal(&self.driver.run, self.next_seq, &events, &seen)?;
         self.next_seq += events.len() as u64;
         Ok(())
     }
 
     /// What an input means for the run, with what it brought along.
-    fn event(&mut self, input: Input) -> (Event, Option<Arrived>) {
+    fn event(&mut self, input: Input) -> Result<(Event, Option<Arrived>), RegistryError> {
         let event = match input {
             Input::Joined(site) => {
                 let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
-                self.say(&site, ToSite::Plan { run, plan });
+                let ledger = self.driver.registry.seen(&site)?;
+                self.say(&site, ToSite::Plan { run, plan, ledger });
                 Event::Asked { site }
             }
             Input::Lost(site) => {
                 tracing::warn!(%site, "lost");
                 Event::Lost { site }
             }
-            Input::Consented(site, plan) if plan == self.driver.plan.digest() => {
+            Input::Consented(site, plan, ledger) if plan == self.driver.plan.digest() => {
+                self.see(&site, ledger);
                 tracing::info!(%site, "consented");
                 Event::Consented { site }
             }
-            Input::Consented(site, _) => {
+            Input::Consented(site, ..) => {
                 tracing::warn!(%site, "consented to another plan than this run's");
                 Event::Silent { site, round: None }
             }
@@ -245,9 +252,10 @@ impl Running {
             Input::Stopped => Event::Stopped,
             Input::Evaluated(site, evaluation) => {
                 let event = Event::Evaluated { site, model: evaluation.model };
-                return (event, Some(Arrived::Metrics(evaluation.metrics)));
+                return Ok((event, Some(Arrived::Metrics(evaluation.metrics))));
             }
             Input::Updated(site, header, spool, turn) => {
+                self.see(&site, header.ledger);
                 let event = Event::Updated {
                     site,
                     round: header.round,
@@ -255,10 +263,10 @@ impl Running {
                     digest: header.content.digest,
                     weight: header.weight,
                 };
-                return (event, Some(Arrived::Update(header, spool, turn)));
+                return Ok((event, Some(Arrived::Update(header, spool, turn))));
             }
         };
-        (event, None)
+        Ok((event, None))
     }
 
     fn step(
@@ -453,6 +461,13 @@ impl Running {
             self.take_in(batch)?;
         }
         Ok(())
+    }
+
+    /// A ledger without entries has nothing to lose.
+    fn see(&mut self, site: &SiteName, head: LedgerHead) {
+        if head.entries > 0 {
+            self.seen.push((site.clone(), head));
+        }
     }
 
     fn say(&self, site: &SiteName, message: ToSite) {

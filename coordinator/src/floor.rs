@@ -7,6 +7,7 @@ use bytes::Bytes;
 use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode};
 use common::ids::{RunId, SiteName};
+use common::privacy::LedgerHead;
 use common::transport::Link;
 use common::wire::{Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
@@ -36,8 +37,8 @@ pub enum Input {
     Joined(SiteName),
     /// A site's connection ended.
     Lost(SiteName),
-    /// A site consents to the plan with this hash.
-    Consented(SiteName, Digest),
+    /// A site consents to the plan with this hash, and says where its ledger stands.
+    Consented(SiteName, Digest, LedgerHead),
     /// A site sends no update.
     Silent(SiteName, Silence),
     /// An update is complete, and its words have the hash that its header names.

@@ -18,6 +18,7 @@ pub mod enrol;
 pub mod floor;
 pub mod launch;
 pub mod operator;
+pub mod outlook;
 pub mod registry;
 pub mod report;
 pub mod round;

@@ -107,7 +107,9 @@ impl Session {
         while let Some(message) = reader.next::<ToCoordinator>().await? {
             let site = self.site.clone();
             let (run, input) = match message {
-                ToCoordinator::Consent { run, plan } => (run, Input::Consented(site, plan)),
+                ToCoordinator::Consent { run, plan, ledger } => {
+                    (run, Input::Consented(site, plan, ledger))
+                }
                 ToCoordinator::Silence(mut silence) => {
                     silence.rule = plain(&silence.rule, 64);
                     silence.reason = plain(&silence.reason, 500);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
+use common::privacy::LedgerHead;
 use common::transport::{Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words};
 use common::wire::{
     Evaluation, Hello, ModelHeader, PROTOCOL, Purpose, Refusal, Silence, ToCoordinator, ToSite,
@@ -119,7 +120,7 @@ impl Session {
 
     async fn heed(&mut self, message: ToSite) -> Result<(), SessionError> {
         match message {
-            ToSite::Plan { run, plan } => self.consider(run, plan).await,
+            ToSite::Plan { run, plan, ledger } => self.consider(run, plan, ledger).await,
             ToSite::Refused(refusal) => {
                 tracing::warn!(%refusal, "the coordinator refused what this site sent");
                 Ok(())
@@ -137,19 +138,24 @@ impl Session {
         }
     }
 
-    async fn consider(&mut self, run: RunId, plan: Plan) -> Result<(), SessionError> {
+    async fn consider(
+        &mut self,
+        run: RunId,
+        plan: Plan,
+        seen: Option<LedgerHead>,
+    ) -> Result<(), SessionError> {
         let (digest, size) = (plan.digest(), plan.model.parameters());
         let verdict = if let Some(flaw) = plan.check().first() {
             Err(Objection { rule: flaw.key.to_owned(), reason: flaw.to_string() })
         } else {
             let (participant, run) = (Arc::clone(&self.participant), run.clone());
-            blocking(move || participant.consider(&run, &plan)).await
+            blocking(move || participant.consider(&run, &plan, seen)).await
         };
         let answer = match verdict {
-            Ok(()) => {
+            Ok(ledger) => {
                 tracing::info!(%run, plan = %digest, "consented");
                 self.plans.insert(run.clone(), size);
-                ToCoordinator::Consent { run, plan: digest }
+                ToCoordinator::Consent { run, plan: digest, ledger }
             }
             Err(objection) => silence(run, None, objection),
         };

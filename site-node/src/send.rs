@@ -2,7 +2,7 @@
 
 use common::digest::Digest;
 use common::ids::{Round, RunId};
-use common::privacy::PrivatizedUpdate;
+use common::privacy::{LedgerHead, PrivatizedUpdate};
 use common::transport::{Link, TransportError, send_words};
 use common::wire::{Content, Metric, UpdateHeader};
 
@@ -15,6 +15,8 @@ pub struct Outgoing {
     pub weight: u32,
     /// What the plan lets the site tell of the model it received.
     pub metrics: Vec<Metric>,
+    /// Where the ledger stands that was charged for it.
+    pub ledger: LedgerHead,
 }
 
 /// Sends one round's contribution.
@@ -29,6 +31,7 @@ pub async fn send(
     let words = outgoing.update.words();
     let content = Content { words: words.len() as u64 / 4, digest: outgoing.update.digest() };
     let metrics = outgoing.metrics.clone();
-    let header = UpdateHeader { run, round, model, content, weight: outgoing.weight, metrics };
+    let (weight, ledger) = (outgoing.weight, outgoing.ledger);
+    let header = UpdateHeader { run, round, model, content, weight, metrics, ledger };
     send_words(link, &header, words).await
 }

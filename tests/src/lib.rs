@@ -2,9 +2,11 @@
 //! with the test that started them, and the files of the repository.
 
 mod federation;
+mod observer;
 mod process;
 mod repository;
 
 pub use federation::{Federation, HOSPITALS, SetupError, binary, demo, edit, failure, success};
+pub use observer::{Answer, Observed, Observer};
 pub use process::{Process, ProcessError};
 pub use repository::{real_data, root};

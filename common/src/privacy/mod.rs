@@ -35,8 +35,8 @@ mod update;
 
 pub use concentrated::epsilon;
 pub use ledger::{
-    Budget, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore, Limits, Receipt,
-    Released,
+    Account, Budget, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerHead, LedgerStore,
+    Limits, Receipt, Released,
 };
 pub use mechanism::{Mechanism, REPLACED};
 pub use steps::PrivateTraining;

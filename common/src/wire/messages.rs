@@ -6,6 +6,7 @@ use super::refusal::Refusal;
 use crate::digest::Digest;
 use crate::experiment::Plan;
 use crate::ids::{Round, RunId, SiteName};
+use crate::privacy::LedgerHead;
 
 /// The metric that a private mode may let out: Harrell's C on a site's test patients.
 pub const C_INDEX: &str = "test.c_index";
@@ -71,6 +72,8 @@ pub enum ToCoordinator {
         run: RunId,
         /// The hash of the plan that was checked.
         plan: Digest,
+        /// Where the site's privacy ledger stands.
+        ledger: LedgerHead,
     },
     /// The site will not send an update.
     Silence(Silence),
@@ -94,6 +97,9 @@ pub enum ToSite {
         run: RunId,
         /// All of what it does.
         plan: Plan,
+        /// Where the site's ledger stood when this coordinator last heard of it: a site whose own
+        /// lacks that was put back from an older copy.
+        ledger: Option<LedgerHead>,
     },
     /// An update is complete, checked and kept.
     Received {

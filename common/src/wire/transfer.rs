@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::messages::Metric;
 use crate::digest::Digest;
 use crate::ids::{Round, RunId};
+use crate::privacy::LedgerHead;
 
 /// What follows a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,4 +53,6 @@ pub struct UpdateHeader {
     pub weight: u32,
     /// What the site measured on the model it received; empty in every private mode.
     pub metrics: Vec<Metric>,
+    /// Where the site's privacy ledger stands, with this update's charge in it.
+    pub ledger: LedgerHead,
 }

@@ -2,6 +2,7 @@
 
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
+use common::privacy::LedgerHead;
 use common::wire::{
     Content, Evaluation, Launch, MAX_MESSAGE, ModelHeader, Progress, Purpose, Refusal, Silence,
     ToCoordinator, ToOperator, ToSite, UpdateHeader, WireError, decode, encode,
@@ -49,18 +50,19 @@ fn holds_the_name<M: Message>(message: &M, name: &str) {
 #[test]
 fn names_inside_messages_are_checked_like_typed_ones() {
     let (round, reason) = (Round(1), "why".to_owned());
+    let ledger = LedgerHead { entries: 7, last: digest() };
     let silence = Silence { run: run(), round: None, rule: reason.clone(), reason: reason.clone() };
     let evaluation = Evaluation { run: run(), model: digest(), metrics: vec![] };
     holds_the_name(&plan(), "sample");
-    holds_the_name(&ToCoordinator::Consent { run: run(), plan: digest() }, "run-a");
+    holds_the_name(&ToCoordinator::Consent { run: run(), plan: digest(), ledger }, "run-a");
     holds_the_name(&ToCoordinator::Silence(silence), "run-a");
     holds_the_name(&ToCoordinator::Evaluation(evaluation), "run-a");
     holds_the_name(&ToCoordinator::Launch(Launch { plan: plan() }), "sample");
     holds_the_name(&ToSite::Refused(Refusal::UnknownRun(run())), "run-a");
     holds_the_name(&ToSite::Refused(Refusal::Busy(run())), "run-a");
     holds_the_name(&ToSite::Refused(Refusal::NotInRun(run())), "run-a");
-    holds_the_name(&ToSite::Plan { run: run(), plan: plan() }, "run-a");
-    holds_the_name(&ToSite::Plan { run: run(), plan: plan() }, "sample");
+    holds_the_name(&ToSite::Plan { run: run(), plan: plan(), ledger: None }, "run-a");
+    holds_the_name(&ToSite::Plan { run: run(), plan: plan(), ledger: None }, "sample");
     holds_the_name(&ToSite::Received { run: run(), round, digest: digest() }, "run-a");
     holds_the_name(&ToSite::Over { run: run(), outcome: reason.clone() }, "run-a");
     let sites = vec!["hospital-a".parse().unwrap(), "hospital-b".parse().unwrap()];
@@ -73,7 +75,7 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     holds_the_name(&ModelHeader { run: run(), round, purpose: Purpose::Train, content }, "run-a");
     let (model, metrics) = (digest(), vec![]);
     holds_the_name(
-        &UpdateHeader { run: run(), round, model, content, weight: 1, metrics },
+        &UpdateHeader { run: run(), round, model, content, weight: 1, metrics, ledger },
         "run-a",
     );
 }

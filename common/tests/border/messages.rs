@@ -1,6 +1,7 @@
 //! Golden bytes of what is said on control streams, and of the headers of transfers.
 
 use common::ids::{Round, RunId};
+use common::privacy::LedgerHead;
 use common::wire::{
     ALPN, Content, Evaluation, Hello, Launch, Metric, ModelHeader, PROTOCOL, Progress, Purpose,
     Refusal, Silence, ToCoordinator, ToOperator, ToSite, UpdateHeader,
@@ -17,6 +18,10 @@ variants!(Purpose: Train, Evaluate);
 
 fn run() -> RunId {
     "run-a".parse().unwrap()
+}
+
+fn head() -> LedgerHead {
+    LedgerHead { entries: 7, last: other_digest() }
 }
 
 fn hello() -> Hello {
@@ -51,6 +56,8 @@ fn messages_to_the_coordinator_are_these_bytes() {
         01000000                    # ToCoordinator::Consent
         0500000000000000 'run-a'    # run
         {DIGEST}                    # plan
+        0700000000000000            # ledger.entries: 7
+        {OTHER_DIGEST}              # ledger.last
         "
     );
     let one_round = "
@@ -90,7 +97,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
     let metrics = vec![loss(0.25), loss(0.5)];
     every_variant(&[
         (ToCoordinator::Hello(hello()), hello_bytes),
-        (ToCoordinator::Consent { run: run(), plan: digest() }, consent),
+        (ToCoordinator::Consent { run: run(), plan: digest(), ledger: head() }, consent),
         (silence(Some(Round(3))), one_round),
         (silence(None), whole_run),
         (
@@ -120,6 +127,8 @@ fn messages_to_a_site_are_these_bytes() {
         02000000                    # ToSite::Plan
         0500000000000000 'run-a'    # run
         {PLAN}                      # plan
+        01 0700000000000000         # ledger: given, of 7 entries
+        {OTHER_DIGEST}              #   last
         "
     );
     let received = format!(
@@ -139,7 +148,7 @@ fn messages_to_a_site_are_these_bytes() {
     every_variant(&[
         (ToSite::Welcome(hello()), welcome),
         (ToSite::Refused(Refusal::Late(Round(3))), refused),
-        (ToSite::Plan { run: run(), plan: plan() }, plan_bytes),
+        (ToSite::Plan { run: run(), plan: plan(), ledger: Some(head()) }, plan_bytes),
         (ToSite::Received { run: run(), round: Round(3), digest: digest() }, received),
         (ToSite::Over { run: run(), outcome: "finished".to_owned() }, over),
     ]);
@@ -264,6 +273,7 @@ fn headers_of_transfers_are_these_bytes() {
             content,
             weight: 250,
             metrics: vec![loss(0.25)],
+            ledger: head(),
         },
         &format!(
             "
@@ -276,6 +286,8 @@ fn headers_of_transfers_are_these_bytes() {
             0100000000000000                 # metrics: one
             0a00000000000000 'train.loss'    #   name
             000000000000d03f                 #   value: 1/4
+            0700000000000000                 # ledger.entries: 7
+            {OTHER_DIGEST}                   # ledger.last
             "
         ),
     );

@@ -6,6 +6,7 @@ mod demo;
 mod follow;
 mod init;
 mod output;
+mod plan;
 mod privacy;
 mod run;
 mod runs;
@@ -35,6 +36,8 @@ enum Verb {
     Init(init::Args),
     /// Serve a federation: let sites in and run what operators launch.
     Serve(serve::Args),
+    /// What an experiment would cost in privacy and send, and what policies say, before it runs.
+    Plan(plan::Args),
     /// Launch an experiment on the live federation and follow it.
     Run(run::Args),
     /// Look at past and present runs.
@@ -56,6 +59,7 @@ pub fn run() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Init(args) => init::run(&args),
         Verb::Serve(args) => serve::run(&args),
+        Verb::Plan(args) => plan::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Runs(verb) => runs::run(&verb),
         Verb::Privacy(verb) => privacy::run(&verb),

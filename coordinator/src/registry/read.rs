@@ -1,6 +1,8 @@
 //! What people and programs ask of the registry.
 
 use common::clock::Timestamp;
+use common::ids::SiteName;
+use common::privacy::LedgerHead;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Registry, RegistryError};
@@ -64,6 +66,26 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
 }
 
 impl Registry {
+    /// Where a site's ledger was last seen to stand.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub fn seen(&self, site: &SiteName) -> Result<Option<LedgerHead>, RegistryError> {
+        let row = self
+            .connection
+            .query_row(
+                "SELECT entries, last FROM ledger WHERE site = ?1",
+                params![site.as_str()],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+            )
+            .optional()
+            .map_err(self.sql("reading a ledger's place"))?;
+        let head = |(entries, last): (i64, String)| {
+            Some(LedgerHead { entries: u64::try_from(entries).ok()?, last: last.parse().ok()? })
+        };
+        Ok(row.and_then(head))
+    }
+
     /// All runs, the newest first.
     ///
     /// # Errors

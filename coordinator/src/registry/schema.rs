@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::{Registry, RegistryError};
 
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE run (
@@ -44,6 +44,11 @@ CREATE TABLE journal (
     moment INTEGER NOT NULL,        -- nanoseconds since the run began
     event TEXT NOT NULL,            -- JSON of round::Event
     PRIMARY KEY (run, seq)
+) STRICT;
+CREATE TABLE ledger (               -- where each site's privacy ledger was seen to stand
+    site TEXT PRIMARY KEY,
+    entries INTEGER NOT NULL,
+    last TEXT NOT NULL              -- hash of its last line
 ) STRICT;
 ";
 

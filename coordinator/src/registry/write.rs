@@ -6,6 +6,7 @@ use common::clock::Timestamp;
 use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId, SiteName};
+use common::privacy::LedgerHead;
 use common::wire::Metric;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Makes events durable, in one commit. On return they survive a power cut.
+    /// Makes events durable, and where the sites' ledgers were `seen` to stand, in one commit. On
+    /// return they survive a power cut.
     ///
     /// # Errors
     /// The registry cannot be written: then nothing may follow from the events.
@@ -82,6 +84,7 @@ impl Registry {
         run: &RunId,
         first: u64,
         events: &[Journalled],
+        seen: &[(SiteName, LedgerHead)],
     ) -> Result<(), RegistryError> {
         let path = self.path.clone();
         let failed =
@@ -99,6 +102,18 @@ impl Registry {
                 let moment = i64::try_from(moment.as_nanos()).unwrap_or(i64::MAX);
                 insert
                     .execute(params![run.as_str(), seq, millis(*at), moment, text])
+                    .map_err(failed)?;
+            }
+            let mut remember = commit
+                .prepare_cached(
+                    "INSERT INTO ledger (site, entries, last) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (site) DO UPDATE SET entries = ?2, last = ?3 WHERE ?2 > entries",
+                )
+                .map_err(failed)?;
+            for (site, head) in seen {
+                let entries = i64::try_from(head.entries).unwrap_or(i64::MAX);
+                remember
+                    .execute(params![site.as_str(), entries, head.last.to_string()])
                     .map_err(failed)?;
             }
         }

@@ -1,6 +1,8 @@
 //! One file a verb. Data on stdout, everything else on stderr, every failure exits non-zero.
 
+mod budget;
 mod check;
+mod policy;
 mod run;
 
 use std::path::PathBuf;
@@ -23,6 +25,28 @@ enum Verb {
     Run(ConfigArg),
     /// Check settings, policy, certificate, data and ledger, and connect to nobody.
     Check(ConfigArg),
+    /// What was spent of the privacy budget, by which run, and what is left.
+    Budget(BudgetArgs),
+    /// What this hospital's policy says.
+    #[command(subcommand)]
+    Policy(policy::Verb),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// One object, for programs.
+    Json,
+}
+
+#[derive(clap::Args)]
+struct BudgetArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
 }
 
 #[derive(clap::Args)]
@@ -38,6 +62,8 @@ pub fn run() -> ExitCode {
     let outcome = match cli.verb {
         Verb::Run(arg) => run::run(&arg.config),
         Verb::Check(arg) => check::run(&arg.config),
+        Verb::Budget(args) => budget::run(&args.config.config, args.format),
+        Verb::Policy(verb) => policy::run(&verb),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

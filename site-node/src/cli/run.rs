@@ -39,6 +39,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         device: Device::choose(settings.device),
         state: settings.state.clone(),
     };
+    common::privacy::release::check_randomness()?;
     let hospital = Hospital::open(site)?;
     Ok(Ready { settings, identity, hospital })
 }

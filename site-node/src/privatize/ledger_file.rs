@@ -15,7 +15,7 @@ use std::io::{self, BufRead, BufReader, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use common::digest::Digest;
-use common::privacy::{Entry, LedgerError, LedgerStore};
+use common::privacy::{Entry, LedgerError, LedgerHead, LedgerStore};
 use serde::{Deserialize, Serialize};
 
 use super::durable;
@@ -101,20 +101,12 @@ struct Line {
     entry: Entry,
 }
 
-/// Where a ledger stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// Its entries.
-    pub entries: u64,
-    /// The hash of its last line, which depends on all before it.
-    pub last: Digest,
-}
-
 /// An open ledger, locked against other processes until it is dropped.
 pub struct LedgerFile {
     file: File,
     folder: PathBuf,
-    head: Head,
+    /// The hash of each line, the opening one first.
+    lines: Vec<Digest>,
 }
 
 impl LedgerFile {
@@ -157,8 +149,8 @@ impl LedgerFile {
         // The new file's name must survive a power cut as well as its lines.
         durable::sync_folder(folder).map_err(io("syncing its folder"))?;
         file.rewind().map_err(io("reading"))?;
-        let (head, entries) = read(&file, &path, data_set, expected)?;
-        let mut ledger = Self { file, folder: folder.to_owned(), head };
+        let (lines, entries) = read(&file, &path, data_set, expected)?;
+        let ledger = Self { file, folder: folder.to_owned(), lines };
         ledger.write_head().map_err(io("writing its head"))?;
         Ok((ledger, entries))
     }
@@ -182,12 +174,21 @@ impl LedgerFile {
 
     /// Where it stands.
     #[must_use]
-    pub fn head(&self) -> Head {
-        self.head
+    pub fn head(&self) -> LedgerHead {
+        let last = self.lines.last().copied().unwrap_or_else(|| Digest::of(b""));
+        LedgerHead { entries: self.lines.len().saturating_sub(1) as u64, last }
     }
 
-    fn write_head(&mut self) -> io::Result<()> {
-        let text = format!("{} {}\n", self.head.entries, self.head.last);
+    /// Whether it once stood there.
+    #[must_use]
+    pub fn holds(&self, seen: LedgerHead) -> bool {
+        let place = usize::try_from(seen.entries).unwrap_or(usize::MAX);
+        self.lines.get(place) == Some(&seen.last)
+    }
+
+    fn write_head(&self) -> io::Result<()> {
+        let LedgerHead { entries, last } = self.head();
+        let text = format!("{entries} {last}\n");
         durable::replace(&self.folder.join("ledger.head"), &[text.as_bytes()])
     }
 }
@@ -202,7 +203,7 @@ fn new_id() -> io::Result<String> {
     Ok(bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
 }
 
-fn read_head(folder: &Path, ledger: &Path) -> Result<Option<Head>, LedgerFileError> {
+fn read_head(folder: &Path, ledger: &Path) -> Result<Option<LedgerHead>, LedgerFileError> {
     let text = match std::fs::read_to_string(folder.join("ledger.head")) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -212,7 +213,7 @@ fn read_head(folder: &Path, ledger: &Path) -> Result<Option<Head>, LedgerFileErr
         }
     };
     let parsed = text.trim_end().split_once(' ').and_then(|(entries, last)| {
-        Some(Head { entries: entries.parse().ok()?, last: last.parse().ok()? })
+        Some(LedgerHead { entries: entries.parse().ok()?, last: last.parse().ok()? })
     });
     let what = "is not the head's, which ledger.head should hold";
     let bad = LedgerFileError::Line { path: ledger.with_extension("head"), line: 1, what };
@@ -224,12 +225,12 @@ fn read(
     file: &File,
     path: &Path,
     data_set: &str,
-    expected: Option<Head>,
-) -> Result<(Head, Vec<Entry>), LedgerFileError> {
+    expected: Option<LedgerHead>,
+) -> Result<(Vec<Digest>, Vec<Entry>), LedgerFileError> {
     let io = |source| LedgerFileError::Io { path: path.to_owned(), doing: "reading", source };
     let mut reader = BufReader::new(file);
     let mut entries: Vec<Entry> = Vec::new();
-    let mut last = Digest::of(b"");
+    let mut lines: Vec<Digest> = Vec::new();
     let mut met = expected.is_none();
     for line in 1.. {
         let bad = |what| Err(LedgerFileError::Line { path: path.to_owned(), line, what });
@@ -262,13 +263,14 @@ fn read(
             let Ok(Line { previous, entry }) = serde_json::from_slice(text) else {
                 return bad("is not an entry");
             };
-            if previous != last {
+            if lines.last() != Some(&previous) {
                 return bad("does not follow from the line before it");
             }
             entries.push(entry);
         }
-        last = Digest::of(text);
-        let here = Head { entries: entries.len() as u64, last };
+        let last = Digest::of(text);
+        lines.push(last);
+        let here = LedgerHead { entries: entries.len() as u64, last };
         if expected.is_some_and(|expected| expected.entries == here.entries) {
             if expected != Some(here) {
                 return bad("is not the one that was written");
@@ -278,22 +280,22 @@ fn read(
     }
     let found = entries.len() as u64;
     match expected {
-        Some(Head { entries: expected, .. }) if !met => {
+        Some(LedgerHead { entries: expected, .. }) if !met => {
             Err(LedgerFileError::Shortened { path: path.to_owned(), found, expected })
         }
-        _ => Ok((Head { entries: found, last }, entries)),
+        _ => Ok((lines, entries)),
     }
 }
 
 impl LedgerStore for LedgerFile {
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
-        let line = Line { previous: self.head.last, entry: entry.clone() };
+        let line = Line { previous: self.head().last, entry: entry.clone() };
         let mut text = serde_json::to_vec(&line)?;
         let last = Digest::of(&text);
         text.push(b'\n');
         self.file.write_all(&text)?;
         self.file.sync_data()?;
-        self.head = Head { entries: entry.seq, last };
+        self.lines.push(last);
         self.write_head()
     }
 }

@@ -34,11 +34,11 @@ fn three() -> tempfile::TempDir {
 fn what_was_spent_outlives_the_process() {
     let folder = three();
     let mut again = open(folder.path()).unwrap();
-    assert_eq!(again.entries().len(), 3);
+    assert_eq!(again.account().entries().len(), 3);
     assert!(matches!(again.reserve(charge(2)), Err(LedgerError::Repeated { .. })));
     again.reserve(charge(4)).unwrap();
     // Whoever looks does not need the lock.
-    assert_eq!(LedgerFile::look(folder.path(), "cohort").unwrap(), again.entries());
+    assert_eq!(LedgerFile::look(folder.path(), "cohort").unwrap(), again.account().entries());
     let nowhere = tempfile::tempdir().unwrap();
     assert!(LedgerFile::look(nowhere.path(), "cohort").unwrap().is_empty());
 }
@@ -112,7 +112,7 @@ fn a_crash_between_line_and_head_loses_nothing() {
     let older = fs::read(&head).unwrap();
     open(folder.path()).unwrap().reserve(charge(4)).unwrap();
     fs::write(&head, older).unwrap();
-    assert_eq!(open(folder.path()).unwrap().entries().len(), 4);
+    assert_eq!(open(folder.path()).unwrap().account().entries().len(), 4);
     fs::write(&head, "no head").unwrap();
     assert!(matches!(open(folder.path()), Err(LedgerFileError::Line { line: 1, .. })));
 }

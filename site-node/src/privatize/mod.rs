@@ -20,13 +20,13 @@ use common::experiment::{Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
-    Charge, Delta, Ledger, LedgerError, Limits, PrivacyError, PrivateTraining, PrivatizedUpdate,
-    Receipt, Released, privatize,
+    Charge, Delta, Ledger, LedgerError, LedgerHead, Limits, PrivacyError, PrivateTraining,
+    PrivatizedUpdate, Receipt, Released, privatize,
 };
 
 use outbox::Outbox;
 
-pub use ledger_file::{Head, LedgerFile, LedgerFileError};
+pub use ledger_file::{LedgerFile, LedgerFileError};
 
 /// A change that may not leave.
 #[derive(Debug, thiserror::Error)]
@@ -75,24 +75,34 @@ impl Gate {
         Ok(Self { ledger: Ledger::open(file, limits, entries)?, outbox })
     }
 
-    /// What was spent, by whom, and what is left.
-    #[must_use]
-    pub fn ledger(&self) -> &Ledger<LedgerFile> {
-        &self.ledger
-    }
-
     /// Whether all rounds of a plan fit the budget, before any of them trains.
     ///
     /// # Errors
     /// They do not; the error says how many would.
     pub fn foresee(&self, run: &RunId, plan: &Plan) -> Result<(), LedgerError> {
-        self.ledger.foresee(run, (plan.privacy.mechanism(), plan.rounds), plan.privacy.once())
+        self.ledger.account().foresee(
+            run,
+            (plan.privacy.mechanism(), plan.rounds),
+            plan.privacy.once(),
+        )
+    }
+
+    /// Where the ledger stands.
+    #[must_use]
+    pub fn head(&self) -> LedgerHead {
+        self.ledger.store().head()
+    }
+
+    /// Whether the ledger once stood there.
+    #[must_use]
+    pub fn holds(&self, seen: LedgerHead) -> bool {
+        self.ledger.store().holds(seen)
     }
 
     /// Whether a round was charged already, by this process or one before it.
     #[must_use]
     pub fn has_charged(&self, run: &RunId, round: Round) -> bool {
-        self.ledger.has_charged(run, round, Released::Update)
+        self.ledger.account().has_charged(run, round, Released::Update)
     }
 
     /// Charges one round and makes the change from `before` to `after` into what may leave.
@@ -152,7 +162,7 @@ impl Gate {
         let (Some((released, mechanism)), round) = (plan.privacy.once(), Round(plan.rounds)) else {
             return Ok(None);
         };
-        if self.ledger.has_charged(run, round, released) {
+        if self.ledger.account().has_charged(run, round, released) {
             return Ok(None);
         }
         // Nothing is clipped: the release bounds what one patient can change by itself.
@@ -180,7 +190,7 @@ impl Gate {
         model: Digest,
     ) -> Result<Option<PrivatizedUpdate>, PrivatizeError> {
         let words = self.outbox.find(run, round, model)?;
-        Ok(words.and_then(|words| self.ledger.again(run, round, words)))
+        Ok(words.and_then(|words| self.ledger.account().again(run, round, words)))
     }
 }
 

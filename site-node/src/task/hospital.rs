@@ -6,6 +6,7 @@ use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
 use common::policy::{Asker, Denied};
+use common::privacy::LedgerHead;
 use common::wire::Metric;
 
 use super::contribute::contribute;
@@ -101,7 +102,23 @@ fn refuse(reason: String) -> Objection {
 }
 
 impl Participant for Hospital {
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
+    fn consider(
+        &self,
+        run: &RunId,
+        plan: &Plan,
+        seen: Option<LedgerHead>,
+    ) -> Result<LedgerHead, Objection> {
+        if let Some(seen) = seen
+            && !self.gate().holds(seen)
+        {
+            let entries = seen.entries;
+            tracing::error!(entries, "the coordinator has seen entries that this ledger lacks");
+            let reason = format!(
+                "this site's ledger lacks what was seen of it at {entries} entries: it was put back \
+                 from an older copy, or is another one"
+            );
+            return Err(Objection::new("ledger.restored", reason));
+        }
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         let same = prepared.as_ref().is_some_and(|held| held.run == *run && held.plan == *plan);
         if !same {
@@ -109,7 +126,7 @@ impl Participant for Hospital {
             *prepared = None;
             *prepared = Some(self.prepare(run, plan)?);
         }
-        Ok(())
+        Ok(self.gate().head())
     }
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
@@ -137,7 +154,7 @@ impl Participant for Hospital {
                         refuse(format!("round {round} was charged before this site restarted"))
                     })?;
                 tracing::info!(%round, "sending again what was noised before this site restarted");
-                Outgoing { update, weight: 1, metrics: Vec::new() }
+                Outgoing { update, weight: 1, metrics: Vec::new(), ledger: gate.head() }
             } else {
                 contribute(&self.site, &mut gate, prepared, round, model)?
             };

@@ -17,6 +17,7 @@ use common::experiment::{DataTag, Plan};
 use common::ids::{Round, RunId, SiteName};
 use common::pki::Fingerprint;
 use common::policy::Policy;
+use common::privacy::LedgerHead;
 use common::wire::Metric;
 
 use crate::data::{DataError, Source, Table, load};
@@ -36,11 +37,17 @@ pub struct Model<'m> {
 
 /// What a link asks of the site, and all that it can ask.
 pub trait Participant: Send + Sync + 'static {
-    /// Decides on a plan, before anything trains.
+    /// Decides on a plan, before anything trains, and says where the ledger stands. `seen` is where
+    /// it stood when the coordinator last heard of it.
     ///
     /// # Errors
     /// The rule that says no.
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection>;
+    fn consider(
+        &self,
+        run: &RunId,
+        plan: &Plan,
+        seen: Option<LedgerHead>,
+    ) -> Result<LedgerHead, Objection>;
 
     /// Trains one round and privatizes the change.
     ///

@@ -1,7 +1,9 @@
 //! The product as its users see it: built binaries, and hostile peers over real QUIC.
 
 mod bad_input;
+mod crash;
 mod order;
+mod private;
 mod processes;
 mod real_data;
 mod rogue;

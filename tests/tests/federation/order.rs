@@ -12,6 +12,7 @@ use common::experiment::{DataTag, Experiment, Plan};
 use common::ids::{Round, RunId, SiteName};
 use common::pki::Role;
 use common::policy::Policy;
+use common::privacy::LedgerHead;
 use common::transport::Dialer;
 use common::wire::Metric;
 use coordinator::enrol::Authority;
@@ -70,8 +71,13 @@ struct InTurn {
 }
 
 impl Participant for InTurn {
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
-        self.hospital.consider(run, plan)
+    fn consider(
+        &self,
+        run: &RunId,
+        plan: &Plan,
+        seen: Option<LedgerHead>,
+    ) -> Result<LedgerHead, Objection> {
+        self.hospital.consider(run, plan, seen)
     }
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {

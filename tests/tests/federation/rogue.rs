@@ -10,6 +10,7 @@ use common::digest::Digest;
 use common::experiment::{Experiment, Plan};
 use common::ids::{Round, RunId};
 use common::pki::Role;
+use common::privacy::LedgerHead;
 use common::transport::{Dialer, FrameReader, FrameWriter, Link, send_words};
 use common::wire::{
     Content, Hello, Metric, ModelHeader, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
@@ -100,10 +101,22 @@ fn plan() -> Result<Plan, tests::SetupError> {
 }
 
 /// What an honest site would send for the model it was offered.
+fn head() -> LedgerHead {
+    LedgerHead { entries: 0, last: Digest::of(b"") }
+}
+
 fn honest(run: &RunId, model: &ModelHeader, words: &[u8]) -> UpdateHeader {
     let content = Content { words: words.len() as u64 / 4, digest: Digest::of(words) };
     let (run, round) = (run.clone(), model.round);
-    UpdateHeader { run, round, model: model.content.digest, content, weight: 1, metrics: vec![] }
+    UpdateHeader {
+        run,
+        round,
+        model: model.content.digest,
+        content,
+        weight: 1,
+        metrics: vec![],
+        ledger: head(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +127,9 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
     let plan = plan()?;
     let launched = stage.launch(plan.clone())?;
     let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
-    rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
+    rogue
+        .say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest(), ledger: head() })
+        .await?;
     let mut offer = rogue.link.accept_transfer().await?;
     let model: ModelHeader = offer.expect().await?;
 
@@ -219,7 +234,9 @@ async fn a_site_may_not_launch_runs_or_tell_metrics_of_private_ones() -> Outcome
     plan.aggregation.weights = common::experiment::Weights::Equal;
     let _launched = stage.launch(plan.clone())?;
     let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
-    rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
+    rogue
+        .say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest(), ledger: head() })
+        .await?;
     let mut offer = rogue.link.accept_transfer().await?;
     let model: ModelHeader = offer.expect().await?;
     let words = vec![0; usize::try_from(model.content.words)? * 4];

@@ -5,6 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::cost::Cost;
+use crate::digest::Digest;
 use crate::ids::{Round, RunId};
 use crate::privacy::mechanism::Mechanism;
 
@@ -53,6 +54,15 @@ pub struct Entry {
     pub cost: Cost,
     /// What was spent in all after it.
     pub total: Cost,
+}
+
+/// Where a ledger stands: enough to see that another one is not it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerHead {
+    /// Its entries.
+    pub entries: u64,
+    /// The hash of its last line, which depends on all before it.
+    pub last: Digest,
 }
 
 /// Where entries are kept.

@@ -8,6 +8,7 @@
 //! reserve, make durable, and only then hand out the [`Receipt`] without which no noise is drawn.
 //! After a crash whatever was reserved counts as spent.
 
+mod account;
 mod cost;
 mod entry;
 mod error;
@@ -15,49 +16,20 @@ mod filter;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
-
+pub use account::{Account, Limits};
 pub use cost::Cost;
-pub use entry::{Charge, Entry, LedgerStore, Receipt, Released};
+pub use entry::{Charge, Entry, LedgerHead, LedgerStore, Receipt, Released};
 pub use error::LedgerError;
 pub use filter::{Budget, Filter};
 
-use bytes::Bytes;
+use account::Verdict;
 
-use super::mechanism::Mechanism;
-use super::update::PrivatizedUpdate;
-use crate::ids::{Round, RunId};
-
-/// What may be spent: on the data set over its life, and by any one run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    /// Over the data set's life.
-    pub total: Budget,
-    /// By one run, at the same δ; as much as is left where none is given.
-    pub epsilon_per_run: Option<f64>,
-}
-
-/// A data set's account.
+/// An account whose every charge is kept.
 pub struct Ledger<S> {
+    account: Account,
     store: S,
-    total: Filter,
-    run: Option<Filter>,
-    entries: Vec<Entry>,
-    spent: Cost,
-    by_run: BTreeMap<RunId, Cost>,
-    charged: HashSet<(RunId, Round, Released)>,
     /// A write failed: what is on disk is not known until the ledger is opened again.
     broken: bool,
-}
-
-/// What a limit says of more releases of one kind.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Verdict {
-    rule: &'static str,
-    would: f64,
-    allowed: f64,
-    delta: f64,
-    fits: u32,
 }
 
 impl<S: LedgerStore> Ledger<S> {
@@ -66,149 +38,19 @@ impl<S: LedgerStore> Ledger<S> {
     /// # Errors
     /// The entries contradict each other or their own arithmetic.
     pub fn open(store: S, limits: Limits, entries: Vec<Entry>) -> Result<Self, LedgerError> {
-        let per_run =
-            limits.epsilon_per_run.map(|epsilon| Filter::new(Budget { epsilon, ..limits.total }));
-        let mut ledger = Self {
-            store,
-            total: Filter::new(limits.total),
-            run: per_run,
-            entries: Vec::new(),
-            spent: Cost::zero(),
-            by_run: BTreeMap::new(),
-            charged: HashSet::new(),
-            broken: false,
-        };
-        // Few mechanisms make up a ledger, and the cost of one takes a while to compute.
-        let mut known: Vec<(Mechanism, Cost)> = Vec::new();
-        for entry in entries {
-            let seq = ledger.next_seq();
-            let corrupt = |what| Err(LedgerError::Corrupt { seq, what });
-            if entry.seq != seq {
-                return corrupt("is out of order");
-            }
-            if !known.iter().any(|(mechanism, _)| *mechanism == entry.mechanism) {
-                known.push((entry.mechanism, Cost::of(entry.mechanism)));
-            }
-            let its = |(mechanism, cost): &(Mechanism, Cost)| {
-                *mechanism == entry.mechanism && entry.cost.agrees(cost)
-            };
-            if !known.iter().any(its) {
-                return corrupt("has a cost that is not its mechanism's");
-            }
-            if entry.total != ledger.spent.add(&entry.cost) {
-                return corrupt("has a total that is not the sum so far");
-            }
-            if ledger.has_charged(&entry.run, entry.round, entry.released) {
-                return corrupt("charges a release a second time");
-            }
-            ledger.enter(entry);
-        }
-        Ok(ledger)
+        Ok(Self { account: Account::open(limits, entries)?, store, broken: false })
     }
 
-    fn next_seq(&self) -> u64 {
-        self.entries.len() as u64 + 1
-    }
-
-    fn enter(&mut self, entry: Entry) {
-        self.spent = self.spent.add(&entry.cost);
-        let run = self.by_run.entry(entry.run.clone()).or_insert_with(Cost::zero);
-        *run = run.add(&entry.cost);
-        self.charged.insert((entry.run.clone(), entry.round, entry.released));
-        self.entries.push(entry);
-    }
-
-    /// What was spent so far.
+    /// What was spent, by whom, and what still fits.
     #[must_use]
-    pub fn spent(&self) -> &Cost {
-        &self.spent
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
-    /// What each run spent.
+    /// Where its entries are kept.
     #[must_use]
-    pub fn by_run(&self) -> &BTreeMap<RunId, Cost> {
-        &self.by_run
-    }
-
-    /// The data set's limit.
-    #[must_use]
-    pub fn limit(&self) -> &Filter {
-        &self.total
-    }
-
-    /// Its entries, oldest first.
-    #[must_use]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// Whether a release was charged.
-    #[must_use]
-    pub fn has_charged(&self, run: &RunId, round: Round, released: Released) -> bool {
-        self.charged.contains(&(run.clone(), round, released))
-    }
-
-    /// An update that was noised before, from its stored words: only of a round that was charged.
-    #[must_use]
-    pub fn again(&self, run: &RunId, round: Round, words: Bytes) -> Option<PrivatizedUpdate> {
-        let same = |entry: &&Entry| {
-            entry.run == *run && entry.round == round && entry.released == Released::Update
-        };
-        let entry = self.entries.iter().rev().find(same)?;
-        let Entry { mechanism, clip, released, .. } = *entry;
-        let charge = Charge { run: run.clone(), round, released, mechanism, clip };
-        Some(PrivatizedUpdate::of_stored(words, charge))
-    }
-
-    /// Whether all that a run will release fits, before any of it is computed: so many updates by
-    /// one mechanism, and what it releases once besides. What was charged for it already is not
-    /// asked for again.
-    ///
-    /// # Errors
-    /// It does not; the error says how many updates would fit.
-    pub fn foresee(
-        &self,
-        run: &RunId,
-        updates: (Mechanism, u32),
-        once: Option<(Released, Mechanism)>,
-    ) -> Result<(), LedgerError> {
-        let (mechanism, count) = updates;
-        let charged = |released| {
-            let same = |entry: &&Entry| entry.run == *run && entry.released == released;
-            self.entries.iter().filter(same).count()
-        };
-        let done = u32::try_from(charged(Released::Update)).unwrap_or(u32::MAX);
-        let open = count.saturating_sub(done);
-        let once = once.filter(|(released, _)| charged(*released) == 0);
-        let extra = once.map_or(Cost::zero(), |(_, mechanism)| Cost::of(mechanism));
-        let each = Cost::of(mechanism);
-        match self.judge(run, &each.times(u64::from(open)).add(&extra), (&each, &extra)) {
-            None => Ok(()),
-            Some(Verdict { rule, would, allowed, delta, fits }) => {
-                Err(LedgerError::Unaffordable { rule, rounds: open, would, allowed, delta, fits })
-            }
-        }
-    }
-
-    /// The limit that so much more for a run would pass, and how many of `each` would fit beside
-    /// `extra`.
-    fn judge(&self, run: &RunId, more: &Cost, (each, extra): (&Cost, &Cost)) -> Option<Verdict> {
-        let nothing = Cost::zero();
-        let by_run = self.by_run.get(run).unwrap_or(&nothing);
-        let total = Some(("policy.budget.epsilon", &self.total, &self.spent));
-        let per_run =
-            self.run.as_ref().map(|filter| ("policy.budget.epsilon_per_run", filter, by_run));
-        total.into_iter().chain(per_run).find_map(|(rule, filter, spent)| {
-            let after = spent.add(more);
-            if more.is_zero() || filter.admits(&after) {
-                return None;
-            }
-            let Budget { epsilon: allowed, delta } = filter.budget();
-            // Rounded up, so that it never looks like what is allowed.
-            let would = (filter.epsilon(&after) * 1e4).ceil() / 1e4;
-            let fits = filter.fits(&spent.add(extra), each);
-            Some(Verdict { rule, would, allowed, delta, fits })
-        })
+    pub fn store(&self) -> &S {
+        &self.store
     }
 
     /// Charges one release. The receipt exists only once the entry is durable.
@@ -222,21 +64,21 @@ impl<S: LedgerStore> Ledger<S> {
         if cost.is_zero() {
             return Ok(Receipt::new(charge));
         }
-        let seq = self.next_seq();
+        let seq = self.account.next_seq();
         if self.broken {
             let source = std::io::Error::other("an earlier entry failed");
             return Err(LedgerError::Unwritten { seq, source });
         }
         let Charge { run, round, released, .. } = &charge;
-        if self.has_charged(run, *round, *released) {
+        if self.account.has_charged(run, *round, *released) {
             let (run, round) = (run.clone(), *round);
             return Err(LedgerError::Repeated { run, round });
         }
-        if let Some(verdict) = self.judge(run, &cost, (&cost, &Cost::zero())) {
+        if let Some(verdict) = self.account.judge(run, &cost, (&cost, &Cost::zero())) {
             let Verdict { rule, would, allowed, delta, .. } = verdict;
             return Err(LedgerError::Overspent { rule, round: *round, would, allowed, delta });
         }
-        let total = self.spent.add(&cost);
+        let total = self.account.spent().add(&cost);
         let entry = Entry {
             seq,
             run: run.clone(),
@@ -250,7 +92,7 @@ impl<S: LedgerStore> Ledger<S> {
         let written = self.store.append(&entry);
         self.broken = written.is_err();
         // A write that failed may still have reached the disk: count it either way.
-        self.enter(entry);
+        self.account.enter(entry);
         written.map_err(|source| LedgerError::Unwritten { seq, source })?;
         Ok(Receipt::new(charge))
     }

@@ -3,6 +3,8 @@
 use std::io;
 
 use super::*;
+use crate::ids::{Round, RunId};
+use crate::privacy::Mechanism;
 
 #[derive(Default)]
 struct Memory {
@@ -41,10 +43,10 @@ fn ledger(limits: Limits) -> Ledger<Memory> {
 #[test]
 fn the_budget_stops_exactly_where_it_was_foreseen() {
     let mut ledger = ledger(LIMITS);
-    let fits = ledger.limit().fits(&Cost::zero(), &Cost::of(STEPS));
+    let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
     assert!(fits > 3);
-    assert!(ledger.foresee(&run("run-a"), (STEPS, fits), None).is_ok());
-    let refused = ledger.foresee(&run("run-a"), (STEPS, fits + 1), None).unwrap_err();
+    assert!(ledger.account().foresee(&run("run-a"), (STEPS, fits), None).is_ok());
+    let refused = ledger.account().foresee(&run("run-a"), (STEPS, fits + 1), None).unwrap_err();
     assert_eq!(refused.rule(), Some("policy.budget.epsilon"));
     assert!(matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits));
     for round in 1..=fits {
@@ -53,10 +55,10 @@ fn the_budget_stops_exactly_where_it_was_foreseen() {
     let over = ledger.reserve(charge("run-a", fits + 1)).unwrap_err();
     assert!(matches!(over, LedgerError::Overspent { would, .. } if would > TOTAL.epsilon));
     assert_eq!(ledger.store.lines.len(), fits as usize);
-    assert!(ledger.limit().epsilon(ledger.spent()) <= TOTAL.epsilon);
+    assert!(ledger.account().limit().epsilon(ledger.account().spent()) <= TOTAL.epsilon);
     // A run that was charged in full asks for nothing more; another one does.
-    assert!(ledger.foresee(&run("run-a"), (STEPS, fits), None).is_ok());
-    assert!(ledger.foresee(&run("run-b"), (STEPS, 1), None).is_err());
+    assert!(ledger.account().foresee(&run("run-a"), (STEPS, fits), None).is_ok());
+    assert!(ledger.account().foresee(&run("run-b"), (STEPS, 1), None).is_err());
 }
 
 #[test]
@@ -73,18 +75,18 @@ fn one_run_may_not_spend_what_all_runs_may() {
     let (first, why) = spend("run-a");
     assert!(first > 0 && why == Some("policy.budget.epsilon_per_run"));
     assert_eq!(spend("run-b"), (first, why));
-    let by_run = ledger.by_run();
+    let by_run = ledger.account().by_run();
     assert_eq!(by_run[&run("run-a")], by_run[&run("run-b")]);
-    assert_eq!(by_run[&run("run-a")].add(&by_run[&run("run-b")]), *ledger.spent());
+    assert_eq!(by_run[&run("run-a")].add(&by_run[&run("run-b")]), *ledger.account().spent());
 }
 
 #[test]
 fn what_is_released_once_is_foreseen_too() {
     let ledger = ledger(LIMITS);
-    let fits = ledger.limit().fits(&Cost::zero(), &Cost::of(STEPS));
+    let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
     let once = Some((Released::Concordance, STEPS));
-    assert!(ledger.foresee(&run("run-a"), (STEPS, fits - 1), once).is_ok());
-    let refused = ledger.foresee(&run("run-a"), (STEPS, fits), once).unwrap_err();
+    assert!(ledger.account().foresee(&run("run-a"), (STEPS, fits - 1), once).is_ok());
+    let refused = ledger.account().foresee(&run("run-a"), (STEPS, fits), once).unwrap_err();
     assert!(matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits - 1));
 }
 
@@ -103,7 +105,7 @@ fn no_record_no_receipt_and_the_failed_write_counts_as_spent() {
     ledger.store.broken = true;
     let failed = ledger.reserve(charge("run-a", 1));
     assert!(matches!(failed, Err(LedgerError::Unwritten { seq: 1, .. })));
-    assert_eq!(*ledger.spent(), Cost::of(STEPS));
+    assert_eq!(*ledger.account().spent(), Cost::of(STEPS));
     // What is on disk is not known any more: nothing goes on as if it were.
     ledger.store.broken = false;
     let again = ledger.reserve(charge("run-a", 2));
@@ -114,7 +116,7 @@ fn no_record_no_receipt_and_the_failed_write_counts_as_spent() {
 fn without_noise_nothing_is_charged() {
     let mut ledger = ledger(LIMITS);
     ledger.reserve(Charge { mechanism: Mechanism::ClipOnly, ..charge("run-a", 1) }).unwrap();
-    assert!(ledger.entries().is_empty());
+    assert!(ledger.account().entries().is_empty());
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn parameters_beyond_the_accountants_are_beyond_every_budget() {
         let refused = ledger.reserve(Charge { mechanism, ..charge("run-a", 1) });
         assert!(matches!(refused, Err(LedgerError::Overspent { .. })));
     }
-    assert!(ledger.entries().is_empty());
+    assert!(ledger.account().entries().is_empty());
 }
 
 #[test]
@@ -136,7 +138,7 @@ fn a_ledger_that_contradicts_itself_is_refused() {
     }
     let lines = whole.store.lines.clone();
     let reopened = Ledger::open(Memory::default(), LIMITS, lines.clone()).unwrap();
-    assert_eq!(reopened.spent(), whole.spent());
+    assert_eq!(reopened.account().spent(), whole.account().spent());
     // As it comes back from a file.
     let text = serde_json::to_string(&lines).unwrap();
     assert_eq!(serde_json::from_str::<Vec<Entry>>(&text).unwrap(), lines);

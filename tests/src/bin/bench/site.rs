@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
 use common::pki::Identity;
-use common::privacy::{Budget, Limits};
+use common::privacy::{Budget, LedgerHead, Limits};
 use common::transport::Dialer;
 use common::wire::Metric;
 use site_node::privatize::Gate;
@@ -31,9 +31,14 @@ struct Echo {
 }
 
 impl Participant for Echo {
-    fn consider(&self, _: &RunId, plan: &Plan) -> Result<(), Objection> {
+    fn consider(
+        &self,
+        _: &RunId,
+        plan: &Plan,
+        _: Option<LedgerHead>,
+    ) -> Result<LedgerHead, Objection> {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
-        Ok(())
+        Ok(self.gate.lock().unwrap_or_else(PoisonError::into_inner).head())
     }
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
@@ -46,7 +51,7 @@ impl Participant for Echo {
         let update = gate
             .pass(plan, run, round, (model, after), 1.0)
             .map_err(|error| objection(error.to_string()))?;
-        Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
+        Ok(Outgoing { update, weight: 1, metrics: Vec::new(), ledger: gate.head() })
     }
 
     fn evaluate(&self, _: &RunId, _: &[f32]) -> Result<Vec<Metric>, Objection> {

@@ -1,0 +1,197 @@
+//! The arithmetic of a ledger: what was spent, and what still fits.
+
+use std::collections::{BTreeMap, HashSet};
+
+use bytes::Bytes;
+
+use super::cost::Cost;
+use super::entry::{Charge, Entry, Released};
+use super::error::LedgerError;
+use super::filter::{Budget, Filter};
+use crate::ids::{Round, RunId};
+use crate::privacy::mechanism::Mechanism;
+use crate::privacy::update::PrivatizedUpdate;
+
+/// What may be spent: on the data set over its life, and by any one run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Over the data set's life.
+    pub total: Budget,
+    /// By one run, at the same δ; as much as is left where none is given.
+    pub epsilon_per_run: Option<f64>,
+}
+
+/// A data set's account, as its entries tell it.
+pub struct Account {
+    total: Filter,
+    run: Option<Filter>,
+    entries: Vec<Entry>,
+    spent: Cost,
+    by_run: BTreeMap<RunId, Cost>,
+    charged: HashSet<(RunId, Round, Released)>,
+}
+
+/// What a limit says of more releases of one kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Verdict {
+    pub(super) rule: &'static str,
+    pub(super) would: f64,
+    pub(super) allowed: f64,
+    pub(super) delta: f64,
+    pub(super) fits: u32,
+}
+
+impl Account {
+    /// The account of these entries.
+    ///
+    /// # Errors
+    /// They contradict each other or their own arithmetic.
+    pub fn open(limits: Limits, entries: Vec<Entry>) -> Result<Self, LedgerError> {
+        let per_run =
+            limits.epsilon_per_run.map(|epsilon| Filter::new(Budget { epsilon, ..limits.total }));
+        let mut account = Self {
+            total: Filter::new(limits.total),
+            run: per_run,
+            entries: Vec::new(),
+            spent: Cost::zero(),
+            by_run: BTreeMap::new(),
+            charged: HashSet::new(),
+        };
+        // Few mechanisms make up a ledger, and the cost of one takes a while to compute.
+        let mut known: Vec<(Mechanism, Cost)> = Vec::new();
+        for entry in entries {
+            let seq = account.next_seq();
+            let corrupt = |what| Err(LedgerError::Corrupt { seq, what });
+            if entry.seq != seq {
+                return corrupt("is out of order");
+            }
+            if !known.iter().any(|(mechanism, _)| *mechanism == entry.mechanism) {
+                known.push((entry.mechanism, Cost::of(entry.mechanism)));
+            }
+            let its = |(mechanism, cost): &(Mechanism, Cost)| {
+                *mechanism == entry.mechanism && entry.cost.agrees(cost)
+            };
+            if !known.iter().any(its) {
+                return corrupt("has a cost that is not its mechanism's");
+            }
+            if entry.total != account.spent.add(&entry.cost) {
+                return corrupt("has a total that is not the sum so far");
+            }
+            if account.has_charged(&entry.run, entry.round, entry.released) {
+                return corrupt("charges a release a second time");
+            }
+            account.enter(entry);
+        }
+        Ok(account)
+    }
+
+    pub(super) fn next_seq(&self) -> u64 {
+        self.entries.len() as u64 + 1
+    }
+
+    pub(super) fn enter(&mut self, entry: Entry) {
+        self.spent = self.spent.add(&entry.cost);
+        let run = self.by_run.entry(entry.run.clone()).or_insert_with(Cost::zero);
+        *run = run.add(&entry.cost);
+        self.charged.insert((entry.run.clone(), entry.round, entry.released));
+        self.entries.push(entry);
+    }
+
+    /// What was spent so far.
+    #[must_use]
+    pub fn spent(&self) -> &Cost {
+        &self.spent
+    }
+
+    /// What each run spent.
+    #[must_use]
+    pub fn by_run(&self) -> &BTreeMap<RunId, Cost> {
+        &self.by_run
+    }
+
+    /// The data set's limit.
+    #[must_use]
+    pub fn limit(&self) -> &Filter {
+        &self.total
+    }
+
+    /// Its entries, oldest first.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Whether a release was charged.
+    #[must_use]
+    pub fn has_charged(&self, run: &RunId, round: Round, released: Released) -> bool {
+        self.charged.contains(&(run.clone(), round, released))
+    }
+
+    /// An update that was noised before, from its stored words: only of a round that was charged.
+    #[must_use]
+    pub fn again(&self, run: &RunId, round: Round, words: Bytes) -> Option<PrivatizedUpdate> {
+        let same = |entry: &&Entry| {
+            entry.run == *run && entry.round == round && entry.released == Released::Update
+        };
+        let entry = self.entries.iter().rev().find(same)?;
+        let Entry { mechanism, clip, released, .. } = *entry;
+        let charge = Charge { run: run.clone(), round, released, mechanism, clip };
+        Some(PrivatizedUpdate::of_stored(words, charge))
+    }
+
+    /// Whether all that a run will release fits, before any of it is computed: so many updates by
+    /// one mechanism, and what it releases once besides. What was charged for it already is not
+    /// asked for again.
+    ///
+    /// # Errors
+    /// It does not; the error says how many updates would fit.
+    pub fn foresee(
+        &self,
+        run: &RunId,
+        updates: (Mechanism, u32),
+        once: Option<(Released, Mechanism)>,
+    ) -> Result<(), LedgerError> {
+        let (mechanism, count) = updates;
+        let charged = |released| {
+            let same = |entry: &&Entry| entry.run == *run && entry.released == released;
+            self.entries.iter().filter(same).count()
+        };
+        let done = u32::try_from(charged(Released::Update)).unwrap_or(u32::MAX);
+        let open = count.saturating_sub(done);
+        let once = once.filter(|(released, _)| charged(*released) == 0);
+        let extra = once.map_or(Cost::zero(), |(_, mechanism)| Cost::of(mechanism));
+        let each = Cost::of(mechanism);
+        match self.judge(run, &each.times(u64::from(open)).add(&extra), (&each, &extra)) {
+            None => Ok(()),
+            Some(Verdict { rule, would, allowed, delta, fits }) => {
+                Err(LedgerError::Unaffordable { rule, rounds: open, would, allowed, delta, fits })
+            }
+        }
+    }
+
+    /// The limit that so much more for a run would pass, and how many of `each` would fit beside
+    /// `extra`.
+    pub(super) fn judge(
+        &self,
+        run: &RunId,
+        more: &Cost,
+        (each, extra): (&Cost, &Cost),
+    ) -> Option<Verdict> {
+        let nothing = Cost::zero();
+        let by_run = self.by_run.get(run).unwrap_or(&nothing);
+        let total = Some(("policy.budget.epsilon", &self.total, &self.spent));
+        let per_run =
+            self.run.as_ref().map(|filter| ("policy.budget.epsilon_per_run", filter, by_run));
+        total.into_iter().chain(per_run).find_map(|(rule, filter, spent)| {
+            let after = spent.add(more);
+            if more.is_zero() || filter.admits(&after) {
+                return None;
+            }
+            let Budget { epsilon: allowed, delta } = filter.budget();
+            // Rounded up, so that it never looks like what is allowed.
+            let would = (filter.epsilon(&after) * 1e4).ceil() / 1e4;
+            let fits = filter.fits(&spent.add(extra), each);
+            Some(Verdict { rule, would, allowed, delta, fits })
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! `coordinator plan`: what an experiment would cost, before anything runs.
+
+use std::path::PathBuf;
+
+use common::config::{self, Override};
+use common::experiment::Experiment;
+use coordinator::outlook::Outlook;
+
+use super::Outcome;
+use super::output::Format;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The experiment's file.
+    experiment: PathBuf,
+    /// A hospital's policy to hold the plan against; may be given many times.
+    #[arg(long = "policy", value_name = "FILE")]
+    policies: Vec<PathBuf>,
+    /// A value in place of the file's, such as privacy.epsilon=3; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<Override>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    let outlook = Outlook::of(&experiment.plan, &args.policies)?;
+    match args.format {
+        Format::Table => print!("{}", outlook.table()),
+        Format::Json => println!("{}", serde_json::to_string(&outlook)?),
+    }
+    Ok(())
+}

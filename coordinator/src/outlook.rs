@@ -1,0 +1,252 @@
+//! What a run would cost and send, before anything runs: computed from the plan alone, so that it
+//! knows no hospital's size.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use bytesize::ByteSize;
+use common::config::ConfigError;
+use common::experiment::Plan;
+use common::ids::RunId;
+use common::policy::{Asker, Policy, Ruling};
+use common::privacy::accountant::{Accountant, AccountantError, Delta};
+use common::privacy::{Account, Mechanism};
+use serde::Serialize;
+
+/// Why there is no outlook.
+#[derive(Debug, thiserror::Error)]
+pub enum OutlookError {
+    /// A parameter is outside the accountants' range.
+    #[error(transparent)]
+    Accountant(#[from] AccountantError),
+    /// A hospital's policy cannot be read.
+    #[error(transparent)]
+    Policy(#[from] ConfigError),
+}
+
+/// What a plan would cost and send.
+#[derive(Debug, Serialize)]
+pub struct Outlook {
+    /// The experiment's name.
+    pub experiment: String,
+    /// Its rounds.
+    pub rounds: u32,
+    /// The fewest sites that make a round, and the most.
+    pub sites: (u32, u32),
+    /// The model's kind and head.
+    pub model: String,
+    /// Its parameters.
+    pub parameters: u64,
+    /// Words that a site receives and sends in a round, in bytes.
+    pub bytes_each_round: u64,
+    /// The same in all rounds, with the final model.
+    pub bytes_each_site: u64,
+    /// The same with the most sites.
+    pub bytes_at_most: u64,
+    /// What is promised.
+    pub privacy: PrivacyOutlook,
+    /// What the policies that were given say.
+    pub policies: Vec<PolicyOutlook>,
+}
+
+/// What a site's patients are promised.
+#[derive(Debug, Serialize)]
+pub struct PrivacyOutlook {
+    /// The mode.
+    pub mode: &'static str,
+    /// What neighbouring data sets differ in; none where nothing is promised.
+    pub unit: Option<&'static str>,
+    /// ε of the whole run at one site, by privacy-loss distributions.
+    pub epsilon: Option<f64>,
+    /// ε of its updates by the Rényi costs that a ledger charges.
+    pub epsilon_rdp: Option<f64>,
+    /// The δ of both.
+    pub delta: Option<f64>,
+    /// Standard deviation of the noise over the bound that it hides.
+    pub noise_multiplier: Option<f64>,
+    /// Private steps in all, and the chance of a patient to be in one; mode `local` alone.
+    pub steps: Option<u64>,
+    /// That chance.
+    pub sampling_rate: Option<f64>,
+    /// zCDP of the final concordance, where it is asked for.
+    pub evaluation_rho: Option<f64>,
+}
+
+/// What one hospital would say.
+#[derive(Debug, Serialize)]
+pub struct PolicyOutlook {
+    /// Its file.
+    pub policy: String,
+    /// Whether it would consent, given enough patients and a ledger without entries.
+    pub accepted: bool,
+    /// What each rule says.
+    pub rules: Vec<RuleOutlook>,
+}
+
+/// One rule.
+#[derive(Debug, Serialize)]
+pub struct RuleOutlook {
+    /// The policy's key.
+    pub rule: &'static str,
+    /// Whether the plan keeps it.
+    pub kept: bool,
+    /// What the plan asks for.
+    pub asked: String,
+    /// What the hospital allows.
+    pub allowed: String,
+}
+
+impl From<Ruling> for RuleOutlook {
+    fn from(Ruling { rule, asked, allowed, kept }: Ruling) -> Self {
+        Self { rule, kept, asked, allowed }
+    }
+}
+
+impl Outlook {
+    /// The outlook of a plan, and of the hospitals whose policies are at hand.
+    ///
+    /// # Errors
+    /// A policy cannot be read, or the plan was not checked.
+    pub fn of(plan: &Plan, policies: &[impl AsRef<Path>]) -> Result<Self, OutlookError> {
+        let parameters = plan.model.parameters();
+        let each_round = parameters.saturating_mul(8);
+        let each_site =
+            each_round.saturating_mul(u64::from(plan.rounds)).saturating_add(parameters * 4);
+        let most = plan.aggregation.max_sites;
+        Ok(Self {
+            experiment: plan.name.to_string(),
+            rounds: plan.rounds,
+            sites: (plan.aggregation.min_sites, most),
+            model: format!("{}, {}", plan.model.kind(), plan.model.head.name()),
+            parameters,
+            bytes_each_round: each_round,
+            bytes_each_site: each_site,
+            bytes_at_most: each_site.saturating_mul(u64::from(most)),
+            privacy: PrivacyOutlook::of(plan)?,
+            policies: policies
+                .iter()
+                .map(|path| PolicyOutlook::of(plan, path.as_ref()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl PrivacyOutlook {
+    fn of(plan: &Plan) -> Result<Self, AccountantError> {
+        let privacy = &plan.privacy;
+        let mechanism = privacy.mechanism();
+        let segment = mechanism.segment(plan.rounds)?;
+        let rdp = match segment {
+            None => None,
+            Some(segment) => Some(Accountant::Rdp.epsilon(&[segment], Delta::new(privacy.delta)?)),
+        };
+        let (steps, sampling_rate) = match mechanism {
+            Mechanism::PrivateSteps { sampling_rate, steps, .. } => {
+                (Some(u64::from(steps) * u64::from(plan.rounds)), Some(sampling_rate))
+            }
+            _ => (None, None),
+        };
+        let promised = segment.is_some();
+        Ok(Self {
+            mode: privacy.mode.name(),
+            unit: mechanism.unit(),
+            epsilon: privacy.epsilon(plan.rounds)?,
+            epsilon_rdp: rdp,
+            delta: promised.then_some(privacy.delta),
+            noise_multiplier: promised.then_some(privacy.noise_multiplier),
+            steps,
+            sampling_rate,
+            evaluation_rho: privacy.evaluation.as_ref().map(|asked| asked.rho),
+        })
+    }
+}
+
+impl PolicyOutlook {
+    fn of(plan: &Plan, path: &Path) -> Result<Self, OutlookError> {
+        let policy = Policy::load(path)?;
+        // Which coordinator asks, and of which data, is the hospital's to know.
+        let asker = Asker { coordinator: None, tag: None };
+        let mut rules: Vec<RuleOutlook> =
+            policy.judge(plan, asker).into_iter().map(RuleOutlook::from).collect();
+        rules.extend(budget(plan, &policy));
+        let accepted = rules.iter().all(|rule| rule.kept);
+        Ok(Self { policy: path.display().to_string(), accepted, rules })
+    }
+}
+
+/// What a budget of which nothing was spent says of a whole run.
+fn budget(plan: &Plan, policy: &Policy) -> Option<RuleOutlook> {
+    let account = Account::open(policy.limits, Vec::new()).ok()?;
+    let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
+    let allowed = format!(
+        "ε {} at δ {:e}{}",
+        policy.limits.total.epsilon,
+        policy.limits.total.delta,
+        policy.limits.epsilon_per_run.map_or(String::new(), |run| format!(", {run} a run"))
+    );
+    let refused = account.foresee(&RunId::memorable(0), updates, once).err();
+    Some(RuleOutlook {
+        rule: refused.as_ref().and_then(|error| error.rule()).unwrap_or("policy.budget"),
+        kept: refused.is_none(),
+        asked: refused.map_or("fits a budget of which nothing was spent".into(), |e| e.to_string()),
+        allowed,
+    })
+}
+
+/// A promise is never shown as stronger than it is.
+fn shown(epsilon: f64) -> String {
+    format!("{:.3}", (epsilon * 1e3).ceil() / 1e3)
+}
+
+fn bytes(count: u64) -> String {
+    ByteSize(count).display().si_short().to_string()
+}
+
+impl Outlook {
+    /// The outlook for people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: String| {
+            let _ = writeln!(text, "{name:<18}{value}");
+        };
+        let (least, most) = self.sites;
+        line("experiment", self.experiment.clone());
+        line("model", format!("{}, {} parameters", self.model, self.parameters));
+        line("rounds", format!("{}, with {least} to {most} sites", self.rounds));
+        let (round, site) = (bytes(self.bytes_each_round), bytes(self.bytes_each_site));
+        let all = bytes(self.bytes_at_most);
+        line("on the wire", format!("{round} a site and round, {site} a site, at most {all}"));
+        let privacy = &self.privacy;
+        line("privacy mode", privacy.mode.to_owned());
+        match (privacy.epsilon, privacy.delta, privacy.unit) {
+            (Some(epsilon), Some(delta), Some(unit)) => {
+                line("each site", format!("ε = {} at δ = {delta:e}", shown(epsilon)));
+                line("unit", unit.to_owned());
+            }
+            _ => line("each site", "no noise, no promise".to_owned()),
+        }
+        if let Some(rdp) = privacy.epsilon_rdp {
+            line("by Rényi costs", format!("ε = {}, as ledgers count", shown(rdp)));
+        }
+        if let Some(noise) = privacy.noise_multiplier {
+            line("noise", format!("{noise:.4} times the bound that it hides"));
+        }
+        if let (Some(steps), Some(rate)) = (privacy.steps, privacy.sampling_rate) {
+            line("private steps", format!("{steps}, each patient in one with chance {rate}"));
+        }
+        if let Some(rho) = privacy.evaluation_rho {
+            line("evaluation", format!("one concordance a site in the end, {rho}-zCDP"));
+        }
+        for policy in &self.policies {
+            let verdict = if policy.accepted { "would consent" } else { "would refuse" };
+            let _ = writeln!(text, "\n{}: {verdict}", policy.policy);
+            for rule in &policy.rules {
+                let mark = if rule.kept { "ok " } else { "NO " };
+                let RuleOutlook { rule, asked, allowed, .. } = rule;
+                let _ = writeln!(text, "  {mark} {rule:<30}{asked}; allowed: {allowed}");
+            }
+        }
+        text
+    }
+}

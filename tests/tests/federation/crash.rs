@@ -1,0 +1,149 @@
+//! A site that is killed, again and again, at any moment of its training: its ledger never knows less
+//! than what left it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use common::digest::Digest;
+use common::experiment::{Experiment, Plan, PrivacyMode, PrivateSteps, Weights};
+use common::ids::{Round, RunId};
+use common::model::initial_parameters;
+use common::pki::Identity;
+use common::transport::TransportError;
+use common::wire::{Purpose, ToCoordinator};
+use serde_json::Value;
+use site_node::privatize::LedgerFile;
+use tests::{Answer, Federation, HOSPITALS, Observer, demo, edit};
+
+use crate::Outcome;
+
+/// How often the site is killed.
+const KILLS: usize = 300;
+
+fn plan() -> Result<Plan, tests::SetupError> {
+    let text = std::fs::read_to_string(demo())?;
+    let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
+    plan.rounds = 100_000;
+    (plan.training.epochs, plan.training.batch) = (1, None);
+    plan.aggregation.weights = Weights::Equal;
+    plan.privacy.mode = PrivacyMode::Local;
+    (plan.privacy.noise_multiplier, plan.privacy.delta) = (4.0, 1e-5);
+    // Long enough that some of the kills fall into training.
+    plan.privacy.local = Some(PrivateSteps {
+        steps: 8,
+        sampling_rate: 0.5,
+        expected_patients: 300,
+        patient_clip: 1.0,
+    });
+    assert_eq!(plan.check(), []);
+    Ok(plan)
+}
+
+/// What the coordinator saw leave.
+#[derive(Default)]
+struct Seen {
+    /// The hash of each round's update.
+    updates: BTreeMap<u32, Digest>,
+    /// Rounds that the site says were charged before it restarted.
+    lost: usize,
+    /// Updates that were noised before a kill and came after it.
+    again: usize,
+    /// What lay in the site's outbox when it was last killed.
+    kept: Option<(u32, String)>,
+    round: u32,
+}
+
+impl Seen {
+    /// Serves one life of the site; ends only with it.
+    async fn serve(
+        &mut self,
+        observer: &Observer,
+        (run, plan, model): (&RunId, &Plan, &[f32]),
+    ) -> Result<(), TransportError> {
+        let mut site = observer.site().await?;
+        let consent = site.propose(run, plan, None).await?;
+        assert!(matches!(consent, ToCoordinator::Consent { .. }), "{consent:?}");
+        // The round that was under way when the site died, or the one that it just finished.
+        let mut round = self.round.max(1);
+        loop {
+            self.round = round;
+            site.offer(run, Round(round), Purpose::Train, model).await?;
+            match site.answer().await? {
+                Answer::Update(update) => {
+                    let (header, words) = *update;
+                    let digest = Digest::of(&words);
+                    assert_eq!((header.round, header.content.digest), (Round(round), digest));
+                    assert_eq!(self.updates.insert(round, digest), None);
+                    if let Some((_, kept)) = self.kept.take_if(|(kept, _)| *kept == round) {
+                        assert_eq!(digest.to_string(), kept, "round {round} was noised twice");
+                        self.again += 1;
+                    }
+                }
+                Answer::Said(ToCoordinator::Silence(silence)) => {
+                    let expected = silence.reason.contains("charged before this site restarted");
+                    assert!(expected, "{silence:?}");
+                    let kept = self.kept.as_ref().is_some_and(|(kept, _)| *kept == round);
+                    assert!(!kept, "round {round} was kept and is not sent");
+                    self.lost += 1;
+                }
+                Answer::Said(other) => panic!("{other:?}"),
+            }
+            round += 1;
+        }
+    }
+}
+
+/// The round and the hash of the update in an outbox.
+fn outbox(state: &Path) -> Option<(u32, String)> {
+    let file = std::fs::read(state.join("outbox/update")).ok()?;
+    let header = file.split(|byte| *byte == b'\n').next()?;
+    let header: Value = serde_json::from_slice(header).ok()?;
+    let round = u32::try_from(header["round"].as_u64()?).ok()?;
+    Some((round, header["digest"].as_str()?.to_owned()))
+}
+
+/// Milliseconds below a bound, of a fixed sequence (Knuth's 64-bit generator).
+fn next_below(state: &mut u64, bound: u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % bound
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_three_hundred_times_a_site_never_forgets_a_release() -> Outcome {
+    let federation = Federation::new()?;
+    let home = federation.site(HOSPITALS[0]);
+    let policy = home.join("policy.toml");
+    edit(&policy, "epsilon = 8.0", "epsilon = 1e6")?;
+    edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 1e6")?;
+    edit(&policy, "most_rounds = 1000", "most_rounds = 100000")?;
+    let observer = Observer::new(Identity::load(&federation.place("identity"))?)?;
+    let address = format!("coordinator = \"{}\"", observer.address()?);
+    edit(&home.join("site-node.toml"), "coordinator = \"127.0.0.1:7443\"", &address)?;
+
+    let (run, plan): (RunId, Plan) = ("run-a".parse()?, plan()?);
+    let model = initial_parameters(&plan.model, plan.seed);
+    let (mut seen, mut random) = (Seen::default(), 7);
+    for kill in 1..=KILLS {
+        let mut site = federation.site_node(HOSPITALS[0], "run")?;
+        // From before the first word to some rounds later.
+        let life = Duration::from_millis(next_below(&mut random, 160));
+        let served = seen.serve(&observer, (&run, &plan, &model));
+        let ended = tokio::time::timeout(life, served).await;
+        assert!(ended.is_err(), "the site ended by itself: {ended:?}");
+        site.kill()?;
+        seen.kept = outbox(&home.join("state"));
+        let entries = LedgerFile::look(&home.join("state"), "cohort")?;
+        let charged = |round: &u32| entries.iter().any(|entry| entry.round.0 == *round);
+        let forgotten = seen.updates.keys().find(|round| !charged(round));
+        assert_eq!(forgotten, None, "kill {kill}: left the site without a charge");
+        // A kill costs one round at most.
+        let over = entries.len() - seen.updates.len();
+        assert!(over <= kill, "kill {kill}: {over} charges without an update");
+    }
+    // The test saw what it is about: updates, and deaths between a charge and its update.
+    assert!(seen.updates.len() > KILLS / 2, "{} updates", seen.updates.len());
+    assert!(seen.lost > 0 && seen.again > 0, "{} lost, {} again", seen.lost, seen.again);
+    println!("{} updates, {} lost, {} again", seen.updates.len(), seen.lost, seen.again);
+    Ok(())
+}

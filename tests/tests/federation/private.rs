@@ -1,0 +1,353 @@
+//! What leaves a hospital in mode `local`: every field of it, in a whole run; and coordinators that
+//! ask for more than the hospital allows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::clock::{Clock, SystemClock};
+use common::digest::Digest;
+use common::experiment::{
+    DataTag, Experiment, Plan, PrivacyMode, PrivateEvaluation, PrivateSteps, Weights,
+};
+use common::ids::{Round, RunId};
+use common::model::initial_parameters;
+use common::pki::{Fingerprint, Role};
+use common::policy::Policy;
+use common::privacy::{Budget, LedgerHead, Limits};
+use common::transport::Dialer;
+use common::wire::{C_INDEX, Evaluation, Metric, Purpose, Silence, ToCoordinator, UpdateHeader};
+use coordinator::enrol::Authority;
+use coordinator::simulate::write_synthetic;
+use site_node::data::{Source, load};
+use site_node::privatize::LedgerFile;
+use site_node::task::{Hospital, Records, Site};
+use site_node::train::Device;
+use tempfile::TempDir;
+use tests::{Answer, Observed, Observer, demo};
+
+use crate::Outcome;
+
+/// One hospital whose coordinator is the test.
+struct Stage {
+    observer: Observer,
+    folder: TempDir,
+    model: Vec<f32>,
+}
+
+fn plan() -> Result<Plan, tests::SetupError> {
+    let text = std::fs::read_to_string(demo())?;
+    let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
+    plan.rounds = 3;
+    (plan.training.epochs, plan.training.batch) = (1, None);
+    plan.aggregation.weights = Weights::Equal;
+    plan.privacy.mode = PrivacyMode::Local;
+    plan.privacy.noise_multiplier = 4.0;
+    plan.privacy.delta = 1e-5;
+    plan.privacy.local = Some(PrivateSteps {
+        steps: 4,
+        sampling_rate: 0.25,
+        expected_patients: 300,
+        patient_clip: 1.0,
+    });
+    plan.privacy.evaluation = Some(PrivateEvaluation { rho: 0.02, most_patients: 200 });
+    assert_eq!(plan.check(), []);
+    Ok(plan)
+}
+
+fn policy(coordinator: Fingerprint) -> Policy {
+    Policy {
+        coordinators: vec![coordinator],
+        modes: vec![PrivacyMode::Local, PrivacyMode::Off],
+        models: vec!["linear".to_owned(), "mlp".to_owned()],
+        heads: vec!["logistic-hazard".to_owned(), "cox".to_owned()],
+        min_patients: 20,
+        min_events: 5,
+        largest_clip: 10.0,
+        least_noise: 0.5,
+        most_rounds: 50,
+        largest_model: 10_000,
+        columns: None,
+        limits: Limits { total: Budget { epsilon: 8.0, delta: 1e-5 }, epsilon_per_run: Some(6.0) },
+    }
+}
+
+impl Stage {
+    fn new(change: impl FnOnce(&mut Policy)) -> Result<Self, tests::SetupError> {
+        let folder = tempfile::tempdir()?;
+        write_synthetic(folder.path(), 7)?;
+        let tables = vec![folder.path().join("cohort.csv")];
+        let table = load(&Source { tables, patient: "patient".to_owned(), split: None })?;
+        let authority = Authority::new(SystemClock::new().wall())?;
+        let observer = Observer::new(authority.issue(Role::Coordinator)?.identity()?)?;
+        let role = Role::Site("hospital-a".parse()?);
+        let identity = authority.issue(role)?.identity()?;
+        let mut policy = policy(identity.authority);
+        change(&mut policy);
+        let site = Site {
+            name: "hospital-a".parse()?,
+            coordinator: identity.authority,
+            policy,
+            data_set: "cohort".to_owned(),
+            records: Records::Table { table, split: Some("split".to_owned()) },
+            tag: DataTag::Private,
+            device: Device::cpu(),
+            state: folder.path().join("state"),
+        };
+        let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(Hospital::open(site)?));
+        let address = observer.address()?;
+        tokio::spawn(async move {
+            let forever = std::future::pending();
+            drop(site_node::daemon::run(dialer, address, hospital, forever).await);
+        });
+        let plan = plan()?;
+        let model = initial_parameters(&plan.model, plan.seed);
+        Ok(Self { observer, folder, model })
+    }
+
+    /// Entries of the hospital's ledger.
+    fn charged(&self) -> Result<usize, tests::SetupError> {
+        Ok(LedgerFile::look(&self.folder.path().join("state"), "cohort")?.len())
+    }
+}
+
+fn run_id(name: &str) -> Result<RunId, tests::SetupError> {
+    Ok(name.parse()?)
+}
+
+/// The rule and the reason of a refusal.
+fn refusal(said: ToCoordinator) -> (String, String) {
+    match said {
+        ToCoordinator::Silence(Silence { rule, reason, .. }) => (rule, reason),
+        other => panic!("not a refusal: {other:?}"),
+    }
+}
+
+async fn train(
+    site: &mut Observed,
+    run: &RunId,
+    round: u32,
+    model: &[f32],
+) -> Result<(Digest, Answer), tests::SetupError> {
+    let digest = site.offer(run, Round(round), Purpose::Train, model).await?;
+    Ok((digest, site.answer().await?))
+}
+
+fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
+    match answer {
+        Answer::Update(update) => *update,
+        Answer::Said(said) => panic!("no update: {said:?}"),
+    }
+}
+
+/// Whatever a site sends is taken apart here without `..`: a new field does not compile until this
+/// test says what it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
+    let stage = Stage::new(|_| ())?;
+    let (plan, run) = (plan()?, run_id("run-a")?);
+    let mut site = stage.observer.site().await?;
+
+    let consent = site.propose(&run, &plan, None).await?;
+    let ToCoordinator::Consent { run: echoed, plan: agreed, ledger } = consent else {
+        return Err(format!("{consent:?}").into());
+    };
+    // Echoes of what was sent, and the place of a ledger that holds no entry yet.
+    assert_eq!((echoed, agreed, ledger.entries), (run.clone(), plan.digest(), 0));
+
+    let mut updates = BTreeMap::new();
+    for round in 1..=plan.rounds {
+        let (offered, answer) = train(&mut site, &run, round, &stage.model).await?;
+        let (header, words) = update(answer);
+        let UpdateHeader { run: echoed, round: of, model, content, weight, metrics, ledger } =
+            header;
+        assert_eq!((echoed, of, model), (run.clone(), Round(round), offered));
+        // The size is the plan's, the hash that of the bytes, the weight the plan's, and the ledger
+        // counts this release.
+        assert_eq!(content.words, plan.model.parameters());
+        assert_eq!((content.digest, words.len() as u64), (Digest::of(&words), content.words * 4));
+        assert_eq!((weight, metrics, ledger.entries), (1, vec![], u64::from(round)));
+        // Paid for before it came.
+        assert!(stage.charged()? >= round as usize);
+        // Noise in every coordinate: none stayed as it was.
+        let still = words.as_chunks::<4>().0.iter().filter(|word| **word == [0; 4]).count();
+        assert!(still * 50 < words.len(), "{still} coordinates did not move");
+        updates.insert(round, content.digest);
+    }
+    // Other noise each time, for the same model and the same patients.
+    let distinct: std::collections::BTreeSet<_> = updates.values().collect();
+    assert_eq!(distinct.len(), updates.len());
+
+    // The same round again: the same bytes, and no new charge.
+    let (_, answer) = train(&mut site, &run, plan.rounds, &stage.model).await?;
+    assert_eq!(update(answer).0.content.digest, updates[&plan.rounds]);
+    assert_eq!(stage.charged()?, plan.rounds as usize);
+
+    let mut evaluate = async || -> Result<Vec<Metric>, tests::SetupError> {
+        let last = Round(plan.rounds);
+        let offered = site.offer(&run, last, Purpose::Evaluate, &stage.model).await?;
+        let said = site.hear().await?;
+        let ToCoordinator::Evaluation(Evaluation { run: echoed, model, metrics }) = said else {
+            return Err(format!("{said:?}").into());
+        };
+        assert_eq!((echoed, model), (run.clone(), offered));
+        Ok(metrics)
+    };
+    // One number, with noise on it and charged; never a second one.
+    let told = evaluate().await?;
+    let [Metric { name, value }] = &told[..] else { return Err(format!("{told:?}").into()) };
+    assert!(name == C_INDEX && (0.0..=1.0).contains(value), "{told:?}");
+    assert_eq!(stage.charged()?, plan.rounds as usize + 1);
+    assert_eq!(evaluate().await?, []);
+    assert_eq!(stage.charged()?, plan.rounds as usize + 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_coordinator_may_not_ask_is_refused_by_the_rules_name() -> Outcome {
+    let stage = Stage::new(|_| ())?;
+    let mut site = stage.observer.site().await?;
+    type Ask = (&'static str, &'static str, fn(&mut Plan));
+    fn open(plan: &mut Plan) {
+        plan.privacy.mode = PrivacyMode::Off;
+        (plan.privacy.noise_multiplier, plan.privacy.delta) = (0.0, 0.0);
+        (plan.privacy.local, plan.privacy.evaluation) = (None, None);
+    }
+    let asks: [Ask; 14] = [
+        ("data.tag", "public or synthetic", open),
+        ("policy.modes", "site", |p| {
+            p.privacy.mode = PrivacyMode::Site;
+            (p.privacy.local, p.privacy.evaluation) = (None, None);
+        }),
+        ("privacy.noise_multiplier", "out of bounds", |p| p.privacy.noise_multiplier = 0.0),
+        ("privacy.noise_multiplier", "out of bounds", |p| p.privacy.noise_multiplier = f64::NAN),
+        ("policy.least_noise", "at least 0.5", |p| p.privacy.noise_multiplier = 0.4),
+        ("policy.largest_clip", "at most 10", |p| p.privacy.clip = 1e9),
+        ("policy.largest_clip", "at most 10", |p| {
+            p.privacy.local.as_mut().unwrap().patient_clip = 1e9;
+        }),
+        ("privacy.patient_clip", "finite", |p| {
+            p.privacy.local.as_mut().unwrap().patient_clip = f64::INFINITY;
+        }),
+        ("privacy.sampling_rate", "at most 1", |p| {
+            p.privacy.local.as_mut().unwrap().sampling_rate = 2.0;
+        }),
+        ("privacy.delta", "(0, 0.5)", |p| p.privacy.delta = 0.7),
+        ("policy.most_rounds", "at most 50", |p| p.rounds = 1000),
+        ("policy.budget.epsilon", "of them fit", |p| {
+            p.rounds = 50;
+            p.privacy.noise_multiplier = 1.0;
+        }),
+        ("policy.budget.epsilon", "of them fit", |p| {
+            p.privacy.local.as_mut().unwrap().steps = 100_000;
+        }),
+        ("model.head", "couples the patients", |p| p.model.head = common::model::Head::Cox),
+    ];
+    for (number, (rule, words, change)) in asks.into_iter().enumerate() {
+        let mut asked = plan()?;
+        change(&mut asked);
+        let said = site.propose(&run_id(&format!("run-{number}"))?, &asked, None).await?;
+        let (found, reason) = refusal(said);
+        assert_eq!(found, rule, "ask {number}: {reason}");
+        assert!(reason.contains(words), "ask {number}: {reason}");
+    }
+    // Nothing was charged for any of them, and an honest run goes on.
+    assert_eq!(stage.charged()?, 0);
+    let said = site.propose(&run_id("run-good")?, &plan()?, None).await?;
+    assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_to_one_run_is_not_consent_to_more_of_it() -> Outcome {
+    let stage = Stage::new(|_| ())?;
+    let (plan, run) = (plan()?, run_id("run-a")?);
+    let mut site = stage.observer.site().await?;
+    site.propose(&run, &plan, None).await?;
+    let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
+    update(answer);
+
+    let other: Vec<f32> = stage.model.iter().map(|w| w + 1.0).collect();
+    for (round, model, words) in [
+        (plan.rounds + 1, &stage.model, "not one of the 3 consented to"),
+        (0, &stage.model, "not one of the 3 consented to"),
+        (1, &other, "another model before"),
+    ] {
+        let (_, answer) = train(&mut site, &run, round, model).await?;
+        let Answer::Said(said) = answer else { return Err("an update left".into()) };
+        let (rule, reason) = refusal(said);
+        assert!(rule == "consent" && reason.contains(words), "{rule}: {reason}");
+    }
+    assert_eq!(stage.charged()?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_budget_ends_at_the_round_that_was_foreseen() -> Outcome {
+    let stage = Stage::new(|policy| policy.limits.epsilon_per_run = None)?;
+    let mut site = stage.observer.site().await?;
+    let mut plan = plan()?;
+    plan.privacy.evaluation = None;
+    plan.privacy.noise_multiplier = 1.0;
+    plan.rounds = 50;
+    let (_, reason) = refusal(site.propose(&run_id("run-much")?, &plan, None).await?);
+    let fits: u32 = reason
+        .split("; ")
+        .nth(1)
+        .and_then(|words| words.split(' ').next()?.parse().ok())
+        .ok_or(reason.clone())?;
+    assert!((1..50).contains(&fits), "{reason}");
+    plan.rounds = fits;
+    let run = run_id("run-just")?;
+    let said = site.propose(&run, &plan, None).await?;
+    assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
+    for round in 1..=fits {
+        let (_, answer) = train(&mut site, &run, round, &stage.model).await?;
+        update(answer);
+    }
+    plan.rounds = 1;
+    let (rule, reason) = refusal(site.propose(&run_id("run-more")?, &plan, None).await?);
+    assert!(rule == "policy.budget.epsilon" && reason.contains("0 of them fit"), "{reason}");
+    assert_eq!(stage.charged()?, fits as usize);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_run_may_not_spend_the_budget_of_all() -> Outcome {
+    let stage = Stage::new(|policy| policy.limits.epsilon_per_run = Some(2.0))?;
+    let mut site = stage.observer.site().await?;
+    let mut plan = plan()?;
+    (plan.rounds, plan.privacy.noise_multiplier, plan.privacy.evaluation) = (1, 1.0, None);
+    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan, None).await?);
+    assert_eq!(rule, "policy.budget.epsilon_per_run", "{reason}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_s_coordinator_is_not_heard() -> Outcome {
+    let stage = Stage::new(|policy| policy.coordinators = vec![Fingerprint::of(b"another")])?;
+    let mut site = stage.observer.site().await?;
+    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan()?, None).await?);
+    assert!(rule == "policy.coordinators" && reason.contains("1 listed"), "{rule}: {reason}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_forgot_what_was_seen_of_it_stops_the_site() -> Outcome {
+    let stage = Stage::new(|_| ())?;
+    let (plan, run) = (plan()?, run_id("run-a")?);
+    let mut site = stage.observer.site().await?;
+    site.propose(&run, &plan, None).await?;
+    let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
+    let seen = update(answer).0.ledger;
+    let said = site.propose(&run, &plan, Some(seen)).await?;
+    assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
+    // More entries than there are, and as many with another hash: the ledger is not the one that
+    // was seen.
+    let longer = LedgerHead { entries: seen.entries + 1, ..seen };
+    let forked = LedgerHead { last: Digest::of(b"another"), ..seen };
+    for lost in [longer, forked] {
+        let (rule, reason) = refusal(site.propose(&run, &plan, Some(lost)).await?);
+        assert!(rule == "ledger.restored" && reason.contains("older copy"), "{rule}: {reason}");
+    }
+    Ok(())
+}
