@@ -10,7 +10,7 @@ use common::experiment::Plan;
 use common::ids::RunId;
 use common::policy::{Asker, Policy, Ruling};
 use common::privacy::accountant::{Accountant, AccountantError, Delta};
-use common::privacy::{Account, Mechanism};
+use common::privacy::{Account, LedgerError, Mechanism};
 use serde::Serialize;
 
 /// Why there is no outlook.
@@ -186,7 +186,7 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<RuleOutlook> {
     );
     let refused = account.foresee(&RunId::memorable(0), updates, once).err();
     Some(RuleOutlook {
-        rule: refused.as_ref().and_then(|error| error.rule()).unwrap_or("policy.budget"),
+        rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
         kept: refused.is_none(),
         asked: refused.map_or("fits a budget of which nothing was spent".into(), |e| e.to_string()),
         allowed,

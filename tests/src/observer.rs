@@ -112,7 +112,7 @@ impl Observed {
     pub async fn answer(&mut self) -> Result<Answer, TransportError> {
         tokio::select! {
             update = update(&self.link) => Ok(Answer::Update(Box::new(update?))),
-            said = self.reader.expect() => Ok(Answer::Said(said?)),
+            said = self.reader.expect::<ToCoordinator>() => Ok(Answer::Said(Box::new(said?))),
         }
     }
 }
@@ -140,5 +140,5 @@ pub enum Answer {
     /// An update.
     Update(Box<(UpdateHeader, Vec<u8>)>),
     /// A message instead.
-    Said(ToCoordinator),
+    Said(Box<ToCoordinator>),
 }

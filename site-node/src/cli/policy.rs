@@ -10,7 +10,7 @@ use common::experiment::{Experiment, Plan};
 use common::ids::RunId;
 use common::pki::Identity;
 use common::policy::{Asker, Policy, Ruling};
-use common::privacy::{Account, Budget};
+use common::privacy::{Account, Budget, LedgerError};
 use serde_json::json;
 use site_node::privatize::LedgerFile;
 use site_node::settings::SiteSettings;
@@ -76,7 +76,7 @@ fn explain(plan: &Plan, config: &Path) -> Result<Vec<Ruling>, Box<dyn Error>> {
     let Budget { epsilon, delta } = account.limit().budget();
     let rest = (1.0 - account.limit().used(account.spent())).max(0.0) * 100.0;
     rulings.push(Ruling {
-        rule: refused.as_ref().and_then(|error| error.rule()).unwrap_or("policy.budget"),
+        rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
         kept: refused.is_none(),
         asked: refused.map_or_else(|| "fits what is left".to_owned(), |error| error.to_string()),
         allowed: format!("ε {epsilon} at δ {delta:e}, of which {rest:.1} % are left"),

@@ -73,12 +73,11 @@ impl Hospital {
         // Without test patients the site trains all the same and has nothing to evaluate on.
         let test = if split.is_some() { Some(part(false)?) } else { None };
         let test = test.filter(|test| !test.is_empty());
-        let gradient = match &plan.privacy.local {
-            None => None,
-            Some(_) => {
-                let gradient = PrivateGradient::new(&plan.model, device);
-                Some(gradient.map_err(|error| failed("train")(&error))?)
-            }
+        let gradient = if plan.privacy.local.is_some() {
+            let gradient = PrivateGradient::new(&plan.model, device);
+            Some(gradient.map_err(|error| failed("train")(&error))?)
+        } else {
+            None
         };
         let (run, plan) = (run.clone(), plan.clone());
         Ok(Prepared { run, plan, training, test, gradient, last: None })

@@ -1,6 +1,8 @@
 //! A site that is killed, again and again, at any moment of its training: its ledger never knows less
 //! than what left it.
 
+#![allow(clippy::panic, reason = "a test may stop")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -80,14 +82,14 @@ impl Seen {
                         self.again += 1;
                     }
                 }
-                Answer::Said(ToCoordinator::Silence(silence)) => {
+                Answer::Said(said) => {
+                    let ToCoordinator::Silence(silence) = *said else { panic!("{said:?}") };
                     let expected = silence.reason.contains("charged before this site restarted");
                     assert!(expected, "{silence:?}");
                     let kept = self.kept.as_ref().is_some_and(|(kept, _)| *kept == round);
                     assert!(!kept, "round {round} was kept and is not sent");
                     self.lost += 1;
                 }
-                Answer::Said(other) => panic!("{other:?}"),
             }
             round += 1;
         }

@@ -1,6 +1,8 @@
 //! What leaves a hospital in mode `local`: every field of it, in a whole run; and coordinators that
 //! ask for more than the hospital allows.
 
+#![allow(clippy::panic, reason = "a test may stop")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -202,16 +204,19 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
     Ok(())
 }
 
+/// The rule that refuses, words of its reason, and what is asked for.
+type Ask = (&'static str, &'static str, fn(&mut Plan));
+
+fn open(plan: &mut Plan) {
+    plan.privacy.mode = PrivacyMode::Off;
+    (plan.privacy.noise_multiplier, plan.privacy.delta) = (0.0, 0.0);
+    (plan.privacy.local, plan.privacy.evaluation) = (None, None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_coordinator_may_not_ask_is_refused_by_the_rules_name() -> Outcome {
     let stage = Stage::new(|_| ())?;
     let mut site = stage.observer.site().await?;
-    type Ask = (&'static str, &'static str, fn(&mut Plan));
-    fn open(plan: &mut Plan) {
-        plan.privacy.mode = PrivacyMode::Off;
-        (plan.privacy.noise_multiplier, plan.privacy.delta) = (0.0, 0.0);
-        (plan.privacy.local, plan.privacy.evaluation) = (None, None);
-    }
     let asks: [Ask; 14] = [
         ("data.tag", "public or synthetic", open),
         ("policy.modes", "site", |p| {
@@ -274,7 +279,7 @@ async fn consent_to_one_run_is_not_consent_to_more_of_it() -> Outcome {
     ] {
         let (_, answer) = train(&mut site, &run, round, model).await?;
         let Answer::Said(said) = answer else { return Err("an update left".into()) };
-        let (rule, reason) = refusal(said);
+        let (rule, reason) = refusal(*said);
         assert!(rule == "consent" && reason.contains(words), "{rule}: {reason}");
     }
     assert_eq!(stage.charged()?, 1);
