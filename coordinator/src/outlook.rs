@@ -184,7 +184,7 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<RuleOutlook> {
         policy.limits.total.delta,
         policy.limits.epsilon_per_run.map_or(String::new(), |run| format!(", {run} a run"))
     );
-    let refused = account.foresee(&RunId::memorable(0), updates, once).err();
+    let refused = account.foresee(&RunId::memorable(0), plan.digest(), updates, once).err();
     Some(RuleOutlook {
         rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
         kept: refused.is_none(),

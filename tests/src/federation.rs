@@ -63,11 +63,11 @@ impl Federation {
             let site = federation.site(name);
             fs::write(site.join("cohort.csv"), rows.join("\n") + "\n")?;
             edit(&site.join("site-node.toml"), "tag = \"private\"", "tag = \"synthetic\"")?;
-            edit(
-                &site.join("policy.toml"),
-                "modes = [\"local\"]",
-                "modes = [\"local\", \"site\", \"off\"]",
-            )?;
+            let policy = site.join("policy.toml");
+            let columns: Vec<String> = (1..=12).map(|column| format!("\"x{column:02}\"")).collect();
+            edit(&policy, "columns = []", &format!("columns = [{}]", columns.join(", ")))?;
+            edit(&policy, "outcomes = []", "outcomes = [\"time\", \"event\"]")?;
+            edit(&policy, "modes = [\"local\"]", "modes = [\"local\", \"site\", \"off\"]")?;
         }
         Ok(federation)
     }

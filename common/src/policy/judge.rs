@@ -68,7 +68,13 @@ impl Policy {
         let parameters = plan.model.parameters();
         let (most, kept) = (self.largest_model, parameters <= self.largest_model);
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
-        self.columns(plan, &mut rule);
+        let features: Vec<_> = plan.features.iter().map(|feature| &feature.column).collect();
+        let private = asker.tag.is_none_or(|tag| tag == DataTag::Private);
+        let (asked, allowed, kept) = listed(&features, self.columns.as_ref(), private);
+        rule("policy.columns", asked, allowed, kept);
+        let outcome = [&plan.outcome.time, &plan.outcome.event];
+        let (asked, allowed, kept) = listed(&outcome, self.outcomes.as_ref(), private);
+        rule("policy.outcomes", asked, allowed, kept);
         let patient = privacy.local.as_ref().map_or(0.0, |local| local.patient_clip);
         let clip = privacy.clip.max(patient);
         let (most, kept) = (self.largest_clip, clip <= self.largest_clip);
@@ -85,18 +91,6 @@ impl Policy {
         let (rounds, most) = (plan.rounds, self.most_rounds);
         rule("policy.most_rounds", rounds.to_string(), format!("at most {most}"), rounds <= most);
         rulings
-    }
-
-    fn columns(&self, plan: &Plan, rule: &mut impl FnMut(&'static str, String, String, bool)) {
-        let Some(listed) = &self.columns else { return };
-        let outcome = [&plan.outcome.time, &plan.outcome.event];
-        let named = plan.features.iter().map(|feature| &feature.column).chain(outcome);
-        let missing: Vec<_> = named.filter(|column| !listed.contains(column)).collect();
-        let asked = match missing.first() {
-            None => format!("{} columns", plan.features.len() + 2),
-            Some(first) => format!("{first:?}, which is not listed"),
-        };
-        rule("policy.columns", asked, format!("{} listed", listed.len()), missing.is_empty());
     }
 
     /// Holds a plan against the rules.
@@ -128,4 +122,23 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+/// What is asked for of a list of columns, what is allowed, and whether that is kept.
+fn listed(named: &[&String], list: Option<&Vec<String>>, private: bool) -> (String, String, bool) {
+    let first = match list {
+        None if private => named.first(),
+        None => None,
+        Some(list) => named.iter().find(|column| !list.contains(column)),
+    };
+    let asked = match first {
+        None => format!("{} columns", named.len()),
+        Some(column) => format!("{column:?}"),
+    };
+    let allowed = match list {
+        None if private => "no column of private patients that is not listed".to_owned(),
+        None => "any column".to_owned(),
+        Some(list) => format!("the {} that are listed", list.len()),
+    };
+    (asked, allowed, first.is_none())
 }

@@ -40,8 +40,12 @@ pub struct Policy {
     pub most_rounds: u32,
     /// The most parameters of a model.
     pub largest_model: u64,
-    /// Columns that a plan may name, as features or outcome; any where none are listed.
+    /// Columns that a plan may read as features. Without a list: none of private patients, any of
+    /// others.
     pub columns: Option<Vec<String>>,
+    /// Columns that may be its outcome, likewise: a refusal for want of events would else be an answer
+    /// about any column at all.
+    pub outcomes: Option<Vec<String>>,
     /// What may be spent on the data set.
     pub limits: Limits,
 }
@@ -65,7 +69,8 @@ impl Policy {
             least_noise: privacy.noise_multiplier,
             most_rounds: plan.rounds,
             largest_model: u64::MAX,
-            columns: None,
+            columns: Some(plan.features.iter().map(|feature| feature.column.clone()).collect()),
+            outcomes: Some(vec![plan.outcome.time.clone(), plan.outcome.event.clone()]),
             limits: Limits { total: Budget { epsilon: f64::MAX, delta }, epsilon_per_run: None },
         }
     }

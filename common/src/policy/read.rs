@@ -87,6 +87,7 @@ impl Settings for Policy {
         let most_rounds = section.or("most_rounds", 1000);
         let largest_model = section.or("largest_model", 10_000_000);
         let columns = section.maybe("columns");
+        let outcomes = section.maybe("outcomes");
         let limits = section.section("budget");
         let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
         coordinators?;
@@ -102,6 +103,7 @@ impl Settings for Policy {
             most_rounds: most_rounds?,
             largest_model: largest_model?,
             columns: columns?,
+            outcomes: outcomes?,
             limits: limits?,
         })
     }

@@ -146,6 +146,7 @@ impl PrivateTraining {
 mod tests {
     use super::super::ledger::{Budget, Entry, Ledger, LedgerStore, Limits, Released};
     use super::*;
+    use crate::digest::Digest;
     use crate::ids::Round;
 
     struct Nowhere;
@@ -160,7 +161,16 @@ mod tests {
         let limits = Limits { total, epsilon_per_run: None };
         let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).unwrap();
         let (run, released) = ("run-a".parse().unwrap(), Released::Update);
-        ledger.reserve(Charge { run, round: Round(1), released, mechanism, clip }).unwrap()
+        ledger
+            .reserve(Charge {
+                run,
+                plan: Digest::of(b"plan"),
+                round: Round(1),
+                released,
+                mechanism,
+                clip,
+            })
+            .unwrap()
     }
 
     fn steps(sampling_rate: f64, noise_multiplier: f64, steps: u32) -> Mechanism {

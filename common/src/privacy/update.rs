@@ -238,7 +238,16 @@ mod tests {
         let limits = Limits { total, epsilon_per_run: None };
         let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).unwrap();
         let (run, released) = ("run-a".parse().unwrap(), Released::Update);
-        ledger.reserve(Charge { run, round: Round(1), released, mechanism, clip }).unwrap()
+        ledger
+            .reserve(Charge {
+                run,
+                plan: Digest::of(b"plan"),
+                round: Round(1),
+                released,
+                mechanism,
+                clip,
+            })
+            .unwrap()
     }
 
     fn key() -> NoiseKey {

@@ -46,7 +46,7 @@ fn train_alone(
     let limits = Limits { total, epsilon_per_run: None };
     let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).map_err(stage)?;
     let run = RunId::memorable(plan.seed);
-    let clip = plan.privacy.clip;
+    let (clip, digest) = (plan.privacy.clip, plan.digest());
     for round in 1..=plan.rounds {
         let seed = Digest::of(format!("baseline {} {name} {round}", plan.seed).as_bytes());
         let seed = seed.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -55,7 +55,7 @@ fn train_alone(
             Delta::between(&model, trained.parameters).and_then(|delta| delta.clip(clip, 1.0));
         let (run, released) = (run.clone(), Released::Update);
         let mechanism = Mechanism::ClipOnly;
-        let charge = Charge { run, round: Round(round), released, mechanism, clip };
+        let charge = Charge { run, plan: digest, round: Round(round), released, mechanism, clip };
         let receipt = ledger.reserve(charge).map_err(stage)?;
         // Never drawn from: the mechanism has no noise.
         let key = NoiseKey::from_bytes(&mut [1; 32]).map_err(stage)?;

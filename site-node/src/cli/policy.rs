@@ -72,7 +72,7 @@ fn explain(plan: &Plan, config: &Path) -> Result<Vec<Ruling>, Box<dyn Error>> {
     let account = Account::open(policy.limits, entries)?;
     let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
     // A run that this ledger never heard of.
-    let refused = account.foresee(&RunId::memorable(0), updates, once).err();
+    let refused = account.foresee(&RunId::memorable(0), plan.digest(), updates, once).err();
     let Budget { epsilon, delta } = account.limit().budget();
     let rest = (1.0 - account.limit().used(account.spent())).max(0.0) * 100.0;
     rulings.push(Ruling {

@@ -78,6 +78,13 @@ pub enum LedgerFileError {
         /// Entries written.
         expected: u64,
     },
+    /// Its head is missing.
+    #[error("ledger {}: ledger.head is missing beside it, without which nobody can see whether it was \
+        cut; restore the whole folder as it was last", path.display())]
+    Headless {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The entries contradict each other.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -121,7 +128,7 @@ impl LedgerFile {
             let path = path.clone();
             move |source| LedgerFileError::Io { path, doing, source }
         };
-        std::fs::create_dir_all(folder).map_err(io("creating its folder"))?;
+        durable::make_folder(folder).map_err(io("creating its folder"))?;
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -133,23 +140,23 @@ impl LedgerFile {
             Err(TryLockError::WouldBlock) => return Err(LedgerFileError::Held { path }),
             Err(TryLockError::Error(source)) => return Err(io("locking")(source)),
         }
-        let empty = file.metadata().map_err(io("reading"))?.len() == 0;
         let expected = read_head(folder, &path)?;
-        if empty {
-            if let Some(expected) = expected {
-                let expected = expected.entries;
-                return Err(LedgerFileError::Shortened { path, found: 0, expected });
-            }
-            let id = new_id().map_err(io("creating"))?;
-            let opening = Opening { ledger: FORMAT, data_set: data_set.to_owned(), id };
-            let mut line = serde_json::to_vec(&opening).map_err(|e| io("creating")(e.into()))?;
-            line.push(b'\n');
-            file.write_all(&line).and_then(|()| file.sync_all()).map_err(io("writing"))?;
-        }
         // The new file's name must survive a power cut as well as its lines.
         durable::sync_folder(folder).map_err(io("syncing its folder"))?;
         file.rewind().map_err(io("reading"))?;
-        let (lines, entries) = read(&file, &path, data_set, expected)?;
+        let mut found = read(&file, &path, data_set, expected)?;
+        if expected.is_none() && !found.entries.is_empty() {
+            return Err(LedgerFileError::Headless { path });
+        }
+        if let Some(end) = found.torn {
+            set_aside(&path, &file, end).map_err(io("setting aside what a crash left of"))?;
+        }
+        if found.lines.is_empty() {
+            open_anew(&mut file, data_set).map_err(io("writing"))?;
+            file.rewind().map_err(io("reading"))?;
+            found = read(&file, &path, data_set, expected)?;
+        }
+        let Found { lines, entries, .. } = found;
         let ledger = Self { file, folder: folder.to_owned(), lines };
         ledger.write_head().map_err(io("writing its head"))?;
         Ok((ledger, entries))
@@ -164,7 +171,7 @@ impl LedgerFile {
         // The head before the file: what is written in between only makes the file longer.
         let expected = read_head(folder, &path)?;
         match File::open(&path) {
-            Ok(file) => Ok(read(&file, &path, data_set, expected)?.1),
+            Ok(file) => Ok(read(&file, &path, data_set, expected)?.entries),
             Err(error) if error.kind() == io::ErrorKind::NotFound && expected.is_none() => {
                 Ok(Vec::new())
             }
@@ -220,18 +227,51 @@ fn read_head(folder: &Path, ledger: &Path) -> Result<Option<LedgerHead>, LedgerF
     parsed.map(Some).ok_or(bad)
 }
 
+/// What a ledger holds.
+struct Found {
+    /// The hash of each line, the opening one first.
+    lines: Vec<Digest>,
+    entries: Vec<Entry>,
+    /// Where a last line without its end begins.
+    torn: Option<u64>,
+}
+
+/// Writes the first line of a new ledger.
+fn open_anew(file: &mut File, data_set: &str) -> io::Result<()> {
+    let opening = Opening { ledger: FORMAT, data_set: data_set.to_owned(), id: new_id()? };
+    let mut line = serde_json::to_vec(&opening)?;
+    line.push(b'\n');
+    file.write_all(&line)?;
+    file.sync_all()
+}
+
+/// Keeps what a crash left of a last line in a file of its own, and cuts it off. No receipt was given
+/// for it: that needs the whole line on disk.
+fn set_aside(path: &Path, file: &File, end: u64) -> io::Result<()> {
+    let whole = std::fs::read(path)?;
+    let torn = whole.get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default();
+    durable::replace(&path.with_extension(format!("torn-{end}")), &[torn])?;
+    tracing::warn!(
+        bytes = torn.len(),
+        "the ledger's last line was torn by a crash; it is set aside"
+    );
+    file.set_len(end)?;
+    file.sync_all()
+}
+
 /// Reads and checks all lines.
 fn read(
     file: &File,
     path: &Path,
     data_set: &str,
     expected: Option<LedgerHead>,
-) -> Result<(Vec<Digest>, Vec<Entry>), LedgerFileError> {
+) -> Result<Found, LedgerFileError> {
     let io = |source| LedgerFileError::Io { path: path.to_owned(), doing: "reading", source };
     let mut reader = BufReader::new(file);
     let mut entries: Vec<Entry> = Vec::new();
     let mut lines: Vec<Digest> = Vec::new();
     let mut met = expected.is_none();
+    let (mut end, mut torn) = (0, None);
     for line in 1.. {
         let bad = |what| Err(LedgerFileError::Line { path: path.to_owned(), line, what });
         let mut text = Vec::new();
@@ -241,10 +281,16 @@ fn read(
         if read == 0 {
             break;
         }
-        // A line without its end was torn by a crash: what it charged cannot be known.
         let Some(text) = text.strip_suffix(b"\n") else {
-            return bad("has no end: the site stopped while it was written, or it is too long");
+            if read >= MAX_LINE {
+                return bad("is longer than any entry");
+            }
+            // Only the very last line has no end: the site stopped while it was written. What the head
+            // names is missing then, or was there before it.
+            torn = Some(end);
+            break;
         };
+        end += read as u64;
         if line == 1 {
             let Ok(opening) = serde_json::from_slice::<Opening>(text) else {
                 return bad("does not open a ledger");
@@ -283,7 +329,7 @@ fn read(
         Some(LedgerHead { entries: expected, .. }) if !met => {
             Err(LedgerFileError::Shortened { path: path.to_owned(), found, expected })
         }
-        _ => Ok((lines, entries)),
+        _ => Ok(Found { lines, entries, torn }),
     }
 }
 

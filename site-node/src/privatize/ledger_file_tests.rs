@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use common::digest::Digest;
 use common::ids::Round;
 use common::privacy::{Budget, Charge, Ledger, LedgerError, Limits, Mechanism, Released};
 
@@ -14,7 +15,7 @@ const LIMITS: Limits =
 fn charge(round: u32) -> Charge {
     let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 2.0 };
     let (run, round, released) = ("run-a".parse().unwrap(), Round(round), Released::Update);
-    Charge { run, round, released, mechanism, clip: 1.0 }
+    Charge { run, plan: Digest::of(b"plan"), round, released, mechanism, clip: 1.0 }
 }
 
 fn open(folder: &Path) -> Result<Ledger<LedgerFile>, LedgerFileError> {
@@ -66,12 +67,8 @@ fn every_cut_stops_the_site() {
     for cut in 0..whole.len() {
         fs::write(&path, &whole[..cut]).unwrap();
         let refused = open(folder.path()).map(|_| ()).unwrap_err();
-        if cut == 0 || whole[cut - 1] == b'\n' {
-            let missing = matches!(refused, LedgerFileError::Shortened { expected: 3, .. });
-            assert!(missing, "cut {cut}: {refused}");
-        } else {
-            assert!(matches!(refused, LedgerFileError::Line { .. }), "cut {cut}: {refused}");
-        }
+        let missing = matches!(refused, LedgerFileError::Shortened { expected: 3, .. });
+        assert!(missing, "cut {cut}: {refused}");
     }
     fs::write(&path, &whole).unwrap();
     fs::remove_file(&path).unwrap();
@@ -115,6 +112,48 @@ fn a_crash_between_line_and_head_loses_nothing() {
     assert_eq!(open(folder.path()).unwrap().account().entries().len(), 4);
     fs::write(&head, "no head").unwrap();
     assert!(matches!(open(folder.path()), Err(LedgerFileError::Line { line: 1, .. })));
+    fs::remove_file(&head).unwrap();
+    assert!(matches!(open(folder.path()), Err(LedgerFileError::Headless { .. })));
+}
+
+#[test]
+fn a_line_that_a_crash_left_unfinished_is_set_aside_and_was_never_a_receipt() {
+    let folder = three();
+    let path = folder.path().join("ledger.jsonl");
+    let whole = fs::read(&path).unwrap();
+    open(folder.path()).unwrap().reserve(charge(4)).unwrap();
+    let longer = fs::read(&path).unwrap();
+    let head = format!("3 {}\n", last_line(&whole));
+    for cut in whole.len() + 1..longer.len() {
+        fs::write(&path, &longer[..cut]).unwrap();
+        fs::write(folder.path().join("ledger.head"), &head).unwrap();
+        // Whoever looks in the meantime sees what is whole.
+        assert_eq!(LedgerFile::look(folder.path(), "cohort").unwrap().len(), 3);
+        let mut ledger = open(folder.path()).unwrap();
+        assert_eq!(ledger.account().entries().len(), 3, "cut {cut}");
+        let aside = path.with_extension(format!("torn-{}", whole.len()));
+        assert_eq!(fs::read(aside).unwrap(), &longer[whole.len()..cut]);
+        ledger.reserve(charge(5)).unwrap();
+    }
+    // A first line, too, before anything was charged.
+    let new = tempfile::tempdir().unwrap();
+    fs::write(new.path().join("ledger.jsonl"), "{\"ledger\":2,\"da").unwrap();
+    open(new.path()).unwrap().reserve(charge(1)).unwrap();
+    assert_eq!(open(new.path()).unwrap().account().entries().len(), 1);
+}
+
+fn last_line(text: &[u8]) -> Digest {
+    let lines = text.strip_suffix(b"\n").unwrap();
+    Digest::of(lines.rsplit(|byte| *byte == b'\n').next().unwrap())
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_stops_the_site() {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder in its place: nobody can write to that, not even root.
+    fs::create_dir(folder.path().join("ledger.jsonl")).unwrap();
+    let refused = open(folder.path()).map(|_| ()).unwrap_err();
+    assert!(matches!(refused, LedgerFileError::Io { doing: "opening", .. }), "{refused}");
 }
 
 #[test]
@@ -124,7 +163,7 @@ fn lines_that_are_none_stop_the_site() {
     let whole = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
     let spoiled = [
-        (format!("{whole}{}", "x".repeat(100_000)), 5),
+        (format!("{whole}{}\n", "x".repeat(100_000)), 5),
         (format!("{whole}not an entry\n"), 5),
         (format!("{whole}{}\n", lines[3]), 5),
         (whole.replacen("\"ledger\":2", "\"ledger\":3", 1), 1),

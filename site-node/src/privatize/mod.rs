@@ -82,6 +82,7 @@ impl Gate {
     pub fn foresee(&self, run: &RunId, plan: &Plan) -> Result<(), LedgerError> {
         self.ledger.account().foresee(
             run,
+            plan.digest(),
             (plan.privacy.mechanism(), plan.rounds),
             plan.privacy.once(),
         )
@@ -166,7 +167,8 @@ impl Gate {
             return Ok(None);
         }
         // Nothing is clipped: the release bounds what one patient can change by itself.
-        let charge = Charge { run: run.clone(), round, released, mechanism, clip: 1.0 };
+        let charge =
+            Charge { run: run.clone(), plan: plan.digest(), round, released, mechanism, clip: 1.0 };
         Ok(Some(self.ledger.reserve(charge)?))
     }
 
@@ -196,5 +198,5 @@ impl Gate {
 
 fn charge(plan: &Plan, run: &RunId, round: Round, clip: f64) -> Charge {
     let (run, released, mechanism) = (run.clone(), Released::Update, plan.privacy.mechanism());
-    Charge { run, round, released, mechanism, clip }
+    Charge { run, plan: plan.digest(), round, released, mechanism, clip }
 }

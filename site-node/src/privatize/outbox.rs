@@ -20,6 +20,8 @@ const MAX_HEADER: u64 = 4096;
 #[serde(deny_unknown_fields)]
 struct Header {
     run: RunId,
+    /// The hash of its plan.
+    plan: Digest,
     round: Round,
     /// The model that it was trained from.
     model: Digest,
@@ -36,7 +38,7 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn new(state: &Path) -> io::Result<Self> {
         let folder = state.join("outbox");
-        std::fs::create_dir_all(&folder)?;
+        durable::make_folder(&folder)?;
         Ok(Self { folder })
     }
 
@@ -49,7 +51,8 @@ impl Outbox {
         let (charge, words) = (update.charge(), update.words());
         let (run, round) = (charge.run.clone(), charge.round);
         let bytes = words.len() as u64;
-        let header = Header { run, round, model, digest: update.digest(), bytes };
+        let (plan, digest) = (charge.plan, update.digest());
+        let header = Header { run, plan, round, model, digest, bytes };
         let mut text = serde_json::to_vec(&header)?;
         text.push(b'\n');
         durable::replace(&self.path(), &[&text, words])?;

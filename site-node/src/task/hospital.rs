@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::digest::Digest;
-use common::experiment::Plan;
+use common::experiment::{Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::policy::{Asker, Denied};
 use common::privacy::LedgerHead;
@@ -52,7 +52,7 @@ impl Hospital {
 
     fn prepare(&self, run: &RunId, plan: &Plan) -> Result<Prepared, Objection> {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-        let Site { policy, records, tag, coordinator, device, .. } = &self.site;
+        let Site { policy, tag, coordinator, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         policy.admit(plan, asker).map_err(denied)?;
         let rule = |error: common::privacy::LedgerError| {
@@ -60,6 +60,21 @@ impl Hospital {
         };
         // Before a record is read: the budget knows nothing of patients.
         self.gate().foresee(run, plan).map_err(rule)?;
+        self.examples(run, plan).map_err(|objection| {
+            if plan.privacy.mode == PrivacyMode::Off {
+                return objection;
+            }
+            // Which of a cohort's rules says no is for the hospital's own log: one answer for all.
+            tracing::warn!(%objection, "these patients do not allow the plan");
+            let reason = "the patients, events or columns at this site do not allow it";
+            Objection::new("cohort", reason)
+        })
+    }
+
+    /// What the plan trains and evaluates on.
+    fn examples(&self, run: &RunId, plan: &Plan) -> Result<Prepared, Objection> {
+        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
+        let Site { policy, records, device, .. } = &self.site;
         let (table, split) = records.read().map_err(|error| failed("data")(&error))?;
         let cohort =
             Cohort::new(table, &plan.outcome, split).map_err(|error| failed("cohort")(&error))?;

@@ -9,7 +9,7 @@ use common::wire::{C_INDEX, Metric};
 use super::hospital::Prepared;
 use super::{Objection, failed};
 use crate::privatize::Gate;
-use crate::train::{Examples, risks};
+use crate::train::{Examples, risk_of_each, risks};
 
 /// The metrics of the final model that the plan's mode lets out: exact ones in mode `off`; else one
 /// concordance with noise, if the plan asks for it, charged before it is computed.
@@ -38,8 +38,9 @@ pub(super) fn evaluate(
     }
 }
 
-/// A model that cannot be evaluated here, and a site without test patients, answer as if nobody were
-/// at risk: whether that is so is for nobody to know.
+/// Each patient's risk is the patient's own, and patients beyond the bound have none: what
+/// [`release::concordance`] rests on. A site without test patients answers as if nobody were at risk:
+/// whether that is so is for nobody to know.
 fn noised_concordance(
     receipt: Receipt,
     plan: &Plan,
@@ -47,10 +48,11 @@ fn noised_concordance(
     model: &[f32],
     most: usize,
 ) -> Result<NoisyConcordance, ReleaseError> {
-    let risks = test.and_then(|test| risks(&plan.model, model, test).ok());
+    let risks = test.and_then(|test| risk_of_each(&plan.model, model, test, most).ok());
     match (test, risks) {
         (Some(test), Some(risks)) => {
-            release::concordance(receipt, test.time(), test.event(), &risks, most)
+            let (times, events) = (&test.time()[..risks.len()], &test.event()[..risks.len()]);
+            release::concordance(receipt, times, events, &risks, most)
         }
         _ => release::concordance(receipt, &[], &[], &[], most),
     }

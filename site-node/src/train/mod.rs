@@ -46,5 +46,5 @@ pub use error::TrainError;
 pub use examples::Examples;
 pub use local::{LocalTraining, Trained, train};
 pub use optimizer::Rule;
-pub use predict::{risks, survival};
+pub use predict::{risk_of_each, risks, survival};
 pub use private::{PrivateError, PrivateGradient, UNITS_PER_CLIP, train_privately};

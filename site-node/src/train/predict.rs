@@ -25,13 +25,45 @@ pub fn risks(
     examples: &Examples,
 ) -> Result<Vec<f64>, TrainError> {
     let logits = finite_logits(spec, parameters, examples)?;
-    Ok(match spec.head {
-        Head::Cox => logits.into_iter().map(f64::from).collect(),
-        Head::LogisticHazard { intervals, .. } => {
-            let rows = logits.chunks_exact(intervals.max(1) as usize);
-            rows.map(|row| row.iter().map(|&z| softplus(f64::from(z))).sum()).collect()
-        }
-    })
+    let width = Architecture::of(spec).logits().max(1);
+    Ok(logits.chunks_exact(width).map(|row| risk(spec.head, row)).collect())
+}
+
+/// The risk that one patient's logits stand for.
+fn risk(head: Head, logits: &[f32]) -> f64 {
+    match head {
+        Head::Cox => logits.iter().copied().map(f64::from).sum(),
+        Head::LogisticHazard { .. } => logits.iter().map(|&z| softplus(f64::from(z))).sum(),
+    }
+}
+
+/// The risks of the first `most` patients as a private release needs them: each one computed from that
+/// patient's own record and the model, and from nothing else.
+///
+/// Patients pass through the network one at a time, because how a row of a product rounds may depend
+/// on the number of rows; whoever chooses the model could make ranks of nothing but rounding. One
+/// whose risk is not finite has risk 0, and changes no other's.
+///
+/// # Errors
+/// Parameters or features that do not fit the specification, or a device that returns no result:
+/// neither depends on a patient.
+pub fn risk_of_each(
+    spec: &ModelSpec,
+    parameters: &[f32],
+    examples: &Examples,
+    most: usize,
+) -> Result<Vec<f64>, TrainError> {
+    let architecture = Architecture::of(spec);
+    let width = architecture.inputs();
+    same("features a patient", width, examples.width())?;
+    let device = Device::cpu();
+    let network = architecture.load(parameters, &device)?;
+    let alone = |features: &[f32]| {
+        let input = to_device(features.to_vec(), 1, width, device.inner());
+        let risk = risk(spec.head, &network.forward(input)?.logits);
+        Ok(if risk.is_finite() { risk } else { 0.0 })
+    };
+    examples.features().chunks_exact(width.max(1)).take(most).map(alone).collect()
 }
 
 /// Survival curves `[n, K]`, row by row: the probability of no event up to the end of interval j,
@@ -86,4 +118,59 @@ pub(super) fn logits(
         logits.extend(network.forward(input)?.logits);
     }
     Ok(logits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model whose risks are rounding and overflow: large weights that cancel.
+    fn hostile() -> (ModelSpec, Vec<f32>) {
+        let spec = ModelSpec {
+            inputs: 600,
+            hidden: vec![],
+            head: Head::LogisticHazard { intervals: 1, proportional: false },
+            initial_hazard_ppm: 100_000,
+        };
+        let weights = (0..600).map(|i| if i % 2 == 0 { 1e7 } else { -1e7 }).chain([0.0]);
+        (spec, weights.collect())
+    }
+
+    fn examples(n: usize) -> Examples {
+        let value = |i: usize| (i * 7919 % 10_007) as f32 / 10_007.0;
+        let features = (0..n * 600).map(value).collect();
+        Examples::new(features, 600, vec![1.0; n], vec![true; n], &[2.0]).unwrap()
+    }
+
+    #[test]
+    fn a_patients_risk_does_not_depend_on_who_else_is_there() {
+        let (spec, weights) = hostile();
+        let all = risk_of_each(&spec, &weights, &examples(112), usize::MAX).unwrap();
+        for n in [1, 2, 63, 64, 65, 111] {
+            let fewer = risk_of_each(&spec, &weights, &examples(n), usize::MAX).unwrap();
+            let bits = |risks: &[f64]| risks.iter().map(|r| r.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&fewer), bits(&all[..n]), "{n} patients");
+        }
+        assert_eq!(risk_of_each(&spec, &weights, &examples(9), 4).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_risk_that_overflows_is_that_patients_alone() {
+        let (spec, mut weights) = hostile();
+        let n = 20;
+        let before = risk_of_each(&spec, &weights, &examples(n), n).unwrap();
+        let mut features = examples(n).features().to_vec();
+        // One patient's value times one weight is beyond all numbers.
+        features[600 * 7] = 1e38;
+        let one = Examples::new(features, 600, vec![1.0; n], vec![true; n], &[2.0]).unwrap();
+        let after = risk_of_each(&spec, &weights, &one, n).unwrap();
+        for (patient, (before, after)) in before.iter().zip(&after).enumerate() {
+            let expected = if patient == 7 { 0.0 } else { *before };
+            assert!((after - expected).abs() < f64::EPSILON, "patient {patient}");
+        }
+        // The exact metrics of mode `off` say that something is wrong instead.
+        assert!(matches!(risks(&spec, &weights, &one), Err(TrainError::Outputs)));
+        weights.pop();
+        assert!(risk_of_each(&spec, &weights, &one, n).is_err());
+    }
 }

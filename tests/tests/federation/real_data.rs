@@ -66,7 +66,10 @@ fn each_patient_is_protected_at_little_cost() -> Outcome {
 #[test]
 fn a_column_that_is_not_there_is_named() -> Outcome {
     let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
-    let error = simulate("tcga-brca.toml", &data, &["data.split=rep7"]).map(|_| ()).err().ok_or("no error")?;
+    let error = simulate("tcga-brca.toml", &data, &["data.split=rep7"])
+        .map(|_| ())
+        .err()
+        .ok_or("no error")?;
     let text = error.to_string();
     assert!(text.contains("column \"rep7\" is missing; did you mean \"rep"), "{text}");
     Ok(())

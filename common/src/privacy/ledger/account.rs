@@ -8,6 +8,7 @@ use super::cost::Cost;
 use super::entry::{Charge, Entry, Released};
 use super::error::LedgerError;
 use super::filter::{Budget, Filter};
+use crate::digest::Digest;
 use crate::ids::{Round, RunId};
 use crate::privacy::mechanism::Mechanism;
 use crate::privacy::update::PrivatizedUpdate;
@@ -28,6 +29,7 @@ pub struct Account {
     entries: Vec<Entry>,
     spent: Cost,
     by_run: BTreeMap<RunId, Cost>,
+    plans: BTreeMap<RunId, Digest>,
     charged: HashSet<(RunId, Round, Released)>,
 }
 
@@ -55,6 +57,7 @@ impl Account {
             entries: Vec::new(),
             spent: Cost::zero(),
             by_run: BTreeMap::new(),
+            plans: BTreeMap::new(),
             charged: HashSet::new(),
         };
         // Few mechanisms make up a ledger, and the cost of one takes a while to compute.
@@ -80,6 +83,9 @@ impl Account {
             if account.has_charged(&entry.run, entry.round, entry.released) {
                 return corrupt("charges a release a second time");
             }
+            if account.same_plan(&entry.run, entry.plan).is_err() {
+                return corrupt("charges a run under another plan");
+            }
             account.enter(entry);
         }
         Ok(account)
@@ -93,8 +99,17 @@ impl Account {
         self.spent = self.spent.add(&entry.cost);
         let run = self.by_run.entry(entry.run.clone()).or_insert_with(Cost::zero);
         *run = run.add(&entry.cost);
+        self.plans.insert(entry.run.clone(), entry.plan);
         self.charged.insert((entry.run.clone(), entry.round, entry.released));
         self.entries.push(entry);
+    }
+
+    /// That a run's plan is the one that it was charged under.
+    pub(super) fn same_plan(&self, run: &RunId, plan: Digest) -> Result<(), LedgerError> {
+        match self.plans.get(run) {
+            Some(charged) if *charged != plan => Err(LedgerError::OtherPlan { run: run.clone() }),
+            _ => Ok(()),
+        }
     }
 
     /// What was spent so far.
@@ -135,7 +150,8 @@ impl Account {
         };
         let entry = self.entries.iter().rev().find(same)?;
         let Entry { mechanism, clip, released, .. } = *entry;
-        let charge = Charge { run: run.clone(), round, released, mechanism, clip };
+        let charge =
+            Charge { run: run.clone(), plan: entry.plan, round, released, mechanism, clip };
         Some(PrivatizedUpdate::of_stored(words, charge))
     }
 
@@ -144,13 +160,16 @@ impl Account {
     /// asked for again.
     ///
     /// # Errors
-    /// It does not; the error says how many updates would fit.
+    /// It does not, and the error says how many updates would fit; or the run was charged under another
+    /// plan.
     pub fn foresee(
         &self,
         run: &RunId,
+        plan: Digest,
         updates: (Mechanism, u32),
         once: Option<(Released, Mechanism)>,
     ) -> Result<(), LedgerError> {
+        self.same_plan(run, plan)?;
         let (mechanism, count) = updates;
         let charged = |released| {
             let same = |entry: &&Entry| entry.run == *run && entry.released == released;

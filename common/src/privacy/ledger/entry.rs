@@ -24,6 +24,8 @@ pub enum Released {
 pub struct Charge {
     /// For which run.
     pub run: RunId,
+    /// The hash of its plan.
+    pub plan: Digest,
     /// For which of its rounds.
     pub round: Round,
     /// What leaves.
@@ -42,6 +44,8 @@ pub struct Entry {
     pub seq: u64,
     /// The run that was charged.
     pub run: RunId,
+    /// The hash of its plan, which a run never changes.
+    pub plan: Digest,
     /// Its round.
     pub round: Round,
     /// What leaves.

@@ -51,6 +51,12 @@ pub enum LedgerError {
         /// The round.
         round: Round,
     },
+    /// The run was charged under another plan: a name stands for one run alone.
+    #[error("ledger: run {run} was charged under another plan; start the changed one as a new run")]
+    OtherPlan {
+        /// The run.
+        run: RunId,
+    },
     /// The ledger contradicts itself.
     #[error(
         "ledger: entry {seq} {what}; never put back an older copy, which would forget what was spent"

@@ -74,6 +74,7 @@ impl<S: LedgerStore> Ledger<S> {
             let (run, round) = (run.clone(), *round);
             return Err(LedgerError::Repeated { run, round });
         }
+        self.account.same_plan(run, charge.plan)?;
         if let Some(verdict) = self.account.judge(run, &cost, (&cost, &Cost::zero())) {
             let Verdict { rule, would, allowed, delta, .. } = verdict;
             return Err(LedgerError::Overspent { rule, round: *round, would, allowed, delta });
@@ -82,6 +83,7 @@ impl<S: LedgerStore> Ledger<S> {
         let entry = Entry {
             seq,
             run: run.clone(),
+            plan: charge.plan,
             round: *round,
             released: *released,
             mechanism: charge.mechanism,

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::*;
+use crate::digest::Digest;
 use crate::ids::{Round, RunId};
 use crate::privacy::Mechanism;
 
@@ -31,9 +32,13 @@ fn run(name: &str) -> RunId {
     name.parse().unwrap()
 }
 
+fn plan() -> Digest {
+    Digest::of(b"plan")
+}
+
 fn charge(name: &str, round: u32) -> Charge {
     let (run, round, released) = (run(name), Round(round), Released::Update);
-    Charge { run, round, released, mechanism: STEPS, clip: 1.0 }
+    Charge { run, plan: plan(), round, released, mechanism: STEPS, clip: 1.0 }
 }
 
 fn ledger(limits: Limits) -> Ledger<Memory> {
@@ -45,8 +50,9 @@ fn the_budget_stops_exactly_where_it_was_foreseen() {
     let mut ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
     assert!(fits > 3);
-    assert!(ledger.account().foresee(&run("run-a"), (STEPS, fits), None).is_ok());
-    let refused = ledger.account().foresee(&run("run-a"), (STEPS, fits + 1), None).unwrap_err();
+    assert!(ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits), None).is_ok());
+    let refused =
+        ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits + 1), None).unwrap_err();
     assert_eq!(refused.rule(), Some("policy.budget.epsilon"));
     assert!(matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits));
     for round in 1..=fits {
@@ -57,8 +63,8 @@ fn the_budget_stops_exactly_where_it_was_foreseen() {
     assert_eq!(ledger.store.lines.len(), fits as usize);
     assert!(ledger.account().limit().epsilon(ledger.account().spent()) <= TOTAL.epsilon);
     // A run that was charged in full asks for nothing more; another one does.
-    assert!(ledger.account().foresee(&run("run-a"), (STEPS, fits), None).is_ok());
-    assert!(ledger.account().foresee(&run("run-b"), (STEPS, 1), None).is_err());
+    assert!(ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits), None).is_ok());
+    assert!(ledger.account().foresee(&run("run-b"), plan(), (STEPS, 1), None).is_err());
 }
 
 #[test]
@@ -85,9 +91,22 @@ fn what_is_released_once_is_foreseen_too() {
     let ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
     let once = Some((Released::Concordance, STEPS));
-    assert!(ledger.account().foresee(&run("run-a"), (STEPS, fits - 1), once).is_ok());
-    let refused = ledger.account().foresee(&run("run-a"), (STEPS, fits), once).unwrap_err();
+    assert!(ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits - 1), once).is_ok());
+    let refused = ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits), once).unwrap_err();
     assert!(matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits - 1));
+}
+
+#[test]
+fn a_runs_name_stands_for_one_plan() {
+    let mut ledger = ledger(LIMITS);
+    ledger.reserve(charge("run-a", 1)).unwrap();
+    let other = Digest::of(b"another plan");
+    let refused = ledger.reserve(Charge { plan: other, ..charge("run-a", 2) });
+    assert!(matches!(refused, Err(LedgerError::OtherPlan { .. })));
+    let refused = ledger.account().foresee(&run("run-a"), other, (STEPS, 1), None);
+    assert!(matches!(refused, Err(LedgerError::OtherPlan { .. })));
+    ledger.reserve(Charge { plan: other, ..charge("run-b", 1) }).unwrap();
+    assert_eq!(ledger.account().entries().len(), 2);
 }
 
 #[test]
@@ -142,7 +161,8 @@ fn a_ledger_that_contradicts_itself_is_refused() {
     // As it comes back from a file.
     let text = serde_json::to_string(&lines).unwrap();
     assert_eq!(serde_json::from_str::<Vec<Entry>>(&text).unwrap(), lines);
-    let spoil: [fn(&mut Vec<Entry>); 7] = [
+    let spoil: [fn(&mut Vec<Entry>); 8] = [
+        |lines| lines[2].plan = Digest::of(b"another plan"),
         |lines| {
             lines.remove(0);
         },

@@ -42,7 +42,9 @@ pub struct NoisyConcordance {
 /// `times` (any unit, ≥ 0), `events` and `risk` (higher: earlier event) have one entry for each
 /// patient. `most_patients` is public, 2 to [`MOST_PATIENTS`]. The **order** must be one in which
 /// adding or removing a patient leaves the others in their order, and must not look at times, events
-/// or risks: by a hash of the patient's identifier, say. Sorted by time, it would be wrong.
+/// or risks: by a hash of the patient's identifier, say. Each **risk** must be computed from its own
+/// patient's record and public values alone: one that another patient's presence changes, in its last
+/// bit even, breaks the bound.
 ///
 /// **Sensitivity.** Let M be the bound, k = M − 1, and g(x, T) what patient x adds to (a, b) when
 /// joining the patients T. Whether a pair counts, and how, depends on its two patients alone, so

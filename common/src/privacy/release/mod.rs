@@ -76,6 +76,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+    use crate::digest::Digest;
     use crate::ids::Round;
     use crate::privacy::{
         Budget, Charge, Cost, Entry, Ledger, LedgerStore, Limits, Mechanism, Receipt, Released,
@@ -90,7 +91,7 @@ mod tests {
 
     fn charge(mechanism: Mechanism) -> Charge {
         let (run, released) = ("run-a".parse().unwrap(), Released::Concordance);
-        Charge { run, round: Round(1), released, mechanism, clip: 1.0 }
+        Charge { run, plan: Digest::of(b"plan"), round: Round(1), released, mechanism, clip: 1.0 }
     }
 
     fn ledger(epsilon: f64) -> Ledger<Nowhere> {

@@ -1,5 +1,7 @@
 //! The steps of one private round (DP-SGD: Abadi et al., arXiv:1607.00133, algorithm 1).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use common::model::ModelSpec;
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{PrivacyError, PrivateTraining};
@@ -42,23 +44,32 @@ pub fn train_privately(
     let settings = plan.check()?;
     let start = training.parameters().to_vec();
     let mut optimizer = Optimizer::new(spec, plan.optimizer, settings, &start);
-    let nobody = vec![0; start.len()];
+    let mut sum = vec![0; start.len()];
     let mut fresh = || key().ok_or(PrivateError::NoRandomness);
     while let Some(sampled) = training.sample(examples.len(), fresh()?) {
         let clip = training.clip();
-        let sum = gradient.clipped_sum(training.parameters(), examples, &sampled, clip);
-        let sum = sum.unwrap_or_else(|error| {
-            tracing::error!(%error, "a private step's sum failed; it goes on with noise alone");
-            &nobody
-        });
-        training
-            .step(sum, fresh()?, |parameters, gradient| optimizer.step(parameters, gradient))?;
+        let parameters = training.parameters();
+        // Neither an error nor a panic, of a device without memory for so many patients say, may show.
+        let computed = catch_unwind(AssertUnwindSafe(|| {
+            let words = gradient.clipped_sum(parameters, examples, &sampled, clip)?;
+            sum.copy_from_slice(words);
+            Ok::<_, TrainError>(())
+        }));
+        if !matches!(computed, Ok(Ok(()))) {
+            let error = computed.ok().and_then(Result::err);
+            tracing::error!(?error, "a private step's sum failed; it goes on with noise alone");
+            sum.fill(0);
+        }
+        training.step(&sum, fresh()?, |parameters, gradient| {
+            optimizer.step(parameters, gradient);
+        })?;
     }
     Ok(training)
 }
 
 #[cfg(test)]
 mod tests {
+    use common::digest::Digest;
     use common::ids::Round;
     use common::model::{Head, initial_parameters};
     use common::privacy::{
@@ -83,7 +94,7 @@ mod tests {
         let mechanism =
             Mechanism::PrivateSteps { sampling_rate: 1.0, noise_multiplier: 0.01, steps };
         let (run, round, released) = ("run-a".parse().unwrap(), Round(1), Released::Update);
-        let charge = Charge { run, round, released, mechanism, clip };
+        let charge = Charge { run, plan: Digest::of(b"plan"), round, released, mechanism, clip };
         PrivateTraining::begin(ledger.reserve(charge).unwrap(), start, batch).unwrap()
     }
 
