@@ -24,6 +24,12 @@ pub(super) struct DenseBlock {
 }
 
 impl DenseBlock {
+    /// Where weight and bias lie in the flat vector: the bias follows the weight.
+    pub(super) fn range(&self) -> Range<usize> {
+        let end = self.bias.as_ref().map_or(self.weight.end, |bias| bias.end);
+        self.weight.start..end
+    }
+
     /// The layer with its part of a flat vector, which is long enough.
     pub(super) fn load(&self, parameters: &[f32], device: &DispatchDevice) -> Dense {
         let weight = parameters[self.weight.clone()].to_vec();

@@ -67,14 +67,14 @@ impl Architecture {
         let head = self.interval_bias.clone().map(|range| OuterProduct {
             inputs: 0,
             outputs: range.len(),
-            weight: None,
-            bias: Some(range),
+            bias: true,
+            range,
         });
         head.into_iter().chain(self.dense.iter().rev().map(|layer| OuterProduct {
             inputs: layer.inputs,
             outputs: layer.outputs,
-            weight: Some(layer.weight.clone()),
-            bias: layer.bias.clone(),
+            bias: layer.bias.is_some(),
+            range: layer.range(),
         }))
     }
 
@@ -105,10 +105,17 @@ pub(super) struct Network {
 pub(super) struct OuterProduct {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
-    /// `[inputs, outputs]` in the flat vector.
-    pub(super) weight: Option<Range<usize>>,
-    /// `[outputs]` in the flat vector; its input is 1.
-    pub(super) bias: Option<Range<usize>>,
+    /// Whether one more input follows, which is 1.
+    pub(super) bias: bool,
+    /// Where it lies in the flat vector, `[width, outputs]`, row by row.
+    pub(super) range: Range<usize>,
+}
+
+impl OuterProduct {
+    /// The inputs, and one more for a bias.
+    pub(super) fn width(&self) -> usize {
+        self.inputs + usize::from(self.bias)
+    }
 }
 
 /// The factors of an [`OuterProduct`], one row a patient.

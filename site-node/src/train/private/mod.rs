@@ -5,7 +5,7 @@
 //!                                                    │  one row a patient
 //!       norm² = Σ_layers ‖a‖²·‖b‖² ─► clip factor ─► integers ã, b̃ ─► norm checked again, exactly
 //!                                                    │
-//!                               Σ_patients ã ⊗ b̃ ─► one matrix product a layer ─► 64-bit words
+//!                               Σ_patients ã ⊗ b̃ ─► one integer product a layer ─► 64-bit words
 //! ```
 //!
 //! A dense layer's gradient for one patient is the outer product of its input and its output
@@ -41,12 +41,15 @@
 //!    computed without rounding, and a patient over 2⁴⁰ is scaled down, or in the end left out.
 //!    So nothing rests on the accuracy of norms, clip factors or the rounding; not even a NaN
 //!    passes, since it fails every comparison.
-//! 3. *The sum is exact.* `f32` holds every integer up to 2²⁴. Patients enter one product only as
+//! 3. *The sum is exact.* By the check of the norm, |ã|·|b̃| ≤ 2²⁰ for every pair of entries and
+//!    |ã|, |b̃| ≤ 2¹¹, so that the factors are 16-bit integers and 2¹⁰ patients' products add up to
+//!    2³⁰ at most. The CPU adds so many in 32 bits, and those sums in 64 bits: integers throughout,
+//!    in any order and on any number of threads (`product`). A GPU multiplies matrices of `f32`,
+//!    which holds every integer up to 2²⁴ (`on_device`). There, patients enter one product only as
 //!    long as `Σ_i max|ã_i|·max|b̃_i| ≤ 2²⁴`, which bounds every partial sum of every entry in any
-//!    order; so each multiplication and addition, fused or not, is exact, and the products are added
-//!    as 64-bit integers. Factors stay below 2¹¹ and so are exact also in the 11-bit significands
-//!    of a GPU's tensor cores. Which patients share a product depends on all of them, but an exact
-//!    sum does not depend on how it was split.
+//!    order; so each multiplication and addition, fused or not, is exact, also with factors in the
+//!    11-bit significands of tensor cores. Which patients share a product then depends on all of
+//!    them, but an exact sum does not depend on how it was split.
 //!
 //! # Accuracy
 //!
@@ -56,14 +59,17 @@
 //! norm. Clipping aims below C by the share that rounding is expected to add to the norm, some
 //! 0.05 %. The noise that privacy needs is of order C in each single entry.
 
-mod outer;
+mod on_device;
+mod packed;
 mod probe;
+mod product;
 mod quantise;
 mod sgd;
 #[cfg(test)]
 mod tests;
 
 use common::model::ModelSpec;
+use rayon::prelude::*;
 
 use super::device::Device;
 use super::error::TrainError;
@@ -71,16 +77,19 @@ use super::examples::{Examples, same};
 use super::hazard;
 use super::layer::to_device;
 use super::memory::keep_freed_memory;
-use super::network::{Architecture, Network, Rows};
+use super::network::{Architecture, Network, OuterProduct, Rows};
 
 pub use sgd::{PrivateError, train_privately};
 
-use outer::OuterSums;
+use packed::GROUP;
 use probe::Shapes;
-use quantise::Clip;
+use quantise::{Clip, Group};
 
 /// Grid units in the clipping bound: a unit is C·2⁻²⁰.
 pub const UNITS_PER_CLIP: u32 = 1 << 20;
+
+/// Entries of factors that are worth waking another thread for.
+const WORTH_A_THREAD: usize = 1 << 16;
 
 /// Computes clipped sums for one model on one device.
 #[derive(Debug)]
@@ -88,7 +97,9 @@ pub struct PrivateGradient {
     architecture: Architecture,
     device: Device,
     shapes: Shapes,
-    sums: Vec<OuterSums>,
+    layers: Vec<OuterProduct>,
+    /// The sampled patients' factors, kept for their memory.
+    groups: Vec<Group>,
     /// The last result, kept for its memory.
     words: Vec<i64>,
 }
@@ -104,10 +115,11 @@ impl PrivateGradient {
         }
         keep_freed_memory();
         let architecture = Architecture::of(spec);
-        let sums = architecture.outer_products().map(OuterSums::new).collect();
+        let layers = architecture.outer_products().collect();
         let shapes = Shapes::new(&architecture, device)?;
         let words = vec![0; architecture.parameters()];
-        Ok(Self { architecture, device: device.clone(), shapes, sums, words })
+        let (device, groups) = (device.clone(), Vec::new());
+        Ok(Self { architecture, device, shapes, layers, groups, words })
     }
 
     /// The sum over the sampled patients of each one's gradient of the loss, clipped to L2 norm
@@ -128,7 +140,7 @@ impl PrivateGradient {
     ) -> Result<&[i64], TrainError> {
         let setting =
             TrainError::Setting { setting: "clip", found: clip, range: "a finite number above 0" };
-        let mut clip = Clip::new(clip, &self.sums).ok_or(setting)?;
+        let clip = Clip::new(clip, &self.layers).ok_or(setting)?;
         same("features a patient", self.architecture.inputs(), examples.width())?;
         same("intervals of the time grid", self.architecture.logits(), examples.intervals())?;
         let ordered = sampled.windows(2).all(|pair| pair[0] < pair[1]);
@@ -136,24 +148,51 @@ impl PrivateGradient {
             return Err(TrainError::Sample);
         }
         let network = self.architecture.load(parameters, &self.device)?;
-        for sums in &mut self.sums {
-            sums.reserve(sampled.len());
+        let groups = sampled.len().div_ceil(GROUP);
+        while self.groups.len() < groups {
+            self.groups.push(Group::new(&self.layers));
         }
+        self.groups.iter_mut().for_each(|group| group.patients = 0);
         let mut left = sampled;
         while !left.is_empty() {
             let rows = self.shapes.rows(&self.architecture, &self.device, left.len())?;
             let (block, rest) = left.split_at(rows.min(left.len()));
-            let factors = pass(&network, &self.architecture, examples, block, rows, &self.device)?;
-            for row in 0..block.len() {
-                clip.add(&mut self.sums, &factors, row);
-            }
+            let pass = pass(&network, &self.architecture, examples, block, rows, &self.device)?;
+            self.add(&clip, &pass, sampled.len() - left.len(), block.len());
             left = rest;
         }
-        for sums in &mut self.sums {
-            sums.take(&mut self.words, self.device.inner())?;
+        let groups = &mut self.groups[..groups];
+        groups.iter_mut().for_each(Group::finish);
+        if self.device.is_gpu() {
+            on_device::write(groups, &self.layers, &mut self.words, self.device.inner())?;
+        } else {
+            product::write(groups, &self.layers, &mut self.words);
         }
         Ok(&self.words)
     }
+
+    /// Adds the patients of a pass, before whom there were `before`.
+    fn add(&mut self, clip: &Clip, pass: &[Rows], before: usize, patients: usize) {
+        let layers = &self.layers;
+        let entries: usize = layers.iter().map(|layer| layer.width() + layer.outputs).sum();
+        let first = before / GROUP;
+        let end = (before + patients).div_ceil(GROUP);
+        self.groups[first..end]
+            .par_iter_mut()
+            .with_min_len(alone_or(WORTH_A_THREAD.div_ceil(entries.max(1) * GROUP)))
+            .enumerate()
+            .for_each(|(index, group)| {
+                let start = ((first + index) * GROUP + group.patients) - before;
+                let rows = start..(start + group.room()).min(patients);
+                group.add(clip, layers, pass, rows);
+            });
+    }
+}
+
+/// The least pieces a thread, where there is more than one. Handing all to a pool of a single
+/// thread would only add the wait for it.
+fn alone_or(least: usize) -> usize {
+    if rayon::current_num_threads() > 1 { least } else { usize::MAX }
 }
 
 /// One pass of fixed shape: the factors of each layer, one row a patient, filled up with zeros.

@@ -130,7 +130,11 @@ fn entries_that_fill_the_exact_range_split_the_product() {
     let everyone: Vec<usize> = (0..200).collect();
     let mut private = private(&spec);
     let whole = private.clipped_sum(&parameters, &examples, &everyone, 0.01).unwrap().to_vec();
-    let mut sum = vec![0; whole.len()];
+    let mut sum = vec![1; whole.len()];
+    let device = Device::cpu();
+    on_device::write(&private.groups, &private.layers, &mut sum, device.inner()).unwrap();
+    assert_eq!(sum, whole);
+    sum.fill(0);
     for patient in 0..200 {
         let words = private.clipped_sum(&parameters, &examples, &[patient], 0.01).unwrap();
         sum.iter_mut().zip(words).for_each(|(sum, word)| *sum += word);
@@ -224,4 +228,25 @@ fn a_device_whose_rows_differ_goes_row_by_row() {
     let mut private = private(&spec);
     private.shapes = Shapes::none_alike();
     assert_additive(&mut private, &parameters(&spec), &examples);
+}
+
+#[test]
+fn every_way_to_sum_gives_the_same_words() {
+    // Enough patients for a second run of 32-bit sums, an odd number, and layers of odd widths.
+    let examples = examples(1101, wave);
+    let everyone: Vec<usize> = (0..1101).collect();
+    for hidden in [vec![], vec![40, 24]] {
+        let spec = ModelSpec { hidden, ..specs().remove(0) };
+        let mut private = private(&spec);
+        let words =
+            private.clipped_sum(&parameters(&spec), &examples, &everyone, 0.2).unwrap().to_vec();
+        assert!(words.iter().filter(|word| **word != 0).count() > words.len() / 2);
+        let mut others = vec![1; words.len()];
+        let (groups, layers) = (&private.groups, &private.layers);
+        on_device::write(groups, layers, &mut others, Device::cpu().inner()).unwrap();
+        assert_eq!(others, words, "{spec:?}");
+        let mut narrower = [others.clone(), vec![1; words.len()]];
+        product::by_narrower_vectors(groups, layers, &mut narrower);
+        assert!(narrower.iter().all(|others| *others == words), "{spec:?}");
+    }
 }
