@@ -9,7 +9,7 @@
 //!
 //! [`round`] decides and [`aggregate`] adds up; both are pure. [`driver`] owns one run: it takes
 //! events from the [`session`]s, makes each durable in the [`registry`], and only then carries out
-//! what follows. Only `simulate` sees the site's crate.
+//! what follows. Only `simulate` sees the site's crate. [`synth`] makes cohorts to try all this on.
 
 pub mod aggregate;
 pub mod artifact;
@@ -28,3 +28,4 @@ pub mod settings;
 #[cfg(feature = "simulate")]
 pub mod simulate;
 pub mod spool;
+pub mod synth;

@@ -13,6 +13,7 @@ mod runs;
 mod serve;
 #[cfg(feature = "simulate")]
 mod simulate;
+mod synth;
 
 use std::error::Error;
 use std::io::IsTerminal;
@@ -46,6 +47,9 @@ enum Verb {
     /// What a mechanism costs in privacy, and what noise a budget asks for.
     #[command(subcommand)]
     Privacy(privacy::Verb),
+    /// Make hospitals that do not exist: tables, codes, ECGs, images, and a known answer.
+    #[command(long_about = synth::ABOUT)]
+    Synth(synth::Args),
     /// Run an experiment on this machine: many sites, real QUIC and mutual TLS.
     #[cfg(feature = "simulate")]
     Simulate(simulate::Args),
@@ -63,6 +67,7 @@ pub fn run() -> ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Runs(verb) => runs::run(&verb),
         Verb::Privacy(verb) => privacy::run(&verb),
+        Verb::Synth(args) => synth::run(&args),
         #[cfg(feature = "simulate")]
         Verb::Simulate(args) => simulate::run(&args),
         #[cfg(feature = "simulate")]
