@@ -31,12 +31,14 @@ mod noise;
 pub mod release;
 mod sampling;
 mod steps;
+#[cfg(test)]
+mod testing;
 mod update;
 
 pub use concentrated::epsilon;
 pub use ledger::{
     Account, Budget, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerHead, LedgerStore,
-    Limits, Receipt, Released,
+    Limits, ORDERS as LEDGER_ORDERS, Receipt, Released,
 };
 pub use mechanism::{Mechanism, REPLACED};
 pub use steps::PrivateTraining;

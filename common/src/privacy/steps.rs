@@ -144,34 +144,8 @@ impl PrivateTraining {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger::{Budget, Entry, Ledger, LedgerStore, Limits, Released};
+    use super::super::testing::receipt;
     use super::*;
-    use crate::digest::Digest;
-    use crate::ids::Round;
-
-    struct Nowhere;
-    impl LedgerStore for Nowhere {
-        fn append(&mut self, _: &Entry) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn receipt(mechanism: Mechanism, clip: f64) -> Receipt {
-        let total = Budget { epsilon: 1e9, delta: 1e-5 };
-        let limits = Limits { total, epsilon_per_run: None };
-        let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).unwrap();
-        let (run, released) = ("run-a".parse().unwrap(), Released::Update);
-        ledger
-            .reserve(Charge {
-                run,
-                plan: Digest::of(b"plan"),
-                round: Round(1),
-                released,
-                mechanism,
-                clip,
-            })
-            .unwrap()
-    }
 
     fn steps(sampling_rate: f64, noise_multiplier: f64, steps: u32) -> Mechanism {
         Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps }

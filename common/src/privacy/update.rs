@@ -222,33 +222,8 @@ pub fn privatize(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Budget, Entry, Ledger, LedgerStore, Limits, Released};
+    use super::super::testing::receipt;
     use super::*;
-    use crate::ids::Round;
-
-    struct Nowhere;
-    impl LedgerStore for Nowhere {
-        fn append(&mut self, _: &Entry) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn receipt(mechanism: Mechanism, clip: f64) -> Receipt {
-        let total = Budget { epsilon: 1e6, delta: 1e-5 };
-        let limits = Limits { total, epsilon_per_run: None };
-        let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).unwrap();
-        let (run, released) = ("run-a".parse().unwrap(), Released::Update);
-        ledger
-            .reserve(Charge {
-                run,
-                plan: Digest::of(b"plan"),
-                round: Round(1),
-                released,
-                mechanism,
-                clip,
-            })
-            .unwrap()
-    }
 
     fn key() -> NoiseKey {
         NoiseKey::from_bytes(&mut [7; 32]).unwrap()

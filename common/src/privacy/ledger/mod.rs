@@ -17,7 +17,7 @@ mod filter;
 mod tests;
 
 pub use account::{Account, Limits};
-pub use cost::Cost;
+pub use cost::{Cost, ORDERS};
 pub use entry::{Charge, Entry, LedgerHead, LedgerStore, Receipt, Released};
 pub use error::LedgerError;
 pub use filter::{Budget, Filter};

@@ -76,32 +76,11 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-    use crate::digest::Digest;
-    use crate::ids::Round;
-    use crate::privacy::{
-        Budget, Charge, Cost, Entry, Ledger, LedgerStore, Limits, Mechanism, Receipt, Released,
-    };
-
-    struct Nowhere;
-    impl LedgerStore for Nowhere {
-        fn append(&mut self, _: &Entry) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn charge(mechanism: Mechanism) -> Charge {
-        let (run, released) = ("run-a".parse().unwrap(), Released::Concordance);
-        Charge { run, plan: Digest::of(b"plan"), round: Round(1), released, mechanism, clip: 1.0 }
-    }
-
-    fn ledger(epsilon: f64) -> Ledger<Nowhere> {
-        let total = Budget { epsilon, delta: 1e-5 };
-        Ledger::open(Nowhere, Limits { total, epsilon_per_run: None }, Vec::new()).unwrap()
-    }
+    use crate::privacy::{Cost, Mechanism, Receipt, testing};
 
     /// A receipt for any mechanism.
     pub(super) fn receipt(mechanism: Mechanism) -> Receipt {
-        ledger(f64::MAX).reserve(charge(mechanism)).unwrap()
+        testing::receipt(mechanism, 1.0)
     }
 
     /// A receipt for a release that may spend `rho`.
@@ -189,8 +168,12 @@ mod tests {
 
     #[test]
     fn the_ledger_refuses_a_release_over_its_budget() {
-        let fits =
-            |rho| ledger(2.0).reserve(charge(Mechanism::Concentrated { rho })).map(drop).is_ok();
+        let fits = |rho| {
+            testing::ledger(2.0)
+                .reserve(testing::charge(Mechanism::Concentrated { rho }, 1.0))
+                .map(drop)
+                .is_ok()
+        };
         assert!(fits(0.01));
         for rho in [1.0, f64::NAN, -1.0, f64::INFINITY] {
             assert!(!fits(rho), "{rho}");
