@@ -84,7 +84,7 @@ pub struct Driver {
 /// What an event brought along, while it goes through the machine.
 enum Arrived {
     /// An update's header and words, and the turn to send that its site has back afterwards.
-    Update(UpdateHeader, Spool, Turn),
+    Update(Box<UpdateHeader>, Spool, Turn),
     /// What a site told of the final model.
     Metrics(Vec<Metric>),
 }
@@ -226,8 +226,8 @@ impl Running {
         let event = match input {
             Input::Joined(site) => {
                 let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
-                let ledger = self.driver.registry.seen(&site)?;
-                self.say(&site, ToSite::Plan { run, plan, ledger });
+                let ledgers = self.driver.registry.seen(&site)?;
+                self.say(&site, ToSite::Plan { run, plan, ledgers });
                 Event::Asked { site }
             }
             Input::Lost(site) => {
@@ -263,7 +263,7 @@ impl Running {
                     digest: header.content.digest,
                     weight: header.weight,
                 };
-                return Ok((event, Some(Arrived::Update(header, spool, turn))));
+                return Ok((event, Some(Arrived::Update(Box::new(header), spool, turn))));
             }
         };
         Ok((event, None))
@@ -290,7 +290,7 @@ impl Running {
                 Effect::Offer(offer) => self.offer(offer, now),
                 Effect::Fold { site, weight } => {
                     if let Some(Arrived::Update(header, spool, _turn)) = arrived.take() {
-                        self.fold(&site, weight, header, spool)?;
+                        self.fold(&site, weight, *header, spool)?;
                     }
                 }
                 Effect::Refuse { site, refusal } => {

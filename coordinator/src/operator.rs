@@ -71,7 +71,7 @@ async fn collect(
         experiment: plan.name.to_string(),
         sites: Vec::new(),
         rounds: Vec::new(),
-        last: FinalReport { c_index: None, c_index_site_mean: None },
+        last: FinalReport { c_index: None, c_index_site_mean: None, c_index_released: None },
         pooled: None,
         single_site: None,
         oracle: None,
@@ -98,7 +98,11 @@ async fn collect(
             Progress::Finished { metrics, model_sha256, sites, seconds, bytes } => {
                 report.sites = sites.iter().map(ToString::to_string).collect();
                 (report.seconds, report.bytes) = (seconds, bytes);
-                report.last.c_index_site_mean = site_mean(&metrics);
+                if plan.privacy.evaluation.is_some() {
+                    report.last.c_index_released = site_mean(&metrics);
+                } else {
+                    report.last.c_index_site_mean = site_mean(&metrics);
+                }
                 report.model_sha256 = model_sha256;
                 return Ok(report);
             }

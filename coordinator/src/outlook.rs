@@ -9,8 +9,9 @@ use common::config::ConfigError;
 use common::experiment::Plan;
 use common::ids::RunId;
 use common::policy::{Asker, Policy, Ruling};
-use common::privacy::accountant::{Accountant, AccountantError, Delta};
-use common::privacy::{Account, LedgerError, Mechanism};
+use common::privacy::accountant::rdp::ORDERS;
+use common::privacy::accountant::{AccountantError, Delta, RdpVector};
+use common::privacy::{Account, Cost, LedgerError, Mechanism};
 use serde::Serialize;
 
 /// Why there is no outlook.
@@ -37,12 +38,12 @@ pub struct Outlook {
     pub model: String,
     /// Its parameters.
     pub parameters: u64,
-    /// Words that a site receives and sends in a round, in bytes.
+    /// Words that a site receives and sends in a round, in bytes, without framing.
     pub bytes_each_round: u64,
     /// The same in all rounds, with the final model.
     pub bytes_each_site: u64,
-    /// The same with the most sites.
-    pub bytes_at_most: u64,
+    /// The same for the most sites; framing comes on top.
+    pub bytes_most_sites: u64,
     /// What is promised.
     pub privacy: PrivacyOutlook,
     /// What the policies that were given say.
@@ -58,7 +59,8 @@ pub struct PrivacyOutlook {
     pub unit: Option<&'static str>,
     /// ε of the whole run at one site, by privacy-loss distributions.
     pub epsilon: Option<f64>,
-    /// ε of its updates by the Rényi costs that a ledger charges.
+    /// The same by Rényi costs at the best order for it. A ledger, which fixes its orders before it
+    /// knows any plan, counts more.
     pub epsilon_rdp: Option<f64>,
     /// The δ of both.
     pub delta: Option<f64>,
@@ -121,7 +123,7 @@ impl Outlook {
             parameters,
             bytes_each_round: each_round,
             bytes_each_site: each_site,
-            bytes_at_most: each_site.saturating_mul(u64::from(most)),
+            bytes_most_sites: each_site.saturating_mul(u64::from(most)),
             privacy: PrivacyOutlook::of(plan)?,
             policies: policies
                 .iter()
@@ -138,7 +140,16 @@ impl PrivacyOutlook {
         let segment = mechanism.segment(plan.rounds)?;
         let rdp = match segment {
             None => None,
-            Some(segment) => Some(Accountant::Rdp.epsilon(&[segment], Delta::new(privacy.delta)?)),
+            Some(segment) => {
+                let evaluation = match privacy.once() {
+                    None => RdpVector::zero(),
+                    Some((_, once)) => RdpVector::from_values(
+                        ORDERS.iter().map(|&order| once.rdp(order)).collect(),
+                    )?,
+                };
+                let total = RdpVector::of_segments(&[segment]).add(&evaluation);
+                Some(total.epsilon(Delta::new(privacy.delta)?))
+            }
         };
         let (steps, sampling_rate) = match mechanism {
             Mechanism::PrivateSteps { sampling_rate, steps, .. } => {
@@ -178,6 +189,9 @@ impl PolicyOutlook {
 fn budget(plan: &Plan, policy: &Policy) -> Option<RuleOutlook> {
     let account = Account::open(policy.limits, Vec::new()).ok()?;
     let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
+    let once_cost = once.map_or(Cost::zero(), |(_, mechanism)| Cost::of(mechanism));
+    let cost = Cost::of(updates.0).times(u64::from(updates.1)).add(&once_cost);
+    let counted = account.limit().epsilon(&cost);
     let allowed = format!(
         "ε {} at δ {:e}{}",
         policy.limits.total.epsilon,
@@ -188,7 +202,10 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<RuleOutlook> {
     Some(RuleOutlook {
         rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
         kept: refused.is_none(),
-        asked: refused.map_or("fits a budget of which nothing was spent".into(), |e| e.to_string()),
+        asked: refused.map_or_else(
+            || format!("ε {} by this ledger's count, nothing spent before", shown(counted)),
+            |error| error.to_string(),
+        ),
         allowed,
     })
 }
@@ -215,8 +232,11 @@ impl Outlook {
         line("model", format!("{}, {} parameters", self.model, self.parameters));
         line("rounds", format!("{}, with {least} to {most} sites", self.rounds));
         let (round, site) = (bytes(self.bytes_each_round), bytes(self.bytes_each_site));
-        let all = bytes(self.bytes_at_most);
-        line("on the wire", format!("{round} a site and round, {site} a site, at most {all}"));
+        let all = bytes(self.bytes_most_sites);
+        line(
+            "words",
+            format!("{round} a site and round, {site} a site, {all} in all, models alone"),
+        );
         let privacy = &self.privacy;
         line("privacy mode", privacy.mode.to_owned());
         match (privacy.epsilon, privacy.delta, privacy.unit) {
@@ -227,7 +247,7 @@ impl Outlook {
             _ => line("each site", "no noise, no promise".to_owned()),
         }
         if let Some(rdp) = privacy.epsilon_rdp {
-            line("by Rényi costs", format!("ε = {}, as ledgers count", shown(rdp)));
+            line("by Rényi costs", format!("ε = {}; ledgers count somewhat more", shown(rdp)));
         }
         if let Some(noise) = privacy.noise_multiplier {
             line("noise", format!("{noise:.4} times the bound that it hides"));

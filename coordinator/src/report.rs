@@ -65,6 +65,8 @@ pub struct FinalReport {
     /// Mean over sites of Harrell's C on each one's test patients; none in private modes of a live
     /// federation.
     pub c_index_site_mean: Option<f64>,
+    /// Mean over sites of the concordance that each released with noise; where the plan asks for it.
+    pub c_index_released: Option<f64>,
 }
 
 /// A C-index.
@@ -151,6 +153,9 @@ impl Report {
             line("  oracle", &score(Some(oracle.c_index)), "the generator's own risk");
         }
         line("  mean within sites", &score(self.last.c_index_site_mean), "federated model");
+        if let Some(released) = self.last.c_index_released {
+            line("  released by sites", &score(Some(released)), "mean, with noise, charged");
+        }
         let sites = format!("{} sites contributed", self.sites.len());
         line("rounds", &self.rounds.len().to_string(), &sites);
         line(

@@ -120,7 +120,7 @@ impl Session {
 
     async fn heed(&mut self, message: ToSite) -> Result<(), SessionError> {
         match message {
-            ToSite::Plan { run, plan, ledger } => self.consider(run, plan, ledger).await,
+            ToSite::Plan { run, plan, ledgers } => self.consider(run, plan, ledgers).await,
             ToSite::Refused(refusal) => {
                 tracing::warn!(%refusal, "the coordinator refused what this site sent");
                 Ok(())
@@ -142,14 +142,14 @@ impl Session {
         &mut self,
         run: RunId,
         plan: Plan,
-        seen: Option<LedgerHead>,
+        seen: Vec<LedgerHead>,
     ) -> Result<(), SessionError> {
         let (digest, size) = (plan.digest(), plan.model.parameters());
         let verdict = if let Some(flaw) = plan.check().first() {
             Err(Objection { rule: flaw.key.to_owned(), reason: flaw.to_string() })
         } else {
             let (participant, run) = (Arc::clone(&self.participant), run.clone());
-            blocking(move || participant.consider(&run, &plan, seen)).await
+            blocking(move || participant.consider(&run, &plan, &seen)).await
         };
         let answer = match verdict {
             Ok(ledger) => {

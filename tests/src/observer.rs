@@ -72,10 +72,10 @@ impl Observed {
         &mut self,
         run: &RunId,
         plan: &Plan,
-        ledger: Option<LedgerHead>,
+        ledgers: Vec<LedgerHead>,
     ) -> Result<ToCoordinator, TransportError> {
         let (run, plan) = (run.clone(), plan.clone());
-        self.writer.send(&ToSite::Plan { run, plan, ledger }).await?;
+        self.writer.send(&ToSite::Plan { run, plan, ledgers }).await?;
         self.hear().await
     }
 

@@ -29,7 +29,8 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 /// Whether a file holds a module's unit tests alone.
 fn test(path: &Path) -> bool {
-    path.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("tests"))
+    let only_tests = |name: &str| name.ends_with("tests") || name == "testing";
+    path.file_stem().is_some_and(|name| only_tests(&name.to_string_lossy()))
 }
 
 /// A source file's code before its unit tests, without comments.

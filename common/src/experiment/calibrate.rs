@@ -1,5 +1,6 @@
 //! The noise with which a run costs what its file says it may.
 
+use super::check::limits;
 use super::privacy::{PrivacyPlan, PrivacyTable};
 use super::{Flaw, PrivacyMode};
 use crate::privacy::accountant::{
@@ -17,8 +18,16 @@ const HINT: &str = "use a larger epsilon, fewer rounds or steps, or a lower samp
 pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, Flaw> {
     let PrivacyTable { mut plan, epsilon } = table;
     if let Some(epsilon) = epsilon {
-        let flaw =
-            |key, error: AccountantError| Flaw { key, what: error.to_string(), hint: HINT.into() };
+        let flaw = |key, error: AccountantError| Flaw {
+            key,
+            what: error.to_string(),
+            hint: match key {
+                "privacy.delta" => "use a number well below one over a hospital's patients",
+                "privacy.sampling_rate" => "use the chance of a patient to be in a step",
+                _ => HINT,
+            }
+            .into(),
+        };
         Epsilon::new(epsilon).map_err(|error| flaw("privacy.epsilon", error))?;
         Delta::new(plan.delta).map_err(|error| flaw("privacy.delta", error))?;
         let (delta, evaluation) = plan.parts();
@@ -39,6 +48,11 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, F
             _ => (1.0, 1),
         };
         let rate = SamplingRate::new(rate).map_err(|error| flaw("privacy.sampling_rate", error))?;
+        if !(1..=limits::STEPS).contains(&steps) || !(1..=limits::ROUNDS).contains(&rounds) {
+            // The plan's own rules say what is wrong; no noise would be right.
+            plan.noise_multiplier = grid::MAX_NOISE_MULTIPLIER;
+            return Ok(plan);
+        }
         let steps = u64::from(steps.max(1)) * u64::from(rounds.max(1));
         let noise = smallest_noise_multiplier(Accountant::Pld, budget, rate, steps)
             .map_err(|error| flaw("privacy.epsilon", error))?

@@ -19,7 +19,7 @@ pub struct Flaw {
 }
 
 /// Upper bounds that keep a hostile plan from costing a site anything.
-mod limits {
+pub(super) mod limits {
     pub const ROUNDS: u32 = 100_000;
     pub const SITES: u32 = 1_000;
     pub const EPOCHS: u32 = 10_000;

@@ -4,7 +4,7 @@ use super::Policy;
 use crate::config::{Section, Settings};
 use crate::experiment::PrivacyMode;
 use crate::pki::Fingerprint;
-use crate::privacy::{Budget, Limits};
+use crate::privacy::{Budget, Limits, grid};
 
 impl Settings for Limits {
     fn read(section: &mut Section<'_>) -> Option<Self> {
@@ -22,6 +22,14 @@ impl Settings for Limits {
         let per_run = match per_run? {
             Some(run) if !(run.is_finite() && run > 0.0) => {
                 section.problem("epsilon_per_run", format!("{run} is out of bounds"), hint);
+                return None;
+            }
+            Some(run) if epsilon.is_some_and(|epsilon| run > epsilon) => {
+                section.problem(
+                    "epsilon_per_run",
+                    format!("{run} is more than all runs may spend together"),
+                    "use at most budget.epsilon",
+                );
                 return None;
             }
             per_run => per_run,
@@ -73,17 +81,26 @@ impl Settings for Policy {
         let modes = section
             .required("modes", "list the privacy modes that a run may use, such as [\"local\"]");
         let modes = words(section, "modes", modes, &PrivacyMode::CHOICES);
-        let both = || vec!["linear".to_owned(), "mlp".to_owned()];
-        let models = section.or("models", both());
+        let models = section.required(
+            "models",
+            "list the kinds of model that may be trained, such as [\"linear\"]",
+        );
         let models = words(section, "models", models, &[("linear", "linear"), ("mlp", "mlp")]);
-        let heads = section.or("heads", vec!["logistic-hazard".to_owned()]);
+        let heads = section
+            .required("heads", "list the heads that may be trained, such as [\"logistic-hazard\"]");
         let known = [("logistic-hazard", "logistic-hazard"), ("cox", "cox")];
         let heads = words(section, "heads", heads, &known);
         let min_patients = section.or("min_patients", 20);
         let min_events = section.or("min_events", 5);
         let min_events = section.within("min_events", min_events, 1.., "use at least 1 event");
         let largest_clip = section.or("largest_clip", 10.0);
+        let hint = "use a finite bound above 0";
+        let largest_clip =
+            section.within("largest_clip", largest_clip, f64::MIN_POSITIVE..=f64::MAX, hint);
         let least_noise = section.or("least_noise", 0.5);
+        let range = grid::MIN_NOISE_MULTIPLIER..=grid::MAX_NOISE_MULTIPLIER;
+        let least_noise =
+            section.within("least_noise", least_noise, range, "use at least 0.01, at most 1000");
         let most_rounds = section.or("most_rounds", 1000);
         let largest_model = section.or("largest_model", 10_000_000);
         let columns = section.maybe("columns");

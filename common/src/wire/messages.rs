@@ -97,9 +97,9 @@ pub enum ToSite {
         run: RunId,
         /// All of what it does.
         plan: Plan,
-        /// Where the site's ledger stood when this coordinator last heard of it: a site whose own
+        /// Where the site's ledgers stood when this coordinator last heard of them: a site whose own
         /// lacks that was put back from an older copy.
-        ledger: Option<LedgerHead>,
+        ledgers: Vec<LedgerHead>,
     },
     /// An update is complete, checked and kept.
     Received {

@@ -50,7 +50,7 @@ fn holds_the_name<M: Message>(message: &M, name: &str) {
 #[test]
 fn names_inside_messages_are_checked_like_typed_ones() {
     let (round, reason) = (Round(1), "why".to_owned());
-    let ledger = LedgerHead { entries: 7, last: digest() };
+    let ledger = LedgerHead { data_set: digest(), entries: 7, last: digest() };
     let silence = Silence { run: run(), round: None, rule: reason.clone(), reason: reason.clone() };
     let evaluation = Evaluation { run: run(), model: digest(), metrics: vec![] };
     holds_the_name(&plan(), "sample");
@@ -61,8 +61,8 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     holds_the_name(&ToSite::Refused(Refusal::UnknownRun(run())), "run-a");
     holds_the_name(&ToSite::Refused(Refusal::Busy(run())), "run-a");
     holds_the_name(&ToSite::Refused(Refusal::NotInRun(run())), "run-a");
-    holds_the_name(&ToSite::Plan { run: run(), plan: plan(), ledger: None }, "run-a");
-    holds_the_name(&ToSite::Plan { run: run(), plan: plan(), ledger: None }, "sample");
+    holds_the_name(&ToSite::Plan { run: run(), plan: plan(), ledgers: vec![] }, "run-a");
+    holds_the_name(&ToSite::Plan { run: run(), plan: plan(), ledgers: vec![] }, "sample");
     holds_the_name(&ToSite::Received { run: run(), round, digest: digest() }, "run-a");
     holds_the_name(&ToSite::Over { run: run(), outcome: reason.clone() }, "run-a");
     let sites = vec!["hospital-a".parse().unwrap(), "hospital-b".parse().unwrap()];

@@ -21,7 +21,7 @@ fn run() -> RunId {
 }
 
 fn head() -> LedgerHead {
-    LedgerHead { entries: 7, last: other_digest() }
+    LedgerHead { data_set: digest(), entries: 7, last: other_digest() }
 }
 
 fn hello() -> Hello {
@@ -56,6 +56,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
         01000000                    # ToCoordinator::Consent
         0500000000000000 'run-a'    # run
         {DIGEST}                    # plan
+        {DIGEST}                    # ledger.data_set
         0700000000000000            # ledger.entries: 7
         {OTHER_DIGEST}              # ledger.last
         "
@@ -127,7 +128,9 @@ fn messages_to_a_site_are_these_bytes() {
         02000000                    # ToSite::Plan
         0500000000000000 'run-a'    # run
         {PLAN}                      # plan
-        01 0700000000000000         # ledger: given, of 7 entries
+        0100000000000000            # ledgers: one
+        {DIGEST}                    #   data_set
+        0700000000000000            #   entries: 7
         {OTHER_DIGEST}              #   last
         "
     );
@@ -148,7 +151,7 @@ fn messages_to_a_site_are_these_bytes() {
     every_variant(&[
         (ToSite::Welcome(hello()), welcome),
         (ToSite::Refused(Refusal::Late(Round(3))), refused),
-        (ToSite::Plan { run: run(), plan: plan(), ledger: Some(head()) }, plan_bytes),
+        (ToSite::Plan { run: run(), plan: plan(), ledgers: vec![head()] }, plan_bytes),
         (ToSite::Received { run: run(), round: Round(3), digest: digest() }, received),
         (ToSite::Over { run: run(), outcome: "finished".to_owned() }, over),
     ]);
@@ -286,6 +289,7 @@ fn headers_of_transfers_are_these_bytes() {
             0100000000000000                 # metrics: one
             0a00000000000000 'train.loss'    #   name
             000000000000d03f                 #   value: 1/4
+            {DIGEST}                         # ledger.data_set
             0700000000000000                 # ledger.entries: 7
             {OTHER_DIGEST}                   # ledger.last
             "

@@ -14,6 +14,7 @@ use super::output::Format;
 #[derive(Subcommand)]
 pub(super) enum Verb {
     /// ε of some steps of the Poisson-subsampled Gaussian mechanism.
+    #[command(allow_negative_numbers = true)]
     Epsilon {
         #[command(flatten)]
         shape: Shape,
@@ -22,6 +23,7 @@ pub(super) enum Verb {
         noise: f64,
     },
     /// The least noise with which the steps stay within ε.
+    #[command(allow_negative_numbers = true)]
     Noise {
         #[command(flatten)]
         shape: Shape,
@@ -36,8 +38,8 @@ pub(super) struct Shape {
     /// Chance of each patient to be in a step's batch, in (0, 1].
     #[arg(long, value_name = "Q")]
     sampling_rate: f64,
-    /// How many steps.
-    #[arg(long, value_name = "T")]
+    /// How many steps, at least 1.
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// The δ at which ε is stated, in (0, 0.5); well below one over the number of patients.
     #[arg(long, value_name = "D")]
@@ -85,8 +87,19 @@ fn print(format: Format, found: &Value) {
         return;
     }
     println!("noise multiplier   {}", found["noise"]);
-    println!("ε, PLD accountant  {}  (tight: what plans and reports state)", found["epsilon_pld"]);
-    println!("ε, RDP accountant  {}  (holds under adaptive choices)", found["epsilon_rdp"]);
+    let (pld, rdp) = (shown(&found["epsilon_pld"]), shown(&found["epsilon_rdp"]));
+    println!("ε, PLD accountant  {pld}  (tight: what plans and reports state)");
+    println!("ε, RDP accountant  {rdp}  (holds under adaptive choices)");
     println!("δ                  {}", found["delta"]);
     println!("unit               {}", found["unit"].as_str().unwrap_or_default());
+}
+
+/// A number as it is, or with its magnitude alone where nobody would read its digits.
+fn shown(epsilon: &Value) -> String {
+    match epsilon.as_f64() {
+        Some(epsilon) if epsilon >= 1e6 => format!("{epsilon:.3e}"),
+        Some(epsilon) => epsilon.to_string(),
+        // JSON has no infinity.
+        None => "no finite bound".to_owned(),
+    }
 }

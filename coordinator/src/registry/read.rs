@@ -66,24 +66,32 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
 }
 
 impl Registry {
-    /// Where a site's ledger was last seen to stand.
+    /// Where a site's ledgers were last seen to stand, the newest data sets of a thousand at most.
     ///
     /// # Errors
     /// The registry cannot be read.
-    pub fn seen(&self, site: &SiteName) -> Result<Option<LedgerHead>, RegistryError> {
-        let row = self
+    pub fn seen(&self, site: &SiteName) -> Result<Vec<LedgerHead>, RegistryError> {
+        let failed = self.sql("reading where ledgers stand");
+        let mut select = self
             .connection
-            .query_row(
-                "SELECT entries, last FROM ledger WHERE site = ?1",
-                params![site.as_str()],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+            .prepare(
+                "SELECT data_set, entries, last FROM ledger WHERE site = ?1
+                 ORDER BY rowid DESC LIMIT 1000",
             )
-            .optional()
-            .map_err(self.sql("reading a ledger's place"))?;
-        let head = |(entries, last): (i64, String)| {
-            Some(LedgerHead { entries: u64::try_from(entries).ok()?, last: last.parse().ok()? })
+            .map_err(&failed)?;
+        let text = |row: &Row<'_>, column| row.get::<_, String>(column);
+        let rows = select
+            .query_map(params![site.as_str()], |row| {
+                Ok((text(row, 0)?, row.get::<_, i64>(1)?, text(row, 2)?))
+            })
+            .map_err(&failed)?;
+        let rows: Vec<(String, i64, String)> = rows.collect::<Result<_, _>>().map_err(&failed)?;
+        let head = |(data_set, entries, last): (String, i64, String)| {
+            let entries = u64::try_from(entries).ok()?;
+            let (data_set, last) = (data_set.parse().ok()?, last.parse().ok()?);
+            Some(LedgerHead { data_set, entries, last })
         };
-        Ok(row.and_then(head))
+        Ok(rows.into_iter().filter_map(head).collect())
     }
 
     /// All runs, the newest first.

@@ -45,10 +45,12 @@ CREATE TABLE journal (
     event TEXT NOT NULL,            -- JSON of round::Event
     PRIMARY KEY (run, seq)
 ) STRICT;
-CREATE TABLE ledger (               -- where each site's privacy ledger was seen to stand
-    site TEXT PRIMARY KEY,
+CREATE TABLE ledger (               -- where each site's privacy ledgers were seen to stand
+    site TEXT NOT NULL,
+    data_set TEXT NOT NULL,         -- hash of its name
     entries INTEGER NOT NULL,
-    last TEXT NOT NULL              -- hash of its last line
+    last TEXT NOT NULL,             -- hash of its last line
+    PRIMARY KEY (site, data_set)
 ) STRICT;
 ";
 

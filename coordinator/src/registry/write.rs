@@ -106,14 +106,20 @@ impl Registry {
             }
             let mut remember = commit
                 .prepare_cached(
-                    "INSERT INTO ledger (site, entries, last) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (site) DO UPDATE SET entries = ?2, last = ?3 WHERE ?2 > entries",
+                    "INSERT INTO ledger (site, data_set, entries, last) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (site, data_set)
+                     DO UPDATE SET entries = ?3, last = ?4 WHERE ?3 > entries",
                 )
                 .map_err(failed)?;
             for (site, head) in seen {
                 let entries = i64::try_from(head.entries).unwrap_or(i64::MAX);
                 remember
-                    .execute(params![site.as_str(), entries, head.last.to_string()])
+                    .execute(params![
+                        site.as_str(),
+                        head.data_set.to_string(),
+                        entries,
+                        head.last.to_string()
+                    ])
                     .map_err(failed)?;
             }
         }

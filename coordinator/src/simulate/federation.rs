@@ -64,7 +64,8 @@ pub(super) async fn run(
             name: hospital.name.clone(),
             coordinator: authority,
             policy: Policy::just(&plan, authority),
-            data_set: "simulated".to_owned(),
+            // Patients of this run alone: their ledger is new, and nobody has seen it before.
+            data_set: format!("simulated-{:016x}", entropy()),
             records: Records::Table {
                 table: hospital.table.clone(),
                 split: Some(data.split.clone()),

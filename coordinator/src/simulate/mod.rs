@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use common::clock::Clock;
-use common::experiment::{DataTag, Experiment, Plan};
+use common::experiment::{DataTag, Experiment, Plan, PrivacyMode};
 use common::wire::Progress;
 use site_node::data::{DataError, Table};
 use site_node::train::Device;
@@ -34,6 +34,12 @@ pub enum SimulateError {
     /// The experiment says nothing of tables.
     #[error("the experiment has no [data] table; name its tables, patient, site and split columns")]
     NoData,
+    /// Private patients without noise.
+    #[error(
+        "privacy.mode: \"off\" is for data tagged public or synthetic, and data.tag is \"private\"; use \
+         mode \"local\""
+    )]
+    Unprotected,
     /// The tables cannot be split into sites.
     #[error(transparent)]
     Split(#[from] SplitError),
@@ -81,6 +87,9 @@ pub async fn simulate(
 ) -> Result<Report, SimulateError> {
     let plan = &simulation.experiment.plan;
     let source = simulation.experiment.data.as_ref().ok_or(SimulateError::NoData)?;
+    if plan.privacy.mode == PrivacyMode::Off && !source.tag.may_leave_unprotected() {
+        return Err(SimulateError::Unprotected);
+    }
     let hospitals = hospitals::split(source, simulation.data)?;
     // Before anything runs: a table that cannot be used is named here, and not by a site's silence.
     let tests = evaluate::TestPatients::of(plan, &hospitals, &source.split)?;
@@ -134,6 +143,8 @@ fn report(
     let contributors: BTreeSet<_> = outcome.rounds.iter().flat_map(|round| &round.sites).collect();
     let told = outcome.metrics.last().map(|told| crate::driver::mean(told)).unwrap_or_default();
     let c_index_site_mean = last.c_index_site_mean.or_else(|| site_mean(&told));
+    // What the sites themselves told of the final model, in a private mode with noise on it.
+    let c_index_released = if plan.privacy.evaluation.is_some() { site_mean(&told) } else { None };
     let released = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
     Report {
         run: outcome.run.to_string(),
@@ -141,7 +152,7 @@ fn report(
         sites: contributors.iter().map(ToString::to_string).collect(),
         bytes: outcome.bytes,
         rounds,
-        last: FinalReport { c_index_site_mean, ..last },
+        last: FinalReport { c_index_site_mean, c_index_released, ..last },
         pooled,
         single_site,
         oracle,

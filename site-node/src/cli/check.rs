@@ -16,6 +16,16 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     );
     let table = data::load(&ready.settings.data)?;
     println!("data: {} joined, {} columns", table.files(), table.columns().len());
+    for (key, empty) in [
+        ("coordinators", ready.policy.coordinators.is_empty()),
+        ("modes", ready.policy.modes.is_empty()),
+        ("columns", ready.policy.columns.as_ref().is_some_and(Vec::is_empty)),
+        ("outcomes", ready.policy.outcomes.as_ref().is_some_and(Vec::is_empty)),
+    ] {
+        if empty {
+            println!("policy: {key} lists nothing, so that every run will be refused: fill it in");
+        }
+    }
     println!("next: site-node run --config {}", config.display());
     Ok(())
 }

@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 pub(super) struct Ready {
     pub settings: SiteSettings,
     pub identity: Identity,
+    pub policy: Policy,
     pub hospital: Hospital,
 }
 
@@ -32,7 +33,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let site = Site {
         name,
         coordinator: identity.authority,
-        policy,
+        policy: policy.clone(),
         data_set: settings.data_set.clone(),
         records: Records::Files(settings.data.clone()),
         tag: settings.tag,
@@ -41,7 +42,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     };
     common::privacy::release::check_randomness()?;
     let hospital = Hospital::open(site)?;
-    Ok(Ready { settings, identity, hospital })
+    Ok(Ready { settings, identity, policy, hospital })
 }
 
 pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {

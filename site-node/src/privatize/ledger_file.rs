@@ -30,7 +30,7 @@ const FORMAT: u32 = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerFileError {
     /// The file or its folder cannot be used.
-    #[error("ledger {}: {doing}: {source}", path.display())]
+    #[error("ledger {}: {doing}: {source}; mend the disk, or let this user read and write it", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -108,10 +108,19 @@ struct Line {
     entry: Entry,
 }
 
+/// What the head's file says: entries, and the hash of the last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Last {
+    entries: u64,
+    last: Digest,
+}
+
 /// An open ledger, locked against other processes until it is dropped.
 pub struct LedgerFile {
     file: File,
     folder: PathBuf,
+    /// The hash of the data set's name.
+    data_set: Digest,
     /// The hash of each line, the opening one first.
     lines: Vec<Digest>,
 }
@@ -152,12 +161,21 @@ impl LedgerFile {
             set_aside(&path, &file, end).map_err(io("setting aside what a crash left of"))?;
         }
         if found.lines.is_empty() {
+            if expected.is_some() {
+                let what = "is missing: the file was emptied";
+                return Err(LedgerFileError::Line { path, line: 1, what });
+            }
             open_anew(&mut file, data_set).map_err(io("writing"))?;
             file.rewind().map_err(io("reading"))?;
             found = read(&file, &path, data_set, expected)?;
         }
         let Found { lines, entries, .. } = found;
-        let ledger = Self { file, folder: folder.to_owned(), lines };
+        let ledger = Self {
+            file,
+            folder: folder.to_owned(),
+            data_set: Digest::of(data_set.as_bytes()),
+            lines,
+        };
         ledger.write_head().map_err(io("writing its head"))?;
         Ok((ledger, entries))
     }
@@ -183,18 +201,22 @@ impl LedgerFile {
     #[must_use]
     pub fn head(&self) -> LedgerHead {
         let last = self.lines.last().copied().unwrap_or_else(|| Digest::of(b""));
-        LedgerHead { entries: self.lines.len().saturating_sub(1) as u64, last }
+        let entries = self.lines.len().saturating_sub(1) as u64;
+        LedgerHead { data_set: self.data_set, entries, last }
     }
 
-    /// Whether it once stood there.
+    /// Whether it once stood there, or another data set's ledger is meant.
     #[must_use]
     pub fn holds(&self, seen: LedgerHead) -> bool {
+        if seen.data_set != self.data_set {
+            return true;
+        }
         let place = usize::try_from(seen.entries).unwrap_or(usize::MAX);
         self.lines.get(place) == Some(&seen.last)
     }
 
     fn write_head(&self) -> io::Result<()> {
-        let LedgerHead { entries, last } = self.head();
+        let LedgerHead { entries, last, .. } = self.head();
         let text = format!("{entries} {last}\n");
         durable::replace(&self.folder.join("ledger.head"), &[text.as_bytes()])
     }
@@ -210,7 +232,7 @@ fn new_id() -> io::Result<String> {
     Ok(bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
 }
 
-fn read_head(folder: &Path, ledger: &Path) -> Result<Option<LedgerHead>, LedgerFileError> {
+fn read_head(folder: &Path, ledger: &Path) -> Result<Option<Last>, LedgerFileError> {
     let text = match std::fs::read_to_string(folder.join("ledger.head")) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -220,7 +242,7 @@ fn read_head(folder: &Path, ledger: &Path) -> Result<Option<LedgerHead>, LedgerF
         }
     };
     let parsed = text.trim_end().split_once(' ').and_then(|(entries, last)| {
-        Some(LedgerHead { entries: entries.parse().ok()?, last: last.parse().ok()? })
+        Some(Last { entries: entries.parse().ok()?, last: last.parse().ok()? })
     });
     let what = "is not the head's, which ledger.head should hold";
     let bad = LedgerFileError::Line { path: ledger.with_extension("head"), line: 1, what };
@@ -264,7 +286,7 @@ fn read(
     file: &File,
     path: &Path,
     data_set: &str,
-    expected: Option<LedgerHead>,
+    expected: Option<Last>,
 ) -> Result<Found, LedgerFileError> {
     let io = |source| LedgerFileError::Io { path: path.to_owned(), doing: "reading", source };
     let mut reader = BufReader::new(file);
@@ -316,7 +338,7 @@ fn read(
         }
         let last = Digest::of(text);
         lines.push(last);
-        let here = LedgerHead { entries: entries.len() as u64, last };
+        let here = Last { entries: entries.len() as u64, last };
         if expected.is_some_and(|expected| expected.entries == here.entries) {
             if expected != Some(here) {
                 return bad("is not the one that was written");
@@ -326,7 +348,7 @@ fn read(
     }
     let found = entries.len() as u64;
     match expected {
-        Some(LedgerHead { entries: expected, .. }) if !met => {
+        Some(Last { entries: expected, .. }) if !met => {
             Err(LedgerFileError::Shortened { path: path.to_owned(), found, expected })
         }
         _ => Ok(Found { lines, entries, torn }),

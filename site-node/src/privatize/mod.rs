@@ -94,10 +94,10 @@ impl Gate {
         self.ledger.store().head()
     }
 
-    /// Whether the ledger once stood there.
+    /// Where a peer saw this data set's ledger and it never stood.
     #[must_use]
-    pub fn holds(&self, seen: LedgerHead) -> bool {
-        self.ledger.store().holds(seen)
+    pub fn missing(&self, seen: &[LedgerHead]) -> Option<LedgerHead> {
+        seen.iter().find(|seen| !self.ledger.store().holds(**seen)).copied()
     }
 
     /// Whether a round was charged already, by this process or one before it.

@@ -120,11 +120,9 @@ impl Participant for Hospital {
         &self,
         run: &RunId,
         plan: &Plan,
-        seen: Option<LedgerHead>,
+        seen: &[LedgerHead],
     ) -> Result<LedgerHead, Objection> {
-        if let Some(seen) = seen
-            && !self.gate().holds(seen)
-        {
+        if let Some(seen) = self.gate().missing(seen) {
             let entries = seen.entries;
             tracing::error!(entries, "the coordinator has seen entries that this ledger lacks");
             let reason = format!(

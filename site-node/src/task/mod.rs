@@ -38,7 +38,7 @@ pub struct Model<'m> {
 /// What a link asks of the site, and all that it can ask.
 pub trait Participant: Send + Sync + 'static {
     /// Decides on a plan, before anything trains, and says where the ledger stands. `seen` is where
-    /// it stood when the coordinator last heard of it.
+    /// this site's ledgers stood when the coordinator last heard of them.
     ///
     /// # Errors
     /// The rule that says no.
@@ -46,7 +46,7 @@ pub trait Participant: Send + Sync + 'static {
         &self,
         run: &RunId,
         plan: &Plan,
-        seen: Option<LedgerHead>,
+        seen: &[LedgerHead],
     ) -> Result<LedgerHead, Objection>;
 
     /// Trains one round and privatizes the change.

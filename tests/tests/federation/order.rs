@@ -75,7 +75,7 @@ impl Participant for InTurn {
         &self,
         run: &RunId,
         plan: &Plan,
-        seen: Option<LedgerHead>,
+        seen: &[LedgerHead],
     ) -> Result<LedgerHead, Objection> {
         self.hospital.consider(run, plan, seen)
     }

@@ -150,7 +150,7 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
     let (plan, run) = (plan()?, run_id("run-a")?);
     let mut site = stage.observer.site().await?;
 
-    let consent = site.propose(&run, &plan, None).await?;
+    let consent = site.propose(&run, &plan, vec![]).await?;
     let ToCoordinator::Consent { run: echoed, plan: agreed, ledger } = consent else {
         return Err(format!("{consent:?}").into());
     };
@@ -228,7 +228,7 @@ async fn what_leaves_bears_the_noise_that_was_charged() -> Outcome {
         patient_clip: bound,
     });
     let mut site = stage.observer.site().await?;
-    site.propose(&run, &plan, None).await?;
+    site.propose(&run, &plan, vec![]).await?;
     let mut updates = Vec::new();
     for round in 1..=2 {
         let (_, answer) = train(&mut site, &run, round, &stage.model).await?;
@@ -258,11 +258,11 @@ async fn a_runs_name_is_not_good_for_another_plan() -> Outcome {
     let stage = Stage::new(|_| ())?;
     let (mut plan, run) = (plan()?, run_id("run-a")?);
     let mut site = stage.observer.site().await?;
-    site.propose(&run, &plan, None).await?;
+    site.propose(&run, &plan, vec![]).await?;
     let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
     update(answer);
     plan.rounds += 1;
-    let (rule, reason) = refusal(site.propose(&run, &plan, None).await?);
+    let (rule, reason) = refusal(site.propose(&run, &plan, vec![]).await?);
     assert!(rule == "ledger" && reason.contains("another plan"), "{rule}: {reason}");
     assert_eq!(stage.charged()?, 1);
     Ok(())
@@ -285,7 +285,7 @@ async fn a_cohort_that_does_not_do_says_nothing_of_why() -> Outcome {
         if number == 2 {
             asked.features[0].column = "hospital".to_owned();
         }
-        answers.push(refusal(site.propose(&run_id("run-a")?, &asked, None).await?));
+        answers.push(refusal(site.propose(&run_id("run-a")?, &asked, vec![]).await?));
         assert_eq!(stage.charged()?, 0);
     }
     assert_eq!(answers[0].0, "cohort");
@@ -337,14 +337,14 @@ async fn what_a_coordinator_may_not_ask_is_refused_by_the_rules_name() -> Outcom
     for (number, (rule, words, change)) in asks.into_iter().enumerate() {
         let mut asked = plan()?;
         change(&mut asked);
-        let said = site.propose(&run_id(&format!("run-{number}"))?, &asked, None).await?;
+        let said = site.propose(&run_id(&format!("run-{number}"))?, &asked, vec![]).await?;
         let (found, reason) = refusal(said);
         assert_eq!(found, rule, "ask {number}: {reason}");
         assert!(reason.contains(words), "ask {number}: {reason}");
     }
     // Nothing was charged for any of them, and an honest run goes on.
     assert_eq!(stage.charged()?, 0);
-    let said = site.propose(&run_id("run-good")?, &plan()?, None).await?;
+    let said = site.propose(&run_id("run-good")?, &plan()?, vec![]).await?;
     assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
     Ok(())
 }
@@ -354,7 +354,7 @@ async fn consent_to_one_run_is_not_consent_to_more_of_it() -> Outcome {
     let stage = Stage::new(|_| ())?;
     let (plan, run) = (plan()?, run_id("run-a")?);
     let mut site = stage.observer.site().await?;
-    site.propose(&run, &plan, None).await?;
+    site.propose(&run, &plan, vec![]).await?;
     let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
     update(answer);
 
@@ -381,7 +381,7 @@ async fn the_budget_ends_at_the_round_that_was_foreseen() -> Outcome {
     plan.privacy.evaluation = None;
     plan.privacy.noise_multiplier = 1.0;
     plan.rounds = 50;
-    let (_, reason) = refusal(site.propose(&run_id("run-much")?, &plan, None).await?);
+    let (_, reason) = refusal(site.propose(&run_id("run-much")?, &plan, vec![]).await?);
     let fits: u32 = reason
         .split("; ")
         .nth(1)
@@ -390,14 +390,14 @@ async fn the_budget_ends_at_the_round_that_was_foreseen() -> Outcome {
     assert!((1..50).contains(&fits), "{reason}");
     plan.rounds = fits;
     let run = run_id("run-just")?;
-    let said = site.propose(&run, &plan, None).await?;
+    let said = site.propose(&run, &plan, vec![]).await?;
     assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
     for round in 1..=fits {
         let (_, answer) = train(&mut site, &run, round, &stage.model).await?;
         update(answer);
     }
     plan.rounds = 1;
-    let (rule, reason) = refusal(site.propose(&run_id("run-more")?, &plan, None).await?);
+    let (rule, reason) = refusal(site.propose(&run_id("run-more")?, &plan, vec![]).await?);
     assert!(rule == "policy.budget.epsilon" && reason.contains("0 of them fit"), "{reason}");
     assert_eq!(stage.charged()?, fits as usize);
     Ok(())
@@ -409,7 +409,7 @@ async fn one_run_may_not_spend_the_budget_of_all() -> Outcome {
     let mut site = stage.observer.site().await?;
     let mut plan = plan()?;
     (plan.rounds, plan.privacy.noise_multiplier, plan.privacy.evaluation) = (1, 1.0, None);
-    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan, None).await?);
+    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan, vec![]).await?);
     assert_eq!(rule, "policy.budget.epsilon_per_run", "{reason}");
     Ok(())
 }
@@ -418,7 +418,7 @@ async fn one_run_may_not_spend_the_budget_of_all() -> Outcome {
 async fn a_stranger_s_coordinator_is_not_heard() -> Outcome {
     let stage = Stage::new(|policy| policy.coordinators = vec![Fingerprint::of(b"another")])?;
     let mut site = stage.observer.site().await?;
-    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan()?, None).await?);
+    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan()?, vec![]).await?);
     assert!(rule == "policy.coordinators" && reason.contains("1 listed"), "{rule}: {reason}");
     Ok(())
 }
@@ -428,17 +428,21 @@ async fn a_ledger_that_forgot_what_was_seen_of_it_stops_the_site() -> Outcome {
     let stage = Stage::new(|_| ())?;
     let (plan, run) = (plan()?, run_id("run-a")?);
     let mut site = stage.observer.site().await?;
-    site.propose(&run, &plan, None).await?;
+    site.propose(&run, &plan, vec![]).await?;
     let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
     let seen = update(answer).0.ledger;
-    let said = site.propose(&run, &plan, Some(seen)).await?;
+    let said = site.propose(&run, &plan, vec![seen]).await?;
     assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
     // More entries than there are, and as many with another hash: the ledger is not the one that
     // was seen.
     let longer = LedgerHead { entries: seen.entries + 1, ..seen };
     let forked = LedgerHead { last: Digest::of(b"another"), ..seen };
+    // That of other patients is no matter of this one.
+    let other = LedgerHead { data_set: Digest::of(b"other patients"), ..longer };
+    let said = site.propose(&run, &plan, vec![other, seen]).await?;
+    assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
     for lost in [longer, forked] {
-        let (rule, reason) = refusal(site.propose(&run, &plan, Some(lost)).await?);
+        let (rule, reason) = refusal(site.propose(&run, &plan, vec![lost]).await?);
         assert!(rule == "ledger.restored" && reason.contains("older copy"), "{rule}: {reason}");
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Fed-TCGA-BRCA: six regions, real patients, where the tables are at hand.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -9,13 +10,12 @@ use crate::Outcome;
 
 fn simulate(
     experiment: &str,
-    data: &std::path::Path,
+    (data, out): (&Path, &Path),
     sets: &[&str],
 ) -> Result<Value, tests::SetupError> {
-    let out = tempfile::tempdir()?;
     let mut command = Command::new(binary("coordinator")?);
     command.arg("simulate").arg(root().join("configs/experiments").join(experiment));
-    command.arg("--data").arg(data).arg("--out").arg(out.path());
+    command.arg("--data").arg(data).arg("--out").arg(out);
     command.args(["--format", "json", "--quiet"]);
     command.args(sets.iter().flat_map(|set| ["--set", set]));
     Ok(serde_json::from_str(&success(Process::start(&mut command)?)?)?)
@@ -24,11 +24,12 @@ fn simulate(
 #[test]
 fn the_federation_is_as_good_as_pooling_and_better_than_any_site() -> Outcome {
     let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
+    let out = tempfile::tempdir()?;
     let number = |report: &Value, path: &str| report.pointer(path).and_then(Value::as_f64);
     let (mut federated, mut pooled, mut alone) = (0.0, 0.0, 0.0);
     for split in 0..20 {
         let split = format!("data.split=rep{split:02}");
-        let report = simulate("tcga-brca.toml", &data, &[&split])?;
+        let report = simulate("tcga-brca.toml", (&data, out.path()), &[&split])?;
         assert_eq!(report["sites"].as_array().map(Vec::len), Some(6));
         assert_eq!(report["rounds"].as_array().map(Vec::len), Some(100));
         federated += number(&report, "/final/c_index").ok_or("no C-index")? / 20.0;
@@ -46,12 +47,15 @@ fn the_federation_is_as_good_as_pooling_and_better_than_any_site() -> Outcome {
 #[test]
 fn each_patient_is_protected_at_little_cost() -> Outcome {
     let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
+    // One folder for all, as somebody would have it.
+    let out = tempfile::tempdir()?;
     for (epsilon, least) in [(8.0, 0.735), (3.0, 0.71), (1.0, 0.66)] {
         let mut mean = 0.0;
         for split in 0..20 {
             let split = format!("data.split=rep{split:02}");
             let asked = format!("privacy.epsilon={epsilon}");
-            let report = simulate("tcga-brca-private.toml", &data, &[&split, &asked])?;
+            let report =
+                simulate("tcga-brca-private.toml", (&data, out.path()), &[&split, &asked])?;
             let spent = report["privacy"]["epsilon"].as_f64().ok_or("no ε")?;
             assert!(spent <= epsilon && spent > 0.99 * epsilon, "{spent} of {epsilon}");
             assert_eq!(report["privacy"]["unit"], "one patient, added or removed");
@@ -66,7 +70,8 @@ fn each_patient_is_protected_at_little_cost() -> Outcome {
 #[test]
 fn a_column_that_is_not_there_is_named() -> Outcome {
     let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
-    let error = simulate("tcga-brca.toml", &data, &["data.split=rep7"])
+    let out = tempfile::tempdir()?;
+    let error = simulate("tcga-brca.toml", (&data, out.path()), &["data.split=rep7"])
         .map(|_| ())
         .err()
         .ok_or("no error")?;

@@ -102,7 +102,7 @@ fn plan() -> Result<Plan, tests::SetupError> {
 
 /// What an honest site would send for the model it was offered.
 fn head() -> LedgerHead {
-    LedgerHead { entries: 0, last: Digest::of(b"") }
+    LedgerHead { data_set: Digest::of(b"cohort"), entries: 0, last: Digest::of(b"") }
 }
 
 fn honest(run: &RunId, model: &ModelHeader, words: &[u8]) -> UpdateHeader {

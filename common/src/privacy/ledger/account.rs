@@ -201,7 +201,11 @@ impl Account {
         let total = Some(("policy.budget.epsilon", &self.total, &self.spent));
         let per_run =
             self.run.as_ref().map(|filter| ("policy.budget.epsilon_per_run", filter, by_run));
-        total.into_iter().chain(per_run).find_map(|(rule, filter, spent)| {
+        let limits: Vec<_> = total.into_iter().chain(per_run).collect();
+        // What fits, fits all limits.
+        let fits = limits.iter().map(|(_, filter, spent)| filter.fits(&spent.add(extra), each));
+        let fits = fits.min().unwrap_or(u32::MAX);
+        limits.into_iter().find_map(|(rule, filter, spent)| {
             let after = spent.add(more);
             if more.is_zero() || filter.admits(&after) {
                 return None;
@@ -209,7 +213,6 @@ impl Account {
             let Budget { epsilon: allowed, delta } = filter.budget();
             // Rounded up, so that it never looks like what is allowed.
             let would = (filter.epsilon(&after) * 1e4).ceil() / 1e4;
-            let fits = filter.fits(&spent.add(extra), each);
             Some(Verdict { rule, would, allowed, delta, fits })
         })
     }

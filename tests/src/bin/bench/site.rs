@@ -31,12 +31,7 @@ struct Echo {
 }
 
 impl Participant for Echo {
-    fn consider(
-        &self,
-        _: &RunId,
-        plan: &Plan,
-        _: Option<LedgerHead>,
-    ) -> Result<LedgerHead, Objection> {
+    fn consider(&self, _: &RunId, plan: &Plan, _: &[LedgerHead]) -> Result<LedgerHead, Objection> {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
         Ok(self.gate.lock().unwrap_or_else(PoisonError::into_inner).head())
     }
