@@ -4,7 +4,9 @@ use std::error::Error;
 use std::path::Path;
 
 use common::policy::Policy;
-use common::privacy::{Account, Budget, Cost};
+use common::privacy::accountant::rdp::ORDERS;
+use common::privacy::accountant::{Delta, RdpVector};
+use common::privacy::{Account, Budget, Cost, Entry, Mechanism};
 use serde_json::json;
 use site_node::privatize::LedgerFile;
 use site_node::settings::SiteSettings;
@@ -17,10 +19,31 @@ pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
     let entries = LedgerFile::look(&settings.state, &settings.data_set)?;
     let account = Account::open(policy.limits, entries)?;
     match format {
-        Format::Table => table(&settings.data_set, &policy, &account),
-        Format::Json => println!("{}", object(&settings.data_set, &policy, &account)),
+        Format::Table => table(&settings.data_set, &policy, &account)?,
+        Format::Json => println!("{}", object(&settings.data_set, &policy, &account)?),
     }
     Ok(())
+}
+
+/// ε of some releases by Rényi costs at the best order for them. The ledger admits by orders that it
+/// fixed beforehand, at which little spending looks like more.
+fn epsilon<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
+    delta: f64,
+) -> Result<f64, Box<dyn Error>> {
+    let mut uses: Vec<(Mechanism, u64)> = Vec::new();
+    for entry in entries {
+        match uses.iter_mut().find(|(mechanism, _)| *mechanism == entry.mechanism) {
+            Some((_, count)) => *count += 1,
+            None => uses.push((entry.mechanism, 1)),
+        }
+    }
+    let mut total = RdpVector::zero();
+    for (mechanism, count) in uses {
+        let one = ORDERS.iter().map(|&order| mechanism.rdp(order)).collect();
+        total = total.add(&RdpVector::from_values(one)?.times(count));
+    }
+    Ok(total.epsilon(Delta::new(delta)?))
 }
 
 /// Rounded up: what was spent is never shown as less.
@@ -28,31 +51,36 @@ fn up(epsilon: f64) -> f64 {
     (epsilon * 1e4).ceil() / 1e4
 }
 
-fn table(data_set: &str, policy: &Policy, account: &Account) {
+fn table(data_set: &str, policy: &Policy, account: &Account) -> Result<(), Box<dyn Error>> {
     let limit = account.limit();
-    let Budget { epsilon, delta } = limit.budget();
+    let Budget { epsilon: allowed, delta } = limit.budget();
     let spent = account.spent();
     println!("data set   {data_set}");
-    println!("budget     ε = {epsilon} at δ = {delta:e}, over its life");
+    println!("budget     ε = {allowed} at δ = {delta:e}, over its life");
     if let Some(run) = policy.limits.epsilon_per_run {
         println!("each run   ε = {run} at the same δ");
     }
-    let used = (limit.used(spent) * 1e3).ceil() / 10.0;
-    println!("spent      ε = {:.4}: {used:.1} % of what may be charged", up(limit.epsilon(spent)));
+    let total = up(epsilon(account.entries().iter(), delta)?);
+    println!("spent      ε = {total:.4}, {:.1} % of what may be charged", part(account, spent));
     if account.entries().is_empty() {
         println!("\nno release was charged yet");
-        return;
+        return Ok(());
     }
-    println!("\n{:<34}{:>9}{:>12}{:>9}", "run", "releases", "its own ε", "part");
+    println!("\n{:<34}{:>9}{:>12}{:>9}", "run", "releases", "ε", "part");
     for (run, cost) in account.by_run() {
-        let releases = account.entries().iter().filter(|entry| entry.run == *run).count();
-        let (epsilon, part) = (up(limit.epsilon(cost)), part(account, cost));
-        println!("{run:<34}{releases:>9}{epsilon:>12.4}{part:>7.1} %");
+        let of_run = || account.entries().iter().filter(|entry| entry.run == *run);
+        let (own, part) = (up(epsilon(of_run(), delta)?), part(account, cost));
+        println!("{run:<34}{:>9}{own:>12.4}{part:>7.1} %", of_run().count());
     }
     if let Some(last) = account.entries().last() {
         let fits = limit.fits(spent, &Cost::of(last.mechanism));
         println!("\nleft       {fits} more releases like the last one (run {})", last.run);
     }
+    println!(
+        "\nε is that of releases planned beforehand; the budget holds whatever is asked next, and is\n\
+         charged in parts of the whole."
+    );
+    Ok(())
 }
 
 /// Percent of what may be charged in all, rounded up.
@@ -60,24 +88,29 @@ fn part(account: &Account, cost: &Cost) -> f64 {
     (account.limit().used(cost) * 1e3).ceil() / 10.0
 }
 
-fn object(data_set: &str, policy: &Policy, account: &Account) -> serde_json::Value {
+fn object(
+    data_set: &str,
+    policy: &Policy,
+    account: &Account,
+) -> Result<serde_json::Value, Box<dyn Error>> {
     let limit = account.limit();
-    let Budget { epsilon, delta } = limit.budget();
-    let runs = account.by_run().iter().map(|(run, cost)| {
-        let releases = account.entries().iter().filter(|entry| entry.run == *run).count();
-        json!({ "run": run, "releases": releases, "epsilon": limit.epsilon(cost),
-                "used": limit.used(cost) })
-    });
+    let Budget { epsilon: allowed, delta } = limit.budget();
+    let mut runs = Vec::new();
+    for (run, cost) in account.by_run() {
+        let of_run = || account.entries().iter().filter(|entry| entry.run == *run);
+        runs.push(json!({ "run": run, "releases": of_run().count(),
+                          "epsilon": epsilon(of_run(), delta)?, "used": limit.used(cost) }));
+    }
     let last = account.entries().last();
-    json!({
+    Ok(json!({
         "data_set": data_set,
-        "epsilon": epsilon,
+        "epsilon": allowed,
         "delta": delta,
         "epsilon_per_run": policy.limits.epsilon_per_run,
-        "spent": limit.epsilon(account.spent()),
+        "spent": epsilon(account.entries().iter(), delta)?,
         "used": limit.used(account.spent()),
         "releases": account.entries().len(),
-        "runs": runs.collect::<Vec<_>>(),
+        "runs": runs,
         "fits": last.map(|last| limit.fits(account.spent(), &Cost::of(last.mechanism))),
-    })
+    }))
 }
