@@ -11,7 +11,7 @@
 //! older copy, lacks what the head names.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Seek, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use common::digest::Digest;
@@ -150,8 +150,6 @@ impl LedgerFile {
             Err(TryLockError::Error(source)) => return Err(io("locking")(source)),
         }
         let expected = read_head(folder, &path)?;
-        // The new file's name must survive a power cut as well as its lines.
-        durable::sync_folder(folder).map_err(io("syncing its folder"))?;
         file.rewind().map_err(io("reading"))?;
         let mut found = read(&file, &path, data_set, expected)?;
         if expected.is_none() && !found.entries.is_empty() {
@@ -177,6 +175,8 @@ impl LedgerFile {
             lines,
         };
         ledger.write_head().map_err(io("writing its head"))?;
+        // A head whose name a power cut forgot would look like one that somebody removed.
+        durable::sync_folder(folder).map_err(io("syncing its folder"))?;
         Ok((ledger, entries))
     }
 
@@ -269,10 +269,11 @@ fn open_anew(file: &mut File, data_set: &str) -> io::Result<()> {
 
 /// Keeps what a crash left of a last line in a file of its own, and cuts it off. No receipt was given
 /// for it: that needs the whole line on disk.
-fn set_aside(path: &Path, file: &File, end: u64) -> io::Result<()> {
-    let whole = std::fs::read(path)?;
-    let torn = whole.get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default();
-    durable::replace(&path.with_extension(format!("torn-{end}")), &[torn])?;
+fn set_aside(path: &Path, mut file: &File, end: u64) -> io::Result<()> {
+    let mut torn = Vec::new();
+    file.seek(SeekFrom::Start(end))?;
+    file.take(MAX_LINE as u64).read_to_end(&mut torn)?;
+    durable::replace(&path.with_extension(format!("torn-{end}")), &[&torn])?;
     tracing::warn!(
         bytes = torn.len(),
         "the ledger's last line was torn by a crash; it is set aside"
@@ -297,9 +298,8 @@ fn read(
     for line in 1.. {
         let bad = |what| Err(LedgerFileError::Line { path: path.to_owned(), line, what });
         let mut text = Vec::new();
-        let read = io::Read::take(&mut reader, MAX_LINE as u64)
-            .read_until(b'\n', &mut text)
-            .map_err(io)?;
+        let read =
+            Read::take(&mut reader, MAX_LINE as u64).read_until(b'\n', &mut text).map_err(io)?;
         if read == 0 {
             break;
         }

@@ -192,7 +192,7 @@ impl Gate {
         model: Digest,
     ) -> Result<Option<PrivatizedUpdate>, PrivatizeError> {
         let words = self.outbox.find(run, round, model)?;
-        Ok(words.and_then(|words| self.ledger.account().again(run, round, words)))
+        Ok(words.and_then(|words| self.ledger.again(run, round, words)))
     }
 }
 

@@ -52,7 +52,7 @@ impl Hospital {
 
     fn prepare(&self, run: &RunId, plan: &Plan) -> Result<Prepared, Objection> {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-        let Site { policy, tag, coordinator, .. } = &self.site;
+        let Site { policy, tag, coordinator, device, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         policy.admit(plan, asker).map_err(denied)?;
         let rule = |error: common::privacy::LedgerError| {
@@ -60,7 +60,13 @@ impl Hospital {
         };
         // Before a record is read: the budget knows nothing of patients.
         self.gate().foresee(run, plan).map_err(rule)?;
-        self.examples(run, plan).map_err(|objection| {
+        let gradient = if plan.privacy.local.is_some() {
+            let gradient = PrivateGradient::new(&plan.model, device);
+            Some(gradient.map_err(|error| failed("train")(&error))?)
+        } else {
+            None
+        };
+        let (training, test) = self.patients(plan).map_err(|objection| {
             if plan.privacy.mode == PrivacyMode::Off {
                 return objection;
             }
@@ -68,13 +74,15 @@ impl Hospital {
             tracing::warn!(%objection, "these patients do not allow the plan");
             let reason = "the patients, events or columns at this site do not allow it";
             Objection::new("cohort", reason)
-        })
+        })?;
+        let (run, plan) = (run.clone(), plan.clone());
+        Ok(Prepared { run, plan, training, test, gradient, last: None })
     }
 
-    /// What the plan trains and evaluates on.
-    fn examples(&self, run: &RunId, plan: &Plan) -> Result<Prepared, Objection> {
+    /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
+    fn patients(&self, plan: &Plan) -> Result<(Examples, Option<Examples>), Objection> {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-        let Site { policy, records, device, .. } = &self.site;
+        let Site { policy, records, .. } = &self.site;
         let (table, split) = records.read().map_err(|error| failed("data")(&error))?;
         let cohort =
             Cohort::new(table, &plan.outcome, split).map_err(|error| failed("cohort")(&error))?;
@@ -87,15 +95,7 @@ impl Hospital {
         let training = part(true)?;
         // Without test patients the site trains all the same and has nothing to evaluate on.
         let test = if split.is_some() { Some(part(false)?) } else { None };
-        let test = test.filter(|test| !test.is_empty());
-        let gradient = if plan.privacy.local.is_some() {
-            let gradient = PrivateGradient::new(&plan.model, device);
-            Some(gradient.map_err(|error| failed("train")(&error))?)
-        } else {
-            None
-        };
-        let (run, plan) = (run.clone(), plan.clone());
-        Ok(Prepared { run, plan, training, test, gradient, last: None })
+        Ok((training, test.filter(|test| !test.is_empty())))
     }
 
     fn with<T>(

@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use bytes::Bytes;
-
 use super::cost::Cost;
-use super::entry::{Charge, Entry, Released};
+use super::entry::{Entry, Released};
 use super::error::LedgerError;
 use super::filter::{Budget, Filter};
 use crate::digest::Digest;
 use crate::ids::{Round, RunId};
 use crate::privacy::mechanism::Mechanism;
-use crate::privacy::update::PrivatizedUpdate;
 
 /// What may be spent: on the data set over its life, and by any one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -142,19 +139,6 @@ impl Account {
         self.charged.contains(&(run.clone(), round, released))
     }
 
-    /// An update that was noised before, from its stored words: only of a round that was charged.
-    #[must_use]
-    pub fn again(&self, run: &RunId, round: Round, words: Bytes) -> Option<PrivatizedUpdate> {
-        let same = |entry: &&Entry| {
-            entry.run == *run && entry.round == round && entry.released == Released::Update
-        };
-        let entry = self.entries.iter().rev().find(same)?;
-        let Entry { mechanism, clip, released, .. } = *entry;
-        let charge =
-            Charge { run: run.clone(), plan: entry.plan, round, released, mechanism, clip };
-        Some(PrivatizedUpdate::of_stored(words, charge))
-    }
-
     /// Whether all that a run will release fits, before any of it is computed: so many updates by
     /// one mechanism, and what it releases once besides. What was charged for it already is not
     /// asked for again.
@@ -202,10 +186,9 @@ impl Account {
         let per_run =
             self.run.as_ref().map(|filter| ("policy.budget.epsilon_per_run", filter, by_run));
         let limits: Vec<_> = total.into_iter().chain(per_run).collect();
-        // What fits, fits all limits.
-        let fits = limits.iter().map(|(_, filter, spent)| filter.fits(&spent.add(extra), each));
-        let fits = fits.min().unwrap_or(u32::MAX);
-        limits.into_iter().find_map(|(rule, filter, spent)| {
+        let within =
+            |(_, filter, spent): &(&str, &Filter, &Cost)| filter.fits(&spent.add(extra), each);
+        limits.iter().find_map(|&(rule, filter, spent)| {
             let after = spent.add(more);
             if more.is_zero() || filter.admits(&after) {
                 return None;
@@ -213,6 +196,8 @@ impl Account {
             let Budget { epsilon: allowed, delta } = filter.budget();
             // Rounded up, so that it never looks like what is allowed.
             let would = (filter.epsilon(&after) * 1e4).ceil() / 1e4;
+            // What fits, fits all limits.
+            let fits = limits.iter().map(within).min().unwrap_or(u32::MAX);
             Some(Verdict { rule, would, allowed, delta, fits })
         })
     }

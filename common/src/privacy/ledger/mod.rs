@@ -23,6 +23,10 @@ pub use error::LedgerError;
 pub use filter::{Budget, Filter};
 
 use account::Verdict;
+use bytes::Bytes;
+
+use super::update::PrivatizedUpdate;
+use crate::ids::{Round, RunId};
 
 /// An account whose every charge is kept.
 pub struct Ledger<S> {
@@ -51,6 +55,20 @@ impl<S: LedgerStore> Ledger<S> {
     #[must_use]
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// An update that was noised before, from its stored words: only of a round that this ledger
+    /// charged. Here and not in the account, which anybody may make up: what a ledger charged is in its
+    /// store.
+    #[must_use]
+    pub fn again(&self, run: &RunId, round: Round, words: Bytes) -> Option<PrivatizedUpdate> {
+        let same = |entry: &&Entry| {
+            entry.run == *run && entry.round == round && entry.released == Released::Update
+        };
+        let entry = self.account.entries().iter().rev().find(same)?;
+        let Entry { plan, mechanism, clip, released, .. } = *entry;
+        let charge = Charge { run: run.clone(), plan, round, released, mechanism, clip };
+        Some(PrivatizedUpdate::of_stored(words, charge))
     }
 
     /// Charges one release. The receipt exists only once the entry is durable.

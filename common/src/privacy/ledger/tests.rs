@@ -4,7 +4,6 @@ use std::io;
 
 use super::*;
 use crate::digest::Digest;
-use crate::ids::{Round, RunId};
 use crate::privacy::Mechanism;
 
 #[derive(Default)]
@@ -179,4 +178,15 @@ fn a_ledger_that_contradicts_itself_is_refused() {
         let opened = Ledger::open(Memory::default(), LIMITS, lines);
         assert!(matches!(opened, Err(LedgerError::Corrupt { .. })), "spoiled by {which}");
     }
+}
+
+#[test]
+fn stored_words_come_again_only_for_a_round_that_was_charged() {
+    let mut ledger = ledger(LIMITS);
+    ledger.reserve(charge("run-a", 1)).unwrap();
+    let words = || Bytes::from_static(&[1, 0, 0, 0]);
+    let again = ledger.again(&run("run-a"), Round(1), words()).unwrap();
+    assert_eq!((again.words(), again.charge()), (&words(), &charge("run-a", 1)));
+    assert!(ledger.again(&run("run-a"), Round(2), words()).is_none());
+    assert!(ledger.again(&run("run-b"), Round(1), words()).is_none());
 }
