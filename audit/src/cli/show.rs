@@ -1,0 +1,74 @@
+//! `show FOLDER`: records, one a line.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use audit::show::{Filter, describe, show};
+use audit::{Name, UtcTime};
+
+use super::{Outcome, UNREADABLE};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The log's folder, or a copy of it.
+    folder: PathBuf,
+    /// Of this run only.
+    #[arg(long)]
+    run: Option<Name>,
+    /// Of this round only.
+    #[arg(long)]
+    round: Option<u32>,
+    /// Of this kind only, such as SENT.
+    #[arg(long)]
+    event: Option<String>,
+    /// Not before this moment: 2026-03-01, or 2026-03-01T08:30:00.000Z.
+    #[arg(long, value_parser = moment)]
+    since: Option<UtcTime>,
+    /// Before this moment.
+    #[arg(long, value_parser = moment)]
+    until: Option<UtcTime>,
+    /// With this site only.
+    #[arg(long)]
+    site: Option<Name>,
+    /// Print the lines as they stand in the log.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A day means its beginning.
+fn moment(text: &str) -> Result<UtcTime, audit::moment::InvalidTime> {
+    text.parse().or_else(|_| format!("{text}T00:00:00.000Z").parse())
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
+    let filter = Filter {
+        run: args.run.clone(),
+        round: args.round,
+        event: args.event.clone(),
+        since: args.since,
+        until: args.until,
+        site: args.site.clone(),
+    };
+    let mut written: io::Result<()> = Ok(());
+    let unread = show(&args.folder, &filter, &mut |record, line| {
+        if written.is_ok() {
+            written = if args.json {
+                out.write_all(line).and_then(|()| out.write_all(b"\n"))
+            } else {
+                writeln!(out, "{}", describe(record))
+            };
+        }
+    })?;
+    match written {
+        // A reader such as `head` that has seen enough is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Box::<dyn Error>::from(error))
+        }
+        _ if unread > 0 => {
+            eprintln!("{unread} lines are not records; run verify");
+            Ok(UNREADABLE)
+        }
+        _ => Ok(0),
+    }
+}

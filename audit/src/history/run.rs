@@ -1,0 +1,168 @@
+//! One run as its node saw it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Violation;
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::record::{Event, Input, Record, UPDATE};
+
+/// An update's hash and length.
+type Content = (Digest, u64);
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Run {
+    /// The plan that the site consents to.
+    plan: Option<Digest>,
+    /// Whether an exact metric left.
+    exact: bool,
+    /// Whether anything was reserved that is noised.
+    noisy: bool,
+    rounds: BTreeMap<u32, Round>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Round {
+    offered: bool,
+    /// What was charged for, and whether it is noised.
+    reserved: Vec<(Name, bool)>,
+    noised: Option<Content>,
+    sent: Option<Content>,
+    received: BTreeMap<Name, Digest>,
+    aggregated: Option<Digest>,
+}
+
+fn hold(rule: bool, otherwise: Violation) -> Result<(), Violation> {
+    if rule { Ok(()) } else { Err(otherwise) }
+}
+
+impl Run {
+    pub fn apply(&mut self, record: &Record, site: bool) -> Result<(), Violation> {
+        let without_consent = site && self.plan.is_none();
+        let round = record.round.map(|round| self.rounds.entry(round).or_default());
+        match (&record.event, round) {
+            (Event::Consent { plan }, _) => self.plan = Some(*plan),
+            (Event::Declined { .. } | Event::Kill {}, _) => self.plan = None,
+            (Event::RoundOffer { plan, .. }, Some(round)) => {
+                if self.plan.is_some_and(|agreed| agreed != *plan) {
+                    return Err(Violation::OtherPlan);
+                }
+                round.offered = true;
+            }
+            (
+                Event::Reserve(_)
+                | Event::Noised { .. }
+                | Event::Sent { .. }
+                | Event::Metric { .. },
+                _,
+            ) if without_consent => {
+                return Err(Violation::NoConsent);
+            }
+            (Event::Reserve(reserve), Some(round)) => {
+                let noises = reserve.mechanism.noises();
+                hold(round.noises(reserve.what.as_str()).is_none(), Violation::ChargedTwice)?;
+                round.reserved.push((reserve.what.clone(), noises));
+                self.noisy |= noises;
+                hold(!(self.noisy && self.exact), Violation::ExactMetric)?;
+            }
+            (Event::Noised { update, bytes }, Some(round)) => round.noise((*update, *bytes))?,
+            (Event::Sent { update, bytes }, Some(round)) => round.send((*update, *bytes))?,
+            (Event::Acked { update }, Some(round)) => {
+                let sent = round.sent.is_some_and(|(sent, _)| sent == *update);
+                hold(sent, Violation::NotSent)?;
+            }
+            (Event::Metric { name, noised: true }, Some(round)) => {
+                hold(round.noises(name.as_str()) == Some(true), Violation::NoReserve)?;
+            }
+            (Event::Metric { noised: false, .. }, _) if site => {
+                self.exact = true;
+                hold(!self.noisy, Violation::ExactMetric)?;
+            }
+            (Event::Received { update, .. }, Some(round)) => {
+                round.receive(record.site.as_ref(), *update)?;
+            }
+            (Event::Rejected { .. }, Some(round)) => {
+                if let Some(site) = &record.site {
+                    round.received.remove(site);
+                }
+            }
+            (Event::Aggregated { inputs, output, .. }, Some(round)) => {
+                round.aggregate(inputs, *output)?;
+            }
+            (Event::Release { model }, _) if !site => {
+                let made = self.rounds.values().any(|round| round.aggregated == Some(*model));
+                hold(made, Violation::NotAggregated)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Round {
+    /// Whether what was charged for is noised; nothing where it was not charged for.
+    fn noises(&self, what: &str) -> Option<bool> {
+        let reserved = self.reserved.iter().find(|(reserved, _)| reserved.as_str() == what);
+        reserved.map(|(_, noises)| *noises)
+    }
+
+    fn update_noises(&self) -> Result<bool, Violation> {
+        self.noises(UPDATE).ok_or(Violation::NoReserve)
+    }
+
+    fn noise(&mut self, content: Content) -> Result<(), Violation> {
+        if !self.update_noises()? {
+            return Err(Violation::NotNoisy);
+        }
+        if *self.noised.get_or_insert(content) != content {
+            return Err(Violation::NoisedTwice);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, content: Content) -> Result<(), Violation> {
+        if self.update_noises()? {
+            let noised = self.noised.ok_or(Violation::NotNoised)?;
+            if noised != content {
+                return Err(Violation::SentOther);
+            }
+        }
+        // The same bytes may be sent again, after a connection was lost.
+        if *self.sent.get_or_insert(content) != content {
+            return Err(Violation::SentTwice);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, site: Option<&Name>, update: Digest) -> Result<(), Violation> {
+        if !self.offered {
+            return Err(Violation::NotOffered);
+        }
+        if let Some(site) = site
+            && self.received.insert(site.clone(), update).is_some_and(|before| before != update)
+        {
+            return Err(Violation::ReceivedTwice);
+        }
+        Ok(())
+    }
+
+    fn aggregate(&mut self, inputs: &[Input], output: Digest) -> Result<(), Violation> {
+        let mut sites = BTreeSet::new();
+        for input in inputs {
+            if !sites.insert(&input.site) {
+                return Err(Violation::InputTwice);
+            }
+            if self.received.get(&input.site) != Some(&input.update) {
+                return Err(Violation::NotReceived);
+            }
+        }
+        if *self.aggregated.get_or_insert(output) != output {
+            return Err(Violation::AggregatedTwice);
+        }
+        Ok(())
+    }
+}

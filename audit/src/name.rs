@@ -1,0 +1,97 @@
+//! The only kind of text that a record may hold: a short name of harmless characters.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest name, in characters.
+pub const MAX_NAME: usize = 64;
+
+/// A name of 1 to 64 lowercase letters, digits, '-', '_' and '.', which starts with a letter or
+/// digit.
+///
+/// Free text, control characters and most identifiers of people do not fit in it. It is checked on
+/// the way in, also when a record is read back. It is safe as a file name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+/// A text that is not a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{found:?} is not a name: use 1 to {MAX_NAME} of a-z, 0-9, '-', '_' and '.', starting with a \
+     letter or digit"
+)]
+pub struct InvalidName {
+    found: String,
+}
+
+impl Name {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+    };
+    (1..=MAX_NAME).contains(&text.len())
+        && text.bytes().all(allowed)
+        && text.as_bytes()[0].is_ascii_alphanumeric()
+}
+
+impl TryFrom<String> for Name {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        if is_name(&text) {
+            return Ok(Self(text));
+        }
+        // What was found may come from a stranger: never repeat more of it than a name could hold.
+        Err(InvalidName { found: text.chars().take(MAX_NAME).collect() })
+    }
+}
+
+impl FromStr for Name {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        text.chars().take(MAX_NAME + 1).collect::<String>().try_into()
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_plain() {
+        for good in ["a", "site-a.1", "0", "torn_0", &"x".repeat(MAX_NAME)] {
+            assert!(good.parse::<Name>().is_ok(), "{good}");
+        }
+        let long = "x".repeat(MAX_NAME + 1);
+        for bad in ["", ".", "..", "-a", "A", "a b", "ä", "a\n", "a/b", "jane doe", &long] {
+            assert!(bad.parse::<Name>().is_err(), "{bad}");
+            assert!(serde_json::from_value::<Name>(bad.into()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refused_name_is_not_repeated_at_length() {
+        assert!("X".repeat(10_000).parse::<Name>().unwrap_err().to_string().len() < 300);
+    }
+}

@@ -1,0 +1,288 @@
+//! Everything that a record can tell of.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Mechanism, RecordError};
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::note::CheckpointText;
+
+/// What [`Reserve::what`] calls a round's update.
+pub const UPDATE: &str = "update";
+
+/// One update that went into a sum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Whose.
+    pub site: Name,
+    /// Which.
+    pub update: Digest,
+}
+
+/// A charge to a data set's privacy ledger, durable before noise is drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reserve {
+    /// The data set whose ledger is charged.
+    pub data_set: Name,
+    /// What is released: [`UPDATE`], or a metric such as `concordance`.
+    pub what: Name,
+    /// How it is protected.
+    pub mechanism: Mechanism,
+    /// Bound on its norm.
+    pub clip: f64,
+    /// What it costs: Rényi divergence at each of the ledger's orders, in 2⁻⁴⁰ nats, rounded up.
+    pub cost: Vec<u64>,
+    /// What was spent in all after it, in the same units.
+    pub total: Vec<u64>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub enum Event {
+    /// The node began to work.
+    Start {
+        /// Of its program.
+        version: Name,
+        /// Hash of the program's file.
+        binary: Digest,
+    },
+    /// The node stopped working, in order.
+    Stop {
+        /// Of its program.
+        version: Name,
+        /// Hash of the program's file.
+        binary: Digest,
+    },
+    /// The hospital's own rules were read.
+    PolicyLoaded {
+        /// Their hash.
+        policy: Digest,
+    },
+    /// The hospital agreed to a run.
+    Consent {
+        /// The plan that it agreed to.
+        plan: Digest,
+    },
+    /// The hospital declined a run, or withdrew from it.
+    Declined {
+        /// The rule by which it did.
+        rule: Name,
+    },
+    /// A round was offered, or an offer arrived.
+    RoundOffer {
+        /// The model that it starts from.
+        model: Digest,
+        /// The plan that it follows.
+        plan: Digest,
+    },
+    /// Something asked for was refused.
+    Refused {
+        /// The rule by which it was.
+        rule: Name,
+    },
+    /// The ledger was charged.
+    Reserve(Reserve),
+    /// Noise was drawn and added.
+    Noised {
+        /// Hash of what came of it.
+        update: Digest,
+        /// Its length.
+        bytes: u64,
+    },
+    /// An update was sent. Written before its first byte leaves.
+    Sent {
+        /// Its hash.
+        update: Digest,
+        /// Its length.
+        bytes: u64,
+    },
+    /// The other side says that it has the update.
+    Acked {
+        /// Its hash.
+        update: Digest,
+    },
+    /// An update arrived from a site.
+    Received {
+        /// Its hash.
+        update: Digest,
+        /// Its length.
+        bytes: u64,
+    },
+    /// What a site sent was refused.
+    Rejected {
+        /// The check that it did not pass.
+        check: Name,
+    },
+    /// Updates were summed into a model.
+    Aggregated {
+        /// Which.
+        inputs: Vec<Input>,
+        /// How.
+        rule: Name,
+        /// The model that came of it.
+        output: Digest,
+    },
+    /// A metric of the data was released.
+    Metric {
+        /// Which.
+        name: Name,
+        /// Whether it bears noise that was charged for.
+        noised: bool,
+    },
+    /// A model was given out.
+    Release {
+        /// Which.
+        model: Digest,
+    },
+    /// A key or certificate came into use.
+    KeyNew {
+        /// Its fingerprint.
+        fingerprint: Digest,
+    },
+    /// A key or certificate took another's place.
+    KeyRotated {
+        /// The fingerprint of the new one.
+        fingerprint: Digest,
+    },
+    /// A key or certificate is trusted no more.
+    KeyRevoked {
+        /// Its fingerprint.
+        fingerprint: Digest,
+    },
+    /// The wall clock jumped.
+    ClockStep {
+        /// How far forward, in milliseconds; back where below 0.
+        by_ms: i64,
+    },
+    /// Somebody stopped a run, or the node where no run stands in the record.
+    Kill {},
+    /// A line that a crash had torn was cut off and kept aside.
+    Recovered {
+        /// The file that holds it, in the log's folder.
+        file: Name,
+        /// SHA-256 of that file.
+        hash: Digest,
+        /// Its length.
+        bytes: u64,
+    },
+    /// A peer's checkpoint was seen.
+    Witness {
+        /// Whose.
+        peer: Name,
+        /// The checkpoint, with its signatures.
+        checkpoint: CheckpointText,
+        /// Whether this node signed it as well.
+        cosigned: bool,
+    },
+    /// The log began.
+    Epoch {
+        /// The how many-th log of this node, from 1.
+        number: u32,
+        /// Why, as a code: `new`, or what became of the one before.
+        reason: Name,
+        /// The log's id: the node's name, a dot and the number.
+        log: Name,
+    },
+    /// A data set's privacy budget was set.
+    Budget {
+        /// Whose.
+        data_set: Name,
+        /// The ε that it allows.
+        epsilon: f64,
+        /// The δ at which that is stated.
+        delta: f64,
+        /// The Rényi orders of the ledger, each above 1. They never change in a log.
+        orders: Vec<f64>,
+        /// What earlier logs had spent of it, at each order; stands in a log's first budget alone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        carried: Vec<u64>,
+    },
+}
+
+/// The fields of a record that an event needs.
+pub(super) struct Needs {
+    pub run: bool,
+    pub round: bool,
+    pub site: bool,
+}
+
+impl Event {
+    /// The name of its kind, as in the line.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "START",
+            Self::Stop { .. } => "STOP",
+            Self::PolicyLoaded { .. } => "POLICY_LOADED",
+            Self::Consent { .. } => "CONSENT",
+            Self::Declined { .. } => "DECLINED",
+            Self::RoundOffer { .. } => "ROUND_OFFER",
+            Self::Refused { .. } => "REFUSED",
+            Self::Reserve(_) => "RESERVE",
+            Self::Noised { .. } => "NOISED",
+            Self::Sent { .. } => "SENT",
+            Self::Acked { .. } => "ACKED",
+            Self::Received { .. } => "RECEIVED",
+            Self::Rejected { .. } => "REJECTED",
+            Self::Aggregated { .. } => "AGGREGATED",
+            Self::Metric { .. } => "METRIC",
+            Self::Release { .. } => "RELEASE",
+            Self::KeyNew { .. } => "KEY_NEW",
+            Self::KeyRotated { .. } => "KEY_ROTATED",
+            Self::KeyRevoked { .. } => "KEY_REVOKED",
+            Self::ClockStep { .. } => "CLOCK_STEP",
+            Self::Kill {} => "KILL",
+            Self::Recovered { .. } => "RECOVERED",
+            Self::Witness { .. } => "WITNESS",
+            Self::Epoch { .. } => "EPOCH",
+            Self::Budget { .. } => "BUDGET",
+        }
+    }
+
+    pub(super) fn needs(&self) -> Needs {
+        let round = matches!(
+            self,
+            Self::RoundOffer { .. }
+                | Self::Reserve(_)
+                | Self::Noised { .. }
+                | Self::Sent { .. }
+                | Self::Acked { .. }
+                | Self::Received { .. }
+                | Self::Rejected { .. }
+                | Self::Aggregated { .. }
+                | Self::Metric { .. }
+        );
+        let run =
+            matches!(self, Self::Consent { .. } | Self::Declined { .. } | Self::Release { .. });
+        let site = matches!(self, Self::Received { .. } | Self::Rejected { .. });
+        Needs { run: run || round, round, site }
+    }
+
+    /// Whether its numbers are ones: a float that is not finite would be written as `null`.
+    pub(super) fn check(&self) -> Result<(), RecordError> {
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        let range = |ok, field| {
+            if ok { Ok(()) } else { Err(RecordError::Range { event: self.name(), field }) }
+        };
+        match self {
+            Self::Reserve(reserve) => {
+                range(reserve.mechanism.is_valid(), "mechanism")?;
+                range(positive(reserve.clip), "clip")?;
+                range(reserve.cost.len() == reserve.total.len(), "total")
+            }
+            Self::Budget { epsilon, delta, orders, carried, .. } => {
+                range(positive(*epsilon), "epsilon")?;
+                range(positive(*delta) && *delta < 1.0, "delta")?;
+                let rising = orders.windows(2).all(|pair| pair[0] < pair[1]);
+                let valid = orders.iter().all(|order| order.is_finite() && *order > 1.0);
+                range(rising && valid && !orders.is_empty(), "orders")?;
+                range(carried.is_empty() || carried.len() == orders.len(), "carried")
+            }
+            Self::Epoch { number, .. } => range(*number > 0, "number"),
+            _ => Ok(()),
+        }
+    }
+}

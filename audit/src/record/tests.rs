@@ -1,0 +1,116 @@
+//! The line format, byte for byte, and what does not fit in it.
+
+use super::*;
+use crate::digest::Digest;
+
+fn record(event: Event) -> Record {
+    let name = |text: &str| text.parse::<Name>().unwrap();
+    let stamp = Stamp {
+        time: "2026-03-01T08:30:00.125Z".parse().unwrap(),
+        monotonic_ms: 5021,
+        boot: name("b-1"),
+    };
+    let node = Node { name: name("site-a"), role: Role::Site };
+    let entry = Entry::new(name("daemon"), event).of_run(name("run-a")).of_round(3);
+    Record::new(7, &stamp, &node, &entry)
+}
+
+fn sent() -> Record {
+    record(Event::Sent { update: Digest::sha256(b""), bytes: 4096 })
+}
+
+/// What stands before a record's event.
+const HEAD: &str = r#"{"v":1,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
+
+#[test]
+fn lines_are_these_bytes() {
+    let line = String::from_utf8(sent().to_line().unwrap()).unwrap();
+    let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(line, format!(r#"{HEAD}{{"SENT":{{"update":"{hash}","bytes":4096}}}}}}"#));
+    assert_eq!(Record::parse(line.as_bytes()).unwrap(), sent());
+
+    let reserve = record(Event::Reserve(Reserve {
+        data_set: "registry".parse().unwrap(),
+        what: UPDATE.parse().unwrap(),
+        mechanism: Mechanism::SampledGaussian {
+            sampling_rate: 0.1,
+            noise_multiplier: 1.1,
+            steps: 20,
+        },
+        clip: 1.5,
+        cost: vec![1, 2],
+        total: vec![3, u64::MAX],
+    }));
+    let line = String::from_utf8(reserve.to_line().unwrap()).unwrap();
+    let event = r#"{"RESERVE":{"data_set":"registry","what":"update","mechanism":{"sampled-gaussian":{"sampling_rate":0.1,"noise_multiplier":1.1,"steps":20}},"clip":1.5,"cost":[1,2],"total":[3,18446744073709551615]}}"#;
+    assert_eq!(line, format!("{HEAD}{event}}}"));
+    assert_eq!(Record::parse(line.as_bytes()).unwrap(), reserve);
+}
+
+#[test]
+fn nothing_stands_in_a_record_that_its_fields_do_not_know() {
+    let line = String::from_utf8(sent().to_line().unwrap()).unwrap();
+    let spoil = [
+        ("\"seq\":7", "\"seq\":7,\"note\":\"x\""),
+        ("\"bytes\":4096", "\"bytes\":4096,\"patient\":\"x\""),
+        ("\"bytes\":4096", "\"bytes\":-1"),
+        ("\"bytes\":4096", "\"bytes\":4096.5"),
+        ("\"actor\":\"daemon\"", "\"actor\":\"jane doe\""),
+        ("\"actor\":\"daemon\"", "\"actor\":\"a\\u0007b\""),
+        ("\"actor\":\"daemon\"", "\"actor\":\"a\\nb\""),
+        ("\"actor\":\"daemon\"", "\"actor\":\"a\u{1b}b\""),
+        ("\"actor\":\"daemon\"", "\"actor\":\"\""),
+        ("\"role\":\"site\"", "\"role\":\"admin\""),
+        ("\"outcome\":\"ok\"", "\"outcome\":\"refused\""),
+        ("\"run\":\"run-a\",", ""),
+        ("\"round\":3,", ""),
+        ("\"seq\":7", "\"seq\":0"),
+        ("\"SENT\"", "\"EXPORTED\""),
+        ("\"SENT\"", "\"RECEIVED\""),
+        ("\"seq\":7", "\"seq\":7,\"seq\":8"),
+        ("e3b0", "E3B0"),
+    ];
+    for (what, with) in spoil {
+        let spoiled = line.replacen(what, with, 1);
+        assert_ne!(spoiled, line);
+        assert!(Record::parse(spoiled.as_bytes()).is_err(), "{with}");
+    }
+}
+
+#[test]
+fn another_version_is_named_as_such() {
+    for line in [r#"{"v":2,"what":"ever"}"#, r#"{"v":0}"#] {
+        assert!(matches!(Record::parse(line.as_bytes()), Err(RecordError::Version(_))));
+    }
+    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":1,", ":2,", 1);
+    assert_eq!(Record::parse(line.as_bytes()), Err(RecordError::Version(2)));
+}
+
+#[test]
+fn an_error_repeats_nothing_of_the_line() {
+    let line = String::from_utf8(sent().to_line().unwrap()).unwrap();
+    let line = line.replacen("daemon", "Jane Doe 1961", 1);
+    assert!(!Record::parse(line.as_bytes()).unwrap_err().to_string().contains("Jane"));
+}
+
+#[test]
+fn what_cannot_be_read_back_is_not_written() {
+    let budget = |epsilon, orders| {
+        let data_set = "registry".parse().unwrap();
+        let carried = Vec::new();
+        record(Event::Budget { data_set, epsilon, delta: 1e-5, orders, carried }).to_line()
+    };
+    assert!(budget(1.0, vec![1.5, 2.0]).is_ok());
+    for bad in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+        assert!(matches!(budget(bad, vec![2.0]), Err(RecordError::Range { .. })));
+    }
+    assert!(matches!(budget(1.0, vec![2.0, 1.5]), Err(RecordError::Range { .. })));
+    assert!(matches!(budget(1.0, vec![]), Err(RecordError::Range { .. })));
+    let input = Input { site: "site-a".parse().unwrap(), update: Digest::sha256(b"") };
+    let long = Event::Aggregated {
+        inputs: vec![input; 1000],
+        rule: "sum".parse().unwrap(),
+        output: Digest::sha256(b""),
+    };
+    assert!(matches!(record(long).to_line(), Err(RecordError::TooLong { .. })));
+}

@@ -1,0 +1,150 @@
+//! Everything that a report tells, before it is put into words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::epsilon;
+use super::ledger::Ledger;
+use super::story::Story;
+use super::update::{Part, Update};
+use crate::name::Name;
+use crate::note::{Checkpoint, SignedNote, VerifierKey};
+use crate::reconcile::Discrepancy;
+use crate::verify::{Report, Verdict};
+
+/// One log that was given.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Whether it was given as the coordinator's.
+    pub coordinator: bool,
+    /// The key that it was verified with.
+    pub key: VerifierKey,
+    /// What holds of it.
+    pub report: Report,
+    /// Its latest checkpoint, with whatever signatures it bears, where it has the right form.
+    pub head: Option<(Checkpoint, SignedNote)>,
+    /// What it tells of the run.
+    pub story: Story,
+}
+
+impl Log {
+    /// The node's name, or the log's where no record says it.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        self.story.node.as_ref().map_or(self.key.name(), |node| &node.name)
+    }
+
+    /// Whether everything holds of it.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.report.verdict == Verdict::Sound
+    }
+
+    /// The data sets that the run charged.
+    pub fn charged(&self) -> impl Iterator<Item = (&Name, &Ledger)> {
+        self.story.ledgers.iter().filter(|(_, ledger)| ledger.is_charged())
+    }
+}
+
+/// One run, told by the logs that were given.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// Which run.
+    pub run: Name,
+    /// Whether the logs' keys came from elsewhere than the folders.
+    pub trusted: bool,
+    /// The coordinator's log first, where there is one.
+    pub logs: Vec<Log>,
+    /// Updates by round and site, from both sides.
+    pub updates: BTreeMap<(u32, Name), Update>,
+    /// Where the logs differ about the run; nothing where they were not held against each other.
+    pub differences: Option<Vec<Discrepancy>>,
+}
+
+impl Data {
+    /// The coordinator's log.
+    #[must_use]
+    pub fn coordinator(&self) -> Option<&Log> {
+        self.logs.iter().find(|log| log.coordinator)
+    }
+
+    /// The sites' logs.
+    pub fn site_logs(&self) -> impl Iterator<Item = &Log> {
+        self.logs.iter().filter(|log| !log.coordinator)
+    }
+
+    /// Every site that any log tells of, whether its own log was given or not.
+    #[must_use]
+    pub fn sites(&self) -> Vec<&Name> {
+        let told = self.updates.keys().map(|(_, site)| site);
+        let given = self.site_logs().map(Log::name);
+        told.chain(given).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Sites whose own log was not given.
+    #[must_use]
+    pub fn absent(&self) -> Vec<&Name> {
+        let given = |site: &&Name| self.site_logs().any(|log| log.name() == *site);
+        self.sites().into_iter().filter(|site| !given(site)).collect()
+    }
+
+    /// The rounds that any log tells of, in order.
+    #[must_use]
+    pub fn rounds(&self) -> Vec<u32> {
+        let rounds = self.logs.iter().flat_map(|log| log.story.rounds.keys().copied());
+        let told = self.updates.keys().map(|(round, _)| *round);
+        rounds.chain(told).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whether every log verifies and none differs from another.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.exit_code() == 0
+    }
+
+    /// The exit code: that of the worst log, and 1 where logs differ.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let worst = self.logs.iter().map(|log| log.report.verdict.exit_code()).max();
+        let differ = self.differences.as_ref().is_some_and(|found| !found.is_empty());
+        worst.unwrap_or(0).max(u8::from(differ))
+    }
+
+    /// The figures as one object.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let ledgers = self.logs.iter().flat_map(|log| {
+            log.charged().map(|(data_set, ledger)| {
+                let rounded = |epsilon: Option<f64>| epsilon.map(epsilon::text);
+                json!({
+                    "site": log.name(),
+                    "data_set": data_set,
+                    "releases": ledger.charges.len(),
+                    "delta": ledger.budget().map(|budget| budget.delta),
+                    "limit": ledger.budget().map(|budget| budget.epsilon),
+                    "epsilon_before": rounded(ledger.stated.before),
+                    "epsilon_run": rounded(ledger.stated.own),
+                    "epsilon_after": rounded(ledger.stated.after),
+                    "epsilon_now": rounded(ledger.stated.now),
+                    "without_noise": ledger.bare,
+                    "exact_metrics": log.story.exact,
+                })
+            })
+        });
+        let told = self.updates.values().filter_map(Update::told);
+        let summed = self.updates.values().filter(|update| update.part() == Part::Summed);
+        json!({
+            "run": self.run,
+            "logs": self.logs.iter().map(|log| log.report.to_json()).collect::<Vec<_>>(),
+            "sites": self.sites(),
+            "absent": self.absent(),
+            "rounds": self.rounds().len(),
+            "updates": told.clone().count(),
+            "bytes": told.fold(0_u64, |sum, sent| sum.saturating_add(sent.bytes)),
+            "summed": summed.count(),
+            "privacy": ledgers.collect::<Vec<_>>(),
+            "differences": self.differences,
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! The page: its head, its banner, its contents, and the sections in their order.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::data::Data;
+use super::format::many;
+use super::section;
+
+const STYLE: &str = include_str!("style.css");
+
+/// Nothing is loaded, run or sent anywhere; the only thing allowed is the style in the page.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/// A section: its anchor, its heading and what it says.
+type Section = (&'static str, &'static str, Markup);
+
+/// The whole page. It stands by itself, and is the same for the same logs.
+#[must_use]
+pub fn render(data: &Data) -> String {
+    let sections: Vec<Section> = vec![
+        ("summary", "Summary", section::summary(data)),
+        ("decisions", "Who started and approved what", section::decisions(data)),
+        ("sites", "Sites and certificates", section::sites(data)),
+        ("policies", "Policies in force", section::policies(data)),
+        ("privacy", "Privacy: what is promised and what was spent", section::privacy(data)),
+        ("rounds", "Rounds and participation", section::rounds(data)),
+        ("updates", "What left each site", section::updates(data)),
+        ("lineage", "Model lineage", section::lineage(data)),
+        ("incidents", "Refusals and incidents", section::incidents(data)),
+        ("heads", "Log heads and signatures", section::heads(data)),
+        ("verify", "How to verify this without us", section::verify(data)),
+    ];
+    let title = format!("Audit report: run {}", data.run);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en-GB" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="referrer" content="no-referrer";
+                title { (title) }
+                style { (maud::PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#main" { "Skip to the report" }
+                header {
+                    p.kicker { "Consilium · audit report" }
+                    h1 { "Run " span.run { (data.run) } }
+                    (banner(data))
+                }
+                div.page {
+                    nav aria-label="Contents" {
+                        h2 { "Contents" }
+                        ol {
+                            @for (id, heading, _) in &sections {
+                                li { a href={ "#" (id) } { (heading) } }
+                            }
+                        }
+                    }
+                    main #main {
+                        @for (id, heading, said) in &sections {
+                            section id=(id) aria-labelledby={ (id) "-heading" } {
+                                h2 id={ (id) "-heading" } { (heading) }
+                                (said)
+                            }
+                        }
+                        footer {
+                            "This page holds no script, loads nothing and bears no date of its own: "
+                            "the same logs give the same file, byte for byte. Times are UTC, as each "
+                            "log's node recorded them."
+                        }
+                    }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// The verdict on the logs, before anything else.
+fn banner(data: &Data) -> Markup {
+    let bad: Vec<_> = data.logs.iter().filter(|log| !log.is_sound()).collect();
+    let differences = data.differences.as_deref().unwrap_or_default();
+    if bad.is_empty() && differences.is_empty() {
+        return html! {
+            div.banner.good {
+                p.verdict { span.mark aria-hidden="true" { "✓" }
+                    @if data.logs.len() == 1 { "The log verifies." }
+                    @else { "All " (many(data.logs.len(), "log")) " verify." }
+                }
+                p {
+                    "Every record has the hash, the place and the signature that it should have, and "
+                    "follows the rules; the privacy sums were done again and agree."
+                    @if data.differences.is_some() {
+                        " What the sites say they sent is what the coordinator says it received."
+                    }
+                }
+                (keys(data))
+            }
+        };
+    }
+    html! {
+        div.banner.bad role="alert" {
+            p.verdict { span.mark aria-hidden="true" { "✕" }
+                "Do not rely on this report as it stands."
+            }
+            @if !bad.is_empty() {
+                p { (many(bad.len(), "log")) " of " (data.logs.len())
+                    @if bad.len() == 1 { " does" } @else { " do" }
+                    " not verify. What this page repeats from " @if bad.len() == 1 { "it" }
+                    @else { "them" } " may be false or incomplete:" }
+                ul { @for log in &bad { li { (log.report) } } }
+            }
+            @if !differences.is_empty() {
+                p {
+                    "The logs differ about this run in " (many(differences.len(), "place"))
+                    ": see " a href="#incidents" { "Refusals and incidents" } "."
+                }
+            }
+            (keys(data))
+        }
+    }
+}
+
+/// Where the keys come from, which everything else rests on.
+fn keys(data: &Data) -> Markup {
+    html! {
+        p.note {
+            @if data.trusted {
+                "Verified with public keys that were given, not taken from the logs' folders."
+            } @else {
+                "Verified with the public keys that lie in the logs' own folders. Compare them with "
+                "copies from elsewhere: see " a href="#heads" { "Log heads and signatures" } "."
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Who started what, and who agreed to it.
+
+use maud::{Markup, html};
+
+use super::{ENDS, LISTED, node, nothing, outcome, sorted, table};
+use crate::record::{Event, Record};
+use crate::report::data::{Data, Log};
+use crate::report::format::{short, time};
+
+pub(in crate::report) fn decisions(data: &Data) -> Markup {
+    let told = sorted(data, |log| &log.story.decisions);
+    let mut programs = sorted(data, |log| &log.story.node_events);
+    programs.retain(|(_, record)| matches!(record.event, Event::Start { .. } | Event::Stop { .. }));
+    html! {
+        h3 { "Decisions about the run" }
+        p { "A hospital agrees to one plan by its hash. A round of another plan is refused, and "
+            "nothing may leave before the hospital has agreed: the logs are held to both." }
+        @if told.is_empty() { (nothing("No log given tells of a decision.")) } @else {
+            (table("Decisions", HEADS, &told, LISTED, |(log, record)| row(log, record)))
+        }
+        h3 { "Programs that were running" }
+        @if programs.is_empty() { (nothing("No log given tells of a start.")) } @else {
+            (table("Starts and stops", PROGRAMS, &programs, 4 * ENDS, |(log, record)| {
+                program(log, record)
+            }))
+        }
+    }
+}
+
+const HEADS: &[(&str, bool)] = &[
+    ("Time (UTC)", false),
+    ("Node", false),
+    ("By", false),
+    ("Decision", false),
+    ("Of", false),
+    ("Record", true),
+];
+
+fn row(log: &Log, record: &Record) -> Markup {
+    let (what, of) = match &record.event {
+        Event::RoundOffer { plan, .. } => ("started the run: first offer", short(plan)),
+        Event::Consent { plan } => ("agreed to the plan", short(plan)),
+        Event::Declined { rule } => ("declined or withdrew", html! { "rule " (rule) }),
+        Event::Kill {} => ("stopped the run", html! { "–" }),
+        Event::Release { model } => ("gave the model out", short(model)),
+        _ => (record.event.name(), html! { "–" }),
+    };
+    html! {
+        td.time { (time(record.time)) }
+        td { (node(log)) }
+        td { (record.actor) }
+        td { strong { (what) } (outcome(record)) }
+        td { (of) }
+        td.number { (record.seq) }
+    }
+}
+
+const PROGRAMS: &[(&str, bool)] = &[
+    ("Time (UTC)", false),
+    ("Node", false),
+    ("By", false),
+    ("Event", false),
+    ("Version", false),
+    ("Program's hash", false),
+    ("Record", true),
+];
+
+fn program(log: &Log, record: &Record) -> Markup {
+    let (what, version, binary) = match &record.event {
+        Event::Start { version, binary } => ("start", version, binary),
+        Event::Stop { version, binary } => ("stop", version, binary),
+        _ => return html! {},
+    };
+    html! {
+        td.time { (time(record.time)) }
+        td { (node(log)) }
+        td { (record.actor) }
+        td { (what) (outcome(record)) }
+        td { (version) }
+        td { (short(binary)) }
+        td.number { (record.seq) }
+    }
+}

@@ -1,0 +1,94 @@
+//! Whatever did not go as asked.
+
+use maud::{Markup, html};
+
+use super::{LISTED, node, nothing, outcome, sorted, table};
+use crate::reconcile::Discrepancy;
+use crate::record::{Event, Record};
+use crate::report::data::Data;
+use crate::report::format::{bytes, time};
+
+pub(in crate::report) fn incidents(data: &Data) -> Markup {
+    let refusals = sorted(data, |log| &log.story.refusals);
+    let mut events = sorted(data, |log| &log.story.node_events);
+    events.retain(|(_, record)| !matches!(record.event, Event::Start { .. } | Event::Stop { .. }));
+    html! {
+        h3 { "Where logs differ" }
+        @match &data.differences {
+            None => (nothing(
+                "The logs were not held against each other: that takes the coordinator's and at \
+                 least one site's, none of them altered."
+            )),
+            Some(found) if found.is_empty() => p { "Nowhere about this run." },
+            Some(found) => (table("Differences", DIFFERENCES, found, LISTED, difference)),
+        }
+        h3 { "Refused, rejected or failed" }
+        @if refusals.is_empty() { p { "Nothing in this run." } } @else {
+            (table("Refusals", HEADS, &refusals, LISTED / 2, |(log, record)| html! {
+                td.time { (time(record.time)) }
+                td { (node(log)) }
+                td.number { @if let Some(round) = record.round { (round) } @else { "–" } }
+                td { (what(record)) (outcome(record)) }
+                td.number { (record.seq) }
+            }))
+        }
+        h3 { "Events of the nodes in the run's time" }
+        @if events.is_empty() { p { "None." } } @else {
+            (table("Events", EVENTS, &events, LISTED / 2, |(log, record)| html! {
+                td.time { (time(record.time)) }
+                td { (node(log)) }
+                td { (what(record)) (outcome(record)) }
+                td.number { (record.seq) }
+            }))
+        }
+    }
+}
+
+const DIFFERENCES: &[(&str, bool)] = &[
+    ("Round", true),
+    ("Site", false),
+    ("Difference", false),
+    ("Coordinator's record", true),
+    ("Site's record", true),
+];
+
+fn difference(found: &Discrepancy) -> Markup {
+    let seq = |seq: Option<u64>| seq.map_or("none".to_owned(), |seq| seq.to_string());
+    html! {
+        td.number { (found.round) }
+        td { span.node { (found.site) } }
+        td { span.flag { (found.class.name()) } }
+        td.number { (seq(found.coordinator_seq)) }
+        td.number { (seq(found.site_seq)) }
+    }
+}
+
+const HEADS: &[(&str, bool)] =
+    &[("Time (UTC)", false), ("Node", false), ("Round", true), ("What", false), ("Record", true)];
+
+const EVENTS: &[(&str, bool)] =
+    &[("Time (UTC)", false), ("Node", false), ("What", false), ("Record", true)];
+
+fn what(record: &Record) -> Markup {
+    let site = record.site.as_ref();
+    html! {
+        @match &record.event {
+            Event::Refused { rule } => { "by the rule " strong { (rule) } }
+            Event::Rejected { check } => {
+                "an update did not pass the check " strong { (check) }
+            },
+            Event::ClockStep { by_ms } => {
+                "the wall clock was moved by " (by_ms / 1000) " s"
+            },
+            Event::Recovered { file, bytes: length, .. } => {
+                "a line torn by a crash was kept aside as " code { (file) } " (" (bytes(*length)) ")"
+            },
+            Event::Epoch { number, reason, .. } => {
+                "the log began: number " (number) " of this node, " (reason)
+            },
+            Event::Kill {} => { "stopped by an operator" }
+            other => { code { (other.name()) } }
+        }
+        @if let Some(site) = site { " (" span.node { (site) } ")" }
+    }
+}

@@ -1,0 +1,150 @@
+//! One page for somebody who reads no other.
+
+use maud::{Markup, html};
+
+use crate::name::Name;
+use crate::record::{Mechanism, Role};
+use crate::report::data::Data;
+use crate::report::epsilon;
+use crate::report::format::{bytes, count, duration, len, many, science, time};
+use crate::report::update::{Part, Update};
+
+pub(in crate::report) fn summary(data: &Data) -> Markup {
+    let told: Vec<_> = data.updates.values().filter_map(Update::told).collect();
+    let sum = told.iter().fold(0_u64, |sum, sent| sum.saturating_add(sent.bytes));
+    let took = |site: &&&Name| {
+        data.updates.iter().any(|((_, of), update)| of == **site && update.told().is_some())
+    };
+    let sites = data.sites();
+    let took: Vec<_> = sites.iter().filter(took).collect();
+    let summed = data.updates.values().filter(|update| update.part() == Part::Summed).count();
+    html! {
+        dl.figures {
+            div { dt { "Hospitals that sent" } dd { (took.len()) span { " of " (sites.len()) } } }
+            div { dt { "Rounds" } dd { (len(data.rounds().len())) } }
+            div { dt { "Updates that left" } dd { (len(told.len())) } }
+            div { dt { "Bytes in all" } dd { (bytes(sum)) } }
+            @if let Some((used, limit)) = nearest(data) {
+                div { dt { "Budget nearest its limit" } dd {
+                    "ε " (epsilon::text(used)) span { " of " (limit) }
+                } }
+            }
+        }
+        p.lead { (when(data))
+            " " (many(took.len(), "hospital")) " sent " (many(told.len(), "model update")) ", "
+            (bytes(sum)) " in all"
+            @if data.coordinator().is_some() {
+                ", of which " (len(summed)) " went into the shared model"
+            }
+            ". By the logs nothing else of the run left a hospital"
+            @if metrics(data) > 0 { ", save " (many(metrics(data), "metric")) " told of below" }
+            "; they hold hashes and lengths of what left, and nothing about patients."
+        }
+        (protection(data))
+        @if let absent = data.absent() && !absent.is_empty() {
+            p.caution {
+                "The logs of " (joined(&absent)) " were not given. What is said of "
+                @if absent.len() == 1 { "this site" } @else { "these sites" }
+                " is the coordinator's word alone, and their privacy budgets are not known here."
+            }
+        }
+        @for log in data.logs.iter().filter(|log| log.is_sound()) {
+            @if let Some((last, _)) = log.story.last && last > log.report.signed {
+                p.caution {
+                    "The log of " span.node { (log.name()) } " is signed up to record "
+                    (count(log.report.signed)) "; the run's last record in it is " (count(last))
+                    ". What stands after the signature can still be changed: ask for a later copy."
+                }
+            }
+        }
+        @for log in data.logs.iter().filter(|log| log.report.archived > 0) {
+            p.caution {
+                "The first " (count(log.report.archived))
+                " records of " (log.name()) " were archived. What they told of this run is not in "
+                "this report."
+            }
+        }
+    }
+}
+
+/// By whom and when.
+fn when(data: &Data) -> Markup {
+    let first = data.logs.iter().filter_map(|log| log.story.first).map(|(_, at)| at).min();
+    let last = data.logs.iter().filter_map(|log| log.story.last).map(|(_, at)| at).max();
+    let centre = data
+        .logs
+        .iter()
+        .find(|log| log.story.node.as_ref().is_some_and(|node| node.role == Role::Coordinator));
+    html! {
+        "This run trained one shared model on records that stayed in the hospitals"
+        @if let Some(centre) = centre { ", coordinated by " strong { (centre.name()) } }
+        ". "
+        @if let (Some(first), Some(last)) = (first, last) {
+            "It went on from " (time(first)) " to " (time(last)) " UTC (" (duration(first, last))
+            ")."
+        }
+    }
+}
+
+/// What protected the patients.
+fn protection(data: &Data) -> Markup {
+    let charged = || data.logs.iter().flat_map(|log| log.charged().map(move |found| (log, found)));
+    let exact = charged().any(|(_, (_, ledger))| {
+        ledger.charges.iter().any(|charge| charge.mechanism == Mechanism::ClipOnly)
+    });
+    let noisy = charged()
+        .any(|(_, (_, ledger))| ledger.charges.iter().any(|charge| charge.mechanism.noises()));
+    html! {
+        @if exact {
+            p.caution { strong { "Without privacy protection: " }
+                "some updates left clipped but without noise. For them no ε can be stated. This is "
+                "meant for synthetic or public data alone."
+            }
+        }
+        @if noisy {
+            p { "Before an update left, random noise was added inside the hospital, so that nobody "
+                "outside can tell with confidence whether any one patient took part. How much can be "
+                "learned is bounded by ε, the privacy loss: the smaller, the better protected. Each "
+                "hospital sets a limit for the whole life of its data; this run and all others count "
+                "towards it." }
+            ul.budgets {
+                @for (log, (data_set, ledger)) in charged() {
+                    @if let (Some(after), Some(budget)) = (ledger.stated.after, ledger.budget()) {
+                        li { span.node { (log.name()) } ": "
+                            strong { "ε " (epsilon::text(after)) } " of " (budget.epsilon)
+                            " used of data set " span.node { (data_set) } " after this run, at δ\u{a0}=\u{a0}"
+                            (science(budget.delta))
+                            @if after > budget.epsilon { " " span.flag { "over the limit" } }
+                            "."
+                        }
+                    }
+                }
+            }
+        }
+        @if !noisy && !exact && data.site_logs().count() == 0 {
+            p.caution { "No site's log was given, so nothing can be said of privacy budgets." }
+        }
+    }
+}
+
+/// The budget of which the largest part is used.
+fn nearest(data: &Data) -> Option<(f64, f64)> {
+    let ledgers = data.logs.iter().flat_map(|log| log.charged().map(|(_, ledger)| ledger));
+    let used = ledgers.filter_map(|ledger| Some((ledger.stated.after?, ledger.budget()?.epsilon)));
+    used.max_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)))
+}
+
+fn metrics(data: &Data) -> usize {
+    let counts = data.site_logs().flat_map(|log| log.story.metrics.values());
+    usize::try_from(counts.sum::<u64>()).unwrap_or(usize::MAX)
+}
+
+/// `a, b and c`.
+fn joined(names: &[&Name]) -> Markup {
+    html! {
+        @for (place, name) in names.iter().enumerate() {
+            @if place > 0 { @if place + 1 == names.len() { " and " } @else { ", " } }
+            span.node { (name) }
+        }
+    }
+}

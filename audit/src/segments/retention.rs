@@ -1,0 +1,55 @@
+//! Removing old segments, once their state is signed.
+
+use super::{Disk, Log, LogError};
+use crate::folder::{ARCHIVED, Archived, Scan, leaves, segment, segments};
+use crate::record::Record;
+use crate::tree::leaf;
+
+impl<D: Disk> Log<D> {
+    /// Removes the segments up to and with number `last`. Their state, which the rest is verified
+    /// from, is signed and durable before the first of them goes; what it says no longer is.
+    ///
+    /// Copy the folder first: proofs about removed records can only be made from such a copy.
+    ///
+    /// # Errors
+    /// The segment is the last one or not there, its records break a rule, or the disk fails.
+    pub fn archive(&mut self, last: u32) -> Result<(), LogError> {
+        self.checkpoint()?;
+        let mut archived = Archived::read(&self.folder, self.verifier())?;
+        let first = archived.segments + 1;
+        if last < first || last >= self.end.segment {
+            return Err(crate::folder::ReadError::MissingSegment { segment: last }.into());
+        }
+        let mut scan = Scan::open(&self.folder, first)?;
+        while let Some(line) = scan.next()? {
+            if line.place.segment > last {
+                break;
+            }
+            let seq = archived.frontier.size() + 1;
+            archived.frontier.push(leaf(line.bytes));
+            let record = Record::parse(line.bytes);
+            let record = record.map_err(|source| LogError::Line { seq, source })?;
+            let applied = archived.history.apply(&record, None);
+            applied.map_err(|violation| LogError::Violation { seq, violation })?;
+        }
+        archived.segments = last;
+        // The lines must be those that were hashed when they were appended.
+        let size = archived.frontier.size();
+        if archived.frontier.root() != self.tree.root_at(size)? {
+            return Err(LogError::Altered { size });
+        }
+        let path = self.folder.join(ARCHIVED);
+        let note = archived.sign(&self.key)?.to_string();
+        let written = self.disk.replace(&path, note.as_bytes());
+        self.sound("writing", &path, written)?;
+        let old = segments(&self.folder)?.into_iter().filter(|number| *number <= last);
+        for number in old {
+            for path in [segment(&self.folder, number), leaves(&self.folder, number)] {
+                let removed = self.disk.remove(&path);
+                self.sound("removing", &path, removed)?;
+            }
+        }
+        let synced = self.disk.sync_folder(&self.folder);
+        self.sound("syncing", &self.folder.clone(), synced)
+    }
+}
