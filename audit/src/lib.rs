@@ -17,6 +17,7 @@
 //! - [`folder`]: how a log lies on disk, read one line at a time.
 //! - [`segments`]: the one place that writes: "no record, no release".
 //! - [`verify`]: what must hold, written as the specification of the log.
+//! - [`witness`]: peers that see to it that a log only grows.
 //! - [`show`], [`prove`], [`anchor`], [`reconcile`] and `report`: the other verbs of
 //!   `consilium-audit`.
 //!
@@ -68,6 +69,7 @@ pub mod segments;
 pub mod show;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 
 pub use digest::Digest;
 pub use moment::UtcTime;

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The longest name, in characters.
-pub const MAX_NAME: usize = 64;
+pub const MAX_NAME: usize = 80;
 
-/// A name of 1 to 64 lowercase letters, digits, '-', '_' and '.', which starts with a letter or
+/// A name of 1 to 80 lowercase letters, digits, '-', '_' and '.', which starts with a letter or
 /// digit.
 ///
 /// Free text, control characters and most identifiers of people do not fit in it. It is checked on

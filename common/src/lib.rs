@@ -14,9 +14,11 @@
 pub mod clock;
 pub mod config;
 pub mod digest;
+pub mod durable;
 pub mod experiment;
 mod hex;
 pub mod ids;
+pub mod logbook;
 pub mod model;
 pub mod pki;
 pub mod policy;

@@ -7,23 +7,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use audit::Name;
+use audit::note::VerifierKey;
+use audit::segments::LogError;
 use bytes::Bytes;
 use common::clock::{Clock, Moment};
 use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId, SiteName};
+use common::logbook::{Logbook, PeerError, Shown, name};
 use common::model::initial_parameters;
-use common::privacy::LedgerHead;
-use common::wire::{Content, Metric, ModelHeader, Progress, Purpose, ToSite, UpdateHeader, words};
+use common::wire::{
+    Content, Metric, ModelHeader, Progress, Purpose, Refusal, ToSite, UpdateHeader, words,
+};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::artifact::{self, ArtifactError};
 use crate::floor::{Command, Floor, Input, Turn};
+use crate::log;
 use crate::registry::{Ending, Journalled, Registry, RegistryError, RoundRecord};
 use crate::round::{Effect, Event, Machine, Offer, Outcome};
 use crate::spool::Spool;
+use crate::witness::Witnesses;
 
 /// Events that share one commit, at most.
 const BATCH: usize = 256;
@@ -37,6 +44,9 @@ pub enum DriveError {
     /// The model could not be kept.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// The audit log.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// An update could not be read back.
     #[error("an update could not be read back: {0}")]
     Spool(#[from] std::io::Error),
@@ -77,6 +87,10 @@ pub struct Driver {
     pub models: PathBuf,
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,
+    /// The audit log.
+    pub book: Arc<Logbook>,
+    /// Who launched it.
+    pub by: Name,
     /// Who follows it.
     pub progress: mpsc::Sender<Progress>,
 }
@@ -84,7 +98,7 @@ pub struct Driver {
 /// What an event brought along, while it goes through the machine.
 enum Arrived {
     /// An update's header and words, and the turn to send that its site has back afterwards.
-    Update(Box<UpdateHeader>, Spool, Turn),
+    Update(Box<UpdateHeader>, VerifierKey, Spool, Turn),
     /// What a site told of the final model.
     Metrics(Vec<Metric>),
 }
@@ -97,8 +111,10 @@ struct Running {
     digest: Digest,
     sum: Option<Accumulator>,
     told: BTreeMap<SiteName, Vec<Metric>>,
-    /// Where ledgers were seen to stand since the last commit.
-    seen: Vec<(SiteName, LedgerHead)>,
+    /// The hash of each update in the sum.
+    inputs: Vec<(SiteName, Digest)>,
+    /// The open offer, and who has seen it in the log.
+    witnesses: Option<Witnesses>,
     next_seq: u64,
     started: Moment,
     opened: Moment,
@@ -154,7 +170,8 @@ impl Running {
             digest,
             sum: None,
             told: BTreeMap::new(),
-            seen: Vec::new(),
+            inputs: Vec::new(),
+            witnesses: None,
             next_seq: 1,
             started: now,
             opened: now,
@@ -189,7 +206,7 @@ impl Running {
     fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), DriveError> {
         let mut events = Vec::new();
         for input in inputs {
-            events.push(self.event(input)?);
+            events.extend(self.event(input)?);
         }
         // One moment for the journal and the machine, so that a replay sees what the machine saw.
         let now = self.driver.clock.now();
@@ -215,27 +232,29 @@ impl Running {
         let moment = now.since(self.started);
         let events: Vec<Journalled> =
             events.map(|event| Journalled { at, moment, event: event.clone() }).collect();
-        let seen = std::mem::take(&mut self.seen);
-        self.driver.registry.journal(&self.driver.run, self.next_seq, &events, &seen)?;
+        self.driver.registry.journal(&self.driver.run, self.next_seq, &events)?;
         self.next_seq += events.len() as u64;
         Ok(())
     }
 
-    /// What an input means for the run, with what it brought along.
-    fn event(&mut self, input: Input) -> Result<(Event, Option<Arrived>), RegistryError> {
+    /// What an input means for the run, with what it brought along; nothing where it is for the audit
+    /// log alone.
+    fn event(&mut self, input: Input) -> Result<Option<(Event, Option<Arrived>)>, DriveError> {
         let event = match input {
             Input::Joined(site) => {
                 let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
-                let ledgers = self.driver.registry.seen(&site)?;
-                self.say(&site, ToSite::Plan { run, plan, ledgers });
+                if let Some(witnesses) = &mut self.witnesses {
+                    witnesses.forget(&site);
+                }
+                self.say(&site, ToSite::Plan { run, plan });
                 Event::Asked { site }
             }
             Input::Lost(site) => {
                 tracing::warn!(%site, "lost");
                 Event::Lost { site }
             }
-            Input::Consented(site, plan, ledger) if plan == self.driver.plan.digest() => {
-                self.see(&site, ledger);
+            Input::Consented(site, plan) if plan == self.driver.plan.digest() => {
+                self.driver.book.note(log::consent(&self.driver.run, &site, plan));
                 tracing::info!(%site, "consented");
                 Event::Consented { site }
             }
@@ -249,13 +268,20 @@ impl Running {
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
                 Event::Silent { site, round: silence.round }
             }
+            Input::Cosigned(site, round, key, signature) => {
+                self.cosigned(&site, round, &key, &signature);
+                return Ok(None);
+            }
             Input::Stopped => Event::Stopped,
             Input::Evaluated(site, evaluation) => {
                 let event = Event::Evaluated { site, model: evaluation.model };
-                return Ok((event, Some(Arrived::Metrics(evaluation.metrics))));
+                return Ok(Some((event, Some(Arrived::Metrics(evaluation.metrics)))));
             }
-            Input::Updated(site, header, spool, turn) => {
-                self.see(&site, header.ledger);
+            Input::Updated(site, key, header, spool, turn) => {
+                if let Err(error) = self.driver.book.judge(&key, &header.log) {
+                    self.disbelieve((&site, &key), &header, &error)?;
+                    return Ok(None);
+                }
                 let event = Event::Updated {
                     site,
                     round: header.round,
@@ -263,10 +289,49 @@ impl Running {
                     digest: header.content.digest,
                     weight: header.weight,
                 };
-                return Ok((event, Some(Arrived::Update(Box::new(header), spool, turn))));
+                let arrived = Arrived::Update(Box::new(header), key, spool, turn);
+                return Ok(Some((event, Some(arrived))));
             }
         };
-        Ok((event, None))
+        Ok(Some((event, None)))
+    }
+
+    /// A site signed the state of the log that it was offered a model in.
+    fn cosigned(&mut self, site: &SiteName, round: Round, key: &VerifierKey, signature: &str) {
+        let Some(witnesses) = &mut self.witnesses else { return };
+        match witnesses.take(site, key, signature) {
+            Ok(size) => self.driver.floor.confirmed(site, size),
+            Err(error) => {
+                tracing::warn!(%site, %error, "a signature that is not of this state of the log");
+                return;
+            }
+        }
+        for (site, cosignatures) in witnesses.to_tell() {
+            let run = self.driver.run.clone();
+            let told = ToSite::Witnessed { run, round, cosignatures };
+            self.driver.floor.command(&site, Command::Say(told));
+        }
+    }
+
+    /// An update from a site whose log is not what was seen of it.
+    fn disbelieve(
+        &mut self,
+        (site, key): (&SiteName, &VerifierKey),
+        header: &UpdateHeader,
+        error: &PeerError,
+    ) -> Result<(), DriveError> {
+        if error.is_breach() {
+            // Both of its histories are kept.
+            let witnessed = self.driver.book.witness((key, &name(site.as_str())), &header.log);
+            if let Err(PeerError::Log(error)) = witnessed {
+                return Err(error.into());
+            }
+        }
+        let refusal = Refusal::Log(error.to_string());
+        self.driver.book.note(log::rejected((&header.run, header.round), site, &refusal));
+        tracing::warn!(%site, %refusal, "update refused");
+        self.say(site, ToSite::Refused(refusal));
+        Ok(())
     }
 
     fn step(
@@ -287,14 +352,18 @@ impl Running {
     ) -> Result<(), DriveError> {
         for effect in effects {
             match effect {
-                Effect::Offer(offer) => self.offer(offer, now),
+                Effect::Offer(offer) => self.offer(offer, now)?,
                 Effect::Fold { site, weight } => {
-                    if let Some(Arrived::Update(header, spool, _turn)) = arrived.take() {
-                        self.fold(&site, weight, *header, spool)?;
+                    if let Some(Arrived::Update(header, key, spool, _turn)) = arrived.take() {
+                        self.fold((&site, &key), weight, *header, spool)?;
                     }
                 }
                 Effect::Refuse { site, refusal } => {
                     tracing::warn!(%site, %refusal, "update refused");
+                    if let Some(Arrived::Update(header, ..)) = &arrived {
+                        let of = (&header.run, header.round);
+                        self.driver.book.note(log::rejected(of, &site, &refusal));
+                    }
                     self.say(&site, ToSite::Refused(refusal));
                 }
                 Effect::Heed { site } => {
@@ -309,7 +378,7 @@ impl Running {
         Ok(())
     }
 
-    fn offer(&mut self, offer: Offer, now: Moment) {
+    fn offer(&mut self, offer: Offer, now: Moment) -> Result<(), DriveError> {
         let Offer { round, purpose, sites } = offer;
         if self.sum.is_none() && purpose == Purpose::Train {
             self.opened = now;
@@ -317,21 +386,43 @@ impl Running {
         }
         tracing::debug!(%round, ?purpose, sites = sites.len(), "model offered");
         let content = Content { words: self.model.len() as u64 / 4, digest: self.digest };
+        let Shown { note, size, record } = self.shown(round, purpose)?;
+        let Driver { run, floor, book, .. } = &self.driver;
         for site in sites {
-            let header = ModelHeader { run: self.driver.run.clone(), round, purpose, content };
-            self.driver.floor.command(&site, Command::Model(header, self.model.clone()));
+            let (log, run) = (book.sight(&note, size, &floor.seen(&site)), run.clone());
+            floor.shown(&site, size);
+            let header = ModelHeader { run, round, purpose, content, log, record: record.clone() };
+            floor.command(&site, Command::Model(header, self.model.clone()));
         }
+        Ok(())
+    }
+
+    /// The offer in the audit log: recorded once, and the same for every site.
+    fn shown(&mut self, round: Round, purpose: Purpose) -> Result<Shown, DriveError> {
+        if let Some(open) = self.witnesses.as_ref().filter(|open| open.is_of(round, purpose)) {
+            return Ok(open.shown().clone());
+        }
+        let Driver { run, book, by, plan, .. } = &self.driver;
+        let entry = match purpose {
+            Purpose::Train => log::offer((by, run, round), self.digest, plan.digest()),
+            Purpose::Evaluate => log::release(run, round, self.digest),
+        };
+        let shown = book.show(vec![entry])?;
+        let needed = plan.aggregation.min_sites;
+        self.witnesses = Some(Witnesses::new((round, purpose), shown.clone(), needed));
+        Ok(shown)
     }
 
     fn fold(
         &mut self,
-        site: &SiteName,
+        (site, key): (&SiteName, &VerifierKey),
         weight: u32,
         header: UpdateHeader,
         spool: Spool,
     ) -> Result<(), DriveError> {
         let span = tracing::debug_span!("site", %site);
         let _entered = span.enter();
+        let cosignature = self.take(site, key, &header)?;
         let words = self.model.len() / 4;
         let sum = self.sum.get_or_insert_with(|| Accumulator::new(words));
         spool.read(|start, piece| sum.fold(start, piece))?;
@@ -339,8 +430,34 @@ impl Running {
         tracing::debug!(round = %header.round, weight, "update folded");
         self.told.insert(site.clone(), header.metrics);
         let (run, round, digest) = (header.run, header.round, header.content.digest);
-        self.say(site, ToSite::Received { run, round, digest });
+        self.say(site, ToSite::Received { run, round, digest, cosignature });
         Ok(())
+    }
+
+    /// Records an update and the site's log that tells of it, and signs that log's state.
+    fn take(
+        &mut self,
+        site: &SiteName,
+        key: &VerifierKey,
+        header: &UpdateHeader,
+    ) -> Result<String, DriveError> {
+        let book = &self.driver.book;
+        // It was judged when it came, and nothing was taken of this site since.
+        let cosigned = match book.witness((key, &name(site.as_str())), &header.log) {
+            Ok((_, cosigned)) => Some(cosigned),
+            Err(PeerError::Log(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%site, %error, "a state of a site's log was not signed");
+                None
+            }
+        };
+        book.record(vec![log::received(site, header)])?;
+        self.inputs.push((site.clone(), header.content.digest));
+        let own = book.verifier();
+        let mine = cosigned.as_ref().and_then(|note| {
+            note.signatures().iter().find(|signature| signature.name == *own.name())
+        });
+        Ok(mine.map(ToString::to_string).unwrap_or_default())
     }
 
     fn close(&mut self, round: Round, sites: Vec<SiteName>) -> Result<(), DriveError> {
@@ -351,6 +468,7 @@ impl Running {
         // The sum's own memory becomes the next model: this one is let go with its last reader.
         self.model = self.optimizer.next(&self.model, sum).into();
         self.digest = Digest::of(&self.model);
+        self.aggregated(round)?;
         let now = self.driver.clock.now();
         let bytes = self.driver.floor.bytes();
         let record = RoundRecord {
@@ -392,12 +510,28 @@ impl Running {
         self.step(event, None, now)
     }
 
+    /// Records the sum, and who had seen the offer that it came of.
+    fn aggregated(&mut self, round: Round) -> Result<(), DriveError> {
+        let Driver { run, book, plan, .. } = &self.driver;
+        if let Some(witnesses) = &self.witnesses {
+            book.note_cosigned(&book.node(), &witnesses.note())?;
+        }
+        let inputs = std::mem::take(&mut self.inputs);
+        let rule = plan.aggregation.rule;
+        Ok(book.record(log::aggregated((run, round), &inputs, rule, self.digest))?)
+    }
+
     fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
         let rest = self.driver.floor.bytes().saturating_sub(self.bytes);
         self.total_bytes = self.rounds.iter().map(|round| round.bytes).sum::<u64>() + rest;
-        let Driver { run, clock, registry, plan, .. } = &mut self.driver;
+        let Driver { run, clock, registry, plan, book, .. } = &mut self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
+        if matches!(outcome, Outcome::Stopped { .. }) {
+            book.note(log::killed(run));
+        }
+        // What was noted is written, and the run's last state is signed.
+        book.checkpoint()?;
         if finished {
             registry.evaluations(run, Round(plan.rounds), &told)?;
         }
@@ -461,13 +595,6 @@ impl Running {
             self.take_in(batch)?;
         }
         Ok(())
-    }
-
-    /// A ledger without entries has nothing to lose.
-    fn see(&mut self, site: &SiteName, head: LedgerHead) {
-        if head.entries > 0 {
-            self.seen.push((site.clone(), head));
-        }
     }
 
     fn say(&self, site: &SiteName, message: ToSite) {

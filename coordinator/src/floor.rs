@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use audit::note::VerifierKey;
 use bytes::Bytes;
 use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode};
-use common::ids::{RunId, SiteName};
-use common::privacy::LedgerHead;
+use common::ids::{Round, RunId, SiteName};
 use common::transport::Link;
 use common::wire::{Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
@@ -16,6 +16,9 @@ use crate::spool::Spool;
 
 /// Commands that wait for a session; a site that lets more pile up is cut off.
 const COMMANDS: usize = 64;
+
+/// States of the log that a site was shown and has not confirmed, at most.
+const UNCONFIRMED: usize = 32;
 
 /// A site's turn to send an update; it has the next one when this is dropped.
 pub type Turn = OwnedSemaphorePermit;
@@ -37,12 +40,15 @@ pub enum Input {
     Joined(SiteName),
     /// A site's connection ended.
     Lost(SiteName),
-    /// A site consents to the plan with this hash, and says where its ledger stands.
-    Consented(SiteName, Digest, LedgerHead),
+    /// A site consents to the plan with this hash.
+    Consented(SiteName, Digest),
+    /// A site, whose log has this key, signed the state of the coordinator's that a round was offered
+    /// in.
+    Cosigned(SiteName, Round, VerifierKey, String),
     /// A site sends no update.
     Silent(SiteName, Silence),
     /// An update is complete, and its words have the hash that its header names.
-    Updated(SiteName, UpdateHeader, Spool, Turn),
+    Updated(SiteName, VerifierKey, UpdateHeader, Spool, Turn),
     /// A site evaluated the final model.
     Evaluated(SiteName, Evaluation),
     /// The coordinator is told to stop.
@@ -74,6 +80,8 @@ struct Session {
     id: u64,
     commands: mpsc::Sender<Command>,
     link: Link,
+    /// States of the coordinator's log, by size, that the site may have seen last.
+    seen: Vec<u64>,
 }
 
 #[derive(Default)]
@@ -112,7 +120,7 @@ impl Floor {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a site in.
+    /// Lets a site in, that has seen so many records of the coordinator's log.
     ///
     /// # Errors
     /// It is connected already.
@@ -120,6 +128,7 @@ impl Floor {
         &self,
         site: &SiteName,
         link: &Link,
+        seen: u64,
     ) -> Result<(u64, mpsc::Receiver<Command>, Option<ActiveRun>), Refusal> {
         let mut inner = self.lock();
         if inner.sessions.contains_key(site) {
@@ -128,7 +137,9 @@ impl Floor {
         let id = inner.next_id;
         inner.next_id += 1;
         let (commands, queue) = mpsc::channel(COMMANDS);
-        inner.sessions.insert(site.clone(), Session { id, commands, link: link.clone() });
+        inner
+            .sessions
+            .insert(site.clone(), Session { id, commands, link: link.clone(), seen: vec![seen] });
         self.changed.notify_waiters();
         Ok((id, queue, inner.run.clone()))
     }
@@ -231,6 +242,32 @@ impl Floor {
             && session.commands.try_send(command).is_err()
         {
             session.link.close("the site does not take what it is sent");
+        }
+    }
+
+    /// States of the coordinator's log, by size, that a site may have seen last.
+    #[must_use]
+    pub fn seen(&self, site: &SiteName) -> Vec<u64> {
+        self.lock().sessions.get(site).map(|session| session.seen.clone()).unwrap_or_default()
+    }
+
+    /// Remembers that a site is shown the coordinator's log at this size.
+    pub fn shown(&self, site: &SiteName, size: u64) {
+        if let Some(session) = self.lock().sessions.get_mut(site)
+            && !session.seen.contains(&size)
+        {
+            if session.seen.len() == UNCONFIRMED {
+                session.seen.remove(1);
+            }
+            session.seen.push(size);
+        }
+    }
+
+    /// A site says that it has seen the coordinator's log at this size.
+    pub fn confirmed(&self, site: &SiteName, size: u64) {
+        if let Some(session) = self.lock().sessions.get_mut(site) {
+            session.seen.retain(|seen| *seen > size);
+            session.seen.insert(0, size);
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use common::clock::Clock;
 use common::experiment::Plan;
 use common::ids::RunId;
+use common::logbook::{Logbook, name};
 use common::wire::{Progress, Refusal};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -50,6 +51,8 @@ pub struct Launcher {
     pub state: PathBuf,
     /// Its clock.
     pub clock: Arc<dyn Clock>,
+    /// Its audit log.
+    pub book: Arc<Logbook>,
 }
 
 /// A run that is going on.
@@ -63,11 +66,11 @@ pub struct Launched {
 }
 
 impl Launcher {
-    /// Starts a run under the name that `entropy` gives.
+    /// Starts a run under the name that `entropy` gives, for the operator `by`.
     ///
     /// # Errors
     /// The plan breaks a rule, another run is going on, or the registry cannot be used.
-    pub fn launch(&self, plan: Plan, entropy: u64) -> Result<Launched, LaunchError> {
+    pub fn launch(&self, plan: Plan, entropy: u64, by: &str) -> Result<Launched, LaunchError> {
         if let Some(flaw) = plan.check().first() {
             return Err(Refusal::Plan(flaw.to_string()).into());
         }
@@ -83,15 +86,17 @@ impl Launcher {
             registry,
             models: self.state.join("models"),
             clock: Arc::clone(&self.clock),
+            book: Arc::clone(&self.book),
+            by: name(by),
             progress,
         };
-        let (runtime, name) = (Handle::current(), run.clone());
+        let (runtime, over) = (Handle::current(), run.clone());
         let outcome = tokio::task::spawn_blocking(move || {
-            let ended = Ended { floor, run: name.clone() };
+            let ended = Ended { floor, run: over.clone() };
             let outcome = driver.drive(&runtime, asked, inputs);
             drop(ended);
             if let Err(error) = &outcome {
-                tracing::error!(run = %name, %error, "the run cannot go on");
+                tracing::error!(run = %over, %error, "the run cannot go on");
             }
             outcome
         });

@@ -48,7 +48,7 @@ pub async fn launch(
     let link = dialer.dial(coordinator).await?;
     let (mut writer, mut reader) = link.open_control().await?;
     let software = format!("coordinator run {}", env!("CARGO_PKG_VERSION"));
-    writer.send(&ToCoordinator::Hello(Hello { protocol: PROTOCOL, software })).await?;
+    writer.send(&ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log: None })).await?;
     match reader.expect().await? {
         ToOperator::Welcome(_) => {}
         ToOperator::Refused(refusal) => return Err(OperatorError::Refused(refusal)),

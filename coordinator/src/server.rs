@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::logbook::{COORDINATOR, Logbook, LogbookError};
 use common::pki::{Identity, Role};
 use common::transport::{Incoming, Link, Listener, TransportError};
 use common::wire::{ToCoordinator, ToOperator};
@@ -39,6 +40,9 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
+    /// The audit log.
+    #[error(transparent)]
+    Log(#[from] LogbookError),
     /// The certificate is another role's.
     #[error("the certificate is that of a {0}; a coordinator needs its own")]
     Role(Role),
@@ -69,7 +73,9 @@ impl Server {
         let spools = SpoolFolder::new(folder.clone())
             .map_err(|source| ServerError::State { path: folder, source })?;
         let listener = Listener::bind(listen, identity)?;
-        let launcher = Launcher { floor: Arc::default(), state, clock };
+        let (role, ignore) = (audit::record::Role::Coordinator, &mut |_: &_| ());
+        let book = Logbook::open(&state, COORDINATOR, role, Arc::clone(&clock), ignore)?;
+        let launcher = Launcher { floor: Arc::default(), state, clock, book: Arc::new(book) };
         Ok(Self { listener, launcher, spools })
     }
 
@@ -151,8 +157,11 @@ async fn accept(incoming: Incoming) -> Option<Link> {
 async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
     let peer = link.peer().clone();
     let ended = match peer.clone() {
-        Role::Site(site) => session::serve(link, site, launcher.floor, spools).await,
-        Role::Operator(_) => operator(link, launcher).await,
+        Role::Site(site) => {
+            let Launcher { floor, book, .. } = launcher;
+            session::serve(link, site, (floor, book), spools).await
+        }
+        Role::Operator(name) => operator(link, launcher, name.as_str()).await,
         Role::Coordinator => {
             link.close("a coordinator does not connect to another");
             Ok(())
@@ -165,26 +174,28 @@ async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
 }
 
 /// Serves a person who launches a run and follows it.
-async fn operator(link: Link, launcher: Launcher) -> Result<(), TransportError> {
+async fn operator(link: Link, launcher: Launcher, by: &str) -> Result<(), TransportError> {
     let (mut writer, mut reader) = link.accept_control().await?;
     let first = reader.expect::<ToCoordinator>();
     let late = |_| TransportError::Lost("the peer did not introduce itself".to_owned());
     let first = tokio::time::timeout(session::INTRODUCTION, first).await.map_err(late)??;
     let refusal = match session::judge_hello(first) {
         Ok(_) => {
-            writer.send(&ToOperator::Welcome(session::hello())).await?;
+            writer.send(&ToOperator::Welcome(session::hello(None))).await?;
             match reader.expect().await? {
-                ToCoordinator::Launch(launch) => match launcher.launch(launch.plan, entropy()) {
-                    Ok(launched) => {
-                        let _follower = launcher.floor.follow();
-                        return follow(launched, writer).await;
+                ToCoordinator::Launch(launch) => {
+                    match launcher.launch(launch.plan, entropy(), by) {
+                        Ok(launched) => {
+                            let _follower = launcher.floor.follow();
+                            return follow(launched, writer).await;
+                        }
+                        Err(LaunchError::Refused(refusal)) => refusal,
+                        Err(error) => {
+                            tracing::error!(%error, "a run could not be launched");
+                            common::wire::Refusal::Internal(error.to_string())
+                        }
                     }
-                    Err(LaunchError::Refused(refusal)) => refusal,
-                    Err(error) => {
-                        tracing::error!(%error, "a run could not be launched");
-                        common::wire::Refusal::Internal(error.to_string())
-                    }
-                },
+                }
                 _ => common::wire::Refusal::OutOfTurn,
             }
         }

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::note::VerifierKey;
 use common::ids::SiteName;
+use common::logbook::{Logbook, name};
 use common::transport::{
     FrameReader, FrameWriter, Link, TransportError, receive_words, send_words,
 };
 use common::wire::{
-    C_INDEX, Hello, Metric, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
+    C_INDEX, Hello, KeptLog, Metric, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::floor::{ActiveRun, Command, Floor, Input, Turn};
+use crate::log;
 use crate::spool::SpoolFolder;
 
 /// A peer that has not introduced itself by then is cut off.
@@ -24,9 +27,28 @@ const MAX_METRICS: usize = 64;
 const MAX_METRIC_NAME: usize = 64;
 
 /// What the coordinator says of itself.
-pub(crate) fn hello() -> Hello {
+pub(crate) fn hello(log: Option<KeptLog>) -> Hello {
     let software = format!("coordinator {}", env!("CARGO_PKG_VERSION"));
-    Hello { protocol: PROTOCOL, software }
+    Hello { protocol: PROTOCOL, software, log }
+}
+
+/// Meets a site's log: its key, and how much of the coordinator's own log the site has seen.
+fn meet(book: &Logbook, site: &SiteName, hello: &Hello) -> Result<(VerifierKey, u64), Refusal> {
+    let shown = hello.log.as_ref().ok_or_else(|| Refusal::Log("a site keeps one".to_owned()))?;
+    // A site has a log for each of its data sets.
+    let key = book.meet(&name(site.as_str()), &shown.key, false);
+    let key = key.map_err(|error| Refusal::Log(error.to_string()))?;
+    let Some(Ok(seen)) = shown.seen.as_deref().map(|seen| book.held(seen)) else {
+        // It knows nothing of this log, or only of an earlier epoch.
+        return Ok((key, 0));
+    };
+    let seen = seen.ok_or_else(|| {
+        tracing::error!(%site, "the coordinator's log lacks what this site saw of it");
+        let why =
+            "the coordinator's lacks what this site saw of it: it was put back from an older copy";
+        Refusal::Log(why.to_owned())
+    })?;
+    Ok((key, seen))
 }
 
 /// The refusal of a first message, if it is not a hello of this version.
@@ -47,7 +69,7 @@ pub(crate) fn judge_hello(message: ToCoordinator) -> Result<Hello, Refusal> {
 pub async fn serve(
     link: Link,
     site: SiteName,
-    floor: Arc<Floor>,
+    (floor, book): (Arc<Floor>, Arc<Logbook>),
     spools: Arc<SpoolFolder>,
 ) -> Result<(), TransportError> {
     let opening = async {
@@ -61,8 +83,11 @@ pub async fn serve(
     let welcomed = first
         .map_err(|error| Refusal::Malformed(error.to_string()))
         .and_then(judge_hello)
-        .and_then(|hello| Ok((hello, floor.enter(&site, &link)?)));
-    let (peer, (id, commands, run)) = match welcomed {
+        .and_then(|hello| {
+            let (key, seen) = meet(&book, &site, &hello)?;
+            Ok((hello, key, floor.enter(&site, &link, seen)?))
+        });
+    let (peer, key, (id, commands, run)) = match welcomed {
         Ok(welcomed) => welcomed,
         Err(refusal) => {
             tracing::warn!(%site, %refusal, "not let in");
@@ -73,9 +98,11 @@ pub async fn serve(
     };
     tracing::info!(%site, software = plain(&peer.software, 64), "connected");
     let goodbye = link.clone();
-    let session = Session { link, site: site.clone(), floor: Arc::clone(&floor), spools };
+    let log = KeptLog { key: book.verifier().to_string(), seen: book.seen_of(&key) };
+    let session =
+        Session { link, site: site.clone(), key, floor: Arc::clone(&floor), book, spools };
     let ended = async {
-        writer.send(&ToSite::Welcome(hello())).await?;
+        writer.send(&ToSite::Welcome(hello(Some(log)))).await?;
         if let Some(run) = run {
             run.tell(Input::Joined(site.clone())).await;
         }
@@ -98,7 +125,10 @@ pub async fn serve(
 struct Session {
     link: Link,
     site: SiteName,
+    /// Of the site's log.
+    key: VerifierKey,
     floor: Arc<Floor>,
+    book: Arc<Logbook>,
     spools: Arc<SpoolFolder>,
 }
 
@@ -107,8 +137,9 @@ impl Session {
         while let Some(message) = reader.next::<ToCoordinator>().await? {
             let site = self.site.clone();
             let (run, input) = match message {
-                ToCoordinator::Consent { run, plan, ledger } => {
-                    (run, Input::Consented(site, plan, ledger))
+                ToCoordinator::Consent { run, plan } => (run, Input::Consented(site, plan)),
+                ToCoordinator::Cosigned { run, round, signature } => {
+                    (run, Input::Cosigned(site, round, self.key.clone(), signature))
                 }
                 ToCoordinator::Silence(mut silence) => {
                     silence.rule = plain(&silence.rule, 64);
@@ -177,9 +208,13 @@ impl Session {
             let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return Ok(()) };
             let mut reader = self.link.accept_transfer().await?;
             let header: UpdateHeader = reader.expect().await?;
+            let (run, round) = (header.run.clone(), header.round);
             match self.update(reader, header, turn).await {
                 Ok((active, input)) => active.tell(input).await,
-                Err(refusal) => self.refuse(refusal),
+                Err(refusal) => {
+                    self.book.note(log::rejected((&run, round), &self.site, &refusal));
+                    self.refuse(refusal);
+                }
             }
         }
     }
@@ -212,7 +247,7 @@ impl Session {
             TransportError::Sink(error) => kept(error),
             other => Refusal::Malformed(other.to_string()),
         })?;
-        Ok((active, Input::Updated(self.site.clone(), header, spool, turn)))
+        Ok((active, Input::Updated(self.site.clone(), self.key.clone(), header, spool, turn)))
     }
 }
 

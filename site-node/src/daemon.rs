@@ -51,6 +51,10 @@ pub async fn run(
                 tracing::warn!(%error, again_in = ?pause, "not let in yet");
             }
             Err(error @ SessionError::Refused(_)) => return Err(error.into()),
+            // Nothing more of this coordinator is believed until a person decides so.
+            Err(SessionError::Watch(error)) if error.is_breach() => {
+                return Err(SessionError::Watch(error).into());
+            }
             Err(error @ SessionError::Transport(TransportError::Unreachable { .. })) => {
                 tracing::warn!(%error, again_in = ?pause, "no connection");
             }

@@ -20,3 +20,4 @@ pub mod send;
 pub mod settings;
 pub mod task;
 pub mod train;
+pub mod watch;

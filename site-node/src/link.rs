@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
-use common::privacy::LedgerHead;
 use common::transport::{Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words};
 use common::wire::{
-    Evaluation, Hello, ModelHeader, PROTOCOL, Purpose, Refusal, Silence, ToCoordinator, ToSite,
-    words,
+    Cosignature, Evaluation, Hello, ModelHeader, PROTOCOL, Purpose, Refusal, Silence,
+    ToCoordinator, ToSite, words,
 };
 use tokio::sync::mpsc;
 
 use crate::send::send;
 use crate::task::{Model, Objection, Participant};
+use crate::watch::{Watch, WatchError, introduction};
 
 /// How a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,9 @@ pub enum SessionError {
     /// The coordinator broke the protocol.
     #[error("the coordinator broke the protocol: {0}")]
     Protocol(&'static str),
+    /// The coordinator's log is not what it should be.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
 }
 
 /// A model that came, and what to do with it.
@@ -54,20 +58,24 @@ pub async fn session(
         address: coordinator,
         why: error.to_string(),
     };
-    let hello = ToCoordinator::Hello(Hello { protocol: PROTOCOL, software });
+    let book = participant.book();
+    let log = Some(introduction(&book));
+    let hello = ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log });
     writer.send(&hello).await.map_err(unwelcome)?;
-    match reader.expect().await.map_err(unwelcome)? {
+    let watch = match reader.expect().await.map_err(unwelcome)? {
         ToSite::Welcome(hello) => {
             tracing::info!(%coordinator, peer = hello.software, "connected");
+            Watch::open(book, hello.log.as_ref())?
         }
         ToSite::Refused(refusal) => return Err(SessionError::Refused(refusal)),
         _ => return Err(SessionError::Protocol("no welcome")),
-    }
+    };
     // Reading and writing go on by themselves: a frame is never dropped half-way because something
     // else happened first.
     let (answers, outbox) = mpsc::channel(16);
     let (incoming, inbox) = mpsc::channel(16);
-    let session = Session { link, participant, answers, plans: BTreeMap::new() };
+    let runs = BTreeMap::new();
+    let session = Session { link, participant, watch, answers, runs, waiting: None };
     tokio::select! {
         ended = session.follow(inbox) => ended,
         ended = read_all(reader, incoming) => ended.map_err(SessionError::from),
@@ -97,12 +105,23 @@ async fn write_all(
     Ok(())
 }
 
+/// A run that this site consented to.
+struct Consented {
+    plan: Digest,
+    /// Parameters of its model: what may be sent to this site.
+    size: u64,
+    /// Sites that must have seen the same offer before an update leaves.
+    witnesses: usize,
+}
+
 struct Session {
     link: Link,
     participant: Arc<dyn Participant>,
+    watch: Watch,
     answers: mpsc::Sender<ToCoordinator>,
-    /// Parameters of the models of the runs that this site consented to: what may be sent to it.
-    plans: BTreeMap<RunId, u64>,
+    runs: BTreeMap<RunId, Consented>,
+    /// A model that waits until enough sites have seen the same offer.
+    waiting: Option<Order>,
 }
 
 impl Session {
@@ -120,42 +139,44 @@ impl Session {
 
     async fn heed(&mut self, message: ToSite) -> Result<(), SessionError> {
         match message {
-            ToSite::Plan { run, plan, ledgers } => self.consider(run, plan, ledgers).await,
+            ToSite::Plan { run, plan } => self.consider(run, plan).await,
+            ToSite::Witnessed { run, round, cosignatures } => {
+                self.witnessed(run, round, &cosignatures).await
+            }
             ToSite::Refused(refusal) => {
                 tracing::warn!(%refusal, "the coordinator refused what this site sent");
                 Ok(())
             }
-            ToSite::Received { run, round, .. } => {
+            ToSite::Received { run, round, digest, cosignature } => {
                 tracing::debug!(%run, %round, "update received");
-                Ok(())
+                self.participant.received(&run, round, digest);
+                Ok(self.watch.confirmed(&cosignature)?)
             }
             ToSite::Over { run, outcome } => {
                 tracing::info!(%run, outcome, "run over");
-                self.plans.remove(&run);
+                self.runs.remove(&run);
+                self.waiting = None;
                 Ok(())
             }
             ToSite::Welcome(_) => Err(SessionError::Protocol("a second welcome")),
         }
     }
 
-    async fn consider(
-        &mut self,
-        run: RunId,
-        plan: Plan,
-        seen: Vec<LedgerHead>,
-    ) -> Result<(), SessionError> {
+    async fn consider(&mut self, run: RunId, plan: Plan) -> Result<(), SessionError> {
         let (digest, size) = (plan.digest(), plan.model.parameters());
+        let witnesses = usize::try_from(plan.aggregation.min_sites).unwrap_or(usize::MAX);
         let verdict = if let Some(flaw) = plan.check().first() {
             Err(Objection { rule: flaw.key.to_owned(), reason: flaw.to_string() })
         } else {
             let (participant, run) = (Arc::clone(&self.participant), run.clone());
-            blocking(move || participant.consider(&run, &plan, &seen)).await
+            blocking(move || participant.consider(&run, &plan)).await
         };
         let answer = match verdict {
-            Ok(ledger) => {
+            Ok(()) => {
                 tracing::info!(%run, plan = %digest, "consented");
-                self.plans.insert(run.clone(), size);
-                ToCoordinator::Consent { run, plan: digest, ledger }
+                let consented = Consented { plan: digest, size, witnesses };
+                self.runs.insert(run.clone(), consented);
+                ToCoordinator::Consent { run, plan: digest }
             }
             Err(objection) => silence(run, None, objection),
         };
@@ -187,50 +208,105 @@ impl Session {
     async fn model(&mut self, mut reader: FrameReader) -> Result<(), SessionError> {
         let header: ModelHeader = reader.expect().await?;
         // Before a byte of it is kept: a model of a run consented to, of its plan's size.
-        match self.plans.get(&header.run) {
+        let plan = match self.runs.get(&header.run) {
             None => {
                 tracing::info!(run = %header.run, "a model of a run that is over, or without consent");
                 return Ok(());
             }
-            Some(size) if *size != header.content.words => {
+            Some(consented) if consented.size != header.content.words => {
                 return Err(SessionError::Protocol("a model of another size than its plan's"));
             }
-            Some(_) => {}
-        }
+            Some(consented) => consented.plan,
+        };
+        // The coordinator's log says that this very model is offered, to everybody.
+        let signature = match self.watch.offered(&header, plan) {
+            Ok(signature) => signature,
+            Err(error) => return self.unseen(header.run, header.round, error).await,
+        };
         let words = usize::try_from(header.content.words).unwrap_or(0);
         let mut parameters: Vec<f32> = Vec::with_capacity(words);
         receive_words(reader, &header.content, &mut parameters).await?;
         if words::not_finite(&parameters).is_some() {
             return Err(SessionError::Protocol("a model with parameters that are not finite"));
         }
-        self.carry_out(Order { header, parameters }).await
+        let (run, round) = (header.run.clone(), header.round);
+        self.answer(ToCoordinator::Cosigned { run, round, signature }).await?;
+        let order = Order { header, parameters };
+        match order.header.purpose {
+            // Nothing is charged or computed for a round that others were not offered.
+            Purpose::Train => {
+                self.waiting = Some(order);
+                self.train_if_seen().await
+            }
+            Purpose::Evaluate => self.evaluate(order).await,
+        }
     }
 
-    async fn carry_out(&self, order: Order) -> Result<(), SessionError> {
-        let Order { header: ModelHeader { run, round, purpose, content }, parameters } = order;
-        let participant = Arc::clone(&self.participant);
-        let asked = run.clone();
-        match purpose {
-            Purpose::Train => {
-                let digest = content.digest;
-                let train = move || {
-                    participant.round(&asked, round, Model { digest, parameters: &parameters })
-                };
-                let outcome = blocking(train).await;
-                match outcome {
-                    Ok(outgoing) => {
-                        Ok(send(&self.link, (run, round, content.digest), &outgoing).await?)
-                    }
-                    Err(objection) => self.answer(silence(run, Some(round), objection)).await,
-                }
-            }
-            Purpose::Evaluate => {
-                let outcome = blocking(move || participant.evaluate(&asked, &parameters)).await;
-                let metrics = outcome.unwrap_or_default();
-                let evaluation = Evaluation { run, model: content.digest, metrics };
-                self.answer(ToCoordinator::Evaluation(evaluation)).await
+    /// An offer that is not taken; one from a coordinator with two histories ends the session.
+    async fn unseen(
+        &mut self,
+        run: RunId,
+        round: Round,
+        error: WatchError,
+    ) -> Result<(), SessionError> {
+        let reason = error.to_string();
+        let objection = Objection { rule: error.rule().to_owned(), reason };
+        self.answer(silence(run, Some(round), objection)).await?;
+        if error.is_breach() { Err(SessionError::Watch(error)) } else { Ok(()) }
+    }
+
+    async fn witnessed(
+        &mut self,
+        run: RunId,
+        round: Round,
+        cosignatures: &[Cosignature],
+    ) -> Result<(), SessionError> {
+        let Some(needed) = self.runs.get(&run).map(|consented| consented.witnesses) else {
+            return Ok(());
+        };
+        match self.watch.attested((&run, round), cosignatures, needed) {
+            Ok(()) => self.train_if_seen().await,
+            Err(error) => {
+                tracing::warn!(%run, %round, %error, "signatures that let no update leave");
+                self.unseen(run, round, error).await
             }
         }
+    }
+
+    /// Trains the model that waits, once enough sites are known to have seen the same offer.
+    async fn train_if_seen(&mut self) -> Result<(), SessionError> {
+        let seen =
+            |order: &mut Order| self.watch.is_attested(&order.header.run, order.header.round);
+        match self.waiting.take_if(seen) {
+            Some(order) => self.train(order).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn train(&mut self, order: Order) -> Result<(), SessionError> {
+        let Order { header: ModelHeader { run, round, content, .. }, parameters } = order;
+        let (participant, asked) = (Arc::clone(&self.participant), run.clone());
+        let outcome = blocking(move || {
+            let model = Model { digest: content.digest, parameters: &parameters };
+            let outgoing = participant.round(&asked, round, model)?;
+            participant.depart(&asked, round, &outgoing)?;
+            Ok(outgoing)
+        });
+        match outcome.await {
+            Ok(outgoing) => {
+                let log = self.watch.sight()?;
+                Ok(send(&self.link, (run, round, content.digest), &outgoing, log).await?)
+            }
+            Err(objection) => self.answer(silence(run, Some(round), objection)).await,
+        }
+    }
+
+    async fn evaluate(&self, order: Order) -> Result<(), SessionError> {
+        let Order { header: ModelHeader { run, content, .. }, parameters } = order;
+        let (participant, asked) = (Arc::clone(&self.participant), run.clone());
+        let outcome = blocking(move || participant.evaluate(&asked, &parameters)).await;
+        let (model, metrics) = (content.digest, outcome.unwrap_or_default());
+        self.answer(ToCoordinator::Evaluation(Evaluation { run, model, metrics })).await
     }
 
     async fn answer(&self, message: ToCoordinator) -> Result<(), SessionError> {

@@ -2,9 +2,9 @@
 
 use common::digest::Digest;
 use common::ids::{Round, RunId};
-use common::privacy::{LedgerHead, PrivatizedUpdate};
+use common::privacy::PrivatizedUpdate;
 use common::transport::{Link, TransportError, send_words};
-use common::wire::{Content, Metric, UpdateHeader};
+use common::wire::{Content, Metric, Sighting, UpdateHeader};
 
 /// One round's contribution, ready to travel.
 #[derive(Debug, Clone)]
@@ -15,11 +15,9 @@ pub struct Outgoing {
     pub weight: u32,
     /// What the plan lets the site tell of the model it received.
     pub metrics: Vec<Metric>,
-    /// Where the ledger stands that was charged for it.
-    pub ledger: LedgerHead,
 }
 
-/// Sends one round's contribution.
+/// Sends one round's contribution, with this site's log that tells of it.
 ///
 /// # Errors
 /// The connection is lost, or the coordinator stops the transfer.
@@ -27,11 +25,12 @@ pub async fn send(
     link: &Link,
     (run, round, model): (RunId, Round, Digest),
     outgoing: &Outgoing,
+    log: Sighting,
 ) -> Result<(), TransportError> {
     let words = outgoing.update.words();
     let content = Content { words: words.len() as u64 / 4, digest: outgoing.update.digest() };
     let metrics = outgoing.metrics.clone();
-    let (weight, ledger) = (outgoing.weight, outgoing.ledger);
-    let header = UpdateHeader { run, round, model, content, weight, metrics, ledger };
+    let weight = outgoing.weight;
+    let header = UpdateHeader { run, round, model, content, weight, metrics, log };
     send_words(link, &header, words).await
 }

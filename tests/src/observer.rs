@@ -1,28 +1,48 @@
 //! A coordinator that does what a test tells it, and sees every byte that a site sends.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
+use audit::note::VerifierKey;
+use audit::record::{Entry, Event, Role};
+use common::clock::SystemClock;
 use common::digest::Digest;
 use common::experiment::Plan;
-use common::ids::{Round, RunId};
+use common::ids::{Round, RunId, SiteName};
+use common::logbook::{COORDINATOR, Logbook, Shown, hash, name};
 use common::pki::Identity;
-use common::privacy::LedgerHead;
 use common::transport::{
     FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_words, send_words,
 };
 use common::wire::{
-    Content, Hello, ModelHeader, PROTOCOL, Purpose, ToCoordinator, ToSite, UpdateHeader, words,
+    Content, Cosignature, Hello, KeptLog, ModelHeader, PROTOCOL, Purpose, ToCoordinator, ToSite,
+    UpdateHeader, words,
 };
+use tempfile::TempDir;
+
+use crate::SetupError;
 
 /// It listens.
 pub struct Observer {
     listener: Listener,
+    /// Its audit log, as a coordinator keeps one.
+    pub book: Arc<Logbook>,
+    _folder: TempDir,
 }
 
 /// A site that is connected.
 pub struct Observed {
     /// The connection.
     pub link: Link,
+    /// The coordinator's audit log.
+    pub book: Arc<Logbook>,
+    /// The key of the site's.
+    pub key: VerifierKey,
+    /// States of the coordinator's log that the site may have seen last.
+    pub seen: Vec<u64>,
+    /// The latest checkpoint of the site's log.
+    pub checkpoint: Option<String>,
+    plan: Digest,
     writer: FrameWriter,
     reader: FrameReader,
 }
@@ -32,9 +52,14 @@ impl Observer {
     ///
     /// # Errors
     /// The port or the certificate cannot be used.
-    pub fn new(identity: Identity) -> Result<Self, TransportError> {
+    pub fn new(identity: Identity) -> Result<Self, SetupError> {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Ok(Self { listener: Listener::bind(any_port, identity)? })
+        let folder = tempfile::tempdir()?;
+        let clock = Arc::new(SystemClock::new());
+        let book =
+            Logbook::open(folder.path(), COORDINATOR, Role::Coordinator, clock, &mut |_| ())?;
+        let listener = Listener::bind(any_port, identity)?;
+        Ok(Self { listener, book: Arc::new(book), _folder: folder })
     }
 
     /// Where it listens.
@@ -50,21 +75,38 @@ impl Observer {
     /// # Errors
     /// It does not introduce itself.
     pub async fn site(&self) -> Result<Observed, TransportError> {
+        self.site_that_was_seen(None).await
+    }
+
+    /// The same, told that its log was seen so.
+    ///
+    /// # Errors
+    /// It does not introduce itself.
+    pub async fn site_that_was_seen(
+        &self,
+        seen_of_it: Option<String>,
+    ) -> Result<Observed, TransportError> {
         let lost = |what: &str| TransportError::Lost(what.to_owned());
         let incoming = self.listener.accept().await.ok_or_else(|| lost("closed"))?;
         let link = incoming.accept().await?;
         let (mut writer, mut reader) = link.accept_control().await?;
-        let ToCoordinator::Hello(_) = reader.expect().await? else {
+        let ToCoordinator::Hello(Hello { log: Some(log), .. }) = reader.expect().await? else {
             return Err(lost("no hello"));
         };
-        let hello = Hello { protocol: PROTOCOL, software: "observer".to_owned() };
+        let key = log.key.parse().map_err(|_| lost("no key"))?;
+        let seen = log.seen.and_then(|seen| self.book.held(&seen).ok().flatten()).unwrap_or(0);
+        let log = KeptLog { key: self.book.verifier().to_string(), seen: seen_of_it };
+        let software = "observer".to_owned();
+        let hello = Hello { protocol: PROTOCOL, software, log: Some(log) };
         writer.send(&ToSite::Welcome(hello)).await?;
-        Ok(Observed { link, writer, reader })
+        let (book, plan) = (Arc::clone(&self.book), Digest::of(b""));
+        let (seen, checkpoint) = (vec![seen], None);
+        Ok(Observed { link, book, key, seen, checkpoint, plan, writer, reader })
     }
 }
 
 impl Observed {
-    /// Proposes a plan, and says where the ledger was seen; the site's answer.
+    /// Proposes a plan; the site's answer.
     ///
     /// # Errors
     /// The connection is lost.
@@ -72,37 +114,105 @@ impl Observed {
         &mut self,
         run: &RunId,
         plan: &Plan,
-        ledgers: Vec<LedgerHead>,
     ) -> Result<ToCoordinator, TransportError> {
         let (run, plan) = (run.clone(), plan.clone());
-        self.writer.send(&ToSite::Plan { run, plan, ledgers }).await?;
+        self.plan = plan.digest();
+        self.writer.send(&ToSite::Plan { run, plan }).await?;
         self.hear().await
+    }
+
+    /// Says anything at all.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn say(&mut self, message: &ToSite) -> Result<(), TransportError> {
+        self.writer.send(message).await
     }
 
     /// What the site says next on the control stream.
     ///
     /// # Errors
     /// The connection is lost.
+    ///
+    /// A signature on the coordinator's log is passed back at once, for those of all sites.
     pub async fn hear(&mut self) -> Result<ToCoordinator, TransportError> {
+        loop {
+            match self.reader.expect().await? {
+                ToCoordinator::Cosigned { run, round, signature } => {
+                    self.attest(run, round, signature).await?;
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+
+    async fn attest(
+        &mut self,
+        run: RunId,
+        round: Round,
+        signature: String,
+    ) -> Result<(), TransportError> {
+        let own = self.own(signature);
+        self.say(&ToSite::Witnessed { run, round, cosignatures: vec![own] }).await
+    }
+
+    /// A signature of this site's.
+    #[must_use]
+    pub fn own(&self, signature: String) -> Cosignature {
+        let node = self.key.name().as_str().rsplit_once('.').map_or("", |(node, _)| node);
+        // The name comes from the site's own log.
+        let site: SiteName = node.parse().unwrap_or_else(|_| unreachable!("a site's name"));
+        Cosignature { site, key: self.key.to_string(), signature }
+    }
+
+    /// The next message, signatures too.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn hear_all(&mut self) -> Result<ToCoordinator, TransportError> {
         self.reader.expect().await
     }
 
-    /// Sends a model; its hash.
+    /// Sends a model that stands in the coordinator's log; its hash.
     ///
     /// # Errors
     /// The connection is lost.
     pub async fn offer(
-        &self,
+        &mut self,
         run: &RunId,
         round: Round,
         purpose: Purpose,
         model: &[f32],
     ) -> Result<Digest, TransportError> {
+        let digest = Digest::of(&words::from_parameters(model));
+        let event = match purpose {
+            Purpose::Train => Event::RoundOffer { model: hash(digest), plan: hash(self.plan) },
+            Purpose::Evaluate => Event::Release { model: hash(digest) },
+        };
+        let entry = Entry::new(name("test"), event).of_run(name(run.as_str())).of_round(round.0);
+        let shown = self.book.show(vec![entry]);
+        let shown = shown.map_err(|error| TransportError::Lost(error.to_string()))?;
+        self.offer_shown((run, round, purpose), model, &shown).await?;
+        Ok(digest)
+    }
+
+    /// Sends a model behind whatever the log is said to show.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn offer_shown(
+        &mut self,
+        (run, round, purpose): (&RunId, Round, Purpose),
+        model: &[f32],
+        shown: &Shown,
+    ) -> Result<(), TransportError> {
         let words = words::from_parameters(model);
         let content = Content { words: model.len() as u64, digest: Digest::of(&words) };
-        let header = ModelHeader { run: run.clone(), round, purpose, content };
-        send_words(&self.link, &header, &words).await?;
-        Ok(content.digest)
+        let log = self.book.sight(&shown.note, shown.size, &self.seen);
+        self.seen.push(shown.size);
+        let (run, record) = (run.clone(), shown.record.clone());
+        let header = ModelHeader { run, round, purpose, content, log, record };
+        send_words(&self.link, &header, &words).await
     }
 
     /// An update, or what the site says instead.
@@ -110,9 +220,21 @@ impl Observed {
     /// # Errors
     /// The connection is lost.
     pub async fn answer(&mut self) -> Result<Answer, TransportError> {
-        tokio::select! {
-            update = update(&self.link) => Ok(Answer::Update(Box::new(update?))),
-            said = self.reader.expect::<ToCoordinator>() => Ok(Answer::Said(Box::new(said?))),
+        loop {
+            let said = tokio::select! {
+                update = update(&self.link) => {
+                    let update = update?;
+                    self.checkpoint = Some(update.0.log.checkpoint.clone());
+                    return Ok(Answer::Update(Box::new(update)));
+                }
+                said = self.reader.expect::<ToCoordinator>() => said?,
+            };
+            match said {
+                ToCoordinator::Cosigned { run, round, signature } => {
+                    self.attest(run, round, signature).await?;
+                }
+                said => return Ok(Answer::Said(Box::new(said))),
+            }
         }
     }
 }

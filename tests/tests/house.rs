@@ -123,7 +123,7 @@ fn the_coordinator_sees_a_site_only_in_simulation() {
 fn receipts_come_from_the_ledger_on_disk() {
     // Whoever implements the ledger's storage can make receipts: the file, and the baselines of a
     // simulation, whose updates leave nowhere.
-    let homes = ["site-node/src/privatize/ledger_file.rs", "coordinator/src/simulate/baselines.rs"];
+    let homes = ["site-node/src/privatize/ledger_log.rs", "coordinator/src/simulate/baselines.rs"];
     for krate in ["common", "coordinator", "site-node"] {
         for path in files(&root().join(krate).join("src"), "rs") {
             let place = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();

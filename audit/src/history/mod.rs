@@ -87,6 +87,8 @@ pub enum Violation {
     ExactMetric,
     #[error("the round was not offered")]
     NotOffered,
+    #[error("the round was offered before, with another model")]
+    OfferedTwice,
     #[error("a site's update was replaced by another")]
     ReceivedTwice,
     #[error("an update was aggregated that was not received")]

@@ -27,7 +27,8 @@ pub(super) struct Run {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Round {
-    offered: bool,
+    /// The model that it starts from.
+    offered: Option<Digest>,
     /// What was charged for, and whether it is noised.
     reserved: Vec<(Name, bool)>,
     noised: Option<Content>,
@@ -47,11 +48,12 @@ impl Run {
         match (&record.event, round) {
             (Event::Consent { plan }, _) => self.plan = Some(*plan),
             (Event::Declined { .. } | Event::Kill {}, _) => self.plan = None,
-            (Event::RoundOffer { plan, .. }, Some(round)) => {
+            (Event::RoundOffer { plan, model }, Some(round)) => {
                 if self.plan.is_some_and(|agreed| agreed != *plan) {
                     return Err(Violation::OtherPlan);
                 }
-                round.offered = true;
+                let first = *round.offered.get_or_insert(*model);
+                hold(first == *model, Violation::OfferedTwice)?;
             }
             (
                 Event::Reserve(_)
@@ -139,7 +141,7 @@ impl Round {
     }
 
     fn receive(&mut self, site: Option<&Name>, update: Digest) -> Result<(), Violation> {
-        if !self.offered {
+        if self.offered.is_none() {
             return Err(Violation::NotOffered);
         }
         if let Some(site) = site

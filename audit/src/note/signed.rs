@@ -1,6 +1,7 @@
 //! A text and the signatures below it (C2SP signed-note).
 
 use std::fmt;
+use std::str::FromStr;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -64,6 +65,22 @@ impl SignedNote {
         Ok(())
     }
 
+    /// Adds a signature that another log made of this very text. It is not checked: see
+    /// [`SignedNote::check`].
+    ///
+    /// # Errors
+    /// The note bears too many signatures already.
+    pub fn add(&mut self, signature: Signature) -> Result<(), NoteError> {
+        if self.signatures.contains(&signature) {
+            return Ok(());
+        }
+        if self.signatures.len() == MAX_SIGNATURES {
+            return Err(malformed("it bears 100 signatures already"));
+        }
+        self.signatures.push(signature);
+        Ok(())
+    }
+
     /// Reads a note.
     ///
     /// # Errors
@@ -119,6 +136,21 @@ impl SignedNote {
     }
 }
 
+impl FromStr for Signature {
+    type Err = NoteError;
+    /// Reads its line, without the newline.
+    fn from_str(line: &str) -> Result<Self, NoteError> {
+        signature(line)
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let data = [&self.id.to_be_bytes(), &*self.bytes].concat();
+        write!(f, "— {} {}", self.name, BASE64_STANDARD.encode(data))
+    }
+}
+
 fn signature(line: &str) -> Result<Signature, NoteError> {
     let line = line.strip_prefix("— ").ok_or(malformed("a signature does not begin with '— '"))?;
     let (name, data) = line.split_once(' ').ok_or(malformed("a signature has no two parts"))?;
@@ -134,9 +166,6 @@ fn signature(line: &str) -> Result<Signature, NoteError> {
 impl fmt::Display for SignedNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures.iter().try_for_each(|signature| {
-            let data = [&signature.id.to_be_bytes(), &*signature.bytes].concat();
-            writeln!(f, "— {} {}", signature.name, BASE64_STANDARD.encode(data))
-        })
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }

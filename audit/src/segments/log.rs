@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Disk, Files, LogError, Settings};
 use crate::folder::{CHECKPOINT, Place, leaves, segment};
 use crate::note::{Checkpoint, SignedNote, SigningKey, VerifierKey};
-use crate::record::{Entry, Record, Stamp};
+use crate::record::{Entry, Node, Record, Stamp};
 use crate::tree::{Hash, Tree, leaf};
 
 /// Bytes held back on the disk.
@@ -175,6 +175,20 @@ impl<D: Disk> Log<D> {
         self.sound("writing", &path, written)?;
         self.checkpoint = note;
         Ok(())
+    }
+
+    /// Adds this log's signature to a peer's checkpoint that was seen to go on.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn cosign(&self, note: &mut SignedNote) -> Result<(), LogError> {
+        Ok(note.cosign(&self.key)?)
+    }
+
+    /// Whose log it is.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.settings.node
     }
 
     /// Keeps the latest checkpoint with the signatures that peers have added to it.

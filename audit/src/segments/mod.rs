@@ -18,14 +18,12 @@ mod disk;
 mod log;
 mod open;
 mod retention;
-mod witness;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use disk::{Disk, Files};
 pub use log::Log;
-pub use witness::follow;
 
 use crate::folder::ReadError;
 use crate::history::Violation;
@@ -162,19 +160,6 @@ pub enum LogError {
     /// A proof cannot be given.
     #[error("audit log: {0}")]
     Proof(#[from] ProofError),
-    /// A peer's log does not go on from what was seen of it.
-    #[error(
-        "witness: the log {peer} shows {new} records that do not go on from the {old} seen \
-             before; both checkpoints are kept: stop, and ask its owner"
-    )]
-    Forked {
-        /// Whose.
-        peer: Name,
-        /// The size seen before.
-        old: u64,
-        /// The size shown now.
-        new: u64,
-    },
 }
 
 impl LogError {

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use audit::note::{SigningKey, VerifierKey};
-use audit::record::{Entry, Event, Input, Mechanism, Node, Outcome, Reserve, Role, Stamp, UPDATE};
+use audit::record::{
+    Entry, Event, Input, Mechanism, Node, Outcome, Record, Reserve, Role, Stamp, UPDATE,
+};
 use audit::segments::{Disk, Files, Log, Settings, log_id};
 use audit::verify::{Options, Report, verify};
 use audit::{Digest, Name, UtcTime};
@@ -280,6 +282,12 @@ pub fn lines(folder: &Path) -> Vec<(PathBuf, Vec<Vec<u8>>)> {
             (path, text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
         })
         .collect()
+}
+
+/// Every record of a log, oldest first.
+pub fn read(folder: &Path) -> Vec<Record> {
+    let lines = lines(folder).into_iter().flat_map(|(_, lines)| lines);
+    lines.map(|line| Record::parse(line.trim_ascii_end()).unwrap()).collect()
 }
 
 pub fn copy(from: &Path) -> TempDir {

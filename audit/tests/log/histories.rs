@@ -164,6 +164,10 @@ fn a_coordinator_that_breaks_a_rule_is_named() {
     assert_eq!(then(&[rejected, sum(&one, digest("w"))]), Some(V::NotReceived));
     let early = [entry(start()), received(update)];
     assert_eq!(violation(Role::Coordinator, &early), Some(V::NotOffered));
+    // Offered again it is the same model; another one is for some sites alone.
+    let offer = |model| of(Event::RoundOffer { model: digest(model), plan: digest("plan") });
+    assert_eq!(then(&[offer("m")]), None);
+    assert_eq!(then(&[offer("n")]), Some(V::OfferedTwice));
 }
 
 #[test]

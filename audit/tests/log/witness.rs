@@ -1,55 +1,82 @@
 //! Peers that see to it that a log only grows, and proofs of single records.
 
-use audit::note::{Checkpoint, SignedNote};
+use audit::note::{Checkpoint, CheckpointText};
 use audit::prove::{Proof, ProveError, check, prove};
-use audit::record::{Event, Role};
-use audit::segments::{LogError, follow};
+use audit::record::{Entry, Event, Outcome, Role};
+use audit::witness::{Peers, WitnessError, follow};
 
-use super::harness::{Writer, digest, judge, name, public, site_log};
+use super::harness::{Writer, digest, entry, judge, name, public, read, site_log};
+
+fn witness(checkpoint: CheckpointText, cosigned: bool) -> Entry {
+    entry(Event::Witness { peer: name("centre"), checkpoint, cosigned })
+}
 
 #[test]
 fn a_log_that_grows_is_cosigned_and_one_that_forks_is_not() {
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut site = Writer::new(ours.path(), "site-a", Role::Site, 1);
     let mut centre = Writer::new(theirs.path(), "centre", Role::Coordinator, 1);
-    let peer = public("centre");
+    let (peer, mut peers) = (public("centre"), Peers::default());
+    let mut older = None;
     for round in 0..20 {
         let note = centre.log.checkpoint().unwrap().clone();
-        let seen = site.log.witnessed(&peer).unwrap();
-        let old = seen.map_or(0, |seen| seen.size);
-        let proof = centre.log.tree().consistency(old, centre.log.size()).unwrap();
-        let cosigned = site.log.witness(&peer, &note, &proof).unwrap();
+        let open = |note| Checkpoint::open(note, &peer).unwrap().size;
+        let from = peers.latest(&peer).map_or(0, open);
+        let proof = centre.log.tree().consistency(from, centre.log.size()).unwrap();
+        peers.judge(&peer, &note, (from, &proof)).unwrap();
+        if round > 1 {
+            // Without a proof from where it was seen last, nothing is known of it.
+            let unproven = peers.judge(&peer, &note, (from - 1, &proof));
+            assert!(matches!(unproven, Err(WitnessError::Unproven { .. })), "{unproven:?}");
+        }
+        let mut cosigned = note.clone();
+        site.log.cosign(&mut cosigned).unwrap();
         cosigned.check(&public("site-a")).unwrap();
         cosigned.check(&peer).unwrap();
-        centre.log.keep_cosigned(cosigned.clone()).unwrap();
-        let checkpoint = cosigned.to_string().try_into().unwrap();
-        site.tell(Event::Witness { peer: name("centre"), checkpoint, cosigned: true });
-        for number in 0..round {
+        // What travels is the signature alone; the owner adds it to its own text.
+        let line = cosigned.signatures().last().unwrap().to_string();
+        let mut again = note.clone();
+        again.add(line.parse().unwrap()).unwrap();
+        assert_eq!(again, cosigned);
+        site.put(&witness(cosigned.to_string().try_into().unwrap(), true));
+        peers.take(&peer, note.clone());
+        older.get_or_insert(note);
+        for number in 0..=round {
             centre.tell(Event::KeyNew { fingerprint: digest(&format!("{round} {number}")) });
-        }
-        if round > 0 {
-            assert!(centre.log.keep_cosigned(note).is_ok(), "still the latest");
-            centre.log.checkpoint().unwrap();
-            assert!(centre.log.keep_cosigned(cosigned).is_err(), "no more the latest");
         }
     }
     site.log.checkpoint().unwrap();
     assert_eq!(judge(ours.path()).verdict.exit_code(), 0);
+    // What a restart knows is what the records say.
+    let mut replayed = Peers::default();
+    for record in read(ours.path()) {
+        replayed.replay(&record);
+    }
+    let open = |peers: &Peers| Checkpoint::open(peers.latest(&peer).unwrap(), &peer).unwrap();
+    let seen = open(&peers);
+    assert_eq!(open(&replayed), seen);
+    let back = peers.judge(&peer, &older.unwrap(), (0, &[]));
+    assert!(matches!(back, Err(WitnessError::Older { .. })), "{back:?}");
     // Another history under the same key.
     let other = tempfile::tempdir().unwrap();
     let mut fork = Writer::new(other.path(), "centre", Role::Coordinator, 2).more(500);
     let note = fork.log.checkpoint().unwrap().clone();
-    let seen = site.log.witnessed(&peer).unwrap().unwrap();
     let proof = fork.log.tree().consistency(seen.size, fork.log.size()).unwrap();
-    let error = site.log.witness(&peer, &note, &proof).unwrap_err();
-    assert!(matches!(error, LogError::Forked { .. }), "{error}");
-    // Both are kept, and what was seen stays.
-    assert_eq!(site.log.witnessed(&peer).unwrap().unwrap(), seen);
-    let kept = std::fs::read_to_string(ours.path().join("witness/centre.1.fork")).unwrap();
-    let kept = Checkpoint::open(&SignedNote::parse(&kept).unwrap(), &peer).unwrap();
-    assert!(!follow(&seen, &kept, &proof));
-    // An older state of the right log does not follow either.
-    assert!(site.log.witness(&public("site-b"), &note, &[]).is_err());
+    let error = peers.judge(&peer, &note, (seen.size, &proof)).unwrap_err();
+    assert!(matches!(error, WitnessError::Forked { .. }), "{error}");
+    assert!(!follow(&seen, &Checkpoint::open(&note, &peer).unwrap(), &proof));
+    assert!(peers.judge(&public("site-b"), &note, (0, &[])).is_err(), "another log's key");
+    // Both are kept, what was seen stays, and a restart does not forgive.
+    let refused = witness(note.to_string().try_into().unwrap(), false);
+    site.put(&refused.ended(Outcome::Refused, name("forked")));
+    for record in read(ours.path()) {
+        replayed.replay(&record);
+    }
+    assert_eq!(open(&replayed), seen);
+    assert_eq!(replayed.distrusted(&peer), Some(&name("forked")));
+    replayed.forgive(&peer);
+    assert_eq!(replayed.distrusted(&peer), None);
+    replayed.judge(&peer, &note, (0, &[])).unwrap();
 }
 
 #[test]

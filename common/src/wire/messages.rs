@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
+use super::witness::{Cosignature, KeptLog};
 use crate::digest::Digest;
 use crate::experiment::Plan;
 use crate::ids::{Round, RunId, SiteName};
-use crate::privacy::LedgerHead;
 
 /// The metric that a private mode may let out: Harrell's C on a site's test patients.
 pub const C_INDEX: &str = "test.c_index";
@@ -27,6 +27,8 @@ pub struct Hello {
     pub protocol: u32,
     /// The software's version, for the log.
     pub software: String,
+    /// The peer's audit log; an operator has none.
+    pub log: Option<KeptLog>,
 }
 
 /// What a site measured on the final model.
@@ -72,8 +74,15 @@ pub enum ToCoordinator {
         run: RunId,
         /// The hash of the plan that was checked.
         plan: Digest,
-        /// Where the site's privacy ledger stands.
-        ledger: LedgerHead,
+    },
+    /// The site has seen the coordinator's log up to an offer, and signs that state of it.
+    Cosigned {
+        /// The run.
+        run: RunId,
+        /// The round that was offered.
+        round: Round,
+        /// The signature's line, as below a signed note.
+        signature: String,
     },
     /// The site will not send an update.
     Silence(Silence),
@@ -97,9 +106,16 @@ pub enum ToSite {
         run: RunId,
         /// All of what it does.
         plan: Plan,
-        /// Where the site's ledgers stood when this coordinator last heard of them: a site whose own
-        /// lacks that was put back from an older copy.
-        ledgers: Vec<LedgerHead>,
+    },
+    /// Who else signed the state of the coordinator's log that a round was offered in: updates leave
+    /// when enough sites have seen the same one.
+    Witnessed {
+        /// The run.
+        run: RunId,
+        /// The round.
+        round: Round,
+        /// Their signatures.
+        cosignatures: Vec<Cosignature>,
     },
     /// An update is complete, checked and kept.
     Received {
@@ -109,6 +125,8 @@ pub enum ToSite {
         round: Round,
         /// The update's hash.
         digest: Digest,
+        /// The coordinator's signature on the site's checkpoint that came with it.
+        cosignature: String,
     },
     /// The run is over, by its end or for a reason.
     Over {

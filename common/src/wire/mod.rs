@@ -13,6 +13,7 @@ mod codec;
 mod messages;
 mod refusal;
 mod transfer;
+mod witness;
 pub mod words;
 
 pub use codec::{MAX_MESSAGE, WireError, decode, encode};
@@ -22,6 +23,7 @@ pub use messages::{
 };
 pub use refusal::Refusal;
 pub use transfer::{Content, ModelHeader, Purpose, UpdateHeader};
+pub use witness::{Consistency, Cosignature, KeptLog, LastRecord, Sighting};
 
 /// The version of everything in this module. A peer that says another is refused by name.
 pub const PROTOCOL: u32 = 1;

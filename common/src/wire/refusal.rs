@@ -89,7 +89,39 @@ pub enum Refusal {
     /// Metrics in a mode that keeps them at the site, too many of them, or not finite.
     #[error("update: metrics that this plan does not allow: {0}")]
     Metrics(String),
+    /// The peer's audit log is not what was seen of it.
+    #[error("audit log: {0}")]
+    Log(String),
     /// The coordinator could not keep the update.
     #[error("coordinator: {0}")]
     Internal(String),
+}
+
+impl Refusal {
+    /// Its kind as a code for records.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Protocol { .. } => "protocol",
+            Self::OutOfTurn => "out-of-turn",
+            Self::AlreadyConnected => "already-connected",
+            Self::Malformed(_) => "malformed",
+            Self::UnknownRun(_) => "unknown-run",
+            Self::Busy(_) => "busy",
+            Self::Plan(_) => "plan",
+            Self::NotInRun(_) => "not-in-run",
+            Self::WrongRound { .. } => "wrong-round",
+            Self::Late(_) => "late",
+            Self::Duplicate(_) => "duplicate",
+            Self::Full(_) => "full",
+            Self::WrongModel(_) => "wrong-model",
+            Self::Length { .. } => "length",
+            Self::Digest => "digest",
+            Self::Truncated { .. } => "truncated",
+            Self::Weight { .. } => "weight",
+            Self::Metrics(_) => "metrics",
+            Self::Log(_) => "log",
+            Self::Internal(_) => "internal",
+        }
+    }
 }

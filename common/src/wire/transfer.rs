@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::messages::Metric;
+use super::witness::{LastRecord, Sighting};
 use crate::digest::Digest;
 use crate::ids::{Round, RunId};
-use crate::privacy::LedgerHead;
 
 /// What follows a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,10 @@ pub struct ModelHeader {
     pub purpose: Purpose,
     /// The parameters that follow.
     pub content: Content,
+    /// The coordinator's log, up to the record of this very offer.
+    pub log: Sighting,
+    /// That record: the round's offer, or for the final model its release.
+    pub record: LastRecord,
 }
 
 /// An update on its way to the coordinator.
@@ -53,6 +57,6 @@ pub struct UpdateHeader {
     pub weight: u32,
     /// What the site measured on the model it received; empty in every private mode.
     pub metrics: Vec<Metric>,
-    /// Where the site's privacy ledger stands, with this update's charge in it.
-    pub ledger: LedgerHead,
+    /// The site's log, with this update's charge, noise and sending in it.
+    pub log: Sighting,
 }

@@ -2,10 +2,10 @@
 
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
-use common::privacy::LedgerHead;
 use common::wire::{
-    Content, Evaluation, Launch, MAX_MESSAGE, ModelHeader, Progress, Purpose, Refusal, Silence,
-    ToCoordinator, ToOperator, ToSite, UpdateHeader, WireError, decode, encode,
+    Content, Cosignature, Evaluation, LastRecord, Launch, MAX_MESSAGE, ModelHeader, Progress,
+    Purpose, Refusal, Sighting, Silence, ToCoordinator, ToOperator, ToSite, UpdateHeader,
+    WireError, decode, encode,
 };
 
 use crate::golden::{Message, bytes};
@@ -50,20 +50,31 @@ fn holds_the_name<M: Message>(message: &M, name: &str) {
 #[test]
 fn names_inside_messages_are_checked_like_typed_ones() {
     let (round, reason) = (Round(1), "why".to_owned());
-    let ledger = LedgerHead { data_set: digest(), entries: 7, last: digest() };
+    let log = Sighting { checkpoint: String::new(), proofs: vec![] };
+    let record = LastRecord { line: vec![], inclusion: vec![] };
+    let text = String::new;
     let silence = Silence { run: run(), round: None, rule: reason.clone(), reason: reason.clone() };
     let evaluation = Evaluation { run: run(), model: digest(), metrics: vec![] };
     holds_the_name(&plan(), "sample");
-    holds_the_name(&ToCoordinator::Consent { run: run(), plan: digest(), ledger }, "run-a");
+    holds_the_name(&ToCoordinator::Consent { run: run(), plan: digest() }, "run-a");
     holds_the_name(&ToCoordinator::Silence(silence), "run-a");
     holds_the_name(&ToCoordinator::Evaluation(evaluation), "run-a");
     holds_the_name(&ToCoordinator::Launch(Launch { plan: plan() }), "sample");
     holds_the_name(&ToSite::Refused(Refusal::UnknownRun(run())), "run-a");
     holds_the_name(&ToSite::Refused(Refusal::Busy(run())), "run-a");
     holds_the_name(&ToSite::Refused(Refusal::NotInRun(run())), "run-a");
-    holds_the_name(&ToSite::Plan { run: run(), plan: plan(), ledgers: vec![] }, "run-a");
-    holds_the_name(&ToSite::Plan { run: run(), plan: plan(), ledgers: vec![] }, "sample");
-    holds_the_name(&ToSite::Received { run: run(), round, digest: digest() }, "run-a");
+    holds_the_name(&ToSite::Plan { run: run(), plan: plan() }, "run-a");
+    holds_the_name(&ToSite::Plan { run: run(), plan: plan() }, "sample");
+    holds_the_name(
+        &ToSite::Received { run: run(), round, digest: digest(), cosignature: text() },
+        "run-a",
+    );
+    holds_the_name(&ToCoordinator::Cosigned { run: run(), round, signature: text() }, "run-a");
+    let site = "hospital-a".parse().unwrap();
+    let cosignatures = vec![Cosignature { site, key: text(), signature: text() }];
+    let witnessed = ToSite::Witnessed { run: run(), round, cosignatures };
+    holds_the_name(&witnessed, "run-a");
+    holds_the_name(&witnessed, "hospital-a");
     holds_the_name(&ToSite::Over { run: run(), outcome: reason.clone() }, "run-a");
     let sites = vec!["hospital-a".parse().unwrap(), "hospital-b".parse().unwrap()];
     let started = Progress::Started { sites, rounds: 1 };
@@ -72,10 +83,12 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     let site = "hospital-a".parse().unwrap();
     holds_the_name(&Progress::Declined { site, rule: reason.clone(), reason }, "hospital-a");
     let content = Content { words: 1, digest: digest() };
-    holds_the_name(&ModelHeader { run: run(), round, purpose: Purpose::Train, content }, "run-a");
+    let (purpose, log_of) = (Purpose::Train, log.clone());
+    let header = ModelHeader { run: run(), round, purpose, content, log: log_of, record };
+    holds_the_name(&header, "run-a");
     let (model, metrics) = (digest(), vec![]);
     holds_the_name(
-        &UpdateHeader { run: run(), round, model, content, weight: 1, metrics, ledger },
+        &UpdateHeader { run: run(), round, model, content, weight: 1, metrics, log },
         "run-a",
     );
 }
@@ -120,7 +133,7 @@ fn a_choice_that_is_not_known_is_refused_wherever_it_stands() {
         }
     }
     // A refusal, and a step of a run, that this release does not know.
-    let refused = bytes("01000000 13000000 0000000000000000");
+    let refused = bytes("01000000 14000000 0000000000000000");
     assert!(malformed::<ToSite>(&refused).contains("variant"));
     let step = bytes("02000000 0500000000000000 'run-a' 05000000 0000000000000000");
     assert!(malformed::<ToOperator>(&step).contains("variant"));

@@ -1,17 +1,17 @@
 //! Golden bytes of what is said on control streams, and of the headers of transfers.
 
 use common::ids::{Round, RunId};
-use common::privacy::LedgerHead;
 use common::wire::{
-    ALPN, Content, Evaluation, Hello, Launch, Metric, ModelHeader, PROTOCOL, Progress, Purpose,
-    Refusal, Silence, ToCoordinator, ToOperator, ToSite, UpdateHeader,
+    ALPN, Consistency, Content, Cosignature, Evaluation, Hello, KeptLog, LastRecord, Launch,
+    Metric, ModelHeader, PROTOCOL, Progress, Purpose, Refusal, Sighting, Silence, ToCoordinator,
+    ToOperator, ToSite, UpdateHeader,
 };
 
 use crate::golden::{every_variant, golden, variants};
 use crate::sample::{DIGEST, OTHER_DIGEST, PLAN, digest, other_digest, plan};
 
-variants!(ToCoordinator: Hello, Consent, Silence, Evaluation, Launch);
-variants!(ToSite: Welcome, Refused, Plan, Received, Over);
+variants!(ToCoordinator: Hello, Consent, Cosigned, Silence, Evaluation, Launch);
+variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over);
 variants!(ToOperator: Welcome, Refused, Progress);
 variants!(Progress: Started, Declined, Round, Finished, Failed);
 variants!(Purpose: Train, Evaluate);
@@ -20,12 +20,21 @@ fn run() -> RunId {
     "run-a".parse().unwrap()
 }
 
-fn head() -> LedgerHead {
-    LedgerHead { data_set: digest(), entries: 7, last: other_digest() }
+fn log() -> Sighting {
+    let proofs = vec![Consistency { from: 7, hashes: vec![other_digest()] }];
+    Sighting { checkpoint: "site-a.1".to_owned(), proofs }
 }
 
+const LOG: &str = "
+    0800000000000000 'site-a.1'      # log.checkpoint
+    0100000000000000                 # log.proofs: one
+    0700000000000000                 #   from: 7
+    0100000000000000                 #   hashes: one
+";
+
 fn hello() -> Hello {
-    Hello { protocol: 1, software: "site-node 0.1.0".to_owned() }
+    let log = Some(KeptLog { key: "a.1+0+b".to_owned(), seen: None });
+    Hello { protocol: 1, software: "site-node 0.1.0".to_owned(), log }
 }
 
 fn loss(value: f64) -> Metric {
@@ -49,6 +58,9 @@ fn messages_to_the_coordinator_are_these_bytes() {
         00000000                             # ToCoordinator::Hello
         01000000                             # protocol: 1
         0f00000000000000 'site-node 0.1.0'   # software
+        01                                   # log: given
+        0700000000000000 'a.1+0+b'           #   key
+        00                                   #   seen: none
     "
     .to_owned();
     let consent = format!(
@@ -56,13 +68,17 @@ fn messages_to_the_coordinator_are_these_bytes() {
         01000000                    # ToCoordinator::Consent
         0500000000000000 'run-a'    # run
         {DIGEST}                    # plan
-        {DIGEST}                    # ledger.data_set
-        0700000000000000            # ledger.entries: 7
-        {OTHER_DIGEST}              # ledger.last
         "
     );
+    let cosigned = "
+        02000000                    # ToCoordinator::Cosigned
+        0500000000000000 'run-a'    # run
+        03000000                    # round: 3
+        0400000000000000 'line'     # signature
+    "
+    .to_owned();
     let one_round = "
-        02000000                               # ToCoordinator::Silence
+        03000000                               # ToCoordinator::Silence
         0500000000000000 'run-a'               # run
         01 03000000                            # round: given, 3
         0c00000000000000 'policy.modes'        # rule
@@ -70,7 +86,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
     "
     .to_owned();
     let whole_run = "
-        02000000                               # ToCoordinator::Silence
+        03000000                               # ToCoordinator::Silence
         0500000000000000 'run-a'               # run
         00                                     # round: none, the run is declined
         0c00000000000000 'policy.modes'        # rule
@@ -79,7 +95,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
     .to_owned();
     let evaluation = format!(
         "
-        03000000                               # ToCoordinator::Evaluation
+        04000000                               # ToCoordinator::Evaluation
         0500000000000000 'run-a'               # run
         {DIGEST}                               # model
         0200000000000000                       # metrics: two
@@ -91,14 +107,18 @@ fn messages_to_the_coordinator_are_these_bytes() {
     );
     let launch = format!(
         "
-        04000000                    # ToCoordinator::Launch
+        05000000                    # ToCoordinator::Launch
         {PLAN}                      # plan
         "
     );
     let metrics = vec![loss(0.25), loss(0.5)];
     every_variant(&[
         (ToCoordinator::Hello(hello()), hello_bytes),
-        (ToCoordinator::Consent { run: run(), plan: digest(), ledger: head() }, consent),
+        (ToCoordinator::Consent { run: run(), plan: digest() }, consent),
+        (
+            ToCoordinator::Cosigned { run: run(), round: Round(3), signature: "line".to_owned() },
+            cosigned,
+        ),
         (silence(Some(Round(3))), one_round),
         (silence(None), whole_run),
         (
@@ -115,6 +135,9 @@ fn messages_to_a_site_are_these_bytes() {
         00000000                             # ToSite::Welcome
         01000000                             # protocol: 1
         0f00000000000000 'site-node 0.1.0'   # software
+        01                                   # log: given
+        0700000000000000 'a.1+0+b'           #   key
+        00                                   #   seen: none
     "
     .to_owned();
     let refused = "
@@ -128,22 +151,34 @@ fn messages_to_a_site_are_these_bytes() {
         02000000                    # ToSite::Plan
         0500000000000000 'run-a'    # run
         {PLAN}                      # plan
-        0100000000000000            # ledgers: one
-        {DIGEST}                    #   data_set
-        0700000000000000            #   entries: 7
-        {OTHER_DIGEST}              #   last
         "
     );
+    let witnessed = "
+        03000000                       # ToSite::Witnessed
+        0500000000000000 'run-a'       # run
+        03000000                       # round: 3
+        0100000000000000               # cosignatures: one
+        0a00000000000000 'hospital-a'  #   site
+        0300000000000000 'key'         #   key
+        0400000000000000 'line'        #   signature
+    "
+    .to_owned();
     let received = format!(
         "
-        03000000                    # ToSite::Received
+        04000000                    # ToSite::Received
         0500000000000000 'run-a'    # run
         03000000                    # round: 3
         {DIGEST}                    # digest
+        0400000000000000 'line'     # cosignature
         "
     );
+    let cosignatures = vec![Cosignature {
+        site: "hospital-a".parse().unwrap(),
+        key: "key".to_owned(),
+        signature: "line".to_owned(),
+    }];
     let over = "
-        04000000                    # ToSite::Over
+        05000000                    # ToSite::Over
         0500000000000000 'run-a'    # run
         0800000000000000 'finished' # outcome
     "
@@ -151,8 +186,17 @@ fn messages_to_a_site_are_these_bytes() {
     every_variant(&[
         (ToSite::Welcome(hello()), welcome),
         (ToSite::Refused(Refusal::Late(Round(3))), refused),
-        (ToSite::Plan { run: run(), plan: plan(), ledgers: vec![head()] }, plan_bytes),
-        (ToSite::Received { run: run(), round: Round(3), digest: digest() }, received),
+        (ToSite::Plan { run: run(), plan: plan() }, plan_bytes),
+        (ToSite::Witnessed { run: run(), round: Round(3), cosignatures }, witnessed),
+        (
+            ToSite::Received {
+                run: run(),
+                round: Round(3),
+                digest: digest(),
+                cosignature: "line".to_owned(),
+            },
+            received,
+        ),
         (ToSite::Over { run: run(), outcome: "finished".to_owned() }, over),
     ]);
 }
@@ -163,6 +207,9 @@ fn messages_to_an_operator_are_these_bytes() {
         00000000                             # ToOperator::Welcome
         01000000                             # protocol: 1
         0f00000000000000 'site-node 0.1.0'   # software
+        01                                   # log: given
+        0700000000000000 'a.1+0+b'           #   key
+        00                                   #   seen: none
     ";
     let refused = "
         01000000                    # ToOperator::Refused
@@ -256,7 +303,14 @@ fn headers_of_transfers_are_these_bytes() {
     every_variant(&[(Purpose::Train, "00000000"), (Purpose::Evaluate, "01000000")]);
     for (purpose, number) in [(Purpose::Train, "00000000"), (Purpose::Evaluate, "01000000")] {
         golden(
-            &ModelHeader { run: run(), round: Round(3), purpose, content },
+            &ModelHeader {
+                run: run(),
+                round: Round(3),
+                purpose,
+                content,
+                log: log(),
+                record: LastRecord { line: vec![0x7b, 0x7d], inclusion: vec![digest()] },
+            },
             &format!(
                 "
                 0500000000000000 'run-a'    # run
@@ -264,6 +318,10 @@ fn headers_of_transfers_are_these_bytes() {
                 {number}                    # purpose
                 c0c62d0000000000            # content.words: 3000000
                 {DIGEST}                    # content.digest
+                {LOG}                       # log
+                {OTHER_DIGEST}              #     that hash
+                0200000000000000 7b7d       # record.line
+                0100000000000000 {DIGEST}   # record.inclusion: one
                 "
             ),
         );
@@ -276,7 +334,7 @@ fn headers_of_transfers_are_these_bytes() {
             content,
             weight: 250,
             metrics: vec![loss(0.25)],
-            ledger: head(),
+            log: log(),
         },
         &format!(
             "
@@ -289,9 +347,8 @@ fn headers_of_transfers_are_these_bytes() {
             0100000000000000                 # metrics: one
             0a00000000000000 'train.loss'    #   name
             000000000000d03f                 #   value: 1/4
-            {DIGEST}                         # ledger.data_set
-            0700000000000000                 # ledger.entries: 7
-            {OTHER_DIGEST}                   # ledger.last
+            {LOG}                            # log
+            {OTHER_DIGEST}                   #     that hash
             "
         ),
     );

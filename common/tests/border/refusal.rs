@@ -24,6 +24,7 @@ variants!(
     Truncated,
     Weight,
     Metrics,
+    Log,
     Internal,
 );
 
@@ -98,8 +99,12 @@ fn every_refusal_is_these_bytes() {
         11000000                    # Refusal::Metrics
         0200000000000000 'no'       # why
     ";
+    let log = "
+        12000000                    # Refusal::Log
+        0200000000000000 'no'       # why
+    ";
     let internal = "
-        12000000                    # Refusal::Internal
+        13000000                    # Refusal::Internal
         0000000000000000            # why: nothing to say
     ";
     every_variant(&[
@@ -121,6 +126,7 @@ fn every_refusal_is_these_bytes() {
         (Refusal::Truncated { expected: 40, found: 39 }, truncated),
         (Refusal::Weight { found: 0, most: 250 }, weight),
         (Refusal::Metrics("no".to_owned()), metrics),
+        (Refusal::Log("no".to_owned()), log),
         (Refusal::Internal(String::new()), internal),
     ]);
 }

@@ -1,8 +1,6 @@
 //! What people and programs ask of the registry.
 
 use common::clock::Timestamp;
-use common::ids::SiteName;
-use common::privacy::LedgerHead;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Registry, RegistryError};
@@ -66,34 +64,6 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
 }
 
 impl Registry {
-    /// Where a site's ledgers were last seen to stand, the newest data sets of a thousand at most.
-    ///
-    /// # Errors
-    /// The registry cannot be read.
-    pub fn seen(&self, site: &SiteName) -> Result<Vec<LedgerHead>, RegistryError> {
-        let failed = self.sql("reading where ledgers stand");
-        let mut select = self
-            .connection
-            .prepare(
-                "SELECT data_set, entries, last FROM ledger WHERE site = ?1
-                 ORDER BY rowid DESC LIMIT 1000",
-            )
-            .map_err(&failed)?;
-        let text = |row: &Row<'_>, column| row.get::<_, String>(column);
-        let rows = select
-            .query_map(params![site.as_str()], |row| {
-                Ok((text(row, 0)?, row.get::<_, i64>(1)?, text(row, 2)?))
-            })
-            .map_err(&failed)?;
-        let rows: Vec<(String, i64, String)> = rows.collect::<Result<_, _>>().map_err(&failed)?;
-        let head = |(data_set, entries, last): (String, i64, String)| {
-            let entries = u64::try_from(entries).ok()?;
-            let (data_set, last) = (data_set.parse().ok()?, last.parse().ok()?);
-            Some(LedgerHead { data_set, entries, last })
-        };
-        Ok(rows.into_iter().filter_map(head).collect())
-    }
-
     /// All runs, the newest first.
     ///
     /// # Errors

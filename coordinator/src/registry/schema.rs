@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::{Registry, RegistryError};
 
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 const TABLES: &str = "
 CREATE TABLE run (
@@ -44,13 +44,6 @@ CREATE TABLE journal (
     moment INTEGER NOT NULL,        -- nanoseconds since the run began
     event TEXT NOT NULL,            -- JSON of round::Event
     PRIMARY KEY (run, seq)
-) STRICT;
-CREATE TABLE ledger (               -- where each site's privacy ledgers were seen to stand
-    site TEXT NOT NULL,
-    data_set TEXT NOT NULL,         -- hash of its name
-    entries INTEGER NOT NULL,
-    last TEXT NOT NULL,             -- hash of its last line
-    PRIMARY KEY (site, data_set)
 ) STRICT;
 ";
 

@@ -6,7 +6,6 @@ use common::clock::Timestamp;
 use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId, SiteName};
-use common::privacy::LedgerHead;
 use common::wire::Metric;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
@@ -74,8 +73,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Makes events durable, and where the sites' ledgers were `seen` to stand, in one commit. On
-    /// return they survive a power cut.
+    /// Makes events durable, in one commit. On return they survive a power cut.
     ///
     /// # Errors
     /// The registry cannot be written: then nothing may follow from the events.
@@ -84,7 +82,6 @@ impl Registry {
         run: &RunId,
         first: u64,
         events: &[Journalled],
-        seen: &[(SiteName, LedgerHead)],
     ) -> Result<(), RegistryError> {
         let path = self.path.clone();
         let failed =
@@ -102,24 +99,6 @@ impl Registry {
                 let moment = i64::try_from(moment.as_nanos()).unwrap_or(i64::MAX);
                 insert
                     .execute(params![run.as_str(), seq, millis(*at), moment, text])
-                    .map_err(failed)?;
-            }
-            let mut remember = commit
-                .prepare_cached(
-                    "INSERT INTO ledger (site, data_set, entries, last) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (site, data_set)
-                     DO UPDATE SET entries = ?3, last = ?4 WHERE ?3 > entries",
-                )
-                .map_err(failed)?;
-            for (site, head) in seen {
-                let entries = i64::try_from(head.entries).unwrap_or(i64::MAX);
-                remember
-                    .execute(params![
-                        site.as_str(),
-                        head.data_set.to_string(),
-                        entries,
-                        head.last.to_string()
-                    ])
                     .map_err(failed)?;
             }
         }

@@ -43,7 +43,7 @@ pub(super) async fn run(
 
     let own = identity(Role::Coordinator).map_err(|error| setup(&error))?;
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Server::bind(any_port, own, simulation.out.to_owned(), clock)
+    let server = Server::bind(any_port, own, simulation.out.to_owned(), Arc::clone(&clock))
         .map_err(|error| setup(&error))?;
     let address = server.address().map_err(|error| setup(&error))?;
     let (launcher, floor) = (server.launcher(), server.floor());
@@ -64,8 +64,13 @@ pub(super) async fn run(
             name: hospital.name.clone(),
             coordinator: authority,
             policy: Policy::just(&plan, authority),
+            // There is no file: it allows what the plan asks for.
+            policy_hash: plan.digest(),
             // Patients of this run alone: their ledger is new, and nobody has seen it before.
-            data_set: format!("simulated-{:016x}", entropy()),
+            data_set: format!("simulated-{:016x}", entropy())
+                .parse()
+                .map_err(|error| setup(&error))?,
+            clock: Arc::clone(&clock),
             records: Records::Table {
                 table: hospital.table.clone(),
                 split: Some(data.split.clone()),
@@ -84,7 +89,8 @@ pub(super) async fn run(
     }
     floor.await_sites(hospitals.len()).await;
 
-    let mut launched = launcher.launch(plan, entropy()).map_err(|error| setup(&error))?;
+    let mut launched =
+        launcher.launch(plan, entropy(), "simulate").map_err(|error| setup(&error))?;
     while let Some(progress) = launched.progress.recv().await {
         follow(&progress);
     }

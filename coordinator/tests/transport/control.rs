@@ -10,7 +10,7 @@ use crate::raw::{Raw, connected};
 use crate::support::{pair, within};
 
 fn hello(software: &str) -> ToCoordinator {
-    ToCoordinator::Hello(Hello { protocol: PROTOCOL, software: software.to_owned() })
+    ToCoordinator::Hello(Hello { protocol: PROTOCOL, software: software.to_owned(), log: None })
 }
 
 fn silence(reason: &str) -> ToCoordinator {

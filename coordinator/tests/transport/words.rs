@@ -7,7 +7,10 @@ use common::digest::Digest;
 use common::ids::Round;
 use common::transport::{Link, Sink, TransportError, receive_words, send_words};
 use common::wire::words::from_parameters;
-use common::wire::{Content, MAX_MESSAGE, ModelHeader, Purpose, UpdateHeader, WireError, encode};
+use common::wire::{
+    Content, LastRecord, MAX_MESSAGE, ModelHeader, Purpose, Sighting, UpdateHeader, WireError,
+    encode,
+};
 
 use crate::raw::connected;
 use crate::support::{pair, within};
@@ -22,7 +25,10 @@ fn content(words: &Bytes) -> Content {
 }
 
 fn header(content: Content) -> ModelHeader {
-    ModelHeader { run: "run-a".parse().unwrap(), round: Round(1), purpose: Purpose::Train, content }
+    let log = Sighting { checkpoint: String::new(), proofs: Vec::new() };
+    let record = LastRecord { line: Vec::new(), inclusion: Vec::new() };
+    let (run, purpose) = ("run-a".parse().unwrap(), Purpose::Train);
+    ModelHeader { run, round: Round(1), purpose, content, log, record }
 }
 
 /// Keeps what arrives, and holds the promise that pieces are cut between words.

@@ -8,7 +8,7 @@ use common::privacy::accountant::rdp::ORDERS;
 use common::privacy::accountant::{Delta, RdpVector};
 use common::privacy::{Account, Budget, Cost, Entry, Mechanism};
 use serde_json::json;
-use site_node::privatize::LedgerFile;
+use site_node::privatize::LedgerLog;
 use site_node::settings::SiteSettings;
 
 use super::Format;
@@ -16,7 +16,7 @@ use super::Format;
 pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let policy = Policy::load(&settings.policy)?;
-    let entries = LedgerFile::look(&settings.state, &settings.data_set)?;
+    let entries = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
     let account = Account::open(policy.limits, entries)?;
     match format {
         Format::Table => table(&settings.data_set, &policy, &account)?,

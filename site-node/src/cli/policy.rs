@@ -12,7 +12,7 @@ use common::pki::Identity;
 use common::policy::{Asker, Policy, Ruling};
 use common::privacy::{Account, Budget, LedgerError};
 use serde_json::json;
-use site_node::privatize::LedgerFile;
+use site_node::privatize::LedgerLog;
 use site_node::settings::SiteSettings;
 
 use super::Format;
@@ -68,7 +68,7 @@ fn explain(plan: &Plan, config: &Path) -> Result<Vec<Ruling>, Box<dyn Error>> {
     let identity = Identity::load(&settings.identity)?;
     let asker = Asker { coordinator: Some(&identity.authority), tag: Some(settings.tag) };
     let mut rulings = policy.judge(plan, asker);
-    let entries = LedgerFile::look(&settings.state, &settings.data_set)?;
+    let entries = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
     let account = Account::open(policy.limits, entries)?;
     let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
     // A run that this ledger never heard of.

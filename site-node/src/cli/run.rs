@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
+use common::clock::SystemClock;
+use common::digest::Digest;
 use common::pki::{Identity, Role};
 use common::policy::Policy;
 use common::process::stop_signal;
@@ -34,11 +36,13 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         name,
         coordinator: identity.authority,
         policy: policy.clone(),
-        data_set: settings.data_set.clone(),
+        policy_hash: Digest::of(&std::fs::read(&settings.policy)?),
+        data_set: settings.data_set.parse()?,
         records: Records::Files(settings.data.clone()),
         tag: settings.tag,
         device: Device::choose(settings.device),
         state: settings.state.clone(),
+        clock: Arc::new(SystemClock::new()),
     };
     common::privacy::release::check_randomness()?;
     let hospital = Hospital::open(site)?;

@@ -6,27 +6,28 @@
 //! after a crash    resend ─ the bytes that were kept ─────────────────► PrivatizedUpdate
 //! ```
 
-mod durable;
-mod ledger_file;
-#[cfg(test)]
-mod ledger_file_tests;
+mod ledger_log;
 mod outbox;
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use audit::Name;
+use common::clock::Clock;
 use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode};
 use common::ids::{Round, RunId};
+use common::logbook::Logbook;
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
-    Charge, Delta, Ledger, LedgerError, LedgerHead, Limits, PrivacyError, PrivateTraining,
-    PrivatizedUpdate, Receipt, Released, privatize,
+    Charge, Delta, Ledger, LedgerError, Limits, PrivacyError, PrivateTraining, PrivatizedUpdate,
+    Receipt, Released, privatize,
 };
 
 use outbox::Outbox;
 
-pub use ledger_file::{LedgerFile, LedgerFileError};
+pub use ledger_log::{LedgerLog, LedgerLogError};
 
 /// A change that may not leave.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +56,7 @@ pub fn fresh_key() -> Option<NoiseKey> {
 
 /// The gate through which every update passes: one for each data set.
 pub struct Gate {
-    ledger: Ledger<LedgerFile>,
+    ledger: Ledger<LedgerLog>,
     outbox: Outbox,
 }
 
@@ -65,14 +66,25 @@ impl Gate {
     /// # Errors
     /// The ledger is held by another process, is another data set's, cannot be read, or contradicts
     /// itself.
-    pub fn open(folder: &Path, data_set: &str, limits: Limits) -> Result<Self, LedgerFileError> {
-        let (file, entries) = LedgerFile::open(folder, data_set)?;
-        let outbox = Outbox::new(folder).map_err(|source| LedgerFileError::Io {
-            path: folder.join("outbox"),
-            doing: "creating it",
-            source,
+    pub fn open(
+        state: &Path,
+        site: &str,
+        data_set: &Name,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LedgerLogError> {
+        let (log, entries) = LedgerLog::open(state, site, data_set, limits, clock)?;
+        let outbox = Outbox::new(state).map_err(|source| {
+            let path = state.join("outbox");
+            LedgerLogError::Outbox { path, source }
         })?;
-        Ok(Self { ledger: Ledger::open(file, limits, entries)?, outbox })
+        Ok(Self { ledger: Ledger::open(log, limits, entries)?, outbox })
+    }
+
+    /// The log that the ledger is in.
+    #[must_use]
+    pub fn book(&self) -> &Arc<Logbook> {
+        self.ledger.store().book()
     }
 
     /// Whether all rounds of a plan fit the budget, before any of them trains.
@@ -80,24 +92,8 @@ impl Gate {
     /// # Errors
     /// They do not; the error says how many would.
     pub fn foresee(&self, run: &RunId, plan: &Plan) -> Result<(), LedgerError> {
-        self.ledger.account().foresee(
-            run,
-            plan.digest(),
-            (plan.privacy.mechanism(), plan.rounds),
-            plan.privacy.once(),
-        )
-    }
-
-    /// Where the ledger stands.
-    #[must_use]
-    pub fn head(&self) -> LedgerHead {
-        self.ledger.store().head()
-    }
-
-    /// Where a peer saw this data set's ledger and it never stood.
-    #[must_use]
-    pub fn missing(&self, seen: &[LedgerHead]) -> Option<LedgerHead> {
-        seen.iter().find(|seen| !self.ledger.store().holds(**seen)).copied()
+        let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
+        self.ledger.account().foresee(run, plan.digest(), updates, once)
     }
 
     /// Whether a round was charged already, by this process or one before it.

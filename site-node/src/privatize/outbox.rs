@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use common::digest::Digest;
+use common::durable;
 use common::ids::{Round, RunId};
 use common::privacy::PrivatizedUpdate;
 use serde::{Deserialize, Serialize};
-
-use super::durable;
 
 /// Far above any header.
 const MAX_HEADER: u64 = 4096;

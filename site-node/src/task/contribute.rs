@@ -37,7 +37,7 @@ pub(super) fn contribute(
 /// An update of a private mode is on disk before it is sent for the first time.
 fn kept(gate: &Gate, update: PrivatizedUpdate, model: Digest) -> Result<Outgoing, Objection> {
     gate.keep(&update, model).map_err(|error| failed("privatize")(&error))?;
-    Ok(Outgoing { update, weight: 1, metrics: Vec::new(), ledger: gate.head() })
+    Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
 }
 
 /// Mode `off`: the exact change, and exact metrics.
@@ -59,7 +59,7 @@ fn openly(
         .map_err(|error| failed("privatize")(&error))?;
     let mut metrics = vec![Metric { name: "train.loss".to_owned(), value: trained.loss_before }];
     metrics.extend(concordance(plan, test.as_ref(), model)?);
-    Ok(Outgoing { update, weight: numerator, metrics, ledger: gate.head() })
+    Ok(Outgoing { update, weight: numerator, metrics })
 }
 
 /// Mode `site`: the change as a whole is noised. Whether training fails depends on the patients:

@@ -1,20 +1,21 @@
 //! The hospital's part in a federation: what it consented to, and what it did for it so far.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode};
 use common::ids::{Round, RunId};
+use common::logbook::{Logbook, LogbookError};
 use common::policy::{Asker, Denied};
-use common::privacy::LedgerHead;
 use common::wire::Metric;
 
 use super::contribute::contribute;
+use super::log;
 use super::metrics::evaluate;
 use super::{Model, Objection, Participant, Site, failed};
 use crate::cohort::Cohort;
 use crate::features::examples;
-use crate::privatize::{Gate, LedgerFileError};
+use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
 use crate::train::{Examples, PrivateGradient};
 
@@ -32,6 +33,7 @@ pub(super) struct Prepared {
 /// The hospital's part in a federation.
 pub struct Hospital {
     site: Site,
+    book: Arc<Logbook>,
     gate: Mutex<Gate>,
     prepared: Mutex<Option<Prepared>>,
 }
@@ -41,9 +43,17 @@ impl Hospital {
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub fn open(site: Site) -> Result<Self, LedgerFileError> {
-        let gate = Gate::open(&site.state, &site.data_set, site.policy.limits)?;
-        Ok(Self { site, gate: Mutex::new(gate), prepared: Mutex::new(None) })
+    pub fn open(site: Site) -> Result<Self, LedgerLogError> {
+        let gate = Gate::open(
+            &site.state,
+            site.name.as_str(),
+            &site.data_set,
+            site.policy.limits,
+            Arc::clone(&site.clock),
+        )?;
+        let book = Arc::clone(gate.book());
+        book.record(log::policy(site.policy_hash)).map_err(LogbookError::from)?;
+        Ok(Self { site, book, gate: Mutex::new(gate), prepared: Mutex::new(None) })
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -116,32 +126,53 @@ fn refuse(reason: String) -> Objection {
 }
 
 impl Participant for Hospital {
-    fn consider(
-        &self,
-        run: &RunId,
-        plan: &Plan,
-        seen: &[LedgerHead],
-    ) -> Result<LedgerHead, Objection> {
-        if let Some(seen) = self.gate().missing(seen) {
-            let entries = seen.entries;
-            tracing::error!(entries, "the coordinator has seen entries that this ledger lacks");
-            let reason = format!(
-                "this site's ledger lacks what was seen of it at {entries} entries: it was put back \
-                 from an older copy, or is another one"
-            );
-            return Err(Objection::new("ledger.restored", reason));
-        }
+    fn book(&self) -> Arc<Logbook> {
+        Arc::clone(&self.book)
+    }
+
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         let same = prepared.as_ref().is_some_and(|held| held.run == *run && held.plan == *plan);
-        if !same {
+        let decided = if same {
+            Ok(())
+        } else {
             // What the site knows of a run outlives a lost connection, but not another run.
             *prepared = None;
-            *prepared = Some(self.prepare(run, plan)?);
-        }
-        Ok(self.gate().head())
+            self.prepare(run, plan).map(|ready| *prepared = Some(ready))
+        };
+        let entries = match &decided {
+            Ok(()) => log::consent(run, plan.digest()),
+            Err(objection) => log::declined(run, &objection.rule),
+        };
+        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
+        decided
     }
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
+        self.answer(run, round, model).inspect_err(|objection| {
+            self.book.note(log::refused(run, round, &objection.rule));
+        })
+    }
+
+    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), Objection> {
+        self.with(run, |prepared| {
+            let noised = prepared.plan.privacy.mode != PrivacyMode::Off;
+            let entries = log::sent(run, round, outgoing, noised);
+            self.book.record(entries).map_err(|error| failed("audit")(&error))
+        })
+    }
+
+    fn received(&self, run: &RunId, round: Round, update: Digest) {
+        self.book.note(log::acked(run, round, update));
+    }
+
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
+        self.with(run, |prepared| evaluate(&mut self.gate(), prepared, model))
+    }
+}
+
+impl Hospital {
+    fn answer(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
         self.with(run, |prepared| {
             let rounds = prepared.plan.rounds;
             if !(1..=rounds).contains(&round.0) {
@@ -166,16 +197,12 @@ impl Participant for Hospital {
                         refuse(format!("round {round} was charged before this site restarted"))
                     })?;
                 tracing::info!(%round, "sending again what was noised before this site restarted");
-                Outgoing { update, weight: 1, metrics: Vec::new(), ledger: gate.head() }
+                Outgoing { update, weight: 1, metrics: Vec::new() }
             } else {
                 contribute(&self.site, &mut gate, prepared, round, model)?
             };
             prepared.last = Some((round, model.digest, outgoing.clone()));
             Ok(outgoing)
         })
-    }
-
-    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
-        self.with(run, |prepared| evaluate(&mut self.gate(), prepared, model))
     }
 }

@@ -1,13 +1,14 @@
 //! What a site tells of a model on its own test patients.
 
 use common::experiment::{Plan, PrivacyMode};
+use common::ids::Round;
 use common::privacy::Receipt;
 use common::privacy::release::{self, NoisyConcordance, ReleaseError};
 use common::survival::{Survival, harrell_c};
 use common::wire::{C_INDEX, Metric};
 
 use super::hospital::Prepared;
-use super::{Objection, failed};
+use super::{Objection, failed, log};
 use crate::privatize::Gate;
 use crate::train::{Examples, risk_of_each, risks};
 
@@ -20,7 +21,12 @@ pub(super) fn evaluate(
 ) -> Result<Vec<Metric>, Objection> {
     match prepared.plan.privacy.mode {
         PrivacyMode::Off => {
-            let metric = concordance(&prepared.plan, prepared.test.as_ref(), model)?;
+            let Prepared { run, plan, test, .. } = prepared;
+            let metric = concordance(plan, test.as_ref(), model)?;
+            if let Some(metric) = &metric {
+                let entry = log::metric(run, Round(plan.rounds), &metric.name);
+                gate.book().record(entry).map_err(|error| failed("audit")(&error))?;
+            }
             Ok(metric.into_iter().collect())
         }
         PrivacyMode::Site | PrivacyMode::Local => {
@@ -31,6 +37,8 @@ pub(super) fn evaluate(
             let most = plan.privacy.evaluation.as_ref().map_or(0, |asked| asked.most_patients);
             let released = noised_concordance(receipt, plan, test.as_ref(), model, most as usize)
                 .map_err(|error| failed("evaluate")(&error))?;
+            let entry = log::concordance(run, Round(plan.rounds));
+            gate.book().record(entry).map_err(|error| failed("audit")(&error))?;
             let index =
                 released.index.map(|index| Metric { name: C_INDEX.into(), value: index.value });
             Ok(index.into_iter().collect())

@@ -8,16 +8,20 @@
 
 mod contribute;
 mod hospital;
+mod log;
 mod metrics;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use audit::Name;
+use common::clock::Clock;
 use common::digest::Digest;
 use common::experiment::{DataTag, Plan};
 use common::ids::{Round, RunId, SiteName};
+use common::logbook::Logbook;
 use common::pki::Fingerprint;
 use common::policy::Policy;
-use common::privacy::LedgerHead;
 use common::wire::Metric;
 
 use crate::data::{DataError, Source, Table, load};
@@ -37,23 +41,29 @@ pub struct Model<'m> {
 
 /// What a link asks of the site, and all that it can ask.
 pub trait Participant: Send + Sync + 'static {
-    /// Decides on a plan, before anything trains, and says where the ledger stands. `seen` is where
-    /// this site's ledgers stood when the coordinator last heard of them.
+    /// The site's audit log.
+    fn book(&self) -> Arc<Logbook>;
+
+    /// Decides on a plan, before anything trains.
     ///
     /// # Errors
     /// The rule that says no.
-    fn consider(
-        &self,
-        run: &RunId,
-        plan: &Plan,
-        seen: &[LedgerHead],
-    ) -> Result<LedgerHead, Objection>;
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection>;
 
     /// Trains one round and privatizes the change.
     ///
     /// # Errors
     /// The stage that failed.
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection>;
+
+    /// Records that a round's update is about to leave. Without this it may not.
+    ///
+    /// # Errors
+    /// It cannot be recorded.
+    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), Objection>;
+
+    /// The coordinator says that it has an update.
+    fn received(&self, run: &RunId, round: Round, update: Digest);
 
     /// What may be told of the final model.
     ///
@@ -110,7 +120,6 @@ impl Records {
 }
 
 /// What a site brings to every run.
-#[derive(Debug)]
 pub struct Site {
     /// Its name.
     pub name: SiteName,
@@ -118,14 +127,18 @@ pub struct Site {
     pub coordinator: Fingerprint,
     /// Its rules.
     pub policy: Policy,
+    /// The hash of the file that they stand in.
+    pub policy_hash: Digest,
     /// What it calls its patients.
-    pub data_set: String,
+    pub data_set: Name,
     /// Its patients.
     pub records: Records,
     /// What it says of them.
     pub tag: DataTag,
     /// What it trains on.
     pub device: Device,
-    /// Where its ledger lies.
+    /// Where its log and outbox lie.
     pub state: PathBuf,
+    /// Where it reads the time.
+    pub clock: Arc<dyn Clock>,
 }

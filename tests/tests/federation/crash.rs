@@ -15,7 +15,7 @@ use common::pki::Identity;
 use common::transport::TransportError;
 use common::wire::{Purpose, ToCoordinator};
 use serde_json::Value;
-use site_node::privatize::LedgerFile;
+use site_node::privatize::LedgerLog;
 use tests::{Answer, Federation, HOSPITALS, Observer, demo, edit};
 
 use crate::Outcome;
@@ -38,6 +38,7 @@ fn plan() -> Result<Plan, tests::SetupError> {
         expected_patients: 300,
         patient_clip: 1.0,
     });
+    plan.aggregation.min_sites = 1;
     assert_eq!(plan.check(), []);
     Ok(plan)
 }
@@ -64,7 +65,7 @@ impl Seen {
         (run, plan, model): (&RunId, &Plan, &[f32]),
     ) -> Result<(), TransportError> {
         let mut site = observer.site().await?;
-        let consent = site.propose(run, plan, vec![]).await?;
+        let consent = site.propose(run, plan).await?;
         assert!(matches!(consent, ToCoordinator::Consent { .. }), "{consent:?}");
         // The round that was under way when the site died, or the one that it just finished.
         let mut round = self.round.max(1);
@@ -129,13 +130,13 @@ async fn killed_three_hundred_times_a_site_never_forgets_a_release() -> Outcome 
     for kill in 1..=KILLS {
         let mut site = federation.site_node(HOSPITALS[0], "run")?;
         // From before the first word to some rounds later.
-        let life = Duration::from_millis(next_below(&mut random, 160));
+        let life = Duration::from_millis(next_below(&mut random, 320));
         let served = seen.serve(&observer, (&run, &plan, &model));
         let ended = tokio::time::timeout(life, served).await;
         assert!(ended.is_err(), "the site ended by itself: {ended:?}");
         site.kill()?;
         seen.kept = outbox(&home.join("state"));
-        let entries = LedgerFile::look(&home.join("state"), "cohort")?;
+        let entries = LedgerLog::look(&home.join("state"), &"cohort".parse()?)?;
         let charged = |round: &u32| entries.iter().any(|entry| entry.round.0 == *round);
         let forgotten = seen.updates.keys().find(|round| !charged(round));
         assert_eq!(forgotten, None, "kill {kill}: left the site without a charge");
@@ -147,6 +148,11 @@ async fn killed_three_hundred_times_a_site_never_forgets_a_release() -> Outcome 
     // The test saw what it is about: updates, and deaths between a charge and its update.
     assert!(seen.updates.len() > KILLS / 2, "{} updates", seen.updates.len());
     assert!(seen.lost > 0 && seen.again > 0, "{} lost, {} again", seen.lost, seen.again);
+    // And the log that all of them wrote holds for somebody who has its public key alone.
+    let folder = home.join("state/audit");
+    let key = audit::folder::key(&folder)?;
+    let report = audit::verify::verify(&folder, &key, &audit::verify::Options::default());
+    assert_eq!(report.verdict, audit::verify::Verdict::Sound, "{report:?}");
     println!("{} updates, {} lost, {} again", seen.updates.len(), seen.lost, seen.again);
     Ok(())
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock::{Clock, SystemClock};
+use common::digest::Digest;
 use common::experiment::{DataTag, Experiment, Plan};
 use common::ids::{Round, RunId, SiteName};
+use common::logbook::Logbook;
 use common::pki::Role;
 use common::policy::Policy;
-use common::privacy::LedgerHead;
 use common::transport::Dialer;
 use common::wire::Metric;
 use coordinator::enrol::Authority;
@@ -71,19 +72,25 @@ struct InTurn {
 }
 
 impl Participant for InTurn {
-    fn consider(
-        &self,
-        run: &RunId,
-        plan: &Plan,
-        seen: &[LedgerHead],
-    ) -> Result<LedgerHead, Objection> {
-        self.hospital.consider(run, plan, seen)
+    fn book(&self) -> Arc<Logbook> {
+        self.hospital.book()
+    }
+
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
+        self.hospital.consider(run, plan)
     }
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
-        let outgoing = self.hospital.round(run, round, model)?;
+        self.hospital.round(run, round, model)
+    }
+
+    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), Objection> {
         self.turns.wait(self.site, round);
-        Ok(outgoing)
+        self.hospital.depart(run, round, outgoing)
+    }
+
+    fn received(&self, run: &RunId, round: Round, update: Digest) {
+        self.hospital.received(run, round, update);
     }
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
@@ -113,7 +120,12 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
     let authority = Authority::new(clock.wall())?;
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let identity = authority.issue(Role::Coordinator)?.identity()?;
-    let server = Server::bind(any_port, identity, folder.path().join("coordinator"), clock)?;
+    let server = Server::bind(
+        any_port,
+        identity,
+        folder.path().join("coordinator"),
+        Arc::clone(&clock) as Arc<dyn Clock>,
+    )?;
     let (address, launcher, floor) = (server.address()?, server.launcher(), server.floor());
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(server.serve(std::future::pending()));
@@ -129,16 +141,18 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
         let records = Records::Table { table: table.clone(), split: Some("split".to_owned()) };
         let device = Device::choose(DeviceChoice::Cpu);
         let (policy, tag) = (Policy::just(&plan, coordinator), DataTag::Synthetic);
-        let data_set = "cohort".to_owned();
+        let (data_set, clock) = ("cohort".parse()?, Arc::clone(&clock));
         let hospital = Hospital::open(Site {
             name,
             coordinator,
             policy,
+            policy_hash: plan.digest(),
             data_set,
             records,
             tag,
             device,
             state,
+            clock,
         })?;
         let site = InTurn { hospital, site: index, turns: Arc::clone(&turns) };
         tasks.spawn(async move {
@@ -147,7 +161,7 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
         });
     }
     floor.await_sites(HOSPITALS.len()).await;
-    let outcome = launcher.launch(plan, entropy())?.outcome.await??;
+    let outcome = launcher.launch(plan, entropy(), "test")?.outcome.await??;
     // The order was really that one.
     let names: Vec<&str> = turns.order.iter().map(|&site| HOSPITALS[site]).collect();
     assert_eq!(turns.arrived(), names.repeat(5));

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use audit::note::{Checkpoint, SignedNote};
 use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
 use common::experiment::{
@@ -15,13 +16,15 @@ use common::ids::{Round, RunId};
 use common::model::initial_parameters;
 use common::pki::{Fingerprint, Role};
 use common::policy::Policy;
-use common::privacy::{Budget, LedgerHead, Limits};
+use common::privacy::{Budget, Limits};
 use common::transport::Dialer;
-use common::wire::{C_INDEX, Evaluation, Metric, Purpose, Silence, ToCoordinator, UpdateHeader};
+use common::wire::{
+    C_INDEX, Evaluation, Metric, Purpose, Sighting, Silence, ToCoordinator, UpdateHeader,
+};
 use coordinator::enrol::Authority;
 use coordinator::simulate::write_synthetic;
 use site_node::data::{Source, load};
-use site_node::privatize::LedgerFile;
+use site_node::privatize::LedgerLog;
 use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
 use tempfile::TempDir;
@@ -42,6 +45,7 @@ fn plan() -> Result<Plan, tests::SetupError> {
     plan.rounds = 3;
     (plan.training.epochs, plan.training.batch) = (1, None);
     plan.aggregation.weights = Weights::Equal;
+    plan.aggregation.min_sites = 1;
     plan.privacy.mode = PrivacyMode::Local;
     plan.privacy.noise_multiplier = 4.0;
     plan.privacy.delta = 1e-5;
@@ -90,7 +94,9 @@ impl Stage {
             name: "hospital-a".parse()?,
             coordinator: identity.authority,
             policy,
-            data_set: "cohort".to_owned(),
+            policy_hash: Digest::of(b"the test's"),
+            data_set: "cohort".parse()?,
+            clock: Arc::new(SystemClock::new()),
             records: Records::Table { table, split: Some("split".to_owned()) },
             tag: DataTag::Private,
             device: Device::cpu(),
@@ -109,7 +115,7 @@ impl Stage {
 
     /// Entries of the hospital's ledger.
     fn charged(&self) -> Result<usize, tests::SetupError> {
-        Ok(LedgerFile::look(&self.folder.path().join("state"), "cohort")?.len())
+        Ok(LedgerLog::look(&self.folder.path().join("state"), &"cohort".parse()?)?.len())
     }
 }
 
@@ -150,25 +156,29 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
     let (plan, run) = (plan()?, run_id("run-a")?);
     let mut site = stage.observer.site().await?;
 
-    let consent = site.propose(&run, &plan, vec![]).await?;
-    let ToCoordinator::Consent { run: echoed, plan: agreed, ledger } = consent else {
+    let consent = site.propose(&run, &plan).await?;
+    let ToCoordinator::Consent { run: echoed, plan: agreed } = consent else {
         return Err(format!("{consent:?}").into());
     };
-    // Echoes of what was sent, and the place of a ledger that holds no entry yet.
-    assert_eq!((echoed, agreed, ledger.entries), (run.clone(), plan.digest(), 0));
+    // Echoes of what was sent.
+    assert_eq!((echoed, agreed), (run.clone(), plan.digest()));
 
     let mut updates = BTreeMap::new();
     for round in 1..=plan.rounds {
         let (offered, answer) = train(&mut site, &run, round, &stage.model).await?;
         let (header, words) = update(answer);
-        let UpdateHeader { run: echoed, round: of, model, content, weight, metrics, ledger } =
-            header;
+        let UpdateHeader { run: echoed, round: of, model, content, weight, metrics, log } = header;
         assert_eq!((echoed, of, model), (run.clone(), Round(round), offered));
-        // The size is the plan's, the hash that of the bytes, the weight the plan's, and the ledger
-        // counts this release.
+        // The size is the plan's, the hash that of the bytes, the weight the plan's.
         assert_eq!(content.words, plan.model.parameters());
         assert_eq!((content.digest, words.len() as u64), (Digest::of(&words), content.words * 4));
-        assert_eq!((weight, metrics, ledger.entries), (1, vec![], u64::from(round)));
+        assert_eq!((weight, metrics), (1, vec![]));
+        // Hashes of the site's audit log, and how many records it has: each holds the boot's random
+        // name, so that nobody can guess what was hashed.
+        let Sighting { checkpoint, proofs } = log;
+        let checkpoint = Checkpoint::open(&SignedNote::parse(&checkpoint)?, &site.key)?;
+        assert_eq!(checkpoint.origin.as_str(), "hospital-a.1");
+        assert!(proofs.iter().all(|proof| proof.from < checkpoint.size), "{proofs:?}");
         // Paid for before it came.
         assert!(stage.charged()? >= round as usize);
         updates.insert(round, content.digest);
@@ -228,7 +238,7 @@ async fn what_leaves_bears_the_noise_that_was_charged() -> Outcome {
         patient_clip: bound,
     });
     let mut site = stage.observer.site().await?;
-    site.propose(&run, &plan, vec![]).await?;
+    site.propose(&run, &plan).await?;
     let mut updates = Vec::new();
     for round in 1..=2 {
         let (_, answer) = train(&mut site, &run, round, &stage.model).await?;
@@ -258,11 +268,11 @@ async fn a_runs_name_is_not_good_for_another_plan() -> Outcome {
     let stage = Stage::new(|_| ())?;
     let (mut plan, run) = (plan()?, run_id("run-a")?);
     let mut site = stage.observer.site().await?;
-    site.propose(&run, &plan, vec![]).await?;
+    site.propose(&run, &plan).await?;
     let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
     update(answer);
     plan.rounds += 1;
-    let (rule, reason) = refusal(site.propose(&run, &plan, vec![]).await?);
+    let (rule, reason) = refusal(site.propose(&run, &plan).await?);
     assert!(rule == "ledger" && reason.contains("another plan"), "{rule}: {reason}");
     assert_eq!(stage.charged()?, 1);
     Ok(())
@@ -285,7 +295,7 @@ async fn a_cohort_that_does_not_do_says_nothing_of_why() -> Outcome {
         if number == 2 {
             asked.features[0].column = "hospital".to_owned();
         }
-        answers.push(refusal(site.propose(&run_id("run-a")?, &asked, vec![]).await?));
+        answers.push(refusal(site.propose(&run_id("run-a")?, &asked).await?));
         assert_eq!(stage.charged()?, 0);
     }
     assert_eq!(answers[0].0, "cohort");
@@ -337,14 +347,14 @@ async fn what_a_coordinator_may_not_ask_is_refused_by_the_rules_name() -> Outcom
     for (number, (rule, words, change)) in asks.into_iter().enumerate() {
         let mut asked = plan()?;
         change(&mut asked);
-        let said = site.propose(&run_id(&format!("run-{number}"))?, &asked, vec![]).await?;
+        let said = site.propose(&run_id(&format!("run-{number}"))?, &asked).await?;
         let (found, reason) = refusal(said);
         assert_eq!(found, rule, "ask {number}: {reason}");
         assert!(reason.contains(words), "ask {number}: {reason}");
     }
     // Nothing was charged for any of them, and an honest run goes on.
     assert_eq!(stage.charged()?, 0);
-    let said = site.propose(&run_id("run-good")?, &plan()?, vec![]).await?;
+    let said = site.propose(&run_id("run-good")?, &plan()?).await?;
     assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
     Ok(())
 }
@@ -354,20 +364,19 @@ async fn consent_to_one_run_is_not_consent_to_more_of_it() -> Outcome {
     let stage = Stage::new(|_| ())?;
     let (plan, run) = (plan()?, run_id("run-a")?);
     let mut site = stage.observer.site().await?;
-    site.propose(&run, &plan, vec![]).await?;
+    site.propose(&run, &plan).await?;
     let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
     update(answer);
 
     let other: Vec<f32> = stage.model.iter().map(|w| w + 1.0).collect();
-    for (round, model, words) in [
-        (plan.rounds + 1, &stage.model, "not one of the 3 consented to"),
-        (0, &stage.model, "not one of the 3 consented to"),
-        (1, &other, "another model before"),
+    for (round, model, expected, words) in [
+        (plan.rounds + 1, &stage.model, "consent", "not one of the 3 consented to"),
+        (1, &other, "witness.other-model", "another model before"),
     ] {
         let (_, answer) = train(&mut site, &run, round, model).await?;
         let Answer::Said(said) = answer else { return Err("an update left".into()) };
         let (rule, reason) = refusal(*said);
-        assert!(rule == "consent" && reason.contains(words), "{rule}: {reason}");
+        assert!(rule == expected && reason.contains(words), "{rule}: {reason}");
     }
     assert_eq!(stage.charged()?, 1);
     Ok(())
@@ -381,7 +390,7 @@ async fn the_budget_ends_at_the_round_that_was_foreseen() -> Outcome {
     plan.privacy.evaluation = None;
     plan.privacy.noise_multiplier = 1.0;
     plan.rounds = 50;
-    let (_, reason) = refusal(site.propose(&run_id("run-much")?, &plan, vec![]).await?);
+    let (_, reason) = refusal(site.propose(&run_id("run-much")?, &plan).await?);
     let fits: u32 = reason
         .split("; ")
         .nth(1)
@@ -390,14 +399,14 @@ async fn the_budget_ends_at_the_round_that_was_foreseen() -> Outcome {
     assert!((1..50).contains(&fits), "{reason}");
     plan.rounds = fits;
     let run = run_id("run-just")?;
-    let said = site.propose(&run, &plan, vec![]).await?;
+    let said = site.propose(&run, &plan).await?;
     assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
     for round in 1..=fits {
         let (_, answer) = train(&mut site, &run, round, &stage.model).await?;
         update(answer);
     }
     plan.rounds = 1;
-    let (rule, reason) = refusal(site.propose(&run_id("run-more")?, &plan, vec![]).await?);
+    let (rule, reason) = refusal(site.propose(&run_id("run-more")?, &plan).await?);
     assert!(rule == "policy.budget.epsilon" && reason.contains("0 of them fit"), "{reason}");
     assert_eq!(stage.charged()?, fits as usize);
     Ok(())
@@ -409,7 +418,7 @@ async fn one_run_may_not_spend_the_budget_of_all() -> Outcome {
     let mut site = stage.observer.site().await?;
     let mut plan = plan()?;
     (plan.rounds, plan.privacy.noise_multiplier, plan.privacy.evaluation) = (1, 1.0, None);
-    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan, vec![]).await?);
+    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan).await?);
     assert_eq!(rule, "policy.budget.epsilon_per_run", "{reason}");
     Ok(())
 }
@@ -418,32 +427,7 @@ async fn one_run_may_not_spend_the_budget_of_all() -> Outcome {
 async fn a_stranger_s_coordinator_is_not_heard() -> Outcome {
     let stage = Stage::new(|policy| policy.coordinators = vec![Fingerprint::of(b"another")])?;
     let mut site = stage.observer.site().await?;
-    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan()?, vec![]).await?);
+    let (rule, reason) = refusal(site.propose(&run_id("run-a")?, &plan()?).await?);
     assert!(rule == "policy.coordinators" && reason.contains("1 listed"), "{rule}: {reason}");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_ledger_that_forgot_what_was_seen_of_it_stops_the_site() -> Outcome {
-    let stage = Stage::new(|_| ())?;
-    let (plan, run) = (plan()?, run_id("run-a")?);
-    let mut site = stage.observer.site().await?;
-    site.propose(&run, &plan, vec![]).await?;
-    let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
-    let seen = update(answer).0.ledger;
-    let said = site.propose(&run, &plan, vec![seen]).await?;
-    assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
-    // More entries than there are, and as many with another hash: the ledger is not the one that
-    // was seen.
-    let longer = LedgerHead { entries: seen.entries + 1, ..seen };
-    let forked = LedgerHead { last: Digest::of(b"another"), ..seen };
-    // That of other patients is no matter of this one.
-    let other = LedgerHead { data_set: Digest::of(b"other patients"), ..longer };
-    let said = site.propose(&run, &plan, vec![other, seen]).await?;
-    assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
-    for lost in [longer, forked] {
-        let (rule, reason) = refusal(site.propose(&run, &plan, vec![lost]).await?);
-        assert!(rule == "ledger.restored" && reason.contains("older copy"), "{rule}: {reason}");
-    }
     Ok(())
 }

@@ -9,11 +9,12 @@ use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
 use common::experiment::{Experiment, Plan};
 use common::ids::{Round, RunId};
+use common::logbook::Logbook;
 use common::pki::Role;
-use common::privacy::LedgerHead;
 use common::transport::{Dialer, FrameReader, FrameWriter, Link, send_words};
 use common::wire::{
-    Content, Hello, Metric, ModelHeader, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
+    Content, Hello, KeptLog, Metric, ModelHeader, PROTOCOL, Refusal, ToCoordinator, ToSite,
+    UpdateHeader,
 };
 use coordinator::enrol::Authority;
 use coordinator::launch::Launched;
@@ -47,11 +48,15 @@ impl Stage {
         let dialer = Dialer::new(self.authority.issue(role)?.identity()?)?;
         let link = dialer.dial(self.address).await?;
         let (writer, reader) = link.open_control().await?;
-        Ok(Rogue { link, writer, reader, _dialer: dialer })
+        let clock = Arc::new(SystemClock::new());
+        let folder = tempfile::tempdir()?;
+        let book =
+            Logbook::open(folder.path(), name, audit::record::Role::Site, clock, &mut |_| ())?;
+        Ok(Rogue { link, writer, reader, book, _folder: folder, _dialer: dialer })
     }
 
     fn launch(&self, plan: Plan) -> Result<Launched, tests::SetupError> {
-        Ok(self.launcher.launch(plan, entropy())?)
+        Ok(self.launcher.launch(plan, entropy(), "test")?)
     }
 }
 
@@ -59,6 +64,8 @@ struct Rogue {
     link: Link,
     writer: FrameWriter,
     reader: FrameReader,
+    book: Logbook,
+    _folder: TempDir,
     _dialer: Dialer,
 }
 
@@ -71,8 +78,13 @@ impl Rogue {
         Ok(self.reader.expect().await?)
     }
 
+    fn hello(&self, protocol: u32) -> Hello {
+        let log = Some(KeptLog { key: self.book.verifier().to_string(), seen: None });
+        Hello { protocol, software: "rogue".to_owned(), log }
+    }
+
     async fn enter(&mut self) -> Outcome {
-        let hello = Hello { protocol: PROTOCOL, software: "rogue".to_owned() };
+        let hello = self.hello(PROTOCOL);
         self.say(ToCoordinator::Hello(hello)).await?;
         assert!(matches!(self.hear().await?, ToSite::Welcome(_)));
         Ok(())
@@ -101,11 +113,7 @@ fn plan() -> Result<Plan, tests::SetupError> {
 }
 
 /// What an honest site would send for the model it was offered.
-fn head() -> LedgerHead {
-    LedgerHead { data_set: Digest::of(b"cohort"), entries: 0, last: Digest::of(b"") }
-}
-
-fn honest(run: &RunId, model: &ModelHeader, words: &[u8]) -> UpdateHeader {
+fn honest(rogue: &Rogue, run: &RunId, model: &ModelHeader, words: &[u8]) -> UpdateHeader {
     let content = Content { words: words.len() as u64 / 4, digest: Digest::of(words) };
     let (run, round) = (run.clone(), model.round);
     UpdateHeader {
@@ -115,7 +123,7 @@ fn honest(run: &RunId, model: &ModelHeader, words: &[u8]) -> UpdateHeader {
         content,
         weight: 1,
         metrics: vec![],
-        ledger: head(),
+        log: rogue.book.sighting(&[]).map(|(log, _, _)| log).unwrap_or_else(|e| panic!("{e}")),
     }
 }
 
@@ -127,14 +135,12 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
     let plan = plan()?;
     let launched = stage.launch(plan.clone())?;
     let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
-    rogue
-        .say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest(), ledger: head() })
-        .await?;
+    rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
     let mut offer = rogue.link.accept_transfer().await?;
     let model: ModelHeader = offer.expect().await?;
 
     let words = vec![0; usize::try_from(model.content.words)? * 4];
-    let good = honest(&run, &model, &words);
+    let good = honest(&rogue, &run, &model, &words);
     let other: RunId = "another-run".parse()?;
     let metric = |name: &str, value| vec![Metric { name: name.to_owned(), value }];
     let spoiled: Vec<(UpdateHeader, Refusal)> = vec![
@@ -199,7 +205,7 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
 async fn another_version_is_told_both_versions() -> Outcome {
     let stage = Stage::new()?;
     let mut rogue = stage.rogue("hospital-a").await?;
-    let hello = Hello { protocol: PROTOCOL + 1, software: "from the future".to_owned() };
+    let hello = rogue.hello(PROTOCOL + 1);
     rogue.say(ToCoordinator::Hello(hello)).await?;
     let refusal = rogue.refusal().await?;
     assert_eq!(refusal, Refusal::Protocol { ours: PROTOCOL, theirs: PROTOCOL + 1 });
@@ -213,7 +219,7 @@ async fn one_certificate_has_one_session() -> Outcome {
     let mut first = stage.rogue("hospital-a").await?;
     first.enter().await?;
     let mut second = stage.rogue("hospital-a").await?;
-    let hello = Hello { protocol: PROTOCOL, software: "rogue".to_owned() };
+    let hello = second.hello(PROTOCOL);
     second.say(ToCoordinator::Hello(hello)).await?;
     assert_eq!(second.refusal().await?, Refusal::AlreadyConnected);
     Ok(())
@@ -234,14 +240,12 @@ async fn a_site_may_not_launch_runs_or_tell_metrics_of_private_ones() -> Outcome
     plan.aggregation.weights = common::experiment::Weights::Equal;
     let _launched = stage.launch(plan.clone())?;
     let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
-    rogue
-        .say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest(), ledger: head() })
-        .await?;
+    rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
     let mut offer = rogue.link.accept_transfer().await?;
     let model: ModelHeader = offer.expect().await?;
     let words = vec![0; usize::try_from(model.content.words)? * 4];
     let metrics = vec![Metric { name: "train.loss".to_owned(), value: 0.5 }];
-    let telling = UpdateHeader { metrics, ..honest(&run, &model, &words) };
+    let telling = UpdateHeader { metrics, ..honest(&rogue, &run, &model, &words) };
     rogue.update(&telling, words).await;
     assert!(matches!(rogue.refusal().await?, Refusal::Metrics(why) if why.contains("private")));
     Ok(())

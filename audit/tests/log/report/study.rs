@@ -7,6 +7,7 @@ use audit::folder;
 use audit::reconcile::Source;
 use audit::record::{Entry, Event, Input, Mechanism, Outcome, Reserve, Role, UPDATE};
 use audit::report::{Data, Request, gather};
+use audit::witness::Peers;
 use tempfile::TempDir;
 
 use crate::harness::{Writer, digest, entry, name, start};
@@ -223,7 +224,14 @@ impl Site {
         let size = centre.log.size();
         let proof = centre.log.tree().consistency(0, size).unwrap();
         let peer = crate::harness::public("centre");
-        let cosigned = self.log.log.witness(&peer, &note, &proof).unwrap();
+        Peers::default().judge(&peer, &note, (0, &proof)).unwrap();
+        let mut cosigned = note;
+        self.log.log.cosign(&mut cosigned).unwrap();
+        // Others signed it before.
+        let before = centre.log.latest().signatures().to_vec();
+        for signature in before {
+            cosigned.add(signature).unwrap();
+        }
         centre.log.keep_cosigned(cosigned.clone()).unwrap();
         let checkpoint = cosigned.to_string().try_into().unwrap();
         let witness = Event::Witness { peer: name("centre"), checkpoint, cosigned: true };

@@ -38,6 +38,18 @@ impl Cost {
         Self(ORDERS.iter().map(|&order| units(mechanism.rdp(order))).collect())
     }
 
+    /// The units at each order.
+    #[must_use]
+    pub fn units(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// Of units that were kept, one for each order; see [`Cost::is_whole`].
+    #[must_use]
+    pub fn from_units(units: Vec<u64>) -> Self {
+        Self(units)
+    }
+
     /// Whether it has a value for each order: what was read from a file may not.
     #[must_use]
     pub fn is_whole(&self) -> bool {

@@ -60,17 +60,6 @@ pub struct Entry {
     pub total: Cost,
 }
 
-/// Where a ledger stands: enough to see that another one is not it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerHead {
-    /// The hash of the data set's name: a site has a ledger for each.
-    pub data_set: Digest,
-    /// Its entries.
-    pub entries: u64,
-    /// The hash of its last line, which depends on all before it.
-    pub last: Digest,
-}
-
 /// Where entries are kept.
 pub trait LedgerStore {
     /// Appends one entry; on return it survives a power cut.

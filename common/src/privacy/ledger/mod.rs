@@ -18,7 +18,7 @@ mod tests;
 
 pub use account::{Account, Limits};
 pub use cost::{Cost, ORDERS};
-pub use entry::{Charge, Entry, LedgerHead, LedgerStore, Receipt, Released};
+pub use entry::{Charge, Entry, LedgerStore, Receipt, Released};
 pub use error::LedgerError;
 pub use filter::{Budget, Filter};
 
@@ -73,15 +73,12 @@ impl<S: LedgerStore> Ledger<S> {
 
     /// Charges one release. The receipt exists only once the entry is durable.
     ///
-    /// A mechanism without noise costs nothing and leaves no entry.
+    /// A mechanism without noise costs nothing, and is entered all the same.
     ///
     /// # Errors
     /// A limit would be passed, the release was charged before, or the entry cannot be written.
     pub fn reserve(&mut self, charge: Charge) -> Result<Receipt, LedgerError> {
         let cost = Cost::of(charge.mechanism);
-        if cost.is_zero() {
-            return Ok(Receipt::new(charge));
-        }
         let seq = self.account.next_seq();
         if self.broken {
             let source = std::io::Error::other("an earlier entry failed");

@@ -131,10 +131,11 @@ fn no_record_no_receipt_and_the_failed_write_counts_as_spent() {
 }
 
 #[test]
-fn without_noise_nothing_is_charged() {
+fn without_noise_nothing_is_spent_and_it_is_entered() {
     let mut ledger = ledger(LIMITS);
     ledger.reserve(Charge { mechanism: Mechanism::ClipOnly, ..charge("run-a", 1) }).unwrap();
-    assert!(ledger.account().entries().is_empty());
+    assert_eq!(ledger.account().entries().len(), 1);
+    assert!(ledger.account().spent().is_zero());
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let serving = tokio::spawn(server.serve(async move { drop(stopped.await) }));
         floor.await_sites(args.sites as usize).await;
 
-        let mut launched = launcher.launch(plan, entropy())?;
+        let mut launched = launcher.launch(plan, entropy(), "bench")?;
         let opened = clock.wall();
         // A round lasts from one model to the next, journal, registry and all.
         let mut last = clock.now();

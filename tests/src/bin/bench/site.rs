@@ -4,10 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use audit::record::{Entry, Event};
+use common::clock::SystemClock;
+use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
-use common::pki::Identity;
-use common::privacy::{Budget, LedgerHead, Limits};
+use common::logbook::{Logbook, hash, name};
+use common::pki::{Identity, Role};
+use common::privacy::{Budget, Limits};
 use common::transport::Dialer;
 use common::wire::Metric;
 use site_node::privatize::Gate;
@@ -26,14 +30,19 @@ pub(crate) struct Args {
 
 /// Moves every parameter a little, and lets the gate do the rest.
 struct Echo {
+    book: Arc<Logbook>,
     gate: Mutex<Gate>,
     plan: Mutex<Option<Plan>>,
 }
 
 impl Participant for Echo {
-    fn consider(&self, _: &RunId, plan: &Plan, _: &[LedgerHead]) -> Result<LedgerHead, Objection> {
+    fn book(&self) -> Arc<Logbook> {
+        Arc::clone(&self.book)
+    }
+
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
-        Ok(self.gate.lock().unwrap_or_else(PoisonError::into_inner).head())
+        self.record(vec![of_run(run, Event::Consent { plan: hash(plan.digest()) })])
     }
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
@@ -46,20 +55,48 @@ impl Participant for Echo {
         let update = gate
             .pass(plan, run, round, (model, after), 1.0)
             .map_err(|error| objection(error.to_string()))?;
-        Ok(Outgoing { update, weight: 1, metrics: Vec::new(), ledger: gate.head() })
+        Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
     }
+
+    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), Objection> {
+        let update = hash(outgoing.update.digest());
+        let bytes = outgoing.update.words().len() as u64;
+        let event = Event::Sent { update, bytes };
+        self.record(vec![of_run(run, event).of_round(round.0)])
+    }
+
+    fn received(&self, _: &RunId, _: Round, _: Digest) {}
 
     fn evaluate(&self, _: &RunId, _: &[f32]) -> Result<Vec<Metric>, Objection> {
         Ok(Vec::new())
     }
 }
 
+impl Echo {
+    fn record(&self, entries: Vec<Entry>) -> Result<(), Objection> {
+        let objection = |reason| Objection { rule: "audit".to_owned(), reason };
+        self.book.record(entries).map_err(|error| objection(error.to_string()))
+    }
+}
+
+fn of_run(run: &RunId, event: Event) -> Entry {
+    Entry::new(name("bench"), event).of_run(name(run.as_str()))
+}
+
 pub(crate) fn run(args: &Args) -> Outcome {
     let identity = Identity::load(&args.folder.join("identity"))?;
+    let Role::Site(name) = identity.role.clone() else { return Err("not a site".into()) };
     let total = Budget { epsilon: 1.0, delta: 1e-5 };
     let limits = Limits { total, epsilon_per_run: None };
-    let gate = Mutex::new(Gate::open(&args.folder.join("state"), "bench", limits)?);
-    let echo = Arc::new(Echo { gate, plan: Mutex::new(None) });
+    let gate = Gate::open(
+        &args.folder.join("state"),
+        name.as_str(),
+        &"bench".parse()?,
+        limits,
+        Arc::new(SystemClock::new()),
+    )?;
+    let book = Arc::clone(gate.book());
+    let echo = Arc::new(Echo { book, gate: Mutex::new(gate), plan: Mutex::new(None) });
     plan::runtime()?.block_on(async {
         // Until the benchmark ends this process.
         let forever = std::future::pending();

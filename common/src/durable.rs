@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// Puts a whole new file in the place of an old one: whoever looks sees one of the two.
-pub(super) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+///
+/// # Errors
+/// The disk fails.
+pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
@@ -14,7 +17,10 @@ pub(super) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 }
 
 /// Makes a folder whose name survives a power cut.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The disk fails.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -29,6 +35,9 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The disk fails.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all())
 }

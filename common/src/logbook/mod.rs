@@ -1,0 +1,241 @@
+//! A node's audit log, as the node writes it: what happened, stamped, durable before its effect.
+//!
+//! ```text
+//! record ─► with what was noted before ─► one write, one sync ─► return ─► the effect may follow
+//! note ───► kept in memory until the next record: for what nothing follows from
+//!
+//! show ───► the last record, its checkpoint and proofs ─► peer ─► witness ─► cosignature
+//! ```
+//!
+//! The log itself, and how anybody verifies it, is the [`audit`] crate's; here it meets the clock, the
+//! machine's boot, the program's own file, and the logs of its peers.
+
+mod attest;
+mod names;
+mod peers;
+mod show;
+mod stamp;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use audit::Name;
+use audit::note::{SignedNote, VerifierKey, create_key, load_key};
+use audit::record::{Entry, Event, Node, Outcome, Record, Role};
+use audit::segments::{Log, LogError, Settings, log_id};
+use audit::witness::Peers;
+
+use crate::clock::Clock;
+use crate::ids::{Round, RunId};
+
+pub use attest::{AttestError, MOST_WITNESSES, attest, cosigned_by, signed_by};
+pub use names::{hash, name};
+pub use peers::PeerError;
+pub use show::{Shown, ShownError, check_shown};
+
+use stamp::{Ticks, binary, version};
+
+/// The folder of a node's log, in its state folder.
+pub const FOLDER: &str = "audit";
+
+/// The file of the log's signing key, in its state folder.
+pub const KEY: &str = "audit-key";
+
+/// What a coordinator's log is called.
+pub const COORDINATOR: &str = "coordinator";
+
+/// What is noted between two records, at most.
+const MOST_NOTED: usize = 1024;
+
+/// A log that cannot be used, or could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogbookError {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Its key, or a peer's.
+    #[error("audit log: {0}")]
+    Key(#[from] audit::note::NoteError),
+    /// A name that no record may hold.
+    #[error("audit log: {0}")]
+    Name(#[from] audit::name::InvalidName),
+    /// A folder or a peer's key cannot be made or read.
+    #[error("audit log: {doing} {}: {source}; let this user read and write it", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+/// A peer's log, by its id and its key's.
+type LogKey = (Name, u32);
+
+struct Inner {
+    log: Log,
+    noted: Vec<Entry>,
+    ticks: Ticks,
+    peers: Peers,
+    /// Keys of peers' logs that were met.
+    keys: BTreeMap<LogKey, VerifierKey>,
+    /// The model that each round of each run was offered with.
+    offers: BTreeMap<(Name, u32), audit::Digest>,
+}
+
+/// An open log.
+pub struct Logbook {
+    inner: Mutex<Inner>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Logbook {
+    /// Opens a node's log in its state folder, or begins it, passes every record that it holds to
+    /// `replay`, and records that the node started.
+    ///
+    /// # Errors
+    /// The log is not what was signed, belongs to another node, is in use, or cannot be written.
+    pub fn open(
+        state: &Path,
+        name: &str,
+        role: Role,
+        clock: Arc<dyn Clock>,
+        replay: &mut dyn FnMut(&Record),
+    ) -> Result<Self, LogbookError> {
+        let folder = state.join(FOLDER);
+        let failed =
+            |source| LogbookError::Io { doing: "making the folder", path: folder.clone(), source };
+        std::fs::create_dir_all(state).map_err(failed)?;
+        let node = Node { name: name.parse()?, role };
+        let mut ticks = Ticks::new();
+        let (stamp, _) = ticks.stamp(clock.as_ref());
+        let settings = Settings::new(node.clone());
+        let key = state.join(KEY);
+        let mut peers = Peers::default();
+        let mut offers = BTreeMap::new();
+        let keys = peers::load(&folder)?;
+        let log = if folder.join(audit::folder::KEY).exists() {
+            let mut each = |record: &Record| {
+                peers.replay(record);
+                peers::replay_trust(&mut peers, &keys, record);
+                if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
+                    (&record.event, &record.run, record.round, record.outcome)
+                {
+                    offers.insert((run.clone(), round), *model);
+                }
+                replay(record);
+            };
+            Log::open(&folder, load_key(&key)?, settings, &stamp, &mut each)?
+        } else {
+            std::fs::create_dir_all(&folder).map_err(failed)?;
+            let id = log_id(&node.name, 1)?;
+            // A key without a log is what a crash left of a beginning.
+            let key = if key.exists() { load_key(&key)? } else { create_key(&key, &id)? };
+            Log::create(&folder, key, settings, &stamp, "new".parse()?)?
+        };
+        let inner = Inner { log, noted: Vec::new(), ticks, peers, keys, offers };
+        let book = Self { inner: Mutex::new(inner), clock };
+        let start = Event::Start { version: version(), binary: binary() };
+        book.record(vec![Entry::new("daemon".parse()?, start)])?;
+        Ok(book)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A log that failed half-way is poisoned by itself.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records what happened, after what was noted before. On return it survives a power cut; only
+    /// then may its effect follow.
+    ///
+    /// # Errors
+    /// It could not be recorded: nothing may follow.
+    pub fn record(&self, entries: Vec<Entry>) -> Result<(), LogError> {
+        self.lock().record(self.clock.as_ref(), entries).map(drop)
+    }
+
+    /// Notes what happened, to be written with the next record: for what nothing follows from. A peer
+    /// that is refused without end fills neither memory nor disk.
+    pub fn note(&self, entry: Entry) {
+        let mut inner = self.lock();
+        if inner.noted.len() < MOST_NOTED {
+            inner.noted.push(entry);
+        } else {
+            tracing::warn!(
+                event = entry.event.name(),
+                "too much to be noted before the next record"
+            );
+        }
+    }
+
+    /// Signs what the log is now.
+    ///
+    /// # Errors
+    /// It cannot be signed or written.
+    pub fn checkpoint(&self) -> Result<SignedNote, LogError> {
+        let mut inner = self.lock();
+        inner.record(self.clock.as_ref(), Vec::new())?;
+        Ok(inner.log.checkpoint()?.clone())
+    }
+
+    /// The model that a round was offered with, where it was.
+    #[must_use]
+    pub fn offered(&self, run: &RunId, round: Round) -> Option<audit::Digest> {
+        self.lock().offers.get(&(name(run.as_str()), round.0)).copied()
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn node(&self) -> Name {
+        self.lock().log.node().name.clone()
+    }
+
+    /// The key that others verify it with.
+    #[must_use]
+    pub fn verifier(&self) -> VerifierKey {
+        self.lock().log.verifier().clone()
+    }
+}
+
+impl Inner {
+    /// Appends what was noted and `entries`, and returns the last line.
+    fn record(
+        &mut self,
+        clock: &dyn Clock,
+        entries: Vec<Entry>,
+    ) -> Result<Option<Vec<u8>>, LogError> {
+        let mut all = std::mem::take(&mut self.noted);
+        all.extend(entries);
+        if all.is_empty() {
+            return Ok(None);
+        }
+        let (stamp, stepped) = self.ticks.stamp(clock);
+        if let Some(by_ms) = stepped {
+            all.insert(0, Entry::new(name("clock"), Event::ClockStep { by_ms }));
+        }
+        let last = *self.log.append_all(&stamp, &all)?.end();
+        for entry in &all {
+            if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
+                (&entry.event, &entry.run, entry.round, entry.outcome)
+            {
+                self.offers.insert((run.clone(), round), *model);
+            }
+        }
+        let line = all.last().map(|entry| Record::new(last, &stamp, self.log.node(), entry));
+        Ok(line.map(|record| record.to_line()).transpose()?)
+    }
+}
+
+impl Drop for Logbook {
+    /// Says that the node stopped in order. One that was killed says nothing.
+    fn drop(&mut self) {
+        let stop = Event::Stop { version: version(), binary: binary() };
+        let ended = self.record(vec![Entry::new(name("daemon"), stop)]);
+        if let Err(error) = ended.and_then(|()| self.checkpoint().map(drop)) {
+            tracing::error!(%error, "the end of this process could not be recorded");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a coordinator's audit log tells of a run.
+
+use audit::Name;
+use audit::record::{Entry, Event, Input};
+use common::digest::Digest;
+use common::experiment::ServerRule;
+use common::ids::{Round, RunId, SiteName};
+use common::logbook::{hash, name};
+use common::wire::{Refusal, UpdateHeader};
+
+/// Inputs in one record of an aggregation: a line is at most 64 KiB.
+const INPUTS: usize = 256;
+
+fn of_run(run: &RunId, event: Event) -> Entry {
+    Entry::new(name("driver"), event).of_run(name(run.as_str()))
+}
+
+fn of_site(run: &RunId, round: Round, site: &SiteName, event: Event) -> Entry {
+    of_run(run, event).of_round(round.0.max(1)).with_site(name(site.as_str()))
+}
+
+/// Whoever launched the run is named with its offers.
+pub(crate) fn offer(
+    (by, run, round): (&Name, &RunId, Round),
+    model: Digest,
+    plan: Digest,
+) -> Entry {
+    let event = Event::RoundOffer { model: hash(model), plan: hash(plan) };
+    Entry { actor: by.clone(), ..of_run(run, event).of_round(round.0) }
+}
+
+pub(crate) fn release(run: &RunId, round: Round, model: Digest) -> Entry {
+    of_run(run, Event::Release { model: hash(model) }).of_round(round.0)
+}
+
+pub(crate) fn consent(run: &RunId, site: &SiteName, plan: Digest) -> Entry {
+    of_run(run, Event::Consent { plan: hash(plan) }).with_site(name(site.as_str()))
+}
+
+pub(crate) fn received(site: &SiteName, header: &UpdateHeader) -> Entry {
+    let bytes = header.content.words.saturating_mul(4);
+    let event = Event::Received { update: hash(header.content.digest), bytes };
+    of_site(&header.run, header.round, site, event)
+}
+
+/// An update that is not taken. One that comes on top of another is refused, and takes nothing back.
+pub(crate) fn rejected((run, round): (&RunId, Round), site: &SiteName, refusal: &Refusal) -> Entry {
+    let code = name(refusal.code());
+    let event = match refusal {
+        Refusal::Duplicate(_) => Event::Refused { rule: code },
+        _ => Event::Rejected { check: code },
+    };
+    of_site(run, round, site, event)
+}
+
+pub(crate) fn aggregated(
+    (run, round): (&RunId, Round),
+    inputs: &[(SiteName, Digest)],
+    rule: ServerRule,
+    output: Digest,
+) -> Vec<Entry> {
+    let rule = match rule {
+        ServerRule::FedAvg => "fedavg",
+        ServerRule::FedAdam => "fedadam",
+        ServerRule::FedYogi => "fedyogi",
+    };
+    let input = |(site, update): &(SiteName, Digest)| Input {
+        site: name(site.as_str()),
+        update: hash(*update),
+    };
+    let entry = |inputs: &[(SiteName, Digest)]| {
+        let inputs = inputs.iter().map(input).collect();
+        let event = Event::Aggregated { inputs, rule: name(rule), output: hash(output) };
+        of_run(run, event).of_round(round.0)
+    };
+    inputs.chunks(INPUTS).map(entry).collect()
+}
+
+pub(crate) fn killed(run: &RunId) -> Entry {
+    of_run(run, Event::Kill {})
+}

@@ -1,0 +1,95 @@
+//! Who has seen the state of this coordinator's log that the open round was offered in.
+//!
+//! ```text
+//! offer ─► record, checkpoint ─► sites ─► each signs the checkpoint ─► enough? ─► all are told
+//! ```
+//!
+//! A site lets its update leave only when enough sites signed the very state that it was shown, so
+//! that nobody can be given another model than the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use audit::note::{SignedNote, VerifierKey};
+use common::ids::{Round, SiteName};
+use common::logbook::{AttestError, MOST_WITNESSES, Shown, cosigned_by};
+use common::wire::{Cosignature, Purpose};
+
+/// The open offer, and who signed it.
+pub(crate) struct Witnesses {
+    round: Round,
+    purpose: Purpose,
+    shown: Shown,
+    needed: usize,
+    cosigned: BTreeMap<SiteName, Cosignature>,
+    told: BTreeSet<SiteName>,
+}
+
+impl Witnesses {
+    /// Of an offer, which `needed` sites must have seen.
+    pub fn new((round, purpose): (Round, Purpose), shown: Shown, needed: u32) -> Self {
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MOST_WITNESSES);
+        let (cosigned, told) = (BTreeMap::new(), BTreeSet::new());
+        Self { round, purpose, shown, needed, cosigned, told }
+    }
+
+    /// Whether this is the offer.
+    pub fn is_of(&self, round: Round, purpose: Purpose) -> bool {
+        self.round == round && self.purpose == purpose
+    }
+
+    /// What sites are shown.
+    pub fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    /// Takes a site's signature; how far it has seen this log.
+    ///
+    /// # Errors
+    /// It is not that site's signature of this state.
+    pub fn take(
+        &mut self,
+        site: &SiteName,
+        key: &VerifierKey,
+        line: &str,
+    ) -> Result<u64, AttestError> {
+        cosigned_by(&self.shown.note, site, key, line)?;
+        let (site, key, signature) = (site.clone(), key.to_string(), line.to_owned());
+        self.cosigned.insert(site.clone(), Cosignature { site, key, signature });
+        Ok(self.shown.size)
+    }
+
+    /// Once enough have signed: each site that has and was not told yet, with its proof.
+    pub fn to_tell(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
+        if self.purpose != Purpose::Train || self.cosigned.len() < self.needed {
+            return Vec::new();
+        }
+        let news: Vec<SiteName> =
+            self.cosigned.keys().filter(|site| !self.told.contains(*site)).cloned().collect();
+        self.told.extend(news.iter().cloned());
+        news.into_iter().map(|site| (site.clone(), self.proof(&site))).collect()
+    }
+
+    /// A site's own signature and those of others, as many as anybody needs.
+    fn proof(&self, site: &SiteName) -> Vec<Cosignature> {
+        let own = self.cosigned.get(site).into_iter();
+        let others = self.cosigned.iter().filter(|(other, _)| *other != site);
+        own.chain(others.map(|(_, signed)| signed)).take(MOST_WITNESSES).cloned().collect()
+    }
+
+    /// The site was told before and comes back: it is told again.
+    pub fn forget(&mut self, site: &SiteName) {
+        self.told.remove(site);
+    }
+
+    /// The checkpoint with the signatures of those who saw it.
+    pub fn note(&self) -> SignedNote {
+        let mut note = self.shown.note.clone();
+        for signed in self.cosigned.values().take(MOST_WITNESSES) {
+            // Each was checked when it came.
+            if let Ok(signature) = signed.signature.parse() {
+                let _ = note.add(signature);
+            }
+        }
+        note
+    }
+}

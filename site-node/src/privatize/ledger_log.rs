@@ -1,0 +1,281 @@
+//! The ledger in the hospital's audit log: one record a release, durable before it counts.
+//!
+//! ```text
+//! state/audit-key         the log's own signing key
+//! state/audit/            000001.jsonl …   every record, hashed into one tree
+//!                         checkpoint       its size and root, signed before anything leaves
+//! ```
+//!
+//! A log that was altered, or cut below what was signed, does not open. What a crash left of a last
+//! record is set aside by the log and owned up to; no receipt was given for it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use audit::Name;
+use audit::folder::{ReadError, Scan};
+use audit::record::{Event, Record, Reserve, Role, UPDATE};
+use common::clock::Clock;
+use common::digest::Digest;
+use common::ids::{InvalidName, Round, RunId};
+use common::logbook::{Logbook, LogbookError};
+use common::privacy::{
+    Budget, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, Mechanism, Released,
+};
+
+/// What a record calls the concordance of the final model.
+const CONCORDANCE: &str = "concordance";
+
+/// A ledger that cannot be used. The node stops rather than forget what was spent.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerLogError {
+    /// The log.
+    #[error(transparent)]
+    Book(#[from] LogbookError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The outbox beside it cannot be made.
+    #[error("outbox {}: {source}", path.display())]
+    Outbox {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It belongs to other patients.
+    #[error(
+        "ledger {}: of data set {found}, while data.name in the settings is {expected}; give each \
+         data set a state folder of its own", state.display()
+    )]
+    DataSet {
+        /// Which folder.
+        state: PathBuf,
+        /// The data set that it names.
+        found: Name,
+        /// The data set of the settings.
+        expected: Name,
+    },
+    /// A record is not one that this program wrote.
+    #[error("ledger {}: record {seq} is not one of this program's: {what}", state.display())]
+    Foreign {
+        /// Which folder.
+        state: PathBuf,
+        /// Which record.
+        seq: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The entries contradict each other.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What a log tells of the ledger, record by record.
+struct Replay {
+    state: PathBuf,
+    data_set: Name,
+    entries: Vec<Entry>,
+    plans: BTreeMap<Name, Digest>,
+    budget: Option<(f64, f64)>,
+    wrong: Option<LedgerLogError>,
+}
+
+impl Replay {
+    fn new(state: &Path, data_set: &Name) -> Self {
+        Self {
+            state: state.to_owned(),
+            data_set: data_set.clone(),
+            entries: Vec::new(),
+            plans: BTreeMap::new(),
+            budget: None,
+            wrong: None,
+        }
+    }
+
+    fn take(&mut self, record: &Record) {
+        if self.wrong.is_some() {
+            return;
+        }
+        match (&record.event, &record.run) {
+            (Event::Consent { plan }, Some(run)) => {
+                self.plans.insert(run.clone(), Digest::from_bytes(*plan.as_bytes()));
+            }
+            (Event::Budget { data_set, epsilon, delta, .. }, _) => {
+                self.belongs(data_set);
+                self.budget = Some((*epsilon, *delta));
+            }
+            (Event::Reserve(reserve), Some(run)) => {
+                self.belongs(&reserve.data_set);
+                let entry = self.entry(record, reserve, run);
+                match entry {
+                    Ok(entry) => self.entries.push(entry),
+                    Err(what) => {
+                        let (state, seq) = (self.state.clone(), record.seq);
+                        self.wrong = Some(LedgerLogError::Foreign { state, seq, what });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn belongs(&mut self, found: &Name) {
+        if *found != self.data_set {
+            let (state, expected) = (self.state.clone(), self.data_set.clone());
+            self.wrong = Some(LedgerLogError::DataSet { state, found: found.clone(), expected });
+        }
+    }
+
+    fn entry(&self, record: &Record, reserve: &Reserve, run: &Name) -> Result<Entry, String> {
+        let released = match reserve.what.as_str() {
+            UPDATE => Released::Update,
+            CONCORDANCE => Released::Concordance,
+            other => return Err(format!("it releases {other:?}")),
+        };
+        let invalid = |error: InvalidName| error.to_string();
+        Ok(Entry {
+            seq: self.entries.len() as u64 + 1,
+            run: run.as_str().parse::<RunId>().map_err(invalid)?,
+            plan: *self.plans.get(run).ok_or("nobody consented to its run")?,
+            round: Round(record.round.ok_or("it has no round")?),
+            released,
+            mechanism: mechanism(reserve.mechanism)?,
+            clip: reserve.clip,
+            cost: Cost::from_units(reserve.cost.clone()),
+            total: Cost::from_units(reserve.total.clone()),
+        })
+    }
+
+    fn finish(self) -> Result<(Vec<Entry>, Option<(f64, f64)>), LedgerLogError> {
+        match self.wrong {
+            Some(wrong) => Err(wrong),
+            None => Ok((self.entries, self.budget)),
+        }
+    }
+}
+
+fn mechanism(found: audit::record::Mechanism) -> Result<Mechanism, String> {
+    Ok(match found {
+        audit::record::Mechanism::ClipOnly => Mechanism::ClipOnly,
+        audit::record::Mechanism::WholeUpdateGaussian { noise_multiplier } => {
+            Mechanism::WholeUpdateGaussian { noise_multiplier }
+        }
+        audit::record::Mechanism::SampledGaussian { sampling_rate, noise_multiplier, steps } => {
+            let steps = u32::try_from(steps).map_err(|_| "more steps than any plan has")?;
+            Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps }
+        }
+        audit::record::Mechanism::Concentrated { rho } => Mechanism::Concentrated { rho },
+    })
+}
+
+fn recorded(mechanism: Mechanism) -> audit::record::Mechanism {
+    match mechanism {
+        Mechanism::ClipOnly => audit::record::Mechanism::ClipOnly,
+        Mechanism::WholeUpdateGaussian { noise_multiplier } => {
+            audit::record::Mechanism::WholeUpdateGaussian { noise_multiplier }
+        }
+        Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps } => {
+            let steps = u64::from(steps);
+            audit::record::Mechanism::SampledGaussian { sampling_rate, noise_multiplier, steps }
+        }
+        Mechanism::Concentrated { rho } => audit::record::Mechanism::Concentrated { rho },
+    }
+}
+
+/// The ledger's place in an open log.
+pub struct LedgerLog {
+    book: Arc<Logbook>,
+    data_set: Name,
+}
+
+impl LedgerLog {
+    /// Opens or begins a site's log in its state folder, and reads the ledger from it.
+    ///
+    /// # Errors
+    /// The log does not open, or belongs to another data set.
+    pub fn open(
+        state: &Path,
+        site: &str,
+        data_set: &Name,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Vec<Entry>), LedgerLogError> {
+        let mut replay = Replay::new(state, data_set);
+        let book =
+            Logbook::open(state, site, Role::Site, clock, &mut |record| replay.take(record))?;
+        let (entries, budget) = replay.finish()?;
+        let Budget { epsilon, delta } = limits.total;
+        let epsilon = epsilon.min(f64::MAX);
+        if budget != Some((epsilon, delta)) {
+            let event = Event::Budget {
+                data_set: data_set.clone(),
+                epsilon,
+                delta,
+                orders: LEDGER_ORDERS.to_vec(),
+                carried: Vec::new(),
+            };
+            let actor = "policy".parse().map_err(LogbookError::from)?;
+            book.record(vec![audit::record::Entry::new(actor, event)])
+                .map_err(LogbookError::from)?;
+        }
+        Ok((Self { book: Arc::new(book), data_set: data_set.clone() }, entries))
+    }
+
+    /// Reads the ledger of a log that another process may have open. A record on its way is left out.
+    ///
+    /// # Errors
+    /// The log cannot be read, or belongs to another data set; one that is not there holds nothing.
+    pub fn look(state: &Path, data_set: &Name) -> Result<Vec<Entry>, LedgerLogError> {
+        let folder = state.join("audit");
+        let mut replay = Replay::new(state, data_set);
+        if !folder.join(audit::folder::KEY).exists() {
+            return Ok(Vec::new());
+        }
+        let mut scan = Scan::open(&folder, 1)?;
+        loop {
+            match scan.next() {
+                Ok(Some(line)) => {
+                    let record = Record::parse(line.bytes).map_err(|error| {
+                        let (state, what) = (state.to_owned(), error.to_string());
+                        LedgerLogError::Foreign { state, seq: 0, what }
+                    })?;
+                    replay.take(&record);
+                }
+                Ok(None) | Err(ReadError::Torn { .. }) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(replay.finish()?.0)
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn book(&self) -> &Arc<Logbook> {
+        &self.book
+    }
+}
+
+impl LedgerStore for LedgerLog {
+    fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        let what = match entry.released {
+            Released::Update => UPDATE,
+            Released::Concordance => CONCORDANCE,
+        };
+        let name = |text: &str| text.parse::<Name>().map_err(io::Error::other);
+        let reserve = Reserve {
+            data_set: self.data_set.clone(),
+            what: name(what)?,
+            mechanism: recorded(entry.mechanism),
+            clip: entry.clip,
+            cost: entry.cost.units().to_vec(),
+            total: entry.total.units().to_vec(),
+        };
+        let record = audit::record::Entry::new(name("ledger")?, Event::Reserve(reserve))
+            .of_run(name(entry.run.as_str())?)
+            .of_round(entry.round.0);
+        self.book.record(vec![record]).map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,61 @@
+//! What a site's audit log tells of a run.
+
+use audit::record::{Entry, Event, Outcome};
+use common::digest::Digest;
+use common::ids::{Round, RunId};
+use common::logbook::{hash, name};
+
+use crate::send::Outgoing;
+
+fn of_run(run: &RunId, event: Event) -> Entry {
+    Entry::new(name("daemon"), event).of_run(name(run.as_str()))
+}
+
+pub(super) fn policy(hash_of: Digest) -> Vec<Entry> {
+    vec![Entry::new(name("policy"), Event::PolicyLoaded { policy: hash(hash_of) })]
+}
+
+pub(super) fn consent(run: &RunId, plan: Digest) -> Vec<Entry> {
+    vec![of_run(run, Event::Consent { plan: hash(plan) })]
+}
+
+pub(super) fn declined(run: &RunId, rule: &str) -> Vec<Entry> {
+    vec![of_run(run, Event::Declined { rule: name(rule) })]
+}
+
+pub(super) fn refused(run: &RunId, round: Round, rule: &str) -> Entry {
+    let event = Event::Refused { rule: name(rule) };
+    of_run(run, event).of_round(round.0).ended(Outcome::Refused, name(rule))
+}
+
+/// What is about to leave: noise was drawn for it, unless the mode has none, and it is sent.
+pub(super) fn sent(run: &RunId, round: Round, outgoing: &Outgoing, noised: bool) -> Vec<Entry> {
+    let update = hash(outgoing.update.digest());
+    let bytes = outgoing.update.words().len() as u64;
+    let entry = |event| of_run(run, event).of_round(round.0);
+    let mut entries = Vec::new();
+    if noised {
+        entries.push(entry(Event::Noised { update, bytes }));
+    }
+    for metric in &outgoing.metrics {
+        entries.push(entry(Event::Metric { name: name(&metric.name), noised: false }));
+    }
+    entries.push(entry(Event::Sent { update, bytes }));
+    entries
+}
+
+pub(super) fn acked(run: &RunId, round: Round, update: Digest) -> Entry {
+    of_run(run, Event::Acked { update: hash(update) }).of_round(round.0)
+}
+
+/// A noised concordance that is about to leave.
+pub(super) fn concordance(run: &RunId, round: Round) -> Vec<Entry> {
+    let event = Event::Metric { name: name("concordance"), noised: true };
+    vec![of_run(run, event).of_round(round.0)]
+}
+
+/// An exact metric of the final model that is about to leave.
+pub(super) fn metric(run: &RunId, round: Round, metric: &str) -> Vec<Entry> {
+    let event = Event::Metric { name: name(metric), noised: false };
+    vec![of_run(run, event).of_round(round.0)]
+}

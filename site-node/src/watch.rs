@@ -1,0 +1,318 @@
+//! The coordinator's audit log as this site sees it, and this site's as the coordinator does.
+//!
+//! ```text
+//! welcome ─► its key is the known one?   what it saw of ours is in ours?
+//! offer ───► its log goes on?  ends with this very offer?  ─► recorded ─► cosigned
+//! train
+//! others ──► enough sites signed this very state? ─► recorded ─► the update may leave
+//! ```
+//!
+//! A coordinator that shows two histories, or different ones to different sites, is believed no more:
+//! the session ends as a breach, and so does every later one until a person decides otherwise.
+
+use std::sync::Arc;
+
+use audit::Name;
+use audit::note::{NoteError, SignedNote, VerifierKey};
+use audit::record::{Entry, Event, Outcome, Record};
+use audit::segments::LogError;
+use common::digest::Digest;
+use common::ids::{Round, RunId};
+use common::logbook::{
+    AttestError, COORDINATOR, Logbook, PeerError, ShownError, attest, check_shown, hash, name,
+    signed_by,
+};
+use common::wire::{Cosignature, KeptLog, ModelHeader, Purpose, Sighting};
+
+/// States of the own log that the coordinator may have seen, at most: far more than rounds that end
+/// without an answer.
+const UNCONFIRMED: usize = 32;
+
+/// A coordinator whose log is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// It shows none.
+    #[error("the coordinator shows no audit log of its own")]
+    NoLog,
+    /// Its log, or its key.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// What it saw of this site's log is not in it.
+    #[error(
+        "this site's audit log lacks what the coordinator saw of it: it was put back from an older \
+         copy; begin a new epoch with `site-node epoch`"
+    )]
+    Restored,
+    /// It shows a checkpoint of this site's that is none.
+    #[error("the coordinator shows a checkpoint of this site's log that is not one: {0}")]
+    NotOurs(NoteError),
+    /// The record of the offer is not in its log.
+    #[error(transparent)]
+    Shown(#[from] ShownError),
+    /// The record is of something else.
+    #[error("the coordinator's log ends with {found}, where the offer should stand: {what}")]
+    OtherOffer {
+        /// The kind of record that it is.
+        found: &'static str,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The round was offered before, with another model.
+    #[error("round {round} was offered with another model before")]
+    OtherModel {
+        /// The round.
+        round: Round,
+    },
+    /// Who else signed.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
+    /// Signatures for a round that is not open here.
+    #[error("signatures for round {0}, which is not open here")]
+    NotOffered(Round),
+    /// This site's own log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl WatchError {
+    /// Whether nothing more of this coordinator is to be believed.
+    #[must_use]
+    pub fn is_breach(&self) -> bool {
+        match self {
+            Self::Restored | Self::Attest(AttestError::Diverged { .. }) => true,
+            Self::Peer(error) => error.is_breach(),
+            _ => false,
+        }
+    }
+
+    /// The reason as a code for records and refusals.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::NoLog => "witness.no-log",
+            Self::Peer(error) => error.rule(),
+            Self::Restored => "ledger.restored",
+            Self::NotOurs(_) => "witness.checkpoint",
+            Self::Shown(_) => "witness.record",
+            Self::OtherOffer { .. } => "witness.offer",
+            Self::OtherModel { .. } => "witness.other-model",
+            Self::Attest(AttestError::Diverged { .. }) => "witness.diverged",
+            Self::Attest(_) => "witness.signatures",
+            Self::NotOffered(_) => "witness.not-offered",
+            Self::Log(_) => "audit",
+        }
+    }
+}
+
+/// A round whose offer was seen in the coordinator's log.
+struct Seen {
+    run: RunId,
+    round: Round,
+    note: SignedNote,
+    attested: bool,
+}
+
+/// Both logs, for one session.
+pub struct Watch {
+    book: Arc<Logbook>,
+    of: Name,
+    key: VerifierKey,
+    /// Own checkpoints, and their sizes, that the coordinator may have seen last.
+    own: Vec<(u64, Option<SignedNote>)>,
+    seen: Option<Seen>,
+}
+
+/// How this site introduces its log.
+#[must_use]
+pub fn introduction(book: &Logbook) -> KeptLog {
+    KeptLog { key: book.verifier().to_string(), seen: book.seen_last(&name(COORDINATOR)) }
+}
+
+impl Watch {
+    /// Meets the coordinator's log.
+    ///
+    /// # Errors
+    /// It is not the one that is known, or has seen more of this site's log than there is.
+    pub fn open(book: Arc<Logbook>, shown: Option<&KeptLog>) -> Result<Self, WatchError> {
+        let shown = shown.ok_or(WatchError::NoLog)?;
+        let of = name(COORDINATOR);
+        let key = book.meet(&of, &shown.key, true)?;
+        let own = match &shown.seen {
+            None => 0,
+            Some(seen) => match book.held(seen).map_err(WatchError::NotOurs)? {
+                Some(size) => size,
+                None => {
+                    let entry = Event::Refused { rule: name("ledger.restored") };
+                    let entry = Entry::new(name("witness"), entry);
+                    book.record(vec![
+                        entry.ended(Outcome::Refused, name("ledger.restored")).with_site(of),
+                    ])?;
+                    return Err(WatchError::Restored);
+                }
+            },
+        };
+        Ok(Self { book, of, key, own: vec![(own, None)], seen: None })
+    }
+
+    /// Takes an offer: the coordinator's log goes on and ends with it. Returns this site's signature,
+    /// for the coordinator and all other sites.
+    ///
+    /// # Errors
+    /// The log does not go on, or does not end with this very offer of the `plan` consented to.
+    pub fn offered(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
+        self.judge(header, plan).inspect_err(|error| self.refused(header, error))
+    }
+
+    fn judge(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
+        let ModelHeader { run, round, purpose, content, log, record } = header;
+        // Before anything is taken: the record is the last one of a state that goes on.
+        let checkpoint = match self.book.judge(&self.key, log) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                // With two histories both are kept.
+                self.book.witness((&self.key, &self.of), log)?;
+                return Err(error.into());
+            }
+        };
+        let record = check_shown(&checkpoint, record)?;
+        matches(&record, (run, *round, *purpose), content.digest, plan)?;
+        let train = *purpose == Purpose::Train;
+        let before = self.book.offered(run, *round);
+        if train && before.is_some_and(|before| before != hash(content.digest)) {
+            return Err(WatchError::OtherModel { round: *round });
+        }
+        let (_, cosigned) = self.book.witness((&self.key, &self.of), log)?;
+        let mut entries = Vec::new();
+        if train && before.is_none() {
+            let (model, plan) = (hash(content.digest), hash(plan));
+            let event = Event::RoundOffer { model, plan };
+            let offer = Entry::new(name("witness"), event).of_run(name(run.as_str()));
+            entries.push(offer.of_round(round.0));
+        }
+        self.book.record(entries)?;
+        let own = self.book.verifier();
+        let mine = cosigned.signatures().iter().find(|signature| signature.name == *own.name());
+        let signature = mine.map(ToString::to_string).unwrap_or_default();
+        let mut note = cosigned.clone();
+        if let Some(seen) = &self.seen
+            && seen.note.text() == note.text()
+        {
+            // Offered again, after a connection was lost.
+            note = seen.note.clone();
+        }
+        self.seen = Some(Seen { run: run.clone(), round: *round, note, attested: false });
+        Ok(signature)
+    }
+
+    fn refused(&self, header: &ModelHeader, error: &WatchError) {
+        let rule = name(error.rule());
+        let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
+        let entry = entry.of_run(name(header.run.as_str())).of_round(header.round.0.max(1));
+        self.book.note(entry.ended(Outcome::Refused, rule));
+    }
+
+    /// Takes the signatures of the sites that saw the same state. From `needed` of them on, this
+    /// site's own among them, the round's update may leave.
+    ///
+    /// # Errors
+    /// One of them signed another state, or the round is not open here.
+    pub fn attested(
+        &mut self,
+        (run, round): (&RunId, Round),
+        cosignatures: &[Cosignature],
+        needed: usize,
+    ) -> Result<(), WatchError> {
+        let seen = self.seen.as_mut().filter(|seen| seen.run == *run && seen.round == round);
+        let seen = seen.ok_or(WatchError::NotOffered(round))?;
+        match attest(&seen.note, cosignatures, needed) {
+            Ok(note) => {
+                if !seen.attested {
+                    self.book.note_cosigned(&self.of, &note)?;
+                }
+                (seen.note, seen.attested) = (note, true);
+                Ok(())
+            }
+            Err(error) => {
+                if let AttestError::Diverged { signature, .. } = &error {
+                    let mut note = seen.note.clone();
+                    // The false signature is the evidence that another state was signed.
+                    note.add(signature.clone()).map_err(LogError::from)?;
+                    self.book.breach((&self.key, &self.of), &note, "diverged")?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Whether enough sites are known to have seen what this round was offered with.
+    #[must_use]
+    pub fn is_attested(&self, run: &RunId, round: Round) -> bool {
+        let same = |seen: &&Seen| seen.run == *run && seen.round == round && seen.attested;
+        self.seen.as_ref().filter(same).is_some()
+    }
+
+    /// This site's log as it is now, for the coordinator.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn sight(&mut self) -> Result<Sighting, WatchError> {
+        let from: Vec<u64> = self.own.iter().map(|(size, _)| *size).collect();
+        let (sighting, note, size) = self.book.sighting(&from)?;
+        if self.own.len() == UNCONFIRMED {
+            self.own.remove(1);
+        }
+        self.own.push((size, Some(note)));
+        Ok(sighting)
+    }
+
+    /// The coordinator has taken a state of this site's log, and signed it. A signature of anything
+    /// else changes nothing.
+    ///
+    /// # Errors
+    /// It cannot be noted.
+    pub fn confirmed(&mut self, cosignature: &str) -> Result<(), WatchError> {
+        let signed = self.own.iter().rev().find_map(|(size, note)| {
+            let mut note = note.clone()?;
+            note.add(signed_by(&note, &self.key, cosignature)?).ok()?;
+            Some((*size, note))
+        });
+        if let Some((size, note)) = signed {
+            let node = self.book.node();
+            self.book.note_cosigned(&node, &note)?;
+            self.own = vec![(size, Some(note))];
+        }
+        Ok(())
+    }
+}
+
+/// Whether the record is of this very offer.
+fn matches(
+    record: &Record,
+    (run, round, purpose): (&RunId, Round, Purpose),
+    model: Digest,
+    plan: Digest,
+) -> Result<(), WatchError> {
+    let other = |what| Err(WatchError::OtherOffer { found: record.event.name(), what });
+    if record.run != Some(name(run.as_str())) {
+        return other("another run");
+    }
+    if record.round != Some(round.0) {
+        return other("another round");
+    }
+    match (&record.event, purpose) {
+        (Event::RoundOffer { model: told, plan: agreed }, Purpose::Train) => {
+            if *agreed != hash(plan) {
+                return other("another plan than the one consented to");
+            }
+            if *told == hash(model) { Ok(()) } else { other("another model") }
+        }
+        (Event::Release { model: told }, Purpose::Evaluate) => {
+            if *told == hash(model) {
+                Ok(())
+            } else {
+                other("another model")
+            }
+        }
+        _ => other("another event"),
+    }
+}
