@@ -306,7 +306,7 @@ impl Running {
                 return;
             }
         }
-        for (site, cosignatures) in witnesses.to_tell() {
+        for (site, cosignatures) in witnesses.news() {
             let run = self.driver.run.clone();
             let told = ToSite::Witnessed { run, round, cosignatures };
             self.driver.floor.command(&site, Command::Say(told));

@@ -59,14 +59,14 @@ impl Witnesses {
     }
 
     /// Once enough have signed: each site that has and was not told yet, with its proof.
-    pub fn to_tell(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
+    pub fn news(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
         if self.purpose != Purpose::Train || self.cosigned.len() < self.needed {
             return Vec::new();
         }
-        let news: Vec<SiteName> =
+        let untold: Vec<SiteName> =
             self.cosigned.keys().filter(|site| !self.told.contains(*site)).cloned().collect();
-        self.told.extend(news.iter().cloned());
-        news.into_iter().map(|site| (site.clone(), self.proof(&site))).collect()
+        self.told.extend(untold.iter().cloned());
+        untold.into_iter().map(|site| (site.clone(), self.proof(&site))).collect()
     }
 
     /// A site's own signature and those of others, as many as anybody needs.

@@ -137,19 +137,16 @@ impl Watch {
         let shown = shown.ok_or(WatchError::NoLog)?;
         let of = name(COORDINATOR);
         let key = book.meet(&of, &shown.key, true)?;
-        let own = match &shown.seen {
+        let seen = shown.seen.as_deref().map(|seen| book.held(seen));
+        let own = match seen.transpose().map_err(WatchError::NotOurs)? {
             None => 0,
-            Some(seen) => match book.held(seen).map_err(WatchError::NotOurs)? {
-                Some(size) => size,
-                None => {
-                    let entry = Event::Refused { rule: name("ledger.restored") };
-                    let entry = Entry::new(name("witness"), entry);
-                    book.record(vec![
-                        entry.ended(Outcome::Refused, name("ledger.restored")).with_site(of),
-                    ])?;
-                    return Err(WatchError::Restored);
-                }
-            },
+            Some(Some(size)) => size,
+            Some(None) => {
+                let rule = name(WatchError::Restored.rule());
+                let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
+                book.record(vec![entry.ended(Outcome::Refused, rule).with_site(of)])?;
+                return Err(WatchError::Restored);
+            }
         };
         Ok(Self { book, of, key, own: vec![(own, None)], seen: None })
     }
@@ -247,8 +244,8 @@ impl Watch {
     /// Whether enough sites are known to have seen what this round was offered with.
     #[must_use]
     pub fn is_attested(&self, run: &RunId, round: Round) -> bool {
-        let same = |seen: &&Seen| seen.run == *run && seen.round == round && seen.attested;
-        self.seen.as_ref().filter(same).is_some()
+        let same = |seen: &Seen| seen.run == *run && seen.round == round && seen.attested;
+        self.seen.as_ref().is_some_and(same)
     }
 
     /// This site's log as it is now, for the coordinator.

@@ -73,6 +73,9 @@ pub enum LedgerLogError {
     Ledger(#[from] LedgerError),
 }
 
+/// A ledger's entries, and the ε and δ of its budget.
+type Told = (Vec<Entry>, Option<(f64, f64)>);
+
 /// What a log tells of the ledger, record by record.
 struct Replay {
     state: PathBuf,
@@ -149,7 +152,8 @@ impl Replay {
         })
     }
 
-    fn finish(self) -> Result<(Vec<Entry>, Option<(f64, f64)>), LedgerLogError> {
+    /// The entries, and the ε and δ of the budget that stands.
+    fn finish(self) -> Result<Told, LedgerLogError> {
         match self.wrong {
             Some(wrong) => Err(wrong),
             None => Ok((self.entries, self.budget)),
