@@ -54,6 +54,8 @@
 //! ```
 
 pub mod anchor;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod digest;
 pub mod folder;
 pub mod history;

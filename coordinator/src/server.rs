@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::record::Role as LogRole;
 use common::clock::Clock;
-use common::logbook::{COORDINATOR, Logbook, LogbookError};
+use common::logbook::{AuditSettings, COORDINATOR, Logbook, LogbookError};
 use common::pki::{Identity, Role};
 use common::transport::{Incoming, Link, Listener, TransportError};
 use common::wire::{ToCoordinator, ToOperator};
@@ -66,6 +67,20 @@ impl Server {
         state: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
+        Self::bind_with(&AuditSettings::default(), listen, identity, state, clock)
+    }
+
+    /// The same, with an audit log that is kept as the settings say.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub fn bind_with(
+        audit: &AuditSettings,
+        listen: SocketAddr,
+        identity: Identity,
+        state: PathBuf,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ServerError> {
         if identity.role != Role::Coordinator {
             return Err(ServerError::Role(identity.role));
         }
@@ -73,8 +88,8 @@ impl Server {
         let spools = SpoolFolder::new(folder.clone())
             .map_err(|source| ServerError::State { path: folder, source })?;
         let listener = Listener::bind(listen, identity)?;
-        let (role, ignore) = (audit::record::Role::Coordinator, &mut |_: &_| ());
-        let book = Logbook::open(&state, COORDINATOR, role, Arc::clone(&clock), ignore)?;
+        let (node, ignore) = ((COORDINATOR, LogRole::Coordinator), &mut |_: &_| ());
+        let book = Logbook::open_with(audit, &state, node, Arc::clone(&clock), ignore)?;
         let launcher = Launcher { floor: Arc::default(), state, clock, book: Arc::new(book) };
         Ok(Self { listener, launcher, spools })
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use common::config::{self, ConfigError, Section, Settings};
+use common::logbook::AuditSettings;
 
 /// What a coordinator is told by the people who run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct CoordinatorSettings {
     pub state: PathBuf,
     /// Folder with an operator's `ca.pem`, `cert.pem` and `key.pem`, for `coordinator run`.
     pub operator: PathBuf,
+    /// How the audit log is kept.
+    pub audit: AuditSettings,
 }
 
 impl Settings for CoordinatorSettings {
@@ -25,7 +28,14 @@ impl Settings for CoordinatorSettings {
         let identity = section.or("identity", PathBuf::from("identity"));
         let state = section.or("state", PathBuf::from("state"));
         let operator = section.or("operator", PathBuf::from("operator"));
-        Some(Self { listen: listen?, identity: identity?, state: state?, operator: operator? })
+        let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
+        Some(Self {
+            listen: listen?,
+            identity: identity?,
+            state: state?,
+            operator: operator?,
+            audit: audit?.unwrap_or_default(),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use common::config::{self, ConfigError, Section, Settings};
 use common::experiment::DataTag;
+use common::logbook::AuditSettings;
 
 use crate::data::Source;
 use crate::train::DeviceChoice;
@@ -28,6 +29,8 @@ pub struct SiteSettings {
     pub data: Source,
     /// What the hospital says of them.
     pub tag: DataTag,
+    /// How the audit log is kept.
+    pub audit: AuditSettings,
 }
 
 struct DataTable {
@@ -67,6 +70,7 @@ impl Settings for SiteSettings {
             &[("auto", DeviceChoice::Auto), ("cpu", DeviceChoice::Cpu), ("gpu", DeviceChoice::Gpu)],
         );
         let data: Option<DataTable> = section.section("data");
+        let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
         let data = data?;
         Some(Self {
             coordinator: coordinator?,
@@ -77,6 +81,7 @@ impl Settings for SiteSettings {
             data_set: data.name,
             data: data.source,
             tag: data.tag,
+            audit: audit?.unwrap_or_default(),
         })
     }
 }

@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use audit::anchor::anchor;
-use audit::folder;
+use crate::anchor::anchor;
+use crate::folder;
 
 use super::Outcome;
 
+/// What `anchor` is asked for.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub struct Args {
     /// The log's folder.
     folder: PathBuf,
     /// The log's public key, or a file with it; the folder's own where none is given.

@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use audit::folder::read_text;
-use audit::prove::{MAX_PROOF, Proof, ProveError, check};
-use audit::show::describe;
+use crate::folder::read_text;
+use crate::prove::{MAX_PROOF, Proof, ProveError, check};
+use crate::show::describe;
 use serde_json::json;
 
 use super::Outcome;
 
+/// What `check` is asked for.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub struct Args {
     /// The proof's file.
     proof: PathBuf,
     /// The log's public key, or a file with it.

@@ -3,21 +3,22 @@
 //! Exit codes: 0 all is well, 1 a rule was broken or logs differ, 2 tampered with or a false proof,
 //! 3 unreadable, 64 the command line was wrong.
 
-mod anchor;
-mod check;
-mod prove;
-mod reconcile;
-mod report;
-mod show;
-mod verify;
+pub mod anchor;
+pub mod check;
+pub mod prove;
+pub mod reconcile;
+pub mod report;
+pub mod show;
+pub mod verify;
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use audit::folder::read_text;
-use audit::note::VerifierKey;
+use crate::folder::read_text;
+use crate::history::Cost;
+use crate::note::VerifierKey;
 use clap::{Parser, Subcommand};
 
 /// The command line was wrong (EX_USAGE of sysexits.h): 2 would say that a log was tampered with.
@@ -34,8 +35,9 @@ struct Cli {
     verb: Verb,
 }
 
+/// Something to do with logs.
 #[derive(Subcommand)]
-enum Verb {
+pub enum Verb {
     /// Verify a log: hashes, signatures, order, rules, and the privacy ledger's sums.
     Verify(verify::Args),
     /// Show records, all or some. Verifies nothing.
@@ -55,7 +57,15 @@ enum Verb {
 /// What every verb returns: an exit code, or why there is none of its own.
 type Outcome = Result<u8, Box<dyn Error>>;
 
+/// What a program that has an accountant brings along.
+#[derive(Default, Clone, Copy)]
+pub struct Tools<'a> {
+    /// What mechanisms cost: each charge's own cost is redone, and not their sums alone.
+    pub cost: Option<&'a Cost<'a>>,
+}
+
 /// Runs the verb on the command line.
+#[must_use]
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -65,26 +75,34 @@ pub fn run() -> ExitCode {
             return error.print().map_or(ExitCode::from(UNREADABLE), |()| ExitCode::from(code));
         }
     };
-    let out = &mut io::stdout().lock();
-    let outcome = match cli.verb {
-        Verb::Verify(args) => verify::run(&args, out),
-        Verb::Show(args) => show::run(&args, out),
-        Verb::Prove(args) => prove::run(&args, out),
-        Verb::Check(args) => check::run(&args, out),
-        Verb::Anchor(args) => anchor::run(&args, out),
-        Verb::Reconcile(args) => reconcile::run(args, out),
-        Verb::Report(args) => report::run(&args, out),
-    };
-    // A reader such as `head` that has seen enough is no failure.
-    let flushed = match out.flush() {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    };
-    match outcome.and_then(|code| Ok(flushed.map(|()| code)?)) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(UNREADABLE)
+    cli.verb.run(Tools::default())
+}
+
+impl Verb {
+    /// Carries it out; the exit code says what was found.
+    #[must_use]
+    pub fn run(self, tools: Tools<'_>) -> ExitCode {
+        let out = &mut io::stdout().lock();
+        let outcome = match self {
+            Self::Verify(args) => verify::run(&args, tools, out),
+            Self::Show(args) => show::run(&args, out),
+            Self::Prove(args) => prove::run(&args, out),
+            Self::Check(args) => check::run(&args, out),
+            Self::Anchor(args) => anchor::run(&args, out),
+            Self::Reconcile(args) => reconcile::run(args, out),
+            Self::Report(args) => report::run(&args, tools, out),
+        };
+        // A reader such as `head` that has seen enough is no failure.
+        let flushed = match out.flush() {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        };
+        match outcome.and_then(|code| Ok(flushed.map(|()| code)?)) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(UNREADABLE)
+            }
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use audit::folder;
-use audit::prove::{ProveError, prove};
+use crate::folder;
+use crate::prove::{ProveError, prove};
 
 use super::Outcome;
 
+/// What `prove` is asked for.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub struct Args {
     /// The log's folder, or a copy of it.
     folder: PathBuf,
     /// The record's number.

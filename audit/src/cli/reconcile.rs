@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use audit::folder;
-use audit::note::VerifierKey;
-use audit::reconcile::{Discrepancy, MAX_SKEW_MS, reconcile};
+use crate::folder;
+use crate::note::VerifierKey;
+use crate::reconcile::{Discrepancy, MAX_SKEW_MS, reconcile};
 use serde_json::{Value, json};
 
 use super::Outcome;
 
+/// What `reconcile` is asked for.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub struct Args {
     /// The coordinator's log.
     coordinator: PathBuf,
     /// The sites' logs.
@@ -46,7 +47,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Outcome {
     let found = reconcile(&coordinator, &sites, args.skew.saturating_mul(1000));
     if args.json {
         let reports: Vec<Value> =
-            found.reports.iter().map(audit::verify::Report::to_json).collect();
+            found.reports.iter().map(crate::verify::Report::to_json).collect();
         let discrepancies = &found.discrepancies;
         let (agreed, absent) = (found.agreed, &found.absent);
         writeln!(

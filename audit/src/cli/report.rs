@@ -4,16 +4,17 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
-use audit::note::VerifierKey;
-use audit::reconcile::Source;
-use audit::report::{Request, gather, render};
-use audit::{Digest, Name, folder};
+use crate::note::VerifierKey;
+use crate::reconcile::Source;
+use crate::report::{Request, gather, render};
+use crate::{Digest, Name, folder};
 use serde_json::json;
 
-use super::Outcome;
+use super::{Outcome, Tools};
 
+/// What `report` is asked for.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub struct Args {
     /// The run.
     #[arg(long)]
     run: Name,
@@ -38,7 +39,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
+pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome {
     let trusted = args.key.iter().map(|text| super::key(text)).collect::<Result<Vec<_>, _>>()?;
     let source = |path: &'_ PathBuf| -> Result<VerifierKey, Box<dyn std::error::Error>> {
         let found = folder::key(path)?;
@@ -57,7 +58,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     }
     let run = args.run.clone();
     let trusted = !trusted.is_empty();
-    let request = Request { run, coordinator, sites, trusted, cost: None, epsilon: None };
+    let request = Request { run, coordinator, sites, trusted, cost: tools.cost, epsilon: None };
     let data = gather(&request)?;
     let page = render(&data);
     write(args, page.as_bytes())

@@ -4,13 +4,14 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use audit::show::{Filter, describe, show};
-use audit::{Name, UtcTime};
+use crate::show::{Filter, describe, show};
+use crate::{Name, UtcTime};
 
 use super::{Outcome, UNREADABLE};
 
+/// What `show` is asked for.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub struct Args {
     /// The log's folder, or a copy of it.
     folder: PathBuf,
     /// Of this run only.
@@ -37,7 +38,7 @@ pub(super) struct Args {
 }
 
 /// A day means its beginning.
-fn moment(text: &str) -> Result<UtcTime, audit::moment::InvalidTime> {
+fn moment(text: &str) -> Result<UtcTime, crate::moment::InvalidTime> {
     text.parse().or_else(|_| format!("{text}T00:00:00.000Z").parse())
 }
 

@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use audit::folder::read_text;
-use audit::note::{MAX_CHECKPOINT, SignedNote};
-use audit::verify::{Options, verify};
+use crate::folder::read_text;
+use crate::note::{MAX_CHECKPOINT, SignedNote};
+use crate::verify::{Options, verify};
 
-use super::Outcome;
+use super::{Outcome, Tools};
 
+/// What `verify` is asked for.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub struct Args {
     /// The log's folder, or a copy of it.
     folder: PathBuf,
     /// The log's public key, or a file with it. Take it from elsewhere than the folder.
@@ -24,9 +25,9 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
+pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome {
     let key = super::key(&args.key)?;
-    let mut options = Options::default();
+    let mut options = Options { cost: tools.cost, ..Options::default() };
     for path in &args.checkpoint {
         let note = SignedNote::parse(&read_text(path, MAX_CHECKPOINT as u64)?);
         let note = note.map_err(|error| format!("checkpoint {}: {error}", path.display()))?;

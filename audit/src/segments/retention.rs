@@ -1,11 +1,37 @@
 //! Removing old segments, once their state is signed.
 
 use super::{Disk, Log, LogError};
+use crate::UtcTime;
 use crate::folder::{ARCHIVED, Archived, Scan, leaves, segment, segments};
 use crate::record::Record;
 use crate::tree::leaf;
 
 impl<D: Disk> Log<D> {
+    /// Removes the segments all of whose records are older than `cutoff`; how many went.
+    ///
+    /// # Errors
+    /// As [`Log::archive`].
+    pub fn archive_older(&mut self, cutoff: UtcTime) -> Result<u32, LogError> {
+        let archived = Archived::read(&self.folder, self.verifier())?.segments;
+        let mut last = archived;
+        // A segment is as old as the next one's first record, and the last one stays.
+        for number in archived + 2..=self.end.segment {
+            let mut scan = Scan::open(&self.folder, number)?;
+            let Some(line) = scan.next()? else { break };
+            let seq = self.tree.size();
+            let record = Record::parse(line.bytes);
+            let record = record.map_err(|source| LogError::Line { seq, source })?;
+            if record.time >= cutoff {
+                break;
+            }
+            last = number - 1;
+        }
+        if last > archived {
+            self.archive(last)?;
+        }
+        Ok(last - archived)
+    }
+
     /// Removes the segments up to and with number `last`. Their state, which the rest is verified
     /// from, is signed and durable before the first of them goes; what it says no longer is.
     ///

@@ -10,30 +10,39 @@
 //! The log itself, and how anybody verifies it, is the [`audit`] crate's; here it meets the clock, the
 //! machine's boot, the program's own file, and the logs of its peers.
 
+mod accountant;
 mod attest;
+mod epoch;
+mod forward;
 mod names;
 mod peers;
+mod settings;
 mod show;
 mod stamp;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use audit::Name;
 use audit::note::{SignedNote, VerifierKey, create_key, load_key};
 use audit::record::{Entry, Event, Node, Outcome, Record, Role};
 use audit::segments::{Log, LogError, Settings, log_id};
 use audit::witness::Peers;
+use audit::{Name, UtcTime};
 
 use crate::clock::Clock;
 use crate::ids::{Round, RunId};
 
+pub use accountant::{UnknownMechanism, cost};
 pub use attest::{AttestError, MOST_WITNESSES, attest, cosigned_by, signed_by};
+pub use epoch::{SetAside, set_aside};
 pub use names::{hash, name};
 pub use peers::PeerError;
+pub use settings::{AuditSettings, Collector};
 pub use show::{Shown, ShownError, check_shown};
 
+use forward::Forwarder;
 use stamp::{Ticks, binary, version};
 
 /// The folder of a node's log, in its state folder.
@@ -84,6 +93,7 @@ struct Inner {
     keys: BTreeMap<LogKey, VerifierKey>,
     /// The model that each round of each run was offered with.
     offers: BTreeMap<(Name, u32), audit::Digest>,
+    forwarder: Option<Forwarder>,
 }
 
 /// An open log.
@@ -105,6 +115,52 @@ impl Logbook {
         clock: Arc<dyn Clock>,
         replay: &mut dyn FnMut(&Record),
     ) -> Result<Self, LogbookError> {
+        Self::open_with(&AuditSettings::default(), state, (name, role), clock, replay)
+    }
+
+    /// The same, kept as the node's settings say.
+    ///
+    /// # Errors
+    /// As [`Logbook::open`].
+    pub fn open_with(
+        audit: &AuditSettings,
+        state: &Path,
+        node: (&str, Role),
+        clock: Arc<dyn Clock>,
+        replay: &mut dyn FnMut(&Record),
+    ) -> Result<Self, LogbookError> {
+        Self::start(audit, state, node, (1, "new".parse()?), clock, replay)
+    }
+
+    /// Begins the epoch after one that was set aside. Peers that the old log knew stay known.
+    ///
+    /// # Errors
+    /// There is a log in the state folder, or it cannot be written.
+    pub fn begin(
+        state: &Path,
+        node: (&str, Role),
+        old: &SetAside,
+        reason: Name,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LogbookError> {
+        let folder = state.join(FOLDER);
+        if folder.exists() {
+            return Err(LogError::Exists { folder }.into());
+        }
+        let begun = (old.epoch.saturating_add(1), reason);
+        let book = Self::start(&AuditSettings::default(), state, node, begun, clock, &mut |_| ())?;
+        epoch::keep_peers(&old.kept, &folder)?;
+        Ok(book)
+    }
+
+    fn start(
+        audit: &AuditSettings,
+        state: &Path,
+        (name, role): (&str, Role),
+        begun: (u32, Name),
+        clock: Arc<dyn Clock>,
+        replay: &mut dyn FnMut(&Record),
+    ) -> Result<Self, LogbookError> {
         let folder = state.join(FOLDER);
         let failed =
             |source| LogbookError::Io { doing: "making the folder", path: folder.clone(), source };
@@ -112,7 +168,8 @@ impl Logbook {
         let node = Node { name: name.parse()?, role };
         let mut ticks = Ticks::new();
         let (stamp, _) = ticks.stamp(clock.as_ref());
-        let settings = Settings::new(node.clone());
+        let mut settings = Settings::new(node.clone());
+        settings.segment_bytes = audit.segment_bytes.unwrap_or(settings.segment_bytes);
         let key = state.join(KEY);
         let mut peers = Peers::default();
         let mut offers = BTreeMap::new();
@@ -131,12 +188,18 @@ impl Logbook {
             Log::open(&folder, load_key(&key)?, settings, &stamp, &mut each)?
         } else {
             std::fs::create_dir_all(&folder).map_err(failed)?;
-            let id = log_id(&node.name, 1)?;
+            let (number, reason) = begun;
+            let id = log_id(&node.name, number)?;
             // A key without a log is what a crash left of a beginning.
             let key = if key.exists() { load_key(&key)? } else { create_key(&key, &id)? };
-            Log::create(&folder, key, settings, &stamp, "new".parse()?)?
+            Log::create(&folder, key, settings, &stamp, reason)?
         };
-        let inner = Inner { log, noted: Vec::new(), ticks, peers, keys, offers };
+        let forwarder = audit.forward.clone().map(Forwarder::new).transpose().map_err(failed)?;
+        let noted = Vec::new();
+        let mut inner = Inner { log, noted, ticks, peers, keys, offers, forwarder };
+        if let Some(keep) = audit.keep {
+            inner.archive(clock.as_ref(), keep)?;
+        }
         let book = Self { inner: Mutex::new(inner), clock };
         let start = Event::Start { version: version(), binary: binary() };
         book.record(vec![Entry::new("daemon".parse()?, start)])?;
@@ -201,6 +264,17 @@ impl Logbook {
 }
 
 impl Inner {
+    /// Removes segments that are older than they are kept.
+    fn archive(&mut self, clock: &dyn Clock, keep: Duration) -> Result<(), LogError> {
+        let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+        let cutoff = UtcTime::from_millis(clock.wall().0.saturating_sub(keep));
+        let removed = self.log.archive_older(cutoff)?;
+        if removed > 0 {
+            tracing::info!(removed, "segments of the audit log that are older than they are kept");
+        }
+        Ok(())
+    }
+
     /// Appends what was noted and `entries`, and returns the last line.
     fn record(
         &mut self,
@@ -216,7 +290,18 @@ impl Inner {
         if let Some(by_ms) = stepped {
             all.insert(0, Entry::new(name("clock"), Event::ClockStep { by_ms }));
         }
-        let last = *self.log.append_all(&stamp, &all)?.end();
+        let seqs = self.log.append_all(&stamp, &all).inspect_err(|_| {
+            // On a full disk there is room for one last record: why nothing more happens.
+            let entry = Entry::new(name("log"), Event::Refused { rule: name("disk-full") });
+            let entry = entry.ended(Outcome::Failed, name("disk-full"));
+            let _ = self.log.last_words(&stamp, &entry);
+        })?;
+        let last = *seqs.end();
+        if let Some(forwarder) = &self.forwarder {
+            for (seq, entry) in seqs.zip(&all) {
+                forwarder.send(&Record::new(seq, &stamp, self.log.node(), entry));
+            }
+        }
         for entry in &all {
             if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
                 (&entry.event, &entry.run, entry.round, entry.outcome)

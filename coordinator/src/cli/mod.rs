@@ -3,6 +3,7 @@
 
 #[cfg(feature = "simulate")]
 mod demo;
+mod epoch;
 mod follow;
 mod init;
 mod output;
@@ -19,6 +20,7 @@ use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use audit::cli::Tools;
 use clap::{Parser, Subcommand};
 use common::process::chain;
 use tracing_subscriber::EnvFilter;
@@ -44,6 +46,11 @@ enum Verb {
     /// Look at past and present runs.
     #[command(subcommand)]
     Runs(runs::Verb),
+    /// Verify audit logs, reconcile the hospitals' with the coordinator's, and report on a run.
+    #[command(subcommand)]
+    Audit(audit::cli::Verb),
+    /// Begin a new audit log in the place of one that was lost or put back.
+    Epoch(epoch::Args),
     /// What a mechanism costs in privacy, and what noise a budget asks for.
     #[command(subcommand)]
     Privacy(privacy::Verb),
@@ -66,6 +73,9 @@ pub fn run() -> ExitCode {
         Verb::Plan(args) => plan::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Runs(verb) => runs::run(&verb),
+        // Its exit codes say more than good or bad.
+        Verb::Audit(verb) => return verb.run(Tools { cost: Some(&common::logbook::cost) }),
+        Verb::Epoch(args) => epoch::run(&args),
         Verb::Privacy(verb) => privacy::run(&verb),
         Verb::Synth(args) => synth::run(&args),
         #[cfg(feature = "simulate")]

@@ -29,7 +29,8 @@ pub(super) fn run(args: &Args) -> Outcome {
         if stale > 0 {
             tracing::warn!(runs = stale, "runs that were going on at the last stop have failed");
         }
-        let server = Server::bind(settings.listen, identity, settings.state, clock)?;
+        let server =
+            Server::bind_with(&settings.audit, settings.listen, identity, settings.state, clock)?;
         tracing::info!(address = %server.address()?, "listening");
         server.serve(stop_signal()).await;
         tracing::info!("stopped");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use common::clock::Clock;
 use common::experiment::DataTag;
+use common::logbook::AuditSettings;
 use common::pki::Role;
 use common::policy::Policy;
 use common::transport::Dialer;
@@ -78,6 +79,7 @@ pub(super) async fn run(
             tag,
             device: simulation.device.clone(),
             state,
+            audit: AuditSettings::default(),
         };
         let hospital = Arc::new(Hospital::open(site).map_err(|error| setup(&error))?);
         let stop = until_stopped(stopped.clone());

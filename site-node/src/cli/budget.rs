@@ -16,8 +16,8 @@ use super::Format;
 pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let policy = Policy::load(&settings.policy)?;
-    let entries = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
-    let account = Account::open(policy.limits, entries)?;
+    let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
+    let account = Account::after(policy.limits, told.carried, told.entries)?;
     match format {
         Format::Table => table(&settings.data_set, &policy, &account)?,
         Format::Json => println!("{}", object(&settings.data_set, &policy, &account)?),

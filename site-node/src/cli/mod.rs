@@ -2,12 +2,15 @@
 
 mod budget;
 mod check;
+mod epoch;
 mod policy;
 mod run;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use audit::cli::Tools;
 use clap::{Parser, Subcommand};
 use common::process::chain;
 
@@ -27,6 +30,13 @@ enum Verb {
     Check(ConfigArg),
     /// What was spent of the privacy budget, by which run, and what is left.
     Budget(BudgetArgs),
+    /// Verify this hospital's audit log, show it, prove single records, and report on a run.
+    #[command(subcommand)]
+    Audit(audit::cli::Verb),
+    /// Trust a coordinator's audit log by hand, whatever was seen of it before.
+    Trust(trust::Args),
+    /// Begin a new audit log and ledger in the place of one that was lost or put back.
+    Epoch(epoch::Args),
     /// What this hospital's policy says.
     #[command(subcommand)]
     Policy(policy::Verb),
@@ -63,6 +73,10 @@ pub fn run() -> ExitCode {
         Verb::Run(arg) => run::run(&arg.config),
         Verb::Check(arg) => check::run(&arg.config),
         Verb::Budget(args) => budget::run(&args.config.config, args.format),
+        // Its exit codes say more than good or bad.
+        Verb::Audit(verb) => return verb.run(Tools { cost: Some(&common::logbook::cost) }),
+        Verb::Trust(args) => trust::run(&args),
+        Verb::Epoch(args) => epoch::run(&args),
         Verb::Policy(verb) => policy::run(&verb),
     };
     match outcome {

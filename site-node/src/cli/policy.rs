@@ -68,8 +68,8 @@ fn explain(plan: &Plan, config: &Path) -> Result<Vec<Ruling>, Box<dyn Error>> {
     let identity = Identity::load(&settings.identity)?;
     let asker = Asker { coordinator: Some(&identity.authority), tag: Some(settings.tag) };
     let mut rulings = policy.judge(plan, asker);
-    let entries = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
-    let account = Account::open(policy.limits, entries)?;
+    let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
+    let account = Account::after(policy.limits, told.carried, told.entries)?;
     let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
     // A run that this ledger never heard of.
     let refused = account.foresee(&RunId::memorable(0), plan.digest(), updates, once).err();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use common::clock::SystemClock;
 use common::digest::Digest;
+use common::ids::SiteName;
 use common::pki::{Identity, Role};
 use common::policy::Policy;
 use common::process::stop_signal;
@@ -24,14 +25,19 @@ pub(super) struct Ready {
     pub hospital: Hospital,
 }
 
+/// The site's name, which stands in its certificate.
+pub(super) fn site_name(settings: &SiteSettings) -> Result<SiteName, Box<dyn Error>> {
+    match Identity::load(&settings.identity)?.role {
+        Role::Site(name) => Ok(name),
+        found => Err(format!("the certificate is that of a {found}; a site needs its own").into()),
+    }
+}
+
 pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let policy = Policy::load(&settings.policy)?;
     let identity = Identity::load(&settings.identity)?;
-    let Role::Site(name) = identity.role.clone() else {
-        let found = &identity.role;
-        return Err(format!("the certificate is that of a {found}; a site needs its own").into());
-    };
+    let name = site_name(&settings)?;
     let site = Site {
         name,
         coordinator: identity.authority,
@@ -42,6 +48,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         tag: settings.tag,
         device: Device::choose(settings.device),
         state: settings.state.clone(),
+        audit: settings.audit.clone(),
         clock: Arc::new(SystemClock::new()),
     };
     common::privacy::release::check_randomness()?;

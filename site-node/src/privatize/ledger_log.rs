@@ -15,14 +15,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit::Name;
-use audit::folder::{ReadError, Scan};
+use audit::folder::{Archived, ReadError, Scan};
 use audit::record::{Event, Record, Reserve, Role, UPDATE};
 use common::clock::Clock;
 use common::digest::Digest;
 use common::ids::{InvalidName, Round, RunId};
-use common::logbook::{Logbook, LogbookError};
+use common::logbook::{AuditSettings, FOLDER, Logbook, LogbookError, UnknownMechanism};
 use common::privacy::{
-    Budget, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, Mechanism, Released,
+    Budget, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, Released,
 };
 
 /// What a record calls the concordance of the final model.
@@ -73,29 +73,48 @@ pub enum LedgerLogError {
     Ledger(#[from] LedgerError),
 }
 
-/// A ledger's entries, and the ε and δ of its budget.
-type Told = (Vec<Entry>, Option<(f64, f64)>);
+/// A ledger as its log tells it.
+pub struct Told {
+    /// What was spent before the first entry: by an earlier epoch, or in segments that were removed.
+    pub carried: Cost,
+    /// Every charge since.
+    pub entries: Vec<Entry>,
+    /// ε and δ of the budget that stands.
+    budget: Option<(f64, f64)>,
+}
 
 /// What a log tells of the ledger, record by record.
 struct Replay {
     state: PathBuf,
     data_set: Name,
-    entries: Vec<Entry>,
+    told: Told,
     plans: BTreeMap<Name, Digest>,
-    budget: Option<(f64, f64)>,
+    /// Whether the log's first records were removed.
+    archived: bool,
     wrong: Option<LedgerLogError>,
 }
 
 impl Replay {
-    fn new(state: &Path, data_set: &Name) -> Self {
-        Self {
+    /// Begins with what was removed from the log in `state`, where anything was.
+    fn new(state: &Path, data_set: &Name) -> Result<Self, LedgerLogError> {
+        let folder = state.join(FOLDER);
+        let mut told = Told { carried: Cost::zero(), entries: Vec::new(), budget: None };
+        let mut archived = false;
+        if folder.join(audit::folder::KEY).exists() {
+            let removed = Archived::read(&folder, &audit::folder::key(&folder)?)?;
+            archived = removed.segments > 0;
+            if let Some(spent) = removed.history.spent(data_set) {
+                told.carried = Cost::from_units(spent.to_vec());
+            }
+        }
+        Ok(Self {
             state: state.to_owned(),
             data_set: data_set.clone(),
-            entries: Vec::new(),
+            told,
             plans: BTreeMap::new(),
-            budget: None,
+            archived,
             wrong: None,
-        }
+        })
     }
 
     fn take(&mut self, record: &Record) {
@@ -106,15 +125,18 @@ impl Replay {
             (Event::Consent { plan }, Some(run)) => {
                 self.plans.insert(run.clone(), Digest::from_bytes(*plan.as_bytes()));
             }
-            (Event::Budget { data_set, epsilon, delta, .. }, _) => {
+            (Event::Budget { data_set, epsilon, delta, carried, .. }, _) => {
                 self.belongs(data_set);
-                self.budget = Some((*epsilon, *delta));
+                if !carried.is_empty() {
+                    self.told.carried = Cost::from_units(carried.clone());
+                }
+                self.told.budget = Some((*epsilon, *delta));
             }
             (Event::Reserve(reserve), Some(run)) => {
                 self.belongs(&reserve.data_set);
                 let entry = self.entry(record, reserve, run);
                 match entry {
-                    Ok(entry) => self.entries.push(entry),
+                    Ok(entry) => self.told.entries.push(entry),
                     Err(what) => {
                         let (state, seq) = (self.state.clone(), record.seq);
                         self.wrong = Some(LedgerLogError::Foreign { state, seq, what });
@@ -138,54 +160,31 @@ impl Replay {
             CONCORDANCE => Released::Concordance,
             other => return Err(format!("it releases {other:?}")),
         };
+        // A run whose consent was removed is of its own plan.
+        let known = self.plans.get(run).copied();
+        let plan = known.or_else(|| self.archived.then(|| Digest::of(run.as_str().as_bytes())));
         let invalid = |error: InvalidName| error.to_string();
         Ok(Entry {
-            seq: self.entries.len() as u64 + 1,
+            seq: self.told.entries.len() as u64 + 1,
             run: run.as_str().parse::<RunId>().map_err(invalid)?,
-            plan: *self.plans.get(run).ok_or("nobody consented to its run")?,
+            plan: plan.ok_or("nobody consented to its run")?,
             round: Round(record.round.ok_or("it has no round")?),
             released,
-            mechanism: mechanism(reserve.mechanism)?,
+            mechanism: reserve
+                .mechanism
+                .try_into()
+                .map_err(|error: UnknownMechanism| error.to_string())?,
             clip: reserve.clip,
             cost: Cost::from_units(reserve.cost.clone()),
             total: Cost::from_units(reserve.total.clone()),
         })
     }
 
-    /// The entries, and the ε and δ of the budget that stands.
     fn finish(self) -> Result<Told, LedgerLogError> {
         match self.wrong {
             Some(wrong) => Err(wrong),
-            None => Ok((self.entries, self.budget)),
+            None => Ok(self.told),
         }
-    }
-}
-
-fn mechanism(found: audit::record::Mechanism) -> Result<Mechanism, String> {
-    Ok(match found {
-        audit::record::Mechanism::ClipOnly => Mechanism::ClipOnly,
-        audit::record::Mechanism::WholeUpdateGaussian { noise_multiplier } => {
-            Mechanism::WholeUpdateGaussian { noise_multiplier }
-        }
-        audit::record::Mechanism::SampledGaussian { sampling_rate, noise_multiplier, steps } => {
-            let steps = u32::try_from(steps).map_err(|_| "more steps than any plan has")?;
-            Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps }
-        }
-        audit::record::Mechanism::Concentrated { rho } => Mechanism::Concentrated { rho },
-    })
-}
-
-fn recorded(mechanism: Mechanism) -> audit::record::Mechanism {
-    match mechanism {
-        Mechanism::ClipOnly => audit::record::Mechanism::ClipOnly,
-        Mechanism::WholeUpdateGaussian { noise_multiplier } => {
-            audit::record::Mechanism::WholeUpdateGaussian { noise_multiplier }
-        }
-        Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps } => {
-            let steps = u64::from(steps);
-            audit::record::Mechanism::SampledGaussian { sampling_rate, noise_multiplier, steps }
-        }
-        Mechanism::Concentrated { rho } => audit::record::Mechanism::Concentrated { rho },
     }
 }
 
@@ -201,19 +200,19 @@ impl LedgerLog {
     /// # Errors
     /// The log does not open, or belongs to another data set.
     pub fn open(
-        state: &Path,
+        (state, audit): (&Path, &AuditSettings),
         site: &str,
         data_set: &Name,
         limits: Limits,
         clock: Arc<dyn Clock>,
-    ) -> Result<(Self, Vec<Entry>), LedgerLogError> {
-        let mut replay = Replay::new(state, data_set);
-        let book =
-            Logbook::open(state, site, Role::Site, clock, &mut |record| replay.take(record))?;
-        let (entries, budget) = replay.finish()?;
+    ) -> Result<(Self, Told), LedgerLogError> {
+        let mut replay = Replay::new(state, data_set)?;
+        let mut take = |record: &Record| replay.take(record);
+        let book = Logbook::open_with(audit, state, (site, Role::Site), clock, &mut take)?;
+        let told = replay.finish()?;
         let Budget { epsilon, delta } = limits.total;
         let epsilon = epsilon.min(f64::MAX);
-        if budget != Some((epsilon, delta)) {
+        if told.budget != Some((epsilon, delta)) {
             let event = Event::Budget {
                 data_set: data_set.clone(),
                 epsilon,
@@ -225,20 +224,21 @@ impl LedgerLog {
             book.record(vec![audit::record::Entry::new(actor, event)])
                 .map_err(LogbookError::from)?;
         }
-        Ok((Self { book: Arc::new(book), data_set: data_set.clone() }, entries))
+        Ok((Self { book: Arc::new(book), data_set: data_set.clone() }, told))
     }
 
     /// Reads the ledger of a log that another process may have open. A record on its way is left out.
     ///
     /// # Errors
     /// The log cannot be read, or belongs to another data set; one that is not there holds nothing.
-    pub fn look(state: &Path, data_set: &Name) -> Result<Vec<Entry>, LedgerLogError> {
-        let folder = state.join("audit");
-        let mut replay = Replay::new(state, data_set);
+    pub fn look(state: &Path, data_set: &Name) -> Result<Told, LedgerLogError> {
+        let folder = state.join(FOLDER);
+        let mut replay = Replay::new(state, data_set)?;
         if !folder.join(audit::folder::KEY).exists() {
-            return Ok(Vec::new());
+            return replay.finish();
         }
-        let mut scan = Scan::open(&folder, 1)?;
+        let removed = Archived::read(&folder, &audit::folder::key(&folder)?)?.segments;
+        let mut scan = Scan::open(&folder, removed + 1)?;
         loop {
             match scan.next() {
                 Ok(Some(line)) => {
@@ -252,7 +252,7 @@ impl LedgerLog {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(replay.finish()?.0)
+        replay.finish()
     }
 
     /// The log.
@@ -272,7 +272,7 @@ impl LedgerStore for LedgerLog {
         let reserve = Reserve {
             data_set: self.data_set.clone(),
             what: name(what)?,
-            mechanism: recorded(entry.mechanism),
+            mechanism: entry.mechanism.into(),
             clip: entry.clip,
             cost: entry.cost.units().to_vec(),
             total: entry.total.units().to_vec(),

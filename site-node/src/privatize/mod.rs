@@ -6,6 +6,9 @@
 //! after a crash    resend ─ the bytes that were kept ─────────────────► PrivatizedUpdate
 //! ```
 
+mod epoch;
+#[cfg(test)]
+mod epoch_tests;
 mod ledger_log;
 mod outbox;
 
@@ -18,7 +21,7 @@ use common::clock::Clock;
 use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode};
 use common::ids::{Round, RunId};
-use common::logbook::Logbook;
+use common::logbook::{AuditSettings, Logbook};
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
     Charge, Delta, Ledger, LedgerError, Limits, PrivacyError, PrivateTraining, PrivatizedUpdate,
@@ -27,7 +30,8 @@ use common::privacy::{
 
 use outbox::Outbox;
 
-pub use ledger_log::{LedgerLog, LedgerLogError};
+pub use epoch::{Epoch, begin_epoch};
+pub use ledger_log::{LedgerLog, LedgerLogError, Told};
 
 /// A change that may not leave.
 #[derive(Debug, thiserror::Error)]
@@ -67,18 +71,18 @@ impl Gate {
     /// The ledger is held by another process, is another data set's, cannot be read, or contradicts
     /// itself.
     pub fn open(
-        state: &Path,
+        (state, audit): (&Path, &AuditSettings),
         site: &str,
         data_set: &Name,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerLogError> {
-        let (log, entries) = LedgerLog::open(state, site, data_set, limits, clock)?;
+        let (log, told) = LedgerLog::open((state, audit), site, data_set, limits, clock)?;
         let outbox = Outbox::new(state).map_err(|source| {
             let path = state.join("outbox");
             LedgerLogError::Outbox { path, source }
         })?;
-        Ok(Self { ledger: Ledger::open(log, limits, entries)?, outbox })
+        Ok(Self { ledger: Ledger::after(log, limits, told.carried, told.entries)?, outbox })
     }
 
     /// The log that the ledger is in.

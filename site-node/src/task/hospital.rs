@@ -45,7 +45,7 @@ impl Hospital {
     /// The ledger cannot be used.
     pub fn open(site: Site) -> Result<Self, LedgerLogError> {
         let gate = Gate::open(
-            &site.state,
+            (&site.state, &site.audit),
             site.name.as_str(),
             &site.data_set,
             site.policy.limits,

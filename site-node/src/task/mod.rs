@@ -19,7 +19,7 @@ use common::clock::Clock;
 use common::digest::Digest;
 use common::experiment::{DataTag, Plan};
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::Logbook;
+use common::logbook::{AuditSettings, Logbook};
 use common::pki::Fingerprint;
 use common::policy::Policy;
 use common::wire::Metric;
@@ -139,6 +139,8 @@ pub struct Site {
     pub device: Device,
     /// Where its log and outbox lie.
     pub state: PathBuf,
+    /// How it keeps its log.
+    pub audit: AuditSettings,
     /// Where it reads the time.
     pub clock: Arc<dyn Clock>,
 }

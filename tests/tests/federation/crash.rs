@@ -136,7 +136,7 @@ async fn killed_three_hundred_times_a_site_never_forgets_a_release() -> Outcome 
         assert!(ended.is_err(), "the site ended by itself: {ended:?}");
         site.kill()?;
         seen.kept = outbox(&home.join("state"));
-        let entries = LedgerLog::look(&home.join("state"), &"cohort".parse()?)?;
+        let entries = LedgerLog::look(&home.join("state"), &"cohort".parse()?)?.entries;
         let charged = |round: &u32| entries.iter().any(|entry| entry.round.0 == *round);
         let forgotten = seen.updates.keys().find(|round| !charged(round));
         assert_eq!(forgotten, None, "kill {kill}: left the site without a charge");

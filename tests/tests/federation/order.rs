@@ -11,7 +11,7 @@ use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
 use common::experiment::{DataTag, Experiment, Plan};
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::Logbook;
+use common::logbook::{AuditSettings, Logbook};
 use common::pki::Role;
 use common::policy::Policy;
 use common::transport::Dialer;
@@ -152,6 +152,7 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
             tag,
             device,
             state,
+            audit: AuditSettings::default(),
             clock,
         })?;
         let site = InTurn { hospital, site: index, turns: Arc::clone(&turns) };

@@ -13,6 +13,7 @@ use common::experiment::{
     DataTag, Experiment, Optimizer, Plan, PrivacyMode, PrivateEvaluation, PrivateSteps, Weights,
 };
 use common::ids::{Round, RunId};
+use common::logbook::AuditSettings;
 use common::model::initial_parameters;
 use common::pki::{Fingerprint, Role};
 use common::policy::Policy;
@@ -101,6 +102,7 @@ impl Stage {
             tag: DataTag::Private,
             device: Device::cpu(),
             state: folder.path().join("state"),
+            audit: AuditSettings::default(),
         };
         let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(Hospital::open(site)?));
         let address = observer.address()?;
@@ -115,7 +117,7 @@ impl Stage {
 
     /// Entries of the hospital's ledger.
     fn charged(&self) -> Result<usize, tests::SetupError> {
-        Ok(LedgerLog::look(&self.folder.path().join("state"), &"cohort".parse()?)?.len())
+        Ok(LedgerLog::look(&self.folder.path().join("state"), &"cohort".parse()?)?.entries.len())
     }
 }
 

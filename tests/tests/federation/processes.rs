@@ -172,7 +172,7 @@ fn the_ledger_stops_the_run_that_would_pass_the_budget() -> Outcome {
 
     // The hospital's own ledger says the same: an entry a round of every run that was let through.
     let state = federation.site(HOSPITALS[0]).join("state");
-    let ledger = site_node::privatize::LedgerLog::look(&state, &"cohort".parse()?)?;
+    let ledger = site_node::privatize::LedgerLog::look(&state, &"cohort".parse()?)?.entries;
     assert_eq!(ledger.len(), 20 * runs);
     Ok(())
 }

@@ -46,13 +46,22 @@ impl Account {
     /// # Errors
     /// They contradict each other or their own arithmetic.
     pub fn open(limits: Limits, entries: Vec<Entry>) -> Result<Self, LedgerError> {
+        Self::after(limits, Cost::zero(), entries)
+    }
+
+    /// The account of these entries, after what earlier ones had spent that are no longer told one by
+    /// one.
+    ///
+    /// # Errors
+    /// As [`Account::open`].
+    pub fn after(limits: Limits, carried: Cost, entries: Vec<Entry>) -> Result<Self, LedgerError> {
         let per_run =
             limits.epsilon_per_run.map(|epsilon| Filter::new(Budget { epsilon, ..limits.total }));
         let mut account = Self {
             total: Filter::new(limits.total),
             run: per_run,
             entries: Vec::new(),
-            spent: Cost::zero(),
+            spent: carried,
             by_run: BTreeMap::new(),
             plans: BTreeMap::new(),
             charged: HashSet::new(),

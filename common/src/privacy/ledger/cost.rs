@@ -50,6 +50,12 @@ impl Cost {
         Self(units)
     }
 
+    /// More than any budget: what stands for spending that nobody can tell any more.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self(vec![u64::MAX; ORDERS.len()])
+    }
+
     /// Whether it has a value for each order: what was read from a file may not.
     #[must_use]
     pub fn is_whole(&self) -> bool {

@@ -42,7 +42,20 @@ impl<S: LedgerStore> Ledger<S> {
     /// # Errors
     /// The entries contradict each other or their own arithmetic.
     pub fn open(store: S, limits: Limits, entries: Vec<Entry>) -> Result<Self, LedgerError> {
-        Ok(Self { account: Account::open(limits, entries)?, store, broken: false })
+        Self::after(store, limits, Cost::zero(), entries)
+    }
+
+    /// The same, after what earlier entries had spent that are no longer told one by one.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn after(
+        store: S,
+        limits: Limits,
+        carried: Cost,
+        entries: Vec<Entry>,
+    ) -> Result<Self, LedgerError> {
+        Ok(Self { account: Account::after(limits, carried, entries)?, store, broken: false })
     }
 
     /// What was spent, by whom, and what still fits.

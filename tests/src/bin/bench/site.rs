@@ -9,7 +9,7 @@ use common::clock::SystemClock;
 use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
-use common::logbook::{Logbook, hash, name};
+use common::logbook::{AuditSettings, Logbook, hash, name};
 use common::pki::{Identity, Role};
 use common::privacy::{Budget, Limits};
 use common::transport::Dialer;
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let total = Budget { epsilon: 1.0, delta: 1e-5 };
     let limits = Limits { total, epsilon_per_run: None };
     let gate = Gate::open(
-        &args.folder.join("state"),
+        (&args.folder.join("state"), &AuditSettings::default()),
         name.as_str(),
         &"bench".parse()?,
         limits,

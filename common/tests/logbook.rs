@@ -1,0 +1,256 @@
+//! A node's log as the node keeps it: peers that are met, believed no more and trusted again; epochs;
+//! clocks that are set; segments that are kept for a while.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use audit::folder;
+use audit::record::{Entry, Event, Outcome, Record, Role};
+use audit::verify::{Options, Verdict, verify, verify_each};
+use common::clock::{Clock, Moment, SystemClock, Timestamp};
+use common::logbook::{
+    AuditSettings, COORDINATOR, Logbook, PeerError, check_shown, name, set_aside,
+};
+use common::wire::Sighting;
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
+}
+
+fn site(state: &Path) -> Logbook {
+    Logbook::open(state, "site-a", Role::Site, clock(), &mut |_| ()).unwrap()
+}
+
+fn coordinator(state: &Path) -> Logbook {
+    Logbook::open(state, COORDINATOR, Role::Coordinator, clock(), &mut |_| ()).unwrap()
+}
+
+fn note(text: &str) -> Entry {
+    let fingerprint = audit::Digest::sha256(text.as_bytes());
+    Entry::new(name("test"), Event::KeyNew { fingerprint })
+}
+
+/// Every record of a log that verifies.
+fn sound(state: &Path) -> Vec<Record> {
+    let folder = state.join(common::logbook::FOLDER);
+    let (key, mut records) = (folder::key(&folder).unwrap(), Vec::new());
+    let report = verify_each(&folder, &key, &Options::default(), &mut |record| {
+        records.push(record.clone());
+    });
+    assert_eq!(report.verdict, Verdict::Sound, "{report:?}");
+    records
+}
+
+/// A copy of a state folder, as a backup makes it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_shown_is_the_last_record_and_each_side_signs_the_others_growth() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (site, centre) = (site(ours.path()), coordinator(theirs.path()));
+    let of = name(COORDINATOR);
+    let key = site.meet(&of, &centre.verifier().to_string(), true).unwrap();
+    let mut from = vec![0];
+    for number in 0..5 {
+        let shown = centre.show(vec![note("noise"), note(&number.to_string())]).unwrap();
+        let log = centre.sight(&shown.note, shown.size, &from);
+        let (checkpoint, cosigned) = site.witness((&key, &of), &log).unwrap();
+        assert_eq!(checkpoint.size, shown.size);
+        let record = check_shown(&checkpoint, &shown.record).unwrap();
+        assert_eq!(record.event, note(&number.to_string()).event);
+        // The record before it, and the right one with another path, are not the last.
+        let mut other = shown.record.clone();
+        other.inclusion.pop();
+        assert!(check_shown(&checkpoint, &other).is_err());
+        other = shown.record.clone();
+        other.line[7] ^= 1;
+        assert!(check_shown(&checkpoint, &other).is_err());
+        cosigned.check(&site.verifier()).unwrap();
+        // Two of the rounds end without an answer: proofs from all states that it may be in.
+        from.push(shown.size);
+    }
+    drop((site, centre));
+    assert!(sound(ours.path()).iter().any(|record| matches!(record.event, Event::Witness { .. })));
+    sound(theirs.path());
+}
+
+#[test]
+fn a_fork_is_kept_and_outlives_a_restart_until_a_person_decides() {
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let [ours, theirs, fork] = [0, 1, 2].map(|place: usize| folders[place].path());
+    drop(coordinator(theirs));
+    copy(theirs, fork);
+    let of = name(COORDINATOR);
+    let (one, other) = (coordinator(theirs), coordinator(fork));
+    let shown = |book: &Logbook, text: &str, from: &[u64]| -> Sighting {
+        let shown = book.show(vec![note(text)]).unwrap();
+        book.sight(&shown.note, shown.size, from)
+    };
+    let public = one.verifier().to_string();
+    let site_a = site(ours);
+    let key = site_a.meet(&of, &public, true).unwrap();
+    site_a.witness((&key, &of), &shown(&one, "one", &[])).unwrap();
+    let seen = site_a.seen_of(&key).unwrap();
+    let forked = shown(&other, "other", &[4, 5, 6]);
+    let error = site_a.witness((&key, &of), &forked).unwrap_err();
+    assert!(error.is_breach() && error.rule() == "witness.forked", "{error}");
+    let again = site_a.meet(&of, &public, true).unwrap_err();
+    assert!(matches!(again, PeerError::Distrusted { .. }), "{again}");
+    drop(site_a);
+    let records = sound(ours);
+    let kept: Vec<_> = records
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::Witness { checkpoint, .. } => {
+                Some((record.outcome, String::from(checkpoint.clone())))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(kept.len(), 2);
+    assert!(kept[0].0 == Outcome::Ok && kept[0].1.starts_with(seen.split("\n\n").next().unwrap()));
+    assert_eq!(kept[1], (Outcome::Refused, forked.checkpoint.clone()));
+
+    let site_a = site(ours);
+    let again = site_a.meet(&of, &public, true).unwrap_err();
+    assert!(matches!(again, PeerError::Distrusted { .. }), "{again}");
+    site_a.trust(&of, &public).unwrap();
+    drop(site_a);
+    let site_a = site(ours);
+    let key = site_a.meet(&of, &public, true).unwrap();
+    site_a.witness((&key, &of), &forked).unwrap();
+    drop(site_a);
+    sound(ours);
+}
+
+#[test]
+fn another_key_needs_a_later_epoch_and_is_never_another_nodes() {
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let [ours, theirs, wiped] = [0, 1, 2].map(|place: usize| folders[place].path());
+    let of = name(COORDINATOR);
+    let site_a = site(ours);
+    site_a.meet(&of, &coordinator(theirs).verifier().to_string(), true).unwrap();
+    let another = coordinator(wiped).verifier().to_string();
+    let error = site_a.meet(&of, &another, true).unwrap_err();
+    assert!(matches!(error, PeerError::Replaced { .. }), "{error}");
+    // A site has several logs, one for each data set.
+    site_a.meet(&of, &another, false).unwrap();
+    let own = site_a.verifier().to_string();
+    let error = site_a.meet(&of, &own, true).unwrap_err();
+    assert!(matches!(error, PeerError::OtherNode { .. }), "{error}");
+    assert!(matches!(site_a.meet(&of, "no key", true), Err(PeerError::Key { .. })));
+
+    let old = set_aside(theirs).unwrap();
+    let node = (COORDINATOR, Role::Coordinator);
+    let next = Logbook::begin(theirs, node, &old, name("restored"), clock()).unwrap();
+    assert_eq!(next.verifier().name().as_str(), "coordinator.2");
+    site_a.meet(&of, &next.verifier().to_string(), true).unwrap();
+    drop((site_a, next));
+    let rotated = |record: &&Record| matches!(record.event, Event::KeyRotated { .. });
+    assert_eq!(sound(ours).iter().filter(rotated).count(), 1);
+    let Event::Epoch { number, reason, .. } = &sound(theirs)[0].event else { panic!("no epoch") };
+    assert_eq!((*number, reason.as_str()), (2, "restored"));
+    // The old log lies beside it and still verifies.
+    let key = folder::key(&old.kept).unwrap();
+    assert_eq!(verify(&old.kept, &key, &Options::default()).verdict, Verdict::Sound);
+    // Nothing is set aside twice, and no log is begun over another.
+    let node = (COORDINATOR, Role::Coordinator);
+    assert!(Logbook::begin(theirs, node, &old, name("again"), clock()).is_err());
+}
+
+/// Clocks that a test sets.
+struct Hands {
+    wall: AtomicU64,
+    now: AtomicU64,
+}
+
+impl Clock for Hands {
+    fn wall(&self) -> Timestamp {
+        Timestamp(self.wall.load(Ordering::Relaxed))
+    }
+    fn now(&self) -> Moment {
+        Moment(Duration::from_millis(self.now.load(Ordering::Relaxed)))
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_is_recorded_and_the_log_stays_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let hands = Arc::new(Hands { wall: AtomicU64::new(1_772_354_400_000), now: AtomicU64::new(0) });
+    let clock = Arc::clone(&hands) as Arc<dyn Clock>;
+    let book = Logbook::open(folder.path(), "site-a", Role::Site, clock, &mut |_| ()).unwrap();
+    let ten_years = 315_576_000_000;
+    for (wall, expected) in [
+        (1_772_354_401_000, None),
+        (1_772_354_402_000 - ten_years, Some(-315_576_000_000)),
+        (1_772_354_403_000, Some(315_576_000_000)),
+        (1_772_354_404_500, None),
+    ] {
+        hands.wall.store(wall, Ordering::Relaxed);
+        hands.now.fetch_add(1000, Ordering::Relaxed);
+        book.record(vec![note("tick")]).unwrap();
+        let steps = steps(folder.path());
+        assert_eq!(steps.last().copied().filter(|_| expected.is_some()), expected);
+    }
+    drop(book);
+    assert_eq!(steps(folder.path()).len(), 2);
+    sound(folder.path());
+}
+
+fn steps(state: &Path) -> Vec<i64> {
+    let text = std::fs::read_to_string(state.join("audit/000001.jsonl")).unwrap();
+    let step = |line: &str| match Record::parse(line.as_bytes()).unwrap().event {
+        Event::ClockStep { by_ms } => Some(by_ms),
+        _ => None,
+    };
+    text.lines().filter_map(step).collect()
+}
+
+#[test]
+fn a_log_is_one_process_s_and_of_one_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = site(folder.path());
+    let open = |name| Logbook::open(folder.path(), name, Role::Site, clock(), &mut |_| ());
+    assert!(open("site-a").err().unwrap().to_string().contains("in use by another process"));
+    drop(book);
+    assert!(open("site-b").err().unwrap().to_string().contains("site-a.1"));
+    open("site-a").unwrap();
+}
+
+#[test]
+fn a_peer_that_is_refused_without_end_fills_neither_memory_nor_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = site(folder.path());
+    for _ in 0..5000 {
+        book.note(note("again"));
+    }
+    drop(book);
+    assert!(sound(folder.path()).len() < 1100);
+}
+
+#[test]
+fn settings_say_where_and_how_long() {
+    let read = |text: &str| common::config::read::<AuditSettings>("audit", text);
+    let settings = read("keep = \"6y\"\nforward = \"tcp:logs.hospital:601\"").unwrap();
+    assert!(settings.keep.unwrap() > Duration::from_secs(6 * 365 * 24 * 3600));
+    assert_eq!(settings.forward.unwrap().to_string(), "tcp:logs.hospital:601");
+    assert_eq!(read("").unwrap(), AuditSettings::default());
+    for bad in ["udp:", "udp:host", "udp:host:many", "unix:dev/log", "http://x", "tcp::1"] {
+        let error = read(&format!("forward = {bad:?}")).unwrap_err().to_string();
+        assert!(error.contains("udp:HOST:514"), "{bad}: {error}");
+    }
+}

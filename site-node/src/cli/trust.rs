@@ -1,0 +1,34 @@
+//! `site-node trust KEY`: a person settles what the node may not decide.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use common::clock::SystemClock;
+use common::logbook::{COORDINATOR, name};
+use common::policy::Policy;
+use site_node::privatize::LedgerLog;
+use site_node::settings::SiteSettings;
+
+use super::ConfigArg;
+use super::run::site_name;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The public key of the coordinator's log, as its people tell it by another way than the network.
+    key: String,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let settings = SiteSettings::load(&args.config.config)?;
+    let policy = Policy::load(&settings.policy)?;
+    let site = site_name(&settings)?;
+    let (clock, data_set) = (Arc::new(SystemClock::new()), settings.data_set.parse()?);
+    let at = (settings.state.as_path(), &settings.audit);
+    let (log, _) = LedgerLog::open(at, site.as_str(), &data_set, policy.limits, clock)?;
+    let key = log.book().trust(&name(COORDINATOR), &args.key)?;
+    println!("trusted from now on: {key}");
+    println!("recorded in {}", settings.state.join(common::logbook::FOLDER).display());
+    Ok(())
+}
