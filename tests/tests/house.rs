@@ -135,7 +135,7 @@ fn receipts_come_from_the_ledger_on_disk() {
 
 #[test]
 fn each_library_has_one_home() {
-    let homes: [(&str, &[&str]); 11] = [
+    let homes: [(&str, &[&str]); 14] = [
         ("burn", &["site-node/src/train/"]),
         ("opendp", &["common/src/privacy/"]),
         ("quinn", &["common/src/transport/"]),
@@ -148,8 +148,11 @@ fn each_library_has_one_home() {
         ),
         ("maud", &["audit/src/report/"]),
         ("csv", &["site-node/src/data/"]),
+        ("claxon", &["site-node/src/data/ecg/wfdb/"]),
+        ("zune_jpeg", &["site-node/src/data/image/"]),
         ("toml", &["common/src/config/"]),
-        ("png", &["coordinator/src/synth/write/"]),
+        ("png", &["coordinator/src/synth/write/", "site-node/src/data/image/"]),
+        ("indicatif", &["coordinator/src/cli/", "site-node/src/cli/"]),
     ];
     let all: Vec<PathBuf> = ["audit", "common", "coordinator", "site-node", "tests"]
         .iter()

@@ -1,15 +1,30 @@
-//! Records as the hospital keeps them: CSV tables, joined by patient. Text until a later stage asks
-//! for a number.
+//! Records as the hospital keeps them: CSV tables, joined by patient, and the ECGs and images that
+//! belong to them. Cells are text until a later stage asks for a number.
+//!
+//! ```text
+//! .csv ─► csv_file ─► Table ─► join
+//! ECG ───► ecg ───┐
+//!                 ├─► standard form ─► cache ─► Array
+//! image ─► image ─┘    └ prepare: once, all of them
+//! ```
 
+pub mod cache;
 mod csv_file;
+mod dicom;
+pub mod ecg;
 mod error;
+pub mod image;
 mod join;
+mod open;
+pub mod prepare;
 mod table;
 
 use std::path::PathBuf;
 
+pub use dicom::{DicomFault, Tag};
 pub use error::DataError;
 pub use join::join;
+pub use open::{FileError, OpenFault};
 pub use table::{Column, Table};
 
 /// Where one site's records lie.
