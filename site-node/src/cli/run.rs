@@ -9,6 +9,7 @@ use common::pki::{Identity, Role};
 use common::policy::Policy;
 use common::process::stop_signal;
 use common::transport::Dialer;
+use site_node::data::Source;
 use site_node::settings::SiteSettings;
 use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
@@ -20,11 +21,13 @@ pub(super) struct Ready {
     pub identity: Identity,
     pub policy: Policy,
     pub hospital: Hospital,
+    pub source: Source,
 }
 
 pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let policy = Policy::load(&settings.policy)?;
+    let source = settings.source()?;
     let identity = Identity::load(&settings.identity)?;
     let Role::Site(name) = identity.role.clone() else {
         let found = &identity.role;
@@ -35,14 +38,14 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         coordinator: identity.authority,
         policy: policy.clone(),
         data_set: settings.data_set.clone(),
-        records: Records::Files(settings.data.clone()),
+        records: Records::Files(Box::new(source.clone())),
         tag: settings.tag,
         device: Device::choose(settings.device),
         state: settings.state.clone(),
     };
     common::privacy::release::check_randomness()?;
     let hospital = Hospital::open(site)?;
-    Ok(Ready { settings, identity, policy, hospital })
+    Ok(Ready { settings, identity, policy, hospital, source })
 }
 
 pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
