@@ -2,6 +2,7 @@
 
 mod budget;
 mod check;
+mod data;
 mod policy;
 mod run;
 
@@ -30,6 +31,9 @@ enum Verb {
     /// What this hospital's policy says.
     #[command(subcommand)]
     Policy(policy::Verb),
+    /// What this hospital's data are, and what is wrong with them.
+    #[command(subcommand)]
+    Data(data::Verb),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -64,6 +68,7 @@ pub fn run() -> ExitCode {
         Verb::Check(arg) => check::run(&arg.config),
         Verb::Budget(args) => budget::run(&args.config.config, args.format),
         Verb::Policy(verb) => policy::run(&verb),
+        Verb::Data(verb) => data::run(&verb),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
