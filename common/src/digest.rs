@@ -100,6 +100,28 @@ impl Hasher {
     }
 }
 
+/// A hash that only who has the key can make, or compare a guess with.
+pub struct KeyedHasher(blake3::Hasher);
+
+impl KeyedHasher {
+    /// A hash of nothing yet, under a key.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(blake3::Hasher::new_keyed(key))
+    }
+
+    /// Adds the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all pieces so far.
+    #[must_use]
+    pub fn finish(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,3 +27,5 @@ mod rules;
 mod sample;
 #[path = "border/values.rs"]
 mod values;
+#[path = "border/views.rs"]
+mod views;

@@ -47,6 +47,8 @@ pub fn keep(
         "parameters": parameters,
         "model": plan.model,
         "features": plan.features,
+        "views": plan.views,
+        "inputs": plan.input_names(),
         "outcome": plan.outcome,
     });
     let write = |name: String, bytes: &[u8]| {

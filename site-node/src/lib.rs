@@ -14,6 +14,7 @@ pub mod cohort;
 pub mod daemon;
 pub mod data;
 pub mod features;
+pub mod inspect;
 pub mod link;
 pub mod privatize;
 pub mod send;

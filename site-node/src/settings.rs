@@ -25,8 +25,8 @@ pub struct SiteSettings {
     pub device: DeviceChoice,
     /// What the hospital calls its patients: a ledger belongs to one data set.
     pub data_set: String,
-    /// The patients.
-    pub data: Source,
+    /// The file that describes them.
+    pub cohort: PathBuf,
     /// What the hospital says of them.
     pub tag: DataTag,
     /// How the audit log is kept.
@@ -35,25 +35,33 @@ pub struct SiteSettings {
 
 struct DataTable {
     name: String,
-    source: Source,
+    cohort: PathBuf,
     tag: DataTag,
 }
 
 impl Settings for DataTable {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let name = section.or("name", "cohort".to_owned());
-        let tables: Option<Vec<PathBuf>> =
-            section.required("tables", "list the CSV files to join, such as [\"cohort.csv\"]");
-        let patient = section.required("patient", "the column that names a patient in every table");
-        let split = section.maybe("split");
+        let cohort = section.or("cohort", PathBuf::from("cohort.toml"));
         let tag = section.choice("tag", Some("private"), &DataTag::CHOICES);
-        let tables = tables?;
-        if tables.is_empty() {
-            section.problem("tables", "the list is empty", "name at least one CSV file");
+        let mut moved = false;
+        for key in ["tables", "patient", "split"] {
+            if section.has(key) {
+                section.problem(
+                    key,
+                    "is described in cohort.toml now",
+                    "move the keys tables, patient and split into the file that data.cohort names",
+                );
+                moved = true;
+            }
+        }
+        // Asked for, so that they are not called unknown besides.
+        let _ = (section.maybe::<Vec<String>>("tables"), section.maybe::<String>("patient"));
+        let _ = section.maybe::<String>("split");
+        if moved {
             return None;
         }
-        let source = Source { tables, patient: patient?, split: split? };
-        Some(Self { name: name?, source, tag: tag? })
+        Some(Self { name: name?, cohort: cohort?, tag: tag? })
     }
 }
 
@@ -79,7 +87,7 @@ impl Settings for SiteSettings {
             policy: policy?,
             device: device?,
             data_set: data.name,
-            data: data.source,
+            cohort: data.cohort,
             tag: data.tag,
             audit: audit?.unwrap_or_default(),
         })
@@ -98,7 +106,15 @@ impl SiteSettings {
         place(&mut settings.identity);
         place(&mut settings.state);
         place(&mut settings.policy);
-        settings.data.tables.iter_mut().for_each(place);
+        place(&mut settings.cohort);
         Ok(settings)
+    }
+
+    /// What `cohort.toml` says.
+    ///
+    /// # Errors
+    /// Every problem in that file.
+    pub fn source(&self) -> Result<Source, ConfigError> {
+        Source::load(&self.cohort)
     }
 }

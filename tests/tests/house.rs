@@ -10,6 +10,7 @@ use common::config;
 use common::experiment::Experiment;
 use common::policy::Policy;
 use coordinator::settings::CoordinatorSettings;
+use site_node::data::Source;
 use site_node::settings::SiteSettings;
 use tests::root;
 
@@ -102,7 +103,8 @@ fn a_stage_imports_only_the_stages_before_it() {
 
 #[test]
 fn what_touches_the_network_cannot_reach_a_record() {
-    let records = ["crate::data", "crate::cohort", "crate::features", "crate::train"];
+    let records =
+        ["crate::data", "crate::cohort", "crate::features", "crate::inspect", "crate::train"];
     for place in ["link.rs", "daemon.rs", "send.rs"] {
         nowhere("site-node", place, &records, "only a PrivatizedUpdate leaves");
     }
@@ -135,7 +137,7 @@ fn receipts_come_from_the_ledger_on_disk() {
 
 #[test]
 fn each_library_has_one_home() {
-    let homes: [(&str, &[&str]); 11] = [
+    let homes: [(&str, &[&str]); 15] = [
         ("burn", &["site-node/src/train/"]),
         ("opendp", &["common/src/privacy/"]),
         ("quinn", &["common/src/transport/"]),
@@ -147,9 +149,13 @@ fn each_library_has_one_home() {
             &["audit/src/cli/", "coordinator/src/cli/", "site-node/src/cli/", "tests/src/bin/"],
         ),
         ("maud", &["audit/src/report/"]),
-        ("csv", &["site-node/src/data/"]),
+        ("csv", &["site-node/src/data/table/"]),
+        ("parquet", &["site-node/src/data/table/"]),
+        ("claxon", &["site-node/src/data/ecg/wfdb/"]),
+        ("zune_jpeg", &["site-node/src/data/image/"]),
         ("toml", &["common/src/config/"]),
-        ("png", &["coordinator/src/synth/write/"]),
+        ("png", &["coordinator/src/synth/write/", "site-node/src/data/image/"]),
+        ("indicatif", &["coordinator/src/cli/", "site-node/src/cli/"]),
     ];
     let all: Vec<PathBuf> = ["audit", "common", "coordinator", "site-node", "tests"]
         .iter()
@@ -181,6 +187,7 @@ fn every_file_in_configs_loads() {
         let loaded = match name.as_str() {
             "coordinator.toml" => CoordinatorSettings::load(&path).map(|_| ()),
             "site-node.toml" => SiteSettings::load(&path).map(|_| ()),
+            "cohort.toml" => Source::load(&path).map(|_| ()),
             "policy.toml" => Policy::load(&path).map(|_| ()),
             _ if name.starts_with("experiments/") => {
                 config::load::<Experiment>(&path, &[]).map(|_| ())

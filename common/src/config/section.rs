@@ -240,6 +240,33 @@ impl<'a> Section<'a> {
         all
     }
 
+    /// A nested table of values whose keys are names of the author's own choosing.
+    pub fn values<T: FromValue>(&mut self, key: &'static str) -> Option<Vec<(String, T)>> {
+        self.asked.insert(key);
+        let table = match self.entry(key).map(Spanned::get_ref) {
+            None => return Some(Vec::new()),
+            Some(DeValue::Table(table)) => table,
+            Some(other) => {
+                let what = format!("{} where a table is expected", kind(other));
+                self.problem(key, what, "write name = value below its heading");
+                return None;
+            }
+        };
+        let mut all = Some(Vec::new());
+        for (name, value) in table {
+            let name = name.get_ref().as_ref();
+            match (T::from_value(value.get_ref()), all.as_mut()) {
+                (Ok(value), Some(all)) => all.push((name.to_owned(), value)),
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    self.problem_at(&format!("{key}.{name}"), error.what, error.hint);
+                    all = None;
+                }
+            }
+        }
+        all
+    }
+
     /// Notes every key that nobody asked for.
     pub(super) fn finish(mut self) {
         let Some(table) = self.table else { return };

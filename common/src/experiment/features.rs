@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::view::{View, ViewSource};
 use crate::config::{Section, Settings};
 
 /// One numeric column, scaled by public constants: the model reads (x − center) / scale.
@@ -15,8 +16,11 @@ pub struct Feature {
     pub scale: f64,
 }
 
-/// The `[features]` table.
-pub(super) struct Features(pub(super) Vec<Feature>);
+/// The `[features]` table: columns as they are, and views of everything else.
+pub(super) struct Features {
+    pub(super) columns: Vec<Feature>,
+    pub(super) views: Vec<View>,
+}
 
 struct Scale {
     center: f64,
@@ -33,10 +37,15 @@ impl Settings for Scale {
 
 impl Settings for Features {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let columns: Option<Vec<String>> =
-            section.required("columns", "list the columns that the model reads");
+        let hint = "list the columns that the model reads";
+        let columns: Option<Vec<String>> = if section.has("views") {
+            section.or("columns", Vec::new())
+        } else {
+            section.required("columns", hint)
+        };
         let scales = section.named::<Scale>("scale");
-        let (columns, scales) = (columns?, scales?);
+        let views = section.named::<ViewSource>("views");
+        let (columns, scales, views) = (columns?, scales?, views?);
         let mut known = true;
         for (name, _) in &scales {
             if !columns.contains(name) {
@@ -53,6 +62,8 @@ impl Settings for Features {
             let (center, scale) = found.map_or((0.0, 1.0), |(_, s)| (s.center, s.scale));
             Feature { column, center, scale }
         };
-        known.then(|| Self(columns.into_iter().map(scaled).collect()))
+        let columns = columns.into_iter().map(scaled).collect();
+        let views = views.into_iter().map(|(name, source)| View { name, source }).collect();
+        known.then_some(Self { columns, views })
     }
 }

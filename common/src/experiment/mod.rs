@@ -13,15 +13,17 @@ mod plan;
 mod privacy;
 mod simulated;
 mod training;
+mod view;
 
 pub use aggregation::{Aggregation, ServerRule, Weights};
 pub use check::Flaw;
 pub use features::Feature;
 pub use outcome::{Outcome, TimeUnit};
-pub use plan::{Experiment, Plan};
+pub use plan::{Draft, Experiment, Plan};
 pub use privacy::{PrivacyMode, PrivacyPlan, PrivateEvaluation, PrivateSteps};
 pub use simulated::SimulatedData;
 pub use training::{Optimizer, Training};
+pub use view::{Aggregate, Missing, Values, View, ViewSource};
 
 /// What a hospital says of its data, which decides what may be done without noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

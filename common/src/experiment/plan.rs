@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregation::Aggregation;
 use super::calibrate::resolve;
+use super::check::Flaw;
 use super::features::{Feature, Features};
 use super::outcome::Outcome;
 use super::privacy::{PrivacyPlan, PrivacyTable};
 use super::simulated::SimulatedData;
 use super::training::Training;
+use super::view::View;
 use crate::config::{Section, Settings};
 use crate::digest::Digest;
 use crate::ids::ExperimentName;
@@ -25,8 +27,10 @@ pub struct Plan {
     pub rounds: u32,
     /// What is predicted.
     pub outcome: Outcome,
-    /// What it is predicted from, in the model's order.
+    /// Columns that it is predicted from, in the model's order.
     pub features: Vec<Feature>,
+    /// What it is predicted from beside them, after them.
+    pub views: Vec<View>,
     /// The model.
     pub model: ModelSpec,
     /// What a site does in one round.
@@ -107,55 +111,72 @@ impl Settings for ModelTable {
 
 impl Settings for Experiment {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let name =
-            section.required("name", "a short name for the experiment, such as \"tcga-brca\"");
-        let seed = section.or("seed", 1);
-        let rounds = section.required("rounds", "how many rounds to train, such as 20");
-        let data = section.maybe_section("data");
-        let outcome: Option<Outcome> = section.section("outcome");
-        let features: Option<Features> = section.section("features");
-        let model: Option<ModelTable> = section.section("model");
-        let training = section.section("training");
-        let aggregation = section.section("aggregation");
-        let privacy: Option<PrivacyTable> = section.section("privacy");
-
-        let (outcome, Features(features), model) = (outcome?, features?, model?);
-        #[allow(clippy::cast_possible_truncation, reason = "checked right below by Plan::check")]
-        let model = ModelSpec {
-            inputs: features.len() as u32,
-            hidden: model.hidden,
-            head: if model.cox {
-                Head::Cox
-            } else {
-                let intervals = outcome.edges.len() as u32;
-                Head::LogisticHazard { intervals, proportional: model.proportional }
-            },
-            #[allow(clippy::cast_sign_loss, reason = "read within (0, 1)")]
-            initial_hazard_ppm: (model.initial_hazard * 1e6).round() as u32,
-        };
-        let rounds = rounds?;
-        let privacy = match resolve(privacy?, rounds) {
-            Ok(privacy) => privacy,
-            Err(flaw) => {
-                section.problem_at(flaw.key, &flaw.what, &flaw.hint);
-                return None;
-            }
-        };
-        let plan = Plan {
-            name: name?,
-            seed: seed?,
-            rounds,
-            outcome,
-            features,
-            model,
-            training: training?,
-            aggregation: aggregation?,
-            privacy,
-        };
-        let flaws = plan.check();
-        for flaw in &flaws {
-            section.problem_at(flaw.key, &flaw.what, &flaw.hint);
-        }
-        flaws.is_empty().then_some(Self { plan, data: data? })
+        read(section, Plan::check)
     }
+}
+
+/// An experiment that may declare views which no model of this release reads, so that data can be
+/// checked against it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft(pub Experiment);
+
+impl Settings for Draft {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        read(section, Plan::check_as_draft).map(Self)
+    }
+}
+
+/// Reads an experiment and holds its plan against some rules.
+fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Experiment> {
+    let name = section.required("name", "a short name for the experiment, such as \"tcga-brca\"");
+    let seed = section.or("seed", 1);
+    let rounds = section.required("rounds", "how many rounds to train, such as 20");
+    let data = section.maybe_section("data");
+    let outcome: Option<Outcome> = section.section("outcome");
+    let features: Option<Features> = section.section("features");
+    let model: Option<ModelTable> = section.section("model");
+    let training = section.section("training");
+    let aggregation = section.section("aggregation");
+    let privacy: Option<PrivacyTable> = section.section("privacy");
+
+    let (outcome, Features { columns: features, views }, model) = (outcome?, features?, model?);
+    #[allow(clippy::cast_possible_truncation, reason = "checked right below by Plan::check")]
+    let model = ModelSpec {
+        inputs: 0,
+        hidden: model.hidden,
+        head: if model.cox {
+            Head::Cox
+        } else {
+            let intervals = outcome.edges.len() as u32;
+            Head::LogisticHazard { intervals, proportional: model.proportional }
+        },
+        #[allow(clippy::cast_sign_loss, reason = "read within (0, 1)")]
+        initial_hazard_ppm: (model.initial_hazard * 1e6).round() as u32,
+    };
+    let rounds = rounds?;
+    let privacy = match resolve(privacy?, rounds) {
+        Ok(privacy) => privacy,
+        Err(flaw) => {
+            section.problem_at(flaw.key, &flaw.what, &flaw.hint);
+            return None;
+        }
+    };
+    let mut plan = Plan {
+        name: name?,
+        seed: seed?,
+        rounds,
+        outcome,
+        features,
+        views,
+        model,
+        training: training?,
+        aggregation: aggregation?,
+        privacy,
+    };
+    plan.model.inputs = u32::try_from(plan.inputs()).unwrap_or(u32::MAX);
+    let flaws = rules(&plan);
+    for flaw in &flaws {
+        section.problem_at(flaw.key, &flaw.what, &flaw.hint);
+    }
+    flaws.is_empty().then_some(Experiment { plan, data: data? })
 }

@@ -68,7 +68,8 @@ impl Policy {
         let parameters = plan.model.parameters();
         let (most, kept) = (self.largest_model, parameters <= self.largest_model);
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
-        let features: Vec<_> = plan.features.iter().map(|feature| &feature.column).collect();
+        let reads = plan.reads();
+        let features: Vec<_> = reads.iter().collect();
         let private = asker.tag.is_none_or(|tag| tag == DataTag::Private);
         let (asked, allowed, kept) = listed(&features, self.columns.as_ref(), private);
         rule("policy.columns", asked, allowed, kept);

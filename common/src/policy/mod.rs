@@ -40,7 +40,8 @@ pub struct Policy {
     pub most_rounds: u32,
     /// The most parameters of a model.
     pub largest_model: u64,
-    /// Columns that a plan may read as features. Without a list: none of private patients, any of
+    /// What a plan may read as features: columns by their names, `measurement:ITEM`, `codes:TABLE`
+    /// ([`View::reads`](crate::experiment::View::reads)). Without a list: none of private patients, any of
     /// others.
     pub columns: Option<Vec<String>>,
     /// Columns that may be its outcome, likewise: a refusal for want of events would else be an answer
@@ -69,7 +70,7 @@ impl Policy {
             least_noise: privacy.noise_multiplier,
             most_rounds: plan.rounds,
             largest_model: u64::MAX,
-            columns: Some(plan.features.iter().map(|feature| feature.column.clone()).collect()),
+            columns: Some(plan.reads()),
             outcomes: Some(vec![plan.outcome.time.clone(), plan.outcome.event.clone()]),
             limits: Limits { total: Budget { epsilon: f64::MAX, delta }, epsilon_per_run: None },
         }

@@ -109,6 +109,7 @@ fn a_length_that_the_message_cannot_hold_is_refused_before_anything_is_allocated
             ("# name", "0600000000000000"),
             ("# outcome.edges: two", "0200000000000000"),
             ("# features: two", "0200000000000000"),
+            ("# views: none", "0000000000000000"),
             ("# model.hidden: one layer", "0100000000000000"),
         ] {
             let hostile = plan_with(comment, old, length);

@@ -44,6 +44,7 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         0500000000000000 'event'    # outcome.event
         0000000000000000            # outcome.edges: none
         0000000000000000            # features: none
+        0000000000000000            # views: none
         02000000                    # model.inputs
         0000000000000000            # model.hidden: no layer
         01000000                    # model.head: cox, which has no fields

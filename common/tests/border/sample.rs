@@ -39,6 +39,7 @@ pub fn plan() -> Plan {
             Feature { column: "age".to_owned(), center: 60.0, scale: 10.0 },
             Feature { column: "sex".to_owned(), center: 0.0, scale: 1.0 },
         ],
+        views: Vec::new(),
         model: ModelSpec {
             inputs: 2,
             hidden: vec![16],
@@ -118,6 +119,7 @@ pub const PLAN: &str = "
     0300000000000000 'sex'      #   column
     0000000000000000            #   center: 0
     000000000000f03f            #   scale: 1
+    0000000000000000            # views: none
     02000000                    # model.inputs: 2
     0100000000000000            # model.hidden: one layer
     10000000                    #   of 16 units

@@ -56,6 +56,7 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
         let place = folder.join("sites").join(site.as_str());
         member(&place.join("identity"), Role::Site(site.clone()))?;
         write(&place.join("site-node.toml"), SITE_NODE, Mode::Public)?;
+        write(&place.join("cohort.toml"), COHORT, Mode::Public)?;
         write(&place.join("policy.toml"), &policy, Mode::Public)?;
         made.push(place);
     }
@@ -98,4 +99,5 @@ fn write(path: &Path, text: &str, mode: Mode) -> Result<(), EnrolError> {
 /// The files that a new federation starts from are those in `configs/`.
 const COORDINATOR: &str = include_str!("../../../configs/coordinator.toml");
 const SITE_NODE: &str = include_str!("../../../configs/site-node.toml");
+const COHORT: &str = include_str!("../../../configs/cohort.toml");
 const POLICY: &str = include_str!("../../../configs/policy.toml");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use common::experiment::SimulatedData;
 use common::ids::SiteName;
-use site_node::data::{DataError, Source, Table, load};
+use site_node::data::{DataError, Table, inside, join, read};
 
 use super::rows_by_value;
 
@@ -24,12 +24,6 @@ pub enum SplitError {
     /// A table is wrong.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A path that leaves the data folder.
-    #[error("data.tables: {path:?} leaves the data folder; name files inside it")]
-    Outside {
-        /// The path.
-        path: String,
-    },
     /// A value of the site column that gives no name, or the name of another value.
     #[error(
         "data.site: column {column:?} holds {value:?}, which gives no name of its own; write \
@@ -48,17 +42,9 @@ pub(super) fn split(
     data: &SimulatedData,
     folder: &Path,
 ) -> Result<Vec<SimulatedHospital>, SplitError> {
-    let inside = |path: &std::path::PathBuf| {
-        let plain = |part| matches!(part, std::path::Component::Normal(_));
-        if path.components().all(plain) {
-            Ok(folder.join(path))
-        } else {
-            Err(SplitError::Outside { path: path.display().to_string() })
-        }
-    };
-    let tables = data.tables.iter().map(inside).collect::<Result<_, _>>()?;
-    let source = Source { tables, patient: data.patient.clone(), split: None };
-    let joined = load(&source)?;
+    let texts = [data.patient.as_str(), &data.site];
+    let tables = data.tables.iter().map(|path| read(&inside(folder, path)?, &texts));
+    let joined = join(tables.collect::<Result<_, _>>()?, &data.patient)?;
     let mut names = BTreeSet::new();
     let mut hospitals = Vec::new();
     for (value, rows) in rows_by_value(&joined, &data.site)? {

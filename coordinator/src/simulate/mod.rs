@@ -169,9 +169,10 @@ fn absolute(path: &Path) -> PathBuf {
 
 /// Rows of a table, by the value of one column, in the order of the values.
 fn rows_by_value(table: &Table, column: &str) -> Result<Vec<(String, Vec<usize>)>, DataError> {
-    let mut groups = std::collections::BTreeMap::<&str, Vec<usize>>::new();
-    for (row, value) in table.column(column)?.cells().iter().enumerate() {
-        groups.entry(value).or_default().push(row);
+    let column = table.column(column)?;
+    let mut groups = std::collections::BTreeMap::<String, Vec<usize>>::new();
+    for row in 0..column.len() {
+        groups.entry(column.text(row).into_owned()).or_default().push(row);
     }
-    Ok(groups.into_iter().map(|(value, rows)| (value.to_owned(), rows)).collect())
+    Ok(groups.into_iter().collect())
 }

@@ -14,7 +14,7 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
         "settings, policy, certificate, ledger and randomness: good ({})",
         ready.identity.role
     );
-    let table = data::load(&ready.settings.data)?;
+    let table = data::load(&ready.source)?.table;
     println!("data: {} joined, {} columns", table.files(), table.columns().len());
     for (key, empty) in [
         ("coordinators", ready.policy.coordinators.is_empty()),

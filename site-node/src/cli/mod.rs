@@ -2,6 +2,7 @@
 
 mod budget;
 mod check;
+mod data;
 mod epoch;
 mod policy;
 mod run;
@@ -40,6 +41,9 @@ enum Verb {
     /// What this hospital's policy says.
     #[command(subcommand)]
     Policy(policy::Verb),
+    /// What this hospital's data are, and what is wrong with them.
+    #[command(subcommand)]
+    Data(data::Verb),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -78,6 +82,7 @@ pub fn run() -> ExitCode {
         Verb::Trust(args) => trust::run(&args),
         Verb::Epoch(args) => epoch::run(&args),
         Verb::Policy(verb) => policy::run(&verb),
+        Verb::Data(verb) => data::run(&verb),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ use common::pki::{Identity, Role};
 use common::policy::Policy;
 use common::process::stop_signal;
 use common::transport::Dialer;
+use site_node::data::Source;
 use site_node::settings::SiteSettings;
 use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
@@ -23,6 +24,7 @@ pub(super) struct Ready {
     pub identity: Identity,
     pub policy: Policy,
     pub hospital: Hospital,
+    pub source: Source,
 }
 
 /// The site's name, which stands in its certificate.
@@ -36,6 +38,7 @@ pub(super) fn site_name(settings: &SiteSettings) -> Result<SiteName, Box<dyn Err
 pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let policy = Policy::load(&settings.policy)?;
+    let source = settings.source()?;
     let identity = Identity::load(&settings.identity)?;
     let name = site_name(&settings)?;
     let site = Site {
@@ -44,7 +47,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         policy: policy.clone(),
         policy_hash: Digest::of(&std::fs::read(&settings.policy)?),
         data_set: settings.data_set.parse()?,
-        records: Records::Files(settings.data.clone()),
+        records: Records::Files(Box::new(source.clone())),
         tag: settings.tag,
         device: Device::choose(settings.device),
         state: settings.state.clone(),
@@ -53,7 +56,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     };
     common::privacy::release::check_randomness()?;
     let hospital = Hospital::open(site)?;
-    Ok(Ready { settings, identity, policy, hospital })
+    Ok(Ready { settings, identity, policy, hospital, source })
 }
 
 pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {

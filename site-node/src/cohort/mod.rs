@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use common::experiment::Outcome;
+use common::experiment::{Outcome, TimeUnit};
 
-use crate::data::{DataError, Table};
+use crate::data::{CellFault, DataError, Patients, Problems};
 
 /// One site's patients, checked.
 #[derive(Clone)]
 pub struct Cohort {
-    table: Table,
+    patients: Patients,
     time: Vec<f64>,
     event: Vec<bool>,
     training: Vec<bool>,
@@ -32,33 +32,111 @@ pub enum CohortError {
 /// Says where the patients come from, and nothing of them.
 impl fmt::Debug for Cohort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cohort").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("Cohort").field("patients", &self.patients.table).finish_non_exhaustive()
     }
 }
 
+/// How patients were followed.
+struct Followed {
+    time: Vec<f64>,
+    event: Vec<bool>,
+    training: Vec<bool>,
+}
+
+/// Days of a unit.
+fn days(unit: TimeUnit) -> f64 {
+    match unit {
+        TimeUnit::Days => 1.0,
+        TimeUnit::Months => 365.25 / 12.0,
+        TimeUnit::Years => 365.25,
+    }
+}
+
+/// Reads the outcome of every patient, noting each cell that is wrong; none where a column is missing.
+fn followed(
+    patients: &Patients,
+    outcome: &Outcome,
+    split: Option<&str>,
+    problems: &mut Problems,
+) -> Option<Followed> {
+    let table = &patients.table;
+    let times = problems.take(table.column(&outcome.time));
+    let events = problems.take(table.column(&outcome.event));
+    let split = split.map(|column| problems.take(table.column(column)));
+    let (times, events) = (times?, events?);
+    let split = match split {
+        Some(column) => Some(column?),
+        None => None,
+    };
+    let stated = patients.time_unit.as_ref().filter(|(column, _)| *column == outcome.time);
+    let factor = match stated {
+        Some((_, unit)) if *unit != outcome.unit => days(*unit) / days(outcome.unit),
+        _ => 1.0,
+    };
+    let mut read = Followed { time: Vec::new(), event: Vec::new(), training: Vec::new() };
+    for row in 0..table.len() {
+        let event = events.flag(row).map_err(|fault| events.bad_cell(row, fault));
+        let event = problems.take(event).unwrap_or_default();
+        let time = match times.number(row) {
+            Ok(Some(time)) if time < 0.0 => Err(CellFault::NegativeTime),
+            Ok(Some(time)) => Ok(time * factor),
+            Ok(None) if event => Err(CellFault::EventWithoutTime),
+            Ok(None) => Err(CellFault::Empty),
+            Err(fault) => Err(fault),
+        };
+        let time = problems.take(time.map_err(|fault| times.bad_cell(row, fault)));
+        let training = split.map_or(Ok(true), |column| {
+            column.flag(row).map_err(|fault| column.bad_cell(row, fault))
+        });
+        read.time.push(time.unwrap_or_default());
+        read.event.push(event);
+        read.training.push(problems.take(training).unwrap_or_default());
+    }
+    Some(read)
+}
+
 impl Cohort {
-    /// Reads the outcome of every patient in a table.
+    /// Reads the outcome of every patient.
     ///
     /// # Errors
     /// A column is missing; a time is not a number of 0 or more; an event or a split is neither 0 nor 1;
     /// or no training patient had the event.
-    pub fn new(table: Table, outcome: &Outcome, split: Option<&str>) -> Result<Self, CohortError> {
-        let times = table.column(&outcome.time)?;
-        let time = times.numbers()?;
-        if let Some(bad) = time.iter().position(|&time| time < 0.0) {
-            let what = "a negative time";
-            let fix = "remove patients whose event lies before the start of follow-up";
-            return Err(times.bad_cell(bad, what, fix).into());
+    pub fn new(
+        patients: impl Into<Patients>,
+        outcome: &Outcome,
+        split: Option<&str>,
+    ) -> Result<Self, CohortError> {
+        let mut problems = Problems::new(1);
+        let cohort = Self::check(patients, outcome, split, &mut problems);
+        match (cohort, problems.first()) {
+            (_, Some(error)) => Err(error.into()),
+            (Some(cohort), None) if cohort.training_events() > 0 => Ok(cohort),
+            (_, None) => Err(CohortError::NoEvent { column: outcome.event.clone() }),
         }
-        let event = table.column(&outcome.event)?.flags()?;
-        let training = match split {
-            Some(column) => table.column(column)?.flags()?,
-            None => vec![true; table.len()],
-        };
-        if !event.iter().zip(&training).any(|(&event, &training)| event && training) {
-            return Err(CohortError::NoEvent { column: outcome.event.clone() });
-        }
-        Ok(Self { table, time, event, training })
+    }
+
+    /// Reads the outcome of every patient, noting each cell that is wrong; none where a column is missing.
+    pub fn check(
+        patients: impl Into<Patients>,
+        outcome: &Outcome,
+        split: Option<&str>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let patients = patients.into();
+        let Followed { time, event, training } = followed(&patients, outcome, split, problems)?;
+        Some(Self { patients, time, event, training })
+    }
+
+    /// How many patients were followed for no time at all.
+    #[must_use]
+    pub fn zero_times(&self) -> usize {
+        self.time.iter().filter(|time| **time == 0.0).count()
+    }
+
+    /// Everything that is known of them.
+    #[must_use]
+    pub fn patients(&self) -> &Patients {
+        &self.patients
     }
 
     /// How many patients train.
@@ -80,13 +158,13 @@ impl Cohort {
             (0..self.training.len()).filter(|&row| self.training[row] == training).collect();
         let time = rows.iter().map(|&row| self.time[row]).collect();
         let event = rows.iter().map(|&row| self.event[row]).collect();
-        Part { table: &self.table, rows, time, event }
+        Part { patients: &self.patients, rows, time, event }
     }
 }
 
 /// Some of a cohort's patients.
 pub struct Part<'c> {
-    pub(crate) table: &'c Table,
+    pub(crate) patients: &'c Patients,
     pub(crate) rows: Vec<usize>,
     pub(crate) time: Vec<f64>,
     pub(crate) event: Vec<bool>,
@@ -94,9 +172,8 @@ pub struct Part<'c> {
 
 #[cfg(test)]
 mod tests {
-    use common::experiment::TimeUnit;
-
     use super::*;
+    use crate::data::Table;
 
     fn outcome() -> Outcome {
         let (time, event) = ("t".to_owned(), "e".to_owned());
@@ -104,9 +181,8 @@ mod tests {
     }
 
     fn cohort(rows: &[[&str; 3]]) -> Result<Cohort, CohortError> {
-        let names = ["t", "e", "s"].map(str::to_owned).to_vec();
-        let cells = (0..3).map(|c| rows.iter().map(|row| row[c].to_owned()).collect()).collect();
-        let table = Table::new("a.csv", names, cells, (2..).take(rows.len()).collect()).unwrap();
+        let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.to_vec()).collect();
+        let table = Table::new("a.csv", &["t", "e", "s"], &rows).unwrap();
         Cohort::new(table, &outcome(), Some("s"))
     }
 

@@ -1,34 +1,40 @@
-//! Records as the hospital keeps them: CSV tables, joined by patient. Text until a later stage asks
-//! for a number.
+//! Records as the hospital keeps them, and as `cohort.toml` describes them.
+//!
+//! ```text
+//! cohort.toml ─► source ─┬─► table: CSV, Parquet ─► join ─┐
+//!                        ├─► omop ────────────────────────┼─► patients ─► Patients
+//!                        │      dated codes, measurements ┘
+//!                        ├─► signals ─► ecg, image ─► standard form ─► cache ─► Array
+//!                        └─► fingerprint: all of it in 32 bytes
+//! ```
 
-mod csv_file;
+pub mod cache;
+mod date;
+mod dicom;
+pub mod ecg;
 mod error;
-mod join;
+mod fault;
+mod fingerprint;
+pub mod image;
+mod omop;
+mod open;
+pub mod patients;
+mod place;
+pub mod prepare;
+mod problems;
+mod signals;
+pub mod source;
 mod table;
+pub mod unit;
 
-use std::path::PathBuf;
-
-pub use error::DataError;
-pub use join::join;
-pub use table::{Column, Table};
-
-/// Where one site's records lie.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// CSV files.
-    pub tables: Vec<PathBuf>,
-    /// Column that names a patient in each.
-    pub patient: String,
-    /// Column that is 1 for training patients and 0 for test patients; all train where none is
-    /// named.
-    pub split: Option<String>,
-}
-
-/// Reads and joins the tables of a source.
-///
-/// # Errors
-/// A table cannot be read, or the tables do not join.
-pub fn load(source: &Source) -> Result<Table, DataError> {
-    let tables = source.tables.iter().map(|path| csv_file::read(path)).collect::<Result<_, _>>()?;
-    join(tables, &source.patient)
-}
+pub use date::Day;
+pub use dicom::{DicomFault, Tag};
+pub use error::{CellFault, DataError};
+pub use fingerprint::{Secret, fingerprint};
+pub use open::{FileError, OpenFault};
+pub use patients::{Patients, load};
+pub use place::inside;
+pub use problems::Problems;
+pub use signals::Signals;
+pub use source::Source;
+pub use table::{Cell, Column, Table, Words, join, join_some, read};

@@ -1,10 +1,22 @@
-//! What the model reads: the plan's columns, scaled by the plan's public constants.
+//! What the model reads: the plan's columns and views, scaled by the plan's public constants.
+//!
+//! ```text
+//! columns ─────────────────────────────────┐
+//! views ─ number, category, measurement ───┼─► rows of inputs ─► Examples
+//!       └ codes: up to the index date ─────┘
+//! ```
 
-use common::experiment::Plan;
+mod aggregate;
+mod codes;
+mod gather;
+
+use common::experiment::{Missing, Plan, View, ViewSource};
 
 use crate::cohort::Part;
-use crate::data::DataError;
+use crate::data::{DataError, Patients};
 use crate::train::{Examples, TrainError};
+
+pub use gather::Gathered;
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
 const LARGEST: f64 = 1e6;
@@ -15,32 +27,135 @@ pub enum FeatureError {
     /// A column is missing or a cell is wrong.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A patient lacks a value that the contract refuses to do without.
+    #[error(
+        "view {view:?}: {file}, row {row}: this patient has no value; remove the patient, or ask for a \
+         contract that says what stands for a missing one"
+    )]
+    Missing {
+        /// The view.
+        view: String,
+        /// The patient's file.
+        file: String,
+        /// And row.
+        row: u64,
+    },
+    /// A view that no model of this release reads.
+    #[error("view {view:?}: no encoder in this release reads it; leave the view out")]
+    NoEncoder {
+        /// The view.
+        view: String,
+    },
     /// The training stage refuses them.
     #[error(transparent)]
     Examples(#[from] TrainError),
 }
 
-/// The model's inputs and outcomes for some patients, in the plan's order of features.
+/// The model's inputs, row by row.
+struct Inputs<'p> {
+    rows: Vec<f32>,
+    width: usize,
+    /// Places in the table, in the order of the rows.
+    patients: &'p [usize],
+}
+
+impl Inputs<'_> {
+    fn put(&mut self, patient: usize, place: usize, value: f64) {
+        // A bound and not a refusal: a plan's scale must not make a site's consent tell how large its
+        // patients' values are.
+        #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
+        let value = value.clamp(-LARGEST, LARGEST) as f32;
+        if let Some(input) = self.rows.get_mut(patient * self.width + place) {
+            *input = value;
+        }
+    }
+}
+
+/// The model's inputs and outcomes for some patients, in the plan's order.
 ///
 /// # Errors
-/// A column is missing, or a cell is not a number.
+/// A column or table is missing, a cell is not what it must be, a unit does not convert, or a value is
+/// missing that the plan refuses to do without.
 pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> {
-    let width = plan.features.len();
+    let (width, patients) = (plan.inputs(), part.patients);
     // Every column is there before room is made for any.
-    let columns = plan.features.iter().map(|feature| part.table.column(&feature.column));
+    let columns = plan.features.iter().map(|feature| patients.table.column(&feature.column));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let mut rows = vec![0.0_f32; part.rows.len() * width];
+    let rows = vec![0.0_f32; part.rows.len() * width];
+    let mut inputs = Inputs { rows, width, patients: &part.rows };
     for (place, (feature, column)) in plan.features.iter().zip(columns).enumerate() {
         let numbers = column.numbers()?;
         for (patient, &row) in part.rows.iter().enumerate() {
-            let scaled = (numbers[row] - feature.center) / feature.scale;
-            // A bound and not a refusal: a plan's scale must not make a site's consent tell how
-            // large its patients' values are.
-            #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
-            let value = scaled.clamp(-LARGEST, LARGEST) as f32;
-            rows[patient * width + place] = value;
+            inputs.put(patient, place, (numbers[row] - feature.center) / feature.scale);
         }
     }
+    let mut place = plan.features.len();
+    for view in &plan.views {
+        place += fill(&mut inputs, place, patients, view)?;
+    }
     let (time, event) = (part.time.clone(), part.event.clone());
-    Ok(Examples::new(rows, width, time, event, &plan.outcome.edges)?)
+    Ok(Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?)
 }
+
+/// What a view's values are, before anything stands for missing ones.
+///
+/// # Errors
+/// As [`examples`], but for missing values.
+pub fn gather(patients: &Patients, view: &View) -> Result<Gathered, FeatureError> {
+    Gathered::of(patients, view)
+}
+
+/// Writes a view's inputs from `place` on, and says how many they are.
+fn fill(
+    inputs: &mut Inputs<'_>,
+    place: usize,
+    patients: &Patients,
+    view: &View,
+) -> Result<usize, FeatureError> {
+    let gathered = match &view.source {
+        ViewSource::Codes { .. } => return codes::fill(inputs, place, patients, view),
+        _ => Gathered::of(patients, view)?,
+    };
+    let (choices, center, scale) = match &view.source {
+        ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } => {
+            (0, values.center, values.scale)
+        }
+        ViewSource::Category { categories, .. } => (categories.len(), 0.0, 1.0),
+        _ => return Err(FeatureError::NoEncoder { view: view.name.clone() }),
+    };
+    let missing = view.missing().unwrap_or(Missing::Zero);
+    // All patients, not these alone: whether a site takes part does not depend on its split.
+    if missing == Missing::Refuse
+        && let Some(row) = gathered.values.iter().position(Option::is_none)
+    {
+        let column = patients.table.columns().first();
+        return Err(FeatureError::Missing {
+            view: view.name.clone(),
+            file: column.map(|column| column.file().to_owned()).unwrap_or_default(),
+            row: column.map(|column| column.row(row)).unwrap_or_default(),
+        });
+    }
+    let width = choices.max(1);
+    for (patient, &row) in inputs.patients.iter().enumerate() {
+        match (gathered.values.get(row).copied().flatten(), missing) {
+            (Some(value), _) if choices == 0 => {
+                inputs.put(patient, place, (value - center) / scale);
+            }
+            (Some(choice), _) => {
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "the number of a category"
+                )]
+                inputs.put(patient, place + choice as usize, 1.0);
+            }
+            (None, Missing::Constant(fill)) => inputs.put(patient, place, (fill - center) / scale),
+            (None, Missing::Indicator) => inputs.put(patient, place + width, 1.0),
+            (None, Missing::Zero | Missing::Refuse) => {}
+        }
+    }
+    Ok(width + usize::from(missing == Missing::Indicator))
+}
+
+#[cfg(test)]
+mod tests;

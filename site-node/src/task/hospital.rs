@@ -93,9 +93,9 @@ impl Hospital {
     fn patients(&self, plan: &Plan) -> Result<(Examples, Option<Examples>), Objection> {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
         let Site { policy, records, .. } = &self.site;
-        let (table, split) = records.read().map_err(|error| failed("data")(&error))?;
-        let cohort =
-            Cohort::new(table, &plan.outcome, split).map_err(|error| failed("cohort")(&error))?;
+        let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
+        let cohort = Cohort::new(patients, &plan.outcome, split)
+            .map_err(|error| failed("cohort")(&error))?;
         policy
             .admit_cohort(cohort.training_patients(), cohort.training_events())
             .map_err(denied)?;

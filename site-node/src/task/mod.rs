@@ -24,7 +24,7 @@ use common::pki::Fingerprint;
 use common::policy::Policy;
 use common::wire::Metric;
 
-use crate::data::{DataError, Source, Table, load};
+use crate::data::{DataError, Patients, Source, Table, load};
 use crate::send::Outgoing;
 use crate::train::Device;
 
@@ -100,7 +100,7 @@ fn failed(stage: &'static str) -> impl Fn(&dyn std::error::Error) -> Objection {
 #[derive(Debug, Clone)]
 pub enum Records {
     /// Files, read anew for each run.
-    Files(Source),
+    Files(Box<Source>),
     /// A table in memory, of a simulated site.
     Table {
         /// The patients.
@@ -111,10 +111,10 @@ pub enum Records {
 }
 
 impl Records {
-    fn read(&self) -> Result<(Table, Option<&str>), DataError> {
+    fn read(&self) -> Result<(Patients, Option<&str>), DataError> {
         match self {
             Self::Files(source) => Ok((load(source)?, source.split.as_deref())),
-            Self::Table { table, split } => Ok((table.clone(), split.as_deref())),
+            Self::Table { table, split } => Ok((table.clone().into(), split.as_deref())),
         }
     }
 }

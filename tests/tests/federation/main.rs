@@ -1,6 +1,7 @@
 //! The product as its users see it: built binaries, and hostile peers over real QUIC.
 
 mod bad_input;
+mod cohort;
 mod crash;
 mod order;
 mod private;

@@ -100,11 +100,11 @@ impl Participant for InTurn {
 
 fn tables(folder: &Path) -> Result<Vec<Table>, tests::SetupError> {
     write_synthetic(folder, 11)?;
-    let tables = vec![folder.join("cohort.csv")];
-    let all = load(&Source { tables, patient: "patient".to_owned(), split: None })?;
+    let all = load(&Source::tables(folder, &["cohort.csv"], "patient"))?.table;
     let of = |name: &&str| {
-        let cells = all.column("hospital").map(|column| column.cells().to_vec());
-        let rows = cells.map(|cells| (0..cells.len()).filter(|&r| cells[r] == *name).collect());
+        let rows = all
+            .column("hospital")
+            .map(|column| (0..column.len()).filter(|&row| column.text(row) == *name).collect());
         rows.map(|rows: Vec<usize>| all.select(&rows))
     };
     Ok(HOSPITALS.iter().map(of).collect::<Result<_, _>>()?)

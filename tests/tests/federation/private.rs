@@ -83,8 +83,7 @@ impl Stage {
     fn new(change: impl FnOnce(&mut Policy)) -> Result<Self, tests::SetupError> {
         let folder = tempfile::tempdir()?;
         write_synthetic(folder.path(), 7)?;
-        let tables = vec![folder.path().join("cohort.csv")];
-        let table = load(&Source { tables, patient: "patient".to_owned(), split: None })?;
+        let table = load(&Source::tables(folder.path(), &["cohort.csv"], "patient"))?.table;
         let authority = Authority::new(SystemClock::new().wall())?;
         let observer = Observer::new(authority.issue(Role::Coordinator)?.identity()?)?;
         let role = Role::Site("hospital-a".parse()?);

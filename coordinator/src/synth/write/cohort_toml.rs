@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use super::super::ecg::{self, NAMES};
+use super::super::ecg;
 use super::super::ehr;
 use super::super::error::SynthError;
 use super::super::recipe::Recipe;
@@ -26,9 +26,7 @@ fn text(site: &Site, recipe: &Recipe) -> String {
         let _ = writeln!(units, "e{} = \"{}\"", column + 1, ehr::unit(column, site));
     }
     format!(
-        r#"# What this hospital has and where it lies, from this folder on. Nobody in it exists.
-name = "{name}"
-tag = "synthetic"
+        r#"# What {name} has and where it lies, from this folder on. Nobody in it exists.
 
 # CSV files with one header row and one row a patient, joined on the patient column.
 tables = ["ehr.csv", "outcome.csv", "split.csv"]
@@ -49,10 +47,11 @@ event = "event"
 [units]
 {units}
 # One row a code and patient, dated before the index date.
-[codes]
+[codes.diagnoses]
 table = "codes.csv"
 code = "code"
 date = "date"
+system = "synthetic"
 
 # PATIENT.hea and PATIENT.dat (WFDB), of the index date. Patients without a file have no ECG.
 [ecg]
@@ -60,7 +59,6 @@ folder = "ecg"
 format = "wfdb"
 rate_hz = {rate}
 seconds = {seconds}
-leads = {NAMES:?}
 
 # PATIENT.png (8-bit grayscale), of the index date. Patients without a file have no image.
 [images]

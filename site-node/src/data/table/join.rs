@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::error::DataError;
-use super::table::Table;
+use super::Table;
+use crate::data::error::DataError;
 
 /// Joins tables on the column `patient`: one row for each patient who stands in all of them, in the
 /// first table's order.
@@ -19,11 +19,9 @@ pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
     let empty = || DataError::EmptyJoin { files, column: patient.to_owned() };
     let Some(first) = tables.next() else { return Err(empty()) };
 
-    let in_all: Vec<&String> = first
-        .column(patient)?
-        .cells()
-        .iter()
-        .filter(|name| places.iter().all(|place| place.contains_key(*name)))
+    let column = first.column(patient)?;
+    let in_all: Vec<usize> = (0..first.len())
+        .filter(|&row| places.iter().all(|place| place.contains_key(column.text(row).as_ref())))
         .collect();
     if in_all.is_empty() {
         return Err(empty());
@@ -34,27 +32,56 @@ pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
             tracing::warn!(file, "patients who do not stand in all tables are left out");
         }
     }
-    let mut selected = places.iter().map(|place| -> Vec<usize> {
-        in_all.iter().filter_map(|name| place.get(*name).copied()).collect()
-    });
-    let mut joined = first.select(&selected.next().unwrap_or_default());
+    let selected: Vec<Vec<usize>> = places
+        .iter()
+        .map(|place| {
+            let at = |row: &usize| place.get(column.text(*row).as_ref()).copied();
+            in_all.iter().filter_map(at).collect()
+        })
+        .collect();
+    drop(places);
+    let mut selected = selected.into_iter();
+    let mut joined = picked(first, &selected.next().unwrap_or_default());
     for (table, rows) in tables.zip(selected) {
-        joined = joined.beside(table.select(&rows), patient)?;
+        joined = joined.beside(picked(table, &rows), patient)?;
     }
     Ok(joined)
 }
 
+/// Puts the columns of a table beside those of `joined`; patients who do not stand in it have none of
+/// its cells.
+///
+/// # Errors
+/// As [`join`].
+pub fn join_some(joined: Table, table: &Table, patient: &str) -> Result<Table, DataError> {
+    let places = index(table, patient)?;
+    let column = joined.column(patient)?;
+    let rows: Vec<Option<usize>> =
+        (0..joined.len()).map(|row| places.get(column.text(row).as_ref()).copied()).collect();
+    let more = table.select_some(&rows);
+    joined.beside(more, patient)
+}
+
+/// The rows of a table; the table itself where they are all, in order.
+fn picked(table: Table, rows: &[usize]) -> Table {
+    let same = rows.len() == table.len() && rows.iter().enumerate().all(|(at, row)| at == *row);
+    if same { table } else { table.select(rows) }
+}
+
 /// Where each patient stands in a table.
-fn index(table: &Table, patient: &str) -> Result<BTreeMap<String, usize>, DataError> {
+pub(in crate::data) fn index(
+    table: &Table,
+    patient: &str,
+) -> Result<BTreeMap<String, usize>, DataError> {
     let column = table.column(patient)?;
     let mut places = BTreeMap::new();
-    for (row, name) in column.cells().iter().enumerate() {
-        let file = || column.file().to_owned();
+    for row in 0..table.len() {
+        let (name, file) = (column.text(row), || column.file().to_owned());
         if name.is_empty() {
             let (row, column) = (column.row(row), patient.to_owned());
             return Err(DataError::NamelessPatient { file: file(), row, column });
         }
-        if let Some(first) = places.insert(name.clone(), row) {
+        if let Some(first) = places.insert(name.into_owned(), row) {
             let (first, second) = (column.row(first), column.row(row));
             return Err(DataError::DuplicatePatient { file: file(), first, second });
         }
@@ -68,7 +95,7 @@ mod tests {
     use super::*;
 
     fn table(file: &str, text: &str) -> Table {
-        parse(file, text.as_bytes()).unwrap()
+        parse(file, text.as_bytes(), &["pid"]).unwrap()
     }
 
     #[test]
@@ -76,12 +103,22 @@ mod tests {
         let one = table("a.csv", "pid,x\np1,1\np2,2\np3,oops\n");
         let two = table("b.csv", "y,pid\n30,p3\n10,p1\n");
         let joined = join(vec![one, two], "pid").unwrap();
-        assert_eq!(joined.column("pid").unwrap().cells(), ["p1", "p3"]);
+        let pid = joined.column("pid").unwrap();
+        assert_eq!([pid.text(0), pid.text(1)], ["p1", "p3"]);
         assert_eq!(joined.column("y").unwrap().numbers().unwrap(), [10.0, 30.0]);
         let error = joined.column("x").unwrap().numbers().unwrap_err();
         // The third patient stands in row 4 of a.csv, wherever the join put it.
         assert!(matches!(error, DataError::Cell { row: 4, .. }), "{error}");
         assert!(!error.to_string().contains("oops"));
+    }
+
+    #[test]
+    fn who_does_not_stand_in_an_optional_table_has_none_of_its_cells() {
+        let one = table("a.csv", "pid,x\np1,1\np2,2\n");
+        let joined = join_some(one, &table("b.csv", "pid,y\np9,7\np2,8\n"), "pid").unwrap();
+        let y = joined.column("y").unwrap();
+        assert_eq!([y.text(0), y.text(1)], ["", "8"]);
+        assert_eq!((joined.len(), y.row(1)), (2, 3));
     }
 
     #[test]

@@ -1,0 +1,141 @@
+//! The rules that views keep.
+
+use std::collections::HashSet;
+
+use super::{Missing, Values, View, ViewSource};
+use crate::experiment::{Plan, PrivacyMode};
+
+/// The most views of a plan, and codes or categories of one.
+const VIEWS: usize = 10_000;
+const WORDS: usize = 50_000;
+const WORD: usize = 256;
+/// A century.
+const WINDOW: u32 = 36_525;
+
+/// What is wrong and how to mend it.
+type Found = (String, &'static str);
+
+impl Plan {
+    /// Every rule that the views break, whether or not a model reads them.
+    #[must_use]
+    pub fn check_views(&self) -> Vec<(String, &'static str)> {
+        let mut found = Vec::new();
+        if self.views.len() > VIEWS {
+            found.push((format!("{} views", self.views.len()), "use at most 10000"));
+            return found;
+        }
+        let mut names: HashSet<&str> =
+            self.features.iter().map(|feature| feature.column.as_str()).collect();
+        for view in &self.views {
+            if !names.insert(&view.name) {
+                found.push((format!("{:?} stands twice", view.name), "give each its own name"));
+            }
+            if !word(&view.name) {
+                let hint = "use 1 to 256 printable characters";
+                found.push(("a view's name is not printable".to_owned(), hint));
+                continue;
+            }
+            view.check(self, &mut found);
+        }
+        found
+    }
+
+    /// Views that no model of this release reads.
+    #[must_use]
+    pub fn unread_views(&self) -> Vec<&View> {
+        let signal =
+            |view: &&View| matches!(view.source, ViewSource::Ecg { .. } | ViewSource::Image { .. });
+        self.views.iter().filter(signal).collect()
+    }
+}
+
+fn word(text: &str) -> bool {
+    !text.is_empty() && text.len() <= WORD && !text.contains(char::is_control)
+}
+
+impl View {
+    fn check(&self, plan: &Plan, found: &mut Vec<Found>) {
+        let mut note = |kept: bool, what: &str, hint: &'static str| {
+            if !kept {
+                found.push((format!("{:?}: {what}", self.name), hint));
+            }
+        };
+        let outcome =
+            |column: &String| *column == plan.outcome.time || *column == plan.outcome.event;
+        match &self.source {
+            ViewSource::Number { column, .. } | ViewSource::Category { column, .. } => {
+                note(word(column), "not a column's name", "use 1 to 256 printable characters");
+                note(
+                    !outcome(column),
+                    "reads the outcome",
+                    "a model that reads its outcome has nothing to learn",
+                );
+            }
+            ViewSource::Measurement { table, item, window, .. } => {
+                let named = word(table) && word(item);
+                note(named, "table or item is no name", "use 1 to 256 printable characters");
+                note((1..=WINDOW).contains(window), "window out of bounds", "use 1 to 36525 days");
+            }
+            ViewSource::Codes { table, system, window, .. } => {
+                let named = word(table) && word(system);
+                note(named, "table or system is no name", "use 1 to 256 printable characters");
+                note((1..=WINDOW).contains(window), "window out of bounds", "use 1 to 36525 days");
+            }
+            ViewSource::Ecg { rate_hz, seconds } => {
+                let rate = (50.0..=1000.0).contains(rate_hz);
+                note(rate, "rate_hz out of bounds", "use 50 to 1000 Hz");
+                note((1.0..=600.0).contains(seconds), "seconds out of bounds", "use 1 to 600");
+            }
+            ViewSource::Image { width, height } => {
+                let sides = (1..=4096).contains(width) && (1..=4096).contains(height);
+                note(sides, "pixels out of bounds", "use 1 to 4096 on a side");
+            }
+        }
+        let listed = match &self.source {
+            ViewSource::Category { categories: words, .. }
+            | ViewSource::Codes { vocabulary: words, .. } => Some(words),
+            _ => None,
+        };
+        if let Some(words) = listed {
+            let distinct: HashSet<&String> = words.iter().collect();
+            let sound = distinct.len() == words.len() && words.iter().all(|text| word(text));
+            note(sound, "a listed word is empty, too long or listed twice", "list each word once");
+            let count = (1..=WORDS).contains(&words.len());
+            note(count, "the list is empty or too long", "list 1 to 50000 words");
+        }
+        if let ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } =
+            &self.source
+        {
+            values.check(&mut note);
+        }
+        if let Some(Missing::Constant(fill)) = self.missing() {
+            let number = fill.is_finite() && !matches!(self.source, ViewSource::Category { .. });
+            note(number, "no constant stands for this", "use a finite number for a number");
+        }
+        // A window and a list of categories are the plan's own choice: a refusal would tell whether
+        // every patient has a value there.
+        let chosen =
+            matches!(self.source, ViewSource::Measurement { .. } | ViewSource::Category { .. });
+        note(
+            !(chosen
+                && self.missing() == Some(Missing::Refuse)
+                && plan.privacy.mode != PrivacyMode::Off),
+            "a missing value is refused in a private mode",
+            "a refusal would be an exact answer about patients: use missing = \"zero\", \
+             \"indicator\" or \"constant\"",
+        );
+    }
+}
+
+impl Values {
+    fn check(&self, note: &mut impl FnMut(bool, &str, &'static str)) {
+        let named = |text: &Option<String>| text.as_ref().is_none_or(|text| word(text));
+        let words = named(&self.unit) && named(&self.analyte);
+        note(words, "unit or analyte is no word", "use 1 to 256 printable characters");
+        let scale = self.center.is_finite() && self.scale.is_finite() && self.scale > 0.0;
+        note(scale, "has no usable scale", "use a finite center and a scale above 0");
+        let range =
+            self.range.is_none_or(|(low, high)| low.is_finite() && high.is_finite() && low < high);
+        note(range, "the range is none", "write [lowest, highest], rising and finite");
+    }
+}

@@ -1,0 +1,212 @@
+//! Feature views: what a hospital's records are made into, said once for all hospitals.
+//!
+//! ```text
+//! column ─ unit ─ range ──────────────────────┐
+//! measurement ─ unit ─ range ─ window ─ mean ─┼─ missing? ─ scale ─► inputs of the model
+//! category ─ one input each ──────────────────┤
+//! codes ─ window ─ one input each ────────────┘
+//! ```
+//!
+//! A window holds the days up to and including the index date, and none after it. A value outside its
+//! range counts as missing, or is held to the range where a missing value would be refused: no plan may
+//! learn from a refusal how large a patient's values are.
+
+mod check;
+mod read;
+
+use serde::{Deserialize, Serialize};
+
+use super::Plan;
+
+/// A named view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// Its name, which is also the start of its inputs' names.
+    pub name: String,
+    /// What is read.
+    pub source: ViewSource,
+}
+
+/// What a view reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ViewSource {
+    /// A numeric column.
+    Number {
+        /// The column.
+        column: String,
+        /// What is done with its values.
+        values: Values,
+    },
+    /// A column of categories, one input each.
+    Category {
+        /// The column.
+        column: String,
+        /// The categories; any other value counts as missing.
+        categories: Vec<String>,
+        /// What stands for a missing one.
+        missing: Missing,
+    },
+    /// Dated measurements.
+    Measurement {
+        /// The table, by its name in each `cohort.toml`.
+        table: String,
+        /// What was measured, as the table names it.
+        item: String,
+        /// Days before the index date that count.
+        window: u32,
+        /// One number of many.
+        aggregate: Aggregate,
+        /// What is done with the values.
+        values: Values,
+    },
+    /// Dated codes, one input each.
+    Codes {
+        /// The table, by its name in each `cohort.toml`.
+        table: String,
+        /// The system that its codes must be of.
+        system: String,
+        /// The codes; one that ends with `*` stands for all that start so.
+        vocabulary: Vec<String>,
+        /// Days before the index date that count.
+        window: u32,
+        /// ln(1 + how often) in place of 1 for at all.
+        counted: bool,
+    },
+    /// An ECG of 12 leads.
+    Ecg {
+        /// Samples a second.
+        rate_hz: f64,
+        /// Its length.
+        seconds: f64,
+    },
+    /// A grey image.
+    Image {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+}
+
+/// What is done with numbers before the model reads (x − center) / scale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Values {
+    /// The unit that they are converted to.
+    pub unit: Option<String>,
+    /// What is measured, by which mass and amount convert.
+    pub analyte: Option<String>,
+    /// The plausible range, in that unit.
+    pub range: Option<(f64, f64)>,
+    /// What stands for a missing value.
+    pub missing: Missing,
+    /// Subtracted first.
+    pub center: f64,
+    /// Divided by then.
+    pub scale: f64,
+}
+
+/// What stands for a missing value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Missing {
+    /// Nothing: the site does not take part.
+    Refuse,
+    /// This value, in the view's unit.
+    Constant(f64),
+    /// 0 after scaling.
+    Zero,
+    /// 0 after scaling, and one more input that is 1 where the value is missing.
+    Indicator,
+}
+
+/// One number of many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aggregate {
+    /// The mean of the last day that has one.
+    Last,
+    /// The mean.
+    Mean,
+    /// The least.
+    Min,
+    /// The largest.
+    Max,
+    /// How many; 0 where there is none.
+    Count,
+}
+
+impl View {
+    /// What a policy lists to let a plan read it: a column by its name, `measurement:ITEM`,
+    /// `codes:TABLE`, `ecg` or `images`.
+    #[must_use]
+    pub fn reads(&self) -> String {
+        match &self.source {
+            ViewSource::Number { column, .. } | ViewSource::Category { column, .. } => {
+                column.clone()
+            }
+            ViewSource::Measurement { item, .. } => format!("measurement:{item}"),
+            ViewSource::Codes { table, .. } => format!("codes:{table}"),
+            ViewSource::Ecg { .. } => "ecg".to_owned(),
+            ViewSource::Image { .. } => "images".to_owned(),
+        }
+    }
+
+    /// What stands for a missing value, where the view has any such thing.
+    #[must_use]
+    pub fn missing(&self) -> Option<Missing> {
+        match &self.source {
+            ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } => {
+                Some(values.missing)
+            }
+            ViewSource::Category { missing, .. } => Some(*missing),
+            ViewSource::Codes { .. } | ViewSource::Ecg { .. } | ViewSource::Image { .. } => None,
+        }
+    }
+
+    /// The names of the model's inputs that it becomes.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<String> {
+        let each = |words: &[String]| {
+            words.iter().map(|word| format!("{}={word}", self.name)).collect::<Vec<_>>()
+        };
+        let mut names = match &self.source {
+            ViewSource::Number { .. } | ViewSource::Measurement { .. } => vec![self.name.clone()],
+            ViewSource::Category { categories, .. } => each(categories),
+            ViewSource::Codes { vocabulary, .. } => each(vocabulary),
+            ViewSource::Ecg { .. } | ViewSource::Image { .. } => Vec::new(),
+        };
+        if self.missing() == Some(Missing::Indicator) {
+            names.push(format!("{} is missing", self.name));
+        }
+        names
+    }
+}
+
+impl Plan {
+    /// The names of the model's inputs, in order: the columns, then what the views become.
+    #[must_use]
+    pub fn input_names(&self) -> Vec<String> {
+        let columns = self.features.iter().map(|feature| feature.column.clone());
+        columns.chain(self.views.iter().flat_map(View::inputs)).collect()
+    }
+
+    /// How many inputs the model has.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        let views = self.views.iter().map(|view| {
+            let listed = match &view.source {
+                ViewSource::Number { .. } | ViewSource::Measurement { .. } => 1,
+                ViewSource::Category { categories: words, .. }
+                | ViewSource::Codes { vocabulary: words, .. } => words.len(),
+                ViewSource::Ecg { .. } | ViewSource::Image { .. } => 0,
+            };
+            listed + usize::from(view.missing() == Some(Missing::Indicator))
+        });
+        self.features.len() + views.sum::<usize>()
+    }
+
+    /// What the plan reads, by the words that a policy lists.
+    #[must_use]
+    pub fn reads(&self) -> Vec<String> {
+        let columns = self.features.iter().map(|feature| feature.column.clone());
+        columns.chain(self.views.iter().map(View::reads)).collect()
+    }
+}

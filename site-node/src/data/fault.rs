@@ -1,0 +1,77 @@
+//! What can be wrong with one cell.
+
+/// Why a cell is not what its column must hold: the class of its value, never the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}; {}", self.what(), self.fix())]
+pub enum CellFault {
+    /// Nothing in it.
+    Empty,
+    /// Text.
+    NotANumber,
+    /// `1,5`.
+    DecimalComma,
+    /// NaN or infinity.
+    NotFinite,
+    /// A number other than 0 and 1.
+    NotAFlag,
+    /// A time below zero.
+    NegativeTime,
+    /// A follow-up of no length.
+    ZeroTime,
+    /// The event, and no time of it.
+    EventWithoutTime,
+    /// No date at all.
+    NotADate,
+    /// A date in another form, which may be read in two ways.
+    DateFormat,
+    /// The 30th of February.
+    NoSuchDay,
+    /// The end before the start.
+    DatesOutOfOrder,
+    /// A date outside the years that a hospital has records of.
+    FarDate,
+    /// No code, name or item.
+    Nameless,
+}
+
+impl CellFault {
+    /// What is found, in words.
+    #[must_use]
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NotANumber => "not a number",
+            Self::DecimalComma => "a number with a decimal comma",
+            Self::NotFinite => "not a finite number",
+            Self::NotAFlag => "neither 0 nor 1",
+            Self::NegativeTime => "a negative time",
+            Self::ZeroTime => "a time of zero",
+            Self::EventWithoutTime => "an event without a time",
+            Self::NotADate => "not a date",
+            Self::DateFormat => "a date in another form than YYYY-MM-DD",
+            Self::NoSuchDay => "a day that no calendar has",
+            Self::DatesOutOfOrder => "an end before its start",
+            Self::FarDate => "a date before 1850 or after 2150",
+            Self::Nameless => "no code or item is named",
+        }
+    }
+
+    /// How to mend it.
+    #[must_use]
+    pub fn fix(self) -> &'static str {
+        match self {
+            Self::Empty => "fill the cell or remove the patient",
+            Self::NotANumber => "write it as digits with a decimal point",
+            Self::DecimalComma => "export with a decimal point",
+            Self::NotFinite => "remove the patient or correct the cell",
+            Self::NotAFlag => "write 1 for yes and 0 for no",
+            Self::NegativeTime => "remove patients whose event lies before the start of follow-up",
+            Self::ZeroTime => "remove patients who were not followed, or count from an earlier day",
+            Self::EventWithoutTime => "add the time of the event or remove the patient",
+            Self::NotADate | Self::DateFormat => "write it as YYYY-MM-DD, such as 2021-03-04",
+            Self::NoSuchDay | Self::FarDate => "correct the date",
+            Self::DatesOutOfOrder => "correct one of the two dates",
+            Self::Nameless => "fill the cell or remove the row",
+        }
+    }
+}

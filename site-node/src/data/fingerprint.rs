@@ -1,0 +1,227 @@
+//! All of a hospital's data in 32 bytes, which tell nothing without the hospital's own key.
+//!
+//! ```text
+//! table:  BLAKE3(key; row's cells by column name) a row ─ sorted ─► BLAKE3(key; names, rows)
+//! folder: BLAKE3(key; name, bytes) a file ─ sorted by name
+//! fingerprint = BLAKE3(key; what cohort.toml says, tables, folders)
+//! ```
+//!
+//! Rows are sorted, and cells hashed by what they are: the order of rows and columns does not matter, nor
+//! whether a table is CSV or Parquet. Any value does. Keyed, so that nobody who sees two fingerprints, or
+//! guesses a value, can try it out.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use common::digest::{Digest, Hasher, KeyedHasher};
+
+use super::ecg::EcgSource;
+use super::error::DataError;
+use super::omop::{Cdm, TABLES};
+use super::place::inside;
+use super::source::Source;
+use super::table::{self, Cell, Table};
+use super::{FileError, Signals, open};
+
+/// The largest ECG or image that is hashed.
+const MAX_SIGNAL: u64 = 1 << 30;
+
+/// A site's own key, which never leaves it.
+pub struct Secret([u8; 32]);
+
+impl Secret {
+    /// Reads `fingerprint.key` in the state folder, and makes it where it is absent.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, is not 32 bytes long, or is open to other users.
+    pub fn open(state: &Path) -> Result<Self, DataError> {
+        let path = state.join("fingerprint.key");
+        let failed = |what: String| DataError::Key {
+            path: path.clone(),
+            what,
+            fix: "check the state folder and its permissions",
+        };
+        match OpenOptions::new().read(true).open(&path) {
+            Ok(mut file) => {
+                let found = file.metadata().map_err(|error| failed(error.to_string()))?;
+                if found.mode() & 0o077 != 0 {
+                    return Err(DataError::Key {
+                        path,
+                        what: "other users can read it".to_owned(),
+                        fix: "chmod 600 it; whoever read it can try values out",
+                    });
+                }
+                let mut key = [0; 32];
+                let whole = found.len() == 32 && file.read_exact(&mut key).is_ok();
+                if !whole {
+                    return Err(failed("is not a key of 32 bytes".to_owned()));
+                }
+                Ok(Self(key))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let mut key = [0; 32];
+                aws_lc_rs::rand::fill(&mut key)
+                    .map_err(|_| failed("the system gives no randomness".to_owned()))?;
+                let put = || -> std::io::Result<()> {
+                    DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+                    let mut file =
+                        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+                    file.write_all(&key)?;
+                    file.sync_all()
+                };
+                put().map_err(|error| failed(error.to_string()))?;
+                Ok(Self(key))
+            }
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    /// A key that is known, for tests and simulations.
+    #[must_use]
+    pub fn from_bytes(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    fn hasher(&self) -> KeyedHasher {
+        KeyedHasher::new(&self.0)
+    }
+}
+
+/// The fingerprint of everything that `cohort.toml` names.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn fingerprint(source: &Source, secret: &Secret) -> Result<Digest, DataError> {
+    let mut all = secret.hasher();
+    piece(&mut all, b"consilium data 1");
+    piece(&mut all, schema(source).as_bytes());
+    let patient = source.patient.as_str();
+    let mut add = |role: &str, path: &Path, texts: &[&str]| -> Result<(), DataError> {
+        let read = table::read(&inside(&source.folder, path)?, texts)?;
+        piece(&mut all, role.as_bytes());
+        piece(&mut all, hashed(&read, secret).as_bytes());
+        Ok(())
+    };
+    let ends = source.outcome.as_ref().and_then(|outcome| outcome.ends.as_deref());
+    let mut texts = vec![patient];
+    texts.extend(source.index_date.as_deref().into_iter().chain(ends));
+    for path in &source.tables {
+        add("table", path, &texts)?;
+    }
+    for path in &source.optional_tables {
+        add("optional", path, &texts)?;
+    }
+    if let Some(path) = &source.withdrawn {
+        add("withdrawn", path, &texts)?;
+    }
+    for (_, long) in &source.measurements {
+        let mut texts = vec![patient, &long.date, &long.item];
+        texts.extend(long.patient.as_deref().into_iter().chain(long.unit.as_deref()));
+        add("measurements", &long.table, &texts)?;
+    }
+    for (_, long) in &source.codes {
+        let mut texts = vec![patient, &long.date, &long.code];
+        texts.extend(long.patient.as_deref().into_iter().chain(long.until.as_deref()));
+        add("codes", &long.table, &texts)?;
+    }
+    if let Some(omop) = &source.omop {
+        let cdm = Cdm { source, omop };
+        for name in TABLES {
+            if let Some(path) = cdm.path(name)? {
+                piece(&mut all, name.as_bytes());
+                piece(&mut all, hashed(&table::read(&path, &[])?, secret).as_bytes());
+            }
+        }
+    }
+    let ecgs = source.ecg.as_ref().map(|folder| Signals::ecgs(source, folder)).transpose()?;
+    let images =
+        source.images.as_ref().map(|folder| Signals::images(source, folder)).transpose()?;
+    for signals in ecgs.iter().chain(&images) {
+        for (name, path) in &signals.files {
+            piece(&mut all, name.as_bytes());
+            piece(&mut all, content(path)?.as_bytes());
+        }
+    }
+    Ok(all.finish())
+}
+
+/// All bytes of an ECG or image; of a WFDB record those of its signal files too.
+fn content(path: &Path) -> Result<Digest, DataError> {
+    let mut hasher = Hasher::new();
+    if let Ok(record) = EcgSource::open(path) {
+        record.hash(&mut hasher);
+    } else {
+        // An image, or a broken record, whose one file is all there is to read.
+        let bytes = open::read(path, MAX_SIGNAL)
+            .map_err(|fault| DataError::Ecg(FileError::at(path, fault)))?;
+        hasher.update(&bytes);
+    }
+    Ok(hasher.finish())
+}
+
+/// What `cohort.toml` says, without the names of files and their kind.
+fn schema(source: &Source) -> String {
+    let outcome = source.outcome.as_ref().map(|o| (&o.time, o.unit, &o.event, &o.ends));
+    let long: Vec<_> = source
+        .measurements
+        .iter()
+        .map(|(name, it)| (name, &it.patient, &it.date, &it.item, &it.value, &it.unit, &it.units))
+        .collect();
+    let codes: Vec<_> = source
+        .codes
+        .iter()
+        .map(|(name, it)| (name, &it.patient, &it.date, &it.until, &it.code, &it.system))
+        .collect();
+    let mut units = source.units.clone();
+    units.sort();
+    let days = source.omop.as_ref().map(|omop| &omop.index_conditions);
+    format!(
+        "{:?} {:?} {:?} {outcome:?} {units:?} {long:?} {codes:?} {days:?}",
+        source.patient, source.index_date, source.split
+    )
+}
+
+/// Rows in no order, columns by name.
+fn hashed(table: &Table, secret: &Secret) -> Digest {
+    let mut columns: Vec<_> = table.columns().iter().collect();
+    columns.sort_by_key(|column| column.name());
+    let mut rows: Vec<[u8; 32]> = (0..table.len())
+        .map(|row| {
+            let mut hasher = secret.hasher();
+            let mut cells = Vec::with_capacity(16 * columns.len());
+            for column in &columns {
+                match column.cell(row) {
+                    Cell::Missing => cells.push(0),
+                    Cell::Number(value) => {
+                        cells.push(1);
+                        cells.extend(value.to_bits().to_le_bytes());
+                    }
+                    Cell::Text(text) => {
+                        cells.push(2);
+                        cells.extend((text.len() as u64).to_le_bytes());
+                        cells.extend(text.as_bytes());
+                    }
+                }
+            }
+            hasher.update(&cells);
+            *hasher.finish().as_bytes()
+        })
+        .collect();
+    rows.sort_unstable();
+    let mut all = secret.hasher();
+    for column in columns {
+        piece(&mut all, column.name().as_bytes());
+    }
+    piece(&mut all, b"");
+    for row in rows {
+        all.update(&row);
+    }
+    all.finish()
+}
+
+fn piece(hasher: &mut KeyedHasher, bytes: &[u8]) {
+    hasher.update(&(bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
+}

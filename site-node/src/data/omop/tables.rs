@@ -1,0 +1,67 @@
+//! The files of a CDM folder.
+
+use std::path::{Path, PathBuf};
+
+use crate::data::error::DataError;
+use crate::data::place::inside;
+use crate::data::problems::Problems;
+use crate::data::source::{Omop, Source};
+use crate::data::table::{self, Table};
+
+/// A folder of tables, each `name.csv` or `name.parquet`, in lower or upper case.
+pub(in crate::data) struct Cdm<'s> {
+    pub(in crate::data) source: &'s Source,
+    pub(in crate::data) omop: &'s Omop,
+}
+
+/// The tables that are read.
+pub(in crate::data) const TABLES: [&str; 6] = [
+    "person",
+    "condition_occurrence",
+    "drug_exposure",
+    "measurement",
+    "observation_period",
+    "death",
+];
+
+impl Cdm<'_> {
+    /// Where a table lies, if it does.
+    pub(in crate::data) fn path(&self, name: &str) -> Result<Option<PathBuf>, DataError> {
+        let folder = inside(&self.source.folder, &self.omop.folder)?;
+        for name in [name.to_owned(), name.to_uppercase()] {
+            for ending in ["parquet", "csv"] {
+                let file = format!("{name}.{ending}");
+                if folder.join(&file).exists() {
+                    return inside(&folder, Path::new(&file)).map(Some);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A table that must be there.
+    pub(super) fn table(
+        &self,
+        name: &'static str,
+        texts: &[&str],
+        problems: &mut Problems,
+    ) -> Option<Table> {
+        if let Some(path) = problems.take(self.path(name))? {
+            return problems.take(table::read(&path, texts));
+        }
+        let (what, name) = ("OMOP table", name.to_owned());
+        problems.note(DataError::NoSource { what, name, nearest: None });
+        None
+    }
+
+    /// A table that may be missing.
+    pub(super) fn optional(
+        &self,
+        name: &str,
+        texts: &[&str],
+        problems: &mut Problems,
+    ) -> Option<Table> {
+        let path = problems.take(self.path(name))??;
+        problems.take(table::read(&path, texts))
+    }
+}

@@ -1,0 +1,81 @@
+//! Files as bytes, read whole and never past a limit.
+//!
+//! ```text
+//! path ─ a file? within the limit? ─► bytes ─► a reader, whose fault becomes a FileError
+//! ```
+//!
+//! Readers work on bytes and know no paths; whoever opened the file says which one it was.
+
+use std::fmt::{Debug, Display};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// What is wrong with one file.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", path.display())]
+pub struct FileError<F: Debug + Display> {
+    /// Which file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub fault: F,
+}
+
+impl<F: Debug + Display> FileError<F> {
+    /// A fault of the file at `path`.
+    pub fn at(path: &Path, fault: impl Into<F>) -> Self {
+        Self { path: path.to_owned(), fault: fault.into() }
+    }
+}
+
+/// A file that cannot be read as bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenFault {
+    /// There is no such file.
+    #[error("there is no such file; check the path, and that all parts of a record were copied")]
+    Missing,
+    /// A folder, a pipe or a device.
+    #[error("is not a file; name the file itself")]
+    NotAFile,
+    /// The system refuses.
+    #[error("cannot be read: {why}; check its permissions")]
+    Unreadable {
+        /// The system's reason.
+        why: String,
+    },
+    /// Nothing in it.
+    #[error("is empty; copy it again from its source")]
+    Empty,
+    /// Too large for this reader.
+    #[error("holds {found} bytes, and at most {most} are read; cut or convert it")]
+    TooLarge {
+        /// Its size in bytes.
+        found: u64,
+        /// The limit in bytes.
+        most: u64,
+    },
+}
+
+/// The bytes of a file that holds between 1 and `most` of them.
+pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenFault> {
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => OpenFault::Missing,
+        _ => OpenFault::Unreadable { why: error.kind().to_string() },
+    };
+    // Asked before opening: opening a pipe would wait for its writer.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(OpenFault::NotAFile);
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?.len();
+    if found > most {
+        return Err(OpenFault::TooLarge { found, most });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(found).unwrap_or_default());
+    // A file may grow while it is read.
+    file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.is_empty() {
+        return Err(OpenFault::Empty);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,126 @@
+//! A site's patients in memory: one joined table, and what is dated beside it.
+//!
+//! ```text
+//! Source ─► tables ─► join ─► withdrawn out ─► index date ─► Patients
+//!                                                    ▲
+//!             measurements, codes ─ by patient ──────┘
+//! ```
+
+mod codes;
+mod dated;
+mod join;
+mod measurements;
+mod system;
+
+pub use codes::{Code, Codes};
+pub use measurements::{Measurement, Measurements};
+pub use system::System;
+
+pub(super) use dated::{Rows, Who};
+pub(super) use join::tables;
+
+use super::date::Day;
+use super::error::DataError;
+use super::problems::Problems;
+use super::source::Source;
+use super::table::Table;
+use super::{omop, unit};
+
+/// One site's patients.
+#[derive(Debug, Clone)]
+pub struct Patients {
+    /// One row a patient.
+    pub table: Table,
+    /// Each patient's day from which time is counted, where there is one.
+    pub index: Option<Vec<Day>>,
+    /// Units of the table's columns.
+    pub units: Vec<(String, String)>,
+    /// The unit of the time column, where the hospital states it.
+    pub time_unit: Option<(String, common::experiment::TimeUnit)>,
+    /// Dated measurements, by the names of their tables.
+    pub measurements: Vec<(String, Measurements)>,
+    /// Dated codes, likewise.
+    pub codes: Vec<(String, Codes)>,
+}
+
+/// A table of patients and nothing beside it.
+impl From<Table> for Patients {
+    fn from(table: Table) -> Self {
+        Self {
+            table,
+            index: None,
+            units: Vec::new(),
+            time_unit: None,
+            measurements: Vec::new(),
+            codes: Vec::new(),
+        }
+    }
+}
+
+impl Patients {
+    /// Reads everything but signals, noting what is wrong; none where too much of it is.
+    pub fn read(source: &Source, problems: &mut Problems) -> Option<Self> {
+        if let Some(omop) = &source.omop {
+            return omop::patients(source, omop, problems);
+        }
+        let (table, who) = tables(source, problems)?;
+        for (column, unit) in &source.units {
+            problems.take(table.column(column));
+            if !unit::known(unit) {
+                problems.note(DataError::UnknownUnit {
+                    file: "cohort.toml".to_owned(),
+                    of: format!("column {column:?}"),
+                    unit: unit.clone(),
+                });
+            }
+        }
+        let index = match &source.index_date {
+            Some(column) => Some(
+                problems.take(table.column(column)).map(|column| dated::days(column, problems))?,
+            ),
+            None => None,
+        };
+        let mut table = table;
+        if let (Some(outcome), Some(index)) = (&source.outcome, &index) {
+            join::follow_up(&mut table, outcome, index, problems)?;
+        }
+        let mut measurements = Vec::new();
+        for (name, described) in &source.measurements {
+            if let Some(read) = Measurements::read(source, described, &who, problems) {
+                measurements.push((name.clone(), read));
+            }
+        }
+        let mut codes = Vec::new();
+        for (name, described) in &source.codes {
+            if let Some(read) = Codes::read(source, described, &who, problems) {
+                codes.push((name.clone(), read));
+            }
+        }
+        let (units, outcome) = (source.units.clone(), source.outcome.as_ref());
+        let time_unit = outcome.map(|outcome| (outcome.time.clone(), outcome.unit));
+        Some(Self { table, index, units, time_unit, measurements, codes })
+    }
+
+    /// The unit of a column, where the hospital states it.
+    #[must_use]
+    pub fn unit(&self, column: &str) -> Option<&str> {
+        self.units.iter().find(|(name, _)| name == column).map(|(_, unit)| unit.as_str())
+    }
+}
+
+/// Reads everything but signals.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn load(source: &Source) -> Result<Patients, DataError> {
+    let mut problems = Problems::new(1);
+    let read = Patients::read(source, &mut problems);
+    match (read, problems.first()) {
+        (Some(patients), None) => Ok(patients),
+        (_, Some(error)) => Err(error),
+        (None, None) => Err(DataError::EmptyJoin {
+            files: "cohort.toml".to_owned(),
+            column: source.patient.clone(),
+        }),
+    }
+}

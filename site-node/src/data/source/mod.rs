@@ -1,0 +1,142 @@
+//! `cohort.toml`: what one hospital has, and where in its data folder it lies.
+//!
+//! ```text
+//! tables ─── one row a patient, joined ──┐
+//! measurements, codes ── dated rows ─────┼─► Patients
+//! omop ── or all of these from there ────┘
+//! ecg, images ── a file a patient
+//! ```
+
+mod read;
+mod tables;
+
+use std::path::{Path, PathBuf};
+
+use common::config::{self, ConfigError};
+use common::experiment::TimeUnit;
+
+pub use tables::{CodeTable, MeasurementTable};
+
+/// Where one site's records lie.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// The data folder, which no path leaves.
+    pub folder: PathBuf,
+    /// Column that names a patient in every table.
+    pub patient: String,
+    /// Tables with one row a patient; who does not stand in all of them is left out.
+    pub tables: Vec<PathBuf>,
+    /// Tables with one row a patient, in which not every patient stands.
+    pub optional_tables: Vec<PathBuf>,
+    /// Column of the day from which time is counted.
+    pub index_date: Option<String>,
+    /// Column that is 1 for training patients and 0 for test patients; all train where none is
+    /// named.
+    pub split: Option<String>,
+    /// A table that names patients who withdrew; nothing of them is read.
+    pub withdrawn: Option<PathBuf>,
+    /// The outcome's columns.
+    pub outcome: Option<OutcomeColumns>,
+    /// Units of the tables' columns.
+    pub units: Vec<(String, String)>,
+    /// Tables of dated measurements.
+    pub measurements: Vec<(String, MeasurementTable)>,
+    /// Tables of dated codes.
+    pub codes: Vec<(String, CodeTable)>,
+    /// ECGs.
+    pub ecg: Option<EcgFolder>,
+    /// Images.
+    pub images: Option<ImageFolder>,
+    /// A folder of OMOP tables in place of all tables above.
+    pub omop: Option<Omop>,
+}
+
+/// What `cohort.toml` says of the outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutcomeColumns {
+    /// Column of the time, which is made of `ends` where that is named.
+    pub time: String,
+    /// Its unit.
+    pub unit: TimeUnit,
+    /// Column that is 1 for an event and 0 for censoring.
+    pub event: String,
+    /// Column of the day on which follow-up ended, one way or the other.
+    pub ends: Option<String>,
+}
+
+/// A folder of ECGs, named after their patients.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EcgFolder {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Ending of the files that are read: `hea` (WFDB) or `dcm`.
+    pub ending: String,
+    /// The form they are checked in where no experiment asks for another: Hz.
+    pub rate_hz: f64,
+    /// And seconds.
+    pub seconds: f64,
+    /// Whether a broken file counts as none.
+    pub broken_is_missing: bool,
+}
+
+/// A folder of images, named after their patients.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageFolder {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Endings of the files that are read.
+    pub endings: Vec<String>,
+    /// The form they are checked in where no experiment asks for another: width and height.
+    pub pixels: [u32; 2],
+    /// Whether a broken file counts as none.
+    pub broken_is_missing: bool,
+}
+
+/// A folder of OMOP CDM tables.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Omop {
+    /// The folder with `person`, `condition_occurrence`, … as CSV or Parquet.
+    pub folder: PathBuf,
+    /// Condition concepts, the first of which is the index date; the start of observation where none
+    /// is named.
+    pub index_conditions: Vec<u64>,
+}
+
+impl Source {
+    /// Joined tables and nothing else.
+    #[must_use]
+    pub fn tables(folder: &Path, tables: &[&str], patient: &str) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            patient: patient.to_owned(),
+            tables: tables.iter().map(PathBuf::from).collect(),
+            optional_tables: Vec::new(),
+            index_date: None,
+            split: None,
+            withdrawn: None,
+            outcome: None,
+            units: Vec::new(),
+            measurements: Vec::new(),
+            codes: Vec::new(),
+            ecg: None,
+            images: None,
+            omop: None,
+        }
+    }
+
+    /// Reads a `cohort.toml`; its folder is the data folder.
+    ///
+    /// # Errors
+    /// Every problem in the file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let mut source: Self = config::load(path, &[])?;
+        source.folder = PathBuf::from(path.parent().unwrap_or(Path::new("")));
+        Ok(source)
+    }
+
+    /// The unit of a column of the tables.
+    #[must_use]
+    pub fn unit(&self, column: &str) -> Option<&str> {
+        self.units.iter().find(|(name, _)| name == column).map(|(_, unit)| unit.as_str())
+    }
+}

@@ -1,0 +1,150 @@
+//! The file.
+
+use std::path::PathBuf;
+
+use common::config::{Section, Settings};
+use common::experiment::TimeUnit;
+
+use super::{EcgFolder, ImageFolder, Omop, OutcomeColumns, Source};
+
+impl Settings for Source {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let omop = section.maybe_section("omop");
+        let from_omop = section.has("omop");
+        let patient: Option<Option<String>> = section.maybe("patient");
+        let tables: Option<Vec<PathBuf>> = section.or("tables", Vec::new());
+        let optional_tables = section.or("optional_tables", Vec::new());
+        let index_date = section.maybe("index_date");
+        let split = section.maybe("split");
+        let withdrawn = section.maybe("withdrawn");
+        let outcome = section.maybe_section::<OutcomeColumns>("outcome");
+        let units = section.values("units");
+        let measurements = section.named("measurements");
+        let codes = section.named("codes");
+        let ecg = section.maybe_section("ecg");
+        let images = section.maybe_section("images");
+        for key in ["name", "tag"] {
+            if section.maybe::<String>(key).is_none_or(|found| found.is_some()) {
+                section.problem(key, "belongs to site-node.toml", "write it in [data] there");
+                return None;
+            }
+        }
+        let (patient, tables) = (patient?, tables?);
+        if from_omop {
+            for key in ["patient", "tables", "index_date", "measurements", "codes", "outcome"] {
+                if section.has(key) {
+                    section.problem(key, "given beside [omop], which brings it", "leave one out");
+                    return None;
+                }
+            }
+        } else if tables.is_empty() {
+            section.problem(
+                "tables",
+                "no table is named",
+                "list the tables with one row a patient, such as [\"cohort.csv\"], or describe [omop]",
+            );
+            return None;
+        } else if patient.is_none() {
+            section.problem("patient", "missing", "the column that names a patient in every table");
+            return None;
+        }
+        let (index_date, outcome, codes) = (index_date?, outcome?, codes?);
+        let (measurements, ends) =
+            (measurements?, outcome.as_ref().and_then(|it| it.ends.as_ref()));
+        let dated = !measurements.is_empty() || !codes.is_empty() || ends.is_some();
+        if dated && index_date.is_none() && !from_omop {
+            section.problem(
+                "index_date",
+                "missing",
+                "name the column of the day from which time is counted: what is dated after it is not \
+                 used",
+            );
+            return None;
+        }
+        let patient = patient.unwrap_or_else(|| "person_id".to_owned());
+        Some(Self {
+            folder: PathBuf::new(),
+            patient,
+            tables,
+            optional_tables: optional_tables?,
+            index_date,
+            split: split?,
+            withdrawn: withdrawn?,
+            outcome,
+            units: units?,
+            measurements,
+            codes,
+            ecg: ecg?,
+            images: images?,
+            omop: omop?,
+        })
+    }
+}
+
+impl Settings for OutcomeColumns {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let time = section.required("time", "the column with the time to event or censoring");
+        let unit = section.choice(
+            "unit",
+            None,
+            &[("days", TimeUnit::Days), ("months", TimeUnit::Months), ("years", TimeUnit::Years)],
+        );
+        let event = section.required("event", "the column that is 1 for an event, 0 for censoring");
+        let ends = section.maybe("ends");
+        Some(Self { time: time?, unit: unit?, event: event?, ends: ends? })
+    }
+}
+
+/// Whether a broken file counts as none.
+fn broken(section: &mut Section<'_>) -> Option<bool> {
+    section.choice("broken", Some("refuse"), &[("refuse", false), ("missing", true)])
+}
+
+impl Settings for EcgFolder {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let folder = section.required("folder", "the folder with a file a patient");
+        let ending = section.choice("format", Some("wfdb"), &[("wfdb", "hea"), ("dicom", "dcm")]);
+        let rate_hz = section.or("rate_hz", 500.0);
+        let rate_hz = section.within("rate_hz", rate_hz, 50.0..=1000.0, "use 50 to 1000 Hz");
+        let seconds = section.or("seconds", 10.0);
+        let seconds = section.within("seconds", seconds, 1.0..=600.0, "use 1 to 600 seconds");
+        let broken_is_missing = broken(section);
+        Some(Self {
+            folder: folder?,
+            ending: ending?.to_owned(),
+            rate_hz: rate_hz?,
+            seconds: seconds?,
+            broken_is_missing: broken_is_missing?,
+        })
+    }
+}
+
+impl Settings for ImageFolder {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let folder = section.required("folder", "the folder with a file a patient");
+        let formats: [(&str, &[&str]); 3] =
+            [("png", &["png"]), ("jpeg", &["jpg", "jpeg"]), ("dicom", &["dcm"])];
+        let endings = section.choice("format", Some("png"), &formats);
+        let pixels: Option<Vec<u32>> = section.or("pixels", vec![224, 224]);
+        let broken_is_missing = broken(section);
+        let pixels = pixels?;
+        let &[width @ 1..=4096, height @ 1..=4096] = pixels.as_slice() else {
+            section.problem("pixels", "not a size", "write [width, height], each 1 to 4096");
+            return None;
+        };
+        Some(Self {
+            folder: folder?,
+            endings: endings?.iter().map(|ending| (*ending).to_owned()).collect(),
+            pixels: [width, height],
+            broken_is_missing: broken_is_missing?,
+        })
+    }
+}
+
+impl Settings for Omop {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let folder = section.required("folder", "the folder with person.csv and its like");
+        let index_conditions = section.or("index_conditions", Vec::new());
+        Some(Self { folder: folder?, index_conditions: index_conditions? })
+    }
+}

@@ -1,0 +1,254 @@
+//! One column: numbers where its cells are numbers, texts kept once where they are not.
+//!
+//! Each cell remembers the file and row that it came from. A number takes 8 bytes, a text 4 in a column
+//! of texts and 16 among numbers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::words::{EMPTY, Words};
+use crate::data::date::Day;
+use crate::data::error::{CellFault, DataError};
+
+/// One cell.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Cell<'c> {
+    /// Nothing.
+    Missing,
+    /// A finite number.
+    Number(f64),
+    /// Anything else.
+    Text(&'c str),
+}
+
+/// What a column holds.
+#[derive(Clone)]
+pub(super) enum Cells {
+    /// NaN where a cell is missing, or is a text: those stand in `odd`, by cell and number of the text.
+    Numbers { values: Vec<f64>, odd: Vec<(u32, u32)> },
+    /// Every cell is a text, whatever it looks like.
+    Texts(Vec<u32>),
+}
+
+/// One column.
+#[derive(Clone)]
+pub struct Column {
+    pub(super) name: String,
+    pub(super) cells: Cells,
+    pub(super) words: Arc<Words>,
+    pub(super) file: Arc<str>,
+    pub(super) rows: Arc<[u32]>,
+}
+
+impl Column {
+    /// A column of numbers that no file holds: rows are those of `like`.
+    pub(in crate::data) fn derived(name: &str, values: Vec<f64>, like: &Self) -> Self {
+        Self {
+            name: name.to_owned(),
+            cells: Cells::Numbers { values, odd: Vec::new() },
+            words: Arc::default(),
+            file: Arc::clone(&like.file),
+            rows: Arc::clone(&like.rows),
+        }
+    }
+
+    /// The column's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file that it was read from.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The row of its file in which cell `index` stands.
+    #[must_use]
+    pub fn row(&self, index: usize) -> u64 {
+        self.rows.get(index).copied().unwrap_or_default().into()
+    }
+
+    /// How many cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.cells {
+            Cells::Numbers { values, .. } => values.len(),
+            Cells::Texts(texts) => texts.len(),
+        }
+    }
+
+    /// Whether there is no cell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One cell.
+    #[must_use]
+    pub fn cell(&self, index: usize) -> Cell<'_> {
+        let text = |word| match self.words.word(word) {
+            "" => Cell::Missing,
+            text => Cell::Text(text),
+        };
+        match &self.cells {
+            Cells::Texts(texts) => text(texts.get(index).copied().unwrap_or(EMPTY)),
+            Cells::Numbers { values, odd } => match values.get(index) {
+                Some(value) if !value.is_nan() => Cell::Number(*value),
+                _ => odd
+                    .binary_search_by_key(&index, |(place, _)| *place as usize)
+                    .ok()
+                    .and_then(|found| odd.get(found))
+                    .map_or(Cell::Missing, |(_, word)| text(*word)),
+            },
+        }
+    }
+
+    /// One cell as a text, which is empty where the cell is missing.
+    #[must_use]
+    pub fn text(&self, index: usize) -> Cow<'_, str> {
+        match self.cell(index) {
+            Cell::Missing => Cow::Borrowed(""),
+            Cell::Text(text) => Cow::Borrowed(text),
+            Cell::Number(value) => Cow::Owned(value.to_string()),
+        }
+    }
+
+    /// One cell as a number; none where it is missing.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub fn number(&self, index: usize) -> Result<Option<f64>, CellFault> {
+        match self.cell(index) {
+            Cell::Missing => Ok(None),
+            Cell::Number(value) => Ok(Some(value)),
+            Cell::Text(text) => match text.parse::<f64>() {
+                Ok(value) if value.is_finite() => Ok(Some(value)),
+                Ok(_) => Err(CellFault::NotFinite),
+                Err(_) if decimal_comma(text) => Err(CellFault::DecimalComma),
+                Err(_) => Err(CellFault::NotANumber),
+            },
+        }
+    }
+
+    /// Every cell as a finite number.
+    ///
+    /// # Errors
+    /// The first cell that is empty or not a finite number.
+    pub fn numbers(&self) -> Result<Vec<f64>, DataError> {
+        if let Cells::Numbers { values, odd } = &self.cells
+            && odd.is_empty()
+            && !values.iter().any(|value| value.is_nan())
+        {
+            return Ok(values.clone());
+        }
+        let number = |index| match self.number(index) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(self.bad_cell(index, CellFault::Empty)),
+            Err(fault) => Err(self.bad_cell(index, fault)),
+        };
+        (0..self.len()).map(number).collect()
+    }
+
+    /// One cell as true (1) or false (0).
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn flag(&self, index: usize) -> Result<bool, CellFault> {
+        match self.number(index)? {
+            None => Err(CellFault::Empty),
+            Some(0.0) => Ok(false),
+            Some(1.0) => Ok(true),
+            Some(_) => Err(CellFault::NotAFlag),
+        }
+    }
+
+    /// Every cell as true (1) or false (0).
+    ///
+    /// # Errors
+    /// The first cell that is neither.
+    pub fn flags(&self) -> Result<Vec<bool>, DataError> {
+        let flag = |index| self.flag(index).map_err(|fault| self.bad_cell(index, fault));
+        (0..self.len()).map(flag).collect()
+    }
+
+    /// Every cell as a day, or what it is instead; none where it is missing.
+    #[must_use]
+    pub fn days(&self) -> Vec<Result<Option<Day>, CellFault>> {
+        match &self.cells {
+            Cells::Texts(texts) => {
+                let day = |text: &str| Day::parse(text).map(Some);
+                let mut days: Vec<_> = self.words.all().map(day).collect();
+                days.splice(..1, [Ok(None)]);
+                texts
+                    .iter()
+                    .map(|text| days.get(*text as usize).copied().unwrap_or(Ok(None)))
+                    .collect()
+            }
+            Cells::Numbers { .. } => (0..self.len())
+                .map(|index| match self.cell(index) {
+                    Cell::Missing => Ok(None),
+                    Cell::Number(_) => Err(CellFault::DateFormat),
+                    Cell::Text(text) => Day::parse(text).map(Some),
+                })
+                .collect(),
+        }
+    }
+
+    /// An error about one cell, without its value.
+    #[must_use]
+    pub fn bad_cell(&self, index: usize, fault: CellFault) -> DataError {
+        let (file, column) = (self.file().to_owned(), self.name.clone());
+        DataError::Cell { file, row: self.row(index), column, fault }
+    }
+
+    /// Some of the cells; a row that is none gives a missing cell.
+    pub(super) fn select(&self, rows: &[Option<usize>], places: Arc<[u32]>) -> Self {
+        let cells = match &self.cells {
+            Cells::Texts(texts) => {
+                let text = |row: &Option<usize>| row.and_then(|row| texts.get(row)).copied();
+                Cells::Texts(rows.iter().map(|row| text(row).unwrap_or(EMPTY)).collect())
+            }
+            Cells::Numbers { values, odd } => {
+                let value = |row: &Option<usize>| row.and_then(|row| values.get(row)).copied();
+                let moved = |(to, row): (usize, &Option<usize>)| {
+                    let found =
+                        odd.binary_search_by_key(&(*row)?, |(place, _)| *place as usize).ok()?;
+                    Some((u32::try_from(to).ok()?, odd.get(found)?.1))
+                };
+                let odd = if odd.is_empty() {
+                    Vec::new()
+                } else {
+                    rows.iter().enumerate().filter_map(moved).collect()
+                };
+                Cells::Numbers {
+                    values: rows.iter().map(|row| value(row).unwrap_or(f64::NAN)).collect(),
+                    odd,
+                }
+            }
+        };
+        Self {
+            name: self.name.clone(),
+            cells,
+            words: Arc::clone(&self.words),
+            file: Arc::clone(&self.file),
+            rows: places,
+        }
+    }
+}
+
+fn decimal_comma(text: &str) -> bool {
+    let mut parts = text.trim_start_matches(['-', '+']).split(',');
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    matches!((parts.next(), parts.next(), parts.next()), (Some(a), Some(b), None) if digits(a) && digits(b))
+}
+
+/// Says which column it is, and nothing of what is in it.
+impl fmt::Debug for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut column = f.debug_struct("Column");
+        column.field("name", &self.name).field("file", &self.file).finish_non_exhaustive()
+    }
+}

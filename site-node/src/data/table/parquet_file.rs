@@ -1,0 +1,128 @@
+//! One Parquet file: flat columns of numbers, texts, dates and booleans.
+//!
+//! Values come to the same cells as those of a CSV file that holds them: a date as `2021-03-04`, a
+//! boolean as 1 or 0, a missing value as an empty cell.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use parquet::basic::{ConvertedType, LogicalType, Type};
+use parquet::column::reader::ColumnReader;
+use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::schema::types::ColumnDescriptor;
+
+use super::builder::Builder;
+use super::parquet_values::{Kind, fill};
+use super::{MAX_COLUMNS, Table};
+use crate::data::error::DataError;
+
+/// The most rows.
+const MAX_ROWS: u32 = 1 << 30;
+
+/// Reads a table; `file` names it in errors.
+pub(super) fn read(file: &str, bytes: File, texts: &[&str]) -> Result<Table, DataError> {
+    // The decoder indexes by numbers from the file. Nothing of ours is changed by half.
+    let read = catch_unwind(AssertUnwindSafe(|| decode(file, bytes, texts)));
+    read.unwrap_or_else(|_| Err(broken(file)))
+}
+
+fn broken(file: &str) -> DataError {
+    DataError::BrokenParquet { file: file.to_owned() }
+}
+
+fn decode(file: &str, bytes: File, texts: &[&str]) -> Result<Table, DataError> {
+    let damaged = |_| broken(file);
+    if bytes.metadata().is_ok_and(|found| found.len() == 0) {
+        return Err(DataError::EmptyFile { file: file.to_owned() });
+    }
+    let reader = SerializedFileReader::new(bytes).map_err(damaged)?;
+    let schema = reader.metadata().file_metadata().schema_descr_ptr();
+    let count = schema.num_columns();
+    if count > MAX_COLUMNS {
+        let (file, most) = (file.to_owned(), MAX_COLUMNS);
+        return Err(DataError::TooManyColumns { file, found: count, most });
+    }
+    let mut columns = Vec::with_capacity(count);
+    for column in schema.columns() {
+        let name = column.name().to_owned();
+        let kind = kind(column).map_err(|found| DataError::ParquetType {
+            file: file.to_owned(),
+            column: column.path().string(),
+            found,
+        })?;
+        columns.push((kind, Builder::new(texts.contains(&name.as_str())), name));
+    }
+    let mut wanted = 0;
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group).map_err(damaged)?;
+        wanted += usize::try_from(group.metadata().num_rows()).map_err(|_| broken(file))?;
+        if wanted > MAX_ROWS as usize {
+            return Err(DataError::TooManyRows { file: file.to_owned(), most: MAX_ROWS.into() });
+        }
+        for (place, (kind, builder, name)) in columns.iter_mut().enumerate() {
+            let column = column(&*group, place).ok_or_else(|| broken(file))?;
+            let found = fill(*kind, column, wanted, builder).ok_or_else(|| broken(file))?;
+            if found != wanted {
+                let (file, column) = (file.to_owned(), name.clone());
+                return Err(DataError::ParquetRows { file, column, found, wanted });
+            }
+        }
+    }
+    if wanted == 0 {
+        return Err(DataError::NoRows { file: file.to_owned() });
+    }
+    let rows = (1..=u32::try_from(wanted).unwrap_or(MAX_ROWS)).collect();
+    let columns = columns.into_iter().map(|(_, builder, name)| (name, builder)).collect();
+    Table::built(file, columns, rows)
+}
+
+fn column(group: &dyn RowGroupReader, place: usize) -> Option<ColumnReader> {
+    group.get_column_reader(place).ok()
+}
+
+/// How a column's values are read, or why they are not.
+fn kind(column: &ColumnDescriptor) -> Result<Kind, &'static str> {
+    if column.max_rep_level() > 0 {
+        return Err("a list");
+    }
+    if column.path().parts().len() > 1 || column.max_def_level() > 1 {
+        return Err("nested");
+    }
+    let logical = column.logical_type_ref();
+    let converted = column.converted_type();
+    let scale = |decimal: bool| if decimal { column.type_scale() } else { 0 };
+    let decimal =
+        converted == ConvertedType::DECIMAL || matches!(logical, Some(LogicalType::Decimal(_)));
+    let date = converted == ConvertedType::DATE || matches!(logical, Some(LogicalType::Date));
+    let timestamp = matches!(logical, Some(LogicalType::Timestamp(_)));
+    let unsigned = matches!(converted, ConvertedType::UINT_32 | ConvertedType::UINT_64);
+    Ok(match column.physical_type() {
+        Type::BOOLEAN => Kind::Flag,
+        Type::INT32 if date => Kind::Date,
+        Type::INT32 | Type::INT64 if unsigned => return Err("an unsigned number of full width"),
+        Type::INT64 if timestamp || converted == ConvertedType::TIMESTAMP_MILLIS => {
+            Kind::Stamp(ticks(column))
+        }
+        Type::INT64 if converted == ConvertedType::TIMESTAMP_MICROS => Kind::Stamp(1_000_000),
+        Type::INT32 | Type::INT64 => Kind::Whole(scale(decimal)),
+        Type::FLOAT => Kind::Single,
+        Type::DOUBLE => Kind::Double,
+        Type::BYTE_ARRAY if decimal => return Err("a decimal of bytes"),
+        Type::BYTE_ARRAY => Kind::Text,
+        Type::INT96 => return Err("a timestamp of 96 bits"),
+        Type::FIXED_LEN_BYTE_ARRAY => return Err("bytes of fixed length"),
+    })
+}
+
+/// Ticks of a timestamp a second.
+fn ticks(column: &ColumnDescriptor) -> i64 {
+    use parquet::basic::TimeUnit;
+    match column.logical_type_ref() {
+        Some(LogicalType::Timestamp(stamp)) => match stamp.unit {
+            TimeUnit::MILLIS => 1000,
+            TimeUnit::MICROS => 1_000_000,
+            TimeUnit::NANOS => 1_000_000_000,
+        },
+        _ => 1000,
+    }
+}

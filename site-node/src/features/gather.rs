@@ -1,0 +1,155 @@
+//! One view's value for each patient.
+
+use std::collections::BTreeMap;
+
+use common::config::nearest;
+use common::experiment::{Missing, Values, View, ViewSource};
+
+use super::aggregate::{Seen, counts};
+use super::{FeatureError, codes};
+use crate::data::unit::{Conversion, convert};
+use crate::data::{Cell, Column, DataError, Day, Patients};
+
+/// A view's values, in the order of the table's rows.
+pub struct Gathered {
+    /// One a patient, in the view's unit; the number of the category; none where it is missing.
+    pub values: Vec<Option<f64>>,
+    /// How many records lay outside the plausible range.
+    pub outside: usize,
+}
+
+impl Gathered {
+    pub(super) fn of(patients: &Patients, view: &View) -> Result<Self, FeatureError> {
+        match &view.source {
+            ViewSource::Number { column, values } => number(patients, column, values),
+            ViewSource::Category { column, categories, .. } => {
+                let column = patients.table.column(column)?;
+                let of = |row| category(column, row, categories);
+                Ok(Self { values: (0..column.len()).map(of).collect(), outside: 0 })
+            }
+            ViewSource::Measurement { .. } => measured(patients, view),
+            ViewSource::Codes { .. } => codes::any(patients, view),
+            ViewSource::Ecg { .. } | ViewSource::Image { .. } => {
+                Err(FeatureError::NoEncoder { view: view.name.clone() })
+            }
+        }
+    }
+}
+
+/// The patients' index dates.
+pub(super) fn index(patients: &Patients) -> Result<&[Day], FeatureError> {
+    let missing = || DataError::NoSource {
+        what: "the index date",
+        name: "index_date".to_owned(),
+        nearest: None,
+    };
+    Ok(patients.index.as_deref().ok_or_else(missing)?)
+}
+
+/// One of some named tables.
+pub(super) fn named<'t, T>(
+    tables: &'t [(String, T)],
+    what: &'static str,
+    name: &str,
+) -> Result<&'t T, FeatureError> {
+    let found = tables.iter().find(|(known, _)| known == name).map(|(_, table)| table);
+    Ok(found.ok_or_else(|| {
+        let known = tables.iter().map(|(known, _)| known.as_str());
+        let nearest = nearest(name, known).map(str::to_owned);
+        DataError::NoSource { what, name: name.to_owned(), nearest }
+    })?)
+}
+
+/// How values in the hospital's unit become the contract's.
+fn conversion(
+    file: &str,
+    of: &str,
+    from: Option<&str>,
+    values: &Values,
+) -> Result<Conversion, DataError> {
+    let (file, of) = (file.to_owned(), of.to_owned());
+    let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
+    let Some(from) = from.filter(|unit| !unit.is_empty()) else {
+        return Err(DataError::NoUnit { file, of, to });
+    };
+    convert(from, &to, values.analyte.as_deref()).ok_or_else(|| DataError::NoConversion {
+        file,
+        of,
+        from: from.to_owned(),
+        to,
+        analyte: values.analyte.clone(),
+    })
+}
+
+/// A value by the plausible range: kept, held to it where a missing value would be refused, or none.
+fn plausible(value: f64, values: &Values, outside: &mut usize) -> Option<f64> {
+    let Some((low, high)) = values.range else { return Some(value) };
+    if (low..=high).contains(&value) {
+        return Some(value);
+    }
+    *outside += 1;
+    (values.missing == Missing::Refuse).then(|| value.clamp(low, high))
+}
+
+fn number(patients: &Patients, name: &str, rule: &Values) -> Result<Gathered, FeatureError> {
+    let column = patients.table.column(name)?;
+    let of = format!("column {name:?}");
+    let change = conversion("cohort.toml", &of, patients.unit(name), rule)?;
+    let mut gathered = Gathered { values: Vec::with_capacity(column.len()), outside: 0 };
+    for row in 0..column.len() {
+        let value = column.number(row).map_err(|fault| column.bad_cell(row, fault))?;
+        let value = value.map(|value| change.apply(value));
+        gathered.values.push(value.and_then(|value| plausible(value, rule, &mut gathered.outside)));
+    }
+    Ok(gathered)
+}
+
+/// The number of the category that a cell is.
+#[allow(clippy::float_cmp, reason = "a category that is a number is that number")]
+fn category(column: &Column, row: usize, categories: &[String]) -> Option<f64> {
+    let place = match column.cell(row) {
+        Cell::Missing => None,
+        Cell::Text(text) => categories.iter().position(|category| category == text),
+        Cell::Number(value) => {
+            categories.iter().position(|category| category.parse::<f64>() == Ok(value))
+        }
+    };
+    place.map(|place| place as f64)
+}
+
+fn measured(patients: &Patients, view: &View) -> Result<Gathered, FeatureError> {
+    let ViewSource::Measurement { table, item, window, aggregate, values: rule } = &view.source
+    else {
+        return Err(FeatureError::NoEncoder { view: view.name.clone() });
+    };
+    let index = index(patients)?;
+    let table = named(&patients.measurements, "measurements", table)?;
+    let mut seen = vec![Seen::default(); patients.table.len()];
+    let mut outside = 0;
+    if let Some(wanted) = table.items.find(item) {
+        let of = format!("measurement {item:?}");
+        let mut changes: BTreeMap<u32, Conversion> = BTreeMap::new();
+        for row in table.rows.iter().filter(|row| row.item == wanted) {
+            // Every unit of the item, whether its day counts or not: all or nothing.
+            let change = if let Some(change) = changes.get(&row.unit) {
+                *change
+            } else {
+                let unit = Some(table.units.word(row.unit));
+                let change = conversion(&table.file, &of, unit, rule)?;
+                changes.insert(row.unit, change);
+                change
+            };
+            let patient = row.patient as usize;
+            let (Some(start), Some(seen)) = (index.get(patient), seen.get_mut(patient)) else {
+                continue;
+            };
+            if counts(row.day, *start, *window)
+                && let Some(value) = plausible(change.apply(row.value), rule, &mut outside)
+            {
+                seen.add(row.day, value);
+            }
+        }
+    }
+    let values = seen.iter().map(|seen| seen.aggregate(*aggregate));
+    Ok(Gathered { values: values.collect(), outside })
+}

@@ -1,0 +1,230 @@
+//! What a hospital's data engineer is told of the data, inside the hospital.
+//!
+//! ```text
+//! cohort.toml ─► patients ─► outcome ─► policy's least ─► signals ─► contract ─► Findings
+//! ```
+//!
+//! Every mistake at once, by file, row and column. Nothing here reaches a network or a log.
+
+mod finding;
+mod summary;
+mod value;
+
+use std::path::Path;
+
+use common::experiment::{Missing, Outcome, Plan, TimeUnit, View, ViewSource};
+use common::policy::Policy;
+
+use crate::cohort::Cohort;
+use crate::data::cache::Cache;
+use crate::data::prepare::{Form, Progress};
+use crate::data::{DataError, Patients, Problems, Signals, Source};
+use crate::features::{FeatureError, gather};
+
+pub use finding::Finding;
+pub use summary::{Summary, summaries};
+pub use value::value;
+
+/// The most mistakes that are kept.
+const MOST: usize = 200;
+/// The most units that are not known and named.
+const MOST_UNITS: usize = 20;
+
+/// What was found.
+#[derive(Debug)]
+pub struct Findings {
+    /// Mistakes, in the order of the check.
+    pub problems: Vec<Finding>,
+    /// How many more there are.
+    pub more: usize,
+    /// What is worth knowing and no mistake.
+    pub notes: Vec<String>,
+}
+
+/// What the data are held against.
+pub struct Check<'c> {
+    /// What `cohort.toml` says.
+    pub source: &'c Source,
+    /// The hospital's policy, for the least number of patients and events.
+    pub policy: Option<&'c Policy>,
+    /// The contract.
+    pub plan: Option<&'c Plan>,
+    /// Where ECGs and images are kept in their form.
+    pub cache: &'c Path,
+}
+
+/// Reads everything, and says all that is wrong with it. `tell` is called after each ECG or image, with
+/// what they are.
+pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) -> Findings {
+    let mut problems = Problems::new(MOST);
+    let mut found = Findings { problems: Vec::new(), more: 0, notes: Vec::new() };
+    let patients = Patients::read(asked.source, &mut problems);
+    if let Some(patients) = patients {
+        let units = patients.measurements.iter().flat_map(|(_, table)| table.unknown_units());
+        found.notes.extend(units.take(MOST_UNITS).map(|unit| unit.to_string()));
+        signals(asked, &patients, &mut problems, &mut found.notes, tell);
+        let cohort = cohort(asked, patients, &mut problems);
+        if let Some(cohort) = &cohort {
+            least(asked, cohort, &mut found);
+            if let Some(plan) = asked.plan {
+                contract(cohort.patients(), plan, &mut problems, &mut found);
+            }
+        }
+    }
+    let told: Vec<Finding> = problems.found().iter().map(Finding::of).collect();
+    found.problems.splice(..0, told);
+    found.more = problems.more();
+    found
+}
+
+/// The outcome by the contract, or else by `cohort.toml`.
+fn cohort(asked: &Check<'_>, patients: Patients, problems: &mut Problems) -> Option<Cohort> {
+    let outcome = match (asked.plan, &asked.source.outcome) {
+        (Some(plan), _) => plan.outcome.clone(),
+        (None, Some(own)) => {
+            let (time, event) = (own.time.clone(), own.event.clone());
+            Outcome { time, unit: own.unit, event, edges: Vec::new() }
+        }
+        (None, None) if asked.source.omop.is_some() => {
+            let (time, event) = ("time".to_owned(), "event".to_owned());
+            Outcome { time, unit: TimeUnit::Days, event, edges: Vec::new() }
+        }
+        (None, None) => {
+            let (what, name) = ("the table", "outcome".to_owned());
+            problems.note(DataError::NoSource { what, name, nearest: None });
+            return None;
+        }
+    };
+    Cohort::check(patients, &outcome, asked.source.split.as_deref(), problems)
+}
+
+/// Whether there are as many patients and events as the policy asks for.
+fn least(asked: &Check<'_>, cohort: &Cohort, found: &mut Findings) {
+    let (patients, events) = (cohort.training_patients(), cohort.training_events());
+    if let Some(policy) = asked.policy {
+        match policy.admit_cohort(patients, events) {
+            Ok(()) => {
+                found.notes.push("as many patients and events as the policy asks for".to_owned());
+            }
+            Err(denied) => found.problems.push(Finding::about(
+                "cohort",
+                denied.to_string(),
+                "no run can take place until there are more, or the policy asks for fewer",
+            )),
+        }
+    } else if events == 0 {
+        let what = "no training patient had the event".to_owned();
+        found.problems.push(Finding::about("cohort", what, "nothing can be learned here"));
+    }
+    if cohort.zero_times() > 0 {
+        found.notes.push(format!(
+            "{} patients: {}",
+            cohort.zero_times(),
+            crate::data::CellFault::ZeroTime
+        ));
+    }
+}
+
+fn signals(
+    asked: &Check<'_>,
+    patients: &Patients,
+    problems: &mut Problems,
+    notes: &mut Vec<String>,
+    tell: &(dyn Fn(&'static str, Progress) + Sync),
+) {
+    let source = asked.source;
+    let views = || asked.plan.iter().flat_map(|plan| plan.views.iter());
+    let mut work = Vec::new();
+    if let Some(folder) = &source.ecg {
+        let form = views().find_map(ecg_form);
+        work.push(("ECGs", problems.take(Signals::ecgs(source, folder)), form));
+    }
+    if let Some(folder) = &source.images {
+        let form = views().find_map(image_form);
+        work.push(("images", problems.take(Signals::images(source, folder)), form));
+    }
+    for (what, signals, form) in work {
+        let Some(mut signals) = signals else { continue };
+        if let Some(form) = form {
+            signals.form = form;
+        }
+        let Some(cache) = problems.take(Cache::open(asked.cache)) else { continue };
+        let key = &source.patient;
+        let (usable, missing) =
+            signals.check(patients, key, &cache, problems, &|progress| tell(what, progress));
+        let all = patients.table.len();
+        notes.push(format!("{what}: {usable} of {all} patients have one that can be used"));
+        if missing > 0 {
+            notes.push(format!("{what}: {missing} are broken and count as missing"));
+        }
+    }
+    for view in views() {
+        let (what, described) = match view.source {
+            ViewSource::Ecg { .. } => ("the table", source.ecg.is_some()),
+            ViewSource::Image { .. } => ("the table", source.images.is_some()),
+            _ => continue,
+        };
+        if !described {
+            problems.note(DataError::NoSource { what, name: view.reads(), nearest: None });
+        }
+    }
+}
+
+fn ecg_form(view: &View) -> Option<Form> {
+    use crate::data::ecg::EcgStandard;
+    let ViewSource::Ecg { rate_hz, seconds } = view.source else { return None };
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a checked view: at most 600,000"
+    )]
+    let samples = (rate_hz * seconds).round() as usize;
+    Some(Form::Ecg(EcgStandard { rate_hz, samples, ..EcgStandard::default() }))
+}
+
+fn image_form(view: &View) -> Option<Form> {
+    use crate::data::image::ImageStandard;
+    let ViewSource::Image { width, height } = view.source else { return None };
+    let (width, height) = (width as usize, height as usize);
+    Some(Form::Image(ImageStandard { width, height, window: None }))
+}
+
+/// What the contract asks of tables, measurements and codes.
+fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &mut Findings) {
+    for feature in &plan.features {
+        let Some(column) = problems.take(patients.table.column(&feature.column)) else { continue };
+        for row in 0..column.len() {
+            let fault = match column.number(row) {
+                Ok(Some(_)) => continue,
+                Ok(None) => crate::data::CellFault::Empty,
+                Err(fault) => fault,
+            };
+            problems.note(column.bad_cell(row, fault));
+        }
+    }
+    let all = patients.table.len();
+    for view in &plan.views {
+        match gather(patients, view) {
+            Ok(gathered) => {
+                let missing = gathered.values.iter().filter(|value| value.is_none()).count();
+                found.notes.push(format!(
+                    "view {:?}: {:.1} % of patients without a value, {} records out of range",
+                    view.name,
+                    100.0 * missing as f64 / all.max(1) as f64,
+                    gathered.outside
+                ));
+                if missing > 0 && view.missing() == Some(Missing::Refuse) {
+                    let what = format!("view {:?}: {missing} patients have no value", view.name);
+                    let fix = "remove them, or ask for a contract that says what stands for it";
+                    found.problems.push(Finding::about("contract", what, fix));
+                }
+            }
+            Err(FeatureError::Data(error)) => problems.note(error),
+            Err(FeatureError::NoEncoder { .. }) => {}
+            Err(error) => {
+                let fix = "ask for a contract that this data can keep";
+                found.problems.push(Finding::about("contract", error.to_string(), fix));
+            }
+        }
+    }
+}

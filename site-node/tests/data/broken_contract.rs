@@ -1,0 +1,94 @@
+//! Data that do not mean what the contract means.
+
+use site_node::data::DataError;
+
+use super::{Hospital, plan};
+
+#[test]
+fn units_that_nobody_knows_are_named_and_refused_where_they_matter() {
+    let hospital = Hospital::new();
+    hospital.edit("labs.csv", "0.9,mg/dL", "0.9,drops");
+    let notes = hospital.check(None).notes.join("\n");
+    assert!(notes.contains("unit \"drops\" is not known here"), "{notes}");
+    // Its day lies in no patient's window, and all the same the item is refused as a whole.
+    hospital.edit("labs.csv", "p2,2019-12-31", "p2,2021-12-31");
+    let crp = "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
+               unit = \"mg/L\"\nwindow = 365\nmissing = \"zero\"\n";
+    let found = hospital.check(Some(&plan(crp)));
+    assert!(
+        found.problems[0].problem.contains("\"drops\" does not convert"),
+        "{:?}",
+        found.problems
+    );
+    let hospital = Hospital::new();
+    hospital.edit("cohort.toml", "\"mmol/L\"", "\"mmoll\"");
+    assert!(matches!(hospital.problem(), DataError::UnknownUnit { .. }));
+    let hospital = Hospital::new();
+    hospital.edit("cohort.toml", "glucose = ", "glucos = ");
+    assert!(matches!(hospital.problem(), DataError::MissingColumn { nearest: Some(_), .. }));
+}
+
+#[test]
+fn codes_of_another_system_are_seen() {
+    for (system, code) in [("icd10", "410.71"), ("icd10", "C07AB02"), ("icd10", "22298006")] {
+        let hospital = Hospital::new();
+        hospital.edit("cohort.toml", "\"icd10\"", &format!("{system:?}"));
+        hospital.edit("dx.csv", "C50", code);
+        let error = hospital.problem();
+        assert!(matches!(error, DataError::CodeSystem { row: 3, .. }), "{code}: {error}");
+    }
+}
+
+/// What a contract finds wrong, by a part of its words.
+#[test]
+fn what_the_contract_asks_for_is_there_and_means_the_same() {
+    let crp = "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
+               unit = \"mg/L\"\nwindow = 365\nmissing = \"zero\"\n";
+    let dx = "[features.views.dx]\nkind = \"codes\"\ntable = \"dx\"\nsystem = \"icd10\"\n\
+              vocabulary = [\"I21*\"]\nwindow = 365\n";
+    let number =
+        "[features.views.glu]\nkind = \"number\"\ncolumn = \"glucose\"\nmissing = \"zero\"\n";
+    for (views, what) in [
+        (crp.replace("\"labs\"", "\"laps\""), "did you mean \"labs\""),
+        (crp.replace("mg/L", "kg"), "does not convert to \"kg\""),
+        (crp.replace("mg/L", "mmol/L"), "mass and amount convert where"),
+        (crp.replace("\"zero\"", "\"refuse\""), "1 patients have no value"),
+        (dx.replace("\"icd10\"", "\"atc\""), "are icd10, and the contract asks for atc"),
+        (dx.replace("table = \"dx\"", "table = \"drugs\""), "codes \"drugs\" is not described"),
+        (number.replace("\"glucose\"", "\"glucos\""), "did you mean \"glucose\""),
+        (number.replace("\"glucose\"", "\"sex\""), "not a number"),
+        (number.replace("\"glucose\"", "\"age\"\nunit = \"years\""), "has no unit"),
+        ("columns = [\"glucose\"]".to_owned(), "empty"),
+        ("columns = [\"sex\"]".to_owned(), "not a number"),
+        ("[features.views.e]\nkind = \"ecg\"\n".to_owned(), "\"ecg\" is not described"),
+        ("[features.views.i]\nkind = \"image\"\n".to_owned(), "\"images\" is not described"),
+    ] {
+        let found = Hospital::new().check(Some(&plan(&views)));
+        let told: Vec<String> = found
+            .problems
+            .iter()
+            .map(|finding| format!("{}; {}", finding.problem, finding.fix))
+            .collect();
+        assert!(told.iter().any(|text| text.contains(what)), "{what:?}: {told:?}");
+    }
+}
+
+#[test]
+fn a_contract_without_an_index_date_is_refused() {
+    let hospital = Hospital::new();
+    hospital.write("cohort.toml", "tables = [\"base.csv\", \"outcome.csv\"]\npatient = \"pid\"\n");
+    let views = "[features.views.dx]\nkind = \"codes\"\ntable = \"dx\"\nsystem = \"icd10\"\n\
+                 vocabulary = [\"I21*\"]\nwindow = 365\n";
+    let found = hospital.check(Some(&plan(views)));
+    assert!(
+        found.problems.iter().any(|it| it.problem.contains("index date")),
+        "{:?}",
+        found.problems
+    );
+    let none = hospital.check(None);
+    assert!(
+        none.problems.iter().any(|it| it.problem.contains("\"outcome\"")),
+        "{:?}",
+        none.problems
+    );
+}

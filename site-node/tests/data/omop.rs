@@ -1,0 +1,105 @@
+//! OMOP CDM tables: a folder made here, and a public sample where it is installed.
+
+use std::path::PathBuf;
+
+use site_node::data::{CellFault, DataError, Source, load};
+
+use super::Hospital;
+
+const PERSON: &str = "person_id\tgender_concept_id\tyear_of_birth\tmonth_of_birth\tday_of_birth\trace_concept_id\tethnicity_concept_id\n\
+                      1\t8507\t1950\t1\t1\t0\t0\n2\t8532\t1960\t\t\t0\t0\n3\t8532\t1970\t6\t15\t0\t0\n";
+
+fn made() -> Hospital {
+    let hospital = Hospital::new();
+    hospital.write("cohort.toml", "[omop]\nfolder = \"omop\"\nindex_conditions = [4329847]\n");
+    for (name, text) in [
+        ("PERSON.csv", PERSON),
+        (
+            "condition_occurrence.csv",
+            "person_id,condition_concept_id,condition_start_date,condition_end_date\n\
+             1,4329847,2015-01-01,2015-01-05\n1,4329847,2012-01-01,\n2,0,2014-01-01,\n2,4329847,2014-06-01,\n3,201826,2014-01-01,\n",
+        ),
+        (
+            "measurement.csv",
+            "person_id,measurement_concept_id,measurement_date,value_as_number,unit_concept_id\n\
+             1,3004501,2011-12-31,99,8840\n2,3004501,2014-06-02,5.5,8753\n2,3004501,2014-06-01,,8753\n",
+        ),
+        (
+            "observation_period.csv",
+            "person_id,observation_period_start_date,observation_period_end_date\n\
+             1,2010-01-01,2016-12-31\n2,2010-01-01,2015-06-01\n3,2010-01-01,2015-01-01\n",
+        ),
+        ("DEATH.csv", "person_id,death_date\n1,2014-12-31\n2,2020-01-01\n"),
+    ] {
+        hospital.write(&format!("omop/{name}"), text);
+    }
+    hospital
+}
+
+#[test]
+fn persons_are_followed_from_the_index_condition_on() {
+    let patients = load(&made().source()).unwrap();
+    let table = &patients.table;
+    let column = |name: &str| {
+        let column = table.column(name).unwrap();
+        (0..table.len()).map(|row| column.text(row).into_owned()).collect::<Vec<_>>()
+    };
+    // Person 3 never had the condition.
+    assert_eq!(column("person_id"), ["1", "2"]);
+    assert_eq!(column("index_date"), ["2012-01-01", "2014-06-01"]);
+    // The second death lies after observation, which saw none.
+    assert_eq!(column("time"), ["1095", "365"]);
+    assert_eq!(column("event"), ["1", "0"]);
+    assert_eq!(column("age"), ["61.999", "53.916"]);
+    let conditions = &patients.codes.iter().find(|(name, _)| name == "condition").unwrap().1;
+    assert_eq!(conditions.rows.len(), 3);
+    let measured = &patients.measurements[0].1;
+    let units: Vec<&str> = measured.rows.iter().map(|row| measured.units.word(row.unit)).collect();
+    assert_eq!(units, ["mg/dL", "mmol/L"]);
+    let found = made().check(None);
+    assert!(found.problems.is_empty(), "{:?}", found.problems);
+}
+
+#[test]
+fn mistakes_in_omop_tables_are_named_as_elsewhere() {
+    let hospital = made();
+    hospital.edit("omop/condition_occurrence.csv", "2015-01-05", "2014-01-05");
+    let fault = CellFault::DatesOutOfOrder;
+    assert!(matches!(hospital.problem(), DataError::Cell { fault: f, .. } if f == fault));
+    let hospital = made();
+    hospital.edit("omop/condition_occurrence.csv", "3,201826", "3,I21.4");
+    assert!(matches!(hospital.problem(), DataError::CodeSystem { row: 6, .. }));
+    let hospital = made();
+    hospital.edit("omop/measurement.csv", "2,3004501", "9,3004501");
+    assert!(matches!(hospital.problem(), DataError::UnknownPatient { row: 3, .. }));
+    let hospital = made();
+    hospital.edit("omop/PERSON.csv", "1970\t6\t15", "1970\t6\t31");
+    assert!(matches!(hospital.problem(), DataError::Cell { fault: CellFault::NoSuchDay, .. }));
+    let hospital = made();
+    std::fs::remove_file(hospital.place("omop/PERSON.csv")).unwrap();
+    assert!(matches!(hospital.problem(), DataError::NoSource { .. }));
+}
+
+/// Tables as others write them: by tabs, in upper case, without observation periods.
+#[test]
+fn a_public_sample_is_read() {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
+    let shared =
+        std::env::var_os("CONSILIUM_SHARED_DATA").map_or_else(|| default.into(), PathBuf::from);
+    let folder = shared.join("omop_synthetic100");
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is absent (set CONSILIUM_SHARED_DATA)", folder.display());
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("omop")).unwrap();
+    for name in ["PERSON", "CONDITION_OCCURRENCE", "DRUG_EXPOSURE", "MEASUREMENT", "DEATH"] {
+        let name = format!("{name}.csv");
+        std::fs::copy(folder.join(&name), home.path().join("omop").join(&name)).unwrap();
+    }
+    let path = home.path().join("cohort.toml");
+    std::fs::write(&path, "[omop]\nfolder = \"omop\"\n").unwrap();
+    let patients = load(&Source::load(&path).unwrap()).unwrap();
+    assert!(patients.table.len() > 90, "{}", patients.table.len());
+    assert!(patients.codes.iter().all(|(_, codes)| codes.rows.len() > 50));
+}
