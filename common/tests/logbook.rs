@@ -236,7 +236,7 @@ fn a_peer_that_is_refused_without_end_fills_neither_memory_nor_disk() {
     let folder = tempfile::tempdir().unwrap();
     let book = site(folder.path());
     for _ in 0..5000 {
-        book.note(note("again"));
+        book.note_refused(note("again"));
     }
     drop(book);
     assert!(sound(folder.path()).len() < 1100);

@@ -15,8 +15,8 @@ use common::wire::{
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::driver::log;
 use crate::floor::{ActiveRun, Command, Floor, Input, Turn};
-use crate::log;
 use crate::spool::SpoolFolder;
 
 /// A peer that has not introduced itself by then is cut off.
@@ -212,7 +212,7 @@ impl Session {
             match self.update(reader, header, turn).await {
                 Ok((active, input)) => active.tell(input).await,
                 Err(refusal) => {
-                    self.book.note(log::rejected((&run, round), &self.site, &refusal));
+                    self.book.note_refused(log::rejected((&run, round), &self.site, &refusal));
                     self.refuse(refusal);
                 }
             }

@@ -156,7 +156,7 @@ impl Session {
                 tracing::info!(%run, outcome, "run over");
                 self.runs.remove(&run);
                 self.waiting = None;
-                Ok(())
+                Ok(self.watch.seal()?)
             }
             ToSite::Welcome(_) => Err(SessionError::Protocol("a second welcome")),
         }

@@ -205,7 +205,7 @@ impl Watch {
         let rule = name(error.rule());
         let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
         let entry = entry.of_run(name(header.run.as_str())).of_round(header.round.0.max(1));
-        self.book.note(entry.ended(Outcome::Refused, rule));
+        self.book.note_refused(entry.ended(Outcome::Refused, rule));
     }
 
     /// Takes the signatures of the sites that saw the same state. From `needed` of them on, this
@@ -260,6 +260,14 @@ impl Watch {
         }
         self.own.push((size, Some(note)));
         Ok(sighting)
+    }
+
+    /// A run is over: its last state is signed, here too.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn seal(&self) -> Result<(), WatchError> {
+        Ok(self.book.checkpoint().map(drop)?)
     }
 
     /// The coordinator has taken a state of this site's log, and signed it. A signature of anything

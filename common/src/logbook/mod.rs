@@ -31,7 +31,7 @@ use audit::segments::{Log, LogError, Settings, log_id};
 use audit::witness::Peers;
 use audit::{Name, UtcTime};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::ids::{Round, RunId};
 
 pub use accountant::{UnknownMechanism, cost};
@@ -53,6 +53,9 @@ pub const KEY: &str = "audit-key";
 
 /// What a coordinator's log is called.
 pub const COORDINATOR: &str = "coordinator";
+
+/// How long the log's own copy of its checkpoint may lag behind what peers were shown.
+const SEAL: Duration = Duration::from_secs(1);
 
 /// What is noted between two records, at most.
 const MOST_NOTED: usize = 1024;
@@ -94,6 +97,8 @@ struct Inner {
     /// The model that each round of each run was offered with.
     offers: BTreeMap<(Name, u32), audit::Digest>,
     forwarder: Option<Forwarder>,
+    /// When the log's own copy of its checkpoint was last written.
+    sealed: Moment,
 }
 
 /// An open log.
@@ -196,7 +201,8 @@ impl Logbook {
         };
         let forwarder = audit.forward.clone().map(Forwarder::new).transpose().map_err(failed)?;
         let noted = Vec::new();
-        let mut inner = Inner { log, noted, ticks, peers, keys, offers, forwarder };
+        let sealed = clock.now();
+        let mut inner = Inner { log, noted, ticks, peers, keys, offers, forwarder, sealed };
         if let Some(keep) = audit.keep {
             inner.archive(clock.as_ref(), keep)?;
         }
@@ -220,9 +226,13 @@ impl Logbook {
         self.lock().record(self.clock.as_ref(), entries).map(drop)
     }
 
-    /// Notes what happened, to be written with the next record: for what nothing follows from. A peer
-    /// that is refused without end fills neither memory nor disk.
+    /// Notes what happened, to be written with the next record: for what nothing follows from.
     pub fn note(&self, entry: Entry) {
+        self.lock().noted.push(entry);
+    }
+
+    /// Notes what a peer was refused. One that is refused without end fills neither memory nor disk.
+    pub fn note_refused(&self, entry: Entry) {
         let mut inner = self.lock();
         if inner.noted.len() < MOST_NOTED {
             inner.noted.push(entry);
@@ -264,6 +274,17 @@ impl Logbook {
 }
 
 impl Inner {
+    /// Signs what the log is now. Every record is durable before; the log's own copy of the signature
+    /// is written once in a while, because peers keep theirs.
+    fn seal(&mut self, clock: &dyn Clock) -> Result<SignedNote, LogError> {
+        let now = clock.now();
+        if now.since(self.sealed) < SEAL {
+            return self.log.sign();
+        }
+        self.sealed = now;
+        Ok(self.log.checkpoint()?.clone())
+    }
+
     /// Removes segments that are older than they are kept.
     fn archive(&mut self, clock: &dyn Clock, keep: Duration) -> Result<(), LogError> {
         let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);

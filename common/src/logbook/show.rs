@@ -39,7 +39,7 @@ impl Logbook {
     pub fn show(&self, entries: Vec<Entry>) -> Result<Shown, LogError> {
         let mut inner = self.lock();
         let line = inner.record(self.clock.as_ref(), entries)?.unwrap_or_default();
-        let note = inner.log.checkpoint()?.clone();
+        let note = inner.seal(self.clock.as_ref())?;
         let size = inner.log.size();
         let inclusion = inner.log.tree().inclusion(size.saturating_sub(1), size)?;
         Ok(Shown { note, size, record: LastRecord { line, inclusion: digests(&inclusion) } })
@@ -52,7 +52,7 @@ impl Logbook {
     pub fn sighting(&self, from: &[u64]) -> Result<(Sighting, SignedNote, u64), LogError> {
         let mut inner = self.lock();
         inner.record(self.clock.as_ref(), Vec::new())?;
-        let note = inner.log.checkpoint()?.clone();
+        let note = inner.seal(self.clock.as_ref())?;
         let size = inner.log.size();
         drop(inner);
         Ok((self.sight(&note, size, from), note, size))

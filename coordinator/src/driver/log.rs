@@ -6,7 +6,7 @@ use common::digest::Digest;
 use common::experiment::ServerRule;
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::{hash, name};
-use common::wire::{Refusal, UpdateHeader};
+use common::wire::{Refusal, Silence, UpdateHeader};
 
 /// Inputs in one record of an aggregation: a line is at most 64 KiB.
 const INPUTS: usize = 256;
@@ -35,6 +35,15 @@ pub(crate) fn release(run: &RunId, round: Round, model: Digest) -> Entry {
 
 pub(crate) fn consent(run: &RunId, site: &SiteName, plan: Digest) -> Entry {
     of_run(run, Event::Consent { plan: hash(plan) }).with_site(name(site.as_str()))
+}
+
+/// What a site will not do: the run, or one round of it.
+pub(crate) fn silent(site: &SiteName, silence: &Silence) -> Entry {
+    let rule = name(&silence.rule);
+    match silence.round {
+        None => of_run(&silence.run, Event::Declined { rule }).with_site(name(site.as_str())),
+        Some(round) => of_site(&silence.run, round, site, Event::Refused { rule }),
+    }
 }
 
 pub(crate) fn received(site: &SiteName, header: &UpdateHeader) -> Entry {
