@@ -99,6 +99,8 @@ struct Inner {
     forwarder: Option<Forwarder>,
     /// When the log's own copy of its checkpoint was last written.
     sealed: Moment,
+    /// How long writing and syncing took so far.
+    writing: Duration,
 }
 
 /// An open log.
@@ -201,8 +203,9 @@ impl Logbook {
         };
         let forwarder = audit.forward.clone().map(Forwarder::new).transpose().map_err(failed)?;
         let noted = Vec::new();
-        let sealed = clock.now();
-        let mut inner = Inner { log, noted, ticks, peers, keys, offers, forwarder, sealed };
+        let (sealed, writing) = (clock.now(), Duration::ZERO);
+        let mut inner =
+            Inner { log, noted, ticks, peers, keys, offers, forwarder, sealed, writing };
         if let Some(keep) = audit.keep {
             inner.archive(clock.as_ref(), keep)?;
         }
@@ -260,6 +263,12 @@ impl Logbook {
         self.lock().offers.get(&(name(run.as_str()), round.0)).copied()
     }
 
+    /// How long writing and syncing records took since the log was opened.
+    #[must_use]
+    pub fn writing(&self) -> Duration {
+        self.lock().writing
+    }
+
     /// Whose it is.
     #[must_use]
     pub fn node(&self) -> Name {
@@ -311,7 +320,10 @@ impl Inner {
         if let Some(by_ms) = stepped {
             all.insert(0, Entry::new(name("clock"), Event::ClockStep { by_ms }));
         }
-        let seqs = self.log.append_all(&stamp, &all).inspect_err(|_| {
+        let start = clock.now();
+        let appended = self.log.append_all(&stamp, &all);
+        self.writing = self.writing.saturating_add(clock.now().since(start));
+        let seqs = appended.inspect_err(|_| {
             // On a full disk there is room for one last record: why nothing more happens.
             let entry = Entry::new(name("log"), Event::Refused { rule: name("disk-full") });
             let entry = entry.ended(Outcome::Failed, name("disk-full"));

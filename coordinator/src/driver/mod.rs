@@ -10,6 +10,7 @@ mod witness;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::audit::Name;
 use ::audit::note::VerifierKey;
@@ -121,6 +122,8 @@ struct Running {
     witnesses: Option<Witnesses>,
     next_seq: u64,
     started: Moment,
+    /// Time that the audit log had taken when the run began.
+    written: Duration,
     opened: Moment,
     /// On the wire when the last round closed.
     bytes: u64,
@@ -165,6 +168,7 @@ impl Running {
         let parameters = initial_parameters(&driver.plan.model, driver.plan.seed);
         let model = words::from_parameters(&parameters);
         let digest = Digest::of(&model);
+        let written = driver.book.writing();
         Self {
             machine: Machine::new((&driver.plan).into(), digest, now),
             optimizer: ServerOptimizer::new(&driver.plan, parameters.len()),
@@ -179,6 +183,7 @@ impl Running {
             witnesses: None,
             next_seq: 1,
             started: now,
+            written,
             opened: now,
             total_bytes: 0,
             rounds: Vec::new(),
@@ -460,7 +465,8 @@ impl Running {
             Ending { finished, reason: reason.clone(), model_sha256: self.model_sha256.clone() };
         registry.end(run, clock.wall(), &ending)?;
         self.dismiss(&outcome.to_string());
-        tracing::info!(%outcome, "over");
+        let audit = self.driver.book.writing().saturating_sub(self.written).as_secs_f64();
+        tracing::info!(%outcome, audit_s = audit, "over");
         if let Some(reason) = reason {
             self.report(Progress::Failed { reason });
         } else {
