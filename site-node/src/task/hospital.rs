@@ -27,6 +27,8 @@ pub(super) struct Prepared {
     pub(super) test: Option<Examples>,
     /// Mode `local` alone.
     pub(super) gradient: Option<PrivateGradient>,
+    /// Of the patients, where they lie in files.
+    fingerprint: Option<Digest>,
     last: Option<(Round, Digest, Outgoing)>,
 }
 
@@ -76,7 +78,11 @@ impl Hospital {
         } else {
             None
         };
-        let (training, test) = self.patients(plan).map_err(|objection| {
+        let read = self.patients(plan).and_then(|(training, test)| {
+            let fingerprint = self.site.records.fingerprint(&self.site.state);
+            Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
+        });
+        let (training, test, fingerprint) = read.map_err(|objection| {
             if plan.privacy.mode == PrivacyMode::Off {
                 return objection;
             }
@@ -86,7 +92,7 @@ impl Hospital {
             Objection::new("cohort", reason)
         })?;
         let (run, plan) = (run.clone(), plan.clone());
-        Ok(Prepared { run, plan, training, test, gradient, last: None })
+        Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None })
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
@@ -141,7 +147,10 @@ impl Participant for Hospital {
             self.prepare(run, plan).map(|ready| *prepared = Some(ready))
         };
         let entries = match &decided {
-            Ok(()) => log::consent(run, plan.digest()),
+            Ok(()) => {
+                let fingerprint = prepared.as_ref().and_then(|prepared| prepared.fingerprint);
+                log::consent(run, plan.digest(), (&self.site.data_set, fingerprint))
+            }
             Err(objection) => log::declined(run, &objection.rule),
         };
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;

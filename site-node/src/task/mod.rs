@@ -11,7 +11,7 @@ mod hospital;
 mod log;
 mod metrics;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit::Name;
@@ -24,7 +24,7 @@ use common::pki::Fingerprint;
 use common::policy::Policy;
 use common::wire::Metric;
 
-use crate::data::{DataError, Patients, Source, Table, load};
+use crate::data::{DataError, Patients, Secret, Source, Table, fingerprint, load};
 use crate::send::Outgoing;
 use crate::train::Device;
 
@@ -111,6 +111,14 @@ pub enum Records {
 }
 
 impl Records {
+    /// A hash of them under the site's own key; none where they are in memory.
+    fn fingerprint(&self, state: &Path) -> Result<Option<Digest>, DataError> {
+        match self {
+            Self::Files(source) => fingerprint(source, &Secret::open(state)?).map(Some),
+            Self::Table { .. } => Ok(None),
+        }
+    }
+
     fn read(&self) -> Result<(Patients, Option<&str>), DataError> {
         match self {
             Self::Files(source) => Ok((load(source)?, source.split.as_deref())),
