@@ -108,6 +108,7 @@ impl WatchError {
 struct Seen {
     run: RunId,
     round: Round,
+    purpose: Purpose,
     note: SignedNote,
     attested: bool,
 }
@@ -197,7 +198,8 @@ impl Watch {
             // Offered again, after a connection was lost.
             note = seen.note.clone();
         }
-        self.seen = Some(Seen { run: run.clone(), round: *round, note, attested: false });
+        let (run, round, purpose) = (run.clone(), *round, *purpose);
+        self.seen = Some(Seen { run, round, purpose, note, attested: false });
         Ok(signature)
     }
 
@@ -221,6 +223,11 @@ impl Watch {
     ) -> Result<(), WatchError> {
         let seen = self.seen.as_mut().filter(|seen| seen.run == *run && seen.round == round);
         let seen = seen.ok_or(WatchError::NotOffered(round))?;
+        if seen.purpose == Purpose::Evaluate {
+            // Those of the last round came after the final model, which stands in a later state:
+            // nothing waits for them any more.
+            return Ok(());
+        }
         match attest(&seen.note, cosignatures, needed) {
             Ok(note) => {
                 if !seen.attested {
