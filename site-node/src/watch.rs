@@ -135,21 +135,19 @@ impl Watch {
     /// # Errors
     /// It is not the one that is known, or has seen more of this site's log than there is.
     pub fn open(book: Arc<Logbook>, shown: Option<&KeptLog>) -> Result<Self, WatchError> {
-        let shown = shown.ok_or(WatchError::NoLog)?;
         let of = name(COORDINATOR);
-        let key = book.meet(&of, &shown.key, true)?;
-        let seen = shown.seen.as_deref().map(|seen| book.held(seen));
-        let own = match seen.transpose().map_err(WatchError::NotOurs)? {
-            None => 0,
-            Some(Some(size)) => size,
-            Some(None) => {
-                let rule = name(WatchError::Restored.rule());
-                let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
-                book.record(vec![entry.ended(Outcome::Refused, rule).with_site(of)])?;
-                return Err(WatchError::Restored);
+        match meet(&book, &of, shown) {
+            Ok((key, own)) => Ok(Self { book, of, key, own: vec![(own, None)], seen: None }),
+            Err(error) => {
+                let entry = refusal(&error).with_site(of);
+                if error.is_breach() {
+                    book.record(vec![entry])?;
+                } else {
+                    book.note(entry);
+                }
+                Err(error)
             }
-        };
-        Ok(Self { book, of, key, own: vec![(own, None)], seen: None })
+        }
     }
 
     /// Takes an offer: the coordinator's log goes on and ends with it. Returns this site's signature,
@@ -158,7 +156,8 @@ impl Watch {
     /// # Errors
     /// The log does not go on, or does not end with this very offer of the `plan` consented to.
     pub fn offered(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
-        self.judge(header, plan).inspect_err(|error| self.refused(header, error))
+        let of = (&header.run, header.round);
+        self.judge(header, plan).inspect_err(|error| self.refused(of, error))
     }
 
     fn judge(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
@@ -203,11 +202,9 @@ impl Watch {
         Ok(signature)
     }
 
-    fn refused(&self, header: &ModelHeader, error: &WatchError) {
-        let rule = name(error.rule());
-        let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
-        let entry = entry.of_run(name(header.run.as_str())).of_round(header.round.0.max(1));
-        self.book.note(entry.ended(Outcome::Refused, rule));
+    fn refused(&self, (run, round): (&RunId, Round), error: &WatchError) {
+        let entry = refusal(error).of_run(name(run.as_str())).of_round(round.0.max(1));
+        self.book.note(entry);
     }
 
     /// Takes the signatures of the sites that saw the same state. From `needed` of them on, this
@@ -216,6 +213,15 @@ impl Watch {
     /// # Errors
     /// One of them signed another state, or the round is not open here.
     pub fn attested(
+        &mut self,
+        of: (&RunId, Round),
+        cosignatures: &[Cosignature],
+        needed: usize,
+    ) -> Result<(), WatchError> {
+        self.attest(of, cosignatures, needed).inspect_err(|error| self.refused(of, error))
+    }
+
+    fn attest(
         &mut self,
         (run, round): (&RunId, Round),
         cosignatures: &[Cosignature],
@@ -287,6 +293,27 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// The coordinator's log, where it is the one that is known, and how much it has seen of this site's.
+fn meet(
+    book: &Logbook,
+    of: &Name,
+    shown: Option<&KeptLog>,
+) -> Result<(VerifierKey, u64), WatchError> {
+    let shown = shown.ok_or(WatchError::NoLog)?;
+    let key = book.meet(of, &shown.key, true)?;
+    let seen = shown.seen.as_deref().map(|seen| book.held(seen));
+    match seen.transpose().map_err(WatchError::NotOurs)? {
+        None => Ok((key, 0)),
+        Some(Some(size)) => Ok((key, size)),
+        Some(None) => Err(WatchError::Restored),
+    }
+}
+
+fn refusal(error: &WatchError) -> Entry {
+    let rule = name(error.rule());
+    Entry::new(name("witness"), Event::Refused { rule: rule.clone() }).ended(Outcome::Refused, rule)
 }
 
 /// Whether the record is of this very offer.
