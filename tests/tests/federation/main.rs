@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod crash;
+mod evil;
 mod order;
 mod private;
 mod processes;

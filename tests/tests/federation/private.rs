@@ -39,7 +39,7 @@ struct Stage {
     model: Vec<f32>,
 }
 
-fn plan() -> Result<Plan, tests::SetupError> {
+pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(demo())?;
     let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
     plan.rounds = 3;
@@ -60,7 +60,7 @@ fn plan() -> Result<Plan, tests::SetupError> {
     Ok(plan)
 }
 
-fn policy(coordinator: Fingerprint) -> Policy {
+pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
     Policy {
         coordinators: vec![coordinator],
         modes: vec![PrivacyMode::Local, PrivacyMode::Off],
@@ -124,7 +124,7 @@ fn run_id(name: &str) -> Result<RunId, tests::SetupError> {
 }
 
 /// The rule and the reason of a refusal.
-fn refusal(said: ToCoordinator) -> (String, String) {
+pub(crate) fn refusal(said: ToCoordinator) -> (String, String) {
     match said {
         ToCoordinator::Silence(Silence { rule, reason, .. }) => (rule, reason),
         other => panic!("not a refusal: {other:?}"),
@@ -141,7 +141,7 @@ async fn train(
     Ok((digest, site.answer().await?))
 }
 
-fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
+pub(crate) fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
     match answer {
         Answer::Update(update) => *update,
         Answer::Said(said) => panic!("no update: {said:?}"),
