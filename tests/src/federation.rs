@@ -43,6 +43,8 @@ pub struct Federation {
     folder: TempDir,
     /// Where the coordinator listens, once it does.
     pub address: String,
+    /// How much the processes log.
+    pub level: &'static str,
 }
 
 impl Federation {
@@ -53,7 +55,7 @@ impl Federation {
     pub fn new() -> Result<Self, SetupError> {
         let folder = tempfile::tempdir()?;
         // Nobody listens at the discard port.
-        let federation = Self { folder, address: "127.0.0.1:9".to_owned() };
+        let federation = Self { folder, address: "127.0.0.1:9".to_owned(), level: "info" };
         let mut init = Command::new(binary("coordinator")?);
         init.arg("init").arg(federation.place(""));
         init.args(HOSPITALS.iter().flat_map(|name| ["--site", name]));
@@ -121,7 +123,7 @@ impl Federation {
     /// It does not.
     pub fn serve(&mut self) -> Result<Process, SetupError> {
         let mut serve = self.coordinator(&["serve"])?;
-        let mut process = Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", "info"))?;
+        let mut process = Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", self.level))?;
         let line = process.wait_for("listening address=")?;
         let address = line.split("address=").nth(1).unwrap_or_default();
         address.trim().clone_into(&mut self.address);
@@ -152,7 +154,7 @@ impl Federation {
     pub fn site_node(&self, name: &str, verb: &str) -> Result<Process, SetupError> {
         let mut command = Command::new(binary("site-node")?);
         command.arg(verb).arg("--config").arg(self.site(name).join("site-node.toml"));
-        Ok(Process::start(command.env("NO_COLOR", "1").env("RUST_LOG", "info"))?)
+        Ok(Process::start(command.env("NO_COLOR", "1").env("RUST_LOG", self.level))?)
     }
 
     /// An experiment in mode `local`: the demonstration's, with three short rounds and noise.

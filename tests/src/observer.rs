@@ -16,7 +16,7 @@ use common::transport::{
 };
 use common::wire::{
     Content, Cosignature, Hello, KeptLog, ModelHeader, PROTOCOL, Purpose, ToCoordinator, ToSite,
-    UpdateHeader, words,
+    UpdateHeader, encode, words,
 };
 use tempfile::TempDir;
 
@@ -42,6 +42,8 @@ pub struct Observed {
     pub seen: Vec<u64>,
     /// The latest checkpoint of the site's log.
     pub checkpoint: Option<String>,
+    /// Every byte that the site said and that was heard, as it was spelled.
+    pub captured: Vec<u8>,
     plan: Digest,
     writer: FrameWriter,
     reader: FrameReader,
@@ -99,7 +101,9 @@ impl Observer {
         let incoming = self.listener.accept().await.ok_or_else(|| lost("closed"))?;
         let link = incoming.accept().await?;
         let (mut writer, mut reader) = link.accept_control().await?;
-        let ToCoordinator::Hello(Hello { log: Some(own), .. }) = reader.expect().await? else {
+        let said: ToCoordinator = reader.expect().await?;
+        let captured = encode(&said);
+        let ToCoordinator::Hello(Hello { log: Some(own), .. }) = said else {
             return Err(lost("no hello"));
         };
         let key = own.key.parse().map_err(|_| lost("no key"))?;
@@ -108,7 +112,7 @@ impl Observer {
         writer.send(&ToSite::Welcome(hello)).await?;
         let (book, plan) = (Arc::clone(&self.book), Digest::of(b""));
         let (seen, checkpoint) = (vec![seen], None);
-        Ok(Observed { link, book, key, seen, checkpoint, plan, writer, reader })
+        Ok(Observed { link, book, key, seen, checkpoint, captured, plan, writer, reader })
     }
 }
 
@@ -144,7 +148,7 @@ impl Observed {
     /// A signature on the coordinator's log is passed back at once, for those of all sites.
     pub async fn hear(&mut self) -> Result<ToCoordinator, TransportError> {
         loop {
-            match self.reader.expect().await? {
+            match self.hear_all().await? {
                 ToCoordinator::Cosigned { run, round, signature } => {
                     self.attest(run, round, signature).await?;
                 }
@@ -177,7 +181,9 @@ impl Observed {
     /// # Errors
     /// The connection is lost.
     pub async fn hear_all(&mut self) -> Result<ToCoordinator, TransportError> {
-        self.reader.expect().await
+        let said = self.reader.expect().await?;
+        self.captured.extend(encode(&said));
+        Ok(said)
     }
 
     /// Sends a model that stands in the coordinator's log; its hash.
@@ -273,11 +279,14 @@ impl Observed {
             let said = tokio::select! {
                 update = update(&self.link) => {
                     let update = update?;
+                    self.captured.extend(encode(&update.0));
+                    self.captured.extend(&update.1);
                     self.checkpoint = Some(update.0.log.checkpoint.clone());
                     return Ok(Answer::Update(Box::new(update)));
                 }
                 said = self.reader.expect::<ToCoordinator>() => said?,
             };
+            self.captured.extend(encode(&said));
             match said {
                 ToCoordinator::Cosigned { run, round, signature } => {
                     self.attest(run, round, signature).await?;

@@ -4,6 +4,7 @@ mod audit;
 mod bad_input;
 mod crash;
 mod evil;
+mod leaks;
 mod order;
 mod private;
 mod processes;
