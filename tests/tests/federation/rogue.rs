@@ -113,18 +113,17 @@ fn plan() -> Result<Plan, tests::SetupError> {
 }
 
 /// What an honest site would send for the model it was offered.
-fn honest(rogue: &Rogue, run: &RunId, model: &ModelHeader, words: &[u8]) -> UpdateHeader {
+fn honest(
+    rogue: &Rogue,
+    run: &RunId,
+    model: &ModelHeader,
+    words: &[u8],
+) -> Result<UpdateHeader, tests::SetupError> {
     let content = Content { words: words.len() as u64 / 4, digest: Digest::of(words) };
     let (run, round) = (run.clone(), model.round);
-    UpdateHeader {
-        run,
-        round,
-        model: model.content.digest,
-        content,
-        weight: 1,
-        metrics: vec![],
-        log: rogue.book.sighting(&[]).map(|(log, _, _)| log).unwrap_or_else(|e| panic!("{e}")),
-    }
+    let (log, ..) = rogue.book.sighting(&[])?;
+    let (model, weight, metrics) = (model.content.digest, 1, vec![]);
+    Ok(UpdateHeader { run, round, model, content, weight, metrics, log })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +139,7 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
     let model: ModelHeader = offer.expect().await?;
 
     let words = vec![0; usize::try_from(model.content.words)? * 4];
-    let good = honest(&rogue, &run, &model, &words);
+    let good = honest(&rogue, &run, &model, &words)?;
     let other: RunId = "another-run".parse()?;
     let metric = |name: &str, value| vec![Metric { name: name.to_owned(), value }];
     let spoiled: Vec<(UpdateHeader, Refusal)> = vec![
@@ -245,7 +244,7 @@ async fn a_site_may_not_launch_runs_or_tell_metrics_of_private_ones() -> Outcome
     let model: ModelHeader = offer.expect().await?;
     let words = vec![0; usize::try_from(model.content.words)? * 4];
     let metrics = vec![Metric { name: "train.loss".to_owned(), value: 0.5 }];
-    let telling = UpdateHeader { metrics, ..honest(&rogue, &run, &model, &words) };
+    let telling = UpdateHeader { metrics, ..honest(&rogue, &run, &model, &words)? };
     rogue.update(&telling, words).await;
     assert!(matches!(rogue.refusal().await?, Refusal::Metrics(why) if why.contains("private")));
     Ok(())
