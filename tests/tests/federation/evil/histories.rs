@@ -20,7 +20,7 @@ fn open(state: &Path) -> Result<Arc<Logbook>, SetupError> {
 }
 
 /// Two logs under one key, which are the same up to here.
-fn forked(stage: &Stage) -> Result<[Arc<Logbook>; 2], SetupError> {
+pub(super) fn forked(stage: &Stage) -> Result<[Arc<Logbook>; 2], SetupError> {
     let (one, two) = (stage.place("one"), stage.place("two"));
     drop(open(&one)?);
     copy_folder(&one, &two)?;

@@ -2,6 +2,7 @@
 //! charged. One that is caught with two histories is believed no more, after a restart neither.
 
 mod histories;
+mod invented;
 mod offers;
 mod restored;
 mod signatures;

@@ -10,19 +10,19 @@ use super::stage::{A, Stage, charged, cosigned, nothing_left, refusal, refusals,
 use crate::Outcome;
 
 /// A site that signs whatever it is shown.
-struct Signer {
+pub(super) struct Signer {
     site: SiteName,
     key: SigningKey,
 }
 
 impl Signer {
     /// Its key is made of the seed: two names may have one.
-    fn new(site: &str, seed: u8) -> Result<Self, SetupError> {
+    pub fn new(site: &str, seed: u8) -> Result<Self, SetupError> {
         let key = SigningKey::from_seed(&format!("{site}.1").parse()?, &[seed; 32])?;
         Ok(Self { site: site.parse()?, key })
     }
 
-    fn sign(&self, note: &SignedNote) -> Result<Cosignature, SetupError> {
+    pub fn sign(&self, note: &SignedNote) -> Result<Cosignature, SetupError> {
         let mut note = note.clone();
         note.cosign(&self.key)?;
         let own = |name: &audit::Name| name == self.key.verifier().name();
