@@ -137,7 +137,11 @@ async fn train(
     round: u32,
     model: &[f32],
 ) -> Result<(Digest, Answer), tests::SetupError> {
-    let digest = site.offer(run, Round(round), Purpose::Train, model).await?;
+    let of = (run, Round(round), Purpose::Train);
+    let shown = site.record(run, Round(round), Purpose::Train, model)?;
+    let digest = site.header(of, model, &shown).content.digest;
+    // A site that refuses the offer stops the transfer, before or after its last byte arrived.
+    drop(site.offer_shown(of, model, &shown).await);
     Ok((digest, site.answer().await?))
 }
 
