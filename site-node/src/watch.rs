@@ -108,6 +108,7 @@ impl WatchError {
 struct Seen {
     run: RunId,
     round: Round,
+    purpose: Purpose,
     note: SignedNote,
     attested: bool,
 }
@@ -134,21 +135,19 @@ impl Watch {
     /// # Errors
     /// It is not the one that is known, or has seen more of this site's log than there is.
     pub fn open(book: Arc<Logbook>, shown: Option<&KeptLog>) -> Result<Self, WatchError> {
-        let shown = shown.ok_or(WatchError::NoLog)?;
         let of = name(COORDINATOR);
-        let key = book.meet(&of, &shown.key, true)?;
-        let seen = shown.seen.as_deref().map(|seen| book.held(seen));
-        let own = match seen.transpose().map_err(WatchError::NotOurs)? {
-            None => 0,
-            Some(Some(size)) => size,
-            Some(None) => {
-                let rule = name(WatchError::Restored.rule());
-                let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
-                book.record(vec![entry.ended(Outcome::Refused, rule).with_site(of)])?;
-                return Err(WatchError::Restored);
+        match meet(&book, &of, shown) {
+            Ok((key, own)) => Ok(Self { book, of, key, own: vec![(own, None)], seen: None }),
+            Err(error) => {
+                let entry = refusal(&error).with_site(of);
+                if error.is_breach() {
+                    book.record(vec![entry])?;
+                } else {
+                    book.note(entry);
+                }
+                Err(error)
             }
-        };
-        Ok(Self { book, of, key, own: vec![(own, None)], seen: None })
+        }
     }
 
     /// Takes an offer: the coordinator's log goes on and ends with it. Returns this site's signature,
@@ -157,7 +156,8 @@ impl Watch {
     /// # Errors
     /// The log does not go on, or does not end with this very offer of the `plan` consented to.
     pub fn offered(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
-        self.judge(header, plan).inspect_err(|error| self.refused(header, error))
+        let of = (&header.run, header.round);
+        self.judge(header, plan).inspect_err(|error| self.refused(of, error))
     }
 
     fn judge(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
@@ -197,15 +197,14 @@ impl Watch {
             // Offered again, after a connection was lost.
             note = seen.note.clone();
         }
-        self.seen = Some(Seen { run: run.clone(), round: *round, note, attested: false });
+        let (run, round, purpose) = (run.clone(), *round, *purpose);
+        self.seen = Some(Seen { run, round, purpose, note, attested: false });
         Ok(signature)
     }
 
-    fn refused(&self, header: &ModelHeader, error: &WatchError) {
-        let rule = name(error.rule());
-        let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
-        let entry = entry.of_run(name(header.run.as_str())).of_round(header.round.0.max(1));
-        self.book.note_refused(entry.ended(Outcome::Refused, rule));
+    fn refused(&self, (run, round): (&RunId, Round), error: &WatchError) {
+        let entry = refusal(error).of_run(name(run.as_str())).of_round(round.0.max(1));
+        self.book.note_refused(entry);
     }
 
     /// Takes the signatures of the sites that saw the same state. From `needed` of them on, this
@@ -215,12 +214,26 @@ impl Watch {
     /// One of them signed another state, or the round is not open here.
     pub fn attested(
         &mut self,
+        of: (&RunId, Round),
+        cosignatures: &[Cosignature],
+        needed: usize,
+    ) -> Result<(), WatchError> {
+        self.attest(of, cosignatures, needed).inspect_err(|error| self.refused(of, error))
+    }
+
+    fn attest(
+        &mut self,
         (run, round): (&RunId, Round),
         cosignatures: &[Cosignature],
         needed: usize,
     ) -> Result<(), WatchError> {
         let seen = self.seen.as_mut().filter(|seen| seen.run == *run && seen.round == round);
         let seen = seen.ok_or(WatchError::NotOffered(round))?;
+        if seen.purpose == Purpose::Evaluate {
+            // Those of the last round came after the final model, which stands in a later state:
+            // nothing waits for them any more.
+            return Ok(());
+        }
         match attest(&seen.note, cosignatures, needed) {
             Ok(note) => {
                 if !seen.attested {
@@ -288,6 +301,27 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// The coordinator's log, where it is the one that is known, and how much it has seen of this site's.
+fn meet(
+    book: &Logbook,
+    of: &Name,
+    shown: Option<&KeptLog>,
+) -> Result<(VerifierKey, u64), WatchError> {
+    let shown = shown.ok_or(WatchError::NoLog)?;
+    let key = book.meet(of, &shown.key, true)?;
+    let seen = shown.seen.as_deref().map(|seen| book.held(seen));
+    match seen.transpose().map_err(WatchError::NotOurs)? {
+        None => Ok((key, 0)),
+        Some(Some(size)) => Ok((key, size)),
+        Some(None) => Err(WatchError::Restored),
+    }
+}
+
+fn refusal(error: &WatchError) -> Entry {
+    let rule = name(error.rule());
+    Entry::new(name("witness"), Event::Refused { rule: rule.clone() }).ended(Outcome::Refused, rule)
 }
 
 /// Whether the record is of this very offer.

@@ -108,7 +108,8 @@ impl PeerError {
 impl Logbook {
     /// Meets a peer's log: one that is new is written down, and counts from now on.
     ///
-    /// With `one`, a peer has one log at a time, and a new key needs a later epoch.
+    /// With `one`, a peer has one log at a time, and a new key needs a later epoch of a log that is
+    /// trusted.
     ///
     /// # Errors
     /// The key is none, is another node's, takes another's place, or is not trusted.
@@ -121,12 +122,23 @@ impl Logbook {
         };
         let mut inner = self.lock();
         let id = (key.name().clone(), key.id());
-        if let Some(reason) = inner.peers.distrusted(&key) {
-            let reason = reason.clone();
-            return Err(PeerError::Distrusted { log: key.name().clone(), reason });
+        let distrusted = |key: &VerifierKey| {
+            let (log, reason) = (key.name().clone(), inner.peers.distrusted(key)?.clone());
+            Some(PeerError::Distrusted { log, reason })
+        };
+        if let Some(error) = distrusted(&key) {
+            return Err(error);
         }
         if inner.keys.get(&id) == Some(&key) {
             return Ok(key);
+        }
+        // With one log at a time, a later one is no way around distrust of the latest.
+        let latest = inner.keys.values().filter_map(|key| epoch(key.name())).max();
+        let newest =
+            |key: &&VerifierKey| epoch(key.name()).is_some_and(|number| Some(number) == latest);
+        let errors: Option<Vec<_>> = inner.keys.values().filter(newest).map(distrusted).collect();
+        if one && let Some(error) = errors.and_then(|mut errors| errors.pop()) {
+            return Err(error);
         }
         let known = inner.keys.keys().map(|(log, _)| log);
         let known = known.filter_map(|log| Some((epoch(log)?, log.clone()))).max();

@@ -1,8 +1,11 @@
 //! The product as its users see it: built binaries, and hostile peers over real QUIC.
 
+mod audit;
 mod bad_input;
 mod cohort;
 mod crash;
+mod evil;
+mod leaks;
 mod order;
 mod private;
 mod processes;

@@ -40,7 +40,7 @@ struct Stage {
     model: Vec<f32>,
 }
 
-fn plan() -> Result<Plan, tests::SetupError> {
+pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(demo())?;
     let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
     plan.rounds = 3;
@@ -61,7 +61,7 @@ fn plan() -> Result<Plan, tests::SetupError> {
     Ok(plan)
 }
 
-fn policy(coordinator: Fingerprint) -> Policy {
+pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
     Policy {
         coordinators: vec![coordinator],
         modes: vec![PrivacyMode::Local, PrivacyMode::Off],
@@ -125,7 +125,7 @@ fn run_id(name: &str) -> Result<RunId, tests::SetupError> {
 }
 
 /// The rule and the reason of a refusal.
-fn refusal(said: ToCoordinator) -> (String, String) {
+pub(crate) fn refusal(said: ToCoordinator) -> (String, String) {
     match said {
         ToCoordinator::Silence(Silence { rule, reason, .. }) => (rule, reason),
         other => panic!("not a refusal: {other:?}"),
@@ -138,11 +138,15 @@ async fn train(
     round: u32,
     model: &[f32],
 ) -> Result<(Digest, Answer), tests::SetupError> {
-    let digest = site.offer(run, Round(round), Purpose::Train, model).await?;
+    let of = (run, Round(round), Purpose::Train);
+    let shown = site.record(run, Round(round), Purpose::Train, model)?;
+    let digest = site.header(of, model, &shown).content.digest;
+    // A site that refuses the offer stops the transfer, before or after its last byte arrived.
+    drop(site.offer_shown(of, model, &shown).await);
     Ok((digest, site.answer().await?))
 }
 
-fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
+pub(crate) fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
     match answer {
         Answer::Update(update) => *update,
         Answer::Said(said) => panic!("no update: {said:?}"),

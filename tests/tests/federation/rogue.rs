@@ -121,15 +121,9 @@ fn honest(
 ) -> Result<UpdateHeader, tests::SetupError> {
     let content = Content { words: words.len() as u64 / 4, digest: Digest::of(words) };
     let (run, round) = (run.clone(), model.round);
-    Ok(UpdateHeader {
-        run,
-        round,
-        model: model.content.digest,
-        content,
-        weight: 1,
-        metrics: vec![],
-        log: rogue.book.sighting(&[])?.0,
-    })
+    let (log, ..) = rogue.book.sighting(&[])?;
+    let (model, weight, metrics) = (model.content.digest, 1, vec![]);
+    Ok(UpdateHeader { run, round, model, content, weight, metrics, log })
 }
 
 #[tokio::test(flavor = "multi_thread")]
