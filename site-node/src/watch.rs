@@ -234,7 +234,7 @@ impl Watch {
             // nothing waits for them any more.
             return Ok(());
         }
-        match attest(&seen.note, cosignatures, needed) {
+        match attest(&seen.note, cosignatures, needed, &self.book.witnesses()) {
             Ok(note) => {
                 if !seen.attested {
                     self.book.note_cosigned(&self.of, &note)?;

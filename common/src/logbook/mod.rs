@@ -107,6 +107,7 @@ struct Inner {
 pub struct Logbook {
     inner: Mutex<Inner>,
     clock: Arc<dyn Clock>,
+    witnesses: Vec<VerifierKey>,
 }
 
 impl Logbook {
@@ -209,7 +210,8 @@ impl Logbook {
         if let Some(keep) = audit.keep {
             inner.archive(clock.as_ref(), keep)?;
         }
-        let book = Self { inner: Mutex::new(inner), clock };
+        let witnesses = audit.witnesses.clone();
+        let book = Self { inner: Mutex::new(inner), clock, witnesses };
         let start = Event::Start { version: version(), binary: binary() };
         book.record(vec![Entry::new("daemon".parse()?, start)])?;
         Ok(book)
@@ -273,6 +275,16 @@ impl Logbook {
     #[must_use]
     pub fn node(&self) -> Name {
         self.lock().log.node().name.clone()
+    }
+
+    /// The logs of other hospitals that count as witnesses, this node's own among them; any where none
+    /// are listed.
+    #[must_use]
+    pub fn witnesses(&self) -> Vec<VerifierKey> {
+        if self.witnesses.is_empty() {
+            return Vec::new();
+        }
+        self.witnesses.iter().cloned().chain([self.verifier()]).collect()
     }
 
     /// The key that others verify it with.

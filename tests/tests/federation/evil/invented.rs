@@ -7,12 +7,13 @@ use audit::note::VerifierKey;
 use audit::reconcile::{MAX_SKEW_MS, reconcile};
 use audit::verify::{Tampering, Verdict};
 use common::ids::Round;
-use common::wire::{Purpose, ToSite};
+use common::logbook::AuditSettings;
+use common::wire::{Purpose, ToCoordinator, ToSite};
 use tests::{Answer, Observed, SetupError};
 
 use super::histories::forked;
 use super::signatures::Signer;
-use super::stage::{A, B, Stage, cosigned, soon};
+use super::stage::{A, B, Stage, cosigned, nothing_left, soon};
 use crate::Outcome;
 
 /// A round whose offer a site that nobody knows has signed as well.
@@ -28,6 +29,33 @@ async fn trained(stage: &Stage, site: &mut Observed, model: &[f32]) -> Outcome {
         Answer::Update(_) => Ok(()),
         Answer::Said(said) => Err(format!("{said:?}").into()),
     }
+}
+
+/// A hospital that lists the logs it knows is not taken in.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_do() -> Outcome {
+    let stage = Stage::new(2)?;
+    let (known, invented) = (Signer::new(B, 3)?, Signer::new("hospital-x", 9)?);
+    let audit =
+        AuditSettings { witnesses: vec![known.verifier().clone()], ..AuditSettings::default() };
+    let (node, mut site) = stage.consenting_with(A, audit).await?;
+    let of = (&stage.run, Round(1), Purpose::Train);
+    let shown = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
+    site.offer_shown(of, &stage.model, &shown).await?;
+    let signature = cosigned(&mut site).await?;
+    let own = site.own(signature);
+    let run = || stage.run.clone();
+    let cosignatures = vec![own.clone(), invented.sign(&shown.note)?];
+    site.say(&ToSite::Witnessed { run: run(), round: Round(1), cosignatures }).await?;
+    let Answer::Said(said) = soon(site.answer()).await?? else { return Err("left".into()) };
+    let ToCoordinator::Silence(silence) = *said else { return Err(format!("{said:?}").into()) };
+    assert_eq!(silence.rule, "witness.signatures");
+    nothing_left(&node.state)?;
+    // The one that it knows does.
+    let cosignatures = vec![own, known.sign(&shown.note)?];
+    site.say(&ToSite::Witnessed { run: run(), round: Round(1), cosignatures }).await?;
+    assert!(matches!(soon(site.answer()).await??, Answer::Update(_)));
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

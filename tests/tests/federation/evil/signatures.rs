@@ -1,6 +1,6 @@
 //! Signatures of other sites that do not say what they should.
 
-use audit::note::{SignedNote, SigningKey};
+use audit::note::{SignedNote, SigningKey, VerifierKey};
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::Shown;
 use common::wire::{Cosignature, Purpose, ToCoordinator, ToSite};
@@ -16,6 +16,10 @@ pub(super) struct Signer {
 }
 
 impl Signer {
+    pub(super) fn verifier(&self) -> &VerifierKey {
+        self.key.verifier()
+    }
+
     /// Its key is made of the seed: two names may have one.
     pub fn new(site: &str, seed: u8) -> Result<Self, SetupError> {
         let key = SigningKey::from_seed(&format!("{site}.1").parse()?, &[seed; 32])?;

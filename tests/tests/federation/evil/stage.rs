@@ -80,6 +80,11 @@ impl Stage {
 
     /// Starts a hospital's daemon, for the first time or again.
     pub fn start(&self, name: &str) -> Result<Node, SetupError> {
+        self.start_with(name, AuditSettings::default())
+    }
+
+    /// The same, with a log that is kept so.
+    pub fn start_with(&self, name: &str, audit: AuditSettings) -> Result<Node, SetupError> {
         let identity = self.authority.issue(Role::Site(name.parse()?))?.identity()?;
         let state = self.place(name);
         let site = Site {
@@ -93,7 +98,7 @@ impl Stage {
             tag: DataTag::Private,
             device: Device::cpu(),
             state: state.clone(),
-            audit: AuditSettings::default(),
+            audit,
         };
         let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(Hospital::open(site)?));
         let address = self.observer.address()?;
@@ -107,7 +112,16 @@ impl Stage {
 
     /// Starts a hospital that consents to the plan.
     pub async fn consenting(&self, name: &str) -> Result<(Node, Observed), SetupError> {
-        let node = self.start(name)?;
+        self.consenting_with(name, AuditSettings::default()).await
+    }
+
+    /// The same, with a log that is kept so.
+    pub async fn consenting_with(
+        &self,
+        name: &str,
+        audit: AuditSettings,
+    ) -> Result<(Node, Observed), SetupError> {
+        let node = self.start_with(name, audit)?;
         let mut site = self.observer.site().await?;
         self.consent(&mut site, &self.run).await?;
         Ok((node, site))
