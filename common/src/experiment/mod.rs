@@ -21,7 +21,7 @@ pub use features::Feature;
 pub use outcome::{Outcome, TimeUnit};
 pub use plan::{Draft, Experiment, Plan};
 pub use privacy::{PrivacyMode, PrivacyPlan, PrivateEvaluation, PrivateSteps};
-pub use simulated::SimulatedData;
+pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};
 pub use training::{Optimizer, Training};
 pub use view::{Aggregate, Missing, Values, View, ViewSource};
 

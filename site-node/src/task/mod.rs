@@ -119,7 +119,11 @@ impl Records {
         }
     }
 
-    fn read(&self) -> Result<(Patients, Option<&str>), DataError> {
+    /// The patients, and the column that says who trains.
+    ///
+    /// # Errors
+    /// A file cannot be read, or does not hold what it should.
+    pub fn read(&self) -> Result<(Patients, Option<&str>), DataError> {
         match self {
             Self::Files(source) => Ok((load(source)?, source.split.as_deref())),
             Self::Table { table, split } => Ok((table.clone().into(), split.as_deref())),
