@@ -19,8 +19,8 @@ use audit::segments::LogError;
 use common::digest::Digest;
 use common::ids::{Round, RunId};
 use common::logbook::{
-    AttestError, COORDINATOR, Logbook, PeerError, ShownError, attest, check_shown, hash, name,
-    signed_by,
+    AttestError, COORDINATOR, Logbook, MOST_WITNESSES, PeerError, ShownError, attest, check_shown,
+    hash, name, signed_by,
 };
 use common::wire::{Cosignature, KeptLog, ModelHeader, Purpose, Sighting};
 
@@ -238,6 +238,13 @@ impl Watch {
             Ok(note) => {
                 if !seen.attested {
                     self.book.note_cosigned(&self.of, &note)?;
+                    let own = self.book.verifier().to_string();
+                    for Cosignature { site, key, .. } in cosignatures.iter().take(MOST_WITNESSES) {
+                        // Whose key it is said to be is on record from the first time on.
+                        if *key != own {
+                            let _ = self.book.meet(&name(site.as_str()), key, false);
+                        }
+                    }
                 }
                 (seen.note, seen.attested) = (note, true);
                 Ok(())
@@ -246,7 +253,7 @@ impl Watch {
                 if let AttestError::Diverged { signature, .. } = &error {
                     let mut note = seen.note.clone();
                     // The false signature is the evidence that another state was signed.
-                    note.add(signature.clone()).map_err(LogError::from)?;
+                    let _ = note.add(signature.clone());
                     self.book.breach((&self.key, &self.of), &note, "diverged")?;
                 }
                 Err(error.into())
@@ -291,7 +298,11 @@ impl Watch {
     pub fn confirmed(&mut self, cosignature: &str) -> Result<(), WatchError> {
         let signed = self.own.iter().rev().find_map(|(size, note)| {
             let mut note = note.clone()?;
-            note.add(signed_by(&note, &self.key, cosignature)?).ok()?;
+            let signature = signed_by(&note, &self.key, cosignature)?;
+            if note.signatures().contains(&signature) {
+                return None;
+            }
+            note.add(signature).ok()?;
             Some((*size, note))
         });
         if let Some((size, note)) = signed {

@@ -39,12 +39,12 @@ pub struct SimulatedTables {
 impl Settings for SimulatedData {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let cohorts = section.or("cohorts", false);
-        let tag = section.choice("tag", None, &DataTag::CHOICES);
         let form = if cohorts? {
             Some(SimulatedForm::Cohorts)
         } else {
             SimulatedTables::read(section).map(SimulatedForm::Tables)
         };
+        let tag = section.choice("tag", None, &DataTag::CHOICES);
         Some(Self { tag: tag?, form: form? })
     }
 }

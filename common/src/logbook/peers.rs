@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use audit::folder::WITNESS;
-use audit::note::{Checkpoint, NoteError, SignedNote, VerifierKey};
+use audit::note::{Checkpoint, MAX_CHECKPOINT, NoteError, SignedNote, VerifierKey};
 use audit::record::{Entry, Event, Outcome, Record};
 use audit::segments::LogError;
 use audit::witness::{Peers, WitnessError};
@@ -149,13 +149,15 @@ impl Logbook {
             let found = key.name().clone();
             return Err(PeerError::Replaced { of: of.clone(), known, found });
         }
-        keep(inner.log.folder(), &key)?;
         let fingerprint = Digest::sha256(key.to_string().as_bytes());
         let event = match known {
             Some(_) if one => Event::KeyRotated { fingerprint },
             _ => Event::KeyNew { fingerprint },
         };
-        inner.noted.push(Entry::new(name("witness"), event).with_site(of.clone()));
+        // On record before it counts.
+        let entry = Entry::new(name("witness"), event).with_site(of.clone());
+        inner.record(self.clock.as_ref(), vec![entry])?;
+        keep(inner.log.folder(), &key)?;
         inner.keys.insert(id, key.clone());
         Ok(key)
     }
@@ -201,8 +203,12 @@ impl Logbook {
     /// # Errors
     /// It is not the peer's, is older than what was seen, is shown without proof, or does not go on.
     pub fn judge(&self, peer: &VerifierKey, shown: &Sighting) -> Result<Checkpoint, PeerError> {
-        let note = SignedNote::parse(&shown.checkpoint).map_err(WitnessError::Note)?;
+        let note = alone(peer, shown)?;
         let inner = self.lock();
+        if let Some(reason) = inner.peers.distrusted(peer) {
+            let (log, reason) = (peer.name().clone(), reason.clone());
+            return Err(PeerError::Distrusted { log, reason });
+        }
         let latest = inner.peers.latest(peer);
         let seen = latest.and_then(|note| Checkpoint::open(note, peer).ok()).map(|seen| seen.size);
         let proof = shown.proofs.iter().find(|proof| Some(proof.from) == seen);
@@ -222,7 +228,7 @@ impl Logbook {
         shown: &Sighting,
     ) -> Result<(Checkpoint, SignedNote), PeerError> {
         let judged = self.judge(peer, shown);
-        let note = SignedNote::parse(&shown.checkpoint).map_err(WitnessError::Note)?;
+        let note = alone(peer, shown)?;
         match judged {
             Ok(checkpoint) => {
                 let mut inner = self.lock();
@@ -233,7 +239,7 @@ impl Logbook {
                 Ok((checkpoint, cosigned))
             }
             Err(error) => {
-                if error.is_breach() {
+                if matches!(error, PeerError::Witness(WitnessError::Forked { .. })) {
                     self.breach((peer, of), &note, "forked")?;
                 }
                 Err(error)
@@ -268,6 +274,17 @@ impl Logbook {
         self.lock().noted.push(entry);
         Ok(())
     }
+}
+
+/// What a peer shows, with its own signature and nothing else below it: what others added, or made up,
+/// is kept nowhere.
+fn alone(peer: &VerifierKey, shown: &Sighting) -> Result<SignedNote, PeerError> {
+    if shown.checkpoint.len() > MAX_CHECKPOINT {
+        let why = "it is longer than any";
+        return Err(WitnessError::Note(NoteError::Malformed { what: "checkpoint", why }).into());
+    }
+    let note = SignedNote::parse(&shown.checkpoint).and_then(|note| note.signed_alone(peer));
+    Ok(note.map_err(WitnessError::Note)?)
 }
 
 fn witnessed(of: &Name, note: &SignedNote, cosigned: bool) -> Result<Entry, LogError> {

@@ -3,7 +3,7 @@
 use audit::note::{Checkpoint, NoteError, SignedNote};
 use audit::record::{Entry, Record};
 use audit::segments::LogError;
-use audit::tree::{Hash, check_inclusion, leaf};
+use audit::tree::{Hash, ProofError, check_inclusion, leaf};
 
 use super::Logbook;
 use crate::digest::Digest;
@@ -79,8 +79,12 @@ impl Logbook {
     /// It is not this log's.
     pub fn held(&self, checkpoint: &str) -> Result<Option<u64>, NoteError> {
         let seen = Checkpoint::open(&SignedNote::parse(checkpoint)?, &self.verifier())?;
-        let root = self.lock().log.tree().root_at(seen.size);
-        Ok(root.is_ok_and(|root| root == seen.root).then_some(seen.size))
+        match self.lock().log.tree().root_at(seen.size) {
+            Ok(root) => Ok((root == seen.root).then_some(seen.size)),
+            // From before what was removed: nobody can tell any more, and nothing is proven from there.
+            Err(ProofError::Archived { .. }) => Ok(Some(0)),
+            Err(_) => Ok(None),
+        }
     }
 }
 

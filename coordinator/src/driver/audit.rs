@@ -18,7 +18,8 @@ impl Running {
         key: &VerifierKey,
         signature: &str,
     ) {
-        let Some(witnesses) = &mut self.witnesses else { return };
+        let open = self.witnesses.as_mut().filter(|open| open.round() == round);
+        let Some(witnesses) = open else { return };
         match witnesses.take(site, key, signature) {
             Ok(size) => self.driver.floor.confirmed(site, size),
             Err(error) => {

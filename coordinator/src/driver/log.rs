@@ -1,7 +1,7 @@
 //! What a coordinator's audit log tells of a run.
 
 use audit::Name;
-use audit::record::{Entry, Event, Input};
+use audit::record::{Entry, Event, Input, Outcome};
 use common::digest::Digest;
 use common::experiment::ServerRule;
 use common::ids::{Round, RunId, SiteName};
@@ -42,7 +42,11 @@ pub(crate) fn silent(site: &SiteName, silence: &Silence) -> Entry {
     let rule = name(&silence.rule);
     match silence.round {
         None => of_run(&silence.run, Event::Declined { rule }).with_site(name(site.as_str())),
-        Some(round) => of_site(&silence.run, round, site, Event::Refused { rule }),
+        // Refused by the site: nothing of it was refused here.
+        Some(round) => {
+            let entry = of_site(&silence.run, round, site, Event::Refused { rule: rule.clone() });
+            entry.ended(Outcome::Refused, rule)
+        }
     }
 }
 
@@ -52,13 +56,9 @@ pub(crate) fn received(site: &SiteName, header: &UpdateHeader) -> Entry {
     of_site(&header.run, header.round, site, event)
 }
 
-/// An update that is not taken. One that comes on top of another is refused, and takes nothing back.
+/// An update that is not taken. It takes nothing back of one that was taken before.
 pub(crate) fn rejected((run, round): (&RunId, Round), site: &SiteName, refusal: &Refusal) -> Entry {
-    let code = name(refusal.code());
-    let event = match refusal {
-        Refusal::Duplicate(_) => Event::Refused { rule: code },
-        _ => Event::Rejected { check: code },
-    };
+    let event = Event::Refused { rule: name(refusal.code()) };
     of_site(run, round, site, event)
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Prepared {
     /// Of the patients, where they lie in files.
     fingerprint: Option<Digest>,
     last: Option<(Round, Digest, Outgoing)>,
+    /// The last round whose update the coordinator has.
+    acked: Option<Round>,
 }
 
 /// The hospital's part in a federation.
@@ -92,7 +94,7 @@ impl Hospital {
             Objection::new("cohort", reason)
         })?;
         let (run, plan) = (run.clone(), plan.clone());
-        Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None })
+        Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None, acked: None })
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
@@ -172,7 +174,16 @@ impl Participant for Hospital {
     }
 
     fn received(&self, run: &RunId, round: Round, update: Digest) {
-        self.book.note(log::acked(run, round, update));
+        // Once, and only of what was sent: a coordinator's word makes no record by itself.
+        let _ = self.with(run, |prepared| {
+            let sent = prepared.last.as_ref().is_some_and(|(last, _, outgoing)| {
+                *last == round && outgoing.update.digest() == update
+            });
+            if sent && prepared.acked.replace(round) != Some(round) {
+                self.book.note(log::acked(run, round, update));
+            }
+            Ok(())
+        });
     }
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
