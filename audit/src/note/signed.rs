@@ -113,13 +113,10 @@ impl SignedNote {
                 && signature.id == key.id()
                 && key.verifies(self.text.as_bytes(), &signature.bytes)
         });
-        match own {
-            Some(own) => Ok(Self { text: self.text.clone(), signatures: vec![own.clone()] }),
-            None => {
-                let key = format!("{} (key id {:08x})", key.name(), key.id());
-                Err(NoteError::Unsigned { key })
-            }
-        }
+        let unsigned =
+            || NoteError::Unsigned { key: format!("{} (key id {:08x})", key.name(), key.id()) };
+        let own = own.ok_or_else(unsigned)?;
+        Ok(Self { text: self.text.clone(), signatures: vec![own.clone()] })
     }
 
     /// The signed text, with its last newline.
