@@ -7,3 +7,4 @@ mod offers;
 mod restored;
 mod signatures;
 mod stage;
+mod words;
