@@ -17,7 +17,7 @@ pub use measurements::{Measurement, Measurements};
 pub use system::System;
 
 pub(super) use dated::{Rows, Who};
-pub(super) use join::tables;
+pub(super) use join::{tables, withdrawn};
 
 use super::date::Day;
 use super::error::DataError;
