@@ -16,7 +16,7 @@ use crate::cohort::Part;
 use crate::data::{DataError, Patients};
 use crate::train::{Examples, TrainError};
 
-pub use gather::Gathered;
+pub use gather::{Gathered, Units};
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
 const LARGEST: f64 = 1e6;
@@ -91,7 +91,7 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
     }
     let mut place = plan.features.len();
     for view in &plan.views {
-        place += fill(&mut inputs, place, patients, view)?;
+        place += fill(&mut inputs, place, patients, view, Units::of(plan.privacy.mode))?;
     }
     let (time, event) = (part.time.clone(), part.event.clone());
     Ok(Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?)
@@ -101,8 +101,8 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
 ///
 /// # Errors
 /// As [`examples`], but for missing values.
-pub fn gather(patients: &Patients, view: &View) -> Result<Gathered, FeatureError> {
-    Gathered::of(patients, view)
+pub fn gather(patients: &Patients, view: &View, units: Units) -> Result<Gathered, FeatureError> {
+    Gathered::of(patients, view, units)
 }
 
 /// Writes a view's inputs from `place` on, and says how many they are.
@@ -111,10 +111,11 @@ fn fill(
     place: usize,
     patients: &Patients,
     view: &View,
+    units: Units,
 ) -> Result<usize, FeatureError> {
     let gathered = match &view.source {
         ViewSource::Codes { .. } => return codes::fill(inputs, place, patients, view),
-        _ => Gathered::of(patients, view)?,
+        _ => Gathered::of(patients, view, units)?,
     };
     let (choices, center, scale) = match &view.source {
         ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } => {
