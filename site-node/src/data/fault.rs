@@ -30,6 +30,8 @@ pub enum CellFault {
     DatesOutOfOrder,
     /// A date outside the years that a hospital has records of.
     FarDate,
+    /// A follow-up that ends tomorrow.
+    AfterToday,
     /// No code, name or item.
     Nameless,
 }
@@ -52,6 +54,7 @@ impl CellFault {
             Self::NoSuchDay => "a day that no calendar has",
             Self::DatesOutOfOrder => "an end before its start",
             Self::FarDate => "a date before 1850 or after 2150",
+            Self::AfterToday => "a follow-up that ends after today",
             Self::Nameless => "no code or item is named",
         }
     }
@@ -69,7 +72,7 @@ impl CellFault {
             Self::ZeroTime => "remove patients who were not followed, or count from an earlier day",
             Self::EventWithoutTime => "add the time of the event or remove the patient",
             Self::NotADate | Self::DateFormat => "write it as YYYY-MM-DD, such as 2021-03-04",
-            Self::NoSuchDay | Self::FarDate => "correct the date",
+            Self::NoSuchDay | Self::FarDate | Self::AfterToday => "correct the date",
             Self::DatesOutOfOrder => "correct one of the two dates",
             Self::Nameless => "fill the cell or remove the row",
         }
