@@ -1,5 +1,5 @@
 use common::config;
-use common::experiment::{Experiment, Outcome, Plan};
+use common::experiment::{Draft, Experiment, Outcome, Plan};
 
 use super::*;
 use crate::cohort::Cohort;
@@ -175,4 +175,26 @@ fn a_starred_word_counts_a_code_once() {
     let cohort = Cohort::new(patients, &plan.outcome, None).unwrap();
     let made = examples(&cohort.part(true), &plan).unwrap();
     assert!((made.features()[0] - 2.0_f32.ln()).abs() < 1e-6, "{:?}", made.features());
+}
+
+#[test]
+fn nothing_but_numbers_of_a_sensible_plan_become_inputs() {
+    let mut inputs = Inputs { rows: vec![1.0], width: 1, patients: &[0] };
+    inputs.put(0, 0, f64::NAN);
+    assert_eq!(inputs.rows, [0.0]);
+    let words: Vec<String> = (0..40_000).map(|word| format!("\"w{word}\"")).collect();
+    let view = |name: &str| {
+        format!(
+            "[features.views.{name}]\nkind = \"codes\"\ntable = \"dx\"\nsystem = \"icd10\"\n\
+             window = 365\nvocabulary = [{}]\n",
+            words.join(",")
+        )
+    };
+    let mut plan = plan("columns = [\"age\"]");
+    let wide =
+        |name| config::read::<Draft>("x", &PLAN.replace("VIEWS", &view(name))).unwrap().0.plan;
+    plan.views = ["a", "b"].into_iter().flat_map(|name| wide(name).views).collect();
+    let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
+    let error = examples(&cohort.part(true), &plan).unwrap_err();
+    assert!(matches!(error, FeatureError::TooWide { .. }), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Missing, Values, View, ViewSource, unit};
+use super::{Aggregate, Missing, Values, View, ViewSource, unit};
 use crate::experiment::{Plan, PrivacyMode};
 
 /// The most views of a plan, and codes or categories of one.
@@ -71,7 +71,12 @@ impl View {
                     "a model that reads its outcome has nothing to learn",
                 );
             }
-            ViewSource::Measurement { table, item, window, .. } => {
+            ViewSource::Measurement { table, item, window, aggregate, values } => {
+                note(
+                    values.unit.is_some() || *aggregate == Aggregate::Count,
+                    "has no unit",
+                    "state the unit, such as \"mg/dL\": laboratories differ",
+                );
                 let named = word(table) && word(item);
                 note(named, "table or item is no name", "use 1 to 256 printable characters");
                 note((1..=WINDOW).contains(window), "window out of bounds", "use 1 to 36525 days");
