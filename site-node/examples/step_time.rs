@@ -138,7 +138,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::env::args().nth(1).map(|patients| patients.parse()).transpose()?;
     let cases = cases.into_iter().filter(|case| only.is_none_or(|patients| case.0 == patients));
     for (n, inputs, hidden, head) in cases {
-        let spec = ModelSpec { inputs, hidden, head, initial_hazard_ppm: 50_000 };
+        let spec = ModelSpec { inputs, hidden, fusion: None, head, initial_hazard_ppm: 50_000 };
         let data = examples(n, inputs as usize)?;
         let shift = |i: usize| ((i * 7919 % 1009) as f32 / 504.0 - 1.0) * 0.05;
         let start = initial_parameters(&spec, 1);

@@ -14,7 +14,13 @@ use site_node::train::{
 const EDGES: [f64; 8] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
 
 fn spec(head: Head, hidden: &[u32]) -> ModelSpec {
-    ModelSpec { inputs: 5, hidden: hidden.to_vec(), head, initial_hazard_ppm: 100_000 }
+    ModelSpec {
+        inputs: 5,
+        hidden: hidden.to_vec(),
+        fusion: None,
+        head,
+        initial_hazard_ppm: 100_000,
+    }
 }
 
 fn hazard(proportional: bool) -> Head {

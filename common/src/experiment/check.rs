@@ -75,10 +75,17 @@ fn model_key(error: &InvalidModel) -> &'static str {
     match error {
         InvalidModel::Width { part: "inputs", .. } => "features.columns",
         InvalidModel::Width { part: "intervals", .. } => "outcome.edges",
-        InvalidModel::Width { .. } | InvalidModel::Depth { .. } | InvalidModel::Size { .. } => {
-            "model.hidden"
-        }
+        InvalidModel::Width { .. }
+        | InvalidModel::Depth { .. }
+        | InvalidModel::Size { .. }
+        | InvalidModel::Tables { .. } => "model.hidden",
         InvalidModel::InitialHazard(_) => "model.initial_hazard",
+        InvalidModel::Bound { .. }
+        | InvalidModel::Block { .. }
+        | InvalidModel::Work { .. }
+        | InvalidModel::Encoders { .. }
+        | InvalidModel::TwoEncoders { .. } => "model.encoders",
+        InvalidModel::Dropout { .. } => "model.fusion",
     }
 }
 

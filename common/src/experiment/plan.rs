@@ -144,6 +144,7 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
     let model = ModelSpec {
         inputs: 0,
         hidden: model.hidden,
+        fusion: None,
         head: if model.cox {
             Head::Cox
         } else {

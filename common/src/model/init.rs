@@ -3,36 +3,24 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::layout::ParamLayout;
-use super::spec::{Head, ModelSpec};
+use super::layout::{ParamLayout, Start};
+use super::spec::ModelSpec;
 
-/// The parameters before the first round, in the layout's order.
+/// The parameters before the first round, in the layout's order: what each block's [`Start`] says.
 ///
-/// Hidden weights are uniform in ±√(6 / inputs) (He et al., arXiv:1502.01852, eq. 10, for ReLU);
-/// the last layer starts at zero, so that the model begins as the same public hazard for every
-/// patient, with bias logit(initial hazard).
+/// Weights are drawn; the last layer starts at zero, so that the model begins as the same public
+/// hazard for every patient, with bias logit(initial hazard).
 #[must_use]
 pub fn initial_parameters(spec: &ModelSpec, seed: u64) -> Vec<f32> {
     let layout = ParamLayout::of(spec);
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let hazard = f64::from(spec.initial_hazard_ppm) / 1e6;
-    let last_bias = match spec.head {
-        Head::LogisticHazard { .. } => (hazard / (1.0 - hazard)).ln(),
-        Head::Cox => 0.0,
-    };
-    let last = format!("dense.{}.", spec.hidden.len());
     let mut parameters = vec![0.0_f32; layout.len()];
     for block in layout.blocks() {
         let values = &mut parameters[block.range.clone()];
-        let in_last_layer = block.name.starts_with(&last) || block.name == "head.bias";
-        match (block.shape.as_slice(), in_last_layer) {
-            ([_, _], true) | ([_], false) => {}
-            ([inputs, _], false) => {
-                let bound = (6.0 / *inputs as f64).sqrt();
-                values.fill_with(|| uniform(&mut rng, bound));
-            }
+        match block.start {
             #[allow(clippy::cast_possible_truncation, reason = "rounded to the model's precision")]
-            _ => values.fill(last_bias as f32),
+            Start::Constant(value) => values.fill(value as f32),
+            Start::Uniform { bound } => values.fill_with(|| uniform(&mut rng, bound)),
         }
     }
     parameters
@@ -48,12 +36,14 @@ fn uniform(rng: &mut impl RngCore, bound: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::Head;
     use super::*;
 
     fn mlp() -> ModelSpec {
         ModelSpec {
             inputs: 6,
             hidden: vec![4],
+            fusion: None,
             head: Head::LogisticHazard { intervals: 3, proportional: false },
             initial_hazard_ppm: 500_000,
         }

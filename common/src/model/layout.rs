@@ -1,11 +1,33 @@
-//! The order of a model's parameters in its flat vector.
+//! The order of a model's parameters in its flat vector, and where each of them starts.
 
 use std::ops::Range;
 
+use super::fusion::{Encoder, EncoderKind, Fusion};
 use super::spec::{Head, ModelSpec};
 
-/// One block of parameters: a weight matrix or a bias.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a block holds before the first round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Start {
+    /// The same number everywhere.
+    Constant(f64),
+    /// Uniform in ±bound, drawn from the plan's seed.
+    Uniform {
+        /// The bound.
+        bound: f64,
+    },
+}
+
+impl Start {
+    const ZERO: Self = Self::Constant(0.0);
+
+    /// ±√(6 / inputs) (He et al., arXiv:1502.01852, eq. 10, for ReLU).
+    fn he(inputs: usize) -> Self {
+        Self::Uniform { bound: (6.0 / inputs.max(1) as f64).sqrt() }
+    }
+}
+
+/// One block of parameters: a weight matrix or a vector.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Param {
     /// Such as `dense.0.weight`.
     pub name: String,
@@ -13,6 +35,10 @@ pub struct Param {
     pub shape: Vec<usize>,
     /// Where the block lies in the flat vector.
     pub range: Range<usize>,
+    /// What it holds before the first round.
+    pub start: Start,
+    /// Whether it never changes.
+    pub frozen: bool,
 }
 
 /// Where each block of a model's parameters lies in the flat vector.
@@ -21,7 +47,16 @@ pub struct Param {
 /// bias. The last layer of a proportional hazard has `head.bias` with one entry for each interval
 /// in place of its own bias; that of a Cox model has none, since the partial likelihood does not
 /// depend on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// A fusion has before those, which then read the fused vector:
+///
+/// - `tables.I.weight` and `.bias`, the tables' dense layers;
+/// - `encoder.VIEW.embedding` `[vocabulary, width]` and `encoder.VIEW.fading` `[width]` for codes;
+/// - `encoder.VIEW.conv.I.weight` `[taps · channels in, channels out]` (taps from the first in time on; in
+///   images row by row), `.gain` and `.shift` of the normalisation after it;
+/// - for each modality, `tables` first, `fusion.NAME.value.weight` `[width of the encoder, width]`,
+///   `.value.bias`, `.gate.weight`, `.gate.bias` and `.absent` `[width]`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ParamLayout {
     blocks: Vec<Param>,
     len: usize,
@@ -32,24 +67,13 @@ impl ParamLayout {
     #[must_use]
     pub fn of(spec: &ModelSpec) -> Self {
         let mut layout = Self { blocks: Vec::new(), len: 0 };
-        let last = spec.hidden.len();
-        for (index, (inputs, outputs)) in spec.widths().zip(spec.widths().skip(1)).enumerate() {
-            let (inputs, outputs) = (inputs as usize, outputs as usize);
-            layout.push(format!("dense.{index}.weight"), vec![inputs, outputs]);
-            match spec.head {
-                Head::LogisticHazard { intervals, proportional: true } if index == last => {
-                    layout.push("head.bias".to_owned(), vec![intervals as usize]);
-                }
-                Head::Cox if index == last => {}
-                _ => layout.push(format!("dense.{index}.bias"), vec![outputs]),
-            }
-        }
+        blocks(spec, |name, shape, start, frozen| layout.push(name, shape, start, frozen));
         layout
     }
 
-    fn push(&mut self, name: String, shape: Vec<usize>) {
+    fn push(&mut self, name: String, shape: Vec<usize>, start: Start, frozen: bool) {
         let end = self.len + shape.iter().product::<usize>();
-        self.blocks.push(Param { name, shape, range: self.len..end });
+        self.blocks.push(Param { name, shape, range: self.len..end, start, frozen });
         self.len = end;
     }
 
@@ -57,6 +81,12 @@ impl ParamLayout {
     #[must_use]
     pub fn blocks(&self) -> &[Param] {
         &self.blocks
+    }
+
+    /// The block of this name.
+    #[must_use]
+    pub fn block(&self, name: &str) -> Option<&Param> {
+        self.blocks.iter().find(|block| block.name == name)
     }
 
     /// Length of the flat vector.
@@ -72,9 +102,130 @@ impl ParamLayout {
     }
 }
 
+/// How many parameters a specification has, which need not be checked.
+pub(super) fn parameters(spec: &ModelSpec) -> u64 {
+    let mut count = 0_u64;
+    blocks(spec, |_, shape, _, _| {
+        let size = shape.iter().fold(1_u64, |size, axis| size.saturating_mul(*axis as u64));
+        count = count.saturating_add(size);
+    });
+    count
+}
+
+/// Names every block in order, with its shape, start, and whether it is frozen.
+fn blocks(spec: &ModelSpec, mut each: impl FnMut(String, Vec<usize>, Start, bool)) {
+    let hidden: Vec<usize> = spec.hidden.iter().map(|units| *units as usize).collect();
+    let (inputs, after) = match &spec.fusion {
+        None => (spec.inputs as usize, hidden),
+        Some(fusion) => {
+            let width = fused(spec.inputs as usize, &hidden, fusion, &mut each);
+            (width, fusion.hidden.iter().map(|units| *units as usize).collect())
+        }
+    };
+    let widths = dense("dense", inputs, &after, &mut each);
+    let hazard = f64::from(spec.initial_hazard_ppm) / 1e6;
+    let logit = (hazard / (1.0 - hazard)).ln();
+    let weight = vec![widths, spec.head.outputs() as usize];
+    let last = after.len();
+    // The last layer's weight is zero: every patient starts with the same public hazard.
+    each(format!("dense.{last}.weight"), weight, Start::ZERO, false);
+    match spec.head {
+        Head::LogisticHazard { intervals, proportional: true } => {
+            let intervals = vec![intervals as usize];
+            each("head.bias".to_owned(), intervals, Start::Constant(logit), false);
+        }
+        Head::LogisticHazard { intervals, proportional: false } => {
+            let intervals = vec![intervals as usize];
+            each(format!("dense.{last}.bias"), intervals, Start::Constant(logit), false);
+        }
+        Head::Cox => {}
+    }
+}
+
+/// A stack of dense layers; the width of its last.
+fn dense(
+    name: &str,
+    inputs: usize,
+    layers: &[usize],
+    each: &mut impl FnMut(String, Vec<usize>, Start, bool),
+) -> usize {
+    let mut inputs = inputs;
+    for (index, &units) in layers.iter().enumerate() {
+        each(format!("{name}.{index}.weight"), vec![inputs, units], Start::he(inputs), false);
+        each(format!("{name}.{index}.bias"), vec![units], Start::ZERO, false);
+        inputs = units;
+    }
+    inputs
+}
+
+/// Encoders, then gates; the width of the fused vector.
+fn fused(
+    inputs: usize,
+    hidden: &[usize],
+    fusion: &Fusion,
+    each: &mut impl FnMut(String, Vec<usize>, Start, bool),
+) -> usize {
+    let mut modalities = Vec::new();
+    if inputs > 0 {
+        modalities.push(("tables".to_owned(), dense("tables", inputs, hidden, each)));
+    }
+    for encoder in &fusion.encoders {
+        self::encoder(encoder, each);
+        modalities.push((encoder.view.clone(), encoder.width() as usize));
+    }
+    let width = fusion.width as usize;
+    for (name, inputs) in modalities {
+        for part in ["value", "gate"] {
+            let weight = vec![inputs, width];
+            // Inputs are sums over few units or means over many: smaller than a layer's, so that all
+            // modalities together start with about unit variance.
+            each(format!("fusion.{name}.{part}.weight"), weight, Start::he(inputs), false);
+            each(format!("fusion.{name}.{part}.bias"), vec![width], Start::ZERO, false);
+        }
+        each(format!("fusion.{name}.absent"), vec![width], Start::ZERO, false);
+    }
+    width
+}
+
+fn encoder(encoder: &Encoder, each: &mut impl FnMut(String, Vec<usize>, Start, bool)) {
+    let Encoder { view, kind, frozen } = encoder;
+    if let EncoderKind::Codes { vocabulary, width } = kind {
+        let (vocabulary, width) = (*vocabulary as usize, *width as usize);
+        let embedding = Start::Uniform { bound: 0.5 };
+        each(format!("encoder.{view}.embedding"), vec![vocabulary, width], embedding, *frozen);
+        // ln 2 a year, since the rate is softplus of this.
+        each(format!("encoder.{view}.fading"), vec![width], Start::ZERO, *frozen);
+    }
+    let (channels, axes, blocks) = encoder.convolutions();
+    let mut channels = channels as usize;
+    for (index, block) in blocks.iter().enumerate() {
+        let columns = (block.kernel as usize).pow(axes) * channels;
+        let outputs = block.channels as usize;
+        let name = format!("encoder.{view}.conv.{index}");
+        each(format!("{name}.weight"), vec![columns, outputs], Start::he(columns), *frozen);
+        each(format!("{name}.gain"), vec![outputs], Start::Constant(1.0), *frozen);
+        each(format!("{name}.shift"), vec![outputs], Start::ZERO, *frozen);
+        channels = outputs;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::fusion::Block;
     use super::*;
+
+    fn tiles(spec: &ModelSpec) -> ParamLayout {
+        let layout = ParamLayout::of(spec);
+        assert_eq!(layout.len() as u64, spec.parameters(), "{spec:?}");
+        let mut next = 0;
+        for block in layout.blocks() {
+            assert_eq!(block.range.start, next);
+            assert_eq!(block.range.len(), block.shape.iter().product::<usize>());
+            next = block.range.end;
+        }
+        assert_eq!(next, layout.len());
+        layout
+    }
 
     #[test]
     fn blocks_tile_the_vector_and_match_the_count() {
@@ -85,17 +236,49 @@ mod tests {
         ];
         for head in heads {
             for hidden in [vec![], vec![5], vec![5, 3]] {
-                let spec = ModelSpec { inputs: 4, hidden, head, initial_hazard_ppm: 1 };
-                let layout = ParamLayout::of(&spec);
-                assert_eq!(layout.len() as u64, spec.parameters(), "{spec:?}");
-                let mut next = 0;
-                for block in layout.blocks() {
-                    assert_eq!(block.range.start, next);
-                    assert_eq!(block.range.len(), block.shape.iter().product::<usize>());
-                    next = block.range.end;
-                }
-                assert_eq!(next, layout.len());
+                let spec =
+                    ModelSpec { inputs: 4, hidden, fusion: None, head, initial_hazard_ppm: 1 };
+                tiles(&spec);
             }
         }
+    }
+
+    #[test]
+    fn a_fusion_has_its_encoders_before_the_gates_and_the_head_last() {
+        let block = Block { channels: 8, kernel: 7, stride: 2, dilation: 1, residual: false };
+        let view = |view: &str, kind| Encoder { view: view.to_owned(), kind, frozen: false };
+        let spec = ModelSpec {
+            inputs: 4,
+            hidden: vec![6],
+            fusion: Some(Fusion {
+                encoders: vec![
+                    view("drugs", EncoderKind::Codes { vocabulary: 30, width: 5 }),
+                    view("ecg", EncoderKind::Ecg { samples: 100, blocks: vec![block] }),
+                    view(
+                        "scan",
+                        EncoderKind::Image {
+                            width: 9,
+                            height: 7,
+                            blocks: vec![Block { kernel: 3, ..block }],
+                        },
+                    ),
+                ],
+                width: 10,
+                hidden: vec![3],
+                dropout_ppm: 0,
+            }),
+            head: Head::LogisticHazard { intervals: 2, proportional: false },
+            initial_hazard_ppm: 100_000,
+        };
+        let layout = tiles(&spec);
+        let shape = |name: &str| layout.block(name).map(|block| block.shape.clone());
+        assert_eq!(shape("tables.0.weight"), Some(vec![4, 6]));
+        assert_eq!(shape("encoder.drugs.embedding"), Some(vec![30, 5]));
+        assert_eq!(shape("encoder.ecg.conv.0.weight"), Some(vec![84, 8]));
+        assert_eq!(shape("encoder.scan.conv.0.weight"), Some(vec![9, 8]));
+        assert_eq!(shape("fusion.scan.gate.weight"), Some(vec![8, 10]));
+        assert_eq!(shape("fusion.tables.absent"), Some(vec![10]));
+        assert_eq!(shape("dense.0.weight"), Some(vec![10, 3]));
+        assert_eq!(layout.blocks().last().unwrap().name, "dense.1.bias");
     }
 }

@@ -5,10 +5,12 @@
 //!
 //! Between the two, a model is one flat vector of `f32` in the order that [`ParamLayout`] fixes.
 
+pub mod fusion;
 mod init;
 mod layout;
 mod spec;
 
+pub use fusion::{Block, Encoder, EncoderKind, Fusion};
 pub use init::initial_parameters;
-pub use layout::{Param, ParamLayout};
+pub use layout::{Param, ParamLayout, Start};
 pub use spec::{Head, InvalidModel, ModelSpec, limits};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fusion::Fusion;
 use crate::digest::Digest;
 
 /// Bounds on what a specification may ask a site to build.
@@ -60,13 +61,17 @@ impl Head {
     }
 }
 
-/// A multi-layer perceptron with ReLU between its layers; without hidden layers, a linear model.
+/// A multi-layer perceptron with ReLU between its layers, without hidden layers a linear model; or, with
+/// a fusion, the encoders of several modalities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSpec {
-    /// Features a patient.
+    /// Features of a patient that come from tables; 0 in a fusion without any.
     pub inputs: u32,
-    /// Units of each hidden layer, from the input on.
+    /// Units of each hidden layer, from the input on. In a fusion they are the tables' encoder, whose
+    /// last layer ends in `ReLU` too.
     pub hidden: Vec<u32>,
+    /// Further modalities.
+    pub fusion: Option<Fusion>,
     /// What the outputs mean.
     pub head: Head,
     /// Hazard of an interval before training, in parts per million: a public constant.
@@ -96,6 +101,65 @@ pub enum InvalidModel {
         /// What the specification adds up to.
         found: u64,
     },
+    /// A number of an encoder or of the fusion that is out of bounds.
+    #[error("model: {found} {part}; use 1 to {most}")]
+    Bound {
+        /// Which.
+        part: &'static str,
+        /// What the specification says.
+        found: u32,
+        /// The most.
+        most: u32,
+    },
+    /// A convolution that no site computes.
+    #[error("model: encoder of kind {part}: {found} {what}")]
+    Block {
+        /// The kind of encoder.
+        part: &'static str,
+        /// Which of its numbers, and what to use.
+        what: &'static str,
+        /// What the specification says.
+        found: u32,
+    },
+    /// One patient would take too much memory or time.
+    #[error(
+        "model: encoder of kind {part}: too much work a patient; use fewer channels or a stride"
+    )]
+    Work {
+        /// The kind of encoder.
+        part: &'static str,
+    },
+    /// A fusion of nothing, or of too much.
+    #[error(
+        "model: {found} encoders beside the tables'; use 1 to {}",
+        super::fusion::bounds::ENCODERS
+    )]
+    Encoders {
+        /// What the specification says.
+        found: usize,
+    },
+    /// Two encoders of one view.
+    #[error("model: view {view:?} has two encoders; keep one")]
+    TwoEncoders {
+        /// The view.
+        view: String,
+    },
+    /// Hidden layers without inputs, or the other way round.
+    #[error(
+        "model: {inputs} inputs from tables and {layers} layers for them; a fusion needs both or neither"
+    )]
+    Tables {
+        /// Inputs from tables.
+        inputs: u32,
+        /// Layers for them.
+        layers: usize,
+    },
+    /// A chance outside [0, 1).
+    #[error("model: modality dropout of {found} parts per million; use 0 to 999999")]
+    Dropout {
+        /// What the specification says.
+        found: u32,
+    },
     /// An initial hazard outside (0, 1).
     #[error("model: initial hazard of {0} parts per million; use 1 to 999999")]
     InitialHazard(u32),
@@ -105,7 +169,11 @@ impl ModelSpec {
     /// The name used in experiment files and policies.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        if self.hidden.is_empty() { "linear" } else { "mlp" }
+        match (&self.fusion, self.hidden.is_empty()) {
+            (Some(_), _) => "fused",
+            (None, true) => "linear",
+            (None, false) => "mlp",
+        }
     }
 
     /// Checks every bound. A specification from a peer is not used before this.
@@ -117,12 +185,28 @@ impl ModelSpec {
             1..=limits::WIDTH => Ok(()),
             _ => Err(InvalidModel::Width { part, found }),
         };
-        width("inputs", self.inputs)?;
-        if self.hidden.len() > limits::DEPTH {
-            return Err(InvalidModel::Depth { found: self.hidden.len() });
+        let fused = self.fusion.as_ref();
+        match fused {
+            Some(fusion) => {
+                fusion.check()?;
+                let (inputs, layers) = (self.inputs, self.hidden.len());
+                if (inputs == 0) != (layers == 0) {
+                    return Err(InvalidModel::Tables { inputs, layers });
+                }
+                if inputs > 0 {
+                    width("inputs", inputs)?;
+                }
+            }
+            None => width("inputs", self.inputs)?,
         }
-        for &units in &self.hidden {
-            width("a hidden layer", units)?;
+        let after = fused.map_or(&[][..], |fusion| &fusion.hidden);
+        for layers in [&self.hidden, after] {
+            if layers.len() > limits::DEPTH {
+                return Err(InvalidModel::Depth { found: layers.len() });
+            }
+            for &units in layers {
+                width("a hidden layer", units)?;
+            }
         }
         if let Head::LogisticHazard { intervals, .. } = self.head {
             width("intervals", intervals)?;
@@ -136,30 +220,10 @@ impl ModelSpec {
         }
     }
 
-    /// Widths from the input to the last dense layer's outputs.
-    pub(super) fn widths(&self) -> impl Iterator<Item = u32> {
-        [self.inputs].into_iter().chain(self.hidden.iter().copied()).chain([self.head.outputs()])
-    }
-
     /// How many parameters the model has.
     #[must_use]
     pub fn parameters(&self) -> u64 {
-        // At most (2^16 + 1) * 2^16 a layer and 17 layers: far inside 64 bits for a checked spec.
-        let dense: u64 = self
-            .widths()
-            .zip(self.widths().skip(1))
-            .map(|(inputs, outputs)| {
-                u64::from(inputs).saturating_add(1).saturating_mul(u64::from(outputs))
-            })
-            .fold(0, u64::saturating_add);
-        match self.head {
-            Head::LogisticHazard { intervals, proportional: true } => {
-                // The single output's own bias gives way to one for each interval.
-                dense.saturating_sub(1).saturating_add(u64::from(intervals))
-            }
-            Head::Cox => dense.saturating_sub(1),
-            Head::LogisticHazard { proportional: false, .. } => dense,
-        }
+        super::layout::parameters(self)
     }
 
     /// The specification's identity: the hash of its canonical text.
@@ -172,8 +236,9 @@ impl ModelSpec {
             }
             Head::Cox => "cox".to_owned(),
         };
+        let fusion = self.fusion.as_ref().map(Fusion::canonical).unwrap_or_default();
         let canonical = format!(
-            "consilium model 1\ninputs {}\nhidden {}\nhead {head}\ninitial hazard {}\n",
+            "consilium model 1\ninputs {}\nhidden {}\n{fusion}head {head}\ninitial hazard {}\n",
             self.inputs,
             hidden.join(","),
             self.initial_hazard_ppm
@@ -190,6 +255,7 @@ mod tests {
         ModelSpec {
             inputs: 39,
             hidden: vec![16],
+            fusion: None,
             head: Head::LogisticHazard { intervals: 20, proportional: false },
             initial_hazard_ppm: 20_000,
         }

@@ -47,6 +47,7 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         0000000000000000            # views: none
         02000000                    # model.inputs
         0000000000000000            # model.hidden: no layer
+        00                          # model.fusion: none
         01000000                    # model.head: cox, which has no fields
         204e0000                    # model.initial_hazard_ppm
         01000000                    # training.optimizer

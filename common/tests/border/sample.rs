@@ -44,6 +44,7 @@ pub fn plan() -> Plan {
             inputs: 2,
             hidden: vec![16],
             head: Head::LogisticHazard { intervals: 2, proportional: false },
+            fusion: None,
             initial_hazard_ppm: 20_000,
         },
         training: Training {
@@ -123,6 +124,7 @@ pub const PLAN: &str = "
     02000000                    # model.inputs: 2
     0100000000000000            # model.hidden: one layer
     10000000                    #   of 16 units
+    00                          # model.fusion: none
     00000000                    # model.head: logistic hazard
     02000000                    #   of 2 intervals
     00                          #   not proportional

@@ -19,6 +19,15 @@ pub enum TrainError {
         /// The feature's place in the plan.
         column: usize,
     },
+    /// A code beyond the vocabulary, or of no age.
+    #[error("a code is not of the vocabulary, or has no age of 0 years or more")]
+    Code,
+    /// A number of an ECG or an image that is not finite.
+    #[error("an ECG or image has a value that is not finite")]
+    Signal,
+    /// What patients bring is not what the model's encoder of that place reads.
+    #[error("an encoder reads another kind of modality than the patients bring")]
+    Modality,
     /// A time of observation that is not a finite number of zero or more.
     #[error("a time of observation is negative or not finite")]
     Time,

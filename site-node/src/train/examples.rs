@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use common::model::ModelSpec;
+
 use super::error::TrainError;
+use super::modality::Modality;
 
 /// Features and outcomes, checked once.
 ///
@@ -17,6 +20,7 @@ use super::error::TrainError;
 pub struct Examples {
     features: Vec<f32>,
     width: usize,
+    modalities: Vec<Modality>,
     time: Vec<f64>,
     event: Vec<bool>,
     intervals: usize,
@@ -63,7 +67,31 @@ impl Examples {
             event_on_grid.push(event && place < edges.len());
         }
         let intervals = edges.len();
-        Ok(Self { features, width, time, event, intervals, interval, event_on_grid })
+        let modalities = Vec::new();
+        Ok(Self { features, width, modalities, time, event, intervals, interval, event_on_grid })
+    }
+
+    /// The same patients with what they bring beside tables, in the order of the model's encoders.
+    ///
+    /// # Errors
+    /// A modality of another number of patients.
+    pub fn with(mut self, modalities: Vec<Modality>) -> Result<Self, TrainError> {
+        for modality in &modalities {
+            same("patients of a modality", self.len(), modality.len())?;
+        }
+        self.modalities = modalities;
+        Ok(self)
+    }
+
+    /// That these patients bring what a model reads.
+    pub(super) fn fit(&self, spec: &ModelSpec) -> Result<(), TrainError> {
+        same("features a patient", spec.inputs as usize, self.width)?;
+        let encoders = spec.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
+        same("modalities beside tables", encoders.len(), self.modalities.len())?;
+        encoders
+            .iter()
+            .zip(&self.modalities)
+            .try_for_each(|(encoder, brought)| brought.fits(encoder))
     }
 
     /// The patients of several sites together, in their order.
@@ -78,6 +106,10 @@ impl Examples {
         for site in rest {
             same("features of a patient", all.width, site.width)?;
             same("intervals of the time grid", all.intervals, site.intervals)?;
+            same("modalities beside tables", all.modalities.len(), site.modalities.len())?;
+            for (modality, more) in all.modalities.iter_mut().zip(&site.modalities) {
+                modality.append(more)?;
+            }
             all.features.extend_from_slice(&site.features);
             all.time.extend_from_slice(&site.time);
             all.event.extend_from_slice(&site.event);
@@ -115,6 +147,12 @@ impl Examples {
     #[must_use]
     pub fn features(&self) -> &[f32] {
         &self.features
+    }
+
+    /// What patients bring beside tables, in the order of the model's encoders.
+    #[must_use]
+    pub fn modalities(&self) -> &[Modality] {
+        &self.modalities
     }
 
     /// Times of observation, one a patient, in the unit they came in.

@@ -27,6 +27,7 @@ fn specs() -> Vec<ModelSpec> {
         inputs: u32::try_from(FEATURES).unwrap(),
         hidden,
         head,
+        fusion: None,
         initial_hazard_ppm: 100_000,
     };
     pairs.map(spec).collect()

@@ -130,6 +130,7 @@ mod tests {
             inputs: 600,
             hidden: vec![],
             head: Head::LogisticHazard { intervals: 1, proportional: false },
+            fusion: None,
             initial_hazard_ppm: 100_000,
         };
         let weights = (0..600).map(|i| if i % 2 == 0 { 1e7 } else { -1e7 }).chain([0.0]);

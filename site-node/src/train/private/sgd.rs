@@ -115,6 +115,7 @@ mod tests {
             inputs: 3,
             hidden: vec![8],
             head: Head::LogisticHazard { intervals: 4, proportional: false },
+            fusion: None,
             initial_hazard_ppm: 100_000,
         };
         let features = (0..3 * n).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect();
@@ -154,6 +155,7 @@ mod tests {
             inputs: 1,
             hidden: vec![],
             head: Head::LogisticHazard { intervals: 1, proportional: true },
+            fusion: None,
             initial_hazard_ppm: 100_000,
         };
         let examples = Examples::new(vec![0.5], 1, vec![1.0], vec![true], &[2.0]).unwrap();

@@ -16,6 +16,7 @@ fn specs() -> Vec<ModelSpec> {
         inputs: u32::try_from(WIDTH).unwrap(),
         hidden,
         head: head(proportional),
+        fusion: None,
         initial_hazard_ppm: 100_000,
     };
     let pairs = [false, true].into_iter().flat_map(|p| hidden.clone().map(|hidden| (p, hidden)));
@@ -166,6 +167,7 @@ fn wide_layers_and_zero_gradients_stay_within_the_bound() {
         inputs: 7,
         hidden: vec![3000],
         head: Head::LogisticHazard { intervals: INTERVALS, proportional: false },
+        fusion: None,
         initial_hazard_ppm: 100_000,
     };
     let examples = examples(10, wave);

@@ -1,0 +1,300 @@
+//! Models of several modalities: one encoder each, fused by gates, whatever is missing.
+//!
+//! ```text
+//! tables ─ dense layers ────────────┐
+//! codes  ─ embeddings, fading ──────┤ h_m ─► (A_m h_m + a_m) ⊙ σ(G_m h_m + c_m) ─┐
+//! ECG    ─ temporal convolutions ───┤                                            Σ ─ ReLU ─► dense ─► head
+//! image  ─ residual convolutions ───┘     absent: a vector of its own ───────────┘
+//! ```
+//!
+//! A patient who lacks a modality brings a learned vector in its place: nothing is imputed, and whether
+//! something is missing may itself be informative.
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::{InvalidModel, limits};
+
+/// Bounds on what an encoder may ask a site to compute.
+pub mod bounds {
+    /// Encoders beside the tables'.
+    pub const ENCODERS: usize = 16;
+    /// Convolutions of one encoder.
+    pub const BLOCKS: usize = 32;
+    /// Channels of a convolution.
+    pub const CHANNELS: u32 = 1_024;
+    /// Taps of a convolution along one axis.
+    pub const KERNEL: u32 = 63;
+    /// Steps from one output to the next.
+    pub const STRIDE: u32 = 16;
+    /// Steps from one tap to the next.
+    pub const DILATION: u32 = 1_024;
+    /// Samples of a lead.
+    pub const SAMPLES: u32 = 600_000;
+    /// Pixels on a side.
+    pub const SIDE: u32 = 4_096;
+    /// Numbers that one patient's activations take in one layer: 64 MiB.
+    pub const ACTIVATIONS: u64 = 16 << 20;
+    /// Multiplications of one patient's forward pass.
+    pub const MULTIPLICATIONS: u64 = 1 << 36;
+}
+
+/// Groups of channels that are normalised together, where the channels divide by it.
+pub const GROUPS: u32 = 8;
+
+/// Leads of an ECG, in the order I, II, III, aVR, aVL, aVF, V1 to V6.
+pub const LEADS: u32 = 12;
+
+/// What is fused, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fusion {
+    /// Encoders beside the tables', each of one view.
+    pub encoders: Vec<Encoder>,
+    /// Length of the vector that every modality is mapped to.
+    pub width: u32,
+    /// Units of each dense layer between fusion and head.
+    pub hidden: Vec<u32>,
+    /// Chance in parts per million that a modality is left out of a patient's training step, so that
+    /// the model learns to do without it. At least one modality always stays.
+    pub dropout_ppm: u32,
+}
+
+/// One view's encoder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encoder {
+    /// The view that it reads, by its name in the contract.
+    pub view: String,
+    /// What it is.
+    pub kind: EncoderKind,
+    /// Whether its parameters stay as they were at the start of the run.
+    pub frozen: bool,
+}
+
+/// What an encoder is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncoderKind {
+    /// Each code an embedding; a patient's are summed, each entry fading with the code's age at a
+    /// rate that is learned for it, and divided by √(1 + codes).
+    Codes {
+        /// Words of the view's vocabulary.
+        vocabulary: u32,
+        /// Length of an embedding.
+        width: u32,
+    },
+    /// Convolutions over time of 12 leads, then the mean over time.
+    Ecg {
+        /// Samples of each lead.
+        samples: u32,
+        /// From the input on.
+        blocks: Vec<Block>,
+    },
+    /// Convolutions over a grey image, then the mean over its pixels.
+    Image {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// From the input on.
+        blocks: Vec<Block>,
+    },
+}
+
+/// A convolution without bias, group normalisation and `ReLU`.
+///
+/// Padded with ⌊dilation·(kernel − 1)/2⌋ zeros on both sides of each axis, so that a stride of 1 and an
+/// odd kernel keep the length. There are [`GROUPS`] groups, or one where the channels do not divide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Channels of the output.
+    pub channels: u32,
+    /// Taps along each axis, an odd number.
+    pub kernel: u32,
+    /// Steps from one output to the next along each axis.
+    pub stride: u32,
+    /// Steps from one tap to the next; above 1 for ECGs alone, and there without a stride.
+    pub dilation: u32,
+    /// Whether the input is added before `ReLU`, which needs a stride of 1 and as many channels as came.
+    pub residual: bool,
+}
+
+impl Block {
+    /// How long an axis is after the convolution.
+    #[must_use]
+    pub fn length(&self, input: u32) -> u32 {
+        // Padding on both sides is dilation·(kernel − 1) for an odd kernel, which the taps take up.
+        input.saturating_sub(1) / self.stride.max(1) + 1
+    }
+
+    /// Groups of channels that are normalised together.
+    #[must_use]
+    pub fn groups(&self) -> u32 {
+        if self.channels.is_multiple_of(GROUPS) { GROUPS } else { 1 }
+    }
+
+    /// Zeros on each side of an axis.
+    #[must_use]
+    pub fn padding(&self) -> u32 {
+        self.dilation.saturating_mul(self.kernel.saturating_sub(1)) / 2
+    }
+
+    /// The activations' numbers and the multiplications of one pass.
+    fn cost(&self, channels: u32, axes: u32, positions: u64) -> (u64, u64) {
+        let taps = u64::from(self.kernel).saturating_pow(axes);
+        let columns = positions.saturating_mul(taps).saturating_mul(channels.into());
+        let outputs = positions.saturating_mul(self.channels.into());
+        (outputs.max(columns), columns.saturating_mul(self.channels.into()))
+    }
+
+    fn check(&self, channels: u32, part: &'static str) -> Result<(), InvalidModel> {
+        let invalid = |what, found: u32| Err(InvalidModel::Block { part, what, found });
+        if !(1..=bounds::CHANNELS).contains(&self.channels) {
+            return invalid("channels; use 1 to 1024", self.channels);
+        }
+        if !(1..=bounds::KERNEL).contains(&self.kernel) || self.kernel.is_multiple_of(2) {
+            return invalid("taps in a kernel; use an odd number up to 63", self.kernel);
+        }
+        if !(1..=bounds::STRIDE).contains(&self.stride) {
+            return invalid("as stride; use 1 to 16", self.stride);
+        }
+        if !(1..=bounds::DILATION).contains(&self.dilation) {
+            return invalid("as dilation; use 1 to 1024", self.dilation);
+        }
+        if self.dilation > 1 && (self.stride > 1 || part == "image") {
+            return invalid("as dilation; use 1 with a stride, and in images", self.dilation);
+        }
+        if self.residual && (self.stride > 1 || self.channels != channels) {
+            return invalid(
+                "channels in a residual block; keep the channels and use stride 1",
+                self.channels,
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Encoder {
+    /// Length of what the encoder makes of a patient.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        match &self.kind {
+            EncoderKind::Codes { width, .. } => *width,
+            EncoderKind::Ecg { blocks, .. } | EncoderKind::Image { blocks, .. } => {
+                blocks.last().map_or(0, |block| block.channels)
+            }
+        }
+    }
+
+    /// Channels of the input, axes, and the convolutions; none for codes.
+    #[must_use]
+    pub fn convolutions(&self) -> (u32, u32, &[Block]) {
+        match &self.kind {
+            EncoderKind::Codes { .. } => (0, 0, &[]),
+            EncoderKind::Ecg { blocks, .. } => (LEADS, 1, blocks),
+            EncoderKind::Image { blocks, .. } => (1, 2, blocks),
+        }
+    }
+
+    /// The name used in reports: `codes`, `ecg` or `image`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.kind {
+            EncoderKind::Codes { .. } => "codes",
+            EncoderKind::Ecg { .. } => "ecg",
+            EncoderKind::Image { .. } => "image",
+        }
+    }
+
+    fn canonical(&self) -> String {
+        let shape = match &self.kind {
+            EncoderKind::Codes { vocabulary, width } => format!("{vocabulary}x{width}"),
+            EncoderKind::Ecg { samples, .. } => samples.to_string(),
+            EncoderKind::Image { width, height, .. } => format!("{width}x{height}"),
+        };
+        let Self { view, frozen, .. } = self;
+        let own = format!("encoder {view:?} {} {shape} frozen {frozen}\n", self.name());
+        let blocks = self.convolutions().2.iter().map(|block| {
+            let Block { channels, kernel, stride, dilation, residual } = block;
+            format!("block {channels}/{kernel}/{stride}/{dilation}/{residual}\n")
+        });
+        [own].into_iter().chain(blocks).collect()
+    }
+
+    fn check(&self) -> Result<(), InvalidModel> {
+        let within = |part, found, most| match found {
+            found if (1..=most).contains(&found) => Ok(()),
+            found => Err(InvalidModel::Bound { part, found, most }),
+        };
+        let mut axes = match &self.kind {
+            EncoderKind::Codes { vocabulary, width } => {
+                within("codes in a vocabulary", *vocabulary, limits::WIDTH)?;
+                return within("numbers in an embedding", *width, bounds::CHANNELS);
+            }
+            EncoderKind::Ecg { samples, .. } => {
+                within("samples of an ECG", *samples, bounds::SAMPLES)?;
+                vec![*samples]
+            }
+            EncoderKind::Image { width, height, .. } => {
+                within("pixels in a row", *width, bounds::SIDE)?;
+                within("rows of an image", *height, bounds::SIDE)?;
+                vec![*width, *height]
+            }
+        };
+        let (mut channels, dimensions, blocks) = self.convolutions();
+        if blocks.is_empty() || blocks.len() > bounds::BLOCKS {
+            let found = u32::try_from(blocks.len()).unwrap_or(u32::MAX);
+            return Err(InvalidModel::Bound {
+                part: "convolutions of an encoder",
+                found,
+                most: 32,
+            });
+        }
+        let mut work = 0_u64;
+        for block in blocks {
+            block.check(channels, self.name())?;
+            for axis in &mut axes {
+                *axis = block.length(*axis);
+            }
+            let positions = axes.iter().map(|axis| u64::from(*axis)).product();
+            let (numbers, multiplications) = block.cost(channels, dimensions, positions);
+            work = work.saturating_add(multiplications);
+            if numbers > bounds::ACTIVATIONS || work > bounds::MULTIPLICATIONS {
+                return Err(InvalidModel::Work { part: self.name() });
+            }
+            channels = block.channels;
+        }
+        Ok(())
+    }
+}
+
+impl Fusion {
+    pub(super) fn check(&self) -> Result<(), InvalidModel> {
+        if self.encoders.is_empty() || self.encoders.len() > bounds::ENCODERS {
+            return Err(InvalidModel::Encoders { found: self.encoders.len() });
+        }
+        for (index, encoder) in self.encoders.iter().enumerate() {
+            if self.encoders[..index].iter().any(|other| other.view == encoder.view) {
+                return Err(InvalidModel::TwoEncoders { view: encoder.view.clone() });
+            }
+            encoder.check()?;
+        }
+        if !(1..=bounds::CHANNELS).contains(&self.width) {
+            let (found, most) = (self.width, bounds::CHANNELS);
+            return Err(InvalidModel::Bound { part: "numbers in the fused vector", found, most });
+        }
+        if self.dropout_ppm >= 1_000_000 {
+            return Err(InvalidModel::Dropout { found: self.dropout_ppm });
+        }
+        Ok(())
+    }
+
+    /// What stands in the specification's canonical text: every field, in a fixed order.
+    pub(super) fn canonical(&self) -> String {
+        let hidden = numbers(&self.hidden);
+        let own = format!("fusion {} hidden {hidden} dropout {}\n", self.width, self.dropout_ppm);
+        [own].into_iter().chain(self.encoders.iter().map(Encoder::canonical)).collect()
+    }
+}
+
+fn numbers(values: &[u32]) -> String {
+    values.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
