@@ -178,10 +178,13 @@ impl Flaws {
         for view in plan.unread_views() {
             self.note(
                 "features.views",
-                format!("{:?}: no encoder in this release reads ECGs or images", view.name),
-                "leave the view out; `site-node data check --experiment` checks such files all the \
-                 same",
+                format!("{:?}: the model has no encoder for it", view.name),
+                "use kind = \"fused\" and [model.encoders.NAME] with the view's name, or leave the \
+                 view out; `site-node data check --experiment` checks such files all the same",
             );
+        }
+        for (what, hint) in plan.misfits() {
+            self.note("model.encoders", what, hint);
         }
         if plan.inputs() != plan.model.inputs as usize {
             self.note(

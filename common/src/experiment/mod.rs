@@ -8,6 +8,7 @@ mod aggregation;
 mod calibrate;
 mod check;
 mod features;
+mod model;
 mod outcome;
 mod plan;
 mod privacy;

@@ -6,6 +6,7 @@ use super::aggregation::Aggregation;
 use super::calibrate::resolve;
 use super::check::Flaw;
 use super::features::{Feature, Features};
+use super::model::ModelTable;
 use super::outcome::Outcome;
 use super::privacy::{PrivacyPlan, PrivacyTable};
 use super::simulated::SimulatedData;
@@ -14,7 +15,7 @@ use super::view::View;
 use crate::config::{Section, Settings};
 use crate::digest::Digest;
 use crate::ids::ExperimentName;
-use crate::model::{Head, ModelSpec};
+use crate::model::ModelSpec;
 
 /// What a run does, in full: nothing else decides what a site trains or sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,57 +59,6 @@ impl Plan {
     }
 }
 
-/// The `[model]` table before it meets the features and the time grid.
-struct ModelTable {
-    hidden: Vec<u32>,
-    cox: bool,
-    proportional: bool,
-    initial_hazard: f64,
-}
-
-impl Settings for ModelTable {
-    fn read(section: &mut Section<'_>) -> Option<Self> {
-        let linear = section.choice("kind", None, &[("linear", true), ("mlp", false)]);
-        let hidden = section.maybe::<Vec<u32>>("hidden");
-        let cox = section.choice(
-            "head",
-            Some("logistic-hazard"),
-            &[("logistic-hazard", false), ("cox", true)],
-        );
-        let proportional = section.or("proportional", linear == Some(true));
-        let hazard = section.or("initial_hazard", 0.02);
-        let hazard = section.within(
-            "initial_hazard",
-            hazard,
-            1e-6..=0.999,
-            "use the hazard of an interval before training, 0.000001 to 0.999",
-        );
-        // From here on reading may end early: every key has been asked for.
-        let hidden = match (linear?, hidden?) {
-            (true, None) => Some(Vec::new()),
-            (true, Some(_)) => {
-                section.problem(
-                    "hidden",
-                    "a linear model has no hidden layers",
-                    "remove the key, or use kind = \"mlp\"",
-                );
-                None
-            }
-            (false, Some(hidden)) if !hidden.is_empty() => Some(hidden),
-            (false, _) => {
-                section.problem("hidden", "missing", "give the units of each hidden layer: [16]");
-                None
-            }
-        };
-        Some(Self {
-            hidden: hidden?,
-            cox: cox?,
-            proportional: proportional?,
-            initial_hazard: hazard?,
-        })
-    }
-}
-
 impl Settings for Experiment {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         read(section, Plan::check)
@@ -140,19 +90,14 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
     let privacy: Option<PrivacyTable> = section.section("privacy");
 
     let (outcome, Features { columns: features, views }, model) = (outcome?, features?, model?);
-    #[allow(clippy::cast_possible_truncation, reason = "checked right below by Plan::check")]
-    let model = ModelSpec {
-        inputs: 0,
-        hidden: model.hidden,
-        fusion: None,
-        head: if model.cox {
-            Head::Cox
-        } else {
-            let intervals = outcome.edges.len() as u32;
-            Head::LogisticHazard { intervals, proportional: model.proportional }
-        },
-        #[allow(clippy::cast_sign_loss, reason = "read within (0, 1)")]
-        initial_hazard_ppm: (model.initial_hazard * 1e6).round() as u32,
+    let model = match model.resolve(&views, &outcome) {
+        Ok(model) => model,
+        Err(problems) => {
+            for (key, what, hint) in problems {
+                section.problem_at(&key, what, hint);
+            }
+            return None;
+        }
     };
     let rounds = rounds?;
     let privacy = match resolve(privacy?, rounds) {

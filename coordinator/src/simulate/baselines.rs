@@ -5,6 +5,7 @@
 //! these patients allow, not with another method.
 
 use std::io;
+use std::path::Path;
 
 use common::digest::Digest;
 use common::experiment::Plan;
@@ -74,11 +75,11 @@ pub(super) fn train_all(
     plan: &Plan,
     hospitals: &[SimulatedHospital],
     tests: &TestPatients,
-    device: &Device,
+    (cache, device): (&Path, &Device),
 ) -> Result<(Score, SingleSites), SimulateError> {
     let sites = hospitals
         .iter()
-        .map(|hospital| part(plan, hospital, true))
+        .map(|hospital| part(plan, hospital, cache, true))
         .collect::<Result<Vec<_>, _>>()?;
     let score = |patients: &Examples, name: &str| -> Result<f64, SimulateError> {
         tests.c_index(plan, &train_alone(plan, patients, name, device)?)

@@ -7,7 +7,7 @@ use common::experiment::Plan;
 use common::survival::{Survival, harrell_c};
 use common::wire::words;
 use site_node::cohort::Cohort;
-use site_node::features::examples;
+use site_node::features::{Studies, examples};
 use site_node::task::Records;
 use site_node::train::{Examples, risks};
 
@@ -26,21 +26,27 @@ pub(super) fn stage(error: impl std::fmt::Display) -> SimulateError {
     SimulateError::Stage(error.to_string())
 }
 
-/// One part of one hospital's patients, as examples.
+/// One part of one hospital's patients, as examples; `cache` keeps their signals.
 pub(super) fn part(
     plan: &Plan,
     hospital: &SimulatedHospital,
+    cache: &Path,
     training: bool,
 ) -> Result<Examples, SimulateError> {
     let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
     let (patients, split) = hospital.records.read().map_err(|error| at(&error))?;
     let cohort = Cohort::new(patients, &plan.outcome, split).map_err(|error| at(&error))?;
-    examples(&cohort.part(training), plan).map_err(|error| at(&error))
+    let studies = hospital.records.source().map(|source| Studies { source, cache });
+    examples(&cohort.part(training), plan, studies).map_err(|error| at(&error))
 }
 
 impl TestPatients {
-    pub(super) fn of(plan: &Plan, hospitals: &[SimulatedHospital]) -> Result<Self, SimulateError> {
-        let sites = hospitals.iter().map(|hospital| part(plan, hospital, false));
+    pub(super) fn of(
+        plan: &Plan,
+        hospitals: &[SimulatedHospital],
+        cache: &Path,
+    ) -> Result<Self, SimulateError> {
+        let sites = hospitals.iter().map(|hospital| part(plan, hospital, cache, false));
         Ok(Self { sites: sites.collect::<Result<_, _>>()? })
     }
 

@@ -93,8 +93,9 @@ pub async fn simulate(
         return Err(SimulateError::Unprotected);
     }
     let hospitals = hospitals::find(source, simulation.data)?;
+    let cache = simulation.out.join("cache");
     // Before anything runs: a table that cannot be used is named here, and not by a site's silence.
-    let tests = evaluate::TestPatients::of(plan, &hospitals)?;
+    let tests = evaluate::TestPatients::of(plan, &hospitals, &cache)?;
     let federated = federation::run(&simulation, source.tag, &hospitals, clock, follow).await?;
     let outcome = &federated.outcome;
     let Some(model) = &outcome.model else {
@@ -105,7 +106,7 @@ pub async fn simulate(
     let last = evaluate::final_report(plan, &tests, model)?;
     let (pooled, single_site) = if simulation.baselines {
         let device = &simulation.device;
-        let (pooled, single) = baselines::train_all(plan, &hospitals, &tests, device)?;
+        let (pooled, single) = baselines::train_all(plan, &hospitals, &tests, (&cache, device))?;
         (Some(pooled), Some(single))
     } else {
         (None, None)

@@ -1,14 +1,19 @@
-//! Codes up to the index date, one input each.
+//! Codes up to the index date: one input each, or with their age.
 
 use std::collections::BTreeMap;
 
 use common::experiment::{View, ViewSource};
 
 use super::aggregate::counts;
+use super::brought::places;
 use super::gather::{Gathered, index, named};
 use super::{FeatureError, Inputs};
+use crate::cohort::Part;
 use crate::data::patients::{Codes, System};
 use crate::data::{DataError, Patients};
+use crate::train::Code as Dated;
+
+const DAYS_PER_YEAR: f32 = 365.25;
 
 /// Writes 1 or ln(1 + count) for each code of the vocabulary, and says how many inputs that makes.
 pub(super) fn fill(
@@ -52,6 +57,41 @@ pub(super) fn fill(
         }
     }
     Ok(vocabulary.len())
+}
+
+/// Each patient's codes of the vocabulary, with their age in years.
+pub(super) fn dated(part: &Part<'_>, view: &View) -> Result<Vec<Vec<Dated>>, FeatureError> {
+    let ViewSource::Codes { table, system, vocabulary, window, .. } = &view.source else {
+        return Err(FeatureError::NoEncoder { view: view.name.clone() });
+    };
+    let patients = part.patients;
+    let index = index(patients)?;
+    let codes = of_system(patients, table, system)?;
+    let listed = listed(codes, vocabulary);
+    let places = places(part);
+    let mut brought = vec![Vec::new(); part.rows.len()];
+    for row in &codes.rows {
+        let whose = row.patient as usize;
+        let (Some(&patient), Some(start)) = (places.get(&whose), index.get(whose)) else {
+            continue;
+        };
+        if !counts(row.day, *start, *window) {
+            continue;
+        }
+        // At most a century, by the window.
+        let days = i64::from(start.0) - i64::from(row.day.0);
+        let age = days as f32 / DAYS_PER_YEAR;
+        let words = listed.get(row.code as usize).into_iter().flatten();
+        if let Some(brought) = brought.get_mut(patient) {
+            let word = |word: &usize| Dated { word: u32::try_from(*word).unwrap_or(u32::MAX), age };
+            brought.extend(words.map(word));
+        }
+    }
+    // Rows of a table have no order: the same codes are the same to the model.
+    for codes in &mut brought {
+        codes.sort_by(|a, b| a.age.total_cmp(&b.age).then(a.word.cmp(&b.word)));
+    }
+    Ok(brought)
 }
 
 /// The table of that name, whose codes must be of that system.

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! columns ─────────────────────────────────┐
-//! views ─ number, category, measurement ───┼─► rows of inputs ─► Examples
-//!       └ codes: up to the index date ─────┘
+//! views ─ number, category, measurement ───┼─► rows of inputs ──────┐
+//!       ├ codes: up to the index date ─────┘                        ├─► Examples
+//!       └ those with an encoder: codes by age, ECGs, images ────────┘
 //! ```
 
 mod aggregate;
+mod brought;
 mod codes;
 mod gather;
 
@@ -16,6 +18,7 @@ use crate::cohort::Part;
 use crate::data::{DataError, Patients};
 use crate::train::{Examples, TrainError};
 
+pub use brought::Studies;
 pub use gather::{Gathered, Units};
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
@@ -43,11 +46,21 @@ pub enum FeatureError {
         /// And row.
         row: u64,
     },
-    /// A view that no model of this release reads.
-    #[error("view {view:?}: no encoder in this release reads it; leave the view out")]
+    /// An ECG or image view without an encoder, or an encoder without its view.
+    #[error("view {view:?}: the model has no encoder for it")]
     NoEncoder {
         /// The view.
         view: String,
+    },
+    /// More numbers of a patient than a site makes room for, whoever its patients are.
+    #[error("view {view:?} has {found} numbers a patient, and at most {most} are read here")]
+    TooLong {
+        /// The view.
+        view: String,
+        /// Its numbers.
+        found: usize,
+        /// The limit.
+        most: usize,
     },
     /// More inputs than a site makes room for, whoever its patients are.
     #[error("the plan has {found} inputs, and at most {most} are made here; ask for fewer")]
@@ -82,12 +95,17 @@ impl Inputs<'_> {
     }
 }
 
-/// The model's inputs and outcomes for some patients, in the plan's order.
+/// The model's inputs and outcomes for some patients, in the plan's order, and what its encoders read.
+/// Without `studies` nobody has an ECG or an image.
 ///
 /// # Errors
 /// A column or table is missing, a cell is not what it must be, a unit does not convert, or a value is
 /// missing that the plan refuses to do without.
-pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> {
+pub fn examples(
+    part: &Part<'_>,
+    plan: &Plan,
+    studies: Option<Studies<'_>>,
+) -> Result<Examples, FeatureError> {
     let (width, patients) = (plan.inputs(), part.patients);
     // By the plan alone: what a refusal tells must not depend on how many patients there are.
     if width > MOST_INPUTS {
@@ -105,11 +123,13 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
         }
     }
     let mut place = plan.features.len();
-    for view in &plan.views {
+    for view in plan.views.iter().filter(|view| plan.encoder(&view.name).is_none()) {
         place += fill(&mut inputs, place, patients, view, Units::of(plan.privacy.mode))?;
     }
     let (time, event) = (part.time.clone(), part.event.clone());
-    Ok(Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?)
+    let brought = brought::modalities(part, plan, studies)?;
+    let examples = Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?;
+    Ok(examples.with(brought)?)
 }
 
 /// What a view's values are, before anything stands for missing ones.

@@ -74,7 +74,7 @@ fn inputs(views: &str) -> Result<Vec<f32>, FeatureError> {
     let plan = plan(views);
     let outcome: &Outcome = &plan.outcome;
     let cohort = Cohort::new(patients(), outcome, None).unwrap();
-    let made = examples(&cohort.part(true), &plan)?;
+    let made = examples(&cohort.part(true), &plan, None)?;
     assert_eq!(plan.input_names().len(), plan.inputs());
     assert_eq!(made.features().len(), 2 * plan.inputs());
     Ok(made.features().to_vec())
@@ -155,10 +155,10 @@ fn a_private_plan_is_never_refused_for_a_unit() {
                unit = \"kg\"\nwindow = 365\nmissing = \"indicator\"\n";
     let mut plan = plan(crp);
     let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
-    let refused = examples(&cohort.part(true), &plan).unwrap_err();
+    let refused = examples(&cohort.part(true), &plan, None).unwrap_err();
     assert!(matches!(refused, FeatureError::Data(DataError::NoConversion { .. })), "{refused}");
     plan.privacy.mode = common::experiment::PrivacyMode::Local;
-    let made = examples(&cohort.part(true), &plan).unwrap();
+    let made = examples(&cohort.part(true), &plan, None).unwrap();
     assert_eq!(made.features(), [0.0, 1.0, 0.0, 1.0]);
 }
 
@@ -173,7 +173,7 @@ fn a_starred_word_counts_a_code_once() {
     let codes = Codes { file: "dx.csv".to_owned(), system: System::named("own"), rows, words };
     patients.codes = vec![("dx".to_owned(), codes)];
     let cohort = Cohort::new(patients, &plan.outcome, None).unwrap();
-    let made = examples(&cohort.part(true), &plan).unwrap();
+    let made = examples(&cohort.part(true), &plan, None).unwrap();
     assert!((made.features()[0] - 2.0_f32.ln()).abs() < 1e-6, "{:?}", made.features());
 }
 
@@ -195,6 +195,6 @@ fn nothing_but_numbers_of_a_sensible_plan_become_inputs() {
         |name| config::read::<Draft>("x", &PLAN.replace("VIEWS", &view(name))).unwrap().0.plan;
     plan.views = ["a", "b"].into_iter().flat_map(|name| wide(name).views).collect();
     let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
-    let error = examples(&cohort.part(true), &plan).unwrap_err();
+    let error = examples(&cohort.part(true), &plan, None).unwrap_err();
     assert!(matches!(error, FeatureError::TooWide { .. }), "{error}");
 }

@@ -14,7 +14,7 @@ use super::log;
 use super::metrics::evaluate;
 use super::{Model, Objection, Participant, Site, failed};
 use crate::cohort::Cohort;
-use crate::features::examples;
+use crate::features::{Studies, examples};
 use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
 use crate::train::{Examples, PrivateGradient};
@@ -107,8 +107,11 @@ impl Hospital {
         policy
             .admit_cohort(cohort.training_patients(), cohort.training_events())
             .map_err(denied)?;
+        let cache = self.site.state.join("cache");
+        let studies = records.source().map(|source| Studies { source, cache: &cache });
         let part = |training| {
-            examples(&cohort.part(training), plan).map_err(|error| failed("features")(&error))
+            examples(&cohort.part(training), plan, studies)
+                .map_err(|error| failed("features")(&error))
         };
         let training = part(true)?;
         // Without test patients the site trains all the same and has nothing to evaluate on.

@@ -119,6 +119,15 @@ impl Records {
         }
     }
 
+    /// What describes their files; none where they are in memory.
+    #[must_use]
+    pub fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Files(source) => Some(source),
+            Self::Table { .. } => None,
+        }
+    }
+
     /// The patients, and the column that says who trains.
     ///
     /// # Errors

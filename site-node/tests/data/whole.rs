@@ -75,7 +75,7 @@ values = "log-count"
     let plan = plan(views);
     let rows = |hospital: &Hospital| {
         let cohort = Cohort::new(load(&hospital.source()).unwrap(), &plan.outcome, None).unwrap();
-        examples(&cohort.part(true), &plan).unwrap().features().to_vec()
+        examples(&cohort.part(true), &plan, None).unwrap().features().to_vec()
     };
     let hospital = Hospital::new();
     let before = rows(&hospital);

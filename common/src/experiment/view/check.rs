@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Aggregate, Missing, Values, View, ViewSource, unit};
 use crate::experiment::{Plan, PrivacyMode};
+use crate::model::{Encoder, EncoderKind};
 
 /// The most views of a plan, and codes or categories of one.
 const VIEWS: usize = 10_000;
@@ -40,12 +41,42 @@ impl Plan {
         found
     }
 
-    /// Views that no model of this release reads.
+    /// ECGs and images that the model has no encoder for.
     #[must_use]
     pub fn unread_views(&self) -> Vec<&View> {
         let signal =
             |view: &&View| matches!(view.source, ViewSource::Ecg { .. } | ViewSource::Image { .. });
-        self.views.iter().filter(signal).collect()
+        self.views.iter().filter(signal).filter(|view| self.encoder(&view.name).is_none()).collect()
+    }
+
+    /// Every encoder that does not fit the view that it reads: a plan from a peer says both.
+    #[must_use]
+    pub fn misfits(&self) -> Vec<(String, &'static str)> {
+        let encoders = self.model.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
+        let misfit = |encoder: &Encoder| {
+            let found = self.views.iter().find(|view| view.name == encoder.view);
+            let Some(view) = found else {
+                let what = format!("{:?} is no view", encoder.view);
+                return Some((what, "name the view that the encoder reads"));
+            };
+            let fits = match (&view.source, &encoder.kind) {
+                (
+                    ViewSource::Codes { vocabulary: words, .. },
+                    EncoderKind::Codes { vocabulary, .. },
+                ) => words.len() == *vocabulary as usize,
+                (ViewSource::Ecg { rate_hz, seconds }, EncoderKind::Ecg { samples, .. }) => {
+                    super::super::model::samples(*rate_hz, *seconds) == *samples
+                }
+                (
+                    ViewSource::Image { width, height },
+                    EncoderKind::Image { width: columns, height: rows, .. },
+                ) => (width, height) == (columns, rows),
+                _ => false,
+            };
+            let what = format!("encoder {:?} does not fit its view", encoder.view);
+            (!fits).then_some((what, "make kind and sizes those of the view"))
+        };
+        encoders.iter().filter_map(misfit).collect()
     }
 }
 

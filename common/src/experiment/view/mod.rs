@@ -18,6 +18,7 @@ pub mod unit;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
+use crate::model::Encoder;
 
 /// A named view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -182,17 +183,29 @@ impl View {
 }
 
 impl Plan {
-    /// The names of the model's inputs, in order: the columns, then what the views become.
+    /// The encoder of a view, where the model has one for it.
+    #[must_use]
+    pub fn encoder(&self, view: &str) -> Option<&Encoder> {
+        let fusion = self.model.fusion.as_ref()?;
+        fusion.encoders.iter().find(|encoder| encoder.view == view)
+    }
+
+    /// Views that become inputs of the tables' layers: all that no encoder reads.
+    fn tabled(&self) -> impl Iterator<Item = &View> {
+        self.views.iter().filter(|view| self.encoder(&view.name).is_none())
+    }
+
+    /// The names of the inputs of the tables' layers, in order: the columns, then what the views become.
     #[must_use]
     pub fn input_names(&self) -> Vec<String> {
         let columns = self.features.iter().map(|feature| feature.column.clone());
-        columns.chain(self.views.iter().flat_map(View::inputs)).collect()
+        columns.chain(self.tabled().flat_map(View::inputs)).collect()
     }
 
-    /// How many inputs the model has.
+    /// How many inputs the tables' layers have.
     #[must_use]
     pub fn inputs(&self) -> usize {
-        let views = self.views.iter().map(|view| {
+        let views = self.tabled().map(|view| {
             let listed = match &view.source {
                 ViewSource::Number { .. } | ViewSource::Measurement { .. } => 1,
                 ViewSource::Category { categories: words, .. }
