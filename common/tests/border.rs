@@ -9,6 +9,8 @@
 mod config;
 #[path = "border/experiment.rs"]
 mod experiment;
+#[path = "border/fused.rs"]
+mod fused;
 #[path = "border/golden.rs"]
 mod golden;
 #[path = "border/malformed.rs"]

@@ -154,10 +154,10 @@ fn every_broken_rule_is_named() {
 }
 
 #[test]
-fn no_model_reads_an_ecg_yet_but_data_are_checked_for_it() {
+fn an_ecg_needs_an_encoder_but_data_are_checked_for_it() {
     let text = with("[features.views.heart]\nkind = \"ecg\"\nrate_hz = 100\n");
     let error = read(&text).unwrap_err().to_string();
-    assert!(error.contains("no encoder in this release"), "{error}");
+    assert!(error.contains("the model has no encoder for it"), "{error}");
     let draft: Draft = config::read("x", &text).unwrap();
     assert_eq!(draft.0.plan.unread_views().len(), 1);
     let wrong = config::read::<Draft>("x", &text.replace("100", "10")).unwrap_err().to_string();
