@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Plan, PrivacyMode, PrivacyPlan, PrivateSteps, Weights};
-use crate::model::{Head, InvalidModel};
+use crate::model::InvalidModel;
 use crate::privacy::grid;
 
 /// A rule that a plan breaks.
@@ -145,7 +145,7 @@ impl Flaws {
                 "give the end of each interval, such as [365, 730]",
             );
         }
-        if let Head::LogisticHazard { intervals, .. } = plan.model.head
+        if let Some(intervals) = plan.model.head.intervals()
             && intervals as usize != edges.len()
         {
             self.note(

@@ -13,10 +13,19 @@ enum Kind {
     Fused,
 }
 
+/// What the outputs mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    LogisticHazard,
+    PiecewiseHazard,
+    DeepHit,
+    Cox,
+}
+
 /// The `[model]` table before it meets the features and the time grid.
 pub(super) struct ModelTable {
     hidden: Vec<u32>,
-    cox: bool,
+    head: Family,
     proportional: bool,
     initial_hazard: f64,
     fusion: Option<(FusionTable, Vec<(String, EncoderTable)>)>,
@@ -45,12 +54,23 @@ impl Settings for ModelTable {
         let kinds = [("linear", Kind::Linear), ("mlp", Kind::Mlp), ("fused", Kind::Fused)];
         let kind = section.choice("kind", None, &kinds);
         let hidden = section.maybe::<Vec<u32>>("hidden");
-        let cox = section.choice(
-            "head",
-            Some("logistic-hazard"),
-            &[("logistic-hazard", false), ("cox", true)],
-        );
-        let proportional = section.or("proportional", kind == Some(Kind::Linear));
+        let heads = [
+            ("logistic-hazard", Family::LogisticHazard),
+            ("piecewise-hazard", Family::PiecewiseHazard),
+            ("deephit", Family::DeepHit),
+            ("cox", Family::Cox),
+        ];
+        let head = section.choice("head", Some("logistic-hazard"), &heads);
+        let linear = kind == Some(Kind::Linear) && head == Some(Family::LogisticHazard);
+        let proportional = section.or("proportional", linear);
+        let ignored = matches!(head, Some(Family::PiecewiseHazard | Family::DeepHit));
+        if ignored && proportional == Some(true) {
+            section.problem(
+                "proportional",
+                "for this head each interval has an output",
+                "leave the key out, or use head = \"logistic-hazard\"",
+            );
+        }
         let hazard = section.or("initial_hazard", 0.02);
         let hazard = section.within(
             "initial_hazard",
@@ -71,9 +91,12 @@ impl Settings for ModelTable {
             Some(tables) => Some(tables?),
             None => None,
         };
+        if ignored && proportional? {
+            return None;
+        }
         Some(Self {
             hidden: hidden?,
-            cox: cox?,
+            head: head?,
             proportional: proportional?,
             initial_hazard: hazard?,
             fusion,
@@ -165,10 +188,13 @@ impl ModelTable {
             return Err(problems);
         }
         let intervals = u32::try_from(outcome.edges.len()).unwrap_or(u32::MAX);
-        let head = if self.cox {
-            Head::Cox
-        } else {
-            Head::LogisticHazard { intervals, proportional: self.proportional }
+        let head = match self.head {
+            Family::LogisticHazard => {
+                Head::LogisticHazard { intervals, proportional: self.proportional }
+            }
+            Family::PiecewiseHazard => Head::PiecewiseHazard { intervals },
+            Family::DeepHit => Head::DeepHit { intervals },
+            Family::Cox => Head::Cox,
         };
         let initial_hazard_ppm = millionths(self.initial_hazard);
         Ok(ModelSpec { inputs: 0, hidden: self.hidden, fusion, head, initial_hazard_ppm })

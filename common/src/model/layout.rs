@@ -123,22 +123,33 @@ fn blocks(spec: &ModelSpec, mut each: impl FnMut(String, Vec<usize>, Start, bool
         }
     };
     let widths = dense("dense", inputs, &after, &mut each);
-    let hazard = f64::from(spec.initial_hazard_ppm) / 1e6;
-    let logit = (hazard / (1.0 - hazard)).ln();
     let weight = vec![widths, spec.head.outputs() as usize];
     let last = after.len();
     // The last layer's weight is zero: every patient starts with the same public hazard.
     each(format!("dense.{last}.weight"), weight, Start::ZERO, false);
+    let Some(intervals) = spec.head.intervals() else { return };
+    let name = match spec.head {
+        Head::LogisticHazard { proportional: true, .. } => "head.bias".to_owned(),
+        _ => format!("dense.{last}.bias"),
+    };
+    each(name, vec![intervals as usize], Start::Constant(public_bias(spec, intervals)), false);
+}
+
+/// The bias with which every interval has the specification's hazard.
+fn public_bias(spec: &ModelSpec, intervals: u32) -> f64 {
+    let hazard = f64::from(spec.initial_hazard_ppm) / 1e6;
     match spec.head {
-        Head::LogisticHazard { intervals, proportional: true } => {
-            let intervals = vec![intervals as usize];
-            each("head.bias".to_owned(), intervals, Start::Constant(logit), false);
+        // For hazards constant in an interval as well: softplus(b) = −ln(1 − h).
+        Head::LogisticHazard { .. } | Head::PiecewiseHazard { .. } | Head::Cox => {
+            (hazard / (1.0 - hazard)).ln()
         }
-        Head::LogisticHazard { intervals, proportional: false } => {
-            let intervals = vec![intervals as usize];
-            each(format!("dense.{last}.bias"), intervals, Start::Constant(logit), false);
+        // The same mass everywhere, such that as many survive the grid: K·e^b = (1 − h)^{−K} − 1.
+        Head::DeepHit { .. } => {
+            let intervals = f64::from(intervals);
+            let odds = (-intervals * (1.0 - hazard).ln()).exp_m1();
+            // A survival that no f32 holds is as good as none.
+            (odds.min(f64::from(f32::MAX)) / intervals).ln()
         }
-        Head::Cox => {}
     }
 }
 
@@ -233,6 +244,8 @@ mod tests {
             Head::Cox,
             Head::LogisticHazard { intervals: 7, proportional: false },
             Head::LogisticHazard { intervals: 7, proportional: true },
+            Head::PiecewiseHazard { intervals: 7 },
+            Head::DeepHit { intervals: 7 },
         ];
         for head in heads {
             for hidden in [vec![], vec![5], vec![5, 3]] {

@@ -33,6 +33,18 @@ pub enum Head {
     /// Log hazard ratio under Cox's partial likelihood, ties by Breslow. Couples the patients of a
     /// risk set: a baseline, never in a private mode.
     Cox,
+    /// A hazard that is constant in each interval, softplus of the output (Kvamme and Borgan,
+    /// arXiv:1910.06724, eq. 17): it uses how far into an interval a patient was followed.
+    PiecewiseHazard {
+        /// Intervals of the time grid.
+        intervals: u32,
+    },
+    /// Probability masses of the intervals and of the time beyond them: the likelihood part of `DeepHit`
+    /// (Lee et al., AAAI 2018, eq. 3) for one cause.
+    DeepHit {
+        /// Intervals of the time grid.
+        intervals: u32,
+    },
 }
 
 impl Head {
@@ -40,15 +52,28 @@ impl Head {
     #[must_use]
     pub fn outputs(self) -> u32 {
         match self {
-            Self::LogisticHazard { intervals, proportional: false } => intervals,
             Self::LogisticHazard { proportional: true, .. } | Self::Cox => 1,
+            Self::LogisticHazard { intervals, proportional: false }
+            | Self::PiecewiseHazard { intervals }
+            | Self::DeepHit { intervals } => intervals,
+        }
+    }
+
+    /// Intervals of the time grid, which every head but Cox's has.
+    #[must_use]
+    pub fn intervals(self) -> Option<u32> {
+        match self {
+            Self::LogisticHazard { intervals, .. }
+            | Self::PiecewiseHazard { intervals }
+            | Self::DeepHit { intervals } => Some(intervals),
+            Self::Cox => None,
         }
     }
 
     /// Whether the loss is a sum over patients, which every private mode needs.
     #[must_use]
     pub fn separable_by_patient(self) -> bool {
-        matches!(self, Self::LogisticHazard { .. })
+        !matches!(self, Self::Cox)
     }
 
     /// The name used in experiment files.
@@ -57,6 +82,8 @@ impl Head {
         match self {
             Self::LogisticHazard { .. } => "logistic-hazard",
             Self::Cox => "cox",
+            Self::PiecewiseHazard { .. } => "piecewise-hazard",
+            Self::DeepHit { .. } => "deephit",
         }
     }
 }
@@ -208,7 +235,7 @@ impl ModelSpec {
                 width("a hidden layer", units)?;
             }
         }
-        if let Head::LogisticHazard { intervals, .. } = self.head {
+        if let Some(intervals) = self.head.intervals() {
             width("intervals", intervals)?;
         }
         if !(1..1_000_000).contains(&self.initial_hazard_ppm) {
@@ -235,6 +262,8 @@ impl ModelSpec {
                 format!("logistic-hazard/{intervals}/{proportional}")
             }
             Head::Cox => "cox".to_owned(),
+            Head::PiecewiseHazard { intervals } => format!("piecewise-hazard/{intervals}"),
+            Head::DeepHit { intervals } => format!("deephit/{intervals}"),
         };
         let fusion = self.fusion.as_ref().map(Fusion::canonical).unwrap_or_default();
         let canonical = format!(

@@ -14,7 +14,7 @@ variants!(Optimizer: Sgd, Adam);
 variants!(ServerRule: FedAvg, FedAdam, FedYogi);
 variants!(Weights: Equal, Patients);
 variants!(PrivacyMode: Off, Site, Local);
-variants!(Head: LogisticHazard, Cox);
+variants!(Head: LogisticHazard, Cox, PiecewiseHazard, DeepHit);
 
 #[test]
 fn a_plan_is_these_bytes_and_its_digest_their_hash() {
@@ -130,5 +130,7 @@ fn every_choice_in_a_plan_has_its_number() {
             ",
         ),
         (Head::Cox, "01000000"),
+        (Head::PiecewiseHazard { intervals: 7 }, "02000000 07000000"),
+        (Head::DeepHit { intervals: 7 }, "03000000 07000000"),
     ]);
 }

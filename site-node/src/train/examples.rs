@@ -7,6 +7,17 @@ use common::model::ModelSpec;
 use super::error::TrainError;
 use super::modality::Modality;
 
+/// A patient's outcome on the time grid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct OnGrid {
+    /// The interval in which the observation ended.
+    pub(super) interval: usize,
+    /// Whether it ended with the event, within the grid.
+    pub(super) event: bool,
+    /// The share of that interval that was observed, 0 to 1.
+    pub(super) share: f32,
+}
+
 /// Features and outcomes, checked once.
 ///
 /// The time grid is public and comes with the plan: edges `e_1 < … < e_K` bound the intervals
@@ -24,8 +35,7 @@ pub struct Examples {
     time: Vec<f64>,
     event: Vec<bool>,
     intervals: usize,
-    interval: Vec<u32>,
-    event_on_grid: Vec<bool>,
+    on_grid: Vec<OnGrid>,
 }
 
 impl Examples {
@@ -57,18 +67,11 @@ impl Examples {
         if !(increasing && positive && edges.iter().all(|edge| edge.is_finite())) {
             return Err(TrainError::Edges);
         }
-        let mut interval = Vec::with_capacity(patients);
-        let mut event_on_grid = Vec::with_capacity(patients);
-        for (&time, &event) in time.iter().zip(&event) {
-            let place = edges.partition_point(|&edge| edge < time);
-            let last = edges.len().saturating_sub(1);
-            #[allow(clippy::cast_possible_truncation, reason = "fewer intervals than 2^32")]
-            interval.push(place.min(last) as u32);
-            event_on_grid.push(event && place < edges.len());
-        }
+        let on_grid = time.iter().zip(&event).map(|(&time, &event)| on_grid(time, event, edges));
+        let on_grid = on_grid.collect();
         let intervals = edges.len();
         let modalities = Vec::new();
-        Ok(Self { features, width, modalities, time, event, intervals, interval, event_on_grid })
+        Ok(Self { features, width, modalities, time, event, intervals, on_grid })
     }
 
     /// The same patients with what they bring beside tables, in the order of the model's encoders.
@@ -113,8 +116,7 @@ impl Examples {
             all.features.extend_from_slice(&site.features);
             all.time.extend_from_slice(&site.time);
             all.event.extend_from_slice(&site.event);
-            all.interval.extend_from_slice(&site.interval);
-            all.event_on_grid.extend_from_slice(&site.event_on_grid);
+            all.on_grid.extend_from_slice(&site.on_grid);
         }
         Ok(all)
     }
@@ -167,9 +169,9 @@ impl Examples {
         &self.event
     }
 
-    /// A patient's interval, and whether the event fell into it.
-    pub(super) fn outcome_on_grid(&self, patient: usize) -> (usize, bool) {
-        (self.interval[patient] as usize, self.event_on_grid[patient])
+    /// A patient's outcome on the time grid.
+    pub(super) fn outcome_on_grid(&self, patient: usize) -> OnGrid {
+        self.on_grid[patient]
     }
 
     /// The features of some patients, row by row.
@@ -181,6 +183,17 @@ impl Examples {
         }
         rows
     }
+}
+
+/// Where a time lies on a grid of edges; at its end, if beyond.
+#[allow(clippy::cast_possible_truncation, reason = "a share, in the model's precision")]
+fn on_grid(time: f64, event: bool, edges: &[f64]) -> OnGrid {
+    let place = edges.partition_point(|&edge| edge < time);
+    let Some(&end) = edges.get(place) else {
+        return OnGrid { interval: edges.len().saturating_sub(1), event: false, share: 1.0 };
+    };
+    let start = place.checked_sub(1).map_or(0.0, |before| edges[before]);
+    OnGrid { interval: place, event, share: ((time - start) / (end - start)) as f32 }
 }
 
 /// Says how many there are and nothing about any of them.
@@ -205,8 +218,17 @@ mod tests {
     use super::*;
 
     fn at(time: f64, event: bool) -> (usize, bool) {
-        let examples = Examples::new(vec![0.5], 1, vec![time], vec![event], &[1.0, 2.0, 4.0]);
-        examples.unwrap().outcome_on_grid(0)
+        let OnGrid { interval, event, .. } = on_grid(time, event, &[1.0, 2.0, 4.0]);
+        (interval, event)
+    }
+
+    #[test]
+    fn the_share_of_an_interval_is_what_was_observed_of_it() {
+        for (time, share) in
+            [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (2.5, 0.25), (4.0, 1.0), (9.0, 1.0)]
+        {
+            assert_eq!(on_grid(time, true, &[1.0, 2.0, 4.0]).share.to_bits(), f32::to_bits(share));
+        }
     }
 
     #[test]

@@ -139,7 +139,7 @@ fn fits(
 ) -> Result<(), TrainError> {
     same("parameters", architecture.parameters(), start.len())?;
     same("features a patient", architecture.inputs(), examples.width())?;
-    if let common::model::Head::LogisticHazard { .. } = spec.head {
+    if spec.head.intervals().is_some() {
         same("intervals of the time grid", architecture.logits(), examples.intervals())?;
     }
     if start.iter().all(|w| w.is_finite()) { Ok(()) } else { Err(TrainError::Start) }

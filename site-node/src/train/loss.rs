@@ -4,25 +4,19 @@ use common::model::Head;
 
 use super::cox::partial_likelihood;
 use super::examples::Examples;
-use super::hazard;
+use super::heads;
 
-/// The mean loss of patients from their logits `[n, logits]`: over patients for the discrete-time
-/// hazard, over events for Cox.
+/// The mean loss of patients from their logits `[n, logits]`: over events for Cox, else over patients.
 pub(super) fn mean(head: Head, logits: &[f32], examples: &Examples, patients: &[usize]) -> f64 {
-    match head {
-        Head::LogisticHazard { intervals, .. } => {
-            let rows = logits.chunks_exact(intervals.max(1) as usize);
-            let losses = rows.zip(patients).map(|(row, &patient)| {
-                let (interval, event) = examples.outcome_on_grid(patient);
-                hazard::loss(row, interval, event)
-            });
-            losses.sum::<f64>() / patients.len() as f64
-        }
-        Head::Cox => {
-            let (time, event) = outcomes(examples, patients);
-            partial_likelihood(logits, &time, &event).loss
-        }
-    }
+    let Some(intervals) = head.intervals() else {
+        let (time, event) = outcomes(examples, patients);
+        return partial_likelihood(logits, &time, &event).loss;
+    };
+    let rows = logits.chunks_exact(intervals.max(1) as usize);
+    let losses = rows
+        .zip(patients)
+        .map(|(row, &patient)| heads::loss(head, row, examples.outcome_on_grid(patient)));
+    losses.sum::<f64>() / patients.len() as f64
 }
 
 /// The mean loss's gradient with respect to the logits, both `[n, logits]`.
@@ -32,21 +26,16 @@ pub(super) fn gradient(
     examples: &Examples,
     patients: &[usize],
 ) -> Vec<f32> {
-    match head {
-        Head::LogisticHazard { intervals, .. } => {
-            let scale = 1.0 / patients.len() as f32;
-            let rows = logits.chunks_exact_mut(intervals.max(1) as usize);
-            for (row, &patient) in rows.zip(patients) {
-                let (interval, event) = examples.outcome_on_grid(patient);
-                hazard::gradient_in_place(row, interval, event, scale);
-            }
-            logits
-        }
-        Head::Cox => {
-            let (time, event) = outcomes(examples, patients);
-            partial_likelihood(&logits, &time, &event).gradient
-        }
+    let Some(intervals) = head.intervals() else {
+        let (time, event) = outcomes(examples, patients);
+        return partial_likelihood(&logits, &time, &event).gradient;
+    };
+    let scale = 1.0 / patients.len() as f32;
+    let rows = logits.chunks_exact_mut(intervals.max(1) as usize);
+    for (row, &patient) in rows.zip(patients) {
+        heads::gradient_in_place(head, row, examples.outcome_on_grid(patient), scale);
     }
+    logits
 }
 
 fn outcomes(examples: &Examples, patients: &[usize]) -> (Vec<f64>, Vec<bool>) {

@@ -30,6 +30,7 @@ mod gpu;
 #[cfg(test)]
 mod gradient_tests;
 mod hazard;
+mod heads;
 mod layer;
 mod local;
 mod loss;

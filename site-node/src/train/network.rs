@@ -17,6 +17,7 @@ pub(super) struct Architecture {
     /// `head.bias` of a proportional hazard: one entry for each interval.
     interval_bias: Option<Range<usize>>,
     parameters: usize,
+    head: Head,
     logits: usize,
 }
 
@@ -40,11 +41,8 @@ impl Architecture {
                 }
             }
         }
-        let logits = match spec.head {
-            Head::LogisticHazard { intervals, .. } => intervals as usize,
-            Head::Cox => 1,
-        };
-        Self { dense, interval_bias, parameters: layout.len(), logits }
+        let logits = spec.head.intervals().unwrap_or(1) as usize;
+        Self { dense, interval_bias, parameters: layout.len(), head: spec.head, logits }
     }
 
     /// Length of the flat vector.
@@ -60,6 +58,11 @@ impl Architecture {
     /// Logits a patient: one for each interval, or Cox's single log hazard ratio.
     pub(super) fn logits(&self) -> usize {
         self.logits
+    }
+
+    /// What the logits mean.
+    pub(super) fn head(&self) -> Head {
+        self.head
     }
 
     /// The parts of a patient's gradient, in the order of [`Network::rows`].

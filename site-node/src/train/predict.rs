@@ -1,11 +1,11 @@
 //! What a model says of patients: one risk each, or a survival curve each.
 
-use common::model::{Head, ModelSpec};
+use common::model::ModelSpec;
 
 use super::device::Device;
 use super::error::TrainError;
 use super::examples::{Examples, same};
-use super::hazard::softplus;
+use super::heads::{self, risk};
 use super::layer::to_device;
 use super::network::Architecture;
 
@@ -14,8 +14,7 @@ const ROWS: usize = 4096;
 
 /// The risk of each patient, larger for an earlier expected event.
 ///
-/// Discrete-time hazard: the cumulative hazard at the end of the grid, `−Σ_j ln(1 − h_j)`. Cox: the
-/// log hazard ratio. Computed on the CPU from the flat parameters.
+/// The cumulative hazard at the end of the grid, `−ln S`; Cox: the log hazard ratio. Computed on the CPU from the flat parameters.
 ///
 /// # Errors
 /// Parameters or features that do not fit the specification, or outputs that are not finite.
@@ -27,14 +26,6 @@ pub fn risks(
     let logits = finite_logits(spec, parameters, examples)?;
     let width = Architecture::of(spec).logits().max(1);
     Ok(logits.chunks_exact(width).map(|row| risk(spec.head, row)).collect())
-}
-
-/// The risk that one patient's logits stand for.
-fn risk(head: Head, logits: &[f32]) -> f64 {
-    match head {
-        Head::Cox => logits.iter().copied().map(f64::from).sum(),
-        Head::LogisticHazard { .. } => logits.iter().map(|&z| softplus(f64::from(z))).sum(),
-    }
 }
 
 /// The risks of the first `most` patients as a private release needs them: each one computed from that
@@ -67,7 +58,7 @@ pub fn risk_of_each(
 }
 
 /// Survival curves `[n, K]`, row by row: the probability of no event up to the end of interval j,
-/// `Π_{l≤j} (1 − h_l)`.
+/// for the discrete-time hazard `Π_{l≤j} (1 − h_l)`.
 ///
 /// # Errors
 /// As [`risks`], and for Cox, whose partial likelihood leaves the baseline hazard open.
@@ -76,20 +67,12 @@ pub fn survival(
     parameters: &[f32],
     examples: &Examples,
 ) -> Result<Vec<f64>, TrainError> {
-    let Head::LogisticHazard { intervals, .. } = spec.head else {
+    let Some(intervals) = spec.head.intervals() else {
         return Err(TrainError::NoCurve { head: spec.head.name() });
     };
     let logits = finite_logits(spec, parameters, examples)?;
-    let mut curves = Vec::with_capacity(logits.len());
-    for row in logits.chunks_exact(intervals.max(1) as usize) {
-        let mut cumulative = 0.0;
-        for &z in row {
-            // ln(1 − σ(z)) = −softplus(z).
-            cumulative += softplus(f64::from(z));
-            curves.push((-cumulative).exp());
-        }
-    }
-    Ok(curves)
+    let rows = logits.chunks_exact(intervals.max(1) as usize);
+    Ok(rows.flat_map(|row| heads::survival(spec.head, row)).collect())
 }
 
 fn finite_logits(
@@ -122,6 +105,8 @@ pub(super) fn logits(
 
 #[cfg(test)]
 mod tests {
+    use common::model::Head;
+
     use super::*;
 
     /// A model whose risks are rounding and overflow: large weights that cancel.

@@ -74,7 +74,7 @@ use rayon::prelude::*;
 use super::device::Device;
 use super::error::TrainError;
 use super::examples::{Examples, same};
-use super::hazard;
+use super::heads;
 use super::layer::to_device;
 use super::memory::keep_freed_memory;
 use super::network::{Architecture, Network, OuterProduct, Rows};
@@ -212,8 +212,8 @@ fn pass(
     for (row, logits) in slopes.chunks_exact_mut(architecture.logits().max(1)).enumerate() {
         match block.get(row) {
             Some(&patient) => {
-                let (interval, event) = examples.outcome_on_grid(patient);
-                hazard::gradient_in_place(logits, interval, event, 1.0);
+                let outcome = examples.outcome_on_grid(patient);
+                heads::gradient_in_place(architecture.head(), logits, outcome, 1.0);
             }
             None => logits.fill(0.0),
         }
