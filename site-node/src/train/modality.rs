@@ -111,7 +111,8 @@ impl Modality {
     }
 
     /// A patient's codes; none for who has none, or where this is no list of codes.
-    pub(super) fn codes_of(&self, patient: usize) -> Option<&[Code]> {
+    #[must_use]
+    pub fn codes_of(&self, patient: usize) -> Option<&[Code]> {
         let (start, end) = (*self.places.get(patient)?)?;
         match &self.values {
             Values::Codes { codes, .. } => codes.get(start..end),
@@ -120,7 +121,8 @@ impl Modality {
     }
 
     /// A patient's numbers; none for who has none, or where these are codes.
-    pub(super) fn numbers_of(&self, patient: usize) -> Option<&[f32]> {
+    #[must_use]
+    pub fn numbers_of(&self, patient: usize) -> Option<&[f32]> {
         let (start, end) = (*self.places.get(patient)?)?;
         match &self.values {
             Values::Numbers { values, .. } => values.get(start..end),

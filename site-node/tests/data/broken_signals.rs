@@ -32,7 +32,7 @@ fn record(hospital: &Hospital, name: &str, leads: &[&str], sample: impl Fn(usize
     hospital.write(&format!("ecg/{name}.dat"), bytes);
 }
 
-fn wave(time: usize, lead: usize) -> i16 {
+pub(crate) fn wave(time: usize, lead: usize) -> i16 {
     i16::try_from((time * (lead + 3)) % 500).unwrap() - 250
 }
 
@@ -45,7 +45,7 @@ fn png(depth: png::BitDepth, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn hospital(broken: &str) -> Hospital {
+pub(crate) fn hospital(broken: &str) -> Hospital {
     let hospital = Hospital::new();
     let cohort = format!(
         "{COHORT}\n[ecg]\nfolder = \"ecg\"\nrate_hz = 100\nbroken = \"{broken}\"\n\

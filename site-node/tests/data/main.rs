@@ -7,6 +7,7 @@ mod broken;
 mod broken_cells;
 mod broken_contract;
 mod broken_signals;
+mod brought;
 #[cfg(feature = "parquet")]
 mod columnar;
 mod fingerprint;
