@@ -23,7 +23,7 @@ use crate::spool::SpoolFolder;
 pub(crate) const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// Bounds on what a site may tell of a model.
-const MAX_METRICS: usize = 64;
+const MAX_METRICS: usize = 256;
 const MAX_METRIC_NAME: usize = 64;
 
 /// What the coordinator says of itself.

@@ -13,6 +13,7 @@
 pub mod cohort;
 pub mod daemon;
 pub mod data;
+pub mod evaluate;
 pub mod features;
 pub mod inspect;
 pub mod link;

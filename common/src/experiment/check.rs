@@ -38,6 +38,9 @@ impl Plan {
         flaws.features(self);
         flaws.aggregation(self);
         flaws.privacy(self);
+        for (key, what, hint) in self.evaluation.flaws(self) {
+            flaws.note(key, what, hint);
+        }
         if let Err(error) = self.model.check() {
             flaws.note(
                 model_key(&error),

@@ -7,6 +7,7 @@
 mod aggregation;
 mod calibrate;
 mod check;
+mod evaluation;
 mod features;
 mod model;
 mod outcome;
@@ -18,6 +19,7 @@ mod view;
 
 pub use aggregation::{Aggregation, ServerRule, Weights};
 pub use check::Flaw;
+pub use evaluation::Evaluation;
 pub use features::Feature;
 pub use outcome::{Outcome, TimeUnit};
 pub use plan::{Draft, Experiment, Plan};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::aggregation::Aggregation;
 use super::calibrate::resolve;
 use super::check::Flaw;
+use super::evaluation::Evaluation;
 use super::features::{Feature, Features};
 use super::model::ModelTable;
 use super::outcome::Outcome;
@@ -40,6 +41,8 @@ pub struct Plan {
     pub aggregation: Aggregation,
     /// What must happen to an update before it leaves.
     pub privacy: PrivacyPlan,
+    /// What sites measure of the final model; in private modes nothing.
+    pub evaluation: Evaluation,
 }
 
 /// A researcher's file: the plan, and where a simulation finds its tables.
@@ -88,6 +91,7 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
     let training = section.section("training");
     let aggregation = section.section("aggregation");
     let privacy: Option<PrivacyTable> = section.section("privacy");
+    let evaluation: Option<Option<Evaluation>> = section.maybe_section("evaluation");
 
     let (outcome, Features { columns: features, views }, model) = (outcome?, features?, model?);
     let model = match model.resolve(&views, &outcome) {
@@ -118,6 +122,7 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
         training: training?,
         aggregation: aggregation?,
         privacy,
+        evaluation: evaluation?.unwrap_or_default(),
     };
     plan.model.inputs = u32::try_from(plan.inputs()).unwrap_or(u32::MAX);
     let flaws = rules(&plan);

@@ -28,7 +28,7 @@ vocabulary = ["I21*", "I50"]
 window = 3650
 "#;
 
-const MODEL: &str = r#"
+const MODEL: &str = r"
 [model.fusion]
 width = 24
 hidden = [12]
@@ -47,7 +47,7 @@ frozen = true
 
 [model.encoders.history]
 width = 6
-"#;
+";
 
 fn file() -> String {
     let text = FILE.replace("\n[features.scale]", &format!("\n{VIEWS}\n[features.scale]"));

@@ -71,6 +71,9 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         000000000000e03e            # privacy.delta
         00                          # privacy.local: not in this mode
         00                          # privacy.evaluation: none
+        0000000000000000            # evaluation.horizons: none
+        0000000000000000            # evaluation.subgroups: none
+        00000000                    # evaluation.shuffles: none
         ",
     );
 }

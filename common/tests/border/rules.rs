@@ -355,3 +355,33 @@ fn every_broken_rule_of_a_plan_is_reported_at_once() {
     let (scale, min) = ("features.scale", "aggregation.min_sites");
     assert_eq!(keys, ["rounds", edges, edges, scale, min, "privacy.delta", hazard]);
 }
+
+#[test]
+fn what_is_evaluated_is_part_of_the_plan_and_exact_in_mode_off_alone() {
+    use common::experiment::Evaluation;
+    let asked = |horizons: &[f64], subgroups: &[&str], shuffles| Evaluation {
+        horizons: horizons.to_vec(),
+        subgroups: subgroups.iter().map(|name| (*name).to_owned()).collect(),
+        shuffles,
+    };
+    let flaws = |evaluation: Evaluation| {
+        let plan = common::experiment::Plan { evaluation, ..open_plan() };
+        plan.check().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(flaws(asked(&[100.0, 730.0], &[], 100)), "");
+    for horizons in [&[0.0][..], &[-1.0], &[731.0], &[2.0, 1.0], &[f64::NAN], &[1.0, f64::INFINITY]]
+    {
+        assert!(flaws(asked(horizons, &[], 0)).contains("evaluation.horizons"), "{horizons:?}");
+    }
+    assert!(flaws(asked(&[], &["age"], 0)).contains("\"age\" has no groups"));
+    assert!(flaws(asked(&[], &[], 101)).contains("101 shuffles"));
+    assert!(flaws(asked(&[], &["x"; 101], 0)).contains("101 subgroups"));
+    let mut private = plan();
+    private.evaluation = asked(&[], &[], 1);
+    let found = private.check();
+    assert!(found.iter().any(|flaw| flaw.what == "asked for in a private mode"), "{found:?}");
+    let mut cox = open_plan();
+    cox.model.head = Head::Cox;
+    cox.evaluation = asked(&[365.0], &[], 0);
+    assert!(cox.check().iter().any(|flaw| flaw.what == "horizons for a Cox model"));
+}

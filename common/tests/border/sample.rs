@@ -5,8 +5,8 @@ use std::time::Duration;
 use common::config;
 use common::digest::Digest;
 use common::experiment::{
-    Aggregation, Experiment, Feature, Optimizer, Outcome, Plan, PrivacyMode, PrivacyPlan,
-    PrivateEvaluation, PrivateSteps, ServerRule, TimeUnit, Training, Weights,
+    Aggregation, Evaluation, Experiment, Feature, Optimizer, Outcome, Plan, PrivacyMode,
+    PrivacyPlan, PrivateEvaluation, PrivateSteps, ServerRule, TimeUnit, Training, Weights,
 };
 use common::model::{Head, ModelSpec};
 
@@ -74,6 +74,7 @@ pub fn plan() -> Plan {
             local: None,
             evaluation: None,
         },
+        evaluation: Evaluation::default(),
     }
 }
 
@@ -150,6 +151,9 @@ pub const PLAN: &str = "
     000000000000e03e            # privacy.delta: 2^-17
     00                          # privacy.local: none
     00                          # privacy.evaluation: none
+    0000000000000000            # evaluation.horizons: none
+    0000000000000000            # evaluation.subgroups: none
+    00000000                    # evaluation.shuffles: none
 ";
 
 /// The file that the tests of mistakes change, line by line.

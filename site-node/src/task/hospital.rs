@@ -190,7 +190,10 @@ impl Participant for Hospital {
     }
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
-        self.with(run, |prepared| evaluate(&mut self.gate(), prepared, model))
+        self.with(run, |prepared| {
+            let least = self.site.policy.min_patients as usize;
+            evaluate(&mut self.gate(), prepared, model, least)
+        })
     }
 }
 

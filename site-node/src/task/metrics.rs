@@ -9,8 +9,12 @@ use common::wire::{C_INDEX, Metric};
 
 use super::hospital::Prepared;
 use super::{Objection, failed, log};
+use crate::evaluate::{Held, Score};
 use crate::privatize::Gate;
 use crate::train::{Examples, risk_of_each, risks};
+
+/// The most metrics that a coordinator takes at once.
+const MOST: usize = 256;
 
 /// The metrics of the final model that the plan's mode lets out: exact ones in mode `off`; else one
 /// concordance with noise, if the plan asks for it, charged before it is computed.
@@ -18,16 +22,17 @@ pub(super) fn evaluate(
     gate: &mut Gate,
     prepared: &Prepared,
     model: &[f32],
+    least: usize,
 ) -> Result<Vec<Metric>, Objection> {
     match prepared.plan.privacy.mode {
         PrivacyMode::Off => {
-            let Prepared { run, plan, test, .. } = prepared;
-            let metric = concordance(plan, test.as_ref(), model)?;
-            if let Some(metric) = &metric {
+            let Prepared { run, plan, .. } = prepared;
+            let metrics = exact(prepared, model, least)?;
+            for metric in &metrics {
                 let entry = log::metric(run, Round(plan.rounds), &metric.name);
                 gate.book().record(entry).map_err(|error| failed("audit")(&error))?;
             }
-            Ok(metric.into_iter().collect())
+            Ok(metrics)
         }
         PrivacyMode::Site | PrivacyMode::Local => {
             let Prepared { run, plan, test, .. } = prepared;
@@ -44,6 +49,18 @@ pub(super) fn evaluate(
             Ok(index.into_iter().collect())
         }
     }
+}
+
+/// All that the plan asks for, as far as this site's test patients allow it.
+fn exact(prepared: &Prepared, model: &[f32], least: usize) -> Result<Vec<Metric>, Objection> {
+    let Prepared { plan, training, test: Some(test), .. } = prepared else {
+        return Ok(Vec::new());
+    };
+    let held = Held { plan, model, training, test, least };
+    let scores = crate::evaluate::evaluate(&held, &plan.evaluation)
+        .map_err(|error| failed("evaluate")(&error))?;
+    let metric = |Score { name, value }| Metric { name, value };
+    Ok(scores.into_iter().take(MOST).map(metric).collect())
 }
 
 /// Each patient's risk is the patient's own, and patients beyond the bound have none: what

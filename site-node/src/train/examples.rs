@@ -29,13 +29,13 @@ pub(super) struct OnGrid {
 /// in it as having survived those before it.
 #[derive(Clone)]
 pub struct Examples {
-    features: Vec<f32>,
-    width: usize,
-    modalities: Vec<Modality>,
-    time: Vec<f64>,
-    event: Vec<bool>,
-    intervals: usize,
-    on_grid: Vec<OnGrid>,
+    pub(super) features: Vec<f32>,
+    pub(super) width: usize,
+    pub(super) modalities: Vec<Modality>,
+    pub(super) time: Vec<f64>,
+    pub(super) event: Vec<bool>,
+    pub(super) intervals: usize,
+    pub(super) on_grid: Vec<OnGrid>,
 }
 
 impl Examples {

@@ -41,6 +41,7 @@ mod optimizer;
 mod plan;
 mod predict;
 mod private;
+mod rearranged;
 mod vectors;
 
 pub use device::{Device, DeviceChoice};

@@ -146,6 +146,12 @@ impl Modality {
         }
     }
 
+    /// The parts of the patients named, in that order; one that does not exist has none.
+    pub(super) fn rearrange(&mut self, patients: &[usize]) {
+        let place = |&patient: &usize| self.places.get(patient).copied().flatten();
+        self.places = patients.iter().map(place).collect();
+    }
+
     /// This one's patients, then another's.
     pub(super) fn append(&mut self, other: &Self) -> Result<(), TrainError> {
         let start = match (&mut self.values, &other.values) {

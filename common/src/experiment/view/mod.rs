@@ -202,6 +202,21 @@ impl Plan {
         columns.chain(self.tabled().flat_map(View::inputs)).collect()
     }
 
+    /// The inputs of the tables' layers that belong together, in order: each column and each view by its
+    /// name, with the places of its inputs.
+    #[must_use]
+    pub fn input_groups(&self) -> Vec<(String, std::ops::Range<usize>)> {
+        let columns = self.features.iter().map(|feature| (feature.column.clone(), 1));
+        let views = self.tabled().map(|view| (view.name.clone(), view.inputs().len()));
+        let mut start = 0;
+        let place = |(name, width)| {
+            let range = start..start + width;
+            start = range.end;
+            (name, range)
+        };
+        columns.chain(views).map(place).collect()
+    }
+
     /// How many inputs the tables' layers have.
     #[must_use]
     pub fn inputs(&self) -> usize {

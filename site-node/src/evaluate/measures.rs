@@ -1,0 +1,65 @@
+//! Measures of the predicted curves at some times.
+
+use common::survival::{
+    Survival, SurvivalCurves, brier_scores, calibration, cumulative_dynamic_auc_of_curves,
+    d_calibration, uniform_grid, uno_c,
+};
+
+use super::{Held, Score, note, observed};
+
+/// Bins of D-calibration, as its authors use them.
+const BINS: u32 = 10;
+/// Times over which the Brier score is integrated.
+const GRID: usize = 50;
+/// Confidence of limits that are not shown.
+const LEVEL: f64 = 0.95;
+
+/// Uno's C up to the last horizon, the integrated Brier score and D-calibration, then AUC, Brier score and
+/// calibration in the large at each horizon. Censoring is as among the patients trained on.
+pub(super) fn at_horizons(
+    held: &Held<'_>,
+    (risk, curves): (&[f64], Vec<f64>),
+    horizons: &[f64],
+    scores: &mut Vec<Score>,
+) {
+    let edges = held.plan.outcome.edges.clone();
+    let curves = SurvivalCurves::new(edges, curves).ok();
+    let (Some(training), Some(test), Some(curves), Some(&last)) =
+        (observed(held.training), observed(held.test), curves, horizons.last())
+    else {
+        return;
+    };
+    let last = last.min(follow_up(&test));
+    note(scores, "test.uno_c", uno_c(&training, &test, risk, Some(last)).ok());
+    let grid = uniform_grid(last / GRID as f64, last, GRID).ok();
+    let integrated = grid
+        .and_then(|grid| curves.resample(within(&test, grid)).ok())
+        .and_then(|curves| brier_scores(&training, &test, &curves).ok())
+        .and_then(|brier| brier.integrated().ok());
+    note(scores, "test.integrated_brier", integrated);
+    let uniform = d_calibration(&test, &curves, BINS).ok();
+    note(scores, "test.d_calibration_p", uniform.map(|uniform| uniform.p_value));
+    for &horizon in horizons {
+        let Ok(at) = curves.resample(vec![horizon]) else { continue };
+        let auc = cumulative_dynamic_auc_of_curves(&training, &test, &at).ok();
+        note(scores, format!("test.auc/{horizon}"), auc.and_then(|auc| auc.mean));
+        let brier = brier_scores(&training, &test, &at).ok();
+        let first = brier.and_then(|brier| brier.scores.first().copied());
+        note(scores, format!("test.brier/{horizon}"), first);
+        let large = calibration(&test, &curves, &[horizon], 1, LEVEL).ok();
+        let ratio = large.and_then(|all| all.first().and_then(|one| one.observed_to_predicted));
+        note(scores, format!("test.observed_to_predicted/{horizon}"), ratio);
+    }
+}
+
+/// The last time that anybody was followed to.
+fn follow_up(test: &Survival) -> f64 {
+    test.times().iter().fold(0.0_f64, |last, &time| last.max(time))
+}
+
+/// Times of a grid at which some patients are still followed and some no longer.
+fn within(test: &Survival, grid: Vec<f64>) -> Vec<f64> {
+    let first = test.times().iter().fold(f64::INFINITY, |first, &time| first.min(time));
+    let last = follow_up(test);
+    grid.into_iter().filter(|&time| time >= first && time < last).collect()
+}

@@ -1,0 +1,87 @@
+//! How good a model is on a hospital's own test patients.
+//!
+//! ```text
+//! model, test patients ─► risks, curves ─┬─► C, and with horizons AUC, Brier, calibration
+//!                                        ├─► C within each declared subgroup
+//! one feature or modality shuffled ──────┴─► what C loses without it
+//! ```
+//!
+//! Exact numbers of patients: for eyes inside the hospital, and for whoever may see exact metrics.
+
+mod importance;
+mod measures;
+mod subgroups;
+
+use common::experiment::{Evaluation, Plan};
+use common::survival::{Survival, harrell_c};
+
+use crate::train::{Examples, TrainError, risks, survival};
+
+/// One number, such as `test.c_index`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Score {
+    /// What it is: letters, digits, and `._-/`.
+    pub name: String,
+    /// Finite.
+    pub value: f64,
+}
+
+/// Whom and what a model is held against.
+pub struct Held<'e> {
+    /// What the model's inputs mean.
+    pub plan: &'e Plan,
+    /// The model, flat.
+    pub model: &'e [f32],
+    /// The patients that it was trained on here, for how censoring goes.
+    pub training: &'e Examples,
+    /// Those that it was not.
+    pub test: &'e Examples,
+    /// Subgroups of fewer patients are left out.
+    pub least: usize,
+}
+
+/// Everything that `asked` asks for, in its order. A measure that these patients do not allow, for want of
+/// a comparable pair say, is left out.
+///
+/// # Errors
+/// The model does not fit the patients, or its outputs are not finite.
+pub fn evaluate(held: &Held<'_>, asked: &Evaluation) -> Result<Vec<Score>, TrainError> {
+    let risk = risks(&held.plan.model, held.model, held.test)?;
+    let mut scores = Vec::new();
+    let whole = concordance(held.test, &risk);
+    note(&mut scores, "test.c_index", whole);
+    if !asked.horizons.is_empty() {
+        let curves = survival(&held.plan.model, held.model, held.test)?;
+        measures::at_horizons(held, (&risk, curves), &asked.horizons, &mut scores);
+    }
+    subgroups::within(held, &asked.subgroups, &risk, &mut scores);
+    if let (Some(whole), 1..) = (whole, asked.shuffles) {
+        importance::of_each(held, whole, asked.shuffles, &mut scores)?;
+    }
+    Ok(scores)
+}
+
+/// Harrell's C; none where no pair can be compared.
+fn concordance(patients: &Examples, risk: &[f64]) -> Option<f64> {
+    harrell_c(&observed(patients)?, risk).ok()
+}
+
+fn observed(patients: &Examples) -> Option<Survival> {
+    Survival::new(patients.time().to_vec(), patients.event().to_vec()).ok()
+}
+
+/// Keeps a value that there is.
+fn note(scores: &mut Vec<Score>, name: impl Into<String>, value: Option<f64>) {
+    if let Some(value) = value.filter(|value| value.is_finite()) {
+        scores.push(Score { name: name.into(), value });
+    }
+}
+
+/// A name of letters, digits and `._-`, as short as metrics' names are.
+fn plain(name: &str) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    name.chars().map(kept).take(40).collect()
+}
+
+#[cfg(test)]
+mod tests;
