@@ -17,6 +17,7 @@ pub mod driver;
 pub mod enrol;
 pub mod floor;
 pub mod launch;
+pub mod measured;
 pub mod operator;
 pub mod outlook;
 pub mod registry;

@@ -71,7 +71,7 @@ async fn collect(
         experiment: plan.name.to_string(),
         sites: Vec::new(),
         rounds: Vec::new(),
-        last: FinalReport { c_index: None, c_index_site_mean: None, c_index_released: None },
+        last: FinalReport::default(),
         pooled: None,
         single_site: None,
         oracle: None,
@@ -103,6 +103,7 @@ async fn collect(
                 } else {
                     report.last.c_index_site_mean = site_mean(&metrics);
                 }
+                report.last.metrics = object(&metrics);
                 report.model_sha256 = model_sha256;
                 return Ok(report);
             }

@@ -6,9 +6,12 @@ use std::fmt::Write;
 
 use bytesize::ByteSize;
 use common::experiment::{Plan, PrivacyMode};
+use common::ids::SiteName;
 use common::wire::{C_INDEX, Metric};
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::measured::measured;
 
 /// One run's results.
 #[derive(Debug, Clone, Serialize)]
@@ -58,7 +61,7 @@ pub struct RoundReport {
 }
 
 /// The final model.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct FinalReport {
     /// Harrell's C on all test patients together; none where no machine sees them all.
     pub c_index: Option<f64>,
@@ -67,6 +70,10 @@ pub struct FinalReport {
     pub c_index_site_mean: Option<f64>,
     /// Mean over sites of the concordance that each released with noise; where the plan asks for it.
     pub c_index_released: Option<f64>,
+    /// The mean over sites of everything that they measured of it, by name.
+    pub metrics: Map<String, Value>,
+    /// What each site measured.
+    pub sites: Map<String, Value>,
 }
 
 /// A C-index.
@@ -125,6 +132,18 @@ pub fn object(metrics: &[Metric]) -> Map<String, Value> {
     metrics.iter().map(|metric| (metric.name.clone(), metric.value.into())).collect()
 }
 
+impl FinalReport {
+    /// With what sites told of the final model.
+    #[must_use]
+    pub fn with_told(self, told: &[(SiteName, Vec<Metric>)]) -> Self {
+        let by_site = |(site, metrics): &(SiteName, Vec<Metric>)| {
+            (site.to_string(), Value::from(object(metrics)))
+        };
+        let sites = told.iter().map(by_site).collect();
+        Self { metrics: object(&crate::driver::mean(told)), sites, ..self }
+    }
+}
+
 /// The mean C-index among final metrics.
 #[must_use]
 pub fn site_mean(metrics: &[Metric]) -> Option<f64> {
@@ -176,6 +195,12 @@ impl Report {
         line("model sha256", "", &self.model_sha256);
         if let Some(results) = &self.results {
             line("results", "", results);
+        }
+        let metrics = self.last.metrics.iter().filter(|(name, _)| *name != C_INDEX);
+        let values = metrics.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)));
+        let told = measured(values);
+        if !told.is_empty() {
+            let _ = write!(text, "\n{told}");
         }
         text
     }

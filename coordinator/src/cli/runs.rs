@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use coordinator::measured::measured;
 use coordinator::registry::{Registry, RoundRow, RunRow};
 use coordinator::settings::CoordinatorSettings;
 use serde_json::{Value, json};
@@ -86,6 +87,9 @@ fn show(name: &str, place: &Place) -> Outcome {
         object["rounds"] = rounds.iter().map(round_json).collect();
         let named = |(name, value): (String, f64)| (name, Value::from(value));
         object["final"] = last.into_iter().map(named).collect::<serde_json::Map<_, _>>().into();
+        for (site, name, value) in registry.site_metrics(name, run.rounds.saturating_add(1))? {
+            object["final_by_site"][site][name] = value.into();
+        }
         println!("{object}");
         return Ok(());
     }
@@ -112,6 +116,10 @@ fn show(name: &str, place: &Place) -> Outcome {
             row.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
         let RoundRow { round, sites, seconds, bytes, .. } = row;
         println!("{round:>5} {sites:>5} {seconds:>9.4} {bytes:>12}  {}", metrics.join("  "));
+    }
+    let told = measured(last.iter().map(|(name, value)| (name.as_str(), *value)));
+    if !told.is_empty() {
+        print!("\nTHE FINAL MODEL\n{told}");
     }
     Ok(())
 }

@@ -140,6 +140,29 @@ impl Registry {
         texts.into_iter().map(event).collect()
     }
 
+    /// Every metric of a round by its site, in the order of their names.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub fn site_metrics(
+        &self,
+        run: &str,
+        round: u32,
+    ) -> Result<Vec<(String, String, f64)>, RegistryError> {
+        let failed = self.sql("reading metrics");
+        let mut query = self
+            .connection
+            .prepare_cached(
+                "SELECT site, name, value FROM metric WHERE run = ?1 AND round = ?2
+                 ORDER BY site, name",
+            )
+            .map_err(&failed)?;
+        query
+            .query_map(params![run, round], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .and_then(Iterator::collect)
+            .map_err(&failed)
+    }
+
     /// Mean over sites of each metric of the model that a round began with; the round after the
     /// last one began with the final model.
     ///

@@ -92,7 +92,7 @@ pub(super) fn final_report(
     Ok(FinalReport {
         c_index: Some(tests.pooled_c_index(&risks)?),
         c_index_site_mean: (!within.is_empty()).then_some(mean),
-        c_index_released: None,
+        ..FinalReport::default()
     })
 }
 

@@ -143,7 +143,8 @@ fn report(
         })
         .collect();
     let contributors: BTreeSet<_> = outcome.rounds.iter().flat_map(|round| &round.sites).collect();
-    let told = outcome.metrics.last().map(|told| crate::driver::mean(told)).unwrap_or_default();
+    let of_the_last = outcome.metrics.last().map(Vec::as_slice).unwrap_or_default();
+    let told = crate::driver::mean(of_the_last);
     let c_index_site_mean = last.c_index_site_mean.or_else(|| site_mean(&told));
     // What the sites themselves told of the final model, in a private mode with noise on it.
     let c_index_released = if plan.privacy.evaluation.is_some() { site_mean(&told) } else { None };
@@ -154,7 +155,7 @@ fn report(
         sites: contributors.iter().map(ToString::to_string).collect(),
         bytes: outcome.bytes,
         rounds,
-        last: FinalReport { c_index_site_mean, c_index_released, ..last },
+        last: FinalReport { c_index_site_mean, c_index_released, ..last }.with_told(of_the_last),
         pooled,
         single_site,
         oracle,
