@@ -70,6 +70,12 @@ impl Head {
         }
     }
 
+    /// Logits of a patient: one for each interval, or Cox's single log hazard ratio.
+    #[must_use]
+    pub fn logits(self) -> usize {
+        self.intervals().unwrap_or(1) as usize
+    }
+
     /// Whether the loss is a sum over patients, which every private mode needs.
     #[must_use]
     pub fn separable_by_patient(self) -> bool {

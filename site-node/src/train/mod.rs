@@ -23,8 +23,10 @@ mod batches;
 mod cox;
 mod dense;
 mod device;
+mod engine;
 mod error;
 mod examples;
+mod fused;
 #[cfg(feature = "cuda")]
 mod gpu;
 #[cfg(test)]
