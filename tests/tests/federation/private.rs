@@ -34,9 +34,9 @@ use tests::{Answer, Observed, Observer, demo};
 use crate::Outcome;
 
 /// One hospital whose coordinator is the test.
-struct Stage {
-    observer: Observer,
-    folder: TempDir,
+pub(crate) struct Stage {
+    pub(crate) observer: Observer,
+    pub(crate) folder: TempDir,
     model: Vec<f32>,
 }
 
@@ -75,12 +75,13 @@ fn policy(coordinator: Fingerprint) -> Policy {
         largest_model: 10_000,
         columns: Some((1..=12).map(|column| format!("x{column:02}")).collect()),
         outcomes: Some(vec!["time".to_owned(), "event".to_owned()]),
+        describe: false,
         limits: Limits { total: Budget { epsilon: 8.0, delta: 1e-5 }, epsilon_per_run: Some(6.0) },
     }
 }
 
 impl Stage {
-    fn new(change: impl FnOnce(&mut Policy)) -> Result<Self, tests::SetupError> {
+    pub(crate) fn new(change: impl FnOnce(&mut Policy)) -> Result<Self, tests::SetupError> {
         let folder = tempfile::tempdir()?;
         write_synthetic(folder.path(), 7)?;
         let table = load(&Source::tables(folder.path(), &["cohort.csv"], "patient"))?.table;
@@ -115,7 +116,7 @@ impl Stage {
     }
 
     /// Entries of the hospital's ledger.
-    fn charged(&self) -> Result<usize, tests::SetupError> {
+    pub(crate) fn charged(&self) -> Result<usize, tests::SetupError> {
         Ok(LedgerLog::look(&self.folder.path().join("state"), &"cohort".parse()?)?.entries.len())
     }
 }
@@ -125,7 +126,7 @@ fn run_id(name: &str) -> Result<RunId, tests::SetupError> {
 }
 
 /// The rule and the reason of a refusal.
-fn refusal(said: ToCoordinator) -> (String, String) {
+pub(crate) fn refusal(said: ToCoordinator) -> (String, String) {
     match said {
         ToCoordinator::Silence(Silence { rule, reason, .. }) => (rule, reason),
         other => panic!("not a refusal: {other:?}"),
