@@ -273,6 +273,8 @@ impl Running {
                 return Ok(None);
             }
             Input::Stopped => Event::Stopped,
+            // No session passes one on to a run.
+            Input::Described(..) => return Ok(None),
             Input::Evaluated(site, evaluation) => {
                 let event = Event::Evaluated { site, model: evaluation.model };
                 return Ok(Some((event, Some(Arrived::Metrics(evaluation.metrics)))));

@@ -3,20 +3,26 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::digest::Digest;
-use common::experiment::Plan;
+use common::experiment::{Description, Plan};
 use common::ids::{Round, RunId};
 use common::transport::{Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words};
 use common::wire::{
-    Cosignature, Evaluation, Hello, ModelHeader, PROTOCOL, Purpose, Refusal, Silence,
+    Cosignature, Described, Evaluation, Hello, ModelHeader, PROTOCOL, Purpose, Refusal, Silence,
     ToCoordinator, ToSite, words,
 };
 use tokio::sync::mpsc;
+use tokio::time::interval;
 
 use crate::send::send;
 use crate::task::{Model, Objection, Participant};
 use crate::watch::{Watch, WatchError, introduction};
+
+/// Answers to descriptions leave in steps of this: how long one took is not told, because a quartile is
+/// drawn in a time that depends on the patients.
+const STEP: Duration = Duration::from_secs(1);
 
 /// How a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +164,7 @@ impl Session {
                 self.waiting = None;
                 Ok(())
             }
+            ToSite::Describe { run, question } => self.describe(run, question).await,
             ToSite::Welcome(_) => Err(SessionError::Protocol("a second welcome")),
         }
     }
@@ -177,6 +184,21 @@ impl Session {
                 let consented = Consented { plan: digest, size, witnesses };
                 self.runs.insert(run.clone(), consented);
                 ToCoordinator::Consent { run, plan: digest }
+            }
+            Err(objection) => silence(run, None, objection),
+        };
+        self.answer(answer).await
+    }
+
+    async fn describe(&mut self, run: RunId, question: Description) -> Result<(), SessionError> {
+        let (digest, participant) = (question.digest(), Arc::clone(&self.participant));
+        let asked = run.clone();
+        let work = blocking(move || participant.describe(&asked, &question));
+        let answer = match in_steps(work).await {
+            Ok(numbers) => {
+                tracing::info!(%run, question = %digest, "described");
+                let log = self.watch.sight()?;
+                ToCoordinator::Described(Described { run, question: digest, numbers, log })
             }
             Err(objection) => silence(run, None, objection),
         };
@@ -319,6 +341,22 @@ fn silence(run: RunId, round: Option<Round>, objection: Objection) -> ToCoordina
     tracing::warn!(%run, %objection, "no contribution from this site");
     let Objection { rule, reason } = objection;
     ToCoordinator::Silence(Silence { run, round, rule, reason })
+}
+
+/// Waits for the end of some work, and on to the next of the steps that began with it.
+async fn in_steps<T>(work: impl Future<Output = T>) -> T {
+    let mut steps = interval(STEP);
+    steps.tick().await;
+    tokio::pin!(work);
+    let done = loop {
+        tokio::select! {
+            biased;
+            done = &mut work => break done,
+            _ = steps.tick() => {}
+        }
+    };
+    steps.tick().await;
+    done
 }
 
 /// Runs a stage on a thread of its own; one that panics is an objection, not the daemon's end.

@@ -7,7 +7,7 @@ use audit::note::VerifierKey;
 use audit::record::{Entry, Event, Role};
 use common::clock::SystemClock;
 use common::digest::Digest;
-use common::experiment::Plan;
+use common::experiment::{Description, Plan};
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::{COORDINATOR, Logbook, Shown, hash, name};
 use common::pki::Identity;
@@ -118,6 +118,19 @@ impl Observed {
         let (run, plan) = (run.clone(), plan.clone());
         self.plan = plan.digest();
         self.writer.send(&ToSite::Plan { run, plan }).await?;
+        self.hear().await
+    }
+
+    /// Asks for a description; the site's answer.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn inquire(
+        &mut self,
+        question: &Description,
+    ) -> Result<ToCoordinator, TransportError> {
+        let (run, question) = (question.run(), question.clone());
+        self.writer.send(&ToSite::Describe { run, question }).await?;
         self.hear().await
     }
 

@@ -1,11 +1,13 @@
 //! What is said on a control stream.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
-use super::witness::{Cosignature, KeptLog};
+use super::witness::{Cosignature, KeptLog, Sighting};
 use crate::digest::Digest;
-use crate::experiment::Plan;
+use crate::experiment::{Description, Plan};
 use crate::ids::{Round, RunId, SiteName};
 
 /// The metric that a private mode may let out: Harrell's C on a site's test patients.
@@ -62,6 +64,28 @@ pub struct Launch {
     pub plan: Plan,
 }
 
+/// A description to ask the sites of the live federation for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// What the sites will receive.
+    pub question: Description,
+    /// How long they have to answer.
+    pub window: Duration,
+}
+
+/// A site's answer to a description: numbers with noise on them, each paid for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    /// The name that the question was asked under.
+    pub run: RunId,
+    /// Its hash.
+    pub question: Digest,
+    /// In the order of the questions, and by their names.
+    pub numbers: Vec<Metric>,
+    /// The site's audit log, in which every number is charged.
+    pub log: Sighting,
+}
+
 /// From a site, or from an operator, to the coordinator.
 #[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +114,10 @@ pub enum ToCoordinator {
     Evaluation(Evaluation),
     /// An operator starts a run.
     Launch(Launch),
+    /// A site's patients, described.
+    Described(Described),
+    /// An operator asks for a description.
+    Describe(Inquiry),
 }
 
 /// From the coordinator to a site.
@@ -134,6 +162,13 @@ pub enum ToSite {
         run: RunId,
         /// How it ended.
         outcome: String,
+    },
+    /// A description is asked for, before any run: answer it or decline.
+    Describe {
+        /// The name that it is charged under, which follows from it.
+        run: RunId,
+        /// All of what is asked.
+        question: Description,
     },
 }
 
@@ -189,6 +224,42 @@ pub enum Progress {
     },
 }
 
+/// A step of a description that an operator follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Told {
+    /// The sites that are here were asked.
+    Asked {
+        /// Who they are.
+        sites: Vec<SiteName>,
+    },
+    /// A site answered.
+    Answered {
+        /// The site.
+        site: SiteName,
+        /// Its numbers, as they came.
+        numbers: Vec<Metric>,
+    },
+    /// A site did not answer.
+    Declined {
+        /// The site.
+        site: SiteName,
+        /// What stopped it.
+        rule: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// Every site has answered or will not.
+    Complete {
+        /// From asking to the last answer.
+        seconds: f64,
+    },
+    /// It could not be gone on with.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
 /// From the coordinator to an operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToOperator {
@@ -202,5 +273,12 @@ pub enum ToOperator {
         run: RunId,
         /// What happened.
         progress: Progress,
+    },
+    /// The next step of a description.
+    Told {
+        /// The name that it is charged under.
+        run: RunId,
+        /// What happened.
+        told: Told,
     },
 }

@@ -105,13 +105,15 @@ impl Description {
     pub fn accepts(&self, numbers: &[Metric]) -> Result<(), &'static str> {
         let mut told = numbers.iter().peekable();
         for (_, question) in self.questions() {
-            let mut open = question.may_be_open();
-            for name in question.names() {
+            let names = question.names();
+            let begun = |number: &&Metric| names.first().is_some_and(|name| *name == number.name);
+            if question.may_be_open() && !told.peek().is_some_and(begun) {
+                continue;
+            }
+            for name in names {
                 match told.next_if(|number| number.name == name) {
-                    Some(number) if !number.value.is_finite() => return Err("not finite"),
-                    // With the first number of a question come all of it.
-                    Some(_) => open = false,
-                    None if open => {}
+                    Some(number) if number.value.is_finite() => {}
+                    Some(_) => return Err("not finite"),
                     None => return Err("a question without its answer"),
                 }
             }

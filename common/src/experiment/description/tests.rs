@@ -128,9 +128,10 @@ fn numbers_are_those_that_were_asked_for() {
     let open = |name: &String| !name.starts_with("input.x01.mean");
     let without: Vec<String> = names.iter().filter(|name| open(name)).cloned().collect();
     assert_eq!(question.accepts(&all(&without)), Ok(()));
-    let half: Vec<String> =
-        names.iter().filter(|name| *name != "input.x01.mean_deviation").cloned().collect();
-    assert!(question.accepts(&all(&half)).is_err());
+    for lacking in ["input.x01.mean", "input.x01.mean_deviation", "events", "input.x02.q75"] {
+        let some: Vec<String> = names.iter().filter(|name| *name != lacking).cloned().collect();
+        assert!(question.accepts(&all(&some)).is_err(), "{lacking}");
+    }
     assert!(question.accepts(&[]).is_err());
     assert!(question.accepts(&numbers[1..]).is_err());
     let more = [&numbers[..], &numbers[..1]].concat();
