@@ -3,6 +3,7 @@
 mod bad_input;
 mod cohort;
 mod crash;
+mod described;
 mod order;
 mod private;
 mod processes;
