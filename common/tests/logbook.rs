@@ -88,6 +88,48 @@ fn what_is_shown_is_the_last_record_and_each_side_signs_the_others_growth() {
     sound(theirs.path());
 }
 
+/// Whatever else a peer puts below its checkpoint is kept nowhere, and makes nobody forget.
+#[test]
+fn a_checkpoint_is_kept_with_its_owners_signature_alone() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (site_a, centre) = (site(ours.path()), coordinator(theirs.path()));
+    let of = name(COORDINATOR);
+    let key = site_a.meet(&of, &centre.verifier().to_string(), true).unwrap();
+    let (log, ..) = centre.sighting(&[]).unwrap();
+    let (text, signature) = log.checkpoint.split_once("\n\n").unwrap();
+    // Lines of the same name, before the true one and after it, as many as a note bears.
+    let junk = "— coordinator.1 AAAAAQIDBAUGBwg=\n".repeat(49);
+    let checkpoint = format!("{text}\n\n{junk}{signature}{junk}");
+    let padded = Sighting { checkpoint, proofs: Vec::new() };
+    let (_, cosigned) = site_a.witness((&key, &of), &padded).unwrap();
+    assert_eq!(cosigned.signatures().len(), 2);
+    let seen = site_a.seen_of(&key).unwrap();
+    assert_eq!(seen, log.checkpoint);
+    drop(site_a);
+    assert_eq!(
+        site(ours.path()).seen_of(&key).map(|note| note.split("\n\n").next().unwrap().to_owned()),
+        Some(text.to_owned())
+    );
+    sound(ours.path());
+}
+
+/// What is no record is not noted, and takes nothing along that was.
+#[test]
+fn what_is_no_record_takes_no_other_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = site(folder.path());
+    let acked = Event::Acked { update: audit::Digest::sha256(b"u") };
+    let bad = Entry::new(name("test"), acked).of_run(name("run-a")).of_round(0);
+    book.note(note("before"));
+    book.note(bad.clone());
+    assert!(book.record(vec![bad]).is_err());
+    book.record(vec![note("after")]).unwrap();
+    drop(book);
+    let noted = sound(folder.path());
+    let kept = |text: &str| noted.iter().any(|record| record.event == note(text).event);
+    assert!(kept("before") && kept("after"));
+}
+
 #[test]
 fn a_fork_is_kept_and_outlives_a_restart_until_a_person_decides() {
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -236,7 +278,7 @@ fn a_peer_that_is_refused_without_end_fills_neither_memory_nor_disk() {
     let folder = tempfile::tempdir().unwrap();
     let book = site(folder.path());
     for _ in 0..5000 {
-        book.note(note("again"));
+        book.note_refused(note("again"));
     }
     drop(book);
     assert!(sound(folder.path()).len() < 1100);

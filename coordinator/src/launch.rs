@@ -93,6 +93,13 @@ impl Launcher {
             let why = "aggregation.window: the sites have 1 second to 1 day to answer";
             return Err(Refusal::Plan(why.to_owned()));
         }
+        let (here, needed) = (self.floor.sites().len() as u64, u64::from(question.min_sites));
+        if here < needed {
+            return Err(Refusal::Plan(format!(
+                "aggregation.min_sites: no hospital answers before {needed} have seen the question, and \
+                 {here} are connected; wait for more, or ask with a lower number"
+            )));
+        }
         let run = question.run();
         let (sites, inputs) = self.floor.begin_description(&run)?;
         let (tell, told) = mpsc::channel(PROGRESS);

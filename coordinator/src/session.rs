@@ -15,8 +15,8 @@ use common::wire::{
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::driver::log;
 use crate::floor::{ActiveRun, Command, Floor, Input, Turn};
-use crate::log;
 use crate::spool::SpoolFolder;
 
 /// A peer that has not introduced itself by then is cut off.
@@ -215,7 +215,7 @@ impl Session {
             match self.update(reader, header, turn).await {
                 Ok((active, input)) => active.tell(input).await,
                 Err(refusal) => {
-                    self.book.note(log::rejected((&run, round), &self.site, &refusal));
+                    self.book.note_refused(log::rejected((&run, round), &self.site, &refusal));
                     self.refuse(refusal);
                 }
             }
@@ -273,7 +273,7 @@ fn fault(active: &ActiveRun, input: &Input) -> Option<Refusal> {
     // What is said of a run is out of turn in a description, and the other way round.
     let said_of = match input {
         Input::Described(..) => Some(true),
-        Input::Consented(..) | Input::Cosigned(..) | Input::Evaluated(..) => Some(false),
+        Input::Consented(..) | Input::Evaluated(..) => Some(false),
         _ => None,
     };
     if said_of.is_some_and(|description| description != active.description) {

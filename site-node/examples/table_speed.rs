@@ -73,7 +73,7 @@ fn checked(folder: &Path) -> Value {
     let source = Source::load(&folder.join("cohort.toml")).unwrap();
     let start = std::time::Instant::now();
     let cache = folder.join("cache");
-    let asked = Check { source: &source, policy: None, plan: None, cache: &cache };
+    let asked = Check { source: &source, policy: None, plan: None, today: None, cache: &cache };
     let found = check(&asked, &|_, _| ());
     let seconds = start.elapsed().as_secs_f64();
     assert!(found.problems.is_empty(), "{:?}", found.problems);

@@ -19,10 +19,10 @@ use audit::segments::LogError;
 use common::digest::Digest;
 use common::ids::{Round, RunId};
 use common::logbook::{
-    AttestError, COORDINATOR, Logbook, PeerError, ShownError, attest, check_shown, hash, name,
-    signed_by,
+    AttestError, COORDINATOR, Logbook, MOST_WITNESSES, PeerError, ShownError, attest, check_shown,
+    hash, name, signed_by,
 };
-use common::wire::{Cosignature, KeptLog, ModelHeader, Purpose, Sighting};
+use common::wire::{Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, Sighting};
 
 /// States of the own log that the coordinator may have seen, at most: far more than rounds that end
 /// without an answer.
@@ -108,8 +108,19 @@ impl WatchError {
 struct Seen {
     run: RunId,
     round: Round,
+    purpose: Purpose,
     note: SignedNote,
     attested: bool,
+}
+
+/// What the coordinator's log is said to end with.
+#[derive(Clone, Copy)]
+struct Offer<'o> {
+    of: (&'o RunId, Round, Purpose),
+    model: Digest,
+    plan: Digest,
+    log: &'o Sighting,
+    record: &'o LastRecord,
 }
 
 /// Both logs, for one session.
@@ -134,21 +145,19 @@ impl Watch {
     /// # Errors
     /// It is not the one that is known, or has seen more of this site's log than there is.
     pub fn open(book: Arc<Logbook>, shown: Option<&KeptLog>) -> Result<Self, WatchError> {
-        let shown = shown.ok_or(WatchError::NoLog)?;
         let of = name(COORDINATOR);
-        let key = book.meet(&of, &shown.key, true)?;
-        let seen = shown.seen.as_deref().map(|seen| book.held(seen));
-        let own = match seen.transpose().map_err(WatchError::NotOurs)? {
-            None => 0,
-            Some(Some(size)) => size,
-            Some(None) => {
-                let rule = name(WatchError::Restored.rule());
-                let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
-                book.record(vec![entry.ended(Outcome::Refused, rule).with_site(of)])?;
-                return Err(WatchError::Restored);
+        match meet(&book, &of, shown) {
+            Ok((key, own)) => Ok(Self { book, of, key, own: vec![(own, None)], seen: None }),
+            Err(error) => {
+                let entry = refusal(&error).with_site(of);
+                if error.is_breach() {
+                    book.record(vec![entry])?;
+                } else {
+                    book.note(entry);
+                }
+                Err(error)
             }
-        };
-        Ok(Self { book, of, key, own: vec![(own, None)], seen: None })
+        }
     }
 
     /// Takes an offer: the coordinator's log goes on and ends with it. Returns this site's signature,
@@ -157,11 +166,30 @@ impl Watch {
     /// # Errors
     /// The log does not go on, or does not end with this very offer of the `plan` consented to.
     pub fn offered(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
-        self.judge(header, plan).inspect_err(|error| self.refused(header, error))
+        let ModelHeader { run, round, purpose, content, log, record } = header;
+        let of = (run, *round, *purpose);
+        let offer = Offer { of, model: content.digest, plan, log, record };
+        self.judge(&offer).inspect_err(|error| self.refused((run, *round), error))
     }
 
-    fn judge(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
-        let ModelHeader { run, round, purpose, content, log, record } = header;
+    /// Takes a description that is asked for, in the same way: the coordinator's log ends with this very
+    /// question, which stands for both plan and model.
+    ///
+    /// # Errors
+    /// As [`Watch::offered`].
+    pub fn asked(
+        &mut self,
+        (run, question): (&RunId, Digest),
+        log: &Sighting,
+        record: &LastRecord,
+    ) -> Result<String, WatchError> {
+        let of = (run, DESCRIBED, Purpose::Train);
+        let offer = Offer { of, model: question, plan: question, log, record };
+        self.judge(&offer).inspect_err(|error| self.refused((run, DESCRIBED), error))
+    }
+
+    fn judge(&mut self, offer: &Offer<'_>) -> Result<String, WatchError> {
+        let Offer { of: (run, round, purpose), model, plan, log, record } = *offer;
         // Before anything is taken: the record is the last one of a state that goes on.
         let checkpoint = match self.book.judge(&self.key, log) {
             Ok(checkpoint) => checkpoint,
@@ -172,16 +200,16 @@ impl Watch {
             }
         };
         let record = check_shown(&checkpoint, record)?;
-        matches(&record, (run, *round, *purpose), content.digest, plan)?;
-        let train = *purpose == Purpose::Train;
-        let before = self.book.offered(run, *round);
-        if train && before.is_some_and(|before| before != hash(content.digest)) {
-            return Err(WatchError::OtherModel { round: *round });
+        matches(&record, (run, round, purpose), model, plan)?;
+        let train = purpose == Purpose::Train;
+        let before = self.book.offered(run, round);
+        if train && before.is_some_and(|before| before != hash(model)) {
+            return Err(WatchError::OtherModel { round });
         }
         let (_, cosigned) = self.book.witness((&self.key, &self.of), log)?;
         let mut entries = Vec::new();
         if train && before.is_none() {
-            let (model, plan) = (hash(content.digest), hash(plan));
+            let (model, plan) = (hash(model), hash(plan));
             let event = Event::RoundOffer { model, plan };
             let offer = Entry::new(name("witness"), event).of_run(name(run.as_str()));
             entries.push(offer.of_round(round.0));
@@ -197,15 +225,14 @@ impl Watch {
             // Offered again, after a connection was lost.
             note = seen.note.clone();
         }
-        self.seen = Some(Seen { run: run.clone(), round: *round, note, attested: false });
+        let run = run.clone();
+        self.seen = Some(Seen { run, round, purpose, note, attested: false });
         Ok(signature)
     }
 
-    fn refused(&self, header: &ModelHeader, error: &WatchError) {
-        let rule = name(error.rule());
-        let entry = Entry::new(name("witness"), Event::Refused { rule: rule.clone() });
-        let entry = entry.of_run(name(header.run.as_str())).of_round(header.round.0.max(1));
-        self.book.note(entry.ended(Outcome::Refused, rule));
+    fn refused(&self, (run, round): (&RunId, Round), error: &WatchError) {
+        let entry = refusal(error).of_run(name(run.as_str())).of_round(round.0.max(1));
+        self.book.note_refused(entry);
     }
 
     /// Takes the signatures of the sites that saw the same state. From `needed` of them on, this
@@ -215,16 +242,37 @@ impl Watch {
     /// One of them signed another state, or the round is not open here.
     pub fn attested(
         &mut self,
+        of: (&RunId, Round),
+        cosignatures: &[Cosignature],
+        needed: usize,
+    ) -> Result<(), WatchError> {
+        self.attest(of, cosignatures, needed).inspect_err(|error| self.refused(of, error))
+    }
+
+    fn attest(
+        &mut self,
         (run, round): (&RunId, Round),
         cosignatures: &[Cosignature],
         needed: usize,
     ) -> Result<(), WatchError> {
         let seen = self.seen.as_mut().filter(|seen| seen.run == *run && seen.round == round);
         let seen = seen.ok_or(WatchError::NotOffered(round))?;
-        match attest(&seen.note, cosignatures, needed) {
+        if seen.purpose == Purpose::Evaluate {
+            // Those of the last round came after the final model, which stands in a later state:
+            // nothing waits for them any more.
+            return Ok(());
+        }
+        match attest(&seen.note, cosignatures, needed, &self.book.witnesses()) {
             Ok(note) => {
                 if !seen.attested {
                     self.book.note_cosigned(&self.of, &note)?;
+                    let own = self.book.verifier().to_string();
+                    for Cosignature { site, key, .. } in cosignatures.iter().take(MOST_WITNESSES) {
+                        // Whose key it is said to be is on record from the first time on.
+                        if *key != own {
+                            let _ = self.book.meet(&name(site.as_str()), key, false);
+                        }
+                    }
                 }
                 (seen.note, seen.attested) = (note, true);
                 Ok(())
@@ -233,7 +281,7 @@ impl Watch {
                 if let AttestError::Diverged { signature, .. } = &error {
                     let mut note = seen.note.clone();
                     // The false signature is the evidence that another state was signed.
-                    note.add(signature.clone()).map_err(LogError::from)?;
+                    let _ = note.add(signature.clone());
                     self.book.breach((&self.key, &self.of), &note, "diverged")?;
                 }
                 Err(error.into())
@@ -262,6 +310,14 @@ impl Watch {
         Ok(sighting)
     }
 
+    /// A run is over: its last state is signed, here too.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn seal(&self) -> Result<(), WatchError> {
+        Ok(self.book.checkpoint().map(drop)?)
+    }
+
     /// The coordinator has taken a state of this site's log, and signed it. A signature of anything
     /// else changes nothing.
     ///
@@ -270,7 +326,11 @@ impl Watch {
     pub fn confirmed(&mut self, cosignature: &str) -> Result<(), WatchError> {
         let signed = self.own.iter().rev().find_map(|(size, note)| {
             let mut note = note.clone()?;
-            note.add(signed_by(&note, &self.key, cosignature)?).ok()?;
+            let signature = signed_by(&note, &self.key, cosignature)?;
+            if note.signatures().contains(&signature) {
+                return None;
+            }
+            note.add(signature).ok()?;
             Some((*size, note))
         });
         if let Some((size, note)) = signed {
@@ -280,6 +340,27 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// The coordinator's log, where it is the one that is known, and how much it has seen of this site's.
+fn meet(
+    book: &Logbook,
+    of: &Name,
+    shown: Option<&KeptLog>,
+) -> Result<(VerifierKey, u64), WatchError> {
+    let shown = shown.ok_or(WatchError::NoLog)?;
+    let key = book.meet(of, &shown.key, true)?;
+    let seen = shown.seen.as_deref().map(|seen| book.held(seen));
+    match seen.transpose().map_err(WatchError::NotOurs)? {
+        None => Ok((key, 0)),
+        Some(Some(size)) => Ok((key, size)),
+        Some(None) => Err(WatchError::Restored),
+    }
+}
+
+fn refusal(error: &WatchError) -> Entry {
+    let rule = name(error.rule());
+    Entry::new(name("witness"), Event::Refused { rule: rule.clone() }).ended(Outcome::Refused, rule)
 }
 
 /// Whether the record is of this very offer.

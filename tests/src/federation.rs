@@ -14,6 +14,15 @@ use crate::repository::root;
 pub const HOSPITALS: [&str; 6] =
     ["hospital-a", "hospital-b", "hospital-c", "hospital-d", "hospital-e", "hospital-f"];
 
+/// The noise of [`Federation::private`].
+const PRIVATE: &str = "clip = 1.0
+noise_multiplier = 4.0
+delta = 1e-5
+steps = 4
+sampling_rate = 0.25
+expected_patients = 300
+patient_clip = 1.0";
+
 /// A federation that could not be made.
 pub type SetupError = Box<dyn std::error::Error>;
 
@@ -34,6 +43,8 @@ pub struct Federation {
     folder: TempDir,
     /// Where the coordinator listens, once it does.
     pub address: String,
+    /// How much the processes log.
+    pub level: &'static str,
 }
 
 impl Federation {
@@ -44,7 +55,7 @@ impl Federation {
     pub fn new() -> Result<Self, SetupError> {
         let folder = tempfile::tempdir()?;
         // Nobody listens at the discard port.
-        let federation = Self { folder, address: "127.0.0.1:9".to_owned() };
+        let federation = Self { folder, address: "127.0.0.1:9".to_owned(), level: "info" };
         let mut init = Command::new(binary("coordinator")?);
         init.arg("init").arg(federation.place(""));
         init.args(HOSPITALS.iter().flat_map(|name| ["--site", name]));
@@ -112,7 +123,7 @@ impl Federation {
     /// It does not.
     pub fn serve(&mut self) -> Result<Process, SetupError> {
         let mut serve = self.coordinator(&["serve"])?;
-        let mut process = Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", "info"))?;
+        let mut process = Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", self.level))?;
         let line = process.wait_for("listening address=")?;
         let address = line.split("address=").nth(1).unwrap_or_default();
         address.trim().clone_into(&mut self.address);
@@ -143,7 +154,34 @@ impl Federation {
     pub fn site_node(&self, name: &str, verb: &str) -> Result<Process, SetupError> {
         let mut command = Command::new(binary("site-node")?);
         command.arg(verb).arg("--config").arg(self.site(name).join("site-node.toml"));
-        Ok(Process::start(command.env("NO_COLOR", "1").env("RUST_LOG", "info"))?)
+        Ok(Process::start(command.env("NO_COLOR", "1").env("RUST_LOG", self.level))?)
+    }
+
+    /// An experiment in mode `local`: the demonstration's, with three short rounds and noise.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn private(&self) -> Result<PathBuf, SetupError> {
+        let path = self.elsewhere("private.toml");
+        fs::copy(demo(), &path)?;
+        edit(&path, "rounds = 20", "rounds = 3")?;
+        edit(&path, "weights = \"patients\"\npatients_per_unit = 500", "weights = \"equal\"")?;
+        edit(&path, "epochs = 2\nbatch = 64\n", "epochs = 1\n")?;
+        edit(&path, "clip = 10.0", PRIVATE)?;
+        edit(&path, "mode = \"off\"                # synthetic patients\n", "mode = \"local\"\n")?;
+        Ok(path)
+    }
+
+    /// The folder of a hospital's audit log.
+    #[must_use]
+    pub fn log_of(&self, site: &str) -> PathBuf {
+        self.site(site).join("state").join(common::logbook::FOLDER)
+    }
+
+    /// The folder of the coordinator's.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.place("state").join(common::logbook::FOLDER)
     }
 
     /// Launches an experiment of the repository on the live federation.
@@ -180,6 +218,16 @@ pub fn edit(path: &Path, from: &str, to: &str) -> Result<(), SetupError> {
         return Err(format!("{}: does not hold {from:?}", path.display()).into());
     }
     Ok(fs::write(path, text.replacen(from, to, 1))?)
+}
+
+/// Asks processes to stop, as systemd does, and waits for their end.
+///
+/// # Errors
+/// One of them does not end well.
+pub fn stop(processes: impl IntoIterator<Item = Process>) -> Result<(), SetupError> {
+    let processes: Vec<Process> = processes.into_iter().collect();
+    processes.iter().try_for_each(Process::terminate)?;
+    processes.into_iter().try_for_each(|process| success(process).map(drop))
 }
 
 /// What a process printed when it ended well.

@@ -2,11 +2,17 @@
 //! with the test that started them, and the files of the repository.
 
 mod federation;
+mod folder;
+mod log;
 mod observer;
 mod process;
 mod repository;
 
-pub use federation::{Federation, HOSPITALS, SetupError, binary, demo, edit, failure, success};
+pub use federation::{
+    Federation, HOSPITALS, SetupError, binary, demo, edit, failure, stop, success,
+};
+pub use folder::{copy_folder, files};
+pub use log::{records, verdict};
 pub use observer::{Answer, Observed, Observer};
 pub use process::{Process, ProcessError};
 pub use repository::{real_data, root};

@@ -15,8 +15,8 @@ use common::transport::{
     FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_words, send_words,
 };
 use common::wire::{
-    Content, Cosignature, Hello, KeptLog, ModelHeader, PROTOCOL, Purpose, ToCoordinator, ToSite,
-    UpdateHeader, words,
+    Content, Cosignature, DESCRIBED, Hello, KeptLog, ModelHeader, PROTOCOL, Purpose, ToCoordinator,
+    ToSite, UpdateHeader, encode, words,
 };
 use tempfile::TempDir;
 
@@ -42,6 +42,8 @@ pub struct Observed {
     pub seen: Vec<u64>,
     /// The latest checkpoint of the site's log.
     pub checkpoint: Option<String>,
+    /// Every byte that the site said and that was heard, as it was spelled.
+    pub captured: Vec<u8>,
     plan: Digest,
     writer: FrameWriter,
     reader: FrameReader,
@@ -86,22 +88,31 @@ impl Observer {
         &self,
         seen_of_it: Option<String>,
     ) -> Result<Observed, TransportError> {
+        let key = self.book.verifier().to_string();
+        self.site_told(Some(KeptLog { key, seen: seen_of_it })).await
+    }
+
+    /// The same, told whatever a test says of the coordinator's log.
+    ///
+    /// # Errors
+    /// It does not introduce itself.
+    pub async fn site_told(&self, log: Option<KeptLog>) -> Result<Observed, TransportError> {
         let lost = |what: &str| TransportError::Lost(what.to_owned());
         let incoming = self.listener.accept().await.ok_or_else(|| lost("closed"))?;
         let link = incoming.accept().await?;
         let (mut writer, mut reader) = link.accept_control().await?;
-        let ToCoordinator::Hello(Hello { log: Some(log), .. }) = reader.expect().await? else {
+        let said: ToCoordinator = reader.expect().await?;
+        let captured = encode(&said);
+        let ToCoordinator::Hello(Hello { log: Some(own), .. }) = said else {
             return Err(lost("no hello"));
         };
-        let key = log.key.parse().map_err(|_| lost("no key"))?;
-        let seen = log.seen.and_then(|seen| self.book.held(&seen).ok().flatten()).unwrap_or(0);
-        let log = KeptLog { key: self.book.verifier().to_string(), seen: seen_of_it };
-        let software = "observer".to_owned();
-        let hello = Hello { protocol: PROTOCOL, software, log: Some(log) };
+        let key = own.key.parse().map_err(|_| lost("no key"))?;
+        let seen = own.seen.and_then(|seen| self.book.held(&seen).ok().flatten()).unwrap_or(0);
+        let hello = Hello { protocol: PROTOCOL, software: "observer".to_owned(), log };
         writer.send(&ToSite::Welcome(hello)).await?;
         let (book, plan) = (Arc::clone(&self.book), Digest::of(b""));
         let (seen, checkpoint) = (vec![seen], None);
-        Ok(Observed { link, book, key, seen, checkpoint, plan, writer, reader })
+        Ok(Observed { link, book, key, seen, checkpoint, captured, plan, writer, reader })
     }
 }
 
@@ -121,7 +132,7 @@ impl Observed {
         self.hear().await
     }
 
-    /// Asks for a description; the site's answer.
+    /// Asks for a description that stands in the coordinator's log; the site's answer.
     ///
     /// # Errors
     /// The connection is lost.
@@ -129,9 +140,41 @@ impl Observed {
         &mut self,
         question: &Description,
     ) -> Result<ToCoordinator, TransportError> {
-        let (run, question) = (question.run(), question.clone());
-        self.writer.send(&ToSite::Describe { run, question }).await?;
+        let shown = self.record_question(question, question)?;
+        self.ask(question, &shown).await?;
         self.hear().await
+    }
+
+    /// The record of one question under the name of another, and the state of the coordinator's log
+    /// that ends with it.
+    ///
+    /// # Errors
+    /// It cannot be recorded.
+    pub fn record_question(
+        &self,
+        named: &Description,
+        question: &Description,
+    ) -> Result<Shown, TransportError> {
+        let digest = hash(question.digest());
+        let event = Event::RoundOffer { model: digest, plan: digest };
+        let entry = Entry::new(name("test"), event).of_run(name(named.run().as_str()));
+        let shown = self.book.show(vec![entry.of_round(DESCRIBED.0)]);
+        shown.map_err(|error| TransportError::Lost(error.to_string()))
+    }
+
+    /// Asks for a description behind whatever the log is said to show.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn ask(
+        &mut self,
+        question: &Description,
+        shown: &Shown,
+    ) -> Result<(), TransportError> {
+        let log = self.book.sight(&shown.note, shown.size, &self.seen);
+        self.seen.push(shown.size);
+        let (question, record) = (question.clone(), shown.record.clone());
+        self.say(&ToSite::Describe { question, log, record }).await
     }
 
     /// Says anything at all.
@@ -150,7 +193,7 @@ impl Observed {
     /// A signature on the coordinator's log is passed back at once, for those of all sites.
     pub async fn hear(&mut self) -> Result<ToCoordinator, TransportError> {
         loop {
-            match self.reader.expect().await? {
+            match self.hear_all().await? {
                 ToCoordinator::Cosigned { run, round, signature } => {
                     self.attest(run, round, signature).await?;
                 }
@@ -183,7 +226,9 @@ impl Observed {
     /// # Errors
     /// The connection is lost.
     pub async fn hear_all(&mut self) -> Result<ToCoordinator, TransportError> {
-        self.reader.expect().await
+        let said = self.reader.expect().await?;
+        self.captured.extend(encode(&said));
+        Ok(said)
     }
 
     /// Sends a model that stands in the coordinator's log; its hash.
@@ -197,6 +242,22 @@ impl Observed {
         purpose: Purpose,
         model: &[f32],
     ) -> Result<Digest, TransportError> {
+        let shown = self.record(run, round, purpose, model)?;
+        self.offer_shown((run, round, purpose), model, &shown).await?;
+        Ok(Digest::of(&words::from_parameters(model)))
+    }
+
+    /// The record of an offer, and the state of the coordinator's log that ends with it.
+    ///
+    /// # Errors
+    /// It cannot be recorded.
+    pub fn record(
+        &self,
+        run: &RunId,
+        round: Round,
+        purpose: Purpose,
+        model: &[f32],
+    ) -> Result<Shown, TransportError> {
         let digest = Digest::of(&words::from_parameters(model));
         let event = match purpose {
             Purpose::Train => Event::RoundOffer { model: hash(digest), plan: hash(self.plan) },
@@ -204,9 +265,7 @@ impl Observed {
         };
         let entry = Entry::new(name("test"), event).of_run(name(run.as_str())).of_round(round.0);
         let shown = self.book.show(vec![entry]);
-        let shown = shown.map_err(|error| TransportError::Lost(error.to_string()))?;
-        self.offer_shown((run, round, purpose), model, &shown).await?;
-        Ok(digest)
+        shown.map_err(|error| TransportError::Lost(error.to_string()))
     }
 
     /// Sends a model behind whatever the log is said to show.
@@ -215,17 +274,45 @@ impl Observed {
     /// The connection is lost.
     pub async fn offer_shown(
         &mut self,
-        (run, round, purpose): (&RunId, Round, Purpose),
+        of: (&RunId, Round, Purpose),
         model: &[f32],
         shown: &Shown,
     ) -> Result<(), TransportError> {
-        let words = words::from_parameters(model);
-        let content = Content { words: model.len() as u64, digest: Digest::of(&words) };
-        let log = self.book.sight(&shown.note, shown.size, &self.seen);
+        let header = self.header(of, model, shown);
         self.seen.push(shown.size);
+        self.send(&header, model).await
+    }
+
+    /// What stands before a model.
+    #[must_use]
+    pub fn header(
+        &self,
+        (run, round, purpose): (&RunId, Round, Purpose),
+        model: &[f32],
+        shown: &Shown,
+    ) -> ModelHeader {
+        let digest = Digest::of(&words::from_parameters(model));
+        let content = Content { words: model.len() as u64, digest };
+        let log = self.book.sight(&shown.note, shown.size, &self.seen);
         let (run, record) = (run.clone(), shown.record.clone());
-        let header = ModelHeader { run, round, purpose, content, log, record };
-        send_words(&self.link, &header, &words).await
+        ModelHeader { run, round, purpose, content, log, record }
+    }
+
+    /// Sends any header, and words behind it.
+    ///
+    /// # Errors
+    /// The connection is lost, or the site stops the transfer.
+    pub async fn send(&self, header: &ModelHeader, model: &[f32]) -> Result<(), TransportError> {
+        send_words(&self.link, header, &words::from_parameters(model)).await
+    }
+
+    /// How many transfers the site began that nobody has taken yet, once the session is over.
+    pub async fn transfers(self) -> usize {
+        let mut begun = 0;
+        while self.link.accept_transfer().await.is_ok() {
+            begun += 1;
+        }
+        begun
     }
 
     /// An update, or what the site says instead.
@@ -237,11 +324,14 @@ impl Observed {
             let said = tokio::select! {
                 update = update(&self.link) => {
                     let update = update?;
+                    self.captured.extend(encode(&update.0));
+                    self.captured.extend(&update.1);
                     self.checkpoint = Some(update.0.log.checkpoint.clone());
                     return Ok(Answer::Update(Box::new(update)));
                 }
                 said = self.reader.expect::<ToCoordinator>() => said?,
             };
+            self.captured.extend(encode(&said));
             match said {
                 ToCoordinator::Cosigned { run, round, signature } => {
                     self.attest(run, round, signature).await?;

@@ -58,6 +58,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Outcome {
                 "discrepancies": discrepancies,
                 "agreed": agreed,
                 "absent": absent,
+                "unknown": found.unknown,
             })
         )?;
     } else {
@@ -69,6 +70,9 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Outcome {
         }
         for site in &found.absent {
             writeln!(out, "absent {site}: the coordinator names it, and its log was not given")?;
+        }
+        for log in &found.unknown {
+            writeln!(out, "unknown {log}: others have seen this log, and it was not given")?;
         }
         writeln!(out, "{} updates agree, {} differ", found.agreed, found.discrepancies.len())?;
     }

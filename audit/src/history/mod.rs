@@ -32,6 +32,7 @@ use ledger::Account;
 pub use ledger::Cost;
 use run::Run;
 
+use crate::digest::Digest;
 use crate::name::Name;
 use crate::record::{Event, Node, Outcome, Record, Role};
 
@@ -144,6 +145,28 @@ impl History {
         self.accounts.get(data_set).map(Account::total)
     }
 
+    /// The plan that a run is agreed to under.
+    #[must_use]
+    pub fn plan(&self, run: &Name) -> Option<Digest> {
+        self.runs.get(run)?.plan()
+    }
+
+    /// The model that each round of each run was offered with.
+    pub fn offers(&self) -> impl Iterator<Item = (&Name, u32, Digest)> {
+        self.runs.iter().flat_map(|(name, run)| {
+            run.rounds().filter_map(move |(round, offered, _)| Some((name, round, offered?)))
+        })
+    }
+
+    /// What was charged for: run, round and what was released.
+    pub fn charges(&self) -> impl Iterator<Item = (&Name, u32, &Name)> {
+        self.runs.iter().flat_map(|(name, run)| {
+            run.rounds().flat_map(move |(round, _, reserved)| {
+                reserved.iter().map(move |(what, _)| (name, round, what))
+            })
+        })
+    }
+
     /// Takes the next record. After a violation the history is not to be used.
     ///
     /// # Errors
@@ -218,6 +241,7 @@ impl History {
                     Some(_) => return Err(Violation::OrdersChanged),
                 }
             }
+            (Event::Refused { .. } | Event::Witness { .. }, _) => {}
             (event, Some(run)) => {
                 let site = record.node.role == Role::Site;
                 if !self.runs.contains_key(run) {

@@ -42,9 +42,23 @@ fn hold(rule: bool, otherwise: Violation) -> Result<(), Violation> {
 }
 
 impl Run {
+    /// The plan that is agreed to.
+    pub fn plan(&self) -> Option<Digest> {
+        self.plan
+    }
+
+    /// Each round's offer, and what it was charged for.
+    pub fn rounds(&self) -> impl Iterator<Item = (u32, Option<Digest>, &[(Name, bool)])> {
+        self.rounds.iter().map(|(number, round)| (*number, round.offered, &*round.reserved))
+    }
+
     pub fn apply(&mut self, record: &Record, site: bool) -> Result<(), Violation> {
         let without_consent = site && self.plan.is_none();
-        let round = record.round.map(|round| self.rounds.entry(round).or_default());
+        // A round is only kept of what it is needed for: a peer may be refused in any number of them.
+        let idle =
+            matches!(record.event, Event::Refused { .. } | Event::Metric { noised: false, .. });
+        let round = record.round.filter(|_| !idle);
+        let round = round.map(|round| self.rounds.entry(round).or_default());
         match (&record.event, round) {
             (Event::Consent { plan }, _) => self.plan = Some(*plan),
             (Event::Declined { .. } | Event::Kill {}, _) => self.plan = None,

@@ -103,6 +103,22 @@ impl SignedNote {
         Ok(Self { text: text.to_owned(), signatures })
     }
 
+    /// The same text with the one signature of `key` alone: whatever else stood below it is nobody's.
+    ///
+    /// # Errors
+    /// The key did not sign it.
+    pub fn signed_alone(&self, key: &VerifierKey) -> Result<Self, NoteError> {
+        let own = self.signatures.iter().find(|signature| {
+            signature.name == *key.name()
+                && signature.id == key.id()
+                && key.verifies(self.text.as_bytes(), &signature.bytes)
+        });
+        let unsigned =
+            || NoteError::Unsigned { key: format!("{} (key id {:08x})", key.name(), key.id()) };
+        let own = own.ok_or_else(unsigned)?;
+        Ok(Self { text: self.text.clone(), signatures: vec![own.clone()] })
+    }
+
     /// The signed text, with its last newline.
     #[must_use]
     pub fn text(&self) -> &str {

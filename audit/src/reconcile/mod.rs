@@ -13,7 +13,7 @@
 mod join;
 mod side;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -93,14 +93,18 @@ pub struct Reconciliation {
     pub agreed: u64,
     /// Sites that the coordinator names and whose logs were not given.
     pub absent: Vec<Name>,
+    /// Logs of these nodes that others have seen and that were not given, as `log+key id`: one that was
+    /// begun anew under another key, or of another data set.
+    pub unknown: Vec<String>,
 }
 
 impl Reconciliation {
-    /// The exit code: that of the worst log, and 1 where logs differ.
+    /// The exit code: that of the worst log, and 1 where logs differ or one that others saw is missing.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let own = self.reports.iter().map(|report| report.verdict.exit_code()).max();
-        own.unwrap_or(0).max(u8::from(!self.discrepancies.is_empty()))
+        let differ = !self.discrepancies.is_empty() || !self.unknown.is_empty();
+        own.unwrap_or(0).max(u8::from(differ))
     }
 }
 
@@ -122,7 +126,9 @@ pub fn reconcile(
     }
     for (place, (folder, key)) in sources.iter().enumerate() {
         let others = sides.iter().enumerate().filter(|(other, _)| *other != place);
-        let seen = others.filter_map(|(_, side)| side.witnessed.get(key.name()));
+        let log = (key.name().clone(), key.id());
+        let seen =
+            others.flat_map(|(_, side)| side.witnessed.get(&log).into_iter().chain(&side.evidence));
         // A false signature on what another log recorded is no evidence against this one.
         let seen = seen.map(CheckpointText::note).filter(|note| note.check(key).is_ok());
         let checkpoints: Vec<_> = seen.cloned().collect();
@@ -137,13 +143,33 @@ pub fn reconcile(
             discrepancies: Vec::new(),
             agreed: 0,
             absent: Vec::new(),
+            unknown: Vec::new(),
         };
     }
+    let unknown = unknown(&sources, &sides);
     let mut sides = sides.into_iter();
     let coordinator = sides.next().unwrap_or_default();
     let sites: BTreeMap<Name, Side> =
         sides.filter_map(|side| Some((side.node.clone()?, side))).collect();
     let joined = join::join(&coordinator, &sites, max_skew_ms);
     let absent = coordinator.sites().filter(|site| !sites.contains_key(*site)).cloned().collect();
-    Reconciliation { reports, discrepancies: joined.discrepancies, agreed: joined.agreed, absent }
+    let (discrepancies, agreed) = (joined.discrepancies, joined.agreed);
+    Reconciliation { reports, discrepancies, agreed, absent, unknown }
+}
+
+/// Logs of the given nodes that somebody has seen and that were not given.
+fn unknown(sources: &[&Source<'_>], sides: &[Side]) -> Vec<String> {
+    let nodes: BTreeSet<&Name> = sides.iter().filter_map(|side| side.node.as_ref()).collect();
+    let given: BTreeSet<(Name, u32)> =
+        sources.iter().map(|(_, key)| (key.name().clone(), key.id())).collect();
+    let of_these = |log: &Name| {
+        log.as_str()
+            .rsplit_once('.')
+            .is_some_and(|(node, _)| nodes.iter().any(|name| name.as_str() == node))
+    };
+    let seen: BTreeSet<&(Name, u32)> =
+        sides.iter().flat_map(|side| side.witnessed.keys()).collect();
+    let missing =
+        seen.into_iter().filter(|(log, id)| of_these(log) && !given.contains(&(log.clone(), *id)));
+    missing.map(|(log, id)| format!("{log}+{id:08x}")).collect()
 }

@@ -43,18 +43,27 @@ pub(super) struct Side {
     pub acked: BTreeSet<Key>,
     pub received: BTreeMap<(Key, Name), Vec<Told>>,
     pub rejected: BTreeSet<(Key, Name)>,
-    /// The largest checkpoint seen of each other log.
-    pub witnessed: BTreeMap<Name, CheckpointText>,
+    /// The largest checkpoint seen of each other log, by its id and its key's.
+    pub witnessed: BTreeMap<(Name, u32), CheckpointText>,
+    /// Checkpoints that did not go on from what was seen: evidence against their owner.
+    pub evidence: Vec<CheckpointText>,
 }
+
+/// What is kept of a log that tells of one breach after the other.
+const MOST_EVIDENCE: usize = 64;
 
 impl Side {
     pub fn take(&mut self, record: &Record) {
         self.node.get_or_insert_with(|| record.node.name.clone());
+        if let Event::Witness { checkpoint, .. } = &record.event {
+            if record.outcome == Outcome::Ok {
+                self.witness(checkpoint);
+            } else if self.evidence.len() < MOST_EVIDENCE {
+                self.evidence.push(checkpoint.clone());
+            }
+        }
         if record.outcome == Outcome::Refused {
             return;
-        }
-        if let Event::Witness { checkpoint, .. } = &record.event {
-            self.witness(checkpoint);
         }
         let Some(run) = record.run.clone() else {
             return;
@@ -92,7 +101,8 @@ impl Side {
                 let told = told(update, bytes);
                 self.received.entry((key, site.clone())).or_default().push(told);
             }
-            (Event::Rejected { .. }, Some(site)) => {
+            // A coordinator that refused an update has not lost it.
+            (Event::Rejected { .. } | Event::Refused { .. }, Some(site)) => {
                 self.rejected.insert((key, site.clone()));
             }
             _ => {}
@@ -101,10 +111,12 @@ impl Side {
 
     fn witness(&mut self, text: &CheckpointText) {
         let size = |text: &CheckpointText| text.checkpoint().map_or(0, |seen| seen.size);
-        if let Ok(seen) = text.checkpoint()
-            && self.witnessed.get(&seen.origin).is_none_or(|before| size(before) <= seen.size)
-        {
-            self.witnessed.insert(seen.origin, text.clone());
+        let Ok(seen) = text.checkpoint() else { return };
+        let own = text.note().signatures().iter().find(|signed| signed.name == seen.origin);
+        let Some(own) = own else { return };
+        let log = (seen.origin, own.id);
+        if self.witnessed.get(&log).is_none_or(|before| size(before) <= seen.size) {
+            self.witnessed.insert(log, text.clone());
         }
     }
 

@@ -61,6 +61,14 @@ pub enum Event {
         /// Their hash.
         policy: Digest,
     },
+    /// The hospital read its patients for a run.
+    DataRead {
+        /// What it calls them.
+        data_set: Name,
+        /// A hash of all of them under a key of the hospital's own: the same only for the same data, and
+        /// nothing that anybody else can try values against.
+        fingerprint: Digest,
+    },
     /// The hospital agreed to a run.
     Consent {
         /// The plan that it agreed to.
@@ -217,6 +225,7 @@ impl Event {
             Self::Start { .. } => "START",
             Self::Stop { .. } => "STOP",
             Self::PolicyLoaded { .. } => "POLICY_LOADED",
+            Self::DataRead { .. } => "DATA_READ",
             Self::Consent { .. } => "CONSENT",
             Self::Declined { .. } => "DECLINED",
             Self::RoundOffer { .. } => "ROUND_OFFER",
@@ -255,8 +264,13 @@ impl Event {
                 | Self::Aggregated { .. }
                 | Self::Metric { .. }
         );
-        let run =
-            matches!(self, Self::Consent { .. } | Self::Declined { .. } | Self::Release { .. });
+        let run = matches!(
+            self,
+            Self::DataRead { .. }
+                | Self::Consent { .. }
+                | Self::Declined { .. }
+                | Self::Release { .. }
+        );
         let site = matches!(self, Self::Received { .. } | Self::Rejected { .. });
         Needs { run: run || round, round, site }
     }

@@ -94,6 +94,17 @@ impl Entry {
         }
     }
 
+    /// Whether it can be recorded.
+    ///
+    /// # Errors
+    /// It lacks a field, holds a number that is none, or is too long.
+    pub fn check(&self) -> Result<(), RecordError> {
+        let stamp =
+            Stamp { time: UtcTime::from_millis(0), monotonic_ms: 0, boot: self.actor.clone() };
+        let node = Node { name: self.actor.clone(), role: Role::Site };
+        Record::new(1, &stamp, &node, self).to_line().map(drop)
+    }
+
     /// The same, of a run.
     #[must_use]
     pub fn of_run(self, run: Name) -> Self {

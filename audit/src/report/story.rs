@@ -31,6 +31,8 @@ pub struct Story {
     pub node_events: Vec<Record>,
     /// Policies in force in its time.
     pub policies: Vec<Record>,
+    /// The data that was read for it.
+    pub data: Vec<Record>,
     /// Keys and certificates known by its end.
     pub keys: Vec<Record>,
     /// A coordinator's first offer, and CONSENT, DECLINED, KILL and RELEASE of the run.
@@ -114,6 +116,7 @@ impl Story {
             {
                 self.decisions.push(record.clone());
             }
+            Event::DataRead { .. } => self.data.push(record.clone()),
             Event::Metric { name, noised } if record.outcome != Outcome::Refused => {
                 *self.metrics.entry((name.clone(), *noised)).or_default() += 1;
             }

@@ -145,6 +145,19 @@ impl<D: Disk> Log<D> {
         })
     }
 
+    /// Signs what the log is now, for a peer, and writes nothing: every record is on disk already, and
+    /// the peer keeps the signature.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn sign(&self) -> Result<SignedNote, LogError> {
+        if self.signed == self.size() {
+            return Ok(self.checkpoint.clone());
+        }
+        let (origin, size) = (self.verifier().name().clone(), self.size());
+        Ok(Checkpoint { origin, size, root: self.tree.root_at(size)? }.sign(&self.key)?)
+    }
+
     /// Signs what the log is now, and makes that durable. Records after the last checkpoint are on
     /// disk but not signed: an owner of the disk could still alter them.
     ///

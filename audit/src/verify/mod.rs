@@ -226,9 +226,11 @@ impl<'a> Walk<'a> {
     /// Holds the tree against every checkpoint of the size that it now has.
     fn meet(&mut self) {
         let size = self.frontier.size();
-        for checkpoint in self.checks.ahead.iter().filter(|checkpoint| checkpoint.size == size) {
+        let met = self.checks.ahead.iter().filter(|checkpoint| checkpoint.size == size);
+        for (place, checkpoint) in met.enumerate() {
             if checkpoint.root != self.frontier.root() && self.altered.is_none() {
-                let own = size == self.checks.signed;
+                // The log's own stands before those of its size that peers have kept.
+                let own = size == self.checks.signed && place == 0;
                 let verdict = if own { Tampering::Altered } else { Tampering::Diverged { size } };
                 let found = locate::first_altered(self.folder, checkpoint, &self.start);
                 let (seq, place) = found.unzip();

@@ -23,9 +23,9 @@ pub use features::Feature;
 pub use outcome::{Outcome, TimeUnit};
 pub use plan::{Draft, Experiment, Plan};
 pub use privacy::{PrivacyMode, PrivacyPlan, PrivateEvaluation, PrivateSteps};
-pub use simulated::SimulatedData;
+pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};
 pub use training::{Optimizer, Training};
-pub use view::{Aggregate, Missing, Values, View, ViewSource};
+pub use view::{Aggregate, Missing, Values, View, ViewSource, unit};
 
 /// What a hospital says of its data, which decides what may be done without noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -81,8 +81,9 @@ pub fn cosigned_by(
 /// Nobody waits for more witnesses than this: a note bears a hundred signatures.
 pub const MOST_WITNESSES: usize = 64;
 
-/// Checks that at least `needed` different sites, but never more than [`MOST_WITNESSES`], with logs of their own, signed a checkpoint, and
-/// returns it with their signatures.
+/// Checks that at least `needed` different sites with logs of their own signed a checkpoint, but never
+/// asks for more than [`MOST_WITNESSES`], and returns it with their signatures. Where any are `known`,
+/// others do not count.
 ///
 /// # Errors
 /// One of them signed something else, or they are too few.
@@ -90,6 +91,7 @@ pub fn attest(
     note: &SignedNote,
     cosignatures: &[Cosignature],
     needed: usize,
+    known: &[VerifierKey],
 ) -> Result<SignedNote, AttestError> {
     let needed = needed.min(MOST_WITNESSES);
     let mut attested = note.clone();
@@ -97,6 +99,9 @@ pub fn attest(
     for Cosignature { site, key, signature } in cosignatures.iter().take(MOST_WITNESSES) {
         let malformed = |source| AttestError::Malformed { site: site.clone(), source };
         let key: VerifierKey = key.parse().map_err(malformed)?;
+        if !known.is_empty() && !known.contains(&key) {
+            continue;
+        }
         let own = key.name().as_str().strip_prefix(site.as_str());
         if own.is_none_or(|rest| !rest.starts_with('.')) {
             let log = key.name().to_string();

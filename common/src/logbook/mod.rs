@@ -25,13 +25,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use audit::folder::Archived;
 use audit::note::{SignedNote, VerifierKey, create_key, load_key};
 use audit::record::{Entry, Event, Node, Outcome, Record, Role};
 use audit::segments::{Log, LogError, Settings, log_id};
 use audit::witness::Peers;
 use audit::{Name, UtcTime};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::ids::{Round, RunId};
 
 pub use accountant::{UnknownMechanism, cost};
@@ -54,6 +55,9 @@ pub const KEY: &str = "audit-key";
 /// What a coordinator's log is called.
 pub const COORDINATOR: &str = "coordinator";
 
+/// How long the log's own copy of its checkpoint may lag behind what peers were shown.
+const SEAL: Duration = Duration::from_secs(1);
+
 /// What is noted between two records, at most.
 const MOST_NOTED: usize = 1024;
 
@@ -69,6 +73,15 @@ pub enum LogbookError {
     /// A name that no record may hold.
     #[error("audit log: {0}")]
     Name(#[from] audit::name::InvalidName),
+    /// A log was set aside and none begun in its place.
+    #[error(
+        "audit log: the one before was set aside as {} and none begun in its place; begin it with \
+         `epoch --reason …`", kept.display()
+    )]
+    SetAside {
+        /// The one before.
+        kept: PathBuf,
+    },
     /// A folder or a peer's key cannot be made or read.
     #[error("audit log: {doing} {}: {source}; let this user read and write it", path.display())]
     Io {
@@ -94,12 +107,17 @@ struct Inner {
     /// The model that each round of each run was offered with.
     offers: BTreeMap<(Name, u32), audit::Digest>,
     forwarder: Option<Forwarder>,
+    /// When the log's own copy of its checkpoint was last written.
+    sealed: Moment,
+    /// How long writing and syncing took so far.
+    writing: Duration,
 }
 
 /// An open log.
 pub struct Logbook {
     inner: Mutex<Inner>,
     clock: Arc<dyn Clock>,
+    witnesses: Vec<VerifierKey>,
 }
 
 impl Logbook {
@@ -173,6 +191,13 @@ impl Logbook {
         let key = state.join(KEY);
         let mut peers = Peers::default();
         let mut offers = BTreeMap::new();
+        if folder.join(audit::folder::KEY).exists() {
+            let removed =
+                Archived::read(&folder, &audit::folder::key(&folder).map_err(LogError::from)?);
+            for (run, round, model) in removed.map_err(LogError::from)?.history.offers() {
+                offers.insert((run.clone(), round), model);
+            }
+        }
         let keys = peers::load(&folder)?;
         let log = if folder.join(audit::folder::KEY).exists() {
             let mut each = |record: &Record| {
@@ -187,20 +212,30 @@ impl Logbook {
             };
             Log::open(&folder, load_key(&key)?, settings, &stamp, &mut each)?
         } else {
-            std::fs::create_dir_all(&folder).map_err(failed)?;
             let (number, reason) = begun;
+            if number == 1
+                && let Some(old) = epoch::unfinished(state)?
+            {
+                // Where one was set aside, the next one says so, and carries on what was spent.
+                return Err(LogbookError::SetAside { kept: old.kept });
+            }
+            std::fs::create_dir_all(&folder).map_err(failed)?;
             let id = log_id(&node.name, number)?;
             // A key without a log is what a crash left of a beginning.
             let key = if key.exists() { load_key(&key)? } else { create_key(&key, &id)? };
             Log::create(&folder, key, settings, &stamp, reason)?
         };
+        ticks.begin();
         let forwarder = audit.forward.clone().map(Forwarder::new).transpose().map_err(failed)?;
         let noted = Vec::new();
-        let mut inner = Inner { log, noted, ticks, peers, keys, offers, forwarder };
+        let (sealed, writing) = (clock.now(), Duration::ZERO);
+        let mut inner =
+            Inner { log, noted, ticks, peers, keys, offers, forwarder, sealed, writing };
         if let Some(keep) = audit.keep {
             inner.archive(clock.as_ref(), keep)?;
         }
-        let book = Self { inner: Mutex::new(inner), clock };
+        let witnesses = audit.witnesses.clone();
+        let book = Self { inner: Mutex::new(inner), clock, witnesses };
         let start = Event::Start { version: version(), binary: binary() };
         book.record(vec![Entry::new("daemon".parse()?, start)])?;
         Ok(book)
@@ -220,12 +255,16 @@ impl Logbook {
         self.lock().record(self.clock.as_ref(), entries).map(drop)
     }
 
-    /// Notes what happened, to be written with the next record: for what nothing follows from. A peer
-    /// that is refused without end fills neither memory nor disk.
+    /// Notes what happened, to be written with the next record: for what nothing follows from.
     pub fn note(&self, entry: Entry) {
+        self.lock().note(entry);
+    }
+
+    /// Notes what a peer was refused. One that is refused without end fills neither memory nor disk.
+    pub fn note_refused(&self, entry: Entry) {
         let mut inner = self.lock();
         if inner.noted.len() < MOST_NOTED {
-            inner.noted.push(entry);
+            inner.note(entry);
         } else {
             tracing::warn!(
                 event = entry.event.name(),
@@ -250,10 +289,26 @@ impl Logbook {
         self.lock().offers.get(&(name(run.as_str()), round.0)).copied()
     }
 
+    /// How long writing and syncing records took since the log was opened.
+    #[must_use]
+    pub fn writing(&self) -> Duration {
+        self.lock().writing
+    }
+
     /// Whose it is.
     #[must_use]
     pub fn node(&self) -> Name {
         self.lock().log.node().name.clone()
+    }
+
+    /// The logs of other hospitals that count as witnesses, this node's own among them; any where none
+    /// are listed.
+    #[must_use]
+    pub fn witnesses(&self) -> Vec<VerifierKey> {
+        if self.witnesses.is_empty() {
+            return Vec::new();
+        }
+        self.witnesses.iter().cloned().chain([self.verifier()]).collect()
     }
 
     /// The key that others verify it with.
@@ -264,6 +319,26 @@ impl Logbook {
 }
 
 impl Inner {
+    /// Notes what is a record; a peer's words may make none of it.
+    fn note(&mut self, entry: Entry) {
+        if let Err(error) = entry.check() {
+            tracing::error!(%error, "something was to be noted that is no record");
+            return;
+        }
+        self.noted.push(entry);
+    }
+
+    /// Signs what the log is now. Every record is durable before; the log's own copy of the signature
+    /// is written once in a while, because peers keep theirs.
+    fn seal(&mut self, clock: &dyn Clock) -> Result<SignedNote, LogError> {
+        let now = clock.now();
+        if now.since(self.sealed) < SEAL {
+            return self.log.sign();
+        }
+        self.sealed = now;
+        Ok(self.log.checkpoint()?.clone())
+    }
+
     /// Removes segments that are older than they are kept.
     fn archive(&mut self, clock: &dyn Clock, keep: Duration) -> Result<(), LogError> {
         let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
@@ -282,6 +357,7 @@ impl Inner {
         entries: Vec<Entry>,
     ) -> Result<Option<Vec<u8>>, LogError> {
         let mut all = std::mem::take(&mut self.noted);
+        let noted = all.len();
         all.extend(entries);
         if all.is_empty() {
             return Ok(None);
@@ -290,7 +366,16 @@ impl Inner {
         if let Some(by_ms) = stepped {
             all.insert(0, Entry::new(name("clock"), Event::ClockStep { by_ms }));
         }
-        let seqs = self.log.append_all(&stamp, &all).inspect_err(|_| {
+        let start = clock.now();
+        let appended = self.log.append_all(&stamp, &all);
+        self.writing = self.writing.saturating_add(clock.now().since(start));
+        let seqs = appended.inspect_err(|error| {
+            if matches!(error, LogError::Record(_)) {
+                // Nothing was written: what was noted before waits for the next record.
+                let from = usize::from(stepped.is_some());
+                self.noted.extend_from_slice(&all[from..from + noted]);
+                return;
+            }
             // On a full disk there is room for one last record: why nothing more happens.
             let entry = Entry::new(name("log"), Event::Refused { rule: name("disk-full") });
             let entry = entry.ended(Outcome::Failed, name("disk-full"));

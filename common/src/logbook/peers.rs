@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use audit::folder::WITNESS;
-use audit::note::{Checkpoint, NoteError, SignedNote, VerifierKey};
+use audit::note::{Checkpoint, MAX_CHECKPOINT, NoteError, SignedNote, VerifierKey};
 use audit::record::{Entry, Event, Outcome, Record};
 use audit::segments::LogError;
 use audit::witness::{Peers, WitnessError};
@@ -108,7 +108,8 @@ impl PeerError {
 impl Logbook {
     /// Meets a peer's log: one that is new is written down, and counts from now on.
     ///
-    /// With `one`, a peer has one log at a time, and a new key needs a later epoch.
+    /// With `one`, a peer has one log at a time, and a new key needs a later epoch of a log that is
+    /// trusted.
     ///
     /// # Errors
     /// The key is none, is another node's, takes another's place, or is not trusted.
@@ -121,12 +122,23 @@ impl Logbook {
         };
         let mut inner = self.lock();
         let id = (key.name().clone(), key.id());
-        if let Some(reason) = inner.peers.distrusted(&key) {
-            let reason = reason.clone();
-            return Err(PeerError::Distrusted { log: key.name().clone(), reason });
+        let distrusted = |key: &VerifierKey| {
+            let (log, reason) = (key.name().clone(), inner.peers.distrusted(key)?.clone());
+            Some(PeerError::Distrusted { log, reason })
+        };
+        if let Some(error) = distrusted(&key) {
+            return Err(error);
         }
         if inner.keys.get(&id) == Some(&key) {
             return Ok(key);
+        }
+        // With one log at a time, a later one is no way around distrust of the latest.
+        let latest = inner.keys.values().filter_map(|key| epoch(key.name())).max();
+        let newest =
+            |key: &&VerifierKey| epoch(key.name()).is_some_and(|number| Some(number) == latest);
+        let errors: Option<Vec<_>> = inner.keys.values().filter(newest).map(distrusted).collect();
+        if one && let Some(error) = errors.and_then(|mut errors| errors.pop()) {
+            return Err(error);
         }
         let known = inner.keys.keys().map(|(log, _)| log);
         let known = known.filter_map(|log| Some((epoch(log)?, log.clone()))).max();
@@ -137,13 +149,15 @@ impl Logbook {
             let found = key.name().clone();
             return Err(PeerError::Replaced { of: of.clone(), known, found });
         }
-        keep(inner.log.folder(), &key)?;
         let fingerprint = Digest::sha256(key.to_string().as_bytes());
         let event = match known {
             Some(_) if one => Event::KeyRotated { fingerprint },
             _ => Event::KeyNew { fingerprint },
         };
-        inner.noted.push(Entry::new(name("witness"), event).with_site(of.clone()));
+        // On record before it counts.
+        let entry = Entry::new(name("witness"), event).with_site(of.clone());
+        inner.record(self.clock.as_ref(), vec![entry])?;
+        keep(inner.log.folder(), &key)?;
         inner.keys.insert(id, key.clone());
         Ok(key)
     }
@@ -189,8 +203,12 @@ impl Logbook {
     /// # Errors
     /// It is not the peer's, is older than what was seen, is shown without proof, or does not go on.
     pub fn judge(&self, peer: &VerifierKey, shown: &Sighting) -> Result<Checkpoint, PeerError> {
-        let note = SignedNote::parse(&shown.checkpoint).map_err(WitnessError::Note)?;
+        let note = alone(peer, shown)?;
         let inner = self.lock();
+        if let Some(reason) = inner.peers.distrusted(peer) {
+            let (log, reason) = (peer.name().clone(), reason.clone());
+            return Err(PeerError::Distrusted { log, reason });
+        }
         let latest = inner.peers.latest(peer);
         let seen = latest.and_then(|note| Checkpoint::open(note, peer).ok()).map(|seen| seen.size);
         let proof = shown.proofs.iter().find(|proof| Some(proof.from) == seen);
@@ -210,7 +228,7 @@ impl Logbook {
         shown: &Sighting,
     ) -> Result<(Checkpoint, SignedNote), PeerError> {
         let judged = self.judge(peer, shown);
-        let note = SignedNote::parse(&shown.checkpoint).map_err(WitnessError::Note)?;
+        let note = alone(peer, shown)?;
         match judged {
             Ok(checkpoint) => {
                 let mut inner = self.lock();
@@ -221,7 +239,7 @@ impl Logbook {
                 Ok((checkpoint, cosigned))
             }
             Err(error) => {
-                if error.is_breach() {
+                if matches!(error, PeerError::Witness(WitnessError::Forked { .. })) {
                     self.breach((peer, of), &note, "forked")?;
                 }
                 Err(error)
@@ -256,6 +274,17 @@ impl Logbook {
         self.lock().noted.push(entry);
         Ok(())
     }
+}
+
+/// What a peer shows, with its own signature and nothing else below it: what others added, or made up,
+/// is kept nowhere.
+fn alone(peer: &VerifierKey, shown: &Sighting) -> Result<SignedNote, PeerError> {
+    if shown.checkpoint.len() > MAX_CHECKPOINT {
+        let why = "it is longer than any";
+        return Err(WitnessError::Note(NoteError::Malformed { what: "checkpoint", why }).into());
+    }
+    let note = SignedNote::parse(&shown.checkpoint).and_then(|note| note.signed_alone(peer));
+    Ok(note.map_err(WitnessError::Note)?)
 }
 
 fn witnessed(of: &Name, note: &SignedNote, cosigned: bool) -> Result<Entry, LogError> {

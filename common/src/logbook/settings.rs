@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use audit::note::VerifierKey;
+
 use crate::config::{Section, Settings};
 
 /// Sizes of a segment that make sense.
@@ -17,6 +19,9 @@ pub struct AuditSettings {
     pub segment_bytes: Option<u64>,
     /// Where each record is sent as well.
     pub forward: Option<Collector>,
+    /// Public keys of other hospitals' logs, learnt by another way than the network. Where any are
+    /// given, only these count as having seen an offer.
+    pub witnesses: Vec<VerifierKey>,
 }
 
 /// A syslog server (RFC 5424).
@@ -70,6 +75,7 @@ impl Settings for AuditSettings {
             return None;
         }
         let forward = section.maybe::<String>("forward");
+        let listed = section.maybe::<Vec<String>>("witnesses");
         let forward = match forward? {
             None => None,
             Some(text) => {
@@ -85,6 +91,17 @@ impl Settings for AuditSettings {
                 collector
             }
         };
-        Some(Self { keep: keep?, segment_bytes: segment, forward })
+        let mut witnesses = Vec::new();
+        for text in listed?.unwrap_or_default() {
+            match text.parse::<VerifierKey>() {
+                Ok(key) => witnesses.push(key),
+                Err(error) => {
+                    let hint = "take it from that hospital's state/audit/key.pub";
+                    section.problem("witnesses", format!("{text:?}: {error}"), hint);
+                    return None;
+                }
+            }
+        }
+        Some(Self { keep: keep?, segment_bytes: segment, forward, witnesses })
     }
 }

@@ -3,7 +3,7 @@
 use audit::note::{Checkpoint, NoteError, SignedNote};
 use audit::record::{Entry, Record};
 use audit::segments::LogError;
-use audit::tree::{Hash, check_inclusion, leaf};
+use audit::tree::{Hash, ProofError, check_inclusion, leaf};
 
 use super::Logbook;
 use crate::digest::Digest;
@@ -39,7 +39,7 @@ impl Logbook {
     pub fn show(&self, entries: Vec<Entry>) -> Result<Shown, LogError> {
         let mut inner = self.lock();
         let line = inner.record(self.clock.as_ref(), entries)?.unwrap_or_default();
-        let note = inner.log.checkpoint()?.clone();
+        let note = inner.seal(self.clock.as_ref())?;
         let size = inner.log.size();
         let inclusion = inner.log.tree().inclusion(size.saturating_sub(1), size)?;
         Ok(Shown { note, size, record: LastRecord { line, inclusion: digests(&inclusion) } })
@@ -52,7 +52,7 @@ impl Logbook {
     pub fn sighting(&self, from: &[u64]) -> Result<(Sighting, SignedNote, u64), LogError> {
         let mut inner = self.lock();
         inner.record(self.clock.as_ref(), Vec::new())?;
-        let note = inner.log.checkpoint()?.clone();
+        let note = inner.seal(self.clock.as_ref())?;
         let size = inner.log.size();
         drop(inner);
         Ok((self.sight(&note, size, from), note, size))
@@ -79,8 +79,12 @@ impl Logbook {
     /// It is not this log's.
     pub fn held(&self, checkpoint: &str) -> Result<Option<u64>, NoteError> {
         let seen = Checkpoint::open(&SignedNote::parse(checkpoint)?, &self.verifier())?;
-        let root = self.lock().log.tree().root_at(seen.size);
-        Ok(root.is_ok_and(|root| root == seen.root).then_some(seen.size))
+        match self.lock().log.tree().root_at(seen.size) {
+            Ok(root) => Ok((root == seen.root).then_some(seen.size)),
+            // From before what was removed: nobody can tell any more, and nothing is proven from there.
+            Err(ProofError::Archived { .. }) => Ok(Some(0)),
+            Err(_) => Ok(None),
+        }
     }
 }
 

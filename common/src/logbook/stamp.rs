@@ -23,6 +23,11 @@ impl Ticks {
         Self { boot: boot(), last: None }
     }
 
+    /// A process begins: what the clocks said before is no matter of it.
+    pub(super) fn begin(&mut self) {
+        self.last = None;
+    }
+
     /// The moment, and how far the wall clock was set since the last one, in milliseconds.
     pub(super) fn stamp(&mut self, clock: &dyn Clock) -> (Stamp, Option<i64>) {
         let monotonic_ms = u64::try_from(clock.now().0.as_millis()).unwrap_or(u64::MAX);

@@ -37,8 +37,8 @@ mod update;
 
 pub use concentrated::epsilon;
 pub use ledger::{
-    Account, Budget, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore, Limits,
-    ORDERS as LEDGER_ORDERS, Receipt, Released,
+    Account, Budget, Carried, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore,
+    Limits, ORDERS as LEDGER_ORDERS, Receipt, Released,
 };
 pub use mechanism::{Mechanism, REPLACED};
 pub use steps::PrivateTraining;

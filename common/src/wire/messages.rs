@@ -5,13 +5,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
-use super::witness::{Cosignature, KeptLog, Sighting};
+use super::witness::{Cosignature, KeptLog, LastRecord, Sighting};
 use crate::digest::Digest;
 use crate::experiment::{Description, Plan};
 use crate::ids::{Round, RunId, SiteName};
 
 /// The metric that a private mode may let out: Harrell's C on a site's test patients.
 pub const C_INDEX: &str = "test.c_index";
+
+/// The round of a description's name that sites sign the question in.
+pub const DESCRIBED: Round = Round(1);
 
 /// One number that a site measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,12 +166,15 @@ pub enum ToSite {
         /// How it ended.
         outcome: String,
     },
-    /// A description is asked for, before any run: answer it or decline.
+    /// A description is asked for, before any run: sign the state of the coordinator's log that ends with
+    /// the question, and answer or decline when enough sites have signed the same one.
     Describe {
-        /// The name that it is charged under, which follows from it.
-        run: RunId,
-        /// All of what is asked.
+        /// All of what is asked; the name that it is charged under follows from it.
         question: Description,
+        /// The coordinator's audit log, as this site may see that it goes on.
+        log: Sighting,
+        /// Its last record, which is of this very question.
+        record: LastRecord,
     },
 }
 

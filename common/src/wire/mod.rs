@@ -18,7 +18,7 @@ pub mod words;
 
 pub use codec::{MAX_MESSAGE, WireError, decode, encode};
 pub use messages::{
-    C_INDEX, Described, Evaluation, Hello, Inquiry, Launch, Metric, Progress, Silence,
+    C_INDEX, DESCRIBED, Described, Evaluation, Hello, Inquiry, Launch, Metric, Progress, Silence,
     ToCoordinator, ToOperator, ToSite, Told,
 };
 pub use refusal::Refusal;

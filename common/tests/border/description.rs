@@ -31,6 +31,7 @@ pub fn question() -> Description {
         },
         inputs: vec![DescribedInput { view, lower: 0.5, upper: 2.0 }],
         rho: 0.0625,
+        min_sites: 3,
     }
 }
 
@@ -56,6 +57,7 @@ pub const QUESTION: &str = "
     000000000000e03f                   #   lower: 1/2
     0000000000000040                   #   upper: 2
     000000000000b03f                   # rho: 1/16
+    03000000                           # min_sites
 ";
 
 #[test]

@@ -228,10 +228,14 @@ fn messages_to_a_site_are_these_bytes() {
     let describe = format!(
         "
         06000000                    # ToSite::Describe
-        0500000000000000 'run-a'    # run
         {QUESTION}                  # question
+        {LOG}                       # log
+        {OTHER_DIGEST}              #     that hash
+        0200000000000000 7b7d       # record.line
+        0100000000000000 {DIGEST}   # record.inclusion: one
         "
     );
+    let record = LastRecord { line: vec![0x7b, 0x7d], inclusion: vec![digest()] };
     every_variant(&[
         (ToSite::Welcome(hello()), welcome),
         (ToSite::Refused(Refusal::Late(Round(3))), refused),
@@ -247,7 +251,7 @@ fn messages_to_a_site_are_these_bytes() {
             received,
         ),
         (ToSite::Over { run: run(), outcome: "finished".to_owned() }, over),
-        (ToSite::Describe { run: run(), question: question() }, describe),
+        (ToSite::Describe { question: question(), log: log(), record }, describe),
     ]);
 }
 

@@ -1,7 +1,7 @@
 //! `--set key=value`: the same care for the command line as for the file.
 
 use common::config::{ConfigError, Document, Override};
-use common::experiment::{DataTag, Experiment, Weights};
+use common::experiment::{DataTag, Experiment, SimulatedForm, Weights};
 
 use crate::config::{Expected, assert_problems};
 use crate::sample::{FILE, changed};
@@ -41,7 +41,8 @@ fn tables_that_the_file_lacks_are_made() {
     ];
     let experiment = read_with(FILE, &sets).unwrap();
     let data = experiment.data.unwrap();
-    assert_eq!((data.split.as_str(), data.tag), ("rep07", DataTag::Public));
+    let SimulatedForm::Tables(tables) = &data.form else { panic!("{data:?}") };
+    assert_eq!((tables.split.as_str(), data.tag), ("rep07", DataTag::Public));
     assert!((experiment.plan.features[1].center - 0.5).abs() < f64::EPSILON);
     // A value in the way of a table gives way to it.
     let (spoilt, _) = changed("age = { center = 60, scale = 10 }", "age = 7");

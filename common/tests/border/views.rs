@@ -141,6 +141,9 @@ fn every_broken_rule_is_named() {
         ("column = \"bmi\"", "column = \"event\"", "reads the outcome"),
         ("[features.views.bmi]", "[features.views.age]", "\"age\" stands twice"),
         ("kind = \"number\"", "kind = \"nummber\"", "did you mean \"number\""),
+        ("unit = \"mmol/L\"\n", "", "has no unit"),
+        ("\"mmol/L\"", "\"drops\"", "the unit is not known"),
+        ("analyte = \"glucose\"", "analyte = \"grape\"", "the analyte is not known"),
         ("analyte =", "analite =", "did you mean \"analyte\""),
     ] {
         let text = with(VIEWS);

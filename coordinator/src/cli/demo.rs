@@ -1,21 +1,26 @@
-//! `coordinator demo`: six synthetic hospitals, one model, half a minute.
+//! `coordinator demo`: six hospitals of `coordinator synth`, one model, a few seconds.
 
 use std::path::PathBuf;
 
 use common::config;
 use common::experiment::Experiment;
-use coordinator::simulate::{Simulation, write_synthetic};
+use coordinator::simulate::Simulation;
+use coordinator::synth::{Recipe, make};
 use site_node::train::{Device, DeviceChoice};
 
 use super::output::Output;
 use super::{Outcome, log, simulate};
 
 /// The experiment of the demonstration, which is a file like any other.
-const EXPERIMENT: &str = include_str!("../../../configs/experiments/demo.toml");
+const EXPERIMENT: &str = include_str!("../../../configs/experiments/synthetic.toml");
+
+/// How many hospitals there are, and patients in all of them.
+const SITES: u32 = 6;
+const PATIENTS: u32 = 4000;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder for the synthetic tables, the registry and the model.
+    /// Folder for the synthetic hospitals, the registry and the model.
     #[arg(long, value_name = "DIR", default_value = "runs/demo")]
     out: PathBuf,
     /// Seed of the synthetic patients.
@@ -28,8 +33,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let data = args.out.join("data");
-    write_synthetic(&data, args.seed)?;
-    let experiment: Experiment = config::read("configs/experiments/demo.toml", EXPERIMENT)?;
+    // Each time the same: what an earlier demonstration left is no part of this one.
+    if data.join("oracle.json").is_file() {
+        std::fs::remove_dir_all(&data)?;
+    }
+    make(Recipe::new(args.seed, SITES, PATIENTS)?, &data, &|| ())?;
+    let experiment: Experiment = config::read("configs/experiments/synthetic.toml", EXPERIMENT)?;
     if !args.output.quiet {
         eprintln!("   Synthetic six hospitals in {}", data.display());
     }

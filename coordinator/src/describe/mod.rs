@@ -1,10 +1,13 @@
 //! A description: every site is asked once, and what each answers is passed on to whoever asked.
 //!
 //! ```text
-//! question ─► sites ─► answer: asked for? its log goes on? ─► audit log ─► operator
-//!                    └ silence, lost, time is up ────────────────────────► operator
+//! question ─► audit log ─► sites ─► each signs that state ─► enough? ─► all are told
+//!
+//! answer: asked for? its log goes on? ─► audit log ─► operator
+//! silence, lost, time is up ────────────────────────► operator
 //! ```
 //!
+//! Sites hold a question to what they hold a round's model to: it stands in the log that they all see.
 //! The coordinator keeps none of the numbers.
 
 mod report;
@@ -20,12 +23,13 @@ use common::clock::Clock;
 use common::experiment::Description;
 use common::ids::{RunId, SiteName};
 use common::logbook::{Logbook, PeerError, name};
-use common::wire::{Described, Refusal, ToSite, Told};
+use common::wire::{DESCRIBED, Described, Purpose, Refusal, ToSite, Told};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use crate::driver::log;
+use crate::driver::witness::Witnesses;
 use crate::floor::{Command, Floor, Input};
-use crate::log;
 use waiting::Waiting;
 
 pub use report::{Cost, DescriptionReport};
@@ -45,75 +49,130 @@ pub(crate) struct Describer {
     pub tell: mpsc::Sender<Told>,
 }
 
+/// Who is waited for, and who has seen the question.
+struct Open {
+    waiting: Waiting,
+    witnesses: Witnesses,
+}
+
 impl Describer {
     /// Asks the sites and passes on what they say, until each has said something or is gone.
     pub fn go(self, runtime: &Handle, sites: Vec<SiteName>, mut inputs: mpsc::Receiver<Input>) {
         let span = tracing::info_span!("description", run = %self.run);
         let _entered = span.enter();
         let started = self.clock.now();
+        let seconds = || self.clock.now().since(started).as_secs_f64();
+        let ended = self.ask(sites.clone()).and_then(|mut open| {
+            let heard = self.hear(runtime, &mut open, &mut inputs);
+            heard.and_then(|()| self.seal(&open.witnesses))
+        });
+        self.floor.end(&self.run);
+        let outcome = if ended.is_ok() { "described" } else { "the coordinator cannot go on" };
         for site in &sites {
-            let (run, question) = (self.run.clone(), self.question.clone());
-            self.floor.command(site, Command::Say(ToSite::Describe { run, question }));
+            let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
+            self.floor.command(site, Command::Say(over));
+        }
+        tracing::info!(seconds = seconds(), "over");
+        self.tell(match ended {
+            Ok(()) => Told::Complete { seconds: seconds() },
+            Err(reason) => Told::Failed { reason },
+        });
+    }
+
+    /// Records the question, and shows every site the record with it.
+    fn ask(&self, sites: Vec<SiteName>) -> Result<Open, String> {
+        let question = self.question.digest();
+        let offer = log::offer((&self.by, &self.run, DESCRIBED), question, question);
+        let shown = self.book.show(vec![offer]).map_err(|error| error.to_string())?;
+        for site in &sites {
+            let log = self.book.sight(&shown.note, shown.size, &self.floor.seen(site));
+            self.floor.shown(site, shown.size);
+            let (question, record) = (self.question.clone(), shown.record.clone());
+            self.floor.command(site, Command::Say(ToSite::Describe { question, log, record }));
         }
         tracing::info!(sites = sites.len(), "asked");
         self.tell(Told::Asked { sites: sites.clone() });
-        let mut waiting = Waiting::new(sites);
-        let failed = loop {
-            if waiting.is_over() {
-                break None;
-            }
+        let of = (DESCRIBED, Purpose::Train);
+        let witnesses = Witnesses::new(of, shown, self.question.min_sites);
+        Ok(Open { waiting: Waiting::new(sites), witnesses })
+    }
+
+    fn hear(
+        &self,
+        runtime: &Handle,
+        open: &mut Open,
+        inputs: &mut mpsc::Receiver<Input>,
+    ) -> Result<(), String> {
+        let started = self.clock.now();
+        while !open.waiting.is_over() {
             let left = self.window.saturating_sub(self.clock.now().since(started));
             let next = runtime.block_on(async { tokio::time::timeout(left, inputs.recv()).await });
             match next {
-                Ok(Some(Input::Stopped)) => break Some("the coordinator was stopped".to_owned()),
-                Ok(Some(input)) => {
-                    if let Err(why) = self.take(&mut waiting, input) {
-                        break Some(why);
-                    }
-                }
-                Ok(None) => break Some("the coordinator closed its sessions".to_owned()),
+                Ok(Some(Input::Stopped)) => return Err("the coordinator was stopped".to_owned()),
+                Ok(Some(input)) => self.take(open, input)?,
+                Ok(None) => return Err("the coordinator closed its sessions".to_owned()),
                 Err(_) => {
-                    for site in waiting.late() {
+                    for site in open.waiting.late() {
                         self.declined(site, "aggregation.window", "no answer in time");
                     }
                 }
             }
-        };
-        // What was noted is written, and the state is signed.
-        let failed = failed.or_else(|| self.book.checkpoint().err().map(|error| error.to_string()));
-        self.floor.end(&self.run);
-        let seconds = self.clock.now().since(started).as_secs_f64();
-        tracing::info!(seconds, "over");
-        self.tell(match failed {
-            None => Told::Complete { seconds },
-            Some(reason) => Told::Failed { reason },
-        });
+        }
+        Ok(())
+    }
+
+    /// What was noted is written, with the names of those who saw the question, and the state is signed.
+    fn seal(&self, witnesses: &Witnesses) -> Result<(), String> {
+        let noted = self.book.note_cosigned(&self.book.node(), &witnesses.note());
+        noted.and_then(|()| self.book.checkpoint()).map(drop).map_err(|error| error.to_string())
     }
 
     /// What one input brings; an error where the coordinator cannot go on.
-    fn take(&self, waiting: &mut Waiting, input: Input) -> Result<(), String> {
+    fn take(&self, open: &mut Open, input: Input) -> Result<(), String> {
         match input {
-            Input::Described(site, key, described) if waiting.settle(&site) => {
-                self.answered(&site, &key, described)
+            Input::Cosigned(site, round, key, signature) if round == DESCRIBED => {
+                self.cosigned(&mut open.witnesses, &site, (&key, &signature));
+            }
+            Input::Described(site, key, described) if open.waiting.settle(&site) => {
+                return self.answered(&site, &key, described);
             }
             Input::Described(site, ..) => {
                 self.floor.command(&site, Command::Say(ToSite::Refused(Refusal::OutOfTurn)));
-                Ok(())
             }
             Input::Silent(site, silence) => {
-                if waiting.settle(&site) {
+                if open.waiting.settle(&site) {
+                    self.book.note_refused(log::silent(&site, &silence));
                     self.declined(site, &silence.rule, &silence.reason);
                 }
-                Ok(())
             }
             Input::Lost(site) => {
-                if waiting.settle(&site) {
+                if open.waiting.settle(&site) {
                     self.declined(site, "connection", "lost before it answered");
                 }
-                Ok(())
             }
             // A site that comes now was not asked; the rest is said of runs.
-            _ => Ok(()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A site signed the state of the log that it was asked in; those who signed are told when enough did.
+    fn cosigned(
+        &self,
+        witnesses: &mut Witnesses,
+        site: &SiteName,
+        (key, signature): (&VerifierKey, &str),
+    ) {
+        match witnesses.take(site, key, signature) {
+            Ok(size) => self.floor.confirmed(site, size),
+            Err(error) => {
+                tracing::warn!(%site, %error, "a signature that is not of this state of the log");
+            }
+        }
+        for (site, cosignatures) in witnesses.news() {
+            let (run, round) = (self.run.clone(), DESCRIBED);
+            let told = ToSite::Witnessed { run, round, cosignatures };
+            self.floor.command(&site, Command::Say(told));
         }
     }
 
@@ -151,6 +210,7 @@ impl Describer {
     /// An answer that is none.
     fn refuse(&self, site: &SiteName, refusal: Refusal) {
         tracing::warn!(%site, %refusal, "refused");
+        self.book.note_refused(log::rejected((&self.run, DESCRIBED), site, &refusal));
         self.declined(site.clone(), "answer", &refusal.to_string());
         self.floor.command(site, Command::Say(ToSite::Refused(refusal)));
     }

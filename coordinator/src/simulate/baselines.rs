@@ -73,13 +73,12 @@ fn train_alone(
 pub(super) fn train_all(
     plan: &Plan,
     hospitals: &[SimulatedHospital],
-    split: &str,
     tests: &TestPatients,
     device: &Device,
 ) -> Result<(Score, SingleSites), SimulateError> {
     let sites = hospitals
         .iter()
-        .map(|hospital| part(plan, hospital, split, true))
+        .map(|hospital| part(plan, hospital, true))
         .collect::<Result<Vec<_>, _>>()?;
     let score = |patients: &Examples, name: &str| -> Result<f64, SimulateError> {
         tests.c_index(plan, &train_alone(plan, patients, name, device)?)

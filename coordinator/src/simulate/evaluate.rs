@@ -1,11 +1,14 @@
 //! How good a model is on the patients that nobody trained on. Only a simulation sees them all.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use common::experiment::Plan;
 use common::survival::{Survival, harrell_c};
 use common::wire::words;
 use site_node::cohort::Cohort;
 use site_node::features::examples;
+use site_node::task::Records;
 use site_node::train::{Examples, risks};
 
 use super::{SimulateError, SimulatedHospital};
@@ -27,22 +30,17 @@ pub(super) fn stage(error: impl std::fmt::Display) -> SimulateError {
 pub(super) fn part(
     plan: &Plan,
     hospital: &SimulatedHospital,
-    split: &str,
     training: bool,
 ) -> Result<Examples, SimulateError> {
     let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
-    let cohort = Cohort::new(hospital.table.clone(), &plan.outcome, Some(split))
-        .map_err(|error| at(&error))?;
+    let (patients, split) = hospital.records.read().map_err(|error| at(&error))?;
+    let cohort = Cohort::new(patients, &plan.outcome, split).map_err(|error| at(&error))?;
     examples(&cohort.part(training), plan).map_err(|error| at(&error))
 }
 
 impl TestPatients {
-    pub(super) fn of(
-        plan: &Plan,
-        hospitals: &[SimulatedHospital],
-        split: &str,
-    ) -> Result<Self, SimulateError> {
-        let sites = hospitals.iter().map(|hospital| part(plan, hospital, split, false));
+    pub(super) fn of(plan: &Plan, hospitals: &[SimulatedHospital]) -> Result<Self, SimulateError> {
+        let sites = hospitals.iter().map(|hospital| part(plan, hospital, false));
         Ok(Self { sites: sites.collect::<Result<_, _>>()? })
     }
 
@@ -92,15 +90,17 @@ pub(super) fn final_report(
     })
 }
 
-/// The C-index of the generator's own risk, where the tables tell it.
+/// The C-index of the generator's own risk, where the tables or the generator's own file tell it.
 pub(super) fn oracle(
     plan: &Plan,
     hospitals: &[SimulatedHospital],
-    split: &str,
+    folder: &Path,
 ) -> Result<Option<Score>, SimulateError> {
     let (mut times, mut events, mut truth) = (Vec::new(), Vec::new(), Vec::new());
     for hospital in hospitals {
-        let table = &hospital.table;
+        let Records::Table { table, split: Some(split) } = &hospital.records else {
+            return Ok(told(folder));
+        };
         let Ok(column) = table.column(TRUTH) else { return Ok(None) };
         let training = table.column(split)?.flags()?;
         let test = |row: &usize| !training[*row];
@@ -115,4 +115,12 @@ pub(super) fn oracle(
         truth.extend(rows.iter().map(|&row| true_risk[row]));
     }
     Ok(Some(Score { c_index: c_index(times, events, &truth)? }))
+}
+
+/// What `coordinator synth` says that its test patients' true risk reaches.
+fn told(folder: &Path) -> Option<Score> {
+    let text = std::fs::read_to_string(folder.join("oracle.json")).ok()?;
+    let oracle: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let c_index = oracle.pointer("/test/true_log_hazard")?.as_f64()?;
+    Some(Score { c_index })
 }

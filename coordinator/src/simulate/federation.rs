@@ -12,7 +12,7 @@ use common::policy::Policy;
 use common::transport::Dialer;
 use common::wire::Progress;
 use site_node::daemon;
-use site_node::task::{Hospital, Records, Site};
+use site_node::task::{Hospital, Site};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -35,7 +35,6 @@ pub(super) async fn run(
     mut follow: impl FnMut(&Progress),
 ) -> Result<Federated, SimulateError> {
     let setup = |error: &dyn std::error::Error| SimulateError::Setup(error.to_string());
-    let data = simulation.experiment.data.as_ref().ok_or(SimulateError::NoData)?;
     let plan = simulation.experiment.plan.clone();
     let authority = Authority::new(clock.wall()).map_err(|error| setup(&error))?;
     let identity = |role| authority.issue(role).and_then(|issued| issued.identity());
@@ -72,10 +71,7 @@ pub(super) async fn run(
                 .parse()
                 .map_err(|error| setup(&error))?,
             clock: Arc::clone(&clock),
-            records: Records::Table {
-                table: hospital.table.clone(),
-                split: Some(data.split.clone()),
-            },
+            records: hospital.records.clone(),
             tag,
             device: simulation.device.clone(),
             state,

@@ -1,11 +1,13 @@
-//! One set of tables, split into hospitals.
+//! The hospitals of a simulation: one set of tables split by a column, or a folder for each.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use common::experiment::SimulatedData;
+use common::config::ConfigError;
+use common::experiment::{SimulatedData, SimulatedForm, SimulatedTables};
 use common::ids::SiteName;
-use site_node::data::{DataError, Table, inside, join, read};
+use site_node::data::{DataError, Source, inside, join, read};
+use site_node::task::Records;
 
 use super::rows_by_value;
 
@@ -15,7 +17,7 @@ pub struct SimulatedHospital {
     /// Named after the site column's value.
     pub name: SiteName,
     /// Its patients.
-    pub table: Table,
+    pub records: Records,
 }
 
 /// Tables that do not split into sites.
@@ -24,6 +26,29 @@ pub enum SplitError {
     /// A table is wrong.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A folder cannot be listed.
+    #[error("hospitals in {}: {source}", path.display())]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What a hospital says of its data cannot be used.
+    #[error(transparent)]
+    Cohort(#[from] ConfigError),
+    /// No hospital is there.
+    #[error("no folder in {} holds a cohort.toml; `coordinator synth` makes some", path.display())]
+    Nobody {
+        /// Where they should be.
+        path: PathBuf,
+    },
+    /// A folder whose name gives none, or that of another one.
+    #[error("{}: gives no name of its own; name hospitals' folders with letters and digits", path.display())]
+    FolderName {
+        /// Which one.
+        path: PathBuf,
+    },
     /// A value of the site column that gives no name, or the name of another value.
     #[error(
         "data.site: column {column:?} holds {value:?}, which gives no name of its own; write \
@@ -37,11 +62,45 @@ pub enum SplitError {
     },
 }
 
-/// Reads the tables in `folder` and splits them by site.
-pub(super) fn split(
+/// The hospitals in `folder`.
+pub(super) fn find(
     data: &SimulatedData,
     folder: &Path,
 ) -> Result<Vec<SimulatedHospital>, SplitError> {
+    match &data.form {
+        SimulatedForm::Tables(tables) => split(tables, folder),
+        SimulatedForm::Cohorts => described(folder),
+    }
+}
+
+/// Each folder that says what lies in it.
+fn described(folder: &Path) -> Result<Vec<SimulatedHospital>, SplitError> {
+    let failed = |source| SplitError::Folder { path: folder.to_owned(), source };
+    let mut places = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.join("cohort.toml").is_file() {
+            places.push(path);
+        }
+    }
+    places.sort();
+    if places.is_empty() {
+        return Err(SplitError::Nobody { path: folder.to_owned() });
+    }
+    let mut names = BTreeSet::new();
+    let mut hospitals = Vec::new();
+    for path in places {
+        let named = path.file_name().and_then(|text| name(&text.to_string_lossy()));
+        let named = named.filter(|name| names.insert(name.clone()));
+        let records = Records::Files(Box::new(Source::load(&path.join("cohort.toml"))?));
+        let name = named.ok_or(SplitError::FolderName { path })?;
+        hospitals.push(SimulatedHospital { name, records });
+    }
+    Ok(hospitals)
+}
+
+/// Reads the tables in `folder` and splits them by site.
+fn split(data: &SimulatedTables, folder: &Path) -> Result<Vec<SimulatedHospital>, SplitError> {
     let texts = [data.patient.as_str(), &data.site];
     let tables = data.tables.iter().map(|path| read(&inside(folder, path)?, &texts));
     let joined = join(tables.collect::<Result<_, _>>()?, &data.patient)?;
@@ -50,7 +109,8 @@ pub(super) fn split(
     for (value, rows) in rows_by_value(&joined, &data.site)? {
         let named = name(&value).filter(|name| names.insert(name.clone()));
         let name = named.ok_or_else(|| SplitError::Name { column: data.site.clone(), value })?;
-        hospitals.push(SimulatedHospital { name, table: joined.select(&rows) });
+        let (table, split) = (joined.select(&rows), Some(data.split.clone()));
+        hospitals.push(SimulatedHospital { name, records: Records::Table { table, split } });
     }
     Ok(hospitals)
 }

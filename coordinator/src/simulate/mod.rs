@@ -2,7 +2,7 @@
 //! site, over real QUIC with mutual TLS on loopback. The only place that sees the site's crate.
 //!
 //! ```text
-//! tables ─ split by site ─► hospitals ─► federation ─► run ─► evaluate ─► Report
+//! tables, or a folder each ─► hospitals ─► federation ─► run ─► evaluate ─► Report
 //!                               └──────────► baselines: pooled, each site alone
 //! ```
 
@@ -32,7 +32,9 @@ pub use synthetic::{SyntheticError, write as write_synthetic};
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
     /// The experiment says nothing of tables.
-    #[error("the experiment has no [data] table; name its tables, patient, site and split columns")]
+    #[error(
+        "the experiment has no [data] table; name its tables, patient, site and split columns, or say cohorts = true"
+    )]
     NoData,
     /// Private patients without noise.
     #[error(
@@ -90,9 +92,9 @@ pub async fn simulate(
     if plan.privacy.mode == PrivacyMode::Off && !source.tag.may_leave_unprotected() {
         return Err(SimulateError::Unprotected);
     }
-    let hospitals = hospitals::split(source, simulation.data)?;
+    let hospitals = hospitals::find(source, simulation.data)?;
     // Before anything runs: a table that cannot be used is named here, and not by a site's silence.
-    let tests = evaluate::TestPatients::of(plan, &hospitals, &source.split)?;
+    let tests = evaluate::TestPatients::of(plan, &hospitals)?;
     let federated = federation::run(&simulation, source.tag, &hospitals, clock, follow).await?;
     let outcome = &federated.outcome;
     let Some(model) = &outcome.model else {
@@ -103,14 +105,13 @@ pub async fn simulate(
     let last = evaluate::final_report(plan, &tests, model)?;
     let (pooled, single_site) = if simulation.baselines {
         let device = &simulation.device;
-        let (pooled, single) =
-            baselines::train_all(plan, &hospitals, &source.split, &tests, device)?;
+        let (pooled, single) = baselines::train_all(plan, &hospitals, &tests, device)?;
         (Some(pooled), Some(single))
     } else {
         (None, None)
     };
     let oracle = match source.tag {
-        DataTag::Synthetic => evaluate::oracle(plan, &hospitals, &source.split)?,
+        DataTag::Synthetic => evaluate::oracle(plan, &hospitals, simulation.data)?,
         DataTag::Private | DataTag::Public => None,
     };
     Ok(report(plan, &federated, last, (pooled, single_site, oracle), simulation.out))

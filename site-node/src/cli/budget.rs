@@ -17,10 +17,12 @@ pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let policy = Policy::load(&settings.policy)?;
     let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
+    let carried = told.carried.spent.clone();
     let account = Account::after(policy.limits, told.carried, told.entries)?;
+    let account = (&account, &carried);
     match format {
-        Format::Table => table(&settings.data_set, &policy, &account)?,
-        Format::Json => println!("{}", object(&settings.data_set, &policy, &account)?),
+        Format::Table => table(&settings.data_set, &policy, account)?,
+        Format::Json => println!("{}", object(&settings.data_set, &policy, account)?),
     }
     Ok(())
 }
@@ -51,7 +53,11 @@ fn up(epsilon: f64) -> f64 {
     (epsilon * 1e4).ceil() / 1e4
 }
 
-fn table(data_set: &str, policy: &Policy, account: &Account) -> Result<(), Box<dyn Error>> {
+fn table(
+    data_set: &str,
+    policy: &Policy,
+    (account, carried): (&Account, &Cost),
+) -> Result<(), Box<dyn Error>> {
     let limit = account.limit();
     let Budget { epsilon: allowed, delta } = limit.budget();
     let spent = account.spent();
@@ -62,8 +68,14 @@ fn table(data_set: &str, policy: &Policy, account: &Account) -> Result<(), Box<d
     }
     let total = up(epsilon(account.entries().iter(), delta)?);
     println!("spent      ε = {total:.4}, {:.1} % of what may be charged", part(account, spent));
+    if !carried.is_zero() {
+        let part = part(account, carried).min(100.0);
+        println!(
+            "earlier    {part:.1} % of it before the first release below, in logs that are set aside"
+        );
+    }
     if account.entries().is_empty() {
-        println!("\nno release was charged yet");
+        println!("\nno release was charged here yet");
         return Ok(());
     }
     println!("\n{:<34}{:>9}{:>12}{:>9}", "run", "releases", "ε", "part");
@@ -91,7 +103,7 @@ fn part(account: &Account, cost: &Cost) -> f64 {
 fn object(
     data_set: &str,
     policy: &Policy,
-    account: &Account,
+    (account, carried): (&Account, &Cost),
 ) -> Result<serde_json::Value, Box<dyn Error>> {
     let limit = account.limit();
     let Budget { epsilon: allowed, delta } = limit.budget();
@@ -109,6 +121,7 @@ fn object(
         "epsilon_per_run": policy.limits.epsilon_per_run,
         "spent": epsilon(account.entries().iter(), delta)?,
         "used": limit.used(account.spent()),
+        "used_earlier": limit.used(carried),
         "releases": account.entries().len(),
         "runs": runs,
         "fits": last.map(|last| limit.fits(account.spent(), &Cost::of(last.mechanism))),

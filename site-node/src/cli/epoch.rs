@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         Spent::All => Cost::unknown(),
         Spent::Recorded => {
             let told = LedgerLog::look(&settings.state, &data_set)?;
-            told.entries.last().map_or(told.carried, |last| last.total.clone())
+            told.entries.last().map_or(told.carried.spent, |last| last.total.clone())
         }
     };
     let clock = Arc::new(SystemClock::new());

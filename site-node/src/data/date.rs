@@ -9,7 +9,8 @@ use super::error::CellFault;
 pub struct Day(pub i32);
 
 impl Day {
-    /// Reads `2021-03-04`, which a time of day may follow: it is left out.
+    /// Reads `2021-03-04`, which a time of day may follow: it is left out. A time with a zone is none
+    /// of the hospital's own: its day may be another one there.
     ///
     /// # Errors
     /// The text is another form of date, no day that there is, or no date at all.
@@ -24,7 +25,8 @@ impl Day {
         let ends = matches!(bytes.get(10), None | Some(b'T' | b' '));
         match (digits(0, 4), digits(5, 7), digits(8, 10)) {
             (Some(year), Some(month), Some(day)) if dashes && ends => {
-                Self::of(year, month, day).ok_or(CellFault::NoSuchDay)
+                let found = Self::of(year, month, day).ok_or(CellFault::NoSuchDay)?;
+                text.get(11..).map_or(Ok(()), time_of_day).map(|()| found)
             }
             _ if looks_like_a_date(text) => Err(CellFault::DateFormat),
             _ => Err(CellFault::NotADate),
@@ -74,6 +76,30 @@ impl fmt::Display for Day {
     }
 }
 
+/// A time of day without a zone: `08:30`, `08:30:00` or `08:30:00.000`.
+fn time_of_day(text: &str) -> Result<(), CellFault> {
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.');
+    let (clock, zone) = text.split_at(end.unwrap_or(text.len()));
+    let (whole, part) = clock.split_once('.').unwrap_or((clock, "0"));
+    let parts: Vec<&str> = whole.split(':').collect();
+    let below = |(part, most): (&&str, u8)| {
+        part.len() == 2 && digits(part) && part.parse::<u8>().is_ok_and(|value| value < most)
+    };
+    let sound = (2..=3).contains(&parts.len())
+        && parts.iter().zip([24, 60, 61]).all(below)
+        && !part.is_empty()
+        && digits(part);
+    let zone = zone.trim();
+    match sound {
+        true if zone.is_empty() => Ok(()),
+        true if ["Z", "z", "UTC", "GMT"].contains(&zone) || zone.starts_with(['+', '-']) => {
+            Err(CellFault::Zone)
+        }
+        _ => Err(CellFault::NotADate),
+    }
+}
+
 /// Three groups of digits, or eight digits in a row: a date, but of which form?
 fn looks_like_a_date(text: &str) -> bool {
     let date = text.split(['T', ' ']).next().unwrap_or_default();
@@ -111,6 +137,12 @@ mod tests {
             ("1937-12-1", CellFault::DateFormat),
             ("May 2020", CellFault::NotADate),
             ("2020-05-17x", CellFault::NotADate),
+            ("2020-05-17Tsoon", CellFault::NotADate),
+            ("2020-05-17 25:00", CellFault::NotADate),
+            ("2020-05-17T", CellFault::NotADate),
+            ("2020-05-17T23:30:00Z", CellFault::Zone),
+            ("2020-05-17T23:30:00.000+01:00", CellFault::Zone),
+            ("2020-05-17 23:30:00 UTC", CellFault::Zone),
             ("", CellFault::NotADate),
         ] {
             assert_eq!(Day::parse(text), Err(fault), "{text}");

@@ -26,10 +26,14 @@ pub enum CellFault {
     DateFormat,
     /// The 30th of February.
     NoSuchDay,
+    /// A moment in a time zone, whose day here may be another.
+    Zone,
     /// The end before the start.
     DatesOutOfOrder,
     /// A date outside the years that a hospital has records of.
     FarDate,
+    /// A follow-up that ends tomorrow.
+    AfterToday,
     /// No code, name or item.
     Nameless,
 }
@@ -50,8 +54,10 @@ impl CellFault {
             Self::NotADate => "not a date",
             Self::DateFormat => "a date in another form than YYYY-MM-DD",
             Self::NoSuchDay => "a day that no calendar has",
+            Self::Zone => "a moment with a time zone",
             Self::DatesOutOfOrder => "an end before its start",
             Self::FarDate => "a date before 1850 or after 2150",
+            Self::AfterToday => "a follow-up that ends after today",
             Self::Nameless => "no code or item is named",
         }
     }
@@ -69,7 +75,8 @@ impl CellFault {
             Self::ZeroTime => "remove patients who were not followed, or count from an earlier day",
             Self::EventWithoutTime => "add the time of the event or remove the patient",
             Self::NotADate | Self::DateFormat => "write it as YYYY-MM-DD, such as 2021-03-04",
-            Self::NoSuchDay | Self::FarDate => "correct the date",
+            Self::Zone => "export the hospital's local date, without a zone",
+            Self::NoSuchDay | Self::FarDate | Self::AfterToday => "correct the date",
             Self::DatesOutOfOrder => "correct one of the two dates",
             Self::Nameless => "fill the cell or remove the row",
         }

@@ -34,6 +34,9 @@ pub enum OpenFault {
     /// There is no such file.
     #[error("there is no such file; check the path, and that all parts of a record were copied")]
     Missing,
+    /// A link to somewhere else.
+    #[error("is a link out of its folder; put the file itself there")]
+    LinkOut,
     /// A folder, a pipe or a device.
     #[error("is not a file; name the file itself")]
     NotAFile,

@@ -1,6 +1,7 @@
 //! ECGs and images: which files there are, whose they are, and whether they can be used.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::cache::Cache;
@@ -14,7 +15,6 @@ use super::problems::Problems;
 use super::source::{EcgFolder, ImageFolder, Source};
 
 /// The files of one kind.
-#[derive(Debug)]
 pub struct Signals {
     /// Each patient's file, by the patient's name.
     pub files: BTreeMap<String, PathBuf>,
@@ -22,6 +22,13 @@ pub struct Signals {
     pub broken_is_missing: bool,
     /// What they are brought to.
     pub form: Form,
+}
+
+/// How many files, and not their names, which are patients'.
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signals").field("files", &self.files.len()).finish_non_exhaustive()
+    }
 }
 
 impl From<PrepareError> for DataError {

@@ -1,12 +1,14 @@
 //! Codes up to the index date, one input each.
 
+use std::collections::BTreeMap;
+
 use common::experiment::{View, ViewSource};
 
 use super::aggregate::counts;
 use super::gather::{Gathered, index, named};
 use super::{FeatureError, Inputs};
 use crate::data::patients::{Codes, System};
-use crate::data::{DataError, Patients, Words};
+use crate::data::{DataError, Patients};
 
 /// Writes 1 or ln(1 + count) for each code of the vocabulary, and says how many inputs that makes.
 pub(super) fn fill(
@@ -20,7 +22,7 @@ pub(super) fn fill(
     };
     let index = index(patients)?;
     let codes = of_system(patients, table, system)?;
-    let listed = listed(&codes.words, vocabulary);
+    let listed = listed(codes, vocabulary);
     // Where each row of the table stands among these patients.
     let mut places = vec![None; patients.table.len()];
     for (patient, &row) in inputs.patients.iter().enumerate() {
@@ -74,7 +76,7 @@ pub(super) fn any(patients: &Patients, view: &View) -> Result<Gathered, FeatureE
     };
     let index = index(patients)?;
     let codes = of_system(patients, table, system)?;
-    let listed = listed(&codes.words, vocabulary);
+    let listed = listed(codes, vocabulary);
     let mut values = vec![None; patients.table.len()];
     for row in &codes.rows {
         let whose = row.patient as usize;
@@ -90,17 +92,19 @@ pub(super) fn any(patients: &Patients, view: &View) -> Result<Gathered, FeatureE
 }
 
 /// For each code of a table the words of the vocabulary that it stands for.
-fn listed(words: &Words, vocabulary: &[String]) -> Vec<Vec<usize>> {
-    let exact: std::collections::BTreeMap<&str, usize> =
-        vocabulary.iter().enumerate().map(|(place, word)| (word.as_str(), place)).collect();
-    let starts: Vec<(&str, usize)> = vocabulary
-        .iter()
-        .enumerate()
-        .filter_map(|(place, word)| Some((word.strip_suffix('*')?, place)))
-        .collect();
+fn listed(codes: &Codes, vocabulary: &[String]) -> Vec<Vec<usize>> {
+    let plain = |word: &str| codes.system.plain(word).into_owned();
+    let (mut exact, mut starts) = (BTreeMap::<String, Vec<usize>>::new(), Vec::new());
+    for (place, word) in vocabulary.iter().enumerate() {
+        match word.strip_suffix('*') {
+            Some(start) => starts.push((plain(start), place)),
+            None => exact.entry(plain(word)).or_default().push(place),
+        }
+    }
     let of = |code: &str| {
+        let code = codes.system.plain(code);
         let begun = starts.iter().filter(|(start, _)| code.starts_with(start)).map(|it| it.1);
-        exact.get(code).copied().into_iter().chain(begun).collect()
+        exact.get(code.as_ref()).into_iter().flatten().copied().chain(begun).collect()
     };
-    words.all().map(of).collect()
+    codes.words.all().map(of).collect()
 }

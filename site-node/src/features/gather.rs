@@ -3,12 +3,28 @@
 use std::collections::BTreeMap;
 
 use common::config::nearest;
-use common::experiment::{Missing, Values, View, ViewSource};
+use common::experiment::{Missing, PrivacyMode, Values, View, ViewSource};
 
 use super::aggregate::{Seen, counts};
 use super::{FeatureError, codes};
 use crate::data::unit::{Conversion, convert};
 use crate::data::{Cell, Column, DataError, Day, Patients};
+
+/// What a measurement is whose unit does not convert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Units {
+    /// A mistake: the item is refused as a whole.
+    Refuse,
+    /// Missing: a refusal would be an exact answer about patients' rows.
+    Missing,
+}
+
+impl Units {
+    /// By the plan's mode.
+    pub(super) fn of(mode: PrivacyMode) -> Self {
+        if mode == PrivacyMode::Off { Self::Refuse } else { Self::Missing }
+    }
+}
 
 /// A view's values, in the order of the table's rows.
 pub struct Gathered {
@@ -19,7 +35,7 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn of(patients: &Patients, view: &View) -> Result<Self, FeatureError> {
+    pub(super) fn of(patients: &Patients, view: &View, units: Units) -> Result<Self, FeatureError> {
         match &view.source {
             ViewSource::Number { column, values } => number(patients, column, values),
             ViewSource::Category { column, categories, .. } => {
@@ -27,7 +43,7 @@ impl Gathered {
                 let of = |row| category(column, row, categories);
                 Ok(Self { values: (0..column.len()).map(of).collect(), outside: 0 })
             }
-            ViewSource::Measurement { .. } => measured(patients, view),
+            ViewSource::Measurement { .. } => measured(patients, view, units),
             ViewSource::Codes { .. } => codes::any(patients, view),
             ViewSource::Ecg { .. } | ViewSource::Image { .. } => {
                 Err(FeatureError::NoEncoder { view: view.name.clone() })
@@ -117,7 +133,7 @@ fn category(column: &Column, row: usize, categories: &[String]) -> Option<f64> {
     place.map(|place| place as f64)
 }
 
-fn measured(patients: &Patients, view: &View) -> Result<Gathered, FeatureError> {
+fn measured(patients: &Patients, view: &View, units: Units) -> Result<Gathered, FeatureError> {
     let ViewSource::Measurement { table, item, window, aggregate, values: rule } = &view.source
     else {
         return Err(FeatureError::NoEncoder { view: view.name.clone() });
@@ -128,17 +144,21 @@ fn measured(patients: &Patients, view: &View) -> Result<Gathered, FeatureError> 
     let mut outside = 0;
     if let Some(wanted) = table.items.find(item) {
         let of = format!("measurement {item:?}");
-        let mut changes: BTreeMap<u32, Conversion> = BTreeMap::new();
+        let mut changes: BTreeMap<u32, Option<Conversion>> = BTreeMap::new();
         for row in table.rows.iter().filter(|row| row.item == wanted) {
             // Every unit of the item, whether its day counts or not: all or nothing.
             let change = if let Some(change) = changes.get(&row.unit) {
                 *change
             } else {
                 let unit = Some(table.units.word(row.unit));
-                let change = conversion(&table.file, &of, unit, rule)?;
+                let change = match conversion(&table.file, &of, unit, rule) {
+                    Err(error) if units == Units::Refuse => return Err(error.into()),
+                    change => change.ok(),
+                };
                 changes.insert(row.unit, change);
                 change
             };
+            let Some(change) = change else { continue };
             let patient = row.patient as usize;
             let (Some(start), Some(seen)) = (index.get(patient), seen.get_mut(patient)) else {
                 continue;

@@ -16,10 +16,13 @@ use crate::cohort::Part;
 use crate::data::{DataError, Patients};
 use crate::train::{Examples, TrainError};
 
-pub use gather::Gathered;
+pub use gather::{Gathered, Units};
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
 const LARGEST: f64 = 1e6;
+
+/// The most inputs: of 32,768 patients, 2^31 values.
+const MOST_INPUTS: usize = 1 << 16;
 
 /// Patients that cannot be made into examples.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,14 @@ pub enum FeatureError {
         /// The view.
         view: String,
     },
+    /// More inputs than a site makes room for, whoever its patients are.
+    #[error("the plan has {found} inputs, and at most {most} are made here; ask for fewer")]
+    TooWide {
+        /// The plan's inputs.
+        found: usize,
+        /// The limit.
+        most: usize,
+    },
     /// The training stage refuses them.
     #[error(transparent)]
     Examples(#[from] TrainError),
@@ -64,7 +75,7 @@ impl Inputs<'_> {
         // A bound and not a refusal: a plan's scale must not make a site's consent tell how large its
         // patients' values are.
         #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
-        let value = value.clamp(-LARGEST, LARGEST) as f32;
+        let value = if value.is_nan() { 0.0 } else { value.clamp(-LARGEST, LARGEST) as f32 };
         if let Some(input) = self.rows.get_mut(patient * self.width + place) {
             *input = value;
         }
@@ -78,6 +89,10 @@ impl Inputs<'_> {
 /// missing that the plan refuses to do without.
 pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> {
     let (width, patients) = (plan.inputs(), part.patients);
+    // By the plan alone: what a refusal tells must not depend on how many patients there are.
+    if width > MOST_INPUTS {
+        return Err(FeatureError::TooWide { found: width, most: MOST_INPUTS });
+    }
     // Every column is there before room is made for any.
     let columns = plan.features.iter().map(|feature| patients.table.column(&feature.column));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
@@ -91,7 +106,7 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
     }
     let mut place = plan.features.len();
     for view in &plan.views {
-        place += fill(&mut inputs, place, patients, view)?;
+        place += fill(&mut inputs, place, patients, view, Units::of(plan.privacy.mode))?;
     }
     let (time, event) = (part.time.clone(), part.event.clone());
     Ok(Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?)
@@ -101,8 +116,8 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
 ///
 /// # Errors
 /// As [`examples`], but for missing values.
-pub fn gather(patients: &Patients, view: &View) -> Result<Gathered, FeatureError> {
-    Gathered::of(patients, view)
+pub fn gather(patients: &Patients, view: &View, units: Units) -> Result<Gathered, FeatureError> {
+    Gathered::of(patients, view, units)
 }
 
 /// Writes a view's inputs from `place` on, and says how many they are.
@@ -111,10 +126,11 @@ fn fill(
     place: usize,
     patients: &Patients,
     view: &View,
+    units: Units,
 ) -> Result<usize, FeatureError> {
     let gathered = match &view.source {
         ViewSource::Codes { .. } => return codes::fill(inputs, place, patients, view),
-        _ => Gathered::of(patients, view)?,
+        _ => Gathered::of(patients, view, units)?,
     };
     let (choices, center, scale) = match &view.source {
         ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } => {

@@ -1,5 +1,5 @@
 use common::config;
-use common::experiment::{Experiment, Outcome, Plan};
+use common::experiment::{Draft, Experiment, Outcome, Plan};
 
 use super::*;
 use crate::cohort::Cohort;
@@ -105,6 +105,15 @@ fn codes_count_up_to_the_index_date() {
     assert_eq!(inputs(text).unwrap(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
     let counted = format!("{text}values = \"log-count\"");
     assert!((inputs(&counted).unwrap()[0] - 3.0_f32.ln()).abs() < 1e-6);
+    // Dots, case and marks are a matter of taste, on either side, and a mark is no star of a code.
+    for other in [
+        "[\"I63*\", \"I64\", \"Z99\"]",
+        "[\"i63.9\", \"I64-\", \"Z99\"]",
+        "[\"I639\", \"I64\", \"Z\"]",
+    ] {
+        let text = text.replace("[\"I63*\", \"I64\", \"Z99\"]", other);
+        assert_eq!(inputs(&text).unwrap(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], "{other}");
+    }
     let other = inputs(&text.replace("icd10", "atc")).unwrap_err();
     assert!(matches!(other, FeatureError::Data(DataError::OtherSystem { .. })), "{other}");
     let nearest = inputs(&text.replace("table = \"dx\"", "table = \"dxx\"")).unwrap_err();
@@ -137,4 +146,55 @@ fn columns_have_units_ranges_and_categories() {
         "[features.views.age]\nkind = \"number\"\ncolumn = \"age\"\ncenter = 50.0\nscale = 10.0\n";
     assert_eq!(inputs(&format!("{age}missing = \"constant\"\nfill = 40.0")).unwrap(), [1.0, -1.0]);
     assert!(matches!(inputs(age), Err(FeatureError::Missing { row: 3, .. })));
+}
+
+/// Whether a unit converts depends on the rows that a plan picks: a private site gives no such answer.
+#[test]
+fn a_private_plan_is_never_refused_for_a_unit() {
+    let crp = "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
+               unit = \"kg\"\nwindow = 365\nmissing = \"indicator\"\n";
+    let mut plan = plan(crp);
+    let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
+    let refused = examples(&cohort.part(true), &plan).unwrap_err();
+    assert!(matches!(refused, FeatureError::Data(DataError::NoConversion { .. })), "{refused}");
+    plan.privacy.mode = common::experiment::PrivacyMode::Local;
+    let made = examples(&cohort.part(true), &plan).unwrap();
+    assert_eq!(made.features(), [0.0, 1.0, 0.0, 1.0]);
+}
+
+#[test]
+fn a_starred_word_counts_a_code_once() {
+    let text = "[features.views.dx]\nkind = \"codes\"\ntable = \"dx\"\nsystem = \"own\"\n\
+                window = 365\nvocabulary = [\"G63*\"]\nvalues = \"log-count\"\n";
+    let plan = plan(text);
+    let mut patients = patients();
+    let mut words = Words::default();
+    let rows = vec![Code { patient: 0, day: Day(50), code: words.number("G63*") }];
+    let codes = Codes { file: "dx.csv".to_owned(), system: System::named("own"), rows, words };
+    patients.codes = vec![("dx".to_owned(), codes)];
+    let cohort = Cohort::new(patients, &plan.outcome, None).unwrap();
+    let made = examples(&cohort.part(true), &plan).unwrap();
+    assert!((made.features()[0] - 2.0_f32.ln()).abs() < 1e-6, "{:?}", made.features());
+}
+
+#[test]
+fn nothing_but_numbers_of_a_sensible_plan_become_inputs() {
+    let mut inputs = Inputs { rows: vec![1.0], width: 1, patients: &[0] };
+    inputs.put(0, 0, f64::NAN);
+    assert_eq!(inputs.rows, [0.0]);
+    let words: Vec<String> = (0..40_000).map(|word| format!("\"w{word}\"")).collect();
+    let view = |name: &str| {
+        format!(
+            "[features.views.{name}]\nkind = \"codes\"\ntable = \"dx\"\nsystem = \"icd10\"\n\
+             window = 365\nvocabulary = [{}]\n",
+            words.join(",")
+        )
+    };
+    let mut plan = plan("columns = [\"age\"]");
+    let wide =
+        |name| config::read::<Draft>("x", &PLAN.replace("VIEWS", &view(name))).unwrap().0.plan;
+    plan.views = ["a", "b"].into_iter().flat_map(|name| wide(name).views).collect();
+    let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
+    let error = examples(&cohort.part(true), &plan).unwrap_err();
+    assert!(matches!(error, FeatureError::TooWide { .. }), "{error}");
 }

@@ -18,8 +18,8 @@ use common::policy::Policy;
 use crate::cohort::Cohort;
 use crate::data::cache::Cache;
 use crate::data::prepare::{Form, Progress};
-use crate::data::{DataError, Patients, Problems, Signals, Source};
-use crate::features::{FeatureError, gather};
+use crate::data::{CellFault, DataError, Day, Patients, Problems, Signals, Source};
+use crate::features::{FeatureError, Units, gather};
 
 pub use finding::Finding;
 pub use summary::{Summary, summaries};
@@ -49,6 +49,8 @@ pub struct Check<'c> {
     pub policy: Option<&'c Policy>,
     /// The contract.
     pub plan: Option<&'c Plan>,
+    /// The day of the check: no follow-up ends after it.
+    pub today: Option<Day>,
     /// Where ECGs and images are kept in their form.
     pub cache: &'c Path,
 }
@@ -62,6 +64,7 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
     if let Some(patients) = patients {
         let units = patients.measurements.iter().flat_map(|(_, table)| table.unknown_units());
         found.notes.extend(units.take(MOST_UNITS).map(|unit| unit.to_string()));
+        ends(asked, &patients, &mut problems);
         signals(asked, &patients, &mut problems, &mut found.notes, tell);
         let cohort = cohort(asked, patients, &mut problems);
         if let Some(cohort) = &cohort {
@@ -96,6 +99,18 @@ fn cohort(asked: &Check<'_>, patients: Patients, problems: &mut Problems) -> Opt
         }
     };
     Cohort::check(patients, &outcome, asked.source.split.as_deref(), problems)
+}
+
+/// Follow-up that ends after today.
+fn ends(asked: &Check<'_>, patients: &Patients, problems: &mut Problems) {
+    let named = asked.source.outcome.as_ref().and_then(|outcome| outcome.ends.as_ref());
+    let (Some(name), Some(today)) = (named, asked.today) else { return };
+    let Ok(column) = patients.table.column(name) else { return };
+    for (row, day) in column.days().into_iter().enumerate() {
+        if matches!(day, Ok(Some(day)) if day > today) {
+            problems.note(column.bad_cell(row, CellFault::AfterToday));
+        }
+    }
 }
 
 /// Whether there are as many patients and events as the policy asks for.
@@ -204,7 +219,8 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
     }
     let all = patients.table.len();
     for view in &plan.views {
-        match gather(patients, view) {
+        // Strictly, whatever the mode: here and nowhere else is a unit that does not convert told.
+        match gather(patients, view, Units::Refuse) {
             Ok(gathered) => {
                 let missing = gathered.values.iter().filter(|value| value.is_none()).count();
                 found.notes.push(format!(

@@ -67,7 +67,7 @@ fn the_next_epoch_carries_on_what_the_last_one_told() {
     drop(ledger);
     // Read without being opened, and once more in the next process.
     let told = LedgerLog::look(state, &data_set()).unwrap();
-    assert_eq!((&told.carried, told.entries.len()), (&spent, 1));
+    assert_eq!((&told.carried.spent, told.entries.len()), (&spent, 1));
     let account = Account::after(LIMITS, told.carried, told.entries).unwrap();
     assert_eq!(open(state, &settings, system()).account().spent(), account.spent());
     // Both logs verify.
@@ -131,5 +131,14 @@ fn segments_that_are_kept_no_longer_leave_what_they_spent() {
     let ledger = open(state, &settings, later());
     assert_eq!(ledger.account().spent(), &spent);
     let told = LedgerLog::look(state, &data_set()).unwrap();
-    assert!(told.entries.len() < 20 && !told.carried.is_zero());
+    assert!(told.entries.len() < 20 && !told.carried.spent.is_zero());
+    // What they released is charged no second time, and the run is still of its plan.
+    assert!((1..=20).all(|round| {
+        let run = "run-a".parse().unwrap();
+        ledger.account().has_charged(&run, Round(round), Released::Update)
+    }));
+    drop(ledger);
+    let mut ledger = open(state, &settings, later());
+    assert!(matches!(charge(&mut ledger, 1), Err(LedgerError::Repeated { .. })));
+    charge(&mut ledger, 21).unwrap();
 }

@@ -22,7 +22,7 @@ use common::digest::Digest;
 use common::ids::{InvalidName, Round, RunId};
 use common::logbook::{AuditSettings, FOLDER, Logbook, LogbookError, UnknownMechanism};
 use common::privacy::{
-    Budget, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, Released,
+    Budget, Carried, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, Released,
 };
 
 /// A ledger that cannot be used. The node stops rather than forget what was spent.
@@ -55,6 +55,17 @@ pub enum LedgerLogError {
         /// The data set of the settings.
         expected: Name,
     },
+    /// A later epoch that does not say what was spent before it.
+    #[error(
+        "ledger {}: log {log} was begun after another one and does not say what was spent before; \
+         begin the next with `site-node epoch --reason …`", state.display()
+    )]
+    Unfinished {
+        /// Which folder.
+        state: PathBuf,
+        /// The log.
+        log: Name,
+    },
     /// A record is not one that this program wrote.
     #[error("ledger {}: record {seq} is not one of this program's: {what}", state.display())]
     Foreign {
@@ -72,8 +83,8 @@ pub enum LedgerLogError {
 
 /// A ledger as its log tells it.
 pub struct Told {
-    /// What was spent before the first entry: by an earlier epoch, or in segments that were removed.
-    pub carried: Cost,
+    /// What came before the first entry: in an earlier epoch, or in segments that were removed.
+    pub carried: Carried,
     /// Every charge since.
     pub entries: Vec<Entry>,
     /// ε and δ of the budget that stands.
@@ -86,6 +97,8 @@ struct Replay {
     data_set: Name,
     told: Told,
     plans: BTreeMap<Name, Digest>,
+    /// The log, where it is a later epoch that has not said yet what was spent before it.
+    later: Option<Name>,
     /// Whether the log's first records were removed.
     archived: bool,
     wrong: Option<LedgerLogError>,
@@ -95,20 +108,31 @@ impl Replay {
     /// Begins with what was removed from the log in `state`, where anything was.
     fn new(state: &Path, data_set: &Name) -> Result<Self, LedgerLogError> {
         let folder = state.join(FOLDER);
-        let mut told = Told { carried: Cost::zero(), entries: Vec::new(), budget: None };
+        let mut told = Told { carried: Carried::nothing(), entries: Vec::new(), budget: None };
+        let mut plans = BTreeMap::new();
         let mut archived = false;
         if folder.join(audit::folder::KEY).exists() {
             let removed = Archived::read(&folder, &audit::folder::key(&folder)?)?;
             archived = removed.segments > 0;
             if let Some(spent) = removed.history.spent(data_set) {
-                told.carried = Cost::from_units(spent.to_vec());
+                told.carried.spent = Cost::from_units(spent.to_vec());
+            }
+            for (run, round, what) in removed.history.charges() {
+                if let Some(plan) = removed.history.plan(run) {
+                    plans.insert(run.clone(), Digest::from_bytes(*plan.as_bytes()));
+                }
+                let released = Released::of_code(what.as_str());
+                if let (Ok(run), Some(released)) = (run.as_str().parse(), released) {
+                    told.carried.released.push((run, Round(round), released));
+                }
             }
         }
         Ok(Self {
             state: state.to_owned(),
             data_set: data_set.clone(),
             told,
-            plans: BTreeMap::new(),
+            plans,
+            later: None,
             archived,
             wrong: None,
         })
@@ -119,13 +143,15 @@ impl Replay {
             return;
         }
         match (&record.event, &record.run) {
+            (Event::Epoch { number, log, .. }, _) if *number > 1 => self.later = Some(log.clone()),
             (Event::Consent { plan }, Some(run)) => {
                 self.plans.insert(run.clone(), Digest::from_bytes(*plan.as_bytes()));
             }
             (Event::Budget { data_set, epsilon, delta, carried, .. }, _) => {
                 self.belongs(data_set);
                 if !carried.is_empty() {
-                    self.told.carried = Cost::from_units(carried.clone());
+                    self.later = None;
+                    self.told.carried.spent = Cost::from_units(carried.clone());
                 }
                 self.told.budget = Some((*epsilon, *delta));
             }
@@ -175,9 +201,10 @@ impl Replay {
     }
 
     fn finish(self) -> Result<Told, LedgerLogError> {
-        match self.wrong {
-            Some(wrong) => Err(wrong),
-            None => Ok(self.told),
+        match (self.wrong, self.later) {
+            (Some(wrong), _) => Err(wrong),
+            (None, Some(log)) => Err(LedgerLogError::Unfinished { state: self.state, log }),
+            (None, None) => Ok(self.told),
         }
     }
 }

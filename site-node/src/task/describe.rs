@@ -12,7 +12,7 @@ use common::wire::Metric;
 
 use super::{Objection, Site, failed};
 use crate::cohort::Cohort;
-use crate::features::gather;
+use crate::features::{Units, gather};
 use crate::privatize::Gate;
 
 /// Candidates among which a quartile is chosen, from the lower bound to the upper.
@@ -38,14 +38,18 @@ impl Facts {
         let part = cohort.part(true);
         let mut inputs = BTreeMap::new();
         for input in &question.inputs {
-            let gathered =
-                gather(part.patients, &input.view).map_err(|error| failed("features")(&error))?;
-            let of = |row: &usize| gathered.values.get(*row).copied().flatten();
+            let gathered = gather(part.patients, &input.view, Units::Missing)
+                .map_err(|error| failed("features")(&error))?;
+            // A conversion may overflow; a refusal later on would be an exact answer about one patient.
+            let finite = |value: &f64| value.is_finite();
+            let of = |row: &usize| gathered.values.get(*row).copied().flatten().filter(finite);
             let values: Vec<f64> = part.rows.iter().filter_map(of).collect();
             let missing = part.rows.len() - values.len();
             inputs.insert(input.view.name.clone(), (values, missing as u64));
         }
-        Ok(Self { times: part.time, events: part.event, inputs })
+        // A time that overflowed with its unit is beyond every edge.
+        let times = part.time.iter().map(|time| time.min(f64::MAX)).collect();
+        Ok(Self { times, events: part.event, inputs })
     }
 }
 

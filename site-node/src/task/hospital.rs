@@ -28,7 +28,11 @@ pub(super) struct Prepared {
     pub(super) test: Option<Examples>,
     /// Mode `local` alone.
     pub(super) gradient: Option<PrivateGradient>,
+    /// Of the patients, where they lie in files.
+    fingerprint: Option<Digest>,
     last: Option<(Round, Digest, Outgoing)>,
+    /// The last round whose update the coordinator has.
+    acked: Option<Round>,
 }
 
 /// The hospital's part in a federation.
@@ -77,24 +81,27 @@ impl Hospital {
         } else {
             None
         };
-        let (training, test) = self.patients(plan).map_err(|objection| {
+        let read = self.patients(plan).and_then(|(training, test)| {
+            let fingerprint = self.site.records.fingerprint(&self.site.state);
+            Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
+        });
+        let (training, test, fingerprint) = read.map_err(|objection| {
             if plan.privacy.mode == PrivacyMode::Off {
                 return objection;
             }
             one_for_all(&objection)
         })?;
         let (run, plan) = (run.clone(), plan.clone());
-        Ok(Prepared { run, plan, training, test, gradient, last: None })
+        Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None, acked: None })
     }
 
-    /// What a description is about, if it may be answered: all of it is read before any of it is
+    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it is
     /// charged, and the budget and the policy are asked before a record is read.
     fn may_describe(
         &self,
         gate: &Gate,
-        run: &RunId,
         question: &Description,
-    ) -> Result<Facts, Objection> {
+    ) -> Result<(Facts, Option<Digest>), Objection> {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
         let Site { policy, tag, coordinator, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
@@ -102,12 +109,13 @@ impl Hospital {
             return Err(Objection::new(flaw.key, flaw));
         }
         policy.admit_description(question, asker).map_err(denied)?;
-        if *run != question.run() {
-            return Err(refuse("the description's name is not its own".to_owned()));
-        }
         gate.foresee_description(question)
             .map_err(|error| Objection::new(error.rule().unwrap_or("ledger"), error))?;
-        Facts::read(&self.site, question).map_err(|objection| one_for_all(&objection))
+        let read = Facts::read(&self.site, question).and_then(|facts| {
+            let fingerprint = self.site.records.fingerprint(&self.site.state);
+            Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
+        });
+        read.map_err(|objection| one_for_all(&objection))
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
@@ -168,7 +176,10 @@ impl Participant for Hospital {
             self.prepare(run, plan).map(|ready| *prepared = Some(ready))
         };
         let entries = match &decided {
-            Ok(()) => log::consent(run, plan.digest()),
+            Ok(()) => {
+                let fingerprint = prepared.as_ref().and_then(|prepared| prepared.fingerprint);
+                log::consent(run, plan.digest(), (&self.site.data_set, fingerprint))
+            }
             Err(objection) => log::declined(run, &objection.rule),
         };
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;
@@ -190,23 +201,34 @@ impl Participant for Hospital {
     }
 
     fn received(&self, run: &RunId, round: Round, update: Digest) {
-        self.book.note(log::acked(run, round, update));
+        // Once, and only of what was sent: a coordinator's word makes no record by itself.
+        let _ = self.with(run, |prepared| {
+            let sent = prepared.last.as_ref().is_some_and(|(last, _, outgoing)| {
+                *last == round && outgoing.update.digest() == update
+            });
+            if sent && prepared.acked.replace(round) != Some(round) {
+                self.book.note(log::acked(run, round, update));
+            }
+            Ok(())
+        });
     }
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
         self.with(run, |prepared| evaluate(&mut self.gate(), prepared, model))
     }
 
-    fn describe(&self, run: &RunId, question: &Description) -> Result<Vec<Metric>, Objection> {
+    fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
         let mut gate = self.gate();
-        let decided = self.may_describe(&gate, run, question);
+        let (run, decided) = (question.run(), self.may_describe(&gate, question));
         let entries = match &decided {
-            Ok(_) => log::consent(run, question.digest()),
-            Err(objection) => log::declined(run, &objection.rule),
+            Ok((_, fingerprint)) => {
+                log::consent(&run, question.digest(), (&self.site.data_set, *fingerprint))
+            }
+            Err(objection) => log::declined(&run, &objection.rule),
         };
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;
-        let numbers = answer(&mut gate, question, &decided?)?;
-        let entries = log::described(run, question);
+        let numbers = answer(&mut gate, question, &decided?.0)?;
+        let entries = log::described(&run, question);
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;
         Ok(numbers)
     }

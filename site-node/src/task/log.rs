@@ -1,5 +1,6 @@
 //! What a site's audit log tells of a run.
 
+use audit::Name;
 use audit::record::{Entry, Event, Outcome};
 use common::digest::Digest;
 use common::experiment::{Description, Question};
@@ -16,8 +17,17 @@ pub(super) fn policy(hash_of: Digest) -> Vec<Entry> {
     vec![Entry::new(name("policy"), Event::PolicyLoaded { policy: hash(hash_of) })]
 }
 
-pub(super) fn consent(run: &RunId, plan: Digest) -> Vec<Entry> {
-    vec![of_run(run, Event::Consent { plan: hash(plan) })]
+/// Consent, and to which patients it is given.
+pub(super) fn consent(
+    run: &RunId,
+    plan: Digest,
+    (data_set, fingerprint): (&Name, Option<Digest>),
+) -> Vec<Entry> {
+    let read = fingerprint.map(|fingerprint| {
+        let (data_set, fingerprint) = (data_set.clone(), hash(fingerprint));
+        of_run(run, Event::DataRead { data_set, fingerprint })
+    });
+    read.into_iter().chain([of_run(run, Event::Consent { plan: hash(plan) })]).collect()
 }
 
 pub(super) fn declined(run: &RunId, rule: &str) -> Vec<Entry> {

@@ -13,7 +13,7 @@ mod hospital;
 mod log;
 mod metrics;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit::Name;
@@ -26,7 +26,7 @@ use common::pki::Fingerprint;
 use common::policy::Policy;
 use common::wire::Metric;
 
-use crate::data::{DataError, Patients, Source, Table, load};
+use crate::data::{DataError, Patients, Secret, Source, Table, fingerprint, load};
 use crate::send::Outgoing;
 use crate::train::Device;
 
@@ -77,7 +77,7 @@ pub trait Participant: Send + Sync + 'static {
     ///
     /// # Errors
     /// The rule that says no, or the stage that failed.
-    fn describe(&self, run: &RunId, question: &Description) -> Result<Vec<Metric>, Objection>;
+    fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection>;
 }
 
 /// Why a site does not take part. The reason holds no patient's value.
@@ -119,7 +119,19 @@ pub enum Records {
 }
 
 impl Records {
-    fn read(&self) -> Result<(Patients, Option<&str>), DataError> {
+    /// A hash of them under the site's own key; none where they are in memory.
+    fn fingerprint(&self, state: &Path) -> Result<Option<Digest>, DataError> {
+        match self {
+            Self::Files(source) => fingerprint(source, &Secret::open(state)?).map(Some),
+            Self::Table { .. } => Ok(None),
+        }
+    }
+
+    /// The patients, and the column that says who trains.
+    ///
+    /// # Errors
+    /// A file cannot be read, or does not hold what it should.
+    pub fn read(&self) -> Result<(Patients, Option<&str>), DataError> {
         match self {
             Self::Files(source) => Ok((load(source)?, source.split.as_deref())),
             Self::Table { table, split } => Ok((table.clone().into(), split.as_deref())),

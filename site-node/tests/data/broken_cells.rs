@@ -107,3 +107,22 @@ fn a_follow_up_that_ends_before_it_starts() {
     let wanted = [CellFault::DatesOutOfOrder, CellFault::EventWithoutTime, CellFault::Empty];
     assert_eq!(faults, wanted);
 }
+
+#[test]
+fn a_follow_up_that_has_not_ended_yet() {
+    let hospital = Hospital::new();
+    hospital.edit("cohort.toml", "event = \"died\"", "event = \"died\"\nends = \"seen\"");
+    hospital.edit("cohort.toml", "time = \"months\"", "time = \"followed\"");
+    let rows = "pid,seen,died,train\np1,9999-12-31,1,1\np2,2021-01-01,1,1\n";
+    hospital.write("outcome.csv", rows);
+    hospital.edit("base.csv", "p3,", "p3x,");
+    hospital.edit("base.csv", "p4,", "p4x,");
+    assert!(matches!(
+        hospital.problem(),
+        DataError::Cell { fault: CellFault::FarDate, row: 2, .. }
+    ));
+    hospital.edit("outcome.csv", "9999-12-31", "2026-01-02");
+    let found = hospital.check(None);
+    let told = &found.problems[0].problem;
+    assert!(told.contains("ends after today"), "{told}");
+}

@@ -165,6 +165,18 @@ fn a_signal_of_nobody_or_outside_is_refused() {
     std::os::unix::fs::symlink("/etc/hostname", linked.place("images/p3.png")).unwrap();
     let found = linked.check(None);
     assert!(found.problems.iter().any(|it| it.check == "data folder"), "{:?}", found.problems);
+    let linked = hospital("refuse");
+    let outside = tempfile::tempdir().unwrap();
+    let (inside, moved) = (linked.place("ecg/p1.dat"), outside.path().join("p1.dat"));
+    std::fs::copy(&inside, &moved).unwrap();
+    std::fs::remove_file(&inside).unwrap();
+    std::os::unix::fs::symlink(&moved, &inside).unwrap();
+    let found = linked.check(None);
+    assert!(
+        found.problems.iter().any(|it| it.problem.contains("link out")),
+        "{:?}",
+        found.problems
+    );
     let absent = hospital("missing");
     absent.edit("cohort.toml", "folder = \"images\"", "folder = \"pictures\"");
     assert!(!absent.check(None).problems.is_empty());

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use common::experiment::{Draft, Plan};
-use site_node::data::{DataError, Patients, Problems, Source};
+use site_node::data::{DataError, Day, Patients, Problems, Source};
 use site_node::inspect::{Check, Finding, Findings, check};
 use tempfile::TempDir;
 
@@ -112,7 +112,13 @@ impl Hospital {
     /// What `site-node data check` finds.
     pub(crate) fn check(&self, plan: Option<&Plan>) -> Findings {
         let (source, cache) = (self.source(), self.place("state/cache"));
-        let asked = Check { source: &source, policy: None, plan, cache: &cache };
+        let asked = Check {
+            source: &source,
+            policy: None,
+            plan,
+            today: Day::parse("2026-01-01").ok(),
+            cache: &cache,
+        };
         check(&asked, &|_, _| ())
     }
 

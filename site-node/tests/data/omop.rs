@@ -80,6 +80,49 @@ fn mistakes_in_omop_tables_are_named_as_elsewhere() {
     assert!(matches!(hospital.problem(), DataError::NoSource { .. }));
 }
 
+fn persons(hospital: &Hospital) -> Vec<String> {
+    let table = load(&hospital.source()).unwrap().table;
+    let column = table.column("person_id").unwrap();
+    (0..table.len()).map(|row| column.text(row).into_owned()).collect()
+}
+
+#[test]
+fn who_withdrew_is_nowhere_and_keys_that_mean_nothing_here_are_refused() {
+    let hospital = made();
+    hospital.write("withdrawn.csv", "person_id\n");
+    let text = "withdrawn = \"withdrawn.csv\"\n[omop]";
+    hospital.edit("cohort.toml", "[omop]", text);
+    assert_eq!(persons(&hospital), ["1", "2"]);
+    hospital.write("withdrawn.csv", "person_id\n1\n");
+    assert_eq!(persons(&hospital), ["2"]);
+    for key in ["split = \"s\"", "optional_tables = [\"a.csv\"]", "units = { age = \"years\" }"] {
+        let hospital = made();
+        hospital.edit("cohort.toml", "[omop]", &format!("{key}\n[omop]"));
+        let error = Source::load(&hospital.place("cohort.toml")).unwrap_err().to_string();
+        assert!(error.contains("given beside [omop]"), "{key}: {error}");
+    }
+}
+
+#[test]
+fn observation_is_the_period_that_holds_the_index_date() {
+    let periods = "omop/observation_period.csv";
+    let hospital = made();
+    hospital.edit(periods, "1,2010-01-01,2016-12-31", "1,2013-01-01,2016-12-31");
+    assert_eq!(persons(&hospital), ["2"]);
+    let hospital = made();
+    hospital.edit(periods, "1,2010-01-01,2016-12-31\n", "");
+    assert_eq!(persons(&hospital), ["2"]);
+    let hospital = made();
+    let two = "1,2010-01-01,2012-12-31\n1,2014-01-01,2016-12-31";
+    hospital.edit(periods, "1,2010-01-01,2016-12-31", two);
+    hospital.edit("omop/DEATH.csv", "2,2020-01-01", "2,2015-01-01\n2,2014-12-31");
+    let table = load(&hospital.source()).unwrap().table;
+    let cells = |name: &str| [0, 1].map(|row| table.column(name).unwrap().text(row).into_owned());
+    // The first ends with its first period; of two days of death the first counts.
+    assert_eq!(cells("time"), ["365", "213"]);
+    assert_eq!(cells("event"), ["0", "1"]);
+}
+
 /// Tables as others write them: by tabs, in upper case, without observation periods.
 #[test]
 fn a_public_sample_is_read() {

@@ -133,3 +133,14 @@ fn signals_may_be_missing() {
     assert!(found.problems.is_empty(), "{:?}", found.problems);
     assert!(found.notes.contains(&"ECGs: 0 of 3 patients have one that can be used".to_owned()));
 }
+
+#[test]
+fn debug_output_holds_no_value_and_no_name() {
+    let patients = load(&Hospital::new().source()).unwrap();
+    let text = format!(
+        "{patients:?} {:?} {:?}",
+        patients.measurements[0].1.rows, patients.codes[0].1.rows
+    );
+    assert!(text.contains("patients: 3"), "{text}");
+    assert!(!text.contains("crp") && !text.contains("value") && !text.contains("day"), "{text}");
+}

@@ -77,7 +77,7 @@ fn a_wrong_cell_is_named_and_its_value_is_not() -> Outcome {
     let told = failure(data(&federation, name, &["check"])?)?;
     assert!(told.contains("outcome.csv: row 2, column \"time\": not a number"), "{told}");
     assert!(!told.contains("secret17"), "{told}");
-    let shown = failure(data(&federation, name, &["check", "--show-values"])?)?;
+    let shown = failure(data(&federation, name, &["check", "--show-values", "--anywhere"])?)?;
     assert!(shown.contains("secret17"), "{shown}");
     // Rows of patients go to a terminal, and a test is none.
     let refused = failure(data(&federation, name, &["preview"])?)?;

@@ -1,9 +1,12 @@
 //! The product as its users see it: built binaries, and hostile peers over real QUIC.
 
+mod audit;
 mod bad_input;
 mod cohort;
 mod crash;
 mod described;
+mod evil;
+mod leaks;
 mod order;
 mod private;
 mod processes;

@@ -97,8 +97,8 @@ impl Participant for InTurn {
         self.hospital.evaluate(run, model)
     }
 
-    fn describe(&self, run: &RunId, question: &Description) -> Result<Vec<Metric>, Objection> {
-        self.hospital.describe(run, question)
+    fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
+        self.hospital.describe(question)
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Stage {
     model: Vec<f32>,
 }
 
-fn plan() -> Result<Plan, tests::SetupError> {
+pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(demo())?;
     let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
     plan.rounds = 3;
@@ -61,7 +61,7 @@ fn plan() -> Result<Plan, tests::SetupError> {
     Ok(plan)
 }
 
-fn policy(coordinator: Fingerprint) -> Policy {
+pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
     Policy {
         coordinators: vec![coordinator],
         modes: vec![PrivacyMode::Local, PrivacyMode::Off],
@@ -85,6 +85,16 @@ impl Stage {
         let folder = tempfile::tempdir()?;
         write_synthetic(folder.path(), 7)?;
         let table = load(&Source::tables(folder.path(), &["cohort.csv"], "patient"))?.table;
+        let records = Records::Table { table, split: Some("split".to_owned()) };
+        Self::with(folder, records, change)
+    }
+
+    /// The same, of these patients.
+    pub(crate) fn with(
+        folder: TempDir,
+        records: Records,
+        change: impl FnOnce(&mut Policy),
+    ) -> Result<Self, tests::SetupError> {
         let authority = Authority::new(SystemClock::new().wall())?;
         let observer = Observer::new(authority.issue(Role::Coordinator)?.identity()?)?;
         let role = Role::Site("hospital-a".parse()?);
@@ -98,7 +108,7 @@ impl Stage {
             policy_hash: Digest::of(b"the test's"),
             data_set: "cohort".parse()?,
             clock: Arc::new(SystemClock::new()),
-            records: Records::Table { table, split: Some("split".to_owned()) },
+            records,
             tag: DataTag::Private,
             device: Device::cpu(),
             state: folder.path().join("state"),
@@ -139,11 +149,15 @@ async fn train(
     round: u32,
     model: &[f32],
 ) -> Result<(Digest, Answer), tests::SetupError> {
-    let digest = site.offer(run, Round(round), Purpose::Train, model).await?;
+    let of = (run, Round(round), Purpose::Train);
+    let shown = site.record(run, Round(round), Purpose::Train, model)?;
+    let digest = site.header(of, model, &shown).content.digest;
+    // A site that refuses the offer stops the transfer, before or after its last byte arrived.
+    drop(site.offer_shown(of, model, &shown).await);
     Ok((digest, site.answer().await?))
 }
 
-fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
+pub(crate) fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
     match answer {
         Answer::Update(update) => *update,
         Answer::Said(said) => panic!("no update: {said:?}"),

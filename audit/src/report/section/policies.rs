@@ -16,6 +16,13 @@ pub(in crate::report) fn policies(data: &Data) -> Markup {
         @if told.is_empty() { (nothing("No log given tells of a policy.")) } @else {
             (table("Policies", HEADS, &told, LISTED, |(log, record)| row(log, record)))
         }
+        h3 { "Data" }
+        @let read = sorted(data, |log| &log.story.data);
+        p { "A hash of all that a hospital read for the run, under a key of its own: two runs with the "
+            "same hash had the same data. Nobody without the key can try values against it." }
+        @if read.is_empty() { (nothing("No log given tells which data were read.")) } @else {
+            (table("Data", DATA, &read, LISTED, |(log, record)| read_row(log, record)))
+        }
         h3 { "Privacy budgets in force" }
         @let budgets: Vec<_> = data.logs.iter().flat_map(|log| {
             log.story.ledgers.iter().flat_map(move |(data_set, ledger)| {
@@ -44,6 +51,14 @@ const HEADS: &[(&str, bool)] = &[
     ("Record", true),
 ];
 
+const DATA: &[(&str, bool)] = &[
+    ("Read (UTC)", false),
+    ("Node", false),
+    ("Data set", false),
+    ("Fingerprint", false),
+    ("Record", true),
+];
+
 const BUDGETS: &[(&str, bool)] = &[
     ("Set (UTC)", false),
     ("Node", false),
@@ -53,6 +68,17 @@ const BUDGETS: &[(&str, bool)] = &[
     ("at δ", true),
     ("Record", true),
 ];
+
+fn read_row(log: &Log, record: &Record) -> Markup {
+    let Event::DataRead { data_set, fingerprint } = &record.event else { return html! {} };
+    html! {
+        td.time { (time(record.time)) }
+        td { (node(log)) }
+        td { span.node { (data_set) } }
+        td { (whole(fingerprint)) }
+        td.number { (record.seq) }
+    }
+}
 
 fn row(log: &Log, record: &Record) -> Markup {
     let Event::PolicyLoaded { policy } = &record.event else { return html! {} };

@@ -30,6 +30,12 @@ impl Description {
             format!("{} is out of bounds", self.rho),
             "use a number such as 0.05: at least 1e-6 and at most 100",
         );
+        hold(
+            self.min_sites > 0,
+            "aggregation.min_sites",
+            "no site need have seen the question".to_owned(),
+            "use at least 1",
+        );
         let outcome = &self.outcome;
         for (key, name) in [("outcome.time", &outcome.time), ("outcome.event", &outcome.event)] {
             let hint = "use 1 to 256 printable characters";

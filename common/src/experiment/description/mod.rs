@@ -34,6 +34,8 @@ pub struct Description {
     pub inputs: Vec<DescribedInput>,
     /// What each hospital spends on it in all, as zCDP for one patient, added or removed.
     pub rho: f64,
+    /// Sites that must have seen this very question in the coordinator's log before any answers it.
+    pub min_sites: u32,
 }
 
 /// A numeric input and its public bounds.

@@ -8,6 +8,9 @@ use crate::wire::Metric;
 /// The quartiles, and what they are called.
 const QUARTILES: [(f64, &str); 3] = [(0.25, "q25"), (0.5, "q50"), (0.75, "q75")];
 
+/// No hospital has this many patients: what is told beyond is no count.
+const MOST: f64 = (1_u64 << 40) as f64;
+
 /// One question, which is one release and one charge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Question<'d> {
@@ -61,6 +64,23 @@ impl Question<'_> {
         }
     }
 
+    /// Whether the values, in the order of the names, can be answers: counts are whole numbers, means and
+    /// quartiles lie within the public bounds, and a mean's deviation is what the noise allows.
+    fn allows(&self, values: &[f64], rho: f64) -> bool {
+        let within =
+            |input: &DescribedInput, value: f64| (input.lower..=input.upper).contains(&value);
+        match (self, values) {
+            (Self::Mean(input), [mean, deviation]) => {
+                // Of one patient: half the width times √(1/(2·¾ρ) + 1/(2·¼ρ)) is below the width by √ρ.
+                let most = (input.upper - input.lower) / rho.sqrt();
+                within(input, *mean) && (0.0..=most).contains(deviation)
+            }
+            (Self::Quartile(input, ..), [value]) => within(input, *value),
+            (Self::Mean(_) | Self::Quartile(..), _) => false,
+            _ => values.iter().all(|value| value.abs() <= MOST && value.fract() == 0.0),
+        }
+    }
+
     /// Whether a hospital may have no answer: a mean where the noisy count of patients is not above 0.
     fn may_be_open(&self) -> bool {
         matches!(self, Self::Mean(_))
@@ -88,7 +108,11 @@ impl Description {
     /// What one question may spend: all of them together no more than is stated.
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
-        Mechanism::Concentrated { rho: (self.rho / f64::from(self.count())).next_down() }
+        Mechanism::Concentrated { rho: self.share() }
+    }
+
+    fn share(&self) -> f64 {
+        (self.rho / f64::from(self.count())).next_down()
     }
 
     /// The standard deviation of the noise in each count of patients. Public.
@@ -97,8 +121,8 @@ impl Description {
         (f64::from(self.count()) / (2.0 * self.rho)).sqrt()
     }
 
-    /// Holds a hospital's numbers against the questions: each that was asked for, in order and finite,
-    /// and no other.
+    /// Holds a hospital's numbers against the questions: each that was asked for, in order and of a size
+    /// that it can have, and no other.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -110,12 +134,13 @@ impl Description {
             if question.may_be_open() && !told.peek().is_some_and(begun) {
                 continue;
             }
+            let mut values = Vec::with_capacity(names.len());
             for name in names {
-                match told.next_if(|number| number.name == name) {
-                    Some(number) if number.value.is_finite() => {}
-                    Some(_) => return Err("not finite"),
-                    None => return Err("a question without its answer"),
-                }
+                let number = told.next_if(|number| number.name == name);
+                values.push(number.ok_or("a question without its answer")?.value);
+            }
+            if !question.allows(&values, self.share()) {
+                return Err("a number that is no answer to its question");
             }
         }
         if told.next().is_none() { Ok(()) } else { Err("a number that was not asked for") }

@@ -117,6 +117,7 @@ impl Describe {
             left_out.push(LeftOut { name: view.name, why });
         }
         let (name, outcome) = (plan.name.clone(), plan.outcome.clone());
-        Ok((Description { name, outcome, inputs, rho: self.rho }, left_out))
+        let (rho, min_sites) = (self.rho, plan.aggregation.min_sites);
+        Ok((Description { name, outcome, inputs, rho, min_sites }, left_out))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Missing, Values, View, ViewSource};
+use super::{Aggregate, Missing, Values, View, ViewSource, unit};
 use crate::experiment::{Outcome, Plan, PrivacyMode};
 
 /// The most views of a plan, and codes or categories of one.
@@ -72,7 +72,12 @@ impl View {
                     "a model that reads its outcome has nothing to learn",
                 );
             }
-            ViewSource::Measurement { table, item, window, .. } => {
+            ViewSource::Measurement { table, item, window, aggregate, values } => {
+                note(
+                    values.unit.is_some() || *aggregate == Aggregate::Count,
+                    "has no unit",
+                    "state the unit, such as \"mg/dL\": laboratories differ",
+                );
                 let named = word(table) && word(item);
                 note(named, "table or item is no name", "use 1 to 256 printable characters");
                 note((1..=WINDOW).contains(window), "window out of bounds", "use 1 to 36525 days");
@@ -129,9 +134,17 @@ impl View {
 
 impl Values {
     fn check(&self, note: &mut impl FnMut(bool, &str, &'static str)) {
-        let named = |text: &Option<String>| text.as_ref().is_none_or(|text| word(text));
-        let words = named(&self.unit) && named(&self.analyte);
-        note(words, "unit or analyte is no word", "use 1 to 256 printable characters");
+        // Free words would let a plan ask which words stand in a hospital's rows.
+        note(
+            self.unit.as_deref().is_none_or(unit::known),
+            "the unit is not known",
+            "write it as in the table of units, such as \"mg/dL\"",
+        );
+        note(
+            self.analyte.as_deref().is_none_or(unit::analyte_known),
+            "the analyte is not known",
+            "name one whose molar mass is known, such as \"glucose\", or leave it out",
+        );
         let scale = self.center.is_finite() && self.scale.is_finite() && self.scale > 0.0;
         note(scale, "has no usable scale", "use a finite center and a scale above 0");
         let range =

@@ -13,6 +13,7 @@
 
 mod check;
 mod read;
+pub mod unit;
 
 use serde::{Deserialize, Serialize};
 

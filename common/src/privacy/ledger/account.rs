@@ -19,6 +19,23 @@ pub struct Limits {
     pub epsilon_per_run: Option<f64>,
 }
 
+/// What earlier entries come to that are no longer told one by one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Carried {
+    /// What they spent.
+    pub spent: Cost,
+    /// What they released: it is not charged a second time.
+    pub released: Vec<(RunId, Round, Released)>,
+}
+
+impl Carried {
+    /// Nothing.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { spent: Cost::zero(), released: Vec::new() }
+    }
+}
+
 /// A data set's account, as its entries tell it.
 pub struct Account {
     total: Filter,
@@ -46,25 +63,28 @@ impl Account {
     /// # Errors
     /// They contradict each other or their own arithmetic.
     pub fn open(limits: Limits, entries: Vec<Entry>) -> Result<Self, LedgerError> {
-        Self::after(limits, Cost::zero(), entries)
+        Self::after(limits, Carried::nothing(), entries)
     }
 
-    /// The account of these entries, after what earlier ones had spent that are no longer told one by
-    /// one.
+    /// The account of these entries, after earlier ones.
     ///
     /// # Errors
     /// As [`Account::open`].
-    pub fn after(limits: Limits, carried: Cost, entries: Vec<Entry>) -> Result<Self, LedgerError> {
+    pub fn after(
+        limits: Limits,
+        carried: Carried,
+        entries: Vec<Entry>,
+    ) -> Result<Self, LedgerError> {
         let per_run =
             limits.epsilon_per_run.map(|epsilon| Filter::new(Budget { epsilon, ..limits.total }));
         let mut account = Self {
             total: Filter::new(limits.total),
             run: per_run,
             entries: Vec::new(),
-            spent: carried,
+            spent: carried.spent,
             by_run: BTreeMap::new(),
             plans: BTreeMap::new(),
-            charged: HashSet::new(),
+            charged: carried.released.into_iter().collect(),
         };
         // Few mechanisms make up a ledger, and the cost of one takes a while to compute.
         let mut known: Vec<(Mechanism, Cost)> = Vec::new();
@@ -191,7 +211,8 @@ impl Account {
         run: &RunId,
         (mechanism, count): (Mechanism, u32),
     ) -> Result<(), LedgerError> {
-        if self.by_run.contains_key(run) {
+        // What an earlier log, or its removed segments, charged counts too.
+        if self.charged.iter().any(|(charged, ..)| charged == run) {
             return Err(LedgerError::Answered { run: run.clone() });
         }
         let each = Cost::of(mechanism);

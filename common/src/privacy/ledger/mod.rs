@@ -16,7 +16,7 @@ mod filter;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Limits};
+pub use account::{Account, Carried, Limits};
 pub use cost::{Cost, ORDERS};
 pub use entry::{Charge, Entry, LedgerStore, Receipt, Released};
 pub use error::LedgerError;
@@ -42,17 +42,17 @@ impl<S: LedgerStore> Ledger<S> {
     /// # Errors
     /// The entries contradict each other or their own arithmetic.
     pub fn open(store: S, limits: Limits, entries: Vec<Entry>) -> Result<Self, LedgerError> {
-        Self::after(store, limits, Cost::zero(), entries)
+        Self::after(store, limits, Carried::nothing(), entries)
     }
 
-    /// The same, after what earlier entries had spent that are no longer told one by one.
+    /// The same, after earlier entries.
     ///
     /// # Errors
     /// As [`Ledger::open`].
     pub fn after(
         store: S,
         limits: Limits,
-        carried: Cost,
+        carried: Carried,
         entries: Vec<Entry>,
     ) -> Result<Self, LedgerError> {
         Ok(Self { account: Account::after(limits, carried, entries)?, store, broken: false })

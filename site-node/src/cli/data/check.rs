@@ -10,11 +10,11 @@ use common::experiment::Draft;
 use common::policy::Policy;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use site_node::data::Source;
 use site_node::data::prepare::Progress;
+use site_node::data::{Day, Source};
 use site_node::inspect::{Check, Finding, Findings, check, value};
 
-use super::Place;
+use super::{Place, inside_only};
 use crate::cli::Format;
 
 #[derive(clap::Args)]
@@ -30,12 +30,18 @@ pub(in crate::cli) struct Args {
     /// Show the value of each cell that is wrong: for eyes inside the hospital.
     #[arg(long)]
     show_values: bool,
+    /// Write values to a file or a pipe too.
+    #[arg(long, requires = "show_values")]
+    anywhere: bool,
     /// How it is printed.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    if args.show_values {
+        inside_only(args.anywhere)?;
+    }
     let (settings, source) = args.place.load()?;
     let policy = Policy::load(&settings.policy)?;
     let plan = match &args.experiment {
@@ -46,6 +52,7 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         source: &source,
         policy: Some(&policy),
         plan: plan.as_ref(),
+        today: today(),
         cache: &settings.state.join("cache"),
     };
     let bars = Bars::default();
@@ -66,6 +73,12 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         1 => Err("1 problem in this hospital's data".into()),
         _ => Err(format!("{count} problems in this hospital's data").into()),
     }
+}
+
+/// By this machine's clock, in UTC and a day later: no hospital's calendar is further ahead.
+fn today() -> Option<Day> {
+    let since = std::time::UNIX_EPOCH.elapsed().ok()?;
+    i32::try_from(since.as_secs() / 86_400 + 1).ok().map(Day)
 }
 
 /// A bar for each kind of file, on stderr.

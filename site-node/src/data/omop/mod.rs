@@ -14,15 +14,15 @@
 mod person;
 mod tables;
 
-use std::collections::HashSet;
-
 use common::experiment::TimeUnit;
 
 use self::person::Person;
 pub(super) use self::tables::{Cdm, TABLES};
 use super::date::Day;
 use super::error::DataError;
-use super::patients::{Code, Codes, Measurement, Measurements, Patients, Rows, System, Who};
+use super::patients::{
+    Code, Codes, Measurement, Measurements, Patients, Rows, System, Who, withdrawn,
+};
 use super::problems::Problems;
 use super::source::{Omop, Source};
 
@@ -52,10 +52,17 @@ const UNITS: [(&str, &str); 20] = [
 
 pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) -> Option<Patients> {
     let cdm = Cdm { source, omop };
+    let gone = withdrawn(source, "person_id", problems);
     let persons = cdm.table("person", &["person_id"], problems)?;
+    let (gone, column) = (gone?, problems.take(persons.column("person_id"))?);
+    // Their rows elsewhere are passed over, and are no rows of a stranger.
+    let mut everybody = gone.clone();
+    everybody.extend((0..persons.len()).map(|row| column.text(row).into_owned()));
+    let stay: Vec<usize> =
+        (0..persons.len()).filter(|row| !gone.contains(column.text(*row).as_ref())).collect();
+    let persons = persons.select(&stay);
     let mut people = Person::all(&persons, problems)?;
-    let everybody: HashSet<String> = people.iter().map(|person| person.name.clone()).collect();
-    let who = Who::new(problems.take(persons.column("person_id"))?, everybody.clone());
+    let who = Who::new(problems.take(persons.column("person_id"))?, everybody);
 
     let conditions = cdm.codes("condition", &who, problems);
     let drugs = cdm.codes("drug", &who, problems);
@@ -65,7 +72,7 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
 
     for (row, day) in deaths {
         if let Some(person) = people.get_mut(row as usize) {
-            person.death = Some(day);
+            person.dies(day);
         }
     }
     for (row, from, to) in observed.iter().flatten() {
@@ -91,7 +98,7 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
         }
     }
     let by_condition = !omop.index_conditions.is_empty();
-    let (table, index, kept) = person::table(&people, by_condition, problems)?;
+    let (table, index, kept) = person::table(&people, by_condition, observed.is_some(), problems)?;
     let keep = |row: u32| kept.get(row as usize).copied().flatten();
     let codes = |made: Option<Codes>| {
         made.map(|mut codes| {

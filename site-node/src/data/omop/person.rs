@@ -12,13 +12,13 @@ pub(super) struct Person {
     pub(super) name: String,
     born: Option<Day>,
     concepts: [String; 3],
-    /// Observation, from the first start to the last end.
-    observed: Option<(Day, Day)>,
+    /// The periods of observation.
+    observed: Vec<(Day, Day)>,
     /// The first and last dated row.
     rows: Option<(Day, Day)>,
     /// The first index condition.
     condition: Option<Day>,
-    pub(super) death: Option<Day>,
+    death: Option<Day>,
 }
 
 fn widen(range: &mut Option<(Day, Day)>, from: Day, to: Day) {
@@ -61,7 +61,7 @@ impl Person {
                 name: names.text(row).into_owned(),
                 born,
                 concepts: CONCEPTS.map(concept),
-                observed: None,
+                observed: Vec::new(),
                 rows: None,
                 condition: None,
                 death: None,
@@ -71,7 +71,7 @@ impl Person {
     }
 
     pub(super) fn observe(&mut self, from: Day, to: Day) {
-        widen(&mut self.observed, from, to);
+        self.observed.push((from, to));
     }
 
     pub(super) fn seen(&mut self, day: Day) {
@@ -82,13 +82,26 @@ impl Person {
         self.condition = Some(self.condition.map_or(day, |first| first.min(day)));
     }
 
-    /// Index date, days followed, and whether death was seen; none for who has no index date.
-    fn followed(&self, by_condition: bool) -> Option<(Day, i32, bool)> {
-        let (start, end) = self.observed.or(self.rows)?;
-        let index = if by_condition { self.condition? } else { start };
+    /// The first day of death that is told.
+    pub(super) fn dies(&mut self, day: Day) {
+        self.death = Some(self.death.map_or(day, |first| first.min(day)));
+    }
+
+    /// Index date, days followed, and whether death was seen; none for who has no index date, or was
+    /// not observed on it. `periods`: whether there is a table of observation.
+    fn followed(&self, by_condition: bool, periods: bool) -> Option<(Day, i32, bool)> {
+        let first = if periods { self.observed.iter().copied().min() } else { self.rows };
+        let index = if by_condition { self.condition? } else { first?.0 };
+        let holds = |(from, to): &&(Day, Day)| (*from..=*to).contains(&index);
+        // Days between two periods were seen by nobody: one period, the one with the index date.
+        let (_, end) = if periods {
+            *self.observed.iter().filter(holds).max_by_key(|it| it.1)?
+        } else {
+            first?
+        };
         // A death after the end of observation was not seen by it.
         let (end, died) = match self.death {
-            Some(death) if death <= end || self.observed.is_none() => (death, true),
+            Some(death) if death <= end || !periods => (death, true),
             _ => (end, false),
         };
         (end >= index).then_some((index, end.0 - index.0, died))
@@ -99,6 +112,7 @@ impl Person {
 pub(super) fn table(
     people: &[Person],
     by_condition: bool,
+    periods: bool,
     problems: &mut Problems,
 ) -> Option<(Table, Vec<Day>, Vec<Option<u32>>)> {
     let names =
@@ -109,7 +123,7 @@ pub(super) fn table(
         .collect();
     let (mut index, mut kept, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for (row, person) in (2_u32..).zip(people) {
-        let Some((start, time, died)) = person.followed(by_condition) else {
+        let Some((start, time, died)) = person.followed(by_condition, periods) else {
             kept.push(None);
             continue;
         };

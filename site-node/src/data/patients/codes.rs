@@ -12,7 +12,7 @@ use crate::data::source::{CodeTable, Source};
 use crate::data::table::{self, Words};
 
 /// One code of one patient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Code {
     /// The patient's row.
     pub patient: u32,
@@ -20,6 +20,13 @@ pub struct Code {
     pub day: Day,
     /// By its number among the words.
     pub code: u32,
+}
+
+/// Says that it is one, and nothing of it.
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Code").finish_non_exhaustive()
+    }
 }
 
 /// A table of codes.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use common::experiment::TimeUnit;
 
-use super::Who;
+use super::{Who, dated::sound};
 use crate::data::date::Day;
 use crate::data::error::{CellFault, DataError};
 use crate::data::place::inside;
@@ -27,17 +27,12 @@ pub(in crate::data) fn tables(source: &Source, problems: &mut Problems) -> Optio
     let required: Vec<Option<Table>> = source.tables.iter().map(|path| read(path)).collect();
     let optional: Vec<Option<Table>> =
         source.optional_tables.iter().map(|path| read(path)).collect();
-    let withdrawn = source.withdrawn.as_deref().map(&mut read);
+    let gone = withdrawn(source, patient, problems);
     let (required, optional): (Option<Vec<Table>>, Option<Vec<Table>>) =
         (required.into_iter().collect(), optional.into_iter().collect());
     let (required, optional) = (required?, optional?);
 
-    let mut gone = HashSet::new();
-    if let Some(list) = withdrawn {
-        let list = list?;
-        let column = problems.take(list.column(patient))?;
-        gone.extend((0..list.len()).map(|row| column.text(row).into_owned()));
-    }
+    let gone = gone?;
     let mut everybody: HashSet<String> = gone.clone();
     for table in required.iter().chain(&optional) {
         let column = problems.take(table.column(patient))?;
@@ -63,6 +58,22 @@ pub(in crate::data) fn tables(source: &Source, problems: &mut Problems) -> Optio
     Some((joined, who))
 }
 
+/// Who withdrew, by the column that names patients; nobody yet where the table has a header alone.
+pub(in crate::data) fn withdrawn(
+    source: &Source,
+    patient: &str,
+    problems: &mut Problems,
+) -> Option<HashSet<String>> {
+    let Some(path) = &source.withdrawn else { return Some(HashSet::new()) };
+    let path = problems.take(inside(&source.folder, path))?;
+    let list = match table::read(&path, &[patient]) {
+        Err(DataError::NoRows { .. }) => return Some(HashSet::new()),
+        list => problems.take(list)?,
+    };
+    let column = problems.take(list.column(patient))?;
+    Some((0..list.len()).map(|row| column.text(row).into_owned()).collect())
+}
+
 /// Makes the time column from the day on which follow-up ended.
 pub(super) fn follow_up(
     table: &mut Table,
@@ -81,6 +92,8 @@ pub(super) fn follow_up(
     let mut times = Vec::with_capacity(table.len());
     for (row, (end, start)) in column.days().into_iter().zip(index).enumerate() {
         let had = event.flag(row).unwrap_or(false);
+        // An event without its day is a mistake of its own.
+        let end = if end == Ok(None) { Ok(None) } else { sound(end).map(Some) };
         let time = match end {
             Ok(Some(end)) if end < *start => Err(CellFault::DatesOutOfOrder),
             Ok(Some(end)) => Ok(f64::from(end.0 - start.0) / unit),

@@ -12,7 +12,7 @@ use crate::data::table::{self, Words};
 use crate::data::unit;
 
 /// One measurement.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Measurement {
     /// The patient's row.
     pub patient: u32,
@@ -24,6 +24,13 @@ pub struct Measurement {
     pub value: f64,
     /// Its unit, by its number among the units; the empty one where none is stated.
     pub unit: u32,
+}
+
+/// Says that it is one, and nothing of it.
+impl fmt::Debug for Measurement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Measurement").finish_non_exhaustive()
+    }
 }
 
 /// A table of measurements.

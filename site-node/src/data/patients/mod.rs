@@ -17,7 +17,9 @@ pub use measurements::{Measurement, Measurements};
 pub use system::System;
 
 pub(super) use dated::{Rows, Who};
-pub(super) use join::tables;
+pub(super) use join::{tables, withdrawn};
+
+use std::fmt;
 
 use super::date::Day;
 use super::error::DataError;
@@ -27,7 +29,7 @@ use super::table::Table;
 use super::{omop, unit};
 
 /// One site's patients.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Patients {
     /// One row a patient.
     pub table: Table,
@@ -41,6 +43,18 @@ pub struct Patients {
     pub measurements: Vec<(String, Measurements)>,
     /// Dated codes, likewise.
     pub codes: Vec<(String, Codes)>,
+}
+
+/// How many there are, and nothing of them.
+impl fmt::Debug for Patients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, measurements, codes, .. } = self;
+        f.debug_struct("Patients")
+            .field("patients", &table.len())
+            .field("measurements", &measurements.len())
+            .field("codes", &codes.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A table of patients and nothing beside it.

@@ -1,5 +1,7 @@
 //! Code systems, and what their codes look like.
 
+use std::borrow::Cow;
+
 /// A code system by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct System(String);
@@ -17,9 +19,23 @@ impl System {
         &self.0
     }
 
+    /// A code as it is compared: of the ICD in capitals, without the dot and without the marks after
+    /// it, since hospitals write `I21.4`, `I214` and `I21.4+` alike.
+    #[must_use]
+    pub fn plain<'c>(&self, code: &'c str) -> Cow<'c, str> {
+        if !self.0.starts_with("icd9") && !self.0.starts_with("icd10") {
+            return Cow::Borrowed(code);
+        }
+        let code = code.trim_end_matches(['+', '*', '!', '-']);
+        Cow::Owned(code.replace('.', "").to_ascii_uppercase())
+    }
+
     /// Whether a code looks like one of the system; any does where the system is not known.
     #[must_use]
     pub fn fits(&self, code: &str) -> bool {
+        let upper =
+            if self.0.starts_with("icd") { code.to_ascii_uppercase() } else { code.to_owned() };
+        let code = upper.as_str();
         let bytes = code.as_bytes();
         let digits =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -35,8 +51,8 @@ impl System {
                     && is(2, u8::is_ascii_alphanumeric)
                     && tail.len() <= 5
                     && tail.chars().all(marks)
-                    // An ATC code goes on with letters.
-                    && !tail.starts_with(|c: char| c.is_ascii_alphabetic() && c != 'X')
+                    // An ATC code goes on with letters and has no dot.
+                    && !rest.starts_with(|c: char| c.is_ascii_alphabetic() && c != 'X')
             }
             // Three digits, or V and two, or E and three; then up to two.
             "icd9" | "icd9cm" => {
@@ -88,5 +104,16 @@ mod tests {
         assert_eq!(fits("loinc", &codes), [f, f, f, f, f, f, t, f, f]);
         assert_eq!(fits("snomed", &codes), [f, f, f, f, f, f, f, t, f]);
         assert_eq!(fits("our own", &codes), [t; 9]);
+        assert_eq!(fits("icd10cm", &["E88.A", "Z91.A10", "O35.AXX0", "i21.4+"]), [t; 4]);
+    }
+
+    #[test]
+    fn codes_are_compared_however_they_are_written() {
+        let icd = System::named("ICD-10-CM");
+        for code in ["I21.4", "I214", "i21.4", "I21.4+", "I21.4-"] {
+            assert_eq!(icd.plain(code), "I214");
+        }
+        assert_eq!(System::named("icd9").plain("410.71"), "41071");
+        assert_eq!(System::named("loinc").plain("2345-7"), "2345-7");
     }
 }

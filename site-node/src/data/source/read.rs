@@ -31,9 +31,23 @@ impl Settings for Source {
         }
         let (patient, tables) = (patient?, tables?);
         if from_omop {
-            for key in ["patient", "tables", "index_date", "measurements", "codes", "outcome"] {
+            for key in [
+                "patient",
+                "tables",
+                "optional_tables",
+                "index_date",
+                "split",
+                "units",
+                "measurements",
+                "codes",
+                "outcome",
+            ] {
                 if section.has(key) {
-                    section.problem(key, "given beside [omop], which brings it", "leave one out");
+                    section.problem(
+                        key,
+                        "given beside [omop], which has its own or none",
+                        "leave one out",
+                    );
                     return None;
                 }
             }

@@ -94,6 +94,10 @@ fn kind(column: &ColumnDescriptor) -> Result<Kind, &'static str> {
     let decimal =
         converted == ConvertedType::DECIMAL || matches!(logical, Some(LogicalType::Decimal(_)));
     let date = converted == ConvertedType::DATE || matches!(logical, Some(LogicalType::Date));
+    // Its day in the hospital may be another one.
+    if matches!(logical, Some(LogicalType::Timestamp(stamp)) if stamp.is_adjusted_to_u_t_c) {
+        return Err("a moment in UTC, and not a local date");
+    }
     let timestamp = matches!(logical, Some(LogicalType::Timestamp(_)));
     let unsigned = matches!(converted, ConvertedType::UINT_32 | ConvertedType::UINT_64);
     Ok(match column.physical_type() {

@@ -71,7 +71,7 @@ impl Participant for Echo {
         Ok(Vec::new())
     }
 
-    fn describe(&self, _: &RunId, _: &Description) -> Result<Vec<Metric>, Objection> {
+    fn describe(&self, _: &Description) -> Result<Vec<Metric>, Objection> {
         Ok(Vec::new())
     }
 }

@@ -23,7 +23,7 @@ pub use fault::WfdbFault;
 use std::path::{Path, PathBuf};
 
 use super::{EcgError, EcgFault, Recording};
-use crate::data::open;
+use crate::data::open::{self, OpenFault};
 use group::Group;
 use header::Header;
 
@@ -37,6 +37,15 @@ pub(super) struct Record {
     groups: Vec<(Group, PathBuf, Vec<u8>)>,
 }
 
+/// Whether a file that is there lies elsewhere: a header names files, and one of them may be a link.
+fn leaves(folder: &Path, file: &Path) -> bool {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    match (folder.canonicalize(), file.canonicalize()) {
+        (Ok(folder), Ok(file)) => !file.starts_with(folder),
+        _ => false,
+    }
+}
+
 impl Record {
     /// Reads the header in `bytes`, and the signal files beside `path`.
     pub(super) fn open(path: &Path, bytes: &[u8], most: u64) -> Result<Self, EcgError> {
@@ -48,6 +57,9 @@ impl Record {
         let mut opened = Vec::new();
         for group in groups {
             let file = folder.join(&group.file);
+            if leaves(folder, &file) {
+                return Err(EcgError::at(&file, OpenFault::LinkOut));
+            }
             let bytes = open::read(&file, left).map_err(|fault| EcgError::at(&file, fault))?;
             left = left.saturating_sub(bytes.len() as u64);
             opened.push((group, file, bytes));

@@ -1,12 +1,12 @@
 //! What a coordinator's audit log tells of a run.
 
 use audit::Name;
-use audit::record::{Entry, Event, Input};
+use audit::record::{Entry, Event, Input, Outcome};
 use common::digest::Digest;
 use common::experiment::ServerRule;
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::{hash, name};
-use common::wire::{Refusal, UpdateHeader};
+use common::wire::{Refusal, Silence, UpdateHeader};
 
 /// Inputs in one record of an aggregation: a line is at most 64 KiB.
 const INPUTS: usize = 256;
@@ -37,19 +37,28 @@ pub(crate) fn consent(run: &RunId, site: &SiteName, plan: Digest) -> Entry {
     of_run(run, Event::Consent { plan: hash(plan) }).with_site(name(site.as_str()))
 }
 
+/// What a site will not do: the run, or one round of it.
+pub(crate) fn silent(site: &SiteName, silence: &Silence) -> Entry {
+    let rule = name(&silence.rule);
+    match silence.round {
+        None => of_run(&silence.run, Event::Declined { rule }).with_site(name(site.as_str())),
+        // Refused by the site: nothing of it was refused here.
+        Some(round) => {
+            let entry = of_site(&silence.run, round, site, Event::Refused { rule: rule.clone() });
+            entry.ended(Outcome::Refused, rule)
+        }
+    }
+}
+
 pub(crate) fn received(site: &SiteName, header: &UpdateHeader) -> Entry {
     let bytes = header.content.words.saturating_mul(4);
     let event = Event::Received { update: hash(header.content.digest), bytes };
     of_site(&header.run, header.round, site, event)
 }
 
-/// An update that is not taken. One that comes on top of another is refused, and takes nothing back.
+/// An update that is not taken. It takes nothing back of one that was taken before.
 pub(crate) fn rejected((run, round): (&RunId, Round), site: &SiteName, refusal: &Refusal) -> Entry {
-    let code = name(refusal.code());
-    let event = match refusal {
-        Refusal::Duplicate(_) => Event::Refused { rule: code },
-        _ => Event::Rejected { check: code },
-    };
+    let event = Event::Refused { rule: name(refusal.code()) };
     of_site(run, round, site, event)
 }
 

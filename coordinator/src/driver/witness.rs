@@ -21,6 +21,7 @@ pub(crate) struct Witnesses {
     shown: Shown,
     needed: usize,
     cosigned: BTreeMap<SiteName, Cosignature>,
+    keys: BTreeMap<SiteName, VerifierKey>,
     told: BTreeSet<SiteName>,
 }
 
@@ -28,13 +29,18 @@ impl Witnesses {
     /// Of an offer, which `needed` sites must have seen.
     pub fn new((round, purpose): (Round, Purpose), shown: Shown, needed: u32) -> Self {
         let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MOST_WITNESSES);
-        let (cosigned, told) = (BTreeMap::new(), BTreeSet::new());
-        Self { round, purpose, shown, needed, cosigned, told }
+        let (cosigned, keys, told) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { round, purpose, shown, needed, cosigned, keys, told }
     }
 
     /// Whether this is the offer.
     pub fn is_of(&self, round: Round, purpose: Purpose) -> bool {
         self.round == round && self.purpose == purpose
+    }
+
+    /// The round that was offered.
+    pub fn round(&self) -> Round {
+        self.round
     }
 
     /// What sites are shown.
@@ -53,6 +59,7 @@ impl Witnesses {
         line: &str,
     ) -> Result<u64, AttestError> {
         cosigned_by(&self.shown.note, site, key, line)?;
+        self.keys.insert(site.clone(), key.clone());
         let (site, key, signature) = (site.clone(), key.to_string(), line.to_owned());
         self.cosigned.insert(site.clone(), Cosignature { site, key, signature });
         Ok(self.shown.size)
@@ -60,7 +67,9 @@ impl Witnesses {
 
     /// Once enough have signed: each site that has and was not told yet, with its proof.
     pub fn news(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
-        if self.purpose != Purpose::Train || self.cosigned.len() < self.needed {
+        // One key under two names is one site, to whoever is told.
+        let keys: BTreeSet<&[u8; 32]> = self.keys.values().map(VerifierKey::public).collect();
+        if self.purpose != Purpose::Train || keys.len() < self.needed {
             return Vec::new();
         }
         let untold: Vec<SiteName> =

@@ -3,34 +3,37 @@
 //! Runs on a thread of its own, because it writes to disk and adds up models; sessions stay
 //! responsive meanwhile.
 
+mod audit;
+pub(crate) mod log;
+pub(crate) mod witness;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use audit::Name;
-use audit::note::VerifierKey;
-use audit::segments::LogError;
+use ::audit::Name;
+use ::audit::note::VerifierKey;
+use ::audit::segments::LogError;
 use bytes::Bytes;
 use common::clock::{Clock, Moment};
 use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::{Logbook, PeerError, Shown, name};
+use common::logbook::{Logbook, Shown};
 use common::model::initial_parameters;
-use common::wire::{
-    Content, Metric, ModelHeader, Progress, Purpose, Refusal, ToSite, UpdateHeader, words,
-};
+use common::wire::{Content, Metric, ModelHeader, Progress, Purpose, ToSite, UpdateHeader, words};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::artifact::{self, ArtifactError};
 use crate::floor::{Command, Floor, Input, Turn};
-use crate::log;
 use crate::registry::{Ending, Journalled, Registry, RegistryError, RoundRecord};
 use crate::round::{Effect, Event, Machine, Offer, Outcome};
 use crate::spool::Spool;
-use crate::witness::Witnesses;
+
+use witness::Witnesses;
 
 /// Events that share one commit, at most.
 const BATCH: usize = 256;
@@ -113,10 +116,14 @@ struct Running {
     told: BTreeMap<SiteName, Vec<Metric>>,
     /// The hash of each update in the sum.
     inputs: Vec<(SiteName, Digest)>,
+    /// What the sites are told whose updates were taken, once that is durable.
+    received: Vec<(SiteName, ToSite)>,
     /// The open offer, and who has seen it in the log.
     witnesses: Option<Witnesses>,
     next_seq: u64,
     started: Moment,
+    /// Time that the audit log had taken when the run began.
+    written: Duration,
     opened: Moment,
     /// On the wire when the last round closed.
     bytes: u64,
@@ -161,6 +168,7 @@ impl Running {
         let parameters = initial_parameters(&driver.plan.model, driver.plan.seed);
         let model = words::from_parameters(&parameters);
         let digest = Digest::of(&model);
+        let written = driver.book.writing();
         Self {
             machine: Machine::new((&driver.plan).into(), digest, now),
             optimizer: ServerOptimizer::new(&driver.plan, parameters.len()),
@@ -171,9 +179,11 @@ impl Running {
             sum: None,
             told: BTreeMap::new(),
             inputs: Vec::new(),
+            received: Vec::new(),
             witnesses: None,
             next_seq: 1,
             started: now,
+            written,
             opened: now,
             total_bytes: 0,
             rounds: Vec::new(),
@@ -220,6 +230,11 @@ impl Running {
         for (event, arrived) in events {
             self.step(event, arrived, now)?;
         }
+        // One sync for all that arrived together; only then are their sites told.
+        self.driver.book.record(Vec::new())?;
+        for (site, received) in std::mem::take(&mut self.received) {
+            self.say(&site, received);
+        }
         Ok(())
     }
 
@@ -263,6 +278,7 @@ impl Running {
                 Event::Silent { site, round: None }
             }
             Input::Silent(site, silence) => {
+                self.driver.book.note_refused(log::silent(&site, &silence));
                 let (rule, reason) = (silence.rule, silence.reason);
                 tracing::warn!(%site, rule, reason, "no contribution");
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
@@ -298,44 +314,6 @@ impl Running {
         Ok(Some((event, None)))
     }
 
-    /// A site signed the state of the log that it was offered a model in.
-    fn cosigned(&mut self, site: &SiteName, round: Round, key: &VerifierKey, signature: &str) {
-        let Some(witnesses) = &mut self.witnesses else { return };
-        match witnesses.take(site, key, signature) {
-            Ok(size) => self.driver.floor.confirmed(site, size),
-            Err(error) => {
-                tracing::warn!(%site, %error, "a signature that is not of this state of the log");
-                return;
-            }
-        }
-        for (site, cosignatures) in witnesses.news() {
-            let run = self.driver.run.clone();
-            let told = ToSite::Witnessed { run, round, cosignatures };
-            self.driver.floor.command(&site, Command::Say(told));
-        }
-    }
-
-    /// An update from a site whose log is not what was seen of it.
-    fn disbelieve(
-        &mut self,
-        (site, key): (&SiteName, &VerifierKey),
-        header: &UpdateHeader,
-        error: &PeerError,
-    ) -> Result<(), DriveError> {
-        if error.is_breach() {
-            // Both of its histories are kept.
-            let witnessed = self.driver.book.witness((key, &name(site.as_str())), &header.log);
-            if let Err(PeerError::Log(error)) = witnessed {
-                return Err(error.into());
-            }
-        }
-        let refusal = Refusal::Log(error.to_string());
-        self.driver.book.note(log::rejected((&header.run, header.round), site, &refusal));
-        tracing::warn!(%site, %refusal, "update refused");
-        self.say(site, ToSite::Refused(refusal));
-        Ok(())
-    }
-
     fn step(
         &mut self,
         event: Event,
@@ -364,7 +342,7 @@ impl Running {
                     tracing::warn!(%site, %refusal, "update refused");
                     if let Some(Arrived::Update(header, ..)) = &arrived {
                         let of = (&header.run, header.round);
-                        self.driver.book.note(log::rejected(of, &site, &refusal));
+                        self.driver.book.note_refused(log::rejected(of, &site, &refusal));
                     }
                     self.say(&site, ToSite::Refused(refusal));
                 }
@@ -399,22 +377,6 @@ impl Running {
         Ok(())
     }
 
-    /// The offer in the audit log: recorded once, and the same for every site.
-    fn shown(&mut self, round: Round, purpose: Purpose) -> Result<Shown, DriveError> {
-        if let Some(open) = self.witnesses.as_ref().filter(|open| open.is_of(round, purpose)) {
-            return Ok(open.shown().clone());
-        }
-        let Driver { run, book, by, plan, .. } = &self.driver;
-        let entry = match purpose {
-            Purpose::Train => log::offer((by, run, round), self.digest, plan.digest()),
-            Purpose::Evaluate => log::release(run, round, self.digest),
-        };
-        let shown = book.show(vec![entry])?;
-        let needed = plan.aggregation.min_sites;
-        self.witnesses = Some(Witnesses::new((round, purpose), shown.clone(), needed));
-        Ok(shown)
-    }
-
     fn fold(
         &mut self,
         (site, key): (&SiteName, &VerifierKey),
@@ -432,34 +394,8 @@ impl Running {
         tracing::debug!(round = %header.round, weight, "update folded");
         self.told.insert(site.clone(), header.metrics);
         let (run, round, digest) = (header.run, header.round, header.content.digest);
-        self.say(site, ToSite::Received { run, round, digest, cosignature });
+        self.received.push((site.clone(), ToSite::Received { run, round, digest, cosignature }));
         Ok(())
-    }
-
-    /// Records an update and the site's log that tells of it, and signs that log's state.
-    fn take(
-        &mut self,
-        site: &SiteName,
-        key: &VerifierKey,
-        header: &UpdateHeader,
-    ) -> Result<String, DriveError> {
-        let book = &self.driver.book;
-        // It was judged when it came, and nothing was taken of this site since.
-        let cosigned = match book.witness((key, &name(site.as_str())), &header.log) {
-            Ok((_, cosigned)) => Some(cosigned),
-            Err(PeerError::Log(error)) => return Err(error.into()),
-            Err(error) => {
-                tracing::warn!(%site, %error, "a state of a site's log was not signed");
-                None
-            }
-        };
-        book.record(vec![log::received(site, header)])?;
-        self.inputs.push((site.clone(), header.content.digest));
-        let own = book.verifier();
-        let mine = cosigned.as_ref().and_then(|note| {
-            note.signatures().iter().find(|signature| signature.name == *own.name())
-        });
-        Ok(mine.map(ToString::to_string).unwrap_or_default())
     }
 
     fn close(&mut self, round: Round, sites: Vec<SiteName>) -> Result<(), DriveError> {
@@ -512,17 +448,6 @@ impl Running {
         self.step(event, None, now)
     }
 
-    /// Records the sum, and who had seen the offer that it came of.
-    fn aggregated(&mut self, round: Round) -> Result<(), DriveError> {
-        let Driver { run, book, plan, .. } = &self.driver;
-        if let Some(witnesses) = &self.witnesses {
-            book.note_cosigned(&book.node(), &witnesses.note())?;
-        }
-        let inputs = std::mem::take(&mut self.inputs);
-        let rule = plan.aggregation.rule;
-        Ok(book.record(log::aggregated((run, round), &inputs, rule, self.digest))?)
-    }
-
     fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
         let rest = self.driver.floor.bytes().saturating_sub(self.bytes);
         self.total_bytes = self.rounds.iter().map(|round| round.bytes).sum::<u64>() + rest;
@@ -542,7 +467,8 @@ impl Running {
             Ending { finished, reason: reason.clone(), model_sha256: self.model_sha256.clone() };
         registry.end(run, clock.wall(), &ending)?;
         self.dismiss(&outcome.to_string());
-        tracing::info!(%outcome, "over");
+        let audit = self.driver.book.writing().saturating_sub(self.written).as_secs_f64();
+        tracing::info!(%outcome, audit_s = audit, "over");
         if let Some(reason) = reason {
             self.report(Progress::Failed { reason });
         } else {

@@ -1,0 +1,126 @@
+//! Logs of a run that somebody changed afterwards.
+
+use std::fs;
+use std::path::Path;
+
+use audit::folder::{CHECKPOINT, segment};
+use audit::note::{Checkpoint, load_key};
+use audit::tree::{Frontier, leaf};
+use audit::verify::{Tampering, Verdict};
+use tests::{Federation, HOSPITALS, SetupError, copy_folder, stop, verdict};
+
+use super::{reconciled, run, start};
+use crate::Outcome;
+
+/// Lines of a log of one segment, and how to write others in their place.
+fn lines(folder: &Path) -> Result<Vec<Vec<u8>>, SetupError> {
+    let bytes = fs::read(segment(folder, 1))?;
+    assert!(!segment(folder, 2).exists() && bytes.ends_with(b"\n"));
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|byte| *byte == b'\n');
+    Ok(lines.map(<[u8]>::to_vec).collect())
+}
+
+fn write(folder: &Path, lines: &[Vec<u8>]) -> Outcome {
+    let whole = lines.iter().flat_map(|line| [&line[..], b"\n"].concat()).collect::<Vec<u8>>();
+    Ok(fs::write(segment(folder, 1), whole)?)
+}
+
+fn index(lines: &[Vec<u8>], what: &str) -> Result<usize, SetupError> {
+    let holds = |line: &Vec<u8>| String::from_utf8_lossy(line).contains(what);
+    lines.iter().rposition(holds).ok_or_else(|| format!("no {what}").into())
+}
+
+/// The verdict on a copy of a log after its lines were changed.
+fn after(
+    (log, copy): (&Path, &Path),
+    change: impl FnOnce(&mut Vec<Vec<u8>>) -> Outcome,
+) -> Result<Verdict, SetupError> {
+    copy_folder(log, copy)?;
+    let mut changed = lines(copy)?;
+    change(&mut changed)?;
+    write(copy, &changed)?;
+    Ok(verdict(copy)?.verdict)
+}
+
+fn tampered(verdict: Verdict) -> Result<Tampering, SetupError> {
+    match verdict {
+        Verdict::Tampered(how) => Ok(how),
+        other => Err(format!("not tampered: {other:?}").into()),
+    }
+}
+
+/// Signs what a log holds now with the log's own key, as its owner could.
+fn sign_again(state: &Path, folder: &Path) -> Outcome {
+    let key = load_key(&state.join(common::logbook::KEY))?;
+    let mut tree = Frontier::new();
+    lines(folder)?.iter().for_each(|line| tree.push(leaf(line)));
+    let (origin, size, root) = (key.verifier().name().clone(), tree.size(), tree.root());
+    let note = Checkpoint { origin, size, root }.sign(&key)?;
+    Ok(fs::write(folder.join(CHECKPOINT), note.to_string())?)
+}
+
+#[test]
+fn every_change_to_a_log_shows() -> Outcome {
+    let mut federation = Federation::new()?;
+    let coordinator = federation.serve()?;
+    let sites = start(&federation, &HOSPITALS[..3])?;
+    run(&federation, &federation.private()?, &[])?;
+    stop(sites)?;
+    stop([coordinator])?;
+
+    let site = federation.log_of(HOSPITALS[0]);
+    let copy = federation.elsewhere("copy");
+    let of_site = (&*site, &*copy);
+    // The copy itself is sound.
+    assert_eq!(after(of_site, |_| Ok(()))?, Verdict::Sound);
+    let records = lines(&site)?.len();
+    for place in 0..records {
+        // One bit of one byte, early or late in its line.
+        let edit = after(of_site, |lines| {
+            let line = &mut lines[place];
+            let byte = (place * 37) % line.len();
+            line[byte] ^= 1;
+            Ok(())
+        });
+        tampered(edit?)?;
+        let drop_one = after(of_site, |lines| {
+            lines.remove(place);
+            Ok(())
+        });
+        tampered(drop_one?)?;
+    }
+    let cut = tampered(after(of_site, |lines| {
+        lines.pop();
+        Ok(())
+    })?)?;
+    let (signed, found) = (records as u64, records as u64 - 1);
+    assert_eq!(cut, Tampering::Truncated { signed, found });
+
+    // The coordinator's, with an update that it never received after all.
+    let own = federation.log();
+    let gone = after((&own, &copy), |lines| {
+        let place = index(lines, "\"RECEIVED\"")?;
+        lines.remove(place);
+        Ok(())
+    });
+    tampered(gone?)?;
+
+    // The owner of a log has its key: cut and signed again, it holds by itself, and its peers know
+    // better.
+    let cut = after(of_site, |lines| {
+        let place = index(lines, "\"SENT\"")?;
+        lines.truncate(place);
+        Ok(())
+    });
+    tampered(cut?)?;
+    sign_again(&federation.site(HOSPITALS[0]).join("state"), &copy)?;
+    assert_eq!(verdict(&copy)?.verdict, Verdict::Sound);
+    let others = HOSPITALS[1..3].iter().map(|name| federation.log_of(name));
+    let logs: Vec<_> = [copy].into_iter().chain(others).collect();
+    let together = reconciled(&own, &logs)?;
+    let verdicts: Vec<_> = together.reports.into_iter().map(|report| report.verdict).collect();
+    let [coordinator, cut, second, third] = &verdicts[..] else { return Err("four logs".into()) };
+    assert_eq!([coordinator, second, third], [&Verdict::Sound; 3]);
+    tampered(cut.clone())?;
+    Ok(())
+}

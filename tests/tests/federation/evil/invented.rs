@@ -1,0 +1,90 @@
+//! A coordinator that invents the sites that are to have seen its offers. A site cannot know who takes
+//! part; whoever holds the logs against each other can.
+
+use std::sync::Arc;
+
+use audit::note::VerifierKey;
+use audit::reconcile::{MAX_SKEW_MS, reconcile};
+use audit::verify::{Tampering, Verdict};
+use common::ids::Round;
+use common::logbook::AuditSettings;
+use common::wire::{Purpose, ToCoordinator, ToSite};
+use tests::{Answer, Observed, SetupError};
+
+use super::histories::forked;
+use super::signatures::Signer;
+use super::stage::{A, B, Stage, cosigned, nothing_left, soon};
+use crate::Outcome;
+
+/// A round whose offer a site that nobody knows has signed as well.
+async fn trained(stage: &Stage, site: &mut Observed, model: &[f32]) -> Outcome {
+    let of = (&stage.run, Round(1), Purpose::Train);
+    let shown = site.record(&stage.run, Round(1), Purpose::Train, model)?;
+    site.offer_shown(of, model, &shown).await?;
+    let signature = cosigned(site).await?;
+    let cosignatures = vec![site.own(signature), Signer::new("hospital-x", 9)?.sign(&shown.note)?];
+    let run = stage.run.clone();
+    site.say(&ToSite::Witnessed { run, round: Round(1), cosignatures }).await?;
+    match soon(site.answer()).await?? {
+        Answer::Update(_) => Ok(()),
+        Answer::Said(said) => Err(format!("{said:?}").into()),
+    }
+}
+
+/// A hospital that lists the logs it knows is not taken in.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_do() -> Outcome {
+    let stage = Stage::new(2)?;
+    let (known, invented) = (Signer::new(B, 3)?, Signer::new("hospital-x", 9)?);
+    let audit =
+        AuditSettings { witnesses: vec![known.verifier().clone()], ..AuditSettings::default() };
+    let (node, mut site) = stage.consenting_with(A, audit).await?;
+    let of = (&stage.run, Round(1), Purpose::Train);
+    let shown = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
+    site.offer_shown(of, &stage.model, &shown).await?;
+    let signature = cosigned(&mut site).await?;
+    let own = site.own(signature);
+    let run = || stage.run.clone();
+    let cosignatures = vec![own.clone(), invented.sign(&shown.note)?];
+    site.say(&ToSite::Witnessed { run: run(), round: Round(1), cosignatures }).await?;
+    let Answer::Said(said) = soon(site.answer()).await?? else { return Err("left".into()) };
+    let ToCoordinator::Silence(silence) = *said else { return Err(format!("{said:?}").into()) };
+    assert_eq!(silence.rule, "witness.signatures");
+    nothing_left(&node.state)?;
+    // The one that it knows does.
+    let cosignatures = vec![own, known.sign(&shown.note)?];
+    site.say(&ToSite::Witnessed { run: run(), round: Round(1), cosignatures }).await?;
+    assert!(matches!(soon(site.answer()).await??, Answer::Update(_)));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn different_models_behind_invented_witnesses_show_when_logs_are_reconciled() -> Outcome {
+    let mut stage = Stage::new(2)?;
+    let [one, two] = forked(&stage)?;
+    stage.observer.book = one;
+    let (node_a, mut a) = stage.consenting(A).await?;
+    let (node_b, mut b) = stage.consenting(B).await?;
+    b.book = Arc::clone(&two);
+    trained(&stage, &mut a, &stage.model).await?;
+    trained(&stage, &mut b, &stage.other_model()).await?;
+    node_a.stop().await?;
+    node_b.stop().await?;
+
+    let log = |name: &str| stage.place(name).join(common::logbook::FOLDER);
+    let folders = [log("one"), log("two"), log(A), log(B)];
+    let keys = folders.iter().map(|folder| Ok(audit::folder::key(folder)?));
+    let keys: Vec<VerifierKey> = keys.collect::<Result<_, SetupError>>()?;
+    let source = |place: usize| (folders[place].as_path(), keys[place].clone());
+    // Each history holds as long as only those are asked who were shown it; whichever of them is
+    // handed in, the other site has seen another one.
+    for (history, shown, other) in [(0, 2, 3), (1, 3, 2)] {
+        let believed = reconcile(&source(history), &[source(shown)], MAX_SKEW_MS);
+        assert_eq!(believed.reports[0].verdict, Verdict::Sound);
+        let together = reconcile(&source(history), &[source(shown), source(other)], MAX_SKEW_MS);
+        let verdict = &together.reports[0].verdict;
+        let diverged = matches!(verdict, Verdict::Tampered(Tampering::Diverged { .. }));
+        assert!(diverged, "{verdict:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! A coordinator that means harm: whatever it tries, no byte of an update leaves and nothing is
+//! charged. One that is caught with two histories is believed no more, after a restart neither.
+
+mod histories;
+mod invented;
+mod offers;
+mod questions;
+mod restored;
+mod signatures;
+mod stage;
+mod words;

@@ -1,0 +1,168 @@
+//! Offers that are not what the coordinator's log ends with, or not what was consented to.
+
+use audit::note::{Checkpoint, SigningKey};
+use audit::record::{Entry, Event};
+use common::digest::Digest;
+use common::ids::{Round, RunId};
+use common::logbook::{hash, name};
+use common::wire::{ModelHeader, Purpose};
+
+use super::stage::{A, Stage, charged, cosigned, nothing_left, refusal, refusals, soon};
+use crate::Outcome;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_round_is_not_trained_again() -> Outcome {
+    let stage = Stage::new(1)?;
+    let (node, mut site) = stage.consenting(A).await?;
+    let first = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
+    site.offer_shown((&stage.run, Round(1), Purpose::Train), &stage.model, &first).await?;
+    let tests::Answer::Update(update) = soon(site.answer()).await?? else {
+        return Err("no update".into());
+    };
+    stage.honest(&mut site, 2).await?;
+
+    // Its state of the log, once more.
+    let of = (&stage.run, Round(1), Purpose::Train);
+    drop(site.offer_shown(of, &stage.model, &first).await);
+    assert_eq!(refusal(&mut site).await?, "witness.older");
+    // A new record of it, with the same model and with another one.
+    site.offer(&stage.run, Round(1), Purpose::Train, &stage.model).await?;
+    let tests::Answer::Said(said) = soon(site.answer()).await?? else {
+        return Err("an update of an older round left".into());
+    };
+    assert_eq!(crate::private::refusal(*said).0, "consent");
+    let other = stage.other_model();
+    let shown = site.record(&stage.run, Round(1), Purpose::Train, &other)?;
+    drop(site.offer_shown(of, &other, &shown).await);
+    assert_eq!(refusal(&mut site).await?, "witness.other-model");
+
+    // The next transfer is the next round's.
+    stage.honest(&mut site, 3).await?;
+    let rounds: Vec<u32> = charged(&node.state)?.iter().map(|entry| entry.round.0).collect();
+    assert_eq!(rounds, [1, 2, 3]);
+    let sent = |digest: Digest| {
+        let sent = tests::records(&node.state).ok()?.into_iter().filter(move |record| {
+            matches!(&record.event, Event::Sent { update, .. } if *update == hash(digest))
+        });
+        Some(sent.count())
+    };
+    assert_eq!(sent(update.0.content.digest), Some(1));
+    node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_to_one_run_is_not_consent_to_another() -> Outcome {
+    let stage = Stage::new(1)?;
+    let (node, mut site) = stage.consenting(A).await?;
+    let (a, b): (RunId, RunId) = ("run-a".parse()?, "run-b".parse()?);
+
+    // A run that nobody proposed: its words, far more than are buffered, are not taken.
+    let large = vec![0.0; 4 << 20];
+    let stranger = "run-z".parse()?;
+    let shown = site.record(&stranger, Round(1), Purpose::Train, &large)?;
+    let header = site.header((&stranger, Round(1), Purpose::Train), &large, &shown);
+    let sent = soon(site.send(&header, &large)).await?;
+    assert!(sent.is_err(), "the site took a model of a run that it was not asked about");
+
+    // The record of one run for the header of another.
+    let shown = site.record(&b, Round(1), Purpose::Train, &stage.model)?;
+    drop(site.offer_shown((&a, Round(1), Purpose::Train), &stage.model, &shown).await);
+    assert_eq!(refusal(&mut site).await?, "witness.offer");
+
+    // Consent to a later run takes the place of that to an earlier one.
+    stage.consent(&mut site, &b).await?;
+    site.offer(&a, Round(1), Purpose::Train, &stage.model).await?;
+    let tests::Answer::Said(said) = soon(site.answer()).await?? else {
+        return Err("an update of a run that is not consented to left".into());
+    };
+    assert_eq!(crate::private::refusal(*said).0, "consent");
+    nothing_left(&node.state)?;
+
+    stage.consent(&mut site, &a).await?;
+    stage.honest(&mut site, 1).await?;
+    assert_eq!(charged(&node.state)?.len(), 1);
+    node.stop().await
+}
+
+/// What is told of the log differs from the log, or the record from the offer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Outcome {
+    let stage = Stage::new(1)?;
+    let (node, mut site) = stage.consenting(A).await?;
+    let (run, model, other) = (&stage.run, &stage.model, stage.other_model());
+    // The site has seen a state of the log, so that proofs count.
+    stage.honest(&mut site, 1).await?;
+
+    let round = Round(2);
+    let of = (run, round, Purpose::Train);
+    let event = |entry: Event| Entry::new(name("test"), entry).of_run(name(run.as_str()));
+    let (right, wrong) = (hash(stage.plan.digest()), hash(Digest::of(b"another plan")));
+    let digest = |model: &[f32]| hash(Digest::of(&common::wire::words::from_parameters(model)));
+    let offer = |model: &[f32], plan| Event::RoundOffer { model: digest(model), plan };
+    let mut attacks: Vec<(&str, &str, ModelHeader)> = Vec::new();
+
+    // True states of the log that end with something else.
+    for (what, entry, purpose) in [
+        ("another plan", event(offer(model, wrong)).of_round(2), Purpose::Train),
+        ("another model", event(offer(&other, right)).of_round(2), Purpose::Train),
+        ("another round", event(offer(model, right)).of_round(3), Purpose::Train),
+        ("a release", event(Event::Release { model: digest(model) }).of_round(2), Purpose::Train),
+        ("an offer", event(offer(model, right)).of_round(2), Purpose::Evaluate),
+        ("another release", event(Event::Release { model: right }).of_round(2), Purpose::Evaluate),
+    ] {
+        let shown = site.book.show(vec![entry])?;
+        let header = site.header((run, round, purpose), model, &shown);
+        attacks.push((what, "witness.offer", header));
+    }
+    // The offer stands in the log, and something comes after it.
+    let shown = site.record(run, round, Purpose::Train, model)?;
+    let later = site.book.show(vec![event(Event::Kill {})])?;
+    let mut buried = site.header(of, model, &later);
+    buried.record = shown.record.clone();
+    attacks.push(("not the last record", "witness.record", buried));
+    // True states of the log that end with the offer, and one thing that is false.
+    let shown = site.record(run, round, Purpose::Train, model)?;
+    let good = || site.header(of, model, &shown);
+    let mut changed = good();
+    changed.record.line[0] ^= 1;
+    attacks.push(("no record", "witness.record", changed));
+    let mut unproven = good();
+    unproven.log.proofs.clear();
+    attacks.push(("no proof", "witness.unproven", unproven));
+    let mut elsewhere = good();
+    elsewhere.log.proofs.retain(|proof| proof.from == 0);
+    attacks.push(("a proof from nothing", "witness.unproven", elsewhere));
+    let mut text = good();
+    text.log.checkpoint = "no checkpoint".to_owned();
+    attacks.push(("no checkpoint", "witness.checkpoint", text));
+    // The same state, signed by another key of the same name.
+    let stranger = SigningKey::generate(site.book.verifier().name())?;
+    let mut forged = good();
+    let state = Checkpoint::open(&shown.note, &site.book.verifier())?;
+    forged.log.checkpoint = state.sign(&stranger)?.to_string();
+    attacks.push(("another key", "witness.checkpoint", forged));
+
+    let mut expected = Vec::new();
+    for (what, rule, header) in attacks {
+        drop(site.send(&header, model).await);
+        assert_eq!(refusal(&mut site).await?, rule, "{what}");
+        expected.push(rule.to_owned());
+    }
+    assert_eq!(charged(&node.state)?.len(), 1);
+
+    // After all that the very offer is taken, and its update is the next transfer.
+    drop(site.offer_shown(of, model, &shown).await);
+    let signature = cosigned(&mut site).await?;
+    let own = vec![site.own(signature)];
+    let told = common::wire::ToSite::Witnessed { run: run.clone(), round, cosignatures: own };
+    site.say(&told).await?;
+    let tests::Answer::Update(update) = soon(site.answer()).await?? else {
+        return Err("no update for an honest offer".into());
+    };
+    assert_eq!(update.0.round, round);
+    assert_eq!(charged(&node.state)?.len(), 2);
+    let state = node.state.clone();
+    node.stop().await?;
+    assert_eq!(refusals(&state)?, expected);
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! Hospitals whose coordinator is the test, and what their logs tell of it.
+
+#![allow(clippy::panic, reason = "a test may stop")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::note::SignedNote;
+use audit::record::{Event, Outcome as Ended, Record};
+use common::clock::{Clock, SystemClock};
+use common::digest::Digest;
+use common::experiment::{DataTag, Plan};
+use common::ids::{Round, RunId};
+use common::logbook::AuditSettings;
+use common::model::initial_parameters;
+use common::pki::Role;
+use common::privacy::Entry;
+use common::transport::Dialer;
+use common::wire::{Purpose, Silence, ToCoordinator};
+use coordinator::enrol::Authority;
+use coordinator::simulate::write_synthetic;
+use site_node::daemon::DaemonError;
+use site_node::data::{Source, Table, load};
+use site_node::privatize::LedgerLog;
+use site_node::task::{Hospital, Records, Site};
+use site_node::train::Device;
+use tempfile::TempDir;
+use tests::{Answer, Observed, Observer, SetupError, records};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::Outcome;
+use crate::private::{plan, policy};
+
+/// A safety net: what does not come within it never will.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Two hospitals that a plan may ask for.
+pub(super) const A: &str = "hospital-a";
+pub(super) const B: &str = "hospital-b";
+
+/// A coordinator that the test plays, and the certificates of its sites.
+pub(super) struct Stage {
+    pub observer: Observer,
+    pub plan: Plan,
+    pub run: RunId,
+    pub model: Vec<f32>,
+    authority: Authority,
+    table: Table,
+    folder: TempDir,
+}
+
+/// A hospital's daemon that runs.
+pub(super) struct Node {
+    pub state: PathBuf,
+    stop: oneshot::Sender<()>,
+    daemon: JoinHandle<Result<(), DaemonError>>,
+}
+
+impl Stage {
+    /// For a plan that so many sites must have seen.
+    pub fn new(min_sites: u32) -> Result<Self, SetupError> {
+        let folder = tempfile::tempdir()?;
+        write_synthetic(folder.path(), 7)?;
+        let table = load(&Source::tables(folder.path(), &["cohort.csv"], "patient"))?.table;
+        let authority = Authority::new(SystemClock::new().wall())?;
+        let observer = Observer::new(authority.issue(Role::Coordinator)?.identity()?)?;
+        let mut plan = plan()?;
+        (plan.aggregation.min_sites, plan.privacy.evaluation) = (min_sites, None);
+        let model = initial_parameters(&plan.model, plan.seed);
+        let run = "run-a".parse()?;
+        Ok(Self { observer, plan, run, model, authority, table, folder })
+    }
+
+    /// An empty place.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts a hospital's daemon, for the first time or again.
+    pub fn start(&self, name: &str) -> Result<Node, SetupError> {
+        self.start_with(name, AuditSettings::default())
+    }
+
+    /// The same, with a log that is kept so.
+    pub fn start_with(&self, name: &str, audit: AuditSettings) -> Result<Node, SetupError> {
+        let identity = self.authority.issue(Role::Site(name.parse()?))?.identity()?;
+        let state = self.place(name);
+        let mut policy = policy(identity.authority);
+        policy.describe = true;
+        let site = Site {
+            name: name.parse()?,
+            coordinator: identity.authority,
+            policy,
+            policy_hash: Digest::of(b"the test's"),
+            data_set: "cohort".parse()?,
+            clock: Arc::new(SystemClock::new()),
+            records: Records::Table { table: self.table.clone(), split: Some("split".to_owned()) },
+            tag: DataTag::Private,
+            device: Device::cpu(),
+            state: state.clone(),
+            audit,
+        };
+        let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(Hospital::open(site)?));
+        let address = self.observer.address()?;
+        let (stop, stopped) = oneshot::channel();
+        let daemon = tokio::spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            site_node::daemon::run(dialer, address, hospital, stopped).await
+        });
+        Ok(Node { state, stop, daemon })
+    }
+
+    /// Starts a hospital that consents to the plan.
+    pub async fn consenting(&self, name: &str) -> Result<(Node, Observed), SetupError> {
+        self.consenting_with(name, AuditSettings::default()).await
+    }
+
+    /// The same, with a log that is kept so.
+    pub async fn consenting_with(
+        &self,
+        name: &str,
+        audit: AuditSettings,
+    ) -> Result<(Node, Observed), SetupError> {
+        let node = self.start_with(name, audit)?;
+        let mut site = self.observer.site().await?;
+        self.consent(&mut site, &self.run).await?;
+        Ok((node, site))
+    }
+
+    pub async fn consent(&self, site: &mut Observed, run: &RunId) -> Outcome {
+        let said = soon(site.propose(run, &self.plan)).await??;
+        assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}");
+        Ok(())
+    }
+
+    /// Another model of the same size.
+    pub fn other_model(&self) -> Vec<f32> {
+        self.model.iter().map(|word| word + 1.0).collect()
+    }
+
+    /// An honest round with one site: the very next transfer that the site begins, so that none was
+    /// begun before.
+    pub async fn honest(&self, site: &mut Observed, round: u32) -> Outcome {
+        site.offer(&self.run, Round(round), Purpose::Train, &self.model).await?;
+        let Answer::Update(update) = soon(site.answer()).await?? else {
+            return Err("no update for an honest offer".into());
+        };
+        assert_eq!((update.0.run, update.0.round), (self.run.clone(), Round(round)));
+        Ok(())
+    }
+
+    /// The hospital stopped for good, and its log says why: the coordinator's state that it had seen,
+    /// and the evidence for `reason`. After a restart it listens no more, whatever it is shown.
+    pub async fn has_stopped(&self, name: &str, node: Node, reason: &str, words: &str) -> Outcome {
+        let state = node.state.clone();
+        let why = node.gave_up().await?;
+        assert!(why.contains(words), "{why}");
+        let told = witnessed(&state)?;
+        let ok = |told: &&Witnessed| told.outcome == Ended::Ok;
+        let evidence = |told: &&Witnessed| {
+            told.outcome == Ended::Refused && told.reason.as_deref() == Some(reason)
+        };
+        assert!(told.iter().any(|told| ok(&told)), "{told:?}");
+        assert_eq!(told.iter().filter(evidence).count(), 1, "{told:?}");
+        let later = audit::note::SigningKey::generate(&"coordinator.2".parse()?)?;
+        let later = common::wire::KeptLog { key: later.verifier().to_string(), seen: None };
+        let same =
+            common::wire::KeptLog { key: self.observer.book.verifier().to_string(), seen: None };
+        for shown in [same, later] {
+            let node = self.start(name)?;
+            let site = soon(self.observer.site_told(Some(shown))).await??;
+            let why = node.gave_up().await?;
+            assert!(why.contains("not trusted any more") && why.contains(reason), "{why}");
+            assert_eq!(soon(site.transfers()).await?, 0);
+        }
+        Ok(())
+    }
+}
+
+impl Node {
+    /// Stops it in order.
+    pub async fn stop(self) -> Outcome {
+        // One that has ended by itself hears nothing; how it ended is told below.
+        let _ = self.stop.send(());
+        Ok(soon(self.daemon).await???)
+    }
+
+    /// Why it gave up by itself.
+    pub async fn gave_up(self) -> Result<String, SetupError> {
+        match soon(self.daemon).await?? {
+            Ok(()) => Err("the daemon stopped in order".into()),
+            Err(error) => Ok(error.to_string()),
+        }
+    }
+}
+
+/// What is awaited, or an error instead of a test that never ends.
+pub(super) async fn soon<T>(what: impl Future<Output = T>) -> Result<T, SetupError> {
+    Ok(tokio::time::timeout(PATIENCE, what).await?)
+}
+
+/// The rule by which the site refuses what it was just shown.
+pub(super) async fn refusal(site: &mut Observed) -> Result<String, SetupError> {
+    match soon(site.hear_all()).await?? {
+        ToCoordinator::Silence(Silence { rule, round: Some(_), .. }) => Ok(rule),
+        other => Err(format!("not a refusal: {other:?}").into()),
+    }
+}
+
+/// The site's signature on what it was just shown.
+pub(super) async fn cosigned(site: &mut Observed) -> Result<String, SetupError> {
+    match soon(site.hear_all()).await?? {
+        ToCoordinator::Cosigned { signature, .. } => Ok(signature),
+        other => Err(format!("not a signature: {other:?}").into()),
+    }
+}
+
+/// A state of the coordinator's log that a hospital recorded.
+#[derive(Debug)]
+pub(super) struct Witnessed {
+    pub outcome: Ended,
+    pub reason: Option<String>,
+    pub note: SignedNote,
+}
+
+pub(super) fn witnessed(state: &Path) -> Result<Vec<Witnessed>, SetupError> {
+    let of_coordinator = |record: Record| match record.event {
+        Event::Witness { peer, checkpoint, .. } if peer.as_str() == "coordinator" => {
+            let reason = record.reason.map(|reason| reason.to_string());
+            Some(Witnessed { outcome: record.outcome, reason, note: checkpoint.note().clone() })
+        }
+        _ => None,
+    };
+    Ok(records(state)?.into_iter().filter_map(of_coordinator).collect())
+}
+
+/// The rules of all refusals in a hospital's log.
+pub(super) fn refusals(state: &Path) -> Result<Vec<String>, SetupError> {
+    let rule = |record: Record| match record.event {
+        Event::Refused { rule } => Some(rule.to_string()),
+        _ => None,
+    };
+    Ok(records(state)?.into_iter().filter_map(rule).collect())
+}
+
+/// What the ledger was charged.
+pub(super) fn charged(state: &Path) -> Result<Vec<Entry>, SetupError> {
+    Ok(LedgerLog::look(state, &"cohort".parse()?)?.entries)
+}
+
+/// Nothing was charged, noised or sent.
+pub(super) fn nothing_left(state: &Path) -> Outcome {
+    assert_eq!(charged(state)?, []);
+    let leaving = |record: &Record| {
+        matches!(record.event, Event::Reserve(_) | Event::Noised { .. } | Event::Sent { .. })
+    };
+    let found: Vec<Record> = records(state)?.into_iter().filter(leaving).collect();
+    assert_eq!(found, []);
+    Ok(())
+}
