@@ -37,7 +37,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Frees the floor for the next run, however this one ends: by a panic too.
-struct Ended {
+pub(crate) struct Ended {
     floor: Arc<Floor>,
     run: RunId,
 }
@@ -97,7 +97,7 @@ impl Launcher {
         if here < needed {
             return Err(Refusal::Plan(format!(
                 "aggregation.min_sites: no hospital answers before {needed} have seen the question, and \
-                 {here} are connected; wait for more, or ask with a lower number"
+                 {here} are connected; wait for more, or lower it"
             )));
         }
         let run = question.run();
@@ -117,8 +117,7 @@ impl Launcher {
         let (runtime, over) = (Handle::current(), run.clone());
         tokio::task::spawn_blocking(move || {
             let ended = Ended { floor, run: over };
-            describer.go(&runtime, sites, inputs);
-            drop(ended);
+            describer.go(&runtime, sites, inputs, ended);
         });
         Ok(Asked { run, told })
     }

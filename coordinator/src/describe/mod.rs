@@ -30,6 +30,7 @@ use tokio::sync::mpsc;
 use crate::driver::log;
 use crate::driver::witness::Witnesses;
 use crate::floor::{Command, Floor, Input};
+use crate::launch::Ended;
 use waiting::Waiting;
 
 pub use report::{Cost, DescriptionReport};
@@ -57,7 +58,14 @@ struct Open {
 
 impl Describer {
     /// Asks the sites and passes on what they say, until each has said something or is gone.
-    pub fn go(self, runtime: &Handle, sites: Vec<SiteName>, mut inputs: mpsc::Receiver<Input>) {
+    /// `over` frees the floor, once: the same question may be asked again at once, under the same name.
+    pub fn go(
+        self,
+        runtime: &Handle,
+        sites: Vec<SiteName>,
+        mut inputs: mpsc::Receiver<Input>,
+        over: Ended,
+    ) {
         let span = tracing::info_span!("description", run = %self.run);
         let _entered = span.enter();
         let started = self.clock.now();
@@ -66,7 +74,7 @@ impl Describer {
             let heard = self.hear(runtime, &mut open, &mut inputs);
             heard.and_then(|()| self.seal(&open.witnesses))
         });
-        self.floor.end(&self.run);
+        drop(over);
         let outcome = if ended.is_ok() { "described" } else { "the coordinator cannot go on" };
         for site in &sites {
             let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
@@ -112,8 +120,16 @@ impl Describer {
                 Ok(Some(input)) => self.take(open, input)?,
                 Ok(None) => return Err("the coordinator closed its sessions".to_owned()),
                 Err(_) => {
+                    let (rule, reason) = if open.witnesses.is_seen() {
+                        ("aggregation.window", "no answer in time")
+                    } else {
+                        (
+                            "aggregation.min_sites",
+                            "too few hospitals have seen the question in time",
+                        )
+                    };
                     for site in open.waiting.late() {
-                        self.declined(site, "aggregation.window", "no answer in time");
+                        self.declined(site, rule, reason);
                     }
                 }
             }
@@ -139,18 +155,15 @@ impl Describer {
             Input::Described(site, ..) => {
                 self.floor.command(&site, Command::Say(ToSite::Refused(Refusal::OutOfTurn)));
             }
-            Input::Silent(site, silence) => {
-                if open.waiting.settle(&site) {
-                    self.book.note_refused(log::silent(&site, &silence));
-                    self.declined(site, &silence.rule, &silence.reason);
-                }
+            Input::Silent(site, silence) if open.waiting.settle(&site) => {
+                self.book.note_refused(log::silent(&site, &silence));
+                self.declined(site, &silence.rule, &silence.reason);
             }
-            Input::Lost(site) => {
-                if open.waiting.settle(&site) {
-                    self.declined(site, "connection", "lost before it answered");
-                }
+            Input::Lost(site) if open.waiting.settle(&site) => {
+                self.declined(site, "connection", "lost before it answered");
             }
-            // A site that comes now was not asked; the rest is said of runs.
+            // A site that comes now was not asked, one that is settled has had its word; the rest is
+            // said of runs.
             _ => {}
         }
         Ok(())
