@@ -278,7 +278,7 @@ mod tests {
     fn answer(question: &Description) -> Vec<Metric> {
         let value = |name: &str| match name {
             "patients" => 400.0,
-            "input.x01.missing" => 100.0,
+            "events" | "input.x01.missing" => 100.0,
             "input.x01.present" => 300.0,
             "survival.beyond" => 200.0,
             name if name.starts_with("survival") => 10.0,

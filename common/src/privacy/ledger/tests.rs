@@ -108,6 +108,13 @@ fn a_description_is_foreseen_as_a_whole_and_answered_once() {
     ledger.reserve(Charge { released: Released::Patients, ..charge("describe-a", 1) }).unwrap();
     let again = ledger.account().foresee_description(&name, (STEPS, 1)).unwrap_err();
     assert!(matches!(again, LedgerError::Answered { .. }) && again.rule().is_none(), "{again}");
+    // So did what was charged in a part of the log that was removed since.
+    let released = vec![(name.clone(), Round(1), Released::Patients)];
+    let carried = Carried { spent: Cost::of(STEPS), released };
+    let account = Account::after(LIMITS, carried, Vec::new()).unwrap();
+    let again = account.foresee_description(&name, (STEPS, 1)).unwrap_err();
+    assert!(matches!(again, LedgerError::Answered { .. }), "{again}");
+    assert!(account.foresee_description(&run("describe-b"), (STEPS, 1)).is_ok());
 }
 
 #[test]

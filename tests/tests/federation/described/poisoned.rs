@@ -140,7 +140,8 @@ async fn too_few_hospitals_are_not_asked_and_a_silent_one_is_not_waited_for() ->
     assert!(refused.contains("aggregation.min_sites") && refused.contains("1 are connected"));
     let asked = inquire(&question, Duration::from_secs(1))?;
     let Told::Declined { rule, .. } = told(asked).await? else { return Err("answered".into()) };
-    assert_eq!(rule, "aggregation.window");
+    // It has not even signed.
+    assert_eq!(rule, "aggregation.min_sites");
     // One that is gone is not waited for.
     let asked = inquire(&question, Duration::from_secs(600))?;
     drop(rogue);

@@ -1,11 +1,13 @@
 //! Six processes that are asked for a description.
 
 use std::path::Path;
+use std::process::Command;
 
+use audit::report::{Request, gather, render};
 use common::experiment::Experiment;
 use common::wire::Metric;
 use serde_json::Value;
-use tests::{Federation, HOSPITALS, Process, SetupError, edit, failure, success};
+use tests::{Federation, HOSPITALS, Process, SetupError, binary, edit, failure, success};
 
 use super::truth::{FAR, Truth};
 use super::{experiment, ledger, verified};
@@ -69,11 +71,17 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     });
     std::fs::write(&table, lacking.collect::<Vec<_>>().join("\n") + "\n")?;
 
+    let file = federation.elsewhere("described.toml");
+    std::fs::write(&file, experiment(2.0)?)?;
+    // Before anybody asks, each hospital knows what it would say, as far as it reads no patient for it.
+    for (name, refused) in [(first, Value::Null), (closed, "policy.describe".into())] {
+        let told = explained(&federation, name, &file)?;
+        assert_eq!((&told["releases"], &told["refused_by"]), (&13.into(), &refused), "{told}");
+    }
+
     let coordinator = federation.serve()?;
     let sites: Vec<Process> =
         HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
-    let file = federation.elsewhere("described.toml");
-    std::fs::write(&file, experiment(2.0)?)?;
     let asked: Experiment = common::config::load(&file, &[])?;
     let (question, _) = asked.describe.question(&asked.plan)?;
     let report = last_line(&success(ask(&federation, &file, &["--format", "json", "--quiet"])?)?)?;
@@ -141,5 +149,24 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     let own = federation.place("state/audit");
     let found = audit::reconcile::reconcile(&source(&own)?, &logs, 300_000);
     assert_eq!((found.exit_code(), &found.discrepancies[..]), (0, &[][..]));
+    // And the page on it tells of no model.
+    let (run, coordinator) = (question.run().as_str().parse()?, Some(source(&own)?));
+    let (cost, epsilon) = (None, None);
+    let request = Request { run, coordinator, sites: logs, trusted: true, cost, epsilon };
+    let page = render(&gather(&request)?);
+    assert!(page.contains("no model was trained") && !page.contains("one shared model"));
+    assert_eq!(explained(&federation, first, &file)?["refused_by"], "ledger");
     Ok(())
+}
+
+/// What `site-node policy explain` says of a description.
+fn explained(federation: &Federation, name: &str, file: &Path) -> Result<Value, SetupError> {
+    let mut explain = Command::new(binary("site-node")?);
+    explain.args(["policy", "explain", "--format", "json"]).arg(file);
+    explain.arg("--config").arg(federation.site(name).join("site-node.toml"));
+    // Its verdict on the run, which these hospitals refuse, is the exit code.
+    let (_, printed) = Process::start(&mut explain)?.finish()?;
+    let line = printed.lines().find(|line| line.starts_with('{')).unwrap_or_default();
+    let told: Value = serde_json::from_str(line)?;
+    Ok(told["description"].clone())
 }

@@ -159,7 +159,7 @@ async fn a_hospital_that_lacks_a_view_says_no_more_than_that_it_does_not_answer(
     };
     let mut reasons = Vec::new();
     for lacking in [input("crp", "vitals"), column] {
-        let question = asked(vec![input("crp", "labs"), lacking])?;
+        let question = asked(vec![input("none", "labs"), lacking])?;
         let (rule, reason) = refusal(site.inquire(&question).await?);
         assert_eq!(rule, "cohort", "{reason}");
         reasons.push(reason);
