@@ -45,6 +45,9 @@ enum Verb {
     /// What an experiment would cost in privacy and send, and what policies say, before it runs.
     Plan(plan::Args),
     /// Ask the hospitals of the live federation to describe their patients, with noise, before a run.
+    ///
+    /// Each hospital whose policy allows it answers once, with counts, missing rates, means, quartiles and
+    /// the survival curve, all with noise that its own ledger is charged for.
     Describe(describe::Args),
     /// Launch an experiment on the live federation and follow it.
     Run(run::Args),
