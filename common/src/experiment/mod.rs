@@ -7,6 +7,7 @@
 mod aggregation;
 mod calibrate;
 mod check;
+mod description;
 mod evaluation;
 mod features;
 mod model;
@@ -19,6 +20,7 @@ mod view;
 
 pub use aggregation::{Aggregation, ServerRule, Weights};
 pub use check::Flaw;
+pub use description::{Describe, DescribedInput, Description, LeftOut, Question};
 pub use evaluation::Evaluation;
 pub use features::Feature;
 pub use outcome::{Outcome, TimeUnit};
