@@ -48,7 +48,15 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 fn plan(epochs: u32) -> LocalTraining {
     let (optimizer, learning_rate) = (Rule::Sgd, 1e-3);
     let (weight_decay, proximal) = (0.0, 0.0);
-    LocalTraining { optimizer, learning_rate, epochs, batch: None, weight_decay, proximal }
+    LocalTraining {
+        optimizer,
+        learning_rate,
+        epochs,
+        batch: None,
+        weight_decay,
+        proximal,
+        rates: Vec::new(),
+    }
 }
 
 /// Microseconds.

@@ -35,6 +35,7 @@ fn plan() -> LocalTraining {
         batch: Some(64),
         weight_decay: 0.0,
         proximal: 0.0,
+        rates: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Plan, PrivacyMode, PrivacyPlan, PrivateSteps, Weights};
-use crate::model::InvalidModel;
+use crate::model::{InvalidModel, ParamLayout};
 use crate::privacy::grid;
 
 /// A rule that a plan breaks.
@@ -26,6 +26,7 @@ pub(super) mod limits {
     pub const STEPS: u32 = 100_000;
     pub const EVALUATED: u32 = 1_000_000;
     pub const COLUMN: usize = 256;
+    pub const RATES: usize = 100;
 }
 
 impl Plan {
@@ -135,6 +136,31 @@ impl Flaws {
         );
         let mu = training.proximal;
         self.hold(mu.is_finite() && mu >= 0.0, "training.proximal", mu, "use 0 or more");
+        self.rates(plan);
+    }
+
+    fn rates(&mut self, plan: &Plan) {
+        let rates = &plan.training.rates;
+        if rates.len() > limits::RATES {
+            self.note("training.rates", format!("{} rates", rates.len()), "give at most 100");
+            return;
+        }
+        // Of a model that may be built: else its names are not worth writing down.
+        let layout = plan.model.check().is_ok().then(|| ParamLayout::of(&plan.model));
+        for (start, factor) in rates {
+            let known = layout.as_ref().is_none_or(|layout| {
+                layout.blocks().iter().any(|block| block.name.starts_with(start.as_str()))
+            });
+            let sound = factor.is_finite() && (0.0..=1000.0).contains(factor);
+            if !known || start.is_empty() {
+                self.note(
+                    "training.rates",
+                    format!("{start:?} is the start of no parameter's name"),
+                    "name parameters by how they start, such as \"encoder.VIEW\" or \"tables\"",
+                );
+            }
+            self.hold(sound, "training.rates", factor, "use a factor of 0 to 1000");
+        }
     }
 
     fn outcome(&mut self, plan: &Plan) {
@@ -253,6 +279,12 @@ impl Flaws {
         for (key, beta) in [("aggregation.beta1", rule.beta1), ("aggregation.beta2", rule.beta2)] {
             self.hold((0.0..1.0).contains(&beta), key, beta, "use 0 up to, but not, 1");
         }
+        self.hold(
+            rule.average_last >= 1 && (plan.rounds == 0 || rule.average_last <= plan.rounds),
+            "aggregation.average_last",
+            rule.average_last,
+            "use 1 for the last model alone, and at most the number of rounds",
+        );
         self.hold(positive(rule.tau), "aggregation.tau", rule.tau, "use a number above 0");
         if let Weights::Patients { unit } = rule.weights {
             self.hold(unit > 0, "aggregation.patients_per_unit", unit, "use at least 1 patient");

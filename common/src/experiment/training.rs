@@ -29,6 +29,8 @@ pub struct Training {
     pub weight_decay: f64,
     /// FedProx's μ (Li et al., arXiv:1812.06127, eq. 2): pulls to the round's start; 0 is FedAvg.
     pub proximal: f64,
+    /// Factors on the step size of the parameters whose names start so, such as 0.1 for `encoder.ecg`.
+    pub rates: Vec<(String, f64)>,
 }
 
 impl Settings for Training {
@@ -43,6 +45,7 @@ impl Settings for Training {
         let batch = section.maybe("batch");
         let weight_decay = section.or("weight_decay", 0.0);
         let proximal = section.or("proximal", 0.0);
+        let rates = section.values::<f64>("rates");
         Some(Self {
             optimizer: optimizer?,
             learning_rate: learning_rate?,
@@ -50,6 +53,7 @@ impl Settings for Training {
             batch: batch?,
             weight_decay: weight_decay?,
             proximal: proximal?,
+            rates: rates?,
         })
     }
 }

@@ -56,6 +56,7 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         00                          # training.batch: all patients
         000000000000b03f            # training.weight_decay
         0000000000000040            # training.proximal
+        0000000000000000            # training.rates: none
         02000000                    # aggregation.rule
         000000000000d03f            # aggregation.learning_rate
         000000000000e03f            # aggregation.beta1
@@ -65,6 +66,7 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         03000000                    # aggregation.min_sites
         64000000                    # aggregation.max_sites
         0100000000000000 00000000   # aggregation.window: one second
+        03000000                    # aggregation.average_last
         01000000                    # privacy.mode
         000000000000f03f            # privacy.clip
         0000000000001040            # privacy.noise_multiplier

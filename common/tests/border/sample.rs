@@ -54,6 +54,7 @@ pub fn plan() -> Plan {
             batch: Some(64),
             weight_decay: 0.0625,
             proximal: 2.0,
+            rates: Vec::new(),
         },
         aggregation: Aggregation {
             rule: ServerRule::FedYogi,
@@ -65,6 +66,7 @@ pub fn plan() -> Plan {
             min_sites: 3,
             max_sites: 100,
             window: Duration::new(90, 5),
+            average_last: 3,
         },
         privacy: PrivacyPlan {
             mode: PrivacyMode::Site,
@@ -136,6 +138,7 @@ pub const PLAN: &str = "
     01 40000000                 # training.batch: given, 64
     000000000000b03f            # training.weight_decay: 1/16
     0000000000000040            # training.proximal: 2
+    0000000000000000            # training.rates: none
     02000000                    # aggregation.rule: fedyogi
     000000000000d03f            # aggregation.learning_rate: 1/4
     000000000000e03f            # aggregation.beta1: 1/2
@@ -145,6 +148,7 @@ pub const PLAN: &str = "
     03000000                    # aggregation.min_sites: 3
     64000000                    # aggregation.max_sites: 100
     5a00000000000000 05000000   # aggregation.window: 90 seconds and 5 nanoseconds
+    03000000                    # aggregation.average_last: 3
     01000000                    # privacy.mode: site
     000000000000f03f            # privacy.clip: 1
     0000000000001040            # privacy.noise_multiplier: 4

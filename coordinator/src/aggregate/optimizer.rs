@@ -1,6 +1,9 @@
 //! How the mean of a round's updates changes the model.
 
+use std::ops::Range;
+
 use common::experiment::{Aggregation, Plan, ServerRule, Weights};
+use common::model::ParamLayout;
 use common::privacy::grid;
 
 use super::accumulator::Accumulator;
@@ -14,6 +17,12 @@ pub struct ServerOptimizer {
     full_weight: u32,
     /// First and second moment of each parameter; empty for plain averaging.
     moments: Vec<[f32; 2]>,
+    /// Parameters that stay as they are, whatever noise an update holds for them.
+    frozen: Vec<Range<usize>>,
+    /// Rounds to come.
+    left: u32,
+    /// The sum of the models after the last rounds, where their mean is asked for.
+    sum: Vec<f64>,
 }
 
 impl ServerOptimizer {
@@ -31,7 +40,11 @@ impl ServerOptimizer {
             Weights::Equal => 1,
             Weights::Patients { unit } => unit,
         };
-        Self { rule, unit: grid::unit(plan.privacy.clip), full_weight, moments }
+        let layout = ParamLayout::of(&plan.model);
+        let frozen = layout.blocks().iter().filter(|block| block.frozen);
+        let frozen = frozen.map(|block| block.range.clone()).collect();
+        let (unit, left) = (grid::unit(plan.privacy.clip), plan.rounds);
+        Self { rule, unit, full_weight, moments, frozen, left, sum: Vec::new() }
     }
 
     /// The weight of a site that counts in full.
@@ -46,16 +59,44 @@ impl ServerOptimizer {
     /// FedAvg w + ηΔ; FedAdam and FedYogi w + η m / (√v + τ), m = β₁m + (1 − β₁)Δ,
     /// v = β₂v + (1 − β₂)Δ² (Adam) or v − (1 − β₂)Δ² sign(v − Δ²) (Yogi), from m = 0, v = τ²
     /// (Reddi et al., arXiv:2003.00295, algorithm 2).
+    ///
+    /// After the last round it is the mean of the last models, where the plan asks for it.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, reason = "rounded to the model's precision")]
     pub fn next(&mut self, model: &[u8], sum: Accumulator) -> Vec<u8> {
+        let next = self.step(model, sum);
+        self.left = self.left.saturating_sub(1);
+        let last = self.rule.average_last;
+        if last > 1 && self.left < last { self.averaged(next) } else { next }
+    }
+
+    /// Adds a model to the sum, and gives their mean once no round is left.
+    #[allow(clippy::cast_possible_truncation, reason = "rounded to the model's precision")]
+    fn averaged(&mut self, mut next: Vec<u8>) -> Vec<u8> {
+        self.sum.resize(next.len() / 4, 0.0);
+        for (sum, word) in self.sum.iter_mut().zip(next.as_chunks::<4>().0) {
+            *sum += f64::from(f32::from_le_bytes(*word));
+        }
+        if self.left == 0 {
+            let models = f64::from(self.rule.average_last);
+            for (word, sum) in next.as_chunks_mut::<4>().0.iter_mut().zip(&self.sum) {
+                *word = ((sum / models) as f32).to_le_bytes();
+            }
+        }
+        next
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "rounded to the model's precision")]
+    fn step(&mut self, model: &[u8], sum: Accumulator) -> Vec<u8> {
         let sites = sum.weight() as f64 / f64::from(self.full_weight);
         let scale = if sites > 0.0 { self.unit / sites } else { 0.0 };
         let Aggregation { learning_rate, beta1, beta2, tau, rule, .. } = self.rule;
         let parameters = model.as_chunks::<4>().0;
-        let moments = &mut self.moments;
+        let (moments, frozen) = (&mut self.moments, &self.frozen);
         sum.into_model(|index, word| {
             let parameter = parameters.get(index).copied().map_or(0.0, f32::from_le_bytes);
+            if frozen.iter().any(|range| range.contains(&index)) {
+                return parameter;
+            }
             let mean = f64::from(word) * scale;
             let step = match moments.get_mut(index) {
                 None => mean,
@@ -135,6 +176,33 @@ mod tests {
         for (found, expected) in step(&mut weighted, &[1.0, 1.0], [4, 2]).iter().zip(expected) {
             assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
         }
+    }
+
+    #[test]
+    fn the_last_models_are_averaged_and_the_rounds_before_them_are_not() {
+        let experiment: Experiment = common::config::read("x", EXPERIMENT).unwrap();
+        let mut plan = experiment.plan;
+        (plan.rounds, plan.aggregation.average_last) = (4, 3);
+        let mut server = ServerOptimizer::new(&plan, 2);
+        let (mut model, mut seen) = (vec![0.0_f32, 0.0], Vec::new());
+        for round in 1_u8..=4 {
+            model = step(&mut server, &model, [1, 1]);
+            if round < 4 {
+                assert!((model[0] - 0.25 * f32::from(round)).abs() < 1e-6, "{round}: {model:?}");
+            }
+            seen.push(model.clone());
+        }
+        // The mean of the models after rounds 2, 3 and 4.
+        assert!((model[0] - 0.75).abs() < 1e-6 && (model[1] + 1.5).abs() < 1e-6, "{model:?}");
+        assert_eq!(seen.len(), 4);
+    }
+
+    #[test]
+    fn frozen_parameters_stay_whatever_an_update_says() {
+        let experiment: Experiment = common::config::read("x", EXPERIMENT).unwrap();
+        let mut server = ServerOptimizer::new(&experiment.plan, 2);
+        server.frozen = vec![1..2];
+        assert_eq!(step(&mut server, &[1.0, 1.0], [1, 1]), [1.25, 1.0]);
     }
 
     #[test]

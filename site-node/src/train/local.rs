@@ -12,7 +12,7 @@ use super::memory::keep_freed_memory;
 use super::optimizer::{Optimizer, Rule};
 
 /// What a site does with the model in one round.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LocalTraining {
     /// The optimiser.
     pub optimizer: Rule,
@@ -27,6 +27,8 @@ pub struct LocalTraining {
     pub weight_decay: f64,
     /// `FedProx`'s μ (Li et al., arXiv:1812.06127, eq. 2); 0 is plain federated averaging.
     pub proximal: f64,
+    /// A factor on the step size of each block of parameters, by its name; 1 for those not named.
+    pub rates: Vec<(String, f64)>,
 }
 
 /// What came of it.
@@ -76,7 +78,7 @@ pub fn train(
 
     let loss_before = mean_loss(start, "before")?;
     let mut parameters = start.to_vec();
-    let mut optimizer = Optimizer::new(spec, plan.optimizer, settings, start);
+    let mut optimizer = Optimizer::new(spec, plan, settings, start);
     let mut order = Batches::new(examples.len(), seed);
     let size = plan.batch.map_or(examples.len(), |batch| batch as usize).min(examples.len());
     let whole = size == examples.len();

@@ -2,6 +2,8 @@
 
 use common::model::{ModelSpec, ParamLayout};
 
+use super::local::LocalTraining;
+
 use std::ops::Range;
 
 /// The optimiser's rule.
@@ -33,6 +35,8 @@ const EPSILON: f32 = 1e-8;
 pub(super) struct Optimizer<'a> {
     rule: Rule,
     learning_rate: f32,
+    /// Blocks whose steps are of another size, by a factor.
+    rates: Vec<(Range<usize>, f32)>,
     weight_decay: f32,
     weights: Vec<Range<usize>>,
     frozen: Vec<Range<usize>>,
@@ -44,22 +48,36 @@ pub(super) struct Optimizer<'a> {
     decayed: (f64, f64),
 }
 
+/// The factor of the longest start of a name; 1 without one.
+fn rate(rates: &[(String, f64)], block: &str) -> f64 {
+    let fits = rates.iter().filter(|(start, _)| block.starts_with(start.as_str()));
+    fits.max_by_key(|(start, _)| start.len()).map_or(1.0, |(_, factor)| *factor)
+}
+
 impl<'a> Optimizer<'a> {
     /// A fresh optimiser for the round that starts at `start`, as long as the model.
     pub(super) fn new(
         spec: &ModelSpec,
-        rule: Rule,
+        plan: &LocalTraining,
         [learning_rate, weight_decay, proximal]: [f32; 3],
         start: &'a [f32],
     ) -> Self {
+        let rule = plan.optimizer;
         let layout = ParamLayout::of(spec);
         let frozen = layout.blocks().iter().filter(|block| block.frozen);
         let frozen = frozen.map(|block| block.range.clone()).collect();
         let matrices = layout.blocks().iter().filter(|block| block.shape.len() == 2);
+        #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
+        let rates = layout.blocks().iter().filter_map(|block| {
+            let factor = rate(&plan.rates, &block.name) as f32;
+            (factor.to_bits() != 1.0_f32.to_bits()).then(|| (block.range.clone(), factor))
+        });
+        let rates = rates.collect();
         let state = if rule == Rule::Adam { start.len() } else { 0 };
         Self {
             rule,
             learning_rate,
+            rates,
             weight_decay,
             weights: matrices.map(|block| block.range.clone()).collect(),
             frozen,
@@ -90,6 +108,9 @@ impl<'a> Optimizer<'a> {
         for range in &self.frozen {
             gradient[range.clone()].fill(0.0);
         }
+        // The size of a step is the gradient's for plain descent, and independent of it for Adam.
+        let before: Vec<Vec<f32>> =
+            self.rates.iter().map(|(range, _)| parameters[range.clone()].to_vec()).collect();
         match self.rule {
             Rule::Sgd => {
                 for (w, g) in parameters.iter_mut().zip(&gradient) {
@@ -97,6 +118,11 @@ impl<'a> Optimizer<'a> {
                 }
             }
             Rule::Adam => self.adam(parameters, &gradient),
+        }
+        for ((range, factor), before) in self.rates.iter().zip(before) {
+            for (w, before) in parameters[range.clone()].iter_mut().zip(before) {
+                *w = before + factor * (*w - before);
+            }
         }
     }
 
@@ -114,6 +140,51 @@ impl<'a> Optimizer<'a> {
             *first = BETA1 * *first + (1.0 - BETA1) * g;
             *second = BETA2 * *second + (1.0 - BETA2) * g * g;
             *w -= rate * *first / (second.sqrt() * root + EPSILON);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::model::Head;
+
+    use super::*;
+
+    /// A model of 2 inputs, 2 hidden units and 1 interval: `dense.0` has 6 parameters, `dense.1` 3.
+    fn spec() -> ModelSpec {
+        ModelSpec {
+            inputs: 2,
+            hidden: vec![2],
+            fusion: None,
+            head: Head::LogisticHazard { intervals: 1, proportional: false },
+            initial_hazard_ppm: 100_000,
+        }
+    }
+
+    #[test]
+    fn the_longest_name_decides_how_far_a_block_moves() {
+        for rule in [Rule::Sgd, Rule::Adam] {
+            let rates = vec![("dense.0".to_owned(), 0.5), ("dense.0.bias".to_owned(), 0.0)];
+            let plan = LocalTraining {
+                optimizer: rule,
+                learning_rate: 0.1,
+                epochs: 1,
+                batch: None,
+                weight_decay: 0.0,
+                proximal: 0.0,
+                rates,
+            };
+            let start = vec![0.0; 9];
+            let mut optimizer = Optimizer::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
+            let mut parameters = start.clone();
+            optimizer.step(&mut parameters, vec![1.0; 9]);
+            let step = parameters[8];
+            assert!((step + 0.1).abs() < 1e-6, "{rule:?}: {step}");
+            assert!(
+                parameters[..4].iter().all(|w| (w - 0.5 * step).abs() < 1e-7),
+                "{parameters:?}"
+            );
+            assert_eq!(parameters[4..6], [0.0, 0.0]);
         }
     }
 }

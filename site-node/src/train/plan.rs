@@ -17,6 +17,7 @@ impl From<&Training> for LocalTraining {
             batch: training.batch,
             weight_decay: training.weight_decay,
             proximal: training.proximal,
+            rates: training.rates.clone(),
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn train_privately(
 ) -> Result<PrivateTraining, PrivateError> {
     let settings = plan.check()?;
     let start = training.parameters().to_vec();
-    let mut optimizer = Optimizer::new(spec, plan.optimizer, settings, &start);
+    let mut optimizer = Optimizer::new(spec, plan, settings, &start);
     let mut sum = vec![0; start.len()];
     let mut fresh = || key().ok_or(PrivateError::NoRandomness);
     while let Some(sampled) = training.sample(examples.len(), fresh()?) {
@@ -132,11 +132,12 @@ mod tests {
                 batch: None,
                 weight_decay: 0.01,
                 proximal: 0.1,
+                rates: Vec::new(),
             };
             let plain = train(&spec, &plan, &start, &examples, 1, &Device::cpu()).unwrap();
             let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
             let training = paid(&start, steps, 8.0, n as f64);
-            let plan = LocalTraining { epochs: 1, ..plan };
+            let plan = LocalTraining { epochs: 1, ..plan.clone() };
             let private =
                 train_privately(&spec, &plan, &mut gradient, training, &examples, keys()).unwrap();
             let pairs = || plain.parameters.iter().zip(private.parameters());
@@ -166,6 +167,7 @@ mod tests {
             batch: None,
             weight_decay: 0.0,
             proximal: 0.0,
+            rates: Vec::new(),
         };
         let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
         let training = paid(&[0.0; 2], 1, 1.0, 1.0);
