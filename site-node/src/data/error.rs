@@ -184,24 +184,32 @@ pub enum DataError {
         /// Its place, from 1.
         place: usize,
     },
+    /// Cells where the columns' names should be.
+    #[error("{file}: its first row holds no names of columns; export it with one header row")]
+    NoHeader {
+        /// Which file.
+        file: String,
+    },
     /// Two columns of one name, in one table or in two that are joined.
-    #[error("{file}: column {column:?} stands in it and in {other}; rename or drop one")]
+    #[error("{file}: {column} has the name of {first} of {other}; rename or drop one")]
     DuplicateColumn {
         /// The file with the second one.
         file: String,
-        /// Its name.
+        /// Its place, as [`Column::called`](super::Column::called) says it.
         column: String,
         /// The file with the first one.
         other: String,
+        /// The first one's place.
+        first: String,
     },
     /// A column that the plan or the settings name is missing.
-    #[error("{file}: column {column:?} is missing{}", hint(nearest.as_ref()))]
+    #[error("{file}: column {column:?} is missing{}", similar(nearest.as_ref()))]
     MissingColumn {
         /// Where it was sought.
         file: String,
         /// Its name.
         column: String,
-        /// The most similar column that is there.
+        /// Where the most similar column stands: a file without a header has a patient's cells there.
         nearest: Option<String>,
     },
     /// One patient in two rows of one table.
@@ -257,28 +265,56 @@ pub enum DataError {
         /// What is wrong with it, without its value.
         fault: CellFault,
     },
-    /// A unit of `cohort.toml` or of a table that is not known.
+    /// A unit of `cohort.toml` that is not known.
     #[error(
-        "{file}: {of}: unit {unit:?} is not known here; write it as in the contract, such as \"mg/dL\""
+        "cohort.toml: {of}: unit {unit:?} is not known here; write it as in the contract, such as \"mg/dL\""
     )]
     UnknownUnit {
-        /// Where it stands.
-        file: String,
         /// What it is the unit of.
         of: String,
         /// The unit.
         unit: String,
     },
-    /// A unit that does not convert to the contract's.
-    #[error("{file}: {of}: {from:?} does not convert to {to:?}{}; correct the unit", of_what(analyte.as_ref()))]
-    NoConversion {
-        /// Where it stands.
+    /// A unit in a cell that is not known.
+    #[error(
+        "{file}: row {row}, column {column:?}: a unit that is not known here; write it as in the \
+         contract, such as \"mg/dL\""
+    )]
+    UnknownUnitCell {
+        /// Which file.
         file: String,
+        /// The first row with it.
+        row: u64,
+        /// The unit column.
+        column: String,
+    },
+    /// A unit of `cohort.toml` that does not convert to the contract's.
+    #[error("cohort.toml: {of}: {from:?} does not convert to {to:?}{}; correct the unit", of_what(analyte.as_ref()))]
+    NoConversion {
         /// What is measured.
         of: String,
         /// The hospital's unit.
         from: String,
         /// The contract's.
+        to: String,
+        /// What the contract says is measured.
+        analyte: Option<String>,
+    },
+    /// A unit in a cell that does not convert to the contract's.
+    #[error(
+        "{file}: row {row}, column {column:?}: {of}: a unit that does not convert to {to:?}{}; correct the unit",
+        of_what(analyte.as_ref())
+    )]
+    NoConversionCell {
+        /// Which file.
+        file: String,
+        /// The first row with it.
+        row: u64,
+        /// The unit column.
+        column: String,
+        /// What is measured, as the contract names it.
+        of: String,
+        /// The contract's unit.
         to: String,
         /// What the contract says is measured.
         analyte: Option<String>,
@@ -331,19 +367,31 @@ pub enum DataError {
         /// The most similar one.
         nearest: Option<String>,
     },
-    /// An ECG that cannot be used.
-    #[error(transparent)]
-    Ecg(#[from] EcgError),
-    /// An image that cannot be used.
-    #[error(transparent)]
-    Image(#[from] ImageError),
+    /// An ECG that cannot be used. Its file may bear the patient's name and is not told.
+    #[error("{}: {}", signal("ECG", patient.as_ref()), error.fault)]
+    Ecg {
+        /// Whose it is; none where no table was read yet.
+        patient: Option<PatientRow>,
+        /// The file and what is wrong with it.
+        error: EcgError,
+    },
+    /// An image that cannot be used, likewise.
+    #[error("{}: {}", signal("image", patient.as_ref()), error.fault)]
+    Image {
+        /// Whose it is; none where no table was read yet.
+        patient: Option<PatientRow>,
+        /// The file and what is wrong with it.
+        error: ImageError,
+    },
     /// The cache of ECGs and images cannot be used.
     #[error(transparent)]
     Cache(#[from] super::cache::CacheError),
     /// A signal of nobody.
-    #[error("{}: no patient has this name; name the file after its patient", path.display())]
+    #[error("an {what} that is named after no patient; name the file after its patient")]
     StraySignal {
-        /// Which file.
+        /// ECG or image.
+        what: &'static str,
+        /// Which file; not told, since it may bear a patient's name.
         path: PathBuf,
     },
     /// The fingerprint's key cannot be used.
@@ -356,6 +404,29 @@ pub enum DataError {
         /// What to do.
         fix: &'static str,
     },
+}
+
+/// A patient's row in a table of patients: who it is without saying the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatientRow {
+    /// The table's file.
+    pub file: String,
+    /// The row of it.
+    pub row: u64,
+}
+
+fn signal(what: &str, patient: Option<&PatientRow>) -> String {
+    patient.map_or_else(
+        || format!("an {what} (`site-node data check --show-values` says which)"),
+        |PatientRow { file, row }| format!("{file}: row {row}: this patient's {what}"),
+    )
+}
+
+fn similar(nearest: Option<&String>) -> String {
+    nearest.map_or_else(
+        || "; add it or correct its name".to_owned(),
+        |place| format!("; did you mean {place}?"),
+    )
 }
 
 fn hint(nearest: Option<&String>) -> String {

@@ -138,26 +138,34 @@ pub fn fingerprint(source: &Source, secret: &Secret) -> Result<Digest, DataError
     let ecgs = source.ecg.as_ref().map(|folder| Signals::ecgs(source, folder)).transpose()?;
     let images =
         source.images.as_ref().map(|folder| Signals::images(source, folder)).transpose()?;
-    for signals in ecgs.iter().chain(&images) {
+    for (ecg, signals) in
+        ecgs.iter().map(|it| (true, it)).chain(images.iter().map(|it| (false, it)))
+    {
         for (name, path) in &signals.files {
             piece(&mut all, name.as_bytes());
-            piece(&mut all, content(path)?.as_bytes());
+            piece(&mut all, content(path, ecg)?.as_bytes());
         }
     }
     Ok(all.finish())
 }
 
 /// All bytes of an ECG or image; of a WFDB record those of its signal files too.
-fn content(path: &Path) -> Result<Digest, DataError> {
+fn content(path: &Path, ecg: bool) -> Result<Digest, DataError> {
     let mut hasher = Hasher::new();
-    if let Ok(record) = EcgSource::open(path) {
+    if let Some(record) = ecg.then(|| EcgSource::open(path).ok()).flatten() {
         record.hash(&mut hasher);
-    } else {
-        // An image, or a broken record, whose one file is all there is to read.
-        let bytes = open::read(path, MAX_SIGNAL)
-            .map_err(|fault| DataError::Ecg(FileError::at(path, fault)))?;
-        hasher.update(&bytes);
+        return Ok(hasher.finish());
     }
+    // An image, or a broken record, whose one file is all there is to read.
+    let bytes = open::read(path, MAX_SIGNAL).map_err(|fault| {
+        let patient = None;
+        if ecg {
+            DataError::Ecg { patient, error: FileError::at(path, fault) }
+        } else {
+            DataError::Image { patient, error: FileError::at(path, fault) }
+        }
+    })?;
+    hasher.update(&bytes);
     Ok(hasher.finish())
 }
 

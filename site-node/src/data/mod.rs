@@ -29,8 +29,9 @@ pub mod unit;
 
 pub use date::Day;
 pub use dicom::{DicomFault, Tag};
-pub use error::{CellFault, DataError};
+pub use error::{CellFault, DataError, PatientRow};
 pub use fingerprint::{Secret, fingerprint};
+pub use omop::files as omop_files;
 pub use open::{FileError, OpenFault};
 pub use patients::{Patients, load};
 pub use place::inside;

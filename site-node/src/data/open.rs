@@ -6,19 +6,27 @@
 //!
 //! Readers work on bytes and know no paths; whoever opened the file says which one it was.
 
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// What is wrong with one file.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {fault}", path.display())]
+/// What is wrong with one file. Its text says the fault alone: ECGs and images are named after their
+/// patients.
+#[derive(thiserror::Error)]
+#[error("{fault}")]
 pub struct FileError<F: Debug + Display> {
     /// Which file.
     pub path: PathBuf,
     /// What is wrong with it.
     pub fault: F,
+}
+
+/// Without the path, as its text is.
+impl<F: Debug + Display> Debug for FileError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileError").field("fault", &self.fault).finish_non_exhaustive()
+    }
 }
 
 impl<F: Debug + Display> FileError<F> {
@@ -59,12 +67,17 @@ pub enum OpenFault {
     },
 }
 
+/// Why the system refuses, by its kind alone.
+pub(super) fn refused(error: &std::io::Error) -> OpenFault {
+    match error.kind() {
+        ErrorKind::NotFound => OpenFault::Missing,
+        kind => OpenFault::Unreadable { why: kind.to_string() },
+    }
+}
+
 /// The bytes of a file that holds between 1 and `most` of them.
 pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenFault> {
-    let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => OpenFault::Missing,
-        _ => OpenFault::Unreadable { why: error.kind().to_string() },
-    };
+    let unreadable = |error: std::io::Error| refused(&error);
     // Asked before opening: opening a pipe would wait for its writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(OpenFault::NotAFile);

@@ -7,6 +7,7 @@ use common::experiment::{Missing, PrivacyMode, Values, View, ViewSource};
 
 use super::aggregate::{Seen, counts};
 use super::{FeatureError, codes};
+use crate::data::patients::Measurements;
 use crate::data::unit::{Conversion, convert};
 use crate::data::{Cell, Column, DataError, Day, Patients};
 
@@ -76,24 +77,45 @@ pub(super) fn named<'t, T>(
     })?)
 }
 
-/// How values in the hospital's unit become the contract's.
-fn conversion(
-    file: &str,
-    of: &str,
-    from: Option<&str>,
+/// How values in the hospital's unit become the contract's; `None` where that is not known.
+fn conversion(from: &str, values: &Values) -> Option<Conversion> {
+    values
+        .unit
+        .as_deref()
+        .map_or(Some(Conversion::SAME), |to| convert(from, to, values.analyte.as_deref()))
+}
+
+/// The same for a column, whose unit `cohort.toml` states.
+fn of_column(patients: &Patients, name: &str, values: &Values) -> Result<Conversion, DataError> {
+    let (of, analyte) = (format!("column {name:?}"), values.analyte.clone());
+    let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
+    let Some(from) = patients.unit(name) else {
+        return Err(DataError::NoUnit { file: "cohort.toml".to_owned(), of, to });
+    };
+    let from = from.to_owned();
+    conversion(&from, values).ok_or(DataError::NoConversion { of, from, to, analyte })
+}
+
+/// The same for measurements in one of a table's units. A unit in a cell may be any text, and is told by
+/// its row.
+fn of_unit(
+    table: &Measurements,
+    item: &str,
+    unit: u32,
     values: &Values,
 ) -> Result<Conversion, DataError> {
-    let (file, of) = (file.to_owned(), of.to_owned());
+    let (of, analyte) = (format!("measurement {item:?}"), values.analyte.clone());
     let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
-    let Some(from) = from.filter(|unit| !unit.is_empty()) else {
+    let (from, file) = (table.units.word(unit).to_owned(), table.file.clone());
+    if from.is_empty() {
         return Err(DataError::NoUnit { file, of, to });
-    };
-    convert(from, &to, values.analyte.as_deref()).ok_or_else(|| DataError::NoConversion {
-        file,
-        of,
-        from: from.to_owned(),
-        to,
-        analyte: values.analyte.clone(),
+    }
+    conversion(&from, values).ok_or_else(|| match &table.stated {
+        None => DataError::NoConversion { of, from, to, analyte },
+        Some(cells) => {
+            let (column, row) = cells.first(unit);
+            DataError::NoConversionCell { file, row, column, of, to, analyte }
+        }
     })
 }
 
@@ -109,8 +131,7 @@ fn plausible(value: f64, values: &Values, outside: &mut usize) -> Option<f64> {
 
 fn number(patients: &Patients, name: &str, rule: &Values) -> Result<Gathered, FeatureError> {
     let column = patients.table.column(name)?;
-    let of = format!("column {name:?}");
-    let change = conversion("cohort.toml", &of, patients.unit(name), rule)?;
+    let change = of_column(patients, name, rule)?;
     let mut gathered = Gathered { values: Vec::with_capacity(column.len()), outside: 0 };
     for row in 0..column.len() {
         let value = column.number(row).map_err(|fault| column.bad_cell(row, fault))?;
@@ -143,15 +164,13 @@ fn measured(patients: &Patients, view: &View, units: Units) -> Result<Gathered, 
     let mut seen = vec![Seen::default(); patients.table.len()];
     let mut outside = 0;
     if let Some(wanted) = table.items.find(item) {
-        let of = format!("measurement {item:?}");
         let mut changes: BTreeMap<u32, Option<Conversion>> = BTreeMap::new();
         for row in table.rows.iter().filter(|row| row.item == wanted) {
             // Every unit of the item, whether its day counts or not: all or nothing.
             let change = if let Some(change) = changes.get(&row.unit) {
                 *change
             } else {
-                let unit = Some(table.units.word(row.unit));
-                let change = match conversion(&table.file, &of, unit, rule) {
+                let change = match of_unit(table, item, row.unit, rule) {
                     Err(error) if units == Units::Refuse => return Err(error.into()),
                     change => change.ok(),
                 };

@@ -1,5 +1,7 @@
 //! One mistake as a row of a table.
 
+use std::path::PathBuf;
+
 use crate::data::DataError;
 
 /// A mistake, where it is, and how to mend it. It holds no patient's value.
@@ -13,6 +15,8 @@ pub struct Finding {
     pub row: Option<u64>,
     /// Which column.
     pub column: Option<String>,
+    /// The ECG or image, which may bear its patient's name: for eyes that asked for values.
+    pub path: Option<PathBuf>,
     /// What is wrong.
     pub problem: String,
     /// How to mend it.
@@ -22,7 +26,8 @@ pub struct Finding {
 impl Finding {
     /// One that no single file holds.
     pub(super) fn about(check: &'static str, problem: String, fix: &str) -> Self {
-        Self { check, file: None, row: None, column: None, problem, fix: fix.to_owned() }
+        let fix = fix.to_owned();
+        Self { check, file: None, row: None, column: None, path: None, problem, fix }
     }
 
     /// One of the readers'.
@@ -36,9 +41,20 @@ impl Finding {
             file,
             row,
             column,
+            path: signal(error),
             problem: problem.to_owned(),
             fix: fix.to_owned(),
         }
+    }
+}
+
+/// The file of an ECG or image.
+fn signal(error: &DataError) -> Option<PathBuf> {
+    match error {
+        DataError::Ecg { error, .. } => Some(error.path.clone()),
+        DataError::Image { error, .. } => Some(error.path.clone()),
+        DataError::StraySignal { path, .. } => Some(path.clone()),
+        _ => None,
     }
 }
 
@@ -50,6 +66,8 @@ fn place(error: &DataError) -> (Option<String>, Option<u64>, Option<String>) {
         DataError::Cell { file, row, column, .. }
         | DataError::NamelessPatient { file, row, column }
         | DataError::UnknownPatient { file, row, column }
+        | DataError::UnknownUnitCell { file, row, column }
+        | DataError::NoConversionCell { file, row, column, .. }
         | DataError::CodeSystem { file, row, column, .. } => {
             (Some(file.clone()), Some(*row), Some(column.clone()))
         }
@@ -62,7 +80,6 @@ fn place(error: &DataError) -> (Option<String>, Option<u64>, Option<String>) {
         | DataError::LongRow { file, row, .. } => (Some(file.clone()), Some(*row), None),
         DataError::ParquetType { file, column, .. }
         | DataError::ParquetRows { file, column, .. }
-        | DataError::DuplicateColumn { file, column, .. }
         | DataError::MissingColumn { file, column, .. } => {
             (Some(file.clone()), None, Some(column.clone()))
         }
@@ -75,8 +92,8 @@ fn place(error: &DataError) -> (Option<String>, Option<u64>, Option<String>) {
         | DataError::NoParquet { file }
         | DataError::BrokenParquet { file }
         | DataError::NamelessColumn { file, .. }
-        | DataError::UnknownUnit { file, .. }
-        | DataError::NoConversion { file, .. }
+        | DataError::NoHeader { file }
+        | DataError::DuplicateColumn { file, .. }
         | DataError::NoUnit { file, .. } => (Some(file.clone()), None, None),
         DataError::Unreadable { path, .. }
         | DataError::NotAFile { path }
@@ -84,12 +101,17 @@ fn place(error: &DataError) -> (Option<String>, Option<u64>, Option<String>) {
         | DataError::Outside { path }
         | DataError::LinkOut { path }
         | DataError::TooLarge { path, .. }
-        | DataError::StraySignal { path }
         | DataError::Key { path, .. } => (name(path), None, None),
-        DataError::Ecg(error) => (name(&error.path), None, None),
-        DataError::Image(error) => (name(&error.path), None, None),
+        DataError::Ecg { patient, .. } | DataError::Image { patient, .. } => {
+            let patient = patient.as_ref();
+            (patient.map(|it| it.file.clone()), patient.map(|it| it.row), None)
+        }
+        DataError::UnknownUnit { .. } | DataError::NoConversion { .. } => {
+            (Some("cohort.toml".to_owned()), None, None)
+        }
         DataError::Cache(error) => (name(&error.path), None, None),
-        DataError::EmptyJoin { .. }
+        DataError::StraySignal { .. }
+        | DataError::EmptyJoin { .. }
         | DataError::OtherSystem { .. }
         | DataError::NoSource { .. } => (None, None, None),
     }
@@ -118,6 +140,7 @@ fn kind(error: &DataError) -> &'static str {
         | DataError::BrokenParquet { .. }
         | DataError::ParquetRows { .. } => "format",
         DataError::ParquetType { .. }
+        | DataError::NoHeader { .. }
         | DataError::NamelessColumn { .. }
         | DataError::DuplicateColumn { .. }
         | DataError::MissingColumn { .. } => "columns",
@@ -127,12 +150,14 @@ fn kind(error: &DataError) -> &'static str {
         | DataError::EmptyJoin { .. } => "patients",
         DataError::Cell { .. } => "cells",
         DataError::UnknownUnit { .. }
+        | DataError::UnknownUnitCell { .. }
         | DataError::NoConversion { .. }
+        | DataError::NoConversionCell { .. }
         | DataError::NoUnit { .. } => "units",
         DataError::CodeSystem { .. } | DataError::OtherSystem { .. } => "codes",
         DataError::NoSource { .. } => "cohort.toml",
-        DataError::Ecg(_) => "ECGs",
-        DataError::Image(_) => "images",
+        DataError::Ecg { .. } => "ECGs",
+        DataError::Image { .. } => "images",
         DataError::StraySignal { .. } => "signals",
     }
 }

@@ -50,6 +50,17 @@ refused! {
         => DataError::BlankRow { row: 3, .. },
     a_column_twice: |h| h.edit("base.csv", "age,sex", "age,age")
         => DataError::DuplicateColumn { .. },
+    a_table_without_a_header: |h| h.write("base.csv", format!("p1,2020-01-10,61,f,{SECRET}\np2,2020-01-10,61,f,5\n"))
+        => DataError::NoHeader { .. },
+    a_table_without_a_header_or_a_number: |h| h.write("base.csv", format!("{SECRET},f\np2,f\n"))
+        => DataError::MissingColumn { .. },
+    a_table_whose_first_row_repeats: |h| h.write("base.csv", format!("pid,{SECRET},{SECRET}\np2,f,m\n"))
+        => DataError::DuplicateColumn { .. },
+    a_first_row_that_resembles_a_column: |h| {
+        let text = format!("pid,{SECRET},age,sex,glucose\np2,2020-01-10,1,f,5\n");
+        h.write("base.csv", text);
+        h.edit("cohort.toml", "\"day\"", &format!("\"{}\"", SECRET.replace('8', "9")));
+    } => DataError::MissingColumn { nearest: Some(_), .. },
     a_column_of_two_tables: |h| h.edit("outcome.csv", "months,died", "age,died")
         => DataError::DuplicateColumn { .. },
     a_column_without_a_name: |h| h.edit("base.csv", "age,sex", "age,")

@@ -1,25 +1,27 @@
 //! Data that do not mean what the contract means.
 
 use site_node::data::DataError;
+use site_node::inspect::value;
 
-use super::{Hospital, plan};
+use super::{Hospital, SECRET, plan};
 
 #[test]
 fn units_that_nobody_knows_are_named_and_refused_where_they_matter() {
     let hospital = Hospital::new();
-    hospital.edit("labs.csv", "0.9,mg/dL", "0.9,drops");
+    hospital.edit("labs.csv", "0.9,mg/dL", &format!("0.9,{SECRET}"));
     let notes = hospital.check(None).notes.join("\n");
-    assert!(notes.contains("unit \"drops\" is not known here"), "{notes}");
+    let told = "labs.csv: row 4, column \"unit\": a unit that is not known here";
+    assert!(notes.contains(told) && !notes.contains(SECRET), "{notes}");
     // Its day lies in no patient's window, and all the same the item is refused as a whole.
     hospital.edit("labs.csv", "p2,2019-12-31", "p2,2021-12-31");
     let crp = "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
                unit = \"mg/L\"\nwindow = 365\nmissing = \"zero\"\n";
     let found = hospital.check(Some(&plan(crp)));
-    assert!(
-        found.problems[0].problem.contains("\"drops\" does not convert"),
-        "{:?}",
-        found.problems
-    );
+    let finding = &found.problems[0];
+    assert!(finding.problem.contains("measurement \"crp\": a unit that does not convert"));
+    assert_eq!((finding.row, finding.column.as_deref()), (Some(4), Some("unit")));
+    assert!(!format!("{finding:?}").contains(SECRET), "{finding:?}");
+    assert_eq!(value(&hospital.source(), finding).as_deref(), Some(SECRET));
     let hospital = Hospital::new();
     hospital.edit("cohort.toml", "\"mmol/L\"", "\"mmoll\"");
     assert!(matches!(hospital.problem(), DataError::UnknownUnit { .. }));
@@ -55,7 +57,7 @@ fn what_the_contract_asks_for_is_there_and_means_the_same() {
         (crp.replace("\"zero\"", "\"refuse\""), "1 patients have no value"),
         (dx.replace("\"icd10\"", "\"atc\""), "are icd10, and the contract asks for atc"),
         (dx.replace("table = \"dx\"", "table = \"drugs\""), "codes \"drugs\" is not described"),
-        (number.replace("\"glucose\"", "\"glucos\""), "did you mean \"glucose\""),
+        (number.replace("\"glucose\"", "\"glucos\""), "did you mean column 5 of base.csv"),
         (number.replace("\"glucose\"", "\"sex\""), "not a number"),
         (number.replace("\"glucose\"", "\"age\"\nunit = \"years\""), "has no unit"),
         ("columns = [\"glucose\"]".to_owned(), "empty"),

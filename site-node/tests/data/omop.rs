@@ -75,6 +75,12 @@ fn mistakes_in_omop_tables_are_named_as_elsewhere() {
     let hospital = made();
     hospital.edit("omop/PERSON.csv", "1970\t6\t15", "1970\t6\t31");
     assert!(matches!(hospital.problem(), DataError::Cell { fault: CellFault::NoSuchDay, .. }));
+    // Eyes inside see what stands there.
+    let hospital = made();
+    hospital.edit("omop/condition_occurrence.csv", "3,201826", "3,I21.4");
+    let found = hospital.check(None);
+    let cell = site_node::inspect::value(&hospital.source(), &found.problems[0]);
+    assert_eq!(cell.as_deref(), Some("I21.4"));
     let hospital = made();
     std::fs::remove_file(hospital.place("omop/PERSON.csv")).unwrap();
     assert!(matches!(hospital.problem(), DataError::NoSource { .. }));

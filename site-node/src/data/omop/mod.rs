@@ -17,11 +17,12 @@ mod tables;
 use common::experiment::TimeUnit;
 
 use self::person::Person;
+pub use self::tables::files;
 pub(super) use self::tables::{Cdm, TABLES};
 use super::date::Day;
 use super::error::DataError;
 use super::patients::{
-    Code, Codes, Measurement, Measurements, Patients, Rows, System, Who, withdrawn,
+    Code, Codes, Measurement, Measurements, Patients, Rows, System, UnitCells, Who, withdrawn,
 };
 use super::problems::Problems;
 use super::source::{Omop, Source};
@@ -183,7 +184,8 @@ impl Cdm<'_> {
         let items = problems.take(table.column("measurement_concept_id"))?;
         let values = problems.take(table.column("value_as_number"))?;
         let units = table.column("unit_concept_id").ok();
-        let mut made = Measurements { file: items.file().to_owned(), ..Measurements::default() };
+        let (file, stated) = (items.file().to_owned(), units.map(UnitCells::of));
+        let mut made = Measurements { file, stated, ..Measurements::default() };
         for (row, patient, day) in rows.rows {
             let value = match values.number(row) {
                 Ok(Some(value)) => value,
@@ -197,6 +199,9 @@ impl Cdm<'_> {
             // A concept that is not in the list is a unit of its own: refused where a contract asks.
             let unit = UNITS.iter().find(|(known, _)| *known == concept);
             let unit = made.units.number(unit.map_or(concept.as_ref(), |(_, unit)| unit));
+            if let (Some(cells), Some(column)) = (&mut made.stated, units) {
+                cells.see(unit, column.row(row));
+            }
             let item = made.items.number(&items.text(row));
             made.rows.push(Measurement { patient, day, item, value, unit });
         }

@@ -154,6 +154,6 @@ pub(super) fn table(
         });
         return None;
     }
-    let table = problems.take(Table::built("person", columns, rows))?;
+    let table = problems.take(Table::built("person", columns, rows))?.of_ours();
     Some((table, index, kept))
 }

@@ -24,6 +24,13 @@ pub(in crate::data) const TABLES: [&str; 6] = [
     "death",
 ];
 
+/// The files of every table that is there.
+#[must_use]
+pub fn files(source: &Source) -> Vec<PathBuf> {
+    let path = |omop, name| Cdm { source, omop }.path(name).ok().flatten();
+    source.omop.iter().flat_map(|omop| TABLES.iter().filter_map(|name| path(omop, name))).collect()
+}
+
 impl Cdm<'_> {
     /// Where a table lies, if it does.
     pub(in crate::data) fn path(&self, name: &str) -> Result<Option<PathBuf>, DataError> {

@@ -13,7 +13,7 @@ mod measurements;
 mod system;
 
 pub use codes::{Code, Codes};
-pub use measurements::{Measurement, Measurements};
+pub use measurements::{Measurement, Measurements, UnitCells};
 pub use system::System;
 
 pub(super) use dated::{Rows, Who};
@@ -82,7 +82,6 @@ impl Patients {
             problems.take(table.column(column));
             if !unit::known(unit) {
                 problems.note(DataError::UnknownUnit {
-                    file: "cohort.toml".to_owned(),
                     of: format!("column {column:?}"),
                     unit: unit.clone(),
                 });

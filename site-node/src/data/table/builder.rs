@@ -97,8 +97,13 @@ impl Builder {
         }
     }
 
-    pub(super) fn finish(self, name: String, file: &Arc<str>, rows: &Arc<[u32]>) -> Column {
+    pub(super) fn finish(
+        self,
+        (place, name): (u32, String),
+        file: &Arc<str>,
+        rows: &Arc<[u32]>,
+    ) -> Column {
         let (file, rows) = (Arc::clone(file), Arc::clone(rows));
-        Column { name, cells: self.cells, words: Arc::new(self.words), file, rows }
+        Column { name, cells: self.cells, words: Arc::new(self.words), file, place, rows }
     }
 }

@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 use csv::ByteRecord;
 
-use super::builder::Builder;
+use super::builder::{Builder, number};
 use super::{MAX_COLUMNS, Table};
+use crate::data::date::Day;
 use crate::data::error::DataError;
 
 /// The longest row.
@@ -180,6 +181,16 @@ fn header(
             found: record.len(),
             most: MAX_COLUMNS,
         });
+    }
+    // Of the columns that are looked for not one, and cells of data in their place.
+    let wanted = |cell: &[u8]| texts.iter().any(|text| text.as_bytes() == cell.trim_ascii());
+    let data = |cell: &[u8]| {
+        let cell = cell.trim_ascii();
+        let day = || std::str::from_utf8(cell).is_ok_and(|text| Day::parse(text).is_ok());
+        number(cell).is_some() || day()
+    };
+    if !texts.is_empty() && !record.iter().any(wanted) && record.iter().any(data) {
+        return Err(DataError::NoHeader { file: file() });
     }
     let named = |cell: &[u8]| {
         let name =

@@ -37,13 +37,12 @@ pub(super) struct Record {
     groups: Vec<(Group, PathBuf, Vec<u8>)>,
 }
 
-/// Whether a file that is there lies elsewhere: a header names files, and one of them may be a link.
-fn leaves(folder: &Path, file: &Path) -> bool {
+/// Where a file beside the header really lies: a header names files, and one of them may be a link out.
+fn beside(folder: &Path, file: &Path) -> Result<PathBuf, OpenFault> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    match (folder.canonicalize(), file.canonicalize()) {
-        (Ok(folder), Ok(file)) => !file.starts_with(folder),
-        _ => false,
-    }
+    let real = |path: &Path| path.canonicalize().map_err(|error| open::refused(&error));
+    let found = real(file)?;
+    if found.starts_with(real(folder)?) { Ok(found) } else { Err(OpenFault::LinkOut) }
 }
 
 impl Record {
@@ -57,10 +56,8 @@ impl Record {
         let mut opened = Vec::new();
         for group in groups {
             let file = folder.join(&group.file);
-            if leaves(folder, &file) {
-                return Err(EcgError::at(&file, OpenFault::LinkOut));
-            }
-            let bytes = open::read(&file, left).map_err(|fault| EcgError::at(&file, fault))?;
+            let real = beside(folder, &file).map_err(|fault| EcgError::at(&file, fault))?;
+            let bytes = open::read(&real, left).map_err(|fault| EcgError::at(&file, fault))?;
             left = left.saturating_sub(bytes.len() as u64);
             opened.push((group, file, bytes));
         }
