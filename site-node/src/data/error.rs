@@ -130,6 +130,20 @@ pub enum DataError {
         /// The limit.
         most: u64,
     },
+    /// More cells than are read.
+    #[error(
+        "{file}: {rows} rows of {columns} columns, and at most {most} cells are read; split it or leave columns out"
+    )]
+    TooManyCells {
+        /// Which file.
+        file: String,
+        /// Its rows.
+        rows: u64,
+        /// Its columns.
+        columns: usize,
+        /// The limit on their product.
+        most: u64,
+    },
     /// More columns than are read.
     #[error("{file}: has {found} columns, and at most {most} are read; leave some out")]
     TooManyColumns {
@@ -302,8 +316,8 @@ pub enum DataError {
     },
     /// A unit in a cell that does not convert to the contract's.
     #[error(
-        "{file}: row {row}, column {column:?}: {of}: a unit that does not convert to {to:?}{}; correct the unit",
-        of_what(analyte.as_ref())
+        "{file}: row {row}, column {column:?}: {}: a unit that does not convert to {:?}{}; correct the unit",
+        wanted.of, wanted.to, of_what(wanted.analyte.as_ref())
     )]
     NoConversionCell {
         /// Which file.
@@ -312,12 +326,8 @@ pub enum DataError {
         row: u64,
         /// The unit column.
         column: String,
-        /// What is measured, as the contract names it.
-        of: String,
-        /// The contract's unit.
-        to: String,
-        /// What the contract says is measured.
-        analyte: Option<String>,
+        /// What the contract asks for.
+        wanted: Box<Wanted>,
     },
     /// A contract names a unit and the hospital none.
     #[error(
@@ -330,6 +340,28 @@ pub enum DataError {
         of: String,
         /// The contract's unit.
         to: String,
+    },
+    /// A contract's time is not the outcome of `cohort.toml` and has no unit.
+    #[error(
+        "cohort.toml: column {column:?} is the contract's time and has no unit, and the contract counts \
+         {to}; write {column:?} = \"days\", \"months\" or \"years\" under [units]"
+    )]
+    NoTimeUnit {
+        /// The column.
+        column: String,
+        /// The contract's unit.
+        to: &'static str,
+    },
+    /// A column that names patients or tells their outcome, asked for as a feature.
+    #[error(
+        "cohort.toml: column {column:?} is {what} and no feature; leave it out of the contract: a model \
+         that reads its outcome has nothing to learn"
+    )]
+    NoFeature {
+        /// The column.
+        column: String,
+        /// What `cohort.toml` says that it is.
+        what: &'static str,
     },
     /// Codes that look like those of another system.
     #[error(
@@ -404,6 +436,17 @@ pub enum DataError {
         /// What to do.
         fix: &'static str,
     },
+}
+
+/// What a contract asks for that is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The measurement, as the contract names it.
+    pub of: String,
+    /// The unit.
+    pub to: String,
+    /// What the contract says is measured.
+    pub analyte: Option<String>,
 }
 
 /// A patient's row in a table of patients: who it is without saying the name.

@@ -19,7 +19,7 @@ use common::digest::{Digest, Hasher, KeyedHasher};
 
 use super::ecg::EcgSource;
 use super::error::DataError;
-use super::omop::{Cdm, TABLES};
+use super::omop::{self, Cdm, TABLES};
 use super::place::inside;
 use super::source::Source;
 use super::table::{self, Cell, Table};
@@ -131,7 +131,7 @@ pub fn fingerprint(source: &Source, secret: &Secret) -> Result<Digest, DataError
         for name in TABLES {
             if let Some(path) = cdm.path(name)? {
                 piece(&mut all, name.as_bytes());
-                piece(&mut all, hashed(&table::read(&path, &[])?, secret).as_bytes());
+                piece(&mut all, hashed(&table::read(&path, omop::texts(name))?, secret).as_bytes());
             }
         }
     }

@@ -29,7 +29,7 @@ pub mod unit;
 
 pub use date::Day;
 pub use dicom::{DicomFault, Tag};
-pub use error::{CellFault, DataError, PatientRow};
+pub use error::{CellFault, DataError, PatientRow, Wanted};
 pub use fingerprint::{Secret, fingerprint};
 pub use omop::files as omop_files;
 pub use open::{FileError, OpenFault};
@@ -38,4 +38,5 @@ pub use place::inside;
 pub use problems::Problems;
 pub use signals::Signals;
 pub use source::Source;
+pub(crate) use table::number;
 pub use table::{Cell, Column, Table, Words, join, join_some, read};

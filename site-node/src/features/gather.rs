@@ -9,7 +9,7 @@ use super::aggregate::{Seen, counts};
 use super::{FeatureError, codes};
 use crate::data::patients::Measurements;
 use crate::data::unit::{Conversion, convert};
-use crate::data::{Cell, Column, DataError, Day, Patients};
+use crate::data::{Cell, Column, DataError, Day, Patients, Wanted};
 
 /// What a measurement is whose unit does not convert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +20,34 @@ pub enum Units {
     Missing,
 }
 
-impl Units {
+/// What a value outside its range is where a missing one would be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// Missing, and hence refused.
+    Missing,
+    /// The nearer end of the range: a plan chooses the range, and a refusal would be an exact answer to
+    /// whether anybody lies outside it.
+    Held,
+}
+
+/// What is done with what does not fit the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// With units.
+    pub units: Units,
+    /// With values outside the range.
+    pub outside: Outside,
+}
+
+impl Rules {
     /// By the plan's mode.
-    pub(super) fn of(mode: PrivacyMode) -> Self {
-        if mode == PrivacyMode::Off { Self::Refuse } else { Self::Missing }
+    #[must_use]
+    pub fn of(mode: PrivacyMode) -> Self {
+        if mode == PrivacyMode::Off {
+            Self { units: Units::Refuse, outside: Outside::Missing }
+        } else {
+            Self { units: Units::Missing, outside: Outside::Held }
+        }
     }
 }
 
@@ -36,15 +60,17 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn of(patients: &Patients, view: &View, units: Units) -> Result<Self, FeatureError> {
+    pub(super) fn of(patients: &Patients, view: &View, rules: Rules) -> Result<Self, FeatureError> {
         match &view.source {
-            ViewSource::Number { column, values } => number(patients, column, values),
+            ViewSource::Number { column, values } => {
+                number(patients, column, values, rules.outside)
+            }
             ViewSource::Category { column, categories, .. } => {
-                let column = patients.table.column(column)?;
+                let column = patients.feature(column)?;
                 let of = |row| category(column, row, categories);
                 Ok(Self { values: (0..column.len()).map(of).collect(), outside: 0 })
             }
-            ViewSource::Measurement { .. } => measured(patients, view, units),
+            ViewSource::Measurement { .. } => measured(patients, view, rules),
             ViewSource::Codes { .. } => codes::any(patients, view),
             ViewSource::Ecg { .. } | ViewSource::Image { .. } => {
                 Err(FeatureError::NoEncoder { view: view.name.clone() })
@@ -114,47 +140,55 @@ fn of_unit(
         None => DataError::NoConversion { of, from, to, analyte },
         Some(cells) => {
             let (column, row) = cells.first(unit);
-            DataError::NoConversionCell { file, row, column, of, to, analyte }
+            let wanted = Box::new(Wanted { of, to, analyte });
+            DataError::NoConversionCell { file, row, column, wanted }
         }
     })
 }
 
-/// A value by the plausible range: kept, held to it where a missing value would be refused, or none.
-fn plausible(value: f64, values: &Values, outside: &mut usize) -> Option<f64> {
+/// A value by the plausible range: kept, held to it, or none.
+fn plausible(value: f64, values: &Values, rule: Outside, outside: &mut usize) -> Option<f64> {
     let Some((low, high)) = values.range else { return Some(value) };
     if (low..=high).contains(&value) {
         return Some(value);
     }
     *outside += 1;
-    (values.missing == Missing::Refuse).then(|| value.clamp(low, high))
+    (values.missing == Missing::Refuse && rule == Outside::Held).then(|| value.clamp(low, high))
 }
 
-fn number(patients: &Patients, name: &str, rule: &Values) -> Result<Gathered, FeatureError> {
-    let column = patients.table.column(name)?;
+fn number(
+    patients: &Patients,
+    name: &str,
+    rule: &Values,
+    outside: Outside,
+) -> Result<Gathered, FeatureError> {
+    let column = patients.feature(name)?;
     let change = of_column(patients, name, rule)?;
     let mut gathered = Gathered { values: Vec::with_capacity(column.len()), outside: 0 };
     for row in 0..column.len() {
         let value = column.number(row).map_err(|fault| column.bad_cell(row, fault))?;
         let value = value.map(|value| change.apply(value));
-        gathered.values.push(value.and_then(|value| plausible(value, rule, &mut gathered.outside)));
+        let value = value.and_then(|value| plausible(value, rule, outside, &mut gathered.outside));
+        gathered.values.push(value);
     }
     Ok(gathered)
 }
 
 /// The number of the category that a cell is.
-#[allow(clippy::float_cmp, reason = "a category that is a number is that number")]
 fn category(column: &Column, row: usize, categories: &[String]) -> Option<f64> {
     let place = match column.cell(row) {
         Cell::Missing => None,
         Cell::Text(text) => categories.iter().position(|category| category == text),
         Cell::Number(value) => {
-            categories.iter().position(|category| category.parse::<f64>() == Ok(value))
+            // As cells are read: a column of `true` and `false` holds 1 and 0.
+            let cell = |category: &String| crate::data::number(category.as_bytes()) == Some(value);
+            categories.iter().position(cell)
         }
     };
     place.map(|place| place as f64)
 }
 
-fn measured(patients: &Patients, view: &View, units: Units) -> Result<Gathered, FeatureError> {
+fn measured(patients: &Patients, view: &View, rules: Rules) -> Result<Gathered, FeatureError> {
     let ViewSource::Measurement { table, item, window, aggregate, values: rule } = &view.source
     else {
         return Err(FeatureError::NoEncoder { view: view.name.clone() });
@@ -171,7 +205,7 @@ fn measured(patients: &Patients, view: &View, units: Units) -> Result<Gathered, 
                 *change
             } else {
                 let change = match of_unit(table, item, row.unit, rule) {
-                    Err(error) if units == Units::Refuse => return Err(error.into()),
+                    Err(error) if rules.units == Units::Refuse => return Err(error.into()),
                     change => change.ok(),
                 };
                 changes.insert(row.unit, change);
@@ -183,7 +217,8 @@ fn measured(patients: &Patients, view: &View, units: Units) -> Result<Gathered, 
                 continue;
             };
             if counts(row.day, *start, *window)
-                && let Some(value) = plausible(change.apply(row.value), rule, &mut outside)
+                && let Some(value) =
+                    plausible(change.apply(row.value), rule, rules.outside, &mut outside)
             {
                 seen.add(row.day, value);
             }

@@ -16,7 +16,7 @@ use crate::cohort::Part;
 use crate::data::{DataError, Patients};
 use crate::train::{Examples, TrainError};
 
-pub use gather::{Gathered, Units};
+pub use gather::{Gathered, Outside, Rules, Units};
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
 const LARGEST: f64 = 1e6;
@@ -94,7 +94,7 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
         return Err(FeatureError::TooWide { found: width, most: MOST_INPUTS });
     }
     // Every column is there before room is made for any.
-    let columns = plan.features.iter().map(|feature| patients.table.column(&feature.column));
+    let columns = plan.features.iter().map(|feature| patients.feature(&feature.column));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let rows = vec![0.0_f32; part.rows.len() * width];
     let mut inputs = Inputs { rows, width, patients: &part.rows };
@@ -106,7 +106,7 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
     }
     let mut place = plan.features.len();
     for view in &plan.views {
-        place += fill(&mut inputs, place, patients, view, Units::of(plan.privacy.mode))?;
+        place += fill(&mut inputs, place, patients, view, Rules::of(plan.privacy.mode))?;
     }
     let (time, event) = (part.time.clone(), part.event.clone());
     Ok(Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?)
@@ -116,8 +116,8 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
 ///
 /// # Errors
 /// As [`examples`], but for missing values.
-pub fn gather(patients: &Patients, view: &View, units: Units) -> Result<Gathered, FeatureError> {
-    Gathered::of(patients, view, units)
+pub fn gather(patients: &Patients, view: &View, rules: Rules) -> Result<Gathered, FeatureError> {
+    Gathered::of(patients, view, rules)
 }
 
 /// Writes a view's inputs from `place` on, and says how many they are.
@@ -126,11 +126,11 @@ fn fill(
     place: usize,
     patients: &Patients,
     view: &View,
-    units: Units,
+    rules: Rules,
 ) -> Result<usize, FeatureError> {
     let gathered = match &view.source {
         ViewSource::Codes { .. } => return codes::fill(inputs, place, patients, view),
-        _ => Gathered::of(patients, view, units)?,
+        _ => Gathered::of(patients, view, rules)?,
     };
     let (choices, center, scale) = match &view.source {
         ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } => {

@@ -127,8 +127,13 @@ fn columns_have_units_ranges_and_categories() {
     // 5 mmol/L is 90.08 mg/dL; 900 mmol/L cannot be.
     let zeroed = inputs(&format!("{glucose}missing = \"zero\"\n")).unwrap();
     assert!((zeroed[0] - 90.078).abs() < 1e-3 && zeroed[1] == 0.0, "{zeroed:?}");
-    // Where a missing value would be refused it is held to the range, so that no refusal tells of it.
-    assert_eq!(inputs(glucose).unwrap()[1].to_bits(), 900.0_f32.to_bits());
+    // Out of range is missing, and missing is refused; but no private plan is told so.
+    assert!(matches!(inputs(glucose), Err(FeatureError::Missing { row: 3, .. })));
+    let mut private = plan(glucose);
+    private.privacy.mode = common::experiment::PrivacyMode::Local;
+    let cohort = Cohort::new(patients(), &private.outcome, None).unwrap();
+    let held = examples(&cohort.part(true), &private).unwrap();
+    assert_eq!(held.features()[1].to_bits(), 900.0_f32.to_bits());
     let unknown = inputs(&glucose.replace("analyte = \"glucose\"\n", "")).unwrap_err();
     assert!(matches!(unknown, FeatureError::Data(DataError::NoConversion { .. })), "{unknown}");
     let none = inputs(&glucose.replace("\"glu\"", "\"age\"")).unwrap_err();
@@ -146,6 +151,20 @@ fn columns_have_units_ranges_and_categories() {
         "[features.views.age]\nkind = \"number\"\ncolumn = \"age\"\ncenter = 50.0\nscale = 10.0\n";
     assert_eq!(inputs(&format!("{age}missing = \"constant\"\nfill = 40.0")).unwrap(), [1.0, -1.0]);
     assert!(matches!(inputs(age), Err(FeatureError::Missing { row: 3, .. })));
+}
+
+#[test]
+fn a_column_of_true_and_false_has_these_categories() {
+    let text = "[features.views.smokes]\nkind = \"category\"\ncolumn = \"smokes\"\n\
+                categories = [\"false\", \"true\"]\n";
+    let plan = plan(text);
+    for (yes, no) in [("true", "false"), ("TRUE", "False"), ("1", "0")] {
+        let rows = [vec!["5", "1", yes], vec!["6", "0", no]];
+        let table = Table::new("a.csv", &["t", "e", "smokes"], &rows).unwrap();
+        let cohort = Cohort::new(table, &plan.outcome, None).unwrap();
+        let made = examples(&cohort.part(true), &plan).unwrap();
+        assert_eq!(made.features(), [0.0, 1.0, 1.0, 0.0], "{yes}");
+    }
 }
 
 /// Whether a unit converts depends on the rows that a plan picks: a private site gives no such answer.

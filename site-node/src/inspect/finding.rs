@@ -89,6 +89,7 @@ fn place(error: &DataError) -> (Option<String>, Option<u64>, Option<String>) {
         | DataError::Kind { file, .. }
         | DataError::TooManyRows { file, .. }
         | DataError::TooManyColumns { file, .. }
+        | DataError::TooManyCells { file, .. }
         | DataError::NoParquet { file }
         | DataError::BrokenParquet { file }
         | DataError::NamelessColumn { file, .. }
@@ -105,6 +106,9 @@ fn place(error: &DataError) -> (Option<String>, Option<u64>, Option<String>) {
         DataError::Ecg { patient, .. } | DataError::Image { patient, .. } => {
             let patient = patient.as_ref();
             (patient.map(|it| it.file.clone()), patient.map(|it| it.row), None)
+        }
+        DataError::NoTimeUnit { column, .. } | DataError::NoFeature { column, .. } => {
+            (Some("cohort.toml".to_owned()), None, Some(column.clone()))
         }
         DataError::UnknownUnit { .. } | DataError::NoConversion { .. } => {
             (Some("cohort.toml".to_owned()), None, None)
@@ -136,10 +140,12 @@ fn kind(error: &DataError) -> &'static str {
         | DataError::LongRow { .. }
         | DataError::TooManyRows { .. }
         | DataError::TooManyColumns { .. }
+        | DataError::TooManyCells { .. }
         | DataError::NoParquet { .. }
         | DataError::BrokenParquet { .. }
         | DataError::ParquetRows { .. } => "format",
         DataError::ParquetType { .. }
+        | DataError::NoFeature { .. }
         | DataError::NoHeader { .. }
         | DataError::NamelessColumn { .. }
         | DataError::DuplicateColumn { .. }
@@ -153,6 +159,7 @@ fn kind(error: &DataError) -> &'static str {
         | DataError::UnknownUnitCell { .. }
         | DataError::NoConversion { .. }
         | DataError::NoConversionCell { .. }
+        | DataError::NoTimeUnit { .. }
         | DataError::NoUnit { .. } => "units",
         DataError::CodeSystem { .. } | DataError::OtherSystem { .. } => "codes",
         DataError::NoSource { .. } => "cohort.toml",

@@ -17,9 +17,10 @@ use common::policy::Policy;
 
 use crate::cohort::Cohort;
 use crate::data::cache::Cache;
+use crate::data::patients::Withdrawn;
 use crate::data::prepare::{Form, Progress};
 use crate::data::{CellFault, DataError, Day, Patients, Problems, Signals, Source};
-use crate::features::{FeatureError, Units, gather};
+use crate::features::{FeatureError, Rules, Units, gather};
 
 pub use finding::Finding;
 pub use summary::{Summary, summaries};
@@ -64,6 +65,13 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
     if let Some(patients) = patients {
         let units = patients.measurements.iter().flat_map(|(_, table)| table.unknown_units());
         found.notes.extend(units.take(MOST_UNITS).map(|unit| unit.to_string()));
+        let Withdrawn { listed, unknown } = patients.withdrawn;
+        if unknown > 0 {
+            found.notes.push(format!(
+                "{unknown} of {listed} patients who withdrew stand in no table of patients: check that \
+                 their names are written as they are there"
+            ));
+        }
         ends(asked, &patients, &mut problems);
         signals(asked, &patients, &mut problems, &mut found.notes, tell);
         let cohort = cohort(asked, patients, &mut problems);
@@ -207,7 +215,7 @@ fn image_form(view: &View) -> Option<Form> {
 /// What the contract asks of tables, measurements and codes.
 fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &mut Findings) {
     for feature in &plan.features {
-        let Some(column) = problems.take(patients.table.column(&feature.column)) else { continue };
+        let Some(column) = problems.take(patients.feature(&feature.column)) else { continue };
         for row in 0..column.len() {
             let fault = match column.number(row) {
                 Ok(Some(_)) => continue,
@@ -220,7 +228,8 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
     let all = patients.table.len();
     for view in &plan.views {
         // Strictly, whatever the mode: here and nowhere else is a unit that does not convert told.
-        match gather(patients, view, Units::Refuse) {
+        let rules = Rules { units: Units::Refuse, ..Rules::of(plan.privacy.mode) };
+        match gather(patients, view, rules) {
             Ok(gathered) => {
                 let missing = gathered.values.iter().filter(|value| value.is_none()).count();
                 found.notes.push(format!(

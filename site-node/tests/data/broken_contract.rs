@@ -1,6 +1,10 @@
 //! Data that do not mean what the contract means.
 
-use site_node::data::DataError;
+use common::experiment::TimeUnit;
+use common::experiment::ViewSource::{Category, Number};
+use site_node::cohort::Cohort;
+use site_node::data::{DataError, Problems, load};
+use site_node::features::examples;
 use site_node::inspect::value;
 
 use super::{Hospital, SECRET, plan};
@@ -73,6 +77,75 @@ fn what_the_contract_asks_for_is_there_and_means_the_same() {
             .collect();
         assert!(told.iter().any(|text| text.contains(what)), "{what:?}: {told:?}");
     }
+}
+
+/// Columns that name patients or tell how they fared, as a column and as a view of either kind.
+#[test]
+fn a_contract_that_reads_an_outcome_is_refused_by_name() {
+    let hospital = Hospital::new();
+    hospital.edit("cohort.toml", "event = \"died\"", "event = \"died\"\nends = \"seen\"");
+    hospital.edit("cohort.toml", "time = \"months\"", "time = \"followed\"");
+    hospital.edit("cohort.toml", "glucose = ", "months = \"months\"\nglucose = ");
+    let text = "pid,months,relapsed,died,seen,train\np1,12,1,1,2021-01-10,1\n\
+                p2,3,0,1,2021-01-10,1\np3,4,1,0,2021-01-10,0\n";
+    hospital.write("outcome.csv", text);
+    for (column, what) in [
+        ("seen", "the end of follow-up"),
+        ("day", "the index date"),
+        ("pid", "the patients' name"),
+        ("followed", "the outcome's time"),
+        ("died", "the outcome's event"),
+    ] {
+        for views in [
+            "columns = [\"age\"]",
+            "[features.views.x]\nkind = \"number\"\ncolumn = \"age\"\n",
+            "[features.views.x]\nkind = \"category\"\ncolumn = \"age\"\ncategories = [\"p1\"]\n",
+        ] {
+            // Another outcome than the hospital's own, so that the plan itself breaks no rule.
+            let mut plan = plan(views);
+            plan.outcome.event = "relapsed".to_owned();
+            plan.features.iter_mut().for_each(|feature| feature.column = column.to_owned());
+            for view in &mut plan.views {
+                if let Number { column: read, .. } | Category { column: read, .. } =
+                    &mut view.source
+                {
+                    *read = column.to_owned();
+                }
+            }
+            let found = hospital.check(Some(&plan));
+            let wanted = format!("column {column:?} is {what} and no feature");
+            let told = found.problems.iter().any(|it| it.problem.contains(&wanted));
+            assert!(told, "{column}: {:?}", found.problems);
+            let cohort =
+                Cohort::new(load(&hospital.source()).unwrap(), &plan.outcome, None).unwrap();
+            let error = examples(&cohort.part(true), &plan).unwrap_err();
+            assert!(error.to_string().contains(&wanted), "{error}");
+        }
+    }
+}
+
+/// A time whose unit nobody stated may be in days or in years.
+#[test]
+fn another_time_than_the_hospitals_own_has_a_unit_or_is_refused() {
+    let hospital = Hospital::new();
+    hospital.edit("cohort.toml", "time = \"months\"", "time = \"age\"");
+    let mut outcome = plan("columns = [\"age\"]").outcome;
+    outcome.unit = TimeUnit::Days;
+    let times = |hospital: &Hospital| {
+        let mut problems = Problems::new(9);
+        let patients = hospital.read().0.unwrap();
+        let cohort = Cohort::check(patients, &outcome, None, &mut problems);
+        (cohort, problems.first())
+    };
+    let (_, refused) = times(&hospital);
+    let refused = refused.unwrap();
+    assert!(matches!(refused, DataError::NoTimeUnit { .. }), "{refused}");
+    assert!(refused.to_string().contains("\"months\" = \"days\""), "{refused}");
+    hospital.edit("cohort.toml", "glucose = ", "months = \"months\"\nglucose = ");
+    let (cohort, none) = times(&hospital);
+    assert!(none.is_none() && cohort.is_some(), "{none:?}");
+    hospital.edit("cohort.toml", "months = \"months\"\n", "months = \"kg\"\n");
+    assert!(matches!(times(&hospital).1, Some(DataError::NoConversion { .. })));
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn every_type_comes_to_its_cell() {
     let path = hospital.place("types.parquet");
     let schema = "message t {
         REQUIRED BOOLEAN flag;
-        REQUIRED INT64 moment (TIMESTAMP_MILLIS);
+        REQUIRED INT64 moment (TIMESTAMP(MILLIS,false));
         REQUIRED INT64 money (DECIMAL(10,2));
         REQUIRED INT32 code;
         REQUIRED INT64 long;
@@ -151,6 +151,24 @@ fn a_changed_schema_is_named_by_its_column() {
     let missing =
         problems.found().iter().any(|error| matches!(error, DataError::MissingColumn { .. }));
     assert!(missing, "{problems:?}");
+}
+
+/// The day of a moment in UTC may be another one at the hospital. The types of old writers are of UTC too.
+#[test]
+fn a_moment_in_utc_is_refused_whoever_wrote_it() {
+    for kind in
+        ["TIMESTAMP(MILLIS,true)", "TIMESTAMP(MICROS,true)", "TIMESTAMP_MILLIS", "TIMESTAMP_MICROS"]
+    {
+        let hospital = Hospital::new();
+        let path = hospital.place("moments.parquet");
+        let schema = format!("message t {{ REQUIRED INT64 moment ({kind}); }}");
+        write(&path, &schema, 1, &|_, column| {
+            column.typed::<Int64Type>().write_batch(&[0], None, None).unwrap();
+        });
+        let error = read(&path, &["moment"]).map(|_| ()).unwrap_err();
+        assert!(matches!(error, DataError::ParquetType { .. }), "{kind}: {error}");
+        assert!(error.to_string().contains("UTC"), "{kind}: {error}");
+    }
 }
 
 /// Cut anywhere, or with any byte changed: an error or other cells, and never a crash.

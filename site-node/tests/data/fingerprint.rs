@@ -64,6 +64,13 @@ fn any_value_matters() {
         assert!(!seen.contains(&found), "{file}: {old:?} → {new:?}");
         seen.push(found);
     }
+    // Persons of OMOP are who they are written as.
+    let hospital = Hospital::new();
+    hospital.write("cohort.toml", "[omop]\nfolder = \"omop\"\n");
+    hospital.write("omop/person.csv", "person_id,year_of_birth\n12,1950\n");
+    let one = of(&hospital);
+    hospital.edit("omop/person.csv", "12,", "0012,");
+    assert_ne!(of(&hospital), one);
     // A row twice is not a row, and two that are swapped between columns are others.
     let hospital = Hospital::new();
     hospital.edit(

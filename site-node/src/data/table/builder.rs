@@ -13,7 +13,7 @@ pub(in crate::data) struct Builder {
 
 /// A cell as a number: digits with a point, `true` (1) or `false` (0). What a float cannot hold exactly,
 /// such as a long identifier, is a text.
-pub(in crate::data) fn number(cell: &[u8]) -> Option<f64> {
+pub(crate) fn number(cell: &[u8]) -> Option<f64> {
     let first = *cell.first()?;
     if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
         return match cell {

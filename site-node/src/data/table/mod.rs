@@ -24,6 +24,7 @@ use common::config::nearest;
 use super::error::DataError;
 
 pub(in crate::data) use builder::Builder;
+pub(crate) use builder::number;
 pub use column::{Cell, Column};
 pub(in crate::data) use join::index;
 pub use join::{join, join_some};
