@@ -53,6 +53,9 @@ pub enum DataError {
         /// The limit.
         most: u64,
     },
+    /// A table was written while it was read.
+    #[error("a table changed while it was read; wait until the export has ended, and ask again")]
+    Changed,
     /// Reading stopped in the middle.
     #[error("{file}: reading it failed: {why}; copy the file again")]
     Interrupted {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use common::config::nearest;
 use common::experiment::{Missing, PrivacyMode, Values, View, ViewSource};
 
 use super::aggregate::{Seen, counts};
-use super::{FeatureError, codes};
+use super::{FeatureError, Lookup, codes};
 use crate::data::patients::Measurements;
 use crate::data::unit::{Conversion, convert};
-use crate::data::{Cell, Column, DataError, Day, Patients, Wanted};
+use crate::data::{Cell, Column, DataError, Patients, Wanted};
 
 /// What a measurement is whose unit does not convert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +59,12 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn of(patients: &Patients, view: &View, rules: Rules) -> Result<Self, FeatureError> {
+    pub(super) fn of(
+        lookup: &mut Lookup<'_>,
+        view: &View,
+        rules: Rules,
+    ) -> Result<Self, FeatureError> {
+        let patients = lookup.patients;
         match &view.source {
             ViewSource::Number { column, values } => {
                 number(patients, column, values, rules.outside)
@@ -70,37 +74,13 @@ impl Gathered {
                 let of = |row| category(column, row, categories);
                 Ok(Self { values: (0..column.len()).map(of).collect(), outside: 0 })
             }
-            ViewSource::Measurement { .. } => measured(patients, view, rules),
-            ViewSource::Codes { .. } => codes::any(patients, view),
+            ViewSource::Measurement { .. } => measured(lookup, view, rules),
+            ViewSource::Codes { .. } => codes::any(lookup, view),
             ViewSource::Ecg { .. } | ViewSource::Image { .. } => {
                 Err(FeatureError::NoEncoder { view: view.name.clone() })
             }
         }
     }
-}
-
-/// The patients' index dates.
-pub(super) fn index(patients: &Patients) -> Result<&[Day], FeatureError> {
-    let missing = || DataError::NoSource {
-        what: "the index date",
-        name: "index_date".to_owned(),
-        nearest: None,
-    };
-    Ok(patients.index.as_deref().ok_or_else(missing)?)
-}
-
-/// One of some named tables.
-pub(super) fn named<'t, T>(
-    tables: &'t [(String, T)],
-    what: &'static str,
-    name: &str,
-) -> Result<&'t T, FeatureError> {
-    let found = tables.iter().find(|(known, _)| known == name).map(|(_, table)| table);
-    Ok(found.ok_or_else(|| {
-        let known = tables.iter().map(|(known, _)| known.as_str());
-        let nearest = nearest(name, known).map(str::to_owned);
-        DataError::NoSource { what, name: name.to_owned(), nearest }
-    })?)
 }
 
 /// How values in the hospital's unit become the contract's; `None` where that is not known.
@@ -188,18 +168,19 @@ fn category(column: &Column, row: usize, categories: &[String]) -> Option<f64> {
     place.map(|place| place as f64)
 }
 
-fn measured(patients: &Patients, view: &View, rules: Rules) -> Result<Gathered, FeatureError> {
+fn measured(lookup: &mut Lookup<'_>, view: &View, rules: Rules) -> Result<Gathered, FeatureError> {
     let ViewSource::Measurement { table, item, window, aggregate, values: rule } = &view.source
     else {
         return Err(FeatureError::NoEncoder { view: view.name.clone() });
     };
-    let index = index(patients)?;
-    let table = named(&patients.measurements, "measurements", table)?;
-    let mut seen = vec![Seen::default(); patients.table.len()];
+    let index = lookup.index()?;
+    let mut seen = vec![Seen::default(); lookup.patients.table.len()];
+    let measured = lookup.measured(table)?;
+    let table = measured.table;
     let mut outside = 0;
     if let Some(wanted) = table.items.find(item) {
         let mut changes: BTreeMap<u32, Option<Conversion>> = BTreeMap::new();
-        for row in table.rows.iter().filter(|row| row.item == wanted) {
+        for row in measured.rows(wanted) {
             // Every unit of the item, whether its day counts or not: all or nothing.
             let change = if let Some(change) = changes.get(&row.unit) {
                 *change

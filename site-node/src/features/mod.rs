@@ -9,14 +9,16 @@
 mod aggregate;
 mod codes;
 mod gather;
+mod lookup;
 
 use common::experiment::{Missing, Plan, View, ViewSource};
 
 use crate::cohort::Part;
-use crate::data::{DataError, Patients};
+use crate::data::DataError;
 use crate::train::{Examples, TrainError};
 
 pub use gather::{Gathered, Outside, Rules, Units};
+pub use lookup::Lookup;
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
 const LARGEST: f64 = 1e6;
@@ -105,8 +107,9 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
         }
     }
     let mut place = plan.features.len();
+    let mut lookup = Lookup::new(patients);
     for view in &plan.views {
-        place += fill(&mut inputs, place, patients, view, Rules::of(plan.privacy.mode))?;
+        place += fill(&mut inputs, place, &mut lookup, view, Rules::of(plan.privacy.mode))?;
     }
     let (time, event) = (part.time.clone(), part.event.clone());
     Ok(Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?)
@@ -116,21 +119,25 @@ pub fn examples(part: &Part<'_>, plan: &Plan) -> Result<Examples, FeatureError> 
 ///
 /// # Errors
 /// As [`examples`], but for missing values.
-pub fn gather(patients: &Patients, view: &View, rules: Rules) -> Result<Gathered, FeatureError> {
-    Gathered::of(patients, view, rules)
+pub fn gather(
+    lookup: &mut Lookup<'_>,
+    view: &View,
+    rules: Rules,
+) -> Result<Gathered, FeatureError> {
+    Gathered::of(lookup, view, rules)
 }
 
 /// Writes a view's inputs from `place` on, and says how many they are.
 fn fill(
     inputs: &mut Inputs<'_>,
     place: usize,
-    patients: &Patients,
+    lookup: &mut Lookup<'_>,
     view: &View,
     rules: Rules,
 ) -> Result<usize, FeatureError> {
     let gathered = match &view.source {
-        ViewSource::Codes { .. } => return codes::fill(inputs, place, patients, view),
-        _ => Gathered::of(patients, view, rules)?,
+        ViewSource::Codes { .. } => return codes::fill(inputs, place, lookup, view),
+        _ => Gathered::of(lookup, view, rules)?,
     };
     let (choices, center, scale) = match &view.source {
         ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } => {
@@ -144,7 +151,7 @@ fn fill(
     if missing == Missing::Refuse
         && let Some(row) = gathered.values.iter().position(Option::is_none)
     {
-        let column = patients.table.columns().first();
+        let column = lookup.patients.table.columns().first();
         return Err(FeatureError::Missing {
             view: view.name.clone(),
             file: column.map(|column| column.file().to_owned()).unwrap_or_default(),

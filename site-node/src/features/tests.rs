@@ -4,7 +4,7 @@ use common::experiment::{Draft, Experiment, Outcome, Plan};
 use super::*;
 use crate::cohort::Cohort;
 use crate::data::patients::{Code, Codes, Measurement, Measurements, System};
-use crate::data::{Day, Table, Words};
+use crate::data::{Day, Patients, Table, Words};
 
 const PLAN: &str = r#"
 name = "views"
@@ -216,4 +216,27 @@ fn nothing_but_numbers_of_a_sensible_plan_become_inputs() {
     let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
     let error = examples(&cohort.part(true), &plan).unwrap_err();
     assert!(matches!(error, FeatureError::TooWide { .. }), "{error}");
+}
+
+/// Ten thousand views of an item with one row, in a table of a million others.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
+fn many_views_of_one_item_pass_over_its_table_once() {
+    let mut patients = patients();
+    let labs = &mut patients.measurements[0].1;
+    let other = labs.items.number("other");
+    let row = Measurement { item: other, ..labs.rows[0] };
+    labs.rows.extend(std::iter::repeat_n(row, 1_000_000));
+    let one = plan(
+        "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
+         unit = \"mg/L\"\nwindow = 365\nmissing = \"zero\"\n",
+    );
+    let mut many = one.clone();
+    many.views = vec![one.views[0].clone(); 10_000];
+    let cohort = Cohort::new(patients, &one.outcome, None).unwrap();
+    let start = std::time::Instant::now();
+    let made = examples(&cohort.part(true), &many).unwrap();
+    // Some hundredths of a second; ten when each view passes over the table.
+    assert!(start.elapsed().as_secs_f64() < 3.0, "{:?}", start.elapsed());
+    assert_eq!(made.features()[9_999].to_bits(), 8.0_f32.to_bits());
 }

@@ -115,6 +115,7 @@ fn place(error: &DataError) -> (Option<String>, Option<u64>, Option<String>) {
         }
         DataError::Cache(error) => (name(&error.path), None, None),
         DataError::StraySignal { .. }
+        | DataError::Changed
         | DataError::EmptyJoin { .. }
         | DataError::OtherSystem { .. }
         | DataError::NoSource { .. } => (None, None, None),
@@ -128,6 +129,7 @@ fn kind(error: &DataError) -> &'static str {
         | DataError::NotAFolder { .. }
         | DataError::TooLarge { .. }
         | DataError::Interrupted { .. }
+        | DataError::Changed
         | DataError::EmptyFile { .. }
         | DataError::NoRows { .. }
         | DataError::Key { .. }

@@ -20,7 +20,7 @@ use crate::data::cache::Cache;
 use crate::data::patients::Withdrawn;
 use crate::data::prepare::{Form, Progress};
 use crate::data::{CellFault, DataError, Day, Patients, Problems, Signals, Source};
-use crate::features::{FeatureError, Rules, Units, gather};
+use crate::features::{FeatureError, Lookup, Rules, Units, gather};
 
 pub use finding::Finding;
 pub use summary::{Summary, summaries};
@@ -226,10 +226,11 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
         }
     }
     let all = patients.table.len();
+    let mut lookup = Lookup::new(patients);
     for view in &plan.views {
         // Strictly, whatever the mode: here and nowhere else is a unit that does not convert told.
         let rules = Rules { units: Units::Refuse, ..Rules::of(plan.privacy.mode) };
-        match gather(patients, view, rules) {
+        match gather(&mut lookup, view, rules) {
             Ok(gathered) => {
                 let missing = gathered.values.iter().filter(|value| value.is_none()).count();
                 found.notes.push(format!(

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Finding;
-use crate::data::{Source, inside, omop_files, read};
+use crate::data::{Source, read, table_files};
 
 /// What stands in the cell that a finding names, or the path of its ECG or image; none where it names
 /// neither.
@@ -15,20 +15,9 @@ pub fn value(source: &Source, finding: &Finding) -> Option<String> {
     let (file, row, column) = (finding.file.as_ref()?, finding.row?, finding.column.as_ref()?);
     let named =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy() == *file);
-    let path = files(source).into_iter().find(named)?;
+    let path = table_files(source).into_iter().find(named)?;
     let table = read(&path, &[column]).ok()?;
     let column = table.column(column).ok()?;
     let index = (0..column.len()).find(|index| column.row(*index) == row)?;
     Some(column.text(index).into_owned())
-}
-
-/// Every table that `cohort.toml` names.
-fn files(source: &Source) -> Vec<PathBuf> {
-    let long = source.measurements.iter().map(|(_, it)| &it.table);
-    let codes = source.codes.iter().map(|(_, it)| &it.table);
-    let one = source.tables.iter().chain(&source.optional_tables).chain(&source.withdrawn);
-    let mut files: Vec<PathBuf> =
-        one.chain(long).chain(codes).filter_map(|path| inside(&source.folder, path).ok()).collect();
-    files.extend(omop_files(source));
-    files
 }

@@ -1,5 +1,6 @@
 //! The hospital's part in a federation: what it consented to, and what it did for it so far.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::digest::Digest;
@@ -14,6 +15,7 @@ use super::log;
 use super::metrics::evaluate;
 use super::{Model, Objection, Participant, Site, failed};
 use crate::cohort::Cohort;
+use crate::data::Seen;
 use crate::features::examples;
 use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
@@ -40,6 +42,8 @@ pub struct Hospital {
     book: Arc<Logbook>,
     gate: Mutex<Gate>,
     prepared: Mutex<Option<Prepared>>,
+    /// Hashes of ECGs and images that did not change since.
+    seen: Seen,
 }
 
 impl Hospital {
@@ -57,7 +61,13 @@ impl Hospital {
         )?;
         let book = Arc::clone(gate.book());
         book.record(log::policy(site.policy_hash)).map_err(LogbookError::from)?;
-        Ok(Self { site, book, gate: Mutex::new(gate), prepared: Mutex::new(None) })
+        Ok(Self {
+            site,
+            book,
+            gate: Mutex::new(gate),
+            prepared: Mutex::new(None),
+            seen: Seen::default(),
+        })
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -80,18 +90,12 @@ impl Hospital {
         } else {
             None
         };
-        let read = self.patients(plan).and_then(|(training, test)| {
-            let fingerprint = self.site.records.fingerprint(&self.site.state);
-            Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
-        });
-        let (training, test, fingerprint) = read.map_err(|objection| {
-            if plan.privacy.mode == PrivacyMode::Off {
-                return objection;
-            }
-            // Which of a cohort's rules says no is for the hospital's own log: one answer for all.
-            tracing::warn!(%objection, "these patients do not allow the plan");
-            let reason = "the patients, events or columns at this site do not allow it";
-            Objection::new("cohort", reason)
+        let (training, test, fingerprint) = of_patients(plan.privacy.mode, || {
+            self.site.records.steady(|| {
+                let (training, test) = self.patients(plan)?;
+                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+                Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
+            })
         })?;
         let (run, plan) = (run.clone(), plan.clone());
         Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None, acked: None })
@@ -126,6 +130,24 @@ impl Hospital {
             _ => Err(refuse(format!("this site has not consented to run {run}"))),
         }
     }
+}
+
+/// What reading the patients gives. In a private mode every refusal is one and the same, a stage that
+/// panics included: which of a cohort's rules says no is for the hospital's own log.
+fn of_patients<T>(
+    mode: PrivacyMode,
+    read: impl FnOnce() -> Result<T, Objection>,
+) -> Result<T, Objection> {
+    let defect = |_| Err(Objection::new("site-node", "stopped by a defect; its log says where"));
+    let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(defect);
+    read.map_err(|objection| {
+        if mode == PrivacyMode::Off {
+            return objection;
+        }
+        tracing::warn!(%objection, "these patients do not allow the plan");
+        let reason = "the patients, events or columns at this site do not allow it";
+        Objection::new("cohort", reason)
+    })
 }
 
 /// What was consented to does not cover this.
@@ -224,5 +246,23 @@ impl Hospital {
             prepared.last = Some((round, model.digest, outgoing.clone()));
             Ok(outgoing)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A panic that a patient's cell provokes would else be told apart from any other refusal.
+    #[test]
+    fn a_defect_answers_as_any_cohort_that_does_not_allow_a_plan() {
+        let panics = || -> Result<(), Objection> { panic!("a defect") };
+        let refuses = || -> Result<(), Objection> { Err(Objection::new("data", "why")) };
+        for mode in [PrivacyMode::Local, PrivacyMode::Site] {
+            let [one, two] = [of_patients(mode, panics), of_patients(mode, refuses)];
+            assert_eq!(one, two);
+            assert_eq!(one.unwrap_err().rule, "cohort");
+        }
+        assert_eq!(of_patients(PrivacyMode::Off, panics).unwrap_err().rule, "site-node");
     }
 }

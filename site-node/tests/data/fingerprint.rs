@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use site_node::data::{Secret, fingerprint};
+use site_node::data::{Secret, Seen, fingerprint, fingerprint_again};
 
 use super::Hospital;
 
@@ -108,4 +108,28 @@ fn without_the_key_it_tells_nothing_and_the_key_is_kept_closed() {
     std::fs::write(&key, [1; 31]).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert!(Secret::open(&state).is_err());
+}
+
+/// A daemon is asked for consent again and again; a folder of ECGs and images is read once.
+#[test]
+fn signals_that_did_not_change_are_not_read_again() {
+    let hospital = Hospital::new();
+    let text = "[ecg]\nfolder = \"ecg\"\n\n[images]\nfolder = \"images\"\n\n[units]";
+    hospital.edit("cohort.toml", "[units]", text);
+    hospital.write("ecg/p1.hea", "p1 1 100 2\np1.dat 16 1000(0)/mV 16 0 0 0 0 I\n");
+    hospital.write("ecg/p1.dat", [0; 4]);
+    hospital.write("images/p1.png", "pixels");
+    hospital.write("images/p2.png", "pixels");
+    let (source, secret, seen) = (hospital.source(), Secret::from_bytes([7; 32]), Seen::default());
+    let again = || fingerprint_again(&source, &secret, &seen).unwrap().to_string();
+    let first = again();
+    assert_eq!((seen.read(), first.clone()), (3, of(&hospital)));
+    assert_eq!((again(), seen.read()), (first.clone(), 3));
+    // Of the same length, and of a file that only the header names.
+    hospital.write("ecg/p1.dat", [1; 4]);
+    let second = again();
+    assert_eq!((seen.read(), second.clone()), (4, of(&hospital)));
+    assert_ne!(second, first);
+    hospital.write("images/p2.png", "pixelz");
+    assert_eq!((again(), seen.read()), (of(&hospital), 5));
 }
