@@ -1,7 +1,7 @@
 //! A plan held against a hospital's rules.
 
 use super::Policy;
-use crate::experiment::{DataTag, Plan, PrivacyMode};
+use crate::experiment::{DataTag, Plan, PrivacyMode, View, ViewSource};
 use crate::pki::Fingerprint;
 
 /// A rule that a plan or a cohort breaks.
@@ -68,7 +68,9 @@ impl Policy {
         let parameters = plan.model.parameters();
         let (most, kept) = (self.largest_model, parameters <= self.largest_model);
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
-        let reads = plan.reads();
+        let columns = plan.features.iter().map(|feature| feature.column.clone());
+        let views = plan.views.iter().map(|view| self.word(view));
+        let reads: Vec<String> = columns.chain(views).collect();
         let features: Vec<_> = reads.iter().collect();
         let private = asker.tag.is_none_or(|tag| tag == DataTag::Private);
         let (asked, allowed, kept) = listed(&features, self.columns.as_ref(), private);
@@ -104,6 +106,34 @@ impl Policy {
             Some(Ruling { rule, asked, allowed, .. }) => {
                 let reason = format!("{asked} is asked for; this hospital allows {allowed}");
                 Err(Denied { rule, reason })
+            }
+        }
+    }
+
+    /// What the list of columns calls a view: with a measurement's table where it lists that.
+    fn word(&self, view: &View) -> String {
+        let exact = view.reads_exactly();
+        let listed = self.columns.as_ref().is_some_and(|columns| columns.contains(&exact));
+        if listed { exact } else { view.reads() }
+    }
+
+    /// Holds a plan's measurements against a hospital with that many tables of them. With several, an item
+    /// may stand in each, and the list of columns says which table is meant.
+    ///
+    /// # Errors
+    /// The first measurement that is not listed with its table.
+    pub fn admit_measurements(&self, plan: &Plan, tables: usize) -> Result<(), Denied> {
+        let Some(columns) = self.columns.as_ref().filter(|_| tables > 1) else { return Ok(()) };
+        let measured = |view: &&View| matches!(view.source, ViewSource::Measurement { .. });
+        let mut asked = plan.views.iter().filter(measured).map(View::reads_exactly);
+        match asked.find(|exact| !columns.contains(exact)) {
+            None => Ok(()),
+            Some(exact) => {
+                let reason = format!(
+                    "{exact:?} is asked for; this hospital has several tables of measurements and \
+                     does not list that one of this table"
+                );
+                Err(Denied { rule: "policy.columns", reason })
             }
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use common::experiment::Outcome;
 
 use crate::data::unit::convert;
-use crate::data::{CellFault, DataError, Patients, Problems};
+use crate::data::{CellFault, DataError, MeaningError, Patients, Problems};
 
 /// One site's patients, checked.
 #[derive(Clone)]
@@ -54,14 +54,16 @@ fn factor(patients: &Patients, outcome: &Outcome) -> Result<f64, DataError> {
         _ => {}
     }
     let Some(from) = patients.unit(&column) else {
-        return Err(DataError::NoTimeUnit { column, to });
+        return Err(DataError::Meaning(MeaningError::NoTimeUnit { column, to }));
     };
     let change = convert(from, to, None).map(|change| change.apply(1.0));
-    change.ok_or_else(|| DataError::NoConversion {
-        of: format!("column {column:?}"),
-        from: from.to_owned(),
-        to: to.to_owned(),
-        analyte: None,
+    change.ok_or_else(|| {
+        DataError::Meaning(MeaningError::NoConversion {
+            of: format!("column {column:?}"),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            analyte: None,
+        })
     })
 }
 

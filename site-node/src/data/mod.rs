@@ -30,7 +30,7 @@ pub mod unit;
 
 pub use date::Day;
 pub use dicom::{DicomFault, Tag};
-pub use error::{CellFault, DataError, PatientRow, Wanted};
+pub use error::{CellFault, DataError, MeaningError, PatientRow, TableError, Wanted};
 pub use fingerprint::{Secret, fingerprint, fingerprint_again};
 pub use open::{FileError, OpenFault};
 pub use patients::{Patients, load};

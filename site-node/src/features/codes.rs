@@ -8,8 +8,8 @@ use super::aggregate::counts;
 use super::gather::Gathered;
 use super::lookup::{Coded, Lookup};
 use super::{FeatureError, Inputs};
-use crate::data::DataError;
 use crate::data::patients::System;
+use crate::data::{DataError, MeaningError};
 
 /// Writes 1 or ln(1 + count) for each code of the vocabulary, and says how many inputs that makes.
 pub(super) fn fill(
@@ -66,7 +66,8 @@ fn of_system<'l, 'p>(
         return Ok(codes);
     }
     let (found, wanted) = (found.name().to_owned(), wanted.name().to_owned());
-    Err(DataError::OtherSystem { table: table.to_owned(), found, wanted }.into())
+    Err(DataError::Meaning(MeaningError::OtherSystem { table: table.to_owned(), found, wanted })
+        .into())
 }
 
 /// How many codes of the vocabulary each patient has; none where there is not one.

@@ -8,7 +8,7 @@ use super::aggregate::{Seen, counts};
 use super::{FeatureError, Lookup, codes};
 use crate::data::patients::Measurements;
 use crate::data::unit::{Conversion, convert};
-use crate::data::{Cell, Column, DataError, Patients, Wanted};
+use crate::data::{Cell, Column, DataError, MeaningError, Patients, Wanted};
 
 /// What a measurement is whose unit does not convert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,10 +96,19 @@ fn of_column(patients: &Patients, name: &str, values: &Values) -> Result<Convers
     let (of, analyte) = (format!("column {name:?}"), values.analyte.clone());
     let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
     let Some(from) = patients.unit(name) else {
-        return Err(DataError::NoUnit { file: "cohort.toml".to_owned(), of, to });
+        return Err(DataError::Meaning(MeaningError::NoUnit {
+            file: "cohort.toml".to_owned(),
+            of,
+            to,
+        }));
     };
     let from = from.to_owned();
-    conversion(&from, values).ok_or(DataError::NoConversion { of, from, to, analyte })
+    conversion(&from, values).ok_or(DataError::Meaning(MeaningError::NoConversion {
+        of,
+        from,
+        to,
+        analyte,
+    }))
 }
 
 /// The same for measurements in one of a table's units. A unit in a cell may be any text, and is told by
@@ -114,14 +123,14 @@ fn of_unit(
     let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
     let (from, file) = (table.units.word(unit).to_owned(), table.file.clone());
     if from.is_empty() {
-        return Err(DataError::NoUnit { file, of, to });
+        return Err(DataError::Meaning(MeaningError::NoUnit { file, of, to }));
     }
     conversion(&from, values).ok_or_else(|| match &table.stated {
-        None => DataError::NoConversion { of, from, to, analyte },
+        None => DataError::Meaning(MeaningError::NoConversion { of, from, to, analyte }),
         Some(cells) => {
             let (column, row) = cells.first(unit);
             let wanted = Box::new(Wanted { of, to, analyte });
-            DataError::NoConversionCell { file, row, column, wanted }
+            DataError::Meaning(MeaningError::NoConversionCell { file, row, column, wanted })
         }
     })
 }

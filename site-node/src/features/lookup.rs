@@ -7,7 +7,7 @@ use common::config::nearest;
 
 use super::FeatureError;
 use crate::data::patients::{Code, Codes, Measurement, Measurements};
-use crate::data::{DataError, Day, Patients};
+use crate::data::{DataError, Day, MeaningError, Patients};
 
 /// Places of a table's rows, by a number that each row has.
 pub(super) struct Places {
@@ -110,10 +110,12 @@ impl<'p> Lookup<'p> {
 
     /// The patients' index dates.
     pub(super) fn index(&self) -> Result<&'p [Day], FeatureError> {
-        let missing = || DataError::NoSource {
-            what: "the index date",
-            name: "index_date".to_owned(),
-            nearest: None,
+        let missing = || {
+            DataError::Meaning(MeaningError::NoSource {
+                what: "the index date",
+                name: "index_date".to_owned(),
+                nearest: None,
+            })
         };
         Ok(self.patients.index.as_deref().ok_or_else(missing)?)
     }
@@ -151,7 +153,7 @@ fn named<'t, T>(
     Ok(found.ok_or_else(|| {
         let known = tables.iter().map(|(known, _)| known.as_str());
         let nearest = nearest(name, known).map(str::to_owned);
-        DataError::NoSource { what, name: name.to_owned(), nearest }
+        DataError::Meaning(MeaningError::NoSource { what, name: name.to_owned(), nearest })
     })?)
 }
 

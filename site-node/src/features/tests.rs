@@ -4,7 +4,7 @@ use common::experiment::{Draft, Experiment, Outcome, Plan};
 use super::*;
 use crate::cohort::Cohort;
 use crate::data::patients::{Code, Codes, Measurement, Measurements, System};
-use crate::data::{Day, Patients, Table, Words};
+use crate::data::{Day, MeaningError, Patients, Table, Words};
 
 const PLAN: &str = r#"
 name = "views"
@@ -115,7 +115,10 @@ fn codes_count_up_to_the_index_date() {
         assert_eq!(inputs(&text).unwrap(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], "{other}");
     }
     let other = inputs(&text.replace("icd10", "atc")).unwrap_err();
-    assert!(matches!(other, FeatureError::Data(DataError::OtherSystem { .. })), "{other}");
+    assert!(
+        matches!(other, FeatureError::Data(DataError::Meaning(MeaningError::OtherSystem { .. }))),
+        "{other}"
+    );
     let nearest = inputs(&text.replace("table = \"dx\"", "table = \"dxx\"")).unwrap_err();
     assert!(nearest.to_string().contains("did you mean \"dx\""), "{nearest}");
 }
@@ -135,9 +138,18 @@ fn columns_have_units_ranges_and_categories() {
     let held = examples(&cohort.part(true), &private).unwrap();
     assert_eq!(held.features()[1].to_bits(), 900.0_f32.to_bits());
     let unknown = inputs(&glucose.replace("analyte = \"glucose\"\n", "")).unwrap_err();
-    assert!(matches!(unknown, FeatureError::Data(DataError::NoConversion { .. })), "{unknown}");
+    assert!(
+        matches!(
+            unknown,
+            FeatureError::Data(DataError::Meaning(MeaningError::NoConversion { .. }))
+        ),
+        "{unknown}"
+    );
     let none = inputs(&glucose.replace("\"glu\"", "\"age\"")).unwrap_err();
-    assert!(matches!(none, FeatureError::Data(DataError::NoUnit { .. })), "{none}");
+    assert!(
+        matches!(none, FeatureError::Data(DataError::Meaning(MeaningError::NoUnit { .. }))),
+        "{none}"
+    );
 
     let stage = "[features.views.stage]\nkind = \"category\"\ncolumn = \"stage\"\n\
                  categories = [\"I\", \"II\"]\n";
@@ -175,7 +187,13 @@ fn a_private_plan_is_never_refused_for_a_unit() {
     let mut plan = plan(crp);
     let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
     let refused = examples(&cohort.part(true), &plan).unwrap_err();
-    assert!(matches!(refused, FeatureError::Data(DataError::NoConversion { .. })), "{refused}");
+    assert!(
+        matches!(
+            refused,
+            FeatureError::Data(DataError::Meaning(MeaningError::NoConversion { .. }))
+        ),
+        "{refused}"
+    );
     plan.privacy.mode = common::experiment::PrivacyMode::Local;
     let made = examples(&cohort.part(true), &plan).unwrap();
     assert_eq!(made.features(), [0.0, 1.0, 0.0, 1.0]);

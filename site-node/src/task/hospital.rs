@@ -79,6 +79,8 @@ impl Hospital {
         let Site { policy, tag, coordinator, device, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         policy.admit(plan, asker).map_err(denied)?;
+        let tables = self.site.records.measurement_tables();
+        policy.admit_measurements(plan, tables).map_err(denied)?;
         let rule = |error: common::privacy::LedgerError| {
             Objection::new(error.rule().unwrap_or("ledger"), error)
         };

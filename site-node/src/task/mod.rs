@@ -113,6 +113,14 @@ pub enum Records {
 }
 
 impl Records {
+    /// How many tables of measurements there are.
+    fn measurement_tables(&self) -> usize {
+        match self {
+            Self::Files(source) => source.measurements.len(),
+            Self::Table { .. } => 0,
+        }
+    }
+
     /// A hash of them under the site's own key; none where they are in memory.
     fn fingerprint(&self, state: &Path, seen: &Seen) -> Result<Option<Digest>, DataError> {
         match self {

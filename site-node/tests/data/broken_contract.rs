@@ -3,7 +3,7 @@
 use common::experiment::TimeUnit;
 use common::experiment::ViewSource::{Category, Number};
 use site_node::cohort::Cohort;
-use site_node::data::{DataError, Problems, load};
+use site_node::data::{DataError, MeaningError, Problems, load};
 use site_node::features::examples;
 use site_node::inspect::value;
 
@@ -28,7 +28,7 @@ fn units_that_nobody_knows_are_named_and_refused_where_they_matter() {
     assert_eq!(value(&hospital.source(), finding).as_deref(), Some(SECRET));
     let hospital = Hospital::new();
     hospital.edit("cohort.toml", "\"mmol/L\"", "\"mmoll\"");
-    assert!(matches!(hospital.problem(), DataError::UnknownUnit { .. }));
+    assert!(matches!(hospital.problem(), DataError::Meaning(MeaningError::UnknownUnit { .. })));
     let hospital = Hospital::new();
     hospital.edit("cohort.toml", "glucose = ", "glucos = ");
     assert!(matches!(hospital.problem(), DataError::MissingColumn { nearest: Some(_), .. }));
@@ -41,7 +41,10 @@ fn codes_of_another_system_are_seen() {
         hospital.edit("cohort.toml", "\"icd10\"", &format!("{system:?}"));
         hospital.edit("dx.csv", "C50", code);
         let error = hospital.problem();
-        assert!(matches!(error, DataError::CodeSystem { row: 3, .. }), "{code}: {error}");
+        assert!(
+            matches!(error, DataError::Meaning(MeaningError::CodeSystem { row: 3, .. })),
+            "{code}: {error}"
+        );
     }
 }
 
@@ -139,13 +142,16 @@ fn another_time_than_the_hospitals_own_has_a_unit_or_is_refused() {
     };
     let (_, refused) = times(&hospital);
     let refused = refused.unwrap();
-    assert!(matches!(refused, DataError::NoTimeUnit { .. }), "{refused}");
+    assert!(matches!(refused, DataError::Meaning(MeaningError::NoTimeUnit { .. })), "{refused}");
     assert!(refused.to_string().contains("\"months\" = \"days\""), "{refused}");
     hospital.edit("cohort.toml", "glucose = ", "months = \"months\"\nglucose = ");
     let (cohort, none) = times(&hospital);
     assert!(none.is_none() && cohort.is_some(), "{none:?}");
     hospital.edit("cohort.toml", "months = \"months\"\n", "months = \"kg\"\n");
-    assert!(matches!(times(&hospital).1, Some(DataError::NoConversion { .. })));
+    assert!(matches!(
+        times(&hospital).1,
+        Some(DataError::Meaning(MeaningError::NoConversion { .. }))
+    ));
 }
 
 #[test]

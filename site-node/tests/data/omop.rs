@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use site_node::data::{CellFault, DataError, Source, load};
+use site_node::data::{CellFault, DataError, MeaningError, Source, load};
 
 use super::Hospital;
 
@@ -68,7 +68,10 @@ fn mistakes_in_omop_tables_are_named_as_elsewhere() {
     assert!(matches!(hospital.problem(), DataError::Cell { fault: f, .. } if f == fault));
     let hospital = made();
     hospital.edit("omop/condition_occurrence.csv", "3,201826", "3,I21.4");
-    assert!(matches!(hospital.problem(), DataError::CodeSystem { row: 6, .. }));
+    assert!(matches!(
+        hospital.problem(),
+        DataError::Meaning(MeaningError::CodeSystem { row: 6, .. })
+    ));
     let hospital = made();
     hospital.edit("omop/measurement.csv", "2,3004501", "9,3004501");
     assert!(matches!(hospital.problem(), DataError::UnknownPatient { row: 3, .. }));
@@ -83,7 +86,7 @@ fn mistakes_in_omop_tables_are_named_as_elsewhere() {
     assert_eq!(cell.as_deref(), Some("I21.4"));
     let hospital = made();
     std::fs::remove_file(hospital.place("omop/PERSON.csv")).unwrap();
-    assert!(matches!(hospital.problem(), DataError::NoSource { .. }));
+    assert!(matches!(hospital.problem(), DataError::Meaning(MeaningError::NoSource { .. })));
 }
 
 fn persons(hospital: &Hospital) -> Vec<String> {

@@ -22,7 +22,7 @@ use self::person::Person;
 pub use self::tables::files;
 pub(super) use self::tables::{Cdm, TABLES, texts};
 use super::date::Day;
-use super::error::DataError;
+use super::error::{DataError, MeaningError};
 use super::patients::{
     Code, Codes, Measurement, Measurements, Patients, Rows, System, UnitCells, Who, Withdrawn,
     withdrawn,
@@ -176,12 +176,12 @@ impl Cdm<'_> {
             }
             let text = column.text(row);
             if !made.system.fits(&text) {
-                problems.note(DataError::CodeSystem {
+                problems.note(DataError::Meaning(MeaningError::CodeSystem {
                     file: made.file.clone(),
                     row: column.row(row),
                     column: concept.clone(),
                     system: "omop".to_owned(),
-                });
+                }));
                 continue;
             }
             // Concept 0 is "no matching concept".

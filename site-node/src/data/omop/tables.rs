@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::error::DataError;
+use crate::data::error::{DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{Omop, Source};
@@ -72,7 +72,7 @@ impl Cdm<'_> {
             return problems.take(table::read(&path, texts(name)));
         }
         let (what, name) = ("OMOP table", name.to_owned());
-        problems.note(DataError::NoSource { what, name, nearest: None });
+        problems.note(DataError::Meaning(MeaningError::NoSource { what, name, nearest: None }));
         None
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Who, dated::sound};
 use crate::data::date::Day;
-use crate::data::error::{CellFault, DataError};
+use crate::data::error::{CellFault, DataError, TableError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{OutcomeColumns, Source};
@@ -86,7 +86,7 @@ pub(in crate::data) fn withdrawn(
     let Some(path) = &source.withdrawn else { return Some(HashSet::new()) };
     let path = problems.take(inside(&source.folder, path))?;
     let list = match table::read(&path, &[patient]) {
-        Err(DataError::NoRows { .. }) => return Some(HashSet::new()),
+        Err(DataError::Table(TableError::NoRows { .. })) => return Some(HashSet::new()),
         list => problems.take(list)?,
     };
     let column = problems.take(list.column(patient))?;

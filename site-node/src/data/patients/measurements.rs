@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Rows, Who};
 use crate::data::date::Day;
-use crate::data::error::{CellFault, DataError};
+use crate::data::error::{CellFault, DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{MeasurementTable, Source};
@@ -147,11 +147,11 @@ impl Measurements {
         let of = |(number, unit): (u32, &str)| match &self.stated {
             None => {
                 let of = format!("measurements in {}", self.file);
-                DataError::UnknownUnit { of, unit: unit.to_owned() }
+                DataError::Meaning(MeaningError::UnknownUnit { of, unit: unit.to_owned() })
             }
             Some(cells) => {
                 let ((column, row), file) = (cells.first(number), self.file.clone());
-                DataError::UnknownUnitCell { file, row, column }
+                DataError::Meaning(MeaningError::UnknownUnitCell { file, row, column })
             }
         };
         (0_u32..).zip(self.units.all()).filter(unknown).map(of).collect()

@@ -23,7 +23,7 @@ pub(super) use join::{tables, withdrawn};
 use std::fmt;
 
 use super::date::Day;
-use super::error::DataError;
+use super::error::{DataError, MeaningError};
 use super::problems::Problems;
 use super::source::Source;
 use super::table::{Column, Table};
@@ -104,10 +104,10 @@ impl Patients {
         for (column, unit) in &source.units {
             problems.take(table.column(column));
             if !unit::known(unit) {
-                problems.note(DataError::UnknownUnit {
+                problems.note(DataError::Meaning(MeaningError::UnknownUnit {
                     of: format!("column {column:?}"),
                     unit: unit.clone(),
-                });
+                }));
             }
         }
         let index = match &source.index_date {
@@ -160,7 +160,9 @@ impl Patients {
     /// It is missing, or names patients or tells their outcome.
     pub fn feature(&self, column: &str) -> Result<&Column, DataError> {
         match self.reserved.iter().find(|(name, _)| name == column) {
-            Some((_, what)) => Err(DataError::NoFeature { column: column.to_owned(), what }),
+            Some((_, what)) => {
+                Err(DataError::Meaning(MeaningError::NoFeature { column: column.to_owned(), what }))
+            }
             None => self.table.column(column),
         }
     }

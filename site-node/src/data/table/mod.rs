@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use common::config::nearest;
 
-use super::error::DataError;
+use super::error::{DataError, TableError};
 
 pub(in crate::data) use builder::Builder;
 pub(crate) use builder::number;
@@ -59,7 +59,7 @@ pub fn read(path: &Path, texts: &[&str]) -> Result<Table, DataError> {
         #[cfg(feature = "parquet")]
         return parquet_file::read(&name, file, texts);
         #[cfg(not(feature = "parquet"))]
-        return Err(DataError::NoParquet { file: name.into_owned() });
+        return Err(DataError::Table(TableError::NoParquet { file: name.into_owned() }));
     }
     csv_file::parse(&name, file, texts)
 }
@@ -87,7 +87,7 @@ impl Table {
         for (place, (name, builder)) in (1_u32..).zip(columns) {
             if name.is_empty() {
                 let (file, place) = (file.to_string(), place as usize);
-                return Err(DataError::NamelessColumn { file, place });
+                return Err(DataError::Table(TableError::NamelessColumn { file, place }));
             }
             if let Some(first) = names.insert(name.clone(), place) {
                 let (file, other) = (file.to_string(), file.to_string());

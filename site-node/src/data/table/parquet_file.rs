@@ -14,7 +14,7 @@ use parquet::schema::types::ColumnDescriptor;
 use super::builder::Builder;
 use super::parquet_values::{Kind, fill};
 use super::{MAX_COLUMNS, Table};
-use crate::data::error::DataError;
+use crate::data::error::{DataError, TableError};
 
 /// The most rows.
 const MAX_ROWS: u32 = 1 << 30;
@@ -30,20 +30,20 @@ pub(super) fn read(file: &str, bytes: File, texts: &[&str]) -> Result<Table, Dat
 }
 
 fn broken(file: &str) -> DataError {
-    DataError::BrokenParquet { file: file.to_owned() }
+    DataError::Table(TableError::BrokenParquet { file: file.to_owned() })
 }
 
 fn decode(file: &str, bytes: File, texts: &[&str], most: u64) -> Result<Table, DataError> {
     let damaged = |_| broken(file);
     if bytes.metadata().is_ok_and(|found| found.len() == 0) {
-        return Err(DataError::EmptyFile { file: file.to_owned() });
+        return Err(DataError::Table(TableError::EmptyFile { file: file.to_owned() }));
     }
     let reader = SerializedFileReader::new(bytes).map_err(damaged)?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let count = schema.num_columns();
     if count > MAX_COLUMNS {
         let (file, most) = (file.to_owned(), MAX_COLUMNS);
-        return Err(DataError::TooManyColumns { file, found: count, most });
+        return Err(DataError::Table(TableError::TooManyColumns { file, found: count, most }));
     }
     let rows = reader
         .metadata()
@@ -53,15 +53,17 @@ fn decode(file: &str, bytes: File, texts: &[&str], most: u64) -> Result<Table, D
     let rows = rows.ok_or_else(|| broken(file))?;
     if rows.saturating_mul(count as u64) > most {
         let (file, columns) = (file.to_owned(), count);
-        return Err(DataError::TooManyCells { file, rows, columns, most });
+        return Err(DataError::Table(TableError::TooManyCells { file, rows, columns, most }));
     }
     let mut columns = Vec::with_capacity(count);
     for column in schema.columns() {
         let name = column.name().to_owned();
-        let kind = kind(column).map_err(|found| DataError::ParquetType {
-            file: file.to_owned(),
-            column: column.path().string(),
-            found,
+        let kind = kind(column).map_err(|found| {
+            DataError::Table(TableError::ParquetType {
+                file: file.to_owned(),
+                column: column.path().string(),
+                found,
+            })
         })?;
         columns.push((kind, Builder::new(texts.contains(&name.as_str())), name));
     }
@@ -70,19 +72,27 @@ fn decode(file: &str, bytes: File, texts: &[&str], most: u64) -> Result<Table, D
         let group = reader.get_row_group(group).map_err(damaged)?;
         wanted += usize::try_from(group.metadata().num_rows()).map_err(|_| broken(file))?;
         if wanted > MAX_ROWS as usize {
-            return Err(DataError::TooManyRows { file: file.to_owned(), most: MAX_ROWS.into() });
+            return Err(DataError::Table(TableError::TooManyRows {
+                file: file.to_owned(),
+                most: MAX_ROWS.into(),
+            }));
         }
         for (place, (kind, builder, name)) in columns.iter_mut().enumerate() {
             let column = column(&*group, place).ok_or_else(|| broken(file))?;
             let found = fill(*kind, column, wanted, builder).ok_or_else(|| broken(file))?;
             if found != wanted {
                 let (file, column) = (file.to_owned(), name.clone());
-                return Err(DataError::ParquetRows { file, column, found, wanted });
+                return Err(DataError::Table(TableError::ParquetRows {
+                    file,
+                    column,
+                    found,
+                    wanted,
+                }));
             }
         }
     }
     if wanted == 0 {
-        return Err(DataError::NoRows { file: file.to_owned() });
+        return Err(DataError::Table(TableError::NoRows { file: file.to_owned() }));
     }
     let rows = (1..=u32::try_from(wanted).unwrap_or(MAX_ROWS)).collect();
     let columns = columns.into_iter().map(|(_, builder, name)| (name, builder)).collect();
@@ -174,12 +184,12 @@ mod tests {
         let read = |most| decode("a.parquet", file.try_clone().unwrap(), &[], most);
         assert_eq!(read(1000).unwrap().len(), 500);
         let error = read(999).unwrap_err();
-        let wanted = DataError::TooManyCells {
+        let wanted = DataError::Table(TableError::TooManyCells {
             file: "a.parquet".to_owned(),
             rows: 500,
             columns: 2,
             most: 999,
-        };
+        });
         assert_eq!(error.to_string(), wanted.to_string());
     }
 }
