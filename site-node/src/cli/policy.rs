@@ -9,7 +9,7 @@ use common::config::{self, Override};
 use common::experiment::{Experiment, Plan};
 use common::ids::RunId;
 use common::pki::Identity;
-use common::policy::{Asker, Policy, Ruling};
+use common::policy::{Asker, Denied, Policy, Ruling};
 use common::privacy::{Account, Budget, LedgerError};
 use serde_json::json;
 use site_node::privatize::LedgerLog;
@@ -68,6 +68,11 @@ fn explain(plan: &Plan, config: &Path) -> Result<Vec<Ruling>, Box<dyn Error>> {
     let identity = Identity::load(&settings.identity)?;
     let asker = Asker { coordinator: Some(&identity.authority), tag: Some(settings.tag) };
     let mut rulings = policy.judge(plan, asker);
+    let tables = settings.source()?.measurements.len();
+    if let Err(Denied { rule, reason }) = policy.admit_measurements(plan, tables) {
+        let allowed = "measurements that are listed with their tables".to_owned();
+        rulings.push(Ruling { rule, asked: reason, allowed, kept: false });
+    }
     let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
     let account = Account::after(policy.limits, told.carried, told.entries)?;
     let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());

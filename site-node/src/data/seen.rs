@@ -37,6 +37,12 @@ impl Stamp {
         std::fs::metadata(path).ok().map(|found| Self::of(path, &found))
     }
 
+    /// The same by another path, such as that of a link to the file: one that leads elsewhere later shows.
+    #[must_use]
+    pub(super) fn by(self, path: &Path) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
+
     fn holds(&self) -> bool {
         Self::now(&self.path).as_ref() == Some(self)
     }

@@ -38,6 +38,15 @@ fn order_and_format_do_not_matter() {
 }
 
 #[test]
+fn a_list_of_nobody_who_withdrew_is_one() {
+    let hospital = Hospital::new();
+    hospital.write("withdrawn.csv", "pid\n");
+    let none = of(&hospital);
+    hospital.write("withdrawn.csv", "pid\np4\n");
+    assert_ne!(of(&hospital), none);
+}
+
+#[test]
 fn any_value_matters() {
     let mut seen = vec![of(&Hospital::new())];
     for (file, old, new) in [
@@ -132,4 +141,12 @@ fn signals_that_did_not_change_are_not_read_again() {
     assert_ne!(second, first);
     hospital.write("images/p2.png", "pixelz");
     assert_eq!((again(), seen.read()), (of(&hospital), 5));
+    // A link that leads to another file than before.
+    std::fs::remove_file(hospital.place("ecg/p1.dat")).unwrap();
+    for (bytes, read) in [([2; 4], 6), ([3; 4], 7)] {
+        hospital.write(&format!("ecg/{read}"), bytes);
+        std::fs::remove_file(hospital.place("ecg/p1.dat")).ok();
+        std::os::unix::fs::symlink(read.to_string(), hospital.place("ecg/p1.dat")).unwrap();
+        assert_eq!((again(), seen.read()), (of(&hospital), read));
+    }
 }

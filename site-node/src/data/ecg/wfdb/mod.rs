@@ -62,8 +62,8 @@ impl Record {
             let (bytes, stamp) =
                 open::stamped(&real, left).map_err(|fault| EcgError::at(&file, fault))?;
             left = left.saturating_sub(bytes.len() as u64);
+            stamps.push(stamp.by(&file));
             opened.push((group, file, bytes));
-            stamps.push(stamp);
         }
         Ok(Self { path: path.to_owned(), header, groups: opened, stamps })
     }
