@@ -199,18 +199,18 @@ fn a_measurement_is_listed_with_its_table_where_there_are_several() {
     let columns = |policy: &Policy| {
         policy.judge(&plan, asker).into_iter().find(|it| it.rule == "policy.columns").unwrap().kept
     };
-    assert!(columns(&policy) && policy.admit_measurements(&plan, 1).is_ok());
-    let denied = policy.admit_measurements(&plan, 2).unwrap_err().to_string();
+    assert!(columns(&policy) && policy.admit_measurements(&plan.views, 1).is_ok());
+    let denied = policy.admit_measurements(&plan.views, 2).unwrap_err().to_string();
     assert!(denied.contains("\"measurement:labs:2345-7\""), "{denied}");
     let list = policy.columns.as_mut().unwrap();
     for word in list {
         *word = word.replace("measurement:", "measurement:labs:");
     }
-    assert!(columns(&policy) && policy.admit_measurements(&plan, 2).is_ok());
+    assert!(columns(&policy) && policy.admit_measurements(&plan.views, 2).is_ok());
     // Another table's item of that name is not the one that is listed.
     let list = policy.columns.as_mut().unwrap();
     for word in list {
         *word = word.replace("labs", "vitals");
     }
-    assert!(!columns(&policy) && policy.admit_measurements(&plan, 2).is_err());
+    assert!(!columns(&policy) && policy.admit_measurements(&plan.views, 2).is_err());
 }

@@ -80,7 +80,7 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
             least(asked, cohort, &mut found);
             if let (Some(plan), Some(policy)) = (asked.plan, asked.policy)
                 && let Err(denied) =
-                    policy.admit_measurements(plan, asked.source.measurements.len())
+                    policy.admit_measurements(&plan.views, asked.source.measurements.len())
             {
                 let fix = "list it in policy.toml by its table, or leave it unlisted";
                 found.problems.push(Finding::about("policy", denied.to_string(), fix));

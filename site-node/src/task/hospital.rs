@@ -4,13 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode};
+use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::logbook::{Logbook, LogbookError};
 use common::policy::{Asker, Denied};
 use common::wire::Metric;
 
 use super::contribute::contribute;
+use super::describe::{Facts, answer};
 use super::log;
 use super::metrics::evaluate;
 use super::{Model, Objection, Participant, Site, failed};
@@ -80,7 +81,7 @@ impl Hospital {
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         policy.admit(plan, asker).map_err(denied)?;
         let tables = self.site.records.measurement_tables();
-        policy.admit_measurements(plan, tables).map_err(denied)?;
+        policy.admit_measurements(&plan.views, tables).map_err(denied)?;
         let rule = |error: common::privacy::LedgerError| {
             Objection::new(error.rule().unwrap_or("ledger"), error)
         };
@@ -92,15 +93,44 @@ impl Hospital {
         } else {
             None
         };
-        let (training, test, fingerprint) = of_patients(plan.privacy.mode, || {
-            self.site.records.steady(|| {
-                let (training, test) = self.patients(plan)?;
-                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
-                Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
-            })
-        })?;
+        let (training, test, fingerprint) =
+            of_patients(plan.privacy.mode != PrivacyMode::Off, || {
+                self.site.records.steady(|| {
+                    let (training, test) = self.patients(plan)?;
+                    let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+                    Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
+                })
+            })?;
         let (run, plan) = (run.clone(), plan.clone());
         Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None, acked: None })
+    }
+
+    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it is
+    /// charged, and the budget and the policy are asked before a record is read.
+    fn may_describe(
+        &self,
+        gate: &Gate,
+        question: &Description,
+    ) -> Result<(Facts, Option<Digest>), Objection> {
+        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
+        let Site { policy, tag, coordinator, .. } = &self.site;
+        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
+        if let Some(flaw) = question.check().first() {
+            return Err(Objection::new(flaw.key, flaw));
+        }
+        policy.admit_description(question, asker).map_err(denied)?;
+        let views = question.inputs.iter().map(|input| &input.view);
+        let tables = self.site.records.measurement_tables();
+        policy.admit_measurements(views, tables).map_err(denied)?;
+        gate.foresee_description(question)
+            .map_err(|error| Objection::new(error.rule().unwrap_or("ledger"), error))?;
+        of_patients(true, || {
+            self.site.records.steady(|| {
+                let facts = Facts::read(&self.site, question)?;
+                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+                Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
+            })
+        })
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
@@ -134,21 +164,20 @@ impl Hospital {
     }
 }
 
-/// What reading the patients gives. In a private mode every refusal is one and the same, a stage that
+/// What reading the patients gives. Where they are private every refusal is one and the same, a stage that
 /// panics included: which of a cohort's rules says no is for the hospital's own log.
 fn of_patients<T>(
-    mode: PrivacyMode,
+    private: bool,
     read: impl FnOnce() -> Result<T, Objection>,
 ) -> Result<T, Objection> {
     let defect = |_| Err(Objection::new("site-node", "stopped by a defect; its log says where"));
     let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(defect);
     read.map_err(|objection| {
-        if mode == PrivacyMode::Off {
+        if !private {
             return objection;
         }
-        tracing::warn!(%objection, "these patients do not allow the plan");
-        let reason = "the patients, events or columns at this site do not allow it";
-        Objection::new("cohort", reason)
+        tracing::warn!(%objection, "these patients do not allow it");
+        Objection::new("cohort", "the patients, events or columns at this site do not allow it")
     })
 }
 
@@ -213,6 +242,22 @@ impl Participant for Hospital {
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
         self.with(run, |prepared| evaluate(&mut self.gate(), prepared, model))
     }
+
+    fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
+        let mut gate = self.gate();
+        let (run, decided) = (question.run(), self.may_describe(&gate, question));
+        let entries = match &decided {
+            Ok((_, fingerprint)) => {
+                log::consent(&run, question.digest(), (&self.site.data_set, *fingerprint))
+            }
+            Err(objection) => log::declined(&run, &objection.rule),
+        };
+        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
+        let numbers = answer(&mut gate, question, &decided?.0)?;
+        let entries = log::described(&run, question);
+        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
+        Ok(numbers)
+    }
 }
 
 impl Hospital {
@@ -260,11 +305,9 @@ mod tests {
     fn a_defect_answers_as_any_cohort_that_does_not_allow_a_plan() {
         let panics = || -> Result<(), Objection> { panic!("a defect") };
         let refuses = || -> Result<(), Objection> { Err(Objection::new("data", "why")) };
-        for mode in [PrivacyMode::Local, PrivacyMode::Site] {
-            let [one, two] = [of_patients(mode, panics), of_patients(mode, refuses)];
-            assert_eq!(one, two);
-            assert_eq!(one.unwrap_err().rule, "cohort");
-        }
-        assert_eq!(of_patients(PrivacyMode::Off, panics).unwrap_err().rule, "site-node");
+        let [one, two] = [of_patients(true, panics), of_patients(true, refuses)];
+        assert_eq!(one, two);
+        assert_eq!(one.unwrap_err().rule, "cohort");
+        assert_eq!(of_patients(false, panics).unwrap_err().rule, "site-node");
     }
 }
