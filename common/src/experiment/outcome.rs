@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::unit::YEAR;
 use crate::config::{Section, Settings};
 
 /// The unit of a time column.
@@ -14,6 +15,28 @@ pub enum TimeUnit {
     Months,
     /// Years.
     Years,
+}
+
+impl TimeUnit {
+    /// How many days it has: a year those of the Julian calendar, a month a twelfth of them.
+    #[must_use]
+    pub fn days(self) -> f64 {
+        match self {
+            Self::Days => 1.0,
+            Self::Months => YEAR / 12.0,
+            Self::Years => YEAR,
+        }
+    }
+
+    /// Its name, which is one of the units of measurement too.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Days => "days",
+            Self::Months => "months",
+            Self::Years => "years",
+        }
+    }
 }
 
 /// A right-censored outcome.

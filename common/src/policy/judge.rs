@@ -1,7 +1,7 @@
 //! A plan held against a hospital's rules.
 
 use super::Policy;
-use crate::experiment::{DataTag, Description, Outcome, Plan, PrivacyMode};
+use crate::experiment::{DataTag, Description, Outcome, Plan, PrivacyMode, View, ViewSource};
 use crate::pki::Fingerprint;
 
 /// A rule that a plan or a cohort breaks.
@@ -66,8 +66,11 @@ impl Policy {
         let parameters = plan.model.parameters();
         let (most, kept) = (self.largest_model, parameters <= self.largest_model);
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
+        let columns = plan.features.iter().map(|feature| feature.column.clone());
+        let views = plan.views.iter().map(|view| self.word(view));
+        let reads: Vec<String> = columns.chain(views).collect();
         for Ruling { rule: key, asked, allowed, kept } in
-            self.judge_columns(&plan.reads(), &plan.outcome, asker)
+            self.judge_columns(&reads, &plan.outcome, asker)
         {
             rule(key, asked, allowed, kept);
         }
@@ -99,7 +102,8 @@ impl Policy {
             allowed: allowed.to_owned(),
             kept: self.describe,
         };
-        let columns = self.judge_columns(&asked.reads(), &asked.outcome, asker);
+        let reads: Vec<String> = asked.inputs.iter().map(|input| self.word(&input.view)).collect();
+        let columns = self.judge_columns(&reads, &asked.outcome, asker);
         self.judge_asker(asker).into_iter().chain([describe]).chain(columns).collect()
     }
 
@@ -141,6 +145,38 @@ impl Policy {
     /// The first rule that it breaks.
     pub fn admit_description(&self, asked: &Description, asker: Asker<'_>) -> Result<(), Denied> {
         all_kept(self.judge_description(asked, asker))
+    }
+
+    /// What the list of columns calls a view: with a measurement's table where it lists that.
+    fn word(&self, view: &View) -> String {
+        let exact = view.reads_exactly();
+        let listed = self.columns.as_ref().is_some_and(|columns| columns.contains(&exact));
+        if listed { exact } else { view.reads() }
+    }
+
+    /// Holds the measurements among some views against a hospital with that many tables of them. With several, an item
+    /// may stand in each, and the list of columns says which table is meant.
+    ///
+    /// # Errors
+    /// The first measurement that is not listed with its table.
+    pub fn admit_measurements<'v>(
+        &self,
+        views: impl IntoIterator<Item = &'v View>,
+        tables: usize,
+    ) -> Result<(), Denied> {
+        let Some(columns) = self.columns.as_ref().filter(|_| tables > 1) else { return Ok(()) };
+        let measured = |view: &&View| matches!(view.source, ViewSource::Measurement { .. });
+        let mut asked = views.into_iter().filter(measured).map(View::reads_exactly);
+        match asked.find(|exact| !columns.contains(exact)) {
+            None => Ok(()),
+            Some(exact) => {
+                let reason = format!(
+                    "{exact:?} is asked for; this hospital has several tables of measurements and \
+                     does not list that one of this table"
+                );
+                Err(Denied { rule: "policy.columns", reason })
+            }
+        }
     }
 
     /// Holds the training cohort against the rules. The counts themselves are not told.

@@ -40,8 +40,9 @@ pub struct Policy {
     pub most_rounds: u32,
     /// The most parameters of a model.
     pub largest_model: u64,
-    /// What a plan may read as features: columns by their names, `measurement:ITEM`, `codes:TABLE`
-    /// ([`View::reads`](crate::experiment::View::reads)). Without a list: none of private patients, any of
+    /// What a plan may read as features: columns by their names, `measurement:ITEM` or
+    /// `measurement:TABLE:ITEM`, `codes:TABLE` ([`View::reads`](crate::experiment::View::reads),
+    /// [`View::reads_exactly`](crate::experiment::View::reads_exactly)). Without a list: none of private patients, any of
     /// others.
     pub columns: Option<Vec<String>>,
     /// Columns that may be its outcome, likewise: a refusal for want of events would else be an answer
@@ -60,6 +61,8 @@ impl Policy {
     #[must_use]
     pub fn just(plan: &Plan, coordinator: Fingerprint) -> Self {
         let privacy = &plan.privacy;
+        let exactly = plan.views.iter().map(crate::experiment::View::reads_exactly);
+        let columns = plan.reads().into_iter().chain(exactly).collect();
         let delta = if privacy.mode == PrivacyMode::Off { 1e-5 } else { privacy.delta };
         Self {
             coordinators: vec![coordinator],
@@ -72,7 +75,7 @@ impl Policy {
             least_noise: privacy.noise_multiplier,
             most_rounds: plan.rounds,
             largest_model: u64::MAX,
-            columns: Some(plan.reads()),
+            columns: Some(columns),
             outcomes: Some(vec![plan.outcome.time.clone(), plan.outcome.event.clone()]),
             describe: false,
             limits: Limits { total: Budget { epsilon: f64::MAX, delta }, epsilon_per_run: None },

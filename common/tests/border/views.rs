@@ -1,7 +1,11 @@
 //! Feature views: their file, their bytes, and the rules they keep.
 
 use common::config;
-use common::experiment::{Aggregate, Draft, Missing, Plan, PrivacyMode, Values, View, ViewSource};
+use common::experiment::{
+    Aggregate, DataTag, Draft, Missing, Plan, PrivacyMode, Values, View, ViewSource,
+};
+use common::pki::Fingerprint;
+use common::policy::{Asker, Policy};
 use common::wire::{decode, encode};
 
 use crate::golden::{every_variant, golden, variants};
@@ -183,4 +187,30 @@ fn a_private_plan_says_what_stands_for_a_missing_value() {
     refusing.privacy.mode = PrivacyMode::Off;
     let found: Vec<_> = refusing.check().iter().map(|flaw| flaw.key).collect();
     assert!(!found.contains(&"features.views"), "{found:?}");
+}
+
+/// An item may stand in several tables of a hospital: the list of columns then says which one is meant.
+#[test]
+fn a_measurement_is_listed_with_its_table_where_there_are_several() {
+    let plan = seen();
+    let mut policy = Policy::just(&plan, Fingerprint::of(b"authority"));
+    policy.columns = Some(plan.reads());
+    let asker = Asker { coordinator: None, tag: Some(DataTag::Private) };
+    let columns = |policy: &Policy| {
+        policy.judge(&plan, asker).into_iter().find(|it| it.rule == "policy.columns").unwrap().kept
+    };
+    assert!(columns(&policy) && policy.admit_measurements(&plan.views, 1).is_ok());
+    let denied = policy.admit_measurements(&plan.views, 2).unwrap_err().to_string();
+    assert!(denied.contains("\"measurement:labs:2345-7\""), "{denied}");
+    let list = policy.columns.as_mut().unwrap();
+    for word in list {
+        *word = word.replace("measurement:", "measurement:labs:");
+    }
+    assert!(columns(&policy) && policy.admit_measurements(&plan.views, 2).is_ok());
+    // Another table's item of that name is not the one that is listed.
+    let list = policy.columns.as_mut().unwrap();
+    for word in list {
+        *word = word.replace("labs", "vitals");
+    }
+    assert!(!columns(&policy) && policy.admit_measurements(&plan.views, 2).is_err());
 }

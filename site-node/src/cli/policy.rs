@@ -72,6 +72,8 @@ struct Here {
     identity: Identity,
     tag: DataTag,
     account: Account,
+    /// How many tables of measurements there are.
+    measurements: usize,
 }
 
 impl Here {
@@ -81,7 +83,8 @@ impl Here {
         let identity = Identity::load(&settings.identity)?;
         let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
         let account = Account::after(policy.limits, told.carried, told.entries)?;
-        Ok(Self { policy, identity, tag: settings.tag, account })
+        let measurements = settings.source()?.measurements.len();
+        Ok(Self { policy, identity, tag: settings.tag, account, measurements })
     }
 
     fn asker(&self) -> Asker<'_> {
@@ -90,6 +93,12 @@ impl Here {
 
     fn explain(&self, plan: &Plan) -> Vec<Ruling> {
         let mut rulings = self.policy.judge(plan, self.asker());
+        if let Err(Denied { rule, reason }) =
+            self.policy.admit_measurements(&plan.views, self.measurements)
+        {
+            let allowed = "measurements that are listed with their tables".to_owned();
+            rulings.push(Ruling { rule, asked: reason, allowed, kept: false });
+        }
         let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
         // A run that this ledger never heard of.
         let run = RunId::memorable(0);
@@ -108,7 +117,10 @@ impl Here {
 
     /// What would be said of a description, and what it would cost.
     fn describes(&self, question: &Description) -> Described {
-        let denied = self.policy.admit_description(question, self.asker()).err();
+        let views = question.inputs.iter().map(|input| &input.view);
+        let admitted = self.policy.admit_description(question, self.asker());
+        let denied =
+            admitted.and_then(|()| self.policy.admit_measurements(views, self.measurements)).err();
         let denied = denied.map(|Denied { rule, reason }| (rule, reason));
         let refused = denied.or_else(|| {
             let releases = (question.mechanism(), question.count());

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use common::experiment::{Outcome, TimeUnit};
+use common::experiment::Outcome;
 
-use crate::data::{CellFault, DataError, Patients, Problems};
+use crate::data::unit::convert;
+use crate::data::{CellFault, DataError, MeaningError, Patients, Problems};
 
 /// One site's patients, checked.
 #[derive(Clone)]
@@ -43,13 +44,27 @@ struct Followed {
     training: Vec<bool>,
 }
 
-/// Days of a unit.
-fn days(unit: TimeUnit) -> f64 {
-    match unit {
-        TimeUnit::Days => 1.0,
-        TimeUnit::Months => 365.25 / 12.0,
-        TimeUnit::Years => 365.25,
+/// What times are multiplied by to be in the plan's unit. `cohort.toml` states the unit of its own outcome
+/// there and that of any other column under `[units]`; a table without a `cohort.toml` is in the plan's.
+fn factor(patients: &Patients, outcome: &Outcome) -> Result<f64, DataError> {
+    let (column, to) = (outcome.time.clone(), outcome.unit.name());
+    match &patients.time_unit {
+        Some((own, unit)) if *own == column => return Ok(unit.days() / outcome.unit.days()),
+        _ if !patients.described => return Ok(1.0),
+        _ => {}
     }
+    let Some(from) = patients.unit(&column) else {
+        return Err(DataError::Meaning(MeaningError::NoTimeUnit { column, to }));
+    };
+    let change = convert(from, to, None).map(|change| change.apply(1.0));
+    change.ok_or_else(|| {
+        DataError::Meaning(MeaningError::NoConversion {
+            of: format!("column {column:?}"),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            analyte: None,
+        })
+    })
 }
 
 /// Reads the outcome of every patient, noting each cell that is wrong; none where a column is missing.
@@ -68,11 +83,7 @@ fn followed(
         Some(column) => Some(column?),
         None => None,
     };
-    let stated = patients.time_unit.as_ref().filter(|(column, _)| *column == outcome.time);
-    let factor = match stated {
-        Some((_, unit)) if *unit != outcome.unit => days(*unit) / days(outcome.unit),
-        _ => 1.0,
-    };
+    let factor = problems.take(factor(patients, outcome)).unwrap_or(1.0);
     let mut read = Followed { time: Vec::new(), event: Vec::new(), training: Vec::new() };
     for row in 0..table.len() {
         let event = events.flag(row).map_err(|fault| events.bad_cell(row, fault));
@@ -172,6 +183,8 @@ pub struct Part<'c> {
 
 #[cfg(test)]
 mod tests {
+    use common::experiment::TimeUnit;
+
     use super::*;
     use crate::data::Table;
 

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Rows are sorted, and cells hashed by what they are: the order of rows and columns does not matter, nor
-//! whether a table is CSV or Parquet. Any value does. Keyed, so that nobody who sees two fingerprints, or
+//! whether a table is CSV or Parquet. Any value does. Files are read anew for it: whoever needs the
+//! fingerprint of what was read before sees by `table_stamps` that no table changed in between. Keyed, so that nobody who sees two fingerprints, or
 //! guesses a value, can try it out.
 
 use std::fs::{DirBuilder, OpenOptions};
@@ -18,12 +19,12 @@ use std::path::Path;
 use common::digest::{Digest, Hasher, KeyedHasher};
 
 use super::ecg::EcgSource;
-use super::error::DataError;
-use super::omop::{Cdm, TABLES};
+use super::error::{DataError, TableError};
+use super::omop::{self, Cdm, TABLES};
 use super::place::inside;
 use super::source::Source;
 use super::table::{self, Cell, Table};
-use super::{FileError, Signals, open};
+use super::{FileError, Seen, Signals, open};
 
 /// The largest ECG or image that is hashed.
 const MAX_SIGNAL: u64 = 1 << 30;
@@ -94,14 +95,30 @@ impl Secret {
 /// # Errors
 /// A file cannot be read.
 pub fn fingerprint(source: &Source, secret: &Secret) -> Result<Digest, DataError> {
+    fingerprint_again(source, secret, &Seen::default())
+}
+
+/// The same, without reading ECGs and images again that did not change since `seen` saw them.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn fingerprint_again(
+    source: &Source,
+    secret: &Secret,
+    seen: &Seen,
+) -> Result<Digest, DataError> {
     let mut all = secret.hasher();
     piece(&mut all, b"consilium data 1");
     piece(&mut all, schema(source).as_bytes());
     let patient = source.patient.as_str();
     let mut add = |role: &str, path: &Path, texts: &[&str]| -> Result<(), DataError> {
-        let read = table::read(&inside(&source.folder, path)?, texts)?;
+        let read = table::read(&inside(&source.folder, path)?, texts);
         piece(&mut all, role.as_bytes());
-        piece(&mut all, hashed(&read, secret).as_bytes());
+        match read {
+            // Nobody withdrew yet.
+            Err(DataError::Table(TableError::NoRows { .. })) if role == "withdrawn" => {}
+            read => piece(&mut all, hashed(&read?, secret).as_bytes()),
+        }
         Ok(())
     };
     let ends = source.outcome.as_ref().and_then(|outcome| outcome.ends.as_deref());
@@ -131,34 +148,50 @@ pub fn fingerprint(source: &Source, secret: &Secret) -> Result<Digest, DataError
         for name in TABLES {
             if let Some(path) = cdm.path(name)? {
                 piece(&mut all, name.as_bytes());
-                piece(&mut all, hashed(&table::read(&path, &[])?, secret).as_bytes());
+                piece(&mut all, hashed(&table::read(&path, omop::texts(name))?, secret).as_bytes());
             }
         }
     }
     let ecgs = source.ecg.as_ref().map(|folder| Signals::ecgs(source, folder)).transpose()?;
     let images =
         source.images.as_ref().map(|folder| Signals::images(source, folder)).transpose()?;
-    for signals in ecgs.iter().chain(&images) {
+    for (ecg, signals) in
+        ecgs.iter().map(|it| (true, it)).chain(images.iter().map(|it| (false, it)))
+    {
         for (name, path) in &signals.files {
             piece(&mut all, name.as_bytes());
-            piece(&mut all, content(path)?.as_bytes());
+            piece(&mut all, content(path, ecg, seen)?.as_bytes());
         }
     }
     Ok(all.finish())
 }
 
 /// All bytes of an ECG or image; of a WFDB record those of its signal files too.
-fn content(path: &Path) -> Result<Digest, DataError> {
-    let mut hasher = Hasher::new();
-    if let Ok(record) = EcgSource::open(path) {
-        record.hash(&mut hasher);
-    } else {
-        // An image, or a broken record, whose one file is all there is to read.
-        let bytes = open::read(path, MAX_SIGNAL)
-            .map_err(|fault| DataError::Ecg(FileError::at(path, fault)))?;
-        hasher.update(&bytes);
+fn content(path: &Path, ecg: bool, seen: &Seen) -> Result<Digest, DataError> {
+    if let Some(known) = seen.known(path) {
+        return Ok(known);
     }
-    Ok(hasher.finish())
+    let mut hasher = Hasher::new();
+    if let Some(record) = ecg.then(|| EcgSource::open(path).ok()).flatten() {
+        record.hash(&mut hasher);
+        let hash = hasher.finish();
+        seen.keep(path, record.stamps(), hash);
+        return Ok(hash);
+    }
+    // An image, or a broken record, whose one file is all there is to read.
+    let (bytes, stamp) = open::stamped(path, MAX_SIGNAL).map_err(|fault| {
+        let patient = None;
+        if ecg {
+            DataError::Ecg { patient, error: FileError::at(path, fault) }
+        } else {
+            DataError::Image { patient, error: FileError::at(path, fault) }
+        }
+    })?;
+    hasher.update(&bytes);
+    let hash = hasher.finish();
+    // A broken record may be mended by a file beside it, of which there is no stamp.
+    seen.keep(path, if ecg { Vec::new() } else { vec![stamp] }, hash);
+    Ok(hash)
 }
 
 /// What `cohort.toml` says, without the names of files and their kind.

@@ -6,19 +6,30 @@
 //!
 //! Readers work on bytes and know no paths; whoever opened the file says which one it was.
 
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// What is wrong with one file.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {fault}", path.display())]
+use super::seen::Stamp;
+
+/// What is wrong with one file. Its text says the fault alone: ECGs and images are named after their
+/// patients.
+#[derive(thiserror::Error)]
+#[error("{fault}")]
 pub struct FileError<F: Debug + Display> {
     /// Which file.
     pub path: PathBuf,
     /// What is wrong with it.
     pub fault: F,
+}
+
+/// Without the path, as its text is.
+impl<F: Debug + Display> Debug for FileError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileError").field("fault", &self.fault).finish_non_exhaustive()
+    }
 }
 
 impl<F: Debug + Display> FileError<F> {
@@ -59,18 +70,35 @@ pub enum OpenFault {
     },
 }
 
+/// Why the system refuses, by its kind alone.
+pub(super) fn refused(error: &std::io::Error) -> OpenFault {
+    match error.kind() {
+        ErrorKind::NotFound => OpenFault::Missing,
+        kind => OpenFault::Unreadable { why: kind.to_string() },
+    }
+}
+
+/// A decoder's answer, or `damaged` where it panics: it indexes by numbers from the file, and nothing of
+/// ours is changed by half.
+pub(super) fn guarded<T, F>(damaged: F, decode: impl FnOnce() -> Result<T, F>) -> Result<T, F> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(damaged))
+}
+
 /// The bytes of a file that holds between 1 and `most` of them.
 pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenFault> {
-    let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => OpenFault::Missing,
-        _ => OpenFault::Unreadable { why: error.kind().to_string() },
-    };
+    stamped(path, most).map(|(bytes, _)| bytes)
+}
+
+/// The same, and the file as it was before it was read.
+pub(super) fn stamped(path: &Path, most: u64) -> Result<(Vec<u8>, Stamp), OpenFault> {
+    let unreadable = |error: std::io::Error| refused(&error);
     // Asked before opening: opening a pipe would wait for its writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(OpenFault::NotAFile);
     }
     let file = File::open(path).map_err(unreadable)?;
-    let found = file.metadata().map_err(unreadable)?.len();
+    let found = file.metadata().map_err(unreadable)?;
+    let (stamp, found) = (Stamp::of(path, &found), found.len());
     if found > most {
         return Err(OpenFault::TooLarge { found, most });
     }
@@ -80,5 +108,22 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenFault> {
     if bytes.is_empty() {
         return Err(OpenFault::Empty);
     }
-    Ok(bytes)
+    Ok((bytes, stamp))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_that_panics_says_that_the_file_is_damaged() {
+        let cells: Vec<u8> = Vec::new();
+        let beyond = guarded(OpenFault::Empty, || Ok(cells[cells.len() + 7]));
+        assert_eq!(beyond, Err(OpenFault::Empty));
+        assert_eq!(guarded(OpenFault::Empty, || Ok(7)), Ok(7));
+        assert_eq!(
+            guarded(OpenFault::Empty, || Err::<u8, _>(OpenFault::LinkOut)),
+            Err(OpenFault::LinkOut)
+        );
+    }
 }

@@ -4,7 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use super::error::DataError;
 
-/// The path of something in `folder`, by a path from there.
+/// The path of something in `folder`, by a path from there: without links, as it was checked, so that a
+/// link that is put in its place later is not followed. Who may write in the folder itself is trusted: a
+/// folder on the way that becomes a link between the check and the opening is not noticed.
 ///
 /// # Errors
 /// The path leaves the folder, by its words or by a link, or there is nothing there.
@@ -23,10 +25,11 @@ pub fn inside(folder: &Path, path: &Path) -> Result<PathBuf, DataError> {
     };
     // An empty folder is where the program was started.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    if !real(&joined)?.starts_with(real(folder)?) {
+    let found = real(&joined)?;
+    if !found.starts_with(real(folder)?) {
         return Err(DataError::LinkOut { path: path.to_owned() });
     }
-    Ok(joined)
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -43,7 +46,10 @@ mod tests {
         std::os::unix::fs::symlink(home.path().join("secret.csv"), folder.join("b.csv")).unwrap();
         std::os::unix::fs::symlink(folder.join("deep"), folder.join("c")).unwrap();
         let found = |path: &str| inside(&folder, Path::new(path));
-        assert!(found("deep/a.csv").is_ok() && found("./c/a.csv").is_ok());
+        assert!(found("deep/a.csv").is_ok());
+        // What was checked is what is opened: a link may lead elsewhere by then.
+        let checked = found("./c/a.csv").unwrap();
+        assert_eq!(checked, folder.canonicalize().unwrap().join("deep/a.csv"));
         for path in ["../secret.csv", "/etc/passwd", "deep/../../secret.csv"] {
             assert!(matches!(found(path), Err(DataError::Outside { .. })), "{path}");
         }

@@ -73,6 +73,14 @@ impl Form {
         }
     }
 
+    /// What one of them is called.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Ecg(_) => "ECG",
+            Self::Image(_) => "image",
+        }
+    }
+
     /// A hash that starts with all that decides the result beside the file.
     fn hasher(&self) -> Hasher {
         let number = |value: f64| value.to_bits();

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::cache::Cache;
 use super::ecg::EcgStandard;
-use super::error::DataError;
+use super::error::{DataError, PatientRow};
 use super::image::ImageStandard;
+use super::open::{FileError, OpenFault};
 use super::patients::Patients;
 use super::place::inside;
 use super::prepare::{Form, PrepareError, Progress, all};
@@ -24,20 +25,22 @@ pub struct Signals {
     pub form: Form,
 }
 
+impl DataError {
+    /// A file that cannot be prepared, by whose it is.
+    #[must_use]
+    pub fn unprepared(patient: Option<PatientRow>, error: PrepareError) -> Self {
+        match error {
+            PrepareError::Ecg(error) => Self::Ecg { patient, error },
+            PrepareError::Image(error) => Self::Image { patient, error },
+            PrepareError::Cache(error) => Self::Cache(error),
+        }
+    }
+}
+
 /// How many files, and not their names, which are patients'.
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signals").field("files", &self.files.len()).finish_non_exhaustive()
-    }
-}
-
-impl From<PrepareError> for DataError {
-    fn from(error: PrepareError) -> Self {
-        match error {
-            PrepareError::Ecg(error) => Self::Ecg(error),
-            PrepareError::Image(error) => Self::Image(error),
-            PrepareError::Cache(error) => Self::Cache(error),
-        }
     }
 }
 
@@ -57,7 +60,10 @@ impl Signals {
         let form = EcgStandard { rate_hz: folder.rate_hz, samples, ..EcgStandard::default() };
         let endings = std::slice::from_ref(&folder.ending);
         Ok(Self {
-            files: files(source, &folder.folder, endings)?,
+            files: files(source, &folder.folder, endings, |path, fault| DataError::Ecg {
+                patient: None,
+                error: FileError::at(path, fault),
+            })?,
             broken_is_missing: folder.broken_is_missing,
             form: Form::Ecg(form),
         })
@@ -70,7 +76,9 @@ impl Signals {
     pub fn images(source: &Source, folder: &ImageFolder) -> Result<Self, DataError> {
         let [width, height] = folder.pixels.map(|side| side as usize);
         Ok(Self {
-            files: files(source, &folder.folder, &folder.endings)?,
+            files: files(source, &folder.folder, &folder.endings, |path, fault| {
+                DataError::Image { patient: None, error: FileError::at(path, fault) }
+            })?,
             broken_is_missing: folder.broken_is_missing,
             form: Form::Image(ImageStandard { width, height, window: None }),
         })
@@ -86,38 +94,45 @@ impl Signals {
         problems: &mut Problems,
         tell: &(dyn Fn(Progress) + Sync),
     ) -> (usize, usize) {
-        let named: std::collections::HashSet<String> = patients
-            .table
-            .column(key)
-            .map(|column| (0..column.len()).map(|row| column.text(row).into_owned()).collect())
-            .unwrap_or_default();
-        let mut paths = Vec::new();
+        let rows = rows(patients, key);
+        let (mut paths, mut whose) = (Vec::new(), BTreeMap::new());
         for (name, path) in &self.files {
-            if named.contains(name) {
+            if let Some(row) = rows.get(name) {
                 paths.push(path.clone());
+                whose.insert(path.clone(), row.clone());
             } else {
-                problems.note(DataError::StraySignal { path: path.clone() });
+                let what = self.form.name();
+                problems.note(DataError::StraySignal { what, path: path.clone() });
             }
         }
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let prepared = all(&paths, &self.form, cache, workers, tell);
         let mut missing = 0;
-        for (_, error) in prepared.failed {
+        for (path, error) in prepared.failed {
             if self.broken_is_missing && !matches!(error, PrepareError::Cache(_)) {
                 missing += 1;
             } else {
-                problems.note(error);
+                problems.note(DataError::unprepared(whose.get(&path).cloned(), error));
             }
         }
         (prepared.found + prepared.made, missing)
     }
 }
 
-/// Files of a folder with one of some endings, by their names without it.
+/// Each patient's row, by name.
+fn rows(patients: &Patients, key: &str) -> BTreeMap<String, PatientRow> {
+    let Ok(column) = patients.table.column(key) else { return BTreeMap::new() };
+    let row = |row| PatientRow { file: column.file().to_owned(), row: column.row(row) };
+    (0..column.len()).map(|at| (column.text(at).into_owned(), row(at))).collect()
+}
+
+/// Files of a folder with one of some endings, by their names without it. `broken` says what kind of file
+/// cannot be used.
 fn files(
     source: &Source,
     folder: &Path,
     endings: &[String],
+    broken: impl Fn(&Path, OpenFault) -> DataError,
 ) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let place = inside(&source.folder, folder)?;
     if !place.is_dir() {
@@ -133,7 +148,12 @@ fn files(
         let ending = name.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         if ending.is_some_and(|ending| endings.contains(&ending)) {
             // Each on its own: a link among them may lead out.
-            let path = inside(&source.folder, &folder.join(&name))?;
+            let told = |error| match error {
+                DataError::LinkOut { path } => broken(&path, OpenFault::LinkOut),
+                DataError::Unreadable { path, .. } => broken(&path, OpenFault::Missing),
+                other => other,
+            };
+            let path = inside(&source.folder, &folder.join(&name)).map_err(told)?;
             let patient = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             found.insert(patient, path);
         }

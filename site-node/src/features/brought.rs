@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::experiment::{Plan, View, ViewSource};
+use common::model::Encoder;
 use common::model::fusion::LEADS;
 use rayon::prelude::*;
 
+use super::lookup::Lookup;
 use super::{FeatureError, codes};
 use crate::cohort::Part;
 use crate::data::cache::Cache;
 use crate::data::ecg::EcgStandard;
 use crate::data::image::ImageStandard;
 use crate::data::prepare::{Form, PrepareError};
-use crate::data::{DataError, Signals, Source};
+use crate::data::{DataError, PatientRow, Signals, Source};
 use crate::train::Modality;
 
 /// The most numbers of one patient's signals: by the plan alone, as for inputs.
@@ -31,6 +33,7 @@ pub struct Studies<'s> {
 /// What each encoder of the plan reads, in its order.
 pub(super) fn modalities(
     part: &Part<'_>,
+    lookup: &mut Lookup<'_>,
     plan: &Plan,
     studies: Option<Studies<'_>>,
 ) -> Result<Vec<Modality>, FeatureError> {
@@ -39,17 +42,19 @@ pub(super) fn modalities(
         let found = plan.views.iter().find(|view| view.name == *name);
         found.ok_or_else(|| FeatureError::NoEncoder { view: name.to_owned() })
     };
-    encoders.iter().map(|encoder| modality(part, view(&encoder.view)?, studies)).collect()
+    let of = |encoder: &Encoder| modality(part, lookup, view(&encoder.view)?, studies);
+    encoders.iter().map(of).collect()
 }
 
 fn modality(
     part: &Part<'_>,
+    lookup: &mut Lookup<'_>,
     view: &View,
     studies: Option<Studies<'_>>,
 ) -> Result<Modality, FeatureError> {
     let (form, each) = match &view.source {
         ViewSource::Codes { vocabulary, .. } => {
-            return Ok(Modality::codes(codes::dated(part, view)?, vocabulary.len())?);
+            return Ok(Modality::codes(codes::dated(part, lookup, view)?, vocabulary.len())?);
         }
         ViewSource::Ecg { rate_hz, seconds } => {
             #[allow(
@@ -88,7 +93,10 @@ fn modality(
             Err(PrepareError::Ecg(_) | PrepareError::Image(_)) if files.broken_is_missing => {
                 Ok(None)
             }
-            Err(error) => Err(DataError::from(error)),
+            Err(error) => {
+                let patient = PatientRow { file: names.file().to_owned(), row: names.row(row) };
+                Err(DataError::unprepared(Some(patient), error))
+            }
         },
     };
     let read = part.rows.par_iter().map(read).collect::<Result<Vec<_>, _>>()?;

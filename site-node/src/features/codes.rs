@@ -1,16 +1,17 @@
 //! Codes up to the index date: one input each, or with their age.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use common::experiment::{View, ViewSource};
 
 use super::aggregate::counts;
 use super::brought::places;
-use super::gather::{Gathered, index, named};
+use super::gather::Gathered;
+use super::lookup::{Coded, Lookup};
 use super::{FeatureError, Inputs};
 use crate::cohort::Part;
-use crate::data::patients::{Codes, System};
-use crate::data::{DataError, Patients};
+use crate::data::patients::System;
+use crate::data::{DataError, MeaningError};
 use crate::train::Code as Dated;
 
 const DAYS_PER_YEAR: f32 = 365.25;
@@ -19,32 +20,30 @@ const DAYS_PER_YEAR: f32 = 365.25;
 pub(super) fn fill(
     inputs: &mut Inputs<'_>,
     place: usize,
-    patients: &Patients,
+    lookup: &mut Lookup<'_>,
     view: &View,
 ) -> Result<usize, FeatureError> {
     let ViewSource::Codes { table, system, vocabulary, window, counted } = &view.source else {
         return Err(FeatureError::NoEncoder { view: view.name.clone() });
     };
-    let index = index(patients)?;
-    let codes = of_system(patients, table, system)?;
-    let listed = listed(codes, vocabulary);
+    let index = lookup.index()?;
     // Where each row of the table stands among these patients.
-    let mut places = vec![None; patients.table.len()];
+    let mut places = vec![None; lookup.patients.table.len()];
     for (patient, &row) in inputs.patients.iter().enumerate() {
         if let Some(place) = places.get_mut(row) {
             *place = Some(patient);
         }
     }
-    for row in &codes.rows {
-        let whose = row.patient as usize;
-        let (Some(Some(patient)), Some(start)) = (places.get(whose), index.get(whose)) else {
-            continue;
-        };
-        if !counts(row.day, *start, *window) {
-            continue;
-        }
-        for word in listed.get(row.code as usize).into_iter().flatten() {
-            if let Some(input) = inputs.rows.get_mut(patient * inputs.width + place + word) {
+    let codes = of_system(lookup, table, system)?;
+    for (word, place) in vocabulary.iter().zip(place..) {
+        for row in codes.meant(word).flat_map(|code| codes.rows(code)) {
+            let whose = row.patient as usize;
+            let (Some(Some(patient)), Some(start)) = (places.get(whose), index.get(whose)) else {
+                continue;
+            };
+            if counts(row.day, *start, *window)
+                && let Some(input) = inputs.rows.get_mut(patient * inputs.width + place)
+            {
                 *input += 1.0;
             }
         }
@@ -60,31 +59,31 @@ pub(super) fn fill(
 }
 
 /// Each patient's codes of the vocabulary, with their age in years.
-pub(super) fn dated(part: &Part<'_>, view: &View) -> Result<Vec<Vec<Dated>>, FeatureError> {
+pub(super) fn dated(
+    part: &Part<'_>,
+    lookup: &mut Lookup<'_>,
+    view: &View,
+) -> Result<Vec<Vec<Dated>>, FeatureError> {
     let ViewSource::Codes { table, system, vocabulary, window, .. } = &view.source else {
         return Err(FeatureError::NoEncoder { view: view.name.clone() });
     };
-    let patients = part.patients;
-    let index = index(patients)?;
-    let codes = of_system(patients, table, system)?;
-    let listed = listed(codes, vocabulary);
+    let index = lookup.index()?;
+    let codes = of_system(lookup, table, system)?;
     let places = places(part);
     let mut brought = vec![Vec::new(); part.rows.len()];
-    for row in &codes.rows {
-        let whose = row.patient as usize;
-        let (Some(&patient), Some(start)) = (places.get(&whose), index.get(whose)) else {
-            continue;
-        };
-        if !counts(row.day, *start, *window) {
-            continue;
-        }
-        // At most a century, by the window.
-        let days = i64::from(start.0) - i64::from(row.day.0);
-        let age = days as f32 / DAYS_PER_YEAR;
-        let words = listed.get(row.code as usize).into_iter().flatten();
-        if let Some(brought) = brought.get_mut(patient) {
-            let word = |word: &usize| Dated { word: u32::try_from(*word).unwrap_or(u32::MAX), age };
-            brought.extend(words.map(word));
+    for (word, text) in (0_u32..).zip(vocabulary) {
+        for row in codes.meant(text).flat_map(|code| codes.rows(code)) {
+            let whose = row.patient as usize;
+            let (Some(&patient), Some(start)) = (places.get(&whose), index.get(whose)) else {
+                continue;
+            };
+            if counts(row.day, *start, *window)
+                && let Some(brought) = brought.get_mut(patient)
+            {
+                // At most a century, by the window.
+                let days = i64::from(start.0) - i64::from(row.day.0);
+                brought.push(Dated { word, age: days as f32 / DAYS_PER_YEAR });
+            }
         }
     }
     // Rows of a table have no order: the same codes are the same to the model.
@@ -95,56 +94,39 @@ pub(super) fn dated(part: &Part<'_>, view: &View) -> Result<Vec<Vec<Dated>>, Fea
 }
 
 /// The table of that name, whose codes must be of that system.
-fn of_system<'p>(
-    patients: &'p Patients,
+fn of_system<'l, 'p>(
+    lookup: &'l mut Lookup<'p>,
     table: &str,
     system: &str,
-) -> Result<&'p Codes, FeatureError> {
-    let codes = named(&patients.codes, "codes", table)?;
+) -> Result<&'l Coded<'p>, FeatureError> {
+    let codes = lookup.coded(table)?;
     let wanted = System::named(system);
-    if codes.system == wanted {
+    let found = &codes.table.system;
+    if *found == wanted {
         return Ok(codes);
     }
-    let (found, wanted) = (codes.system.name().to_owned(), wanted.name().to_owned());
-    Err(DataError::OtherSystem { table: table.to_owned(), found, wanted }.into())
+    let (found, wanted) = (found.name().to_owned(), wanted.name().to_owned());
+    Err(DataError::Meaning(MeaningError::OtherSystem { table: table.to_owned(), found, wanted })
+        .into())
 }
 
 /// How many codes of the vocabulary each patient has; none where there is not one.
-pub(super) fn any(patients: &Patients, view: &View) -> Result<Gathered, FeatureError> {
+pub(super) fn any(lookup: &mut Lookup<'_>, view: &View) -> Result<Gathered, FeatureError> {
     let ViewSource::Codes { table, system, vocabulary, window, .. } = &view.source else {
         return Err(FeatureError::NoEncoder { view: view.name.clone() });
     };
-    let index = index(patients)?;
-    let codes = of_system(patients, table, system)?;
-    let listed = listed(codes, vocabulary);
-    let mut values = vec![None; patients.table.len()];
-    for row in &codes.rows {
+    let index = lookup.index()?;
+    let mut values = vec![None; lookup.patients.table.len()];
+    let codes = of_system(lookup, table, system)?;
+    // A code that two words stand for counts once.
+    let meant: BTreeSet<u32> = vocabulary.iter().flat_map(|word| codes.meant(word)).collect();
+    for row in meant.into_iter().flat_map(|code| codes.rows(code)) {
         let whose = row.patient as usize;
-        let meant = listed.get(row.code as usize).is_some_and(|words| !words.is_empty());
-        if meant
-            && index.get(whose).is_some_and(|start| counts(row.day, *start, *window))
+        if index.get(whose).is_some_and(|start| counts(row.day, *start, *window))
             && let Some(value) = values.get_mut(whose)
         {
             *value = Some(value.unwrap_or(0.0) + 1.0);
         }
     }
     Ok(Gathered { values, outside: 0 })
-}
-
-/// For each code of a table the words of the vocabulary that it stands for.
-fn listed(codes: &Codes, vocabulary: &[String]) -> Vec<Vec<usize>> {
-    let plain = |word: &str| codes.system.plain(word).into_owned();
-    let (mut exact, mut starts) = (BTreeMap::<String, Vec<usize>>::new(), Vec::new());
-    for (place, word) in vocabulary.iter().enumerate() {
-        match word.strip_suffix('*') {
-            Some(start) => starts.push((plain(start), place)),
-            None => exact.entry(plain(word)).or_default().push(place),
-        }
-    }
-    let of = |code: &str| {
-        let code = codes.system.plain(code);
-        let begun = starts.iter().filter(|(start, _)| code.starts_with(start)).map(|it| it.1);
-        exact.get(code.as_ref()).into_iter().flatten().copied().chain(begun).collect()
-    };
-    codes.words.all().map(of).collect()
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use common::config::nearest;
 use common::experiment::{Missing, PrivacyMode, Values, View, ViewSource};
 
 use super::aggregate::{Seen, counts};
-use super::{FeatureError, codes};
+use super::{FeatureError, Lookup, codes};
+use crate::data::patients::Measurements;
 use crate::data::unit::{Conversion, convert};
-use crate::data::{Cell, Column, DataError, Day, Patients};
+use crate::data::{Cell, Column, DataError, MeaningError, Patients, Wanted};
 
 /// What a measurement is whose unit does not convert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +19,34 @@ pub enum Units {
     Missing,
 }
 
-impl Units {
+/// What a value outside its range is where a missing one would be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// Missing, and hence refused.
+    Missing,
+    /// The nearer end of the range: a plan chooses the range, and a refusal would be an exact answer to
+    /// whether anybody lies outside it.
+    Held,
+}
+
+/// What is done with what does not fit the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// With units.
+    pub units: Units,
+    /// With values outside the range.
+    pub outside: Outside,
+}
+
+impl Rules {
     /// By the plan's mode.
-    pub(super) fn of(mode: PrivacyMode) -> Self {
-        if mode == PrivacyMode::Off { Self::Refuse } else { Self::Missing }
+    #[must_use]
+    pub fn of(mode: PrivacyMode) -> Self {
+        if mode == PrivacyMode::Off {
+            Self { units: Units::Refuse, outside: Outside::Missing }
+        } else {
+            Self { units: Units::Missing, outside: Outside::Held }
+        }
     }
 }
 
@@ -35,16 +59,23 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn of(patients: &Patients, view: &View, units: Units) -> Result<Self, FeatureError> {
+    pub(super) fn of(
+        lookup: &mut Lookup<'_>,
+        view: &View,
+        rules: Rules,
+    ) -> Result<Self, FeatureError> {
+        let patients = lookup.patients;
         match &view.source {
-            ViewSource::Number { column, values } => number(patients, column, values),
+            ViewSource::Number { column, values } => {
+                number(patients, column, values, rules.outside)
+            }
             ViewSource::Category { column, categories, .. } => {
-                let column = patients.table.column(column)?;
+                let column = patients.feature(column)?;
                 let of = |row| category(column, row, categories);
                 Ok(Self { values: (0..column.len()).map(of).collect(), outside: 0 })
             }
-            ViewSource::Measurement { .. } => measured(patients, view, units),
-            ViewSource::Codes { .. } => codes::any(patients, view),
+            ViewSource::Measurement { .. } => measured(lookup, view, rules),
+            ViewSource::Codes { .. } => codes::any(lookup, view),
             ViewSource::Ecg { .. } | ViewSource::Image { .. } => {
                 Err(FeatureError::NoEncoder { view: view.name.clone() })
             }
@@ -52,107 +83,119 @@ impl Gathered {
     }
 }
 
-/// The patients' index dates.
-pub(super) fn index(patients: &Patients) -> Result<&[Day], FeatureError> {
-    let missing = || DataError::NoSource {
-        what: "the index date",
-        name: "index_date".to_owned(),
-        nearest: None,
+/// How values in the hospital's unit become the contract's; `None` where that is not known.
+fn conversion(from: &str, values: &Values) -> Option<Conversion> {
+    values
+        .unit
+        .as_deref()
+        .map_or(Some(Conversion::SAME), |to| convert(from, to, values.analyte.as_deref()))
+}
+
+/// The same for a column, whose unit `cohort.toml` states.
+fn of_column(patients: &Patients, name: &str, values: &Values) -> Result<Conversion, DataError> {
+    let (of, analyte) = (format!("column {name:?}"), values.analyte.clone());
+    let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
+    let Some(from) = patients.unit(name) else {
+        return Err(DataError::Meaning(MeaningError::NoUnit {
+            file: "cohort.toml".to_owned(),
+            of,
+            to,
+        }));
     };
-    Ok(patients.index.as_deref().ok_or_else(missing)?)
+    let from = from.to_owned();
+    conversion(&from, values).ok_or(DataError::Meaning(MeaningError::NoConversion {
+        of,
+        from,
+        to,
+        analyte,
+    }))
 }
 
-/// One of some named tables.
-pub(super) fn named<'t, T>(
-    tables: &'t [(String, T)],
-    what: &'static str,
-    name: &str,
-) -> Result<&'t T, FeatureError> {
-    let found = tables.iter().find(|(known, _)| known == name).map(|(_, table)| table);
-    Ok(found.ok_or_else(|| {
-        let known = tables.iter().map(|(known, _)| known.as_str());
-        let nearest = nearest(name, known).map(str::to_owned);
-        DataError::NoSource { what, name: name.to_owned(), nearest }
-    })?)
-}
-
-/// How values in the hospital's unit become the contract's.
-fn conversion(
-    file: &str,
-    of: &str,
-    from: Option<&str>,
+/// The same for measurements in one of a table's units. A unit in a cell may be any text, and is told by
+/// its row.
+fn of_unit(
+    table: &Measurements,
+    item: &str,
+    unit: u32,
     values: &Values,
 ) -> Result<Conversion, DataError> {
-    let (file, of) = (file.to_owned(), of.to_owned());
+    let (of, analyte) = (format!("measurement {item:?}"), values.analyte.clone());
     let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
-    let Some(from) = from.filter(|unit| !unit.is_empty()) else {
-        return Err(DataError::NoUnit { file, of, to });
-    };
-    convert(from, &to, values.analyte.as_deref()).ok_or_else(|| DataError::NoConversion {
-        file,
-        of,
-        from: from.to_owned(),
-        to,
-        analyte: values.analyte.clone(),
+    let (from, file) = (table.units.word(unit).to_owned(), table.file.clone());
+    if from.is_empty() {
+        return Err(DataError::Meaning(MeaningError::NoUnit { file, of, to }));
+    }
+    conversion(&from, values).ok_or_else(|| match &table.stated {
+        None => DataError::Meaning(MeaningError::NoConversion { of, from, to, analyte }),
+        Some(cells) => {
+            let (column, row) = cells.first(unit);
+            let wanted = Box::new(Wanted { of, to, analyte });
+            DataError::Meaning(MeaningError::NoConversionCell { file, row, column, wanted })
+        }
     })
 }
 
-/// A value by the plausible range: kept, held to it where a missing value would be refused, or none.
-fn plausible(value: f64, values: &Values, outside: &mut usize) -> Option<f64> {
+/// A value by the plausible range: kept, held to it, or none.
+fn plausible(value: f64, values: &Values, rule: Outside, outside: &mut usize) -> Option<f64> {
     let Some((low, high)) = values.range else { return Some(value) };
     if (low..=high).contains(&value) {
         return Some(value);
     }
     *outside += 1;
-    (values.missing == Missing::Refuse).then(|| value.clamp(low, high))
+    (values.missing == Missing::Refuse && rule == Outside::Held).then(|| value.clamp(low, high))
 }
 
-fn number(patients: &Patients, name: &str, rule: &Values) -> Result<Gathered, FeatureError> {
-    let column = patients.table.column(name)?;
-    let of = format!("column {name:?}");
-    let change = conversion("cohort.toml", &of, patients.unit(name), rule)?;
+fn number(
+    patients: &Patients,
+    name: &str,
+    rule: &Values,
+    outside: Outside,
+) -> Result<Gathered, FeatureError> {
+    let column = patients.feature(name)?;
+    let change = of_column(patients, name, rule)?;
     let mut gathered = Gathered { values: Vec::with_capacity(column.len()), outside: 0 };
     for row in 0..column.len() {
         let value = column.number(row).map_err(|fault| column.bad_cell(row, fault))?;
         let value = value.map(|value| change.apply(value));
-        gathered.values.push(value.and_then(|value| plausible(value, rule, &mut gathered.outside)));
+        let value = value.and_then(|value| plausible(value, rule, outside, &mut gathered.outside));
+        gathered.values.push(value);
     }
     Ok(gathered)
 }
 
 /// The number of the category that a cell is.
-#[allow(clippy::float_cmp, reason = "a category that is a number is that number")]
 fn category(column: &Column, row: usize, categories: &[String]) -> Option<f64> {
     let place = match column.cell(row) {
         Cell::Missing => None,
         Cell::Text(text) => categories.iter().position(|category| category == text),
         Cell::Number(value) => {
-            categories.iter().position(|category| category.parse::<f64>() == Ok(value))
+            // As cells are read: a column of `true` and `false` holds 1 and 0.
+            let cell = |category: &String| crate::data::number(category.as_bytes()) == Some(value);
+            categories.iter().position(cell)
         }
     };
     place.map(|place| place as f64)
 }
 
-fn measured(patients: &Patients, view: &View, units: Units) -> Result<Gathered, FeatureError> {
+fn measured(lookup: &mut Lookup<'_>, view: &View, rules: Rules) -> Result<Gathered, FeatureError> {
     let ViewSource::Measurement { table, item, window, aggregate, values: rule } = &view.source
     else {
         return Err(FeatureError::NoEncoder { view: view.name.clone() });
     };
-    let index = index(patients)?;
-    let table = named(&patients.measurements, "measurements", table)?;
-    let mut seen = vec![Seen::default(); patients.table.len()];
+    let index = lookup.index()?;
+    let mut seen = vec![Seen::default(); lookup.patients.table.len()];
+    let measured = lookup.measured(table)?;
+    let table = measured.table;
     let mut outside = 0;
     if let Some(wanted) = table.items.find(item) {
-        let of = format!("measurement {item:?}");
         let mut changes: BTreeMap<u32, Option<Conversion>> = BTreeMap::new();
-        for row in table.rows.iter().filter(|row| row.item == wanted) {
+        for row in measured.rows(wanted) {
             // Every unit of the item, whether its day counts or not: all or nothing.
             let change = if let Some(change) = changes.get(&row.unit) {
                 *change
             } else {
-                let unit = Some(table.units.word(row.unit));
-                let change = match conversion(&table.file, &of, unit, rule) {
-                    Err(error) if units == Units::Refuse => return Err(error.into()),
+                let change = match of_unit(table, item, row.unit, rule) {
+                    Err(error) if rules.units == Units::Refuse => return Err(error.into()),
                     change => change.ok(),
                 };
                 changes.insert(row.unit, change);
@@ -164,7 +207,8 @@ fn measured(patients: &Patients, view: &View, units: Units) -> Result<Gathered, 
                 continue;
             };
             if counts(row.day, *start, *window)
-                && let Some(value) = plausible(change.apply(row.value), rule, &mut outside)
+                && let Some(value) =
+                    plausible(change.apply(row.value), rule, rules.outside, &mut outside)
             {
                 seen.add(row.day, value);
             }

@@ -11,15 +11,17 @@ mod aggregate;
 mod brought;
 mod codes;
 mod gather;
+mod lookup;
 
 use common::experiment::{Missing, Plan, View, ViewSource};
 
 use crate::cohort::Part;
-use crate::data::{DataError, Patients};
+use crate::data::DataError;
 use crate::train::{Examples, TrainError};
 
 pub use brought::Studies;
-pub use gather::{Gathered, Units};
+pub use gather::{Gathered, Outside, Rules, Units};
+pub use lookup::Lookup;
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
 const LARGEST: f64 = 1e6;
@@ -112,7 +114,7 @@ pub fn examples(
         return Err(FeatureError::TooWide { found: width, most: MOST_INPUTS });
     }
     // Every column is there before room is made for any.
-    let columns = plan.features.iter().map(|feature| patients.table.column(&feature.column));
+    let columns = plan.features.iter().map(|feature| patients.feature(&feature.column));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let rows = vec![0.0_f32; part.rows.len() * width];
     let mut inputs = Inputs { rows, width, patients: &part.rows };
@@ -123,11 +125,12 @@ pub fn examples(
         }
     }
     let mut place = plan.features.len();
+    let mut lookup = Lookup::new(patients);
     for view in plan.views.iter().filter(|view| plan.encoder(&view.name).is_none()) {
-        place += fill(&mut inputs, place, patients, view, Units::of(plan.privacy.mode))?;
+        place += fill(&mut inputs, place, &mut lookup, view, Rules::of(plan.privacy.mode))?;
     }
     let (time, event) = (part.time.clone(), part.event.clone());
-    let brought = brought::modalities(part, plan, studies)?;
+    let brought = brought::modalities(part, &mut lookup, plan, studies)?;
     let examples = Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?;
     Ok(examples.with(brought)?)
 }
@@ -136,21 +139,25 @@ pub fn examples(
 ///
 /// # Errors
 /// As [`examples`], but for missing values.
-pub fn gather(patients: &Patients, view: &View, units: Units) -> Result<Gathered, FeatureError> {
-    Gathered::of(patients, view, units)
+pub fn gather(
+    lookup: &mut Lookup<'_>,
+    view: &View,
+    rules: Rules,
+) -> Result<Gathered, FeatureError> {
+    Gathered::of(lookup, view, rules)
 }
 
 /// Writes a view's inputs from `place` on, and says how many they are.
 fn fill(
     inputs: &mut Inputs<'_>,
     place: usize,
-    patients: &Patients,
+    lookup: &mut Lookup<'_>,
     view: &View,
-    units: Units,
+    rules: Rules,
 ) -> Result<usize, FeatureError> {
     let gathered = match &view.source {
-        ViewSource::Codes { .. } => return codes::fill(inputs, place, patients, view),
-        _ => Gathered::of(patients, view, units)?,
+        ViewSource::Codes { .. } => return codes::fill(inputs, place, lookup, view),
+        _ => Gathered::of(lookup, view, rules)?,
     };
     let (choices, center, scale) = match &view.source {
         ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } => {
@@ -164,7 +171,7 @@ fn fill(
     if missing == Missing::Refuse
         && let Some(row) = gathered.values.iter().position(Option::is_none)
     {
-        let column = patients.table.columns().first();
+        let column = lookup.patients.table.columns().first();
         return Err(FeatureError::Missing {
             view: view.name.clone(),
             file: column.map(|column| column.file().to_owned()).unwrap_or_default(),

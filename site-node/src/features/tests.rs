@@ -4,7 +4,7 @@ use common::experiment::{Draft, Experiment, Outcome, Plan};
 use super::*;
 use crate::cohort::Cohort;
 use crate::data::patients::{Code, Codes, Measurement, Measurements, System};
-use crate::data::{Day, Table, Words};
+use crate::data::{Day, MeaningError, Patients, Table, Words};
 
 const PLAN: &str = r#"
 name = "views"
@@ -53,7 +53,7 @@ fn patients() -> Patients {
         row(1, 201, 7777.0, si),
         row(1, 20, 3.0, si),
     ];
-    let labs = Measurements { file: "labs.csv".to_owned(), rows, items, units };
+    let labs = Measurements { file: "labs.csv".to_owned(), rows, items, units, stated: None };
     patients.measurements = vec![("labs".to_owned(), labs)];
     let mut words = Words::default();
     let [stroke, other] = ["I63.9", "I64"].map(|code| words.number(code));
@@ -115,7 +115,10 @@ fn codes_count_up_to_the_index_date() {
         assert_eq!(inputs(&text).unwrap(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], "{other}");
     }
     let other = inputs(&text.replace("icd10", "atc")).unwrap_err();
-    assert!(matches!(other, FeatureError::Data(DataError::OtherSystem { .. })), "{other}");
+    assert!(
+        matches!(other, FeatureError::Data(DataError::Meaning(MeaningError::OtherSystem { .. }))),
+        "{other}"
+    );
     let nearest = inputs(&text.replace("table = \"dx\"", "table = \"dxx\"")).unwrap_err();
     assert!(nearest.to_string().contains("did you mean \"dx\""), "{nearest}");
 }
@@ -127,12 +130,26 @@ fn columns_have_units_ranges_and_categories() {
     // 5 mmol/L is 90.08 mg/dL; 900 mmol/L cannot be.
     let zeroed = inputs(&format!("{glucose}missing = \"zero\"\n")).unwrap();
     assert!((zeroed[0] - 90.078).abs() < 1e-3 && zeroed[1] == 0.0, "{zeroed:?}");
-    // Where a missing value would be refused it is held to the range, so that no refusal tells of it.
-    assert_eq!(inputs(glucose).unwrap()[1].to_bits(), 900.0_f32.to_bits());
+    // Out of range is missing, and missing is refused; but no private plan is told so.
+    assert!(matches!(inputs(glucose), Err(FeatureError::Missing { row: 3, .. })));
+    let mut private = plan(glucose);
+    private.privacy.mode = common::experiment::PrivacyMode::Local;
+    let cohort = Cohort::new(patients(), &private.outcome, None).unwrap();
+    let held = examples(&cohort.part(true), &private, None).unwrap();
+    assert_eq!(held.features()[1].to_bits(), 900.0_f32.to_bits());
     let unknown = inputs(&glucose.replace("analyte = \"glucose\"\n", "")).unwrap_err();
-    assert!(matches!(unknown, FeatureError::Data(DataError::NoConversion { .. })), "{unknown}");
+    assert!(
+        matches!(
+            unknown,
+            FeatureError::Data(DataError::Meaning(MeaningError::NoConversion { .. }))
+        ),
+        "{unknown}"
+    );
     let none = inputs(&glucose.replace("\"glu\"", "\"age\"")).unwrap_err();
-    assert!(matches!(none, FeatureError::Data(DataError::NoUnit { .. })), "{none}");
+    assert!(
+        matches!(none, FeatureError::Data(DataError::Meaning(MeaningError::NoUnit { .. }))),
+        "{none}"
+    );
 
     let stage = "[features.views.stage]\nkind = \"category\"\ncolumn = \"stage\"\n\
                  categories = [\"I\", \"II\"]\n";
@@ -148,6 +165,20 @@ fn columns_have_units_ranges_and_categories() {
     assert!(matches!(inputs(age), Err(FeatureError::Missing { row: 3, .. })));
 }
 
+#[test]
+fn a_column_of_true_and_false_has_these_categories() {
+    let text = "[features.views.smokes]\nkind = \"category\"\ncolumn = \"smokes\"\n\
+                categories = [\"false\", \"true\"]\n";
+    let plan = plan(text);
+    for (yes, no) in [("true", "false"), ("TRUE", "False"), ("1", "0")] {
+        let rows = [vec!["5", "1", yes], vec!["6", "0", no]];
+        let table = Table::new("a.csv", &["t", "e", "smokes"], &rows).unwrap();
+        let cohort = Cohort::new(table, &plan.outcome, None).unwrap();
+        let made = examples(&cohort.part(true), &plan, None).unwrap();
+        assert_eq!(made.features(), [0.0, 1.0, 1.0, 0.0], "{yes}");
+    }
+}
+
 /// Whether a unit converts depends on the rows that a plan picks: a private site gives no such answer.
 #[test]
 fn a_private_plan_is_never_refused_for_a_unit() {
@@ -156,7 +187,13 @@ fn a_private_plan_is_never_refused_for_a_unit() {
     let mut plan = plan(crp);
     let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
     let refused = examples(&cohort.part(true), &plan, None).unwrap_err();
-    assert!(matches!(refused, FeatureError::Data(DataError::NoConversion { .. })), "{refused}");
+    assert!(
+        matches!(
+            refused,
+            FeatureError::Data(DataError::Meaning(MeaningError::NoConversion { .. }))
+        ),
+        "{refused}"
+    );
     plan.privacy.mode = common::experiment::PrivacyMode::Local;
     let made = examples(&cohort.part(true), &plan, None).unwrap();
     assert_eq!(made.features(), [0.0, 1.0, 0.0, 1.0]);
@@ -197,4 +234,24 @@ fn nothing_but_numbers_of_a_sensible_plan_become_inputs() {
     let cohort = Cohort::new(patients(), &plan.outcome, None).unwrap();
     let error = examples(&cohort.part(true), &plan, None).unwrap_err();
     assert!(matches!(error, FeatureError::TooWide { .. }), "{error}");
+}
+
+/// Ten thousand views of an item with one row, in a table of a million others: hundredths of a second, and
+/// ten of them if each view passed over the table.
+#[test]
+fn many_views_of_one_item_pass_over_its_table_once() {
+    let mut patients = patients();
+    let labs = &mut patients.measurements[0].1;
+    let other = labs.items.number("other");
+    let row = Measurement { item: other, ..labs.rows[0] };
+    labs.rows.extend(std::iter::repeat_n(row, 1_000_000));
+    let one = plan(
+        "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
+         unit = \"mg/L\"\nwindow = 365\nmissing = \"zero\"\n",
+    );
+    let mut many = one.clone();
+    many.views = vec![one.views[0].clone(); 10_000];
+    let cohort = Cohort::new(patients, &one.outcome, None).unwrap();
+    let made = examples(&cohort.part(true), &many, None).unwrap();
+    assert_eq!(made.features()[9_999].to_bits(), 8.0_f32.to_bits());
 }

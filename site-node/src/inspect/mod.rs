@@ -7,19 +7,21 @@
 //! Every mistake at once, by file, row and column. Nothing here reaches a network or a log.
 
 mod finding;
+mod place;
+mod signals;
 mod summary;
 mod value;
 
 use std::path::Path;
 
-use common::experiment::{Missing, Outcome, Plan, TimeUnit, View, ViewSource};
+use common::experiment::{Missing, Outcome, Plan, TimeUnit};
 use common::policy::Policy;
 
 use crate::cohort::Cohort;
-use crate::data::cache::Cache;
-use crate::data::prepare::{Form, Progress};
-use crate::data::{CellFault, DataError, Day, Patients, Problems, Signals, Source};
-use crate::features::{FeatureError, Units, gather};
+use crate::data::patients::Withdrawn;
+use crate::data::prepare::Progress;
+use crate::data::{CellFault, DataError, Day, MeaningError, Patients, Problems, Source};
+use crate::features::{FeatureError, Lookup, Rules, Units, gather};
 
 pub use finding::Finding;
 pub use summary::{Summary, summaries};
@@ -64,11 +66,25 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
     if let Some(patients) = patients {
         let units = patients.measurements.iter().flat_map(|(_, table)| table.unknown_units());
         found.notes.extend(units.take(MOST_UNITS).map(|unit| unit.to_string()));
+        let Withdrawn { listed, unknown } = patients.withdrawn;
+        if unknown > 0 {
+            found.notes.push(format!(
+                "{unknown} of {listed} patients who withdrew stand in no table of patients: check that \
+                 their names are written as they are there"
+            ));
+        }
         ends(asked, &patients, &mut problems);
-        signals(asked, &patients, &mut problems, &mut found.notes, tell);
+        signals::check(asked, &patients, &mut problems, &mut found.notes, tell);
         let cohort = cohort(asked, patients, &mut problems);
         if let Some(cohort) = &cohort {
             least(asked, cohort, &mut found);
+            if let (Some(plan), Some(policy)) = (asked.plan, asked.policy)
+                && let Err(denied) =
+                    policy.admit_measurements(&plan.views, asked.source.measurements.len())
+            {
+                let fix = "list it in policy.toml by its table, or leave it unlisted";
+                found.problems.push(Finding::about("policy", denied.to_string(), fix));
+            }
             if let Some(plan) = asked.plan {
                 contract(cohort.patients(), plan, &mut problems, &mut found);
             }
@@ -94,7 +110,7 @@ fn cohort(asked: &Check<'_>, patients: Patients, problems: &mut Problems) -> Opt
         }
         (None, None) => {
             let (what, name) = ("the table", "outcome".to_owned());
-            problems.note(DataError::NoSource { what, name, nearest: None });
+            problems.note(DataError::Meaning(MeaningError::NoSource { what, name, nearest: None }));
             return None;
         }
     };
@@ -140,74 +156,10 @@ fn least(asked: &Check<'_>, cohort: &Cohort, found: &mut Findings) {
     }
 }
 
-fn signals(
-    asked: &Check<'_>,
-    patients: &Patients,
-    problems: &mut Problems,
-    notes: &mut Vec<String>,
-    tell: &(dyn Fn(&'static str, Progress) + Sync),
-) {
-    let source = asked.source;
-    let views = || asked.plan.iter().flat_map(|plan| plan.views.iter());
-    let mut work = Vec::new();
-    if let Some(folder) = &source.ecg {
-        let form = views().find_map(ecg_form);
-        work.push(("ECGs", problems.take(Signals::ecgs(source, folder)), form));
-    }
-    if let Some(folder) = &source.images {
-        let form = views().find_map(image_form);
-        work.push(("images", problems.take(Signals::images(source, folder)), form));
-    }
-    for (what, signals, form) in work {
-        let Some(mut signals) = signals else { continue };
-        if let Some(form) = form {
-            signals.form = form;
-        }
-        let Some(cache) = problems.take(Cache::open(asked.cache)) else { continue };
-        let key = &source.patient;
-        let (usable, missing) =
-            signals.check(patients, key, &cache, problems, &|progress| tell(what, progress));
-        let all = patients.table.len();
-        notes.push(format!("{what}: {usable} of {all} patients have one that can be used"));
-        if missing > 0 {
-            notes.push(format!("{what}: {missing} are broken and count as missing"));
-        }
-    }
-    for view in views() {
-        let (what, described) = match view.source {
-            ViewSource::Ecg { .. } => ("the table", source.ecg.is_some()),
-            ViewSource::Image { .. } => ("the table", source.images.is_some()),
-            _ => continue,
-        };
-        if !described {
-            problems.note(DataError::NoSource { what, name: view.reads(), nearest: None });
-        }
-    }
-}
-
-fn ecg_form(view: &View) -> Option<Form> {
-    use crate::data::ecg::EcgStandard;
-    let ViewSource::Ecg { rate_hz, seconds } = view.source else { return None };
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a checked view: at most 600,000"
-    )]
-    let samples = (rate_hz * seconds).round() as usize;
-    Some(Form::Ecg(EcgStandard { rate_hz, samples, ..EcgStandard::default() }))
-}
-
-fn image_form(view: &View) -> Option<Form> {
-    use crate::data::image::ImageStandard;
-    let ViewSource::Image { width, height } = view.source else { return None };
-    let (width, height) = (width as usize, height as usize);
-    Some(Form::Image(ImageStandard { width, height, window: None }))
-}
-
 /// What the contract asks of tables, measurements and codes.
 fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &mut Findings) {
     for feature in &plan.features {
-        let Some(column) = problems.take(patients.table.column(&feature.column)) else { continue };
+        let Some(column) = problems.take(patients.feature(&feature.column)) else { continue };
         for row in 0..column.len() {
             let fault = match column.number(row) {
                 Ok(Some(_)) => continue,
@@ -218,9 +170,11 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
         }
     }
     let all = patients.table.len();
+    let mut lookup = Lookup::new(patients);
     for view in &plan.views {
         // Strictly, whatever the mode: here and nowhere else is a unit that does not convert told.
-        match gather(patients, view, Units::Refuse) {
+        let rules = Rules { units: Units::Refuse, ..Rules::of(plan.privacy.mode) };
+        match gather(&mut lookup, view, rules) {
             Ok(gathered) => {
                 let missing = gathered.values.iter().filter(|value| value.is_none()).count();
                 found.notes.push(format!(

@@ -1,19 +1,21 @@
-//! The value behind a finding, for eyes inside the hospital that asked for it.
+//! What stands behind a finding, for eyes inside the hospital that asked for it.
+
+use std::path::PathBuf;
 
 use super::Finding;
-use crate::data::{Source, inside, read};
+use crate::data::{Source, read, table_files};
 
-/// What stands in the cell that a finding names; none where it names none.
+/// What stands in the cell that a finding names, or the path of its ECG or image; none where it names
+/// neither.
 #[must_use]
 pub fn value(source: &Source, finding: &Finding) -> Option<String> {
+    if let Some(path) = &finding.path {
+        return Some(path.display().to_string());
+    }
     let (file, row, column) = (finding.file.as_ref()?, finding.row?, finding.column.as_ref()?);
-    let long = source.measurements.iter().map(|(_, it)| &it.table);
-    let codes = source.codes.iter().map(|(_, it)| &it.table);
-    let mut paths = source.tables.iter().chain(&source.optional_tables).chain(long).chain(codes);
-    let named = |path: &&std::path::PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy() == *file)
-    };
-    let path = inside(&source.folder, paths.find(named)?).ok()?;
+    let named =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy() == *file);
+    let path = table_files(source).into_iter().find(named)?;
     let table = read(&path, &[column]).ok()?;
     let column = table.column(column).ok()?;
     let index = (0..column.len()).find(|index| column.row(*index) == row)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::experiment::{DescribedInput, Description, Question};
+use common::experiment::{DescribedInput, Description, PrivacyMode, Question};
 use common::policy::Denied;
 use common::privacy::Receipt;
 use common::privacy::release::{
@@ -12,7 +12,7 @@ use common::wire::Metric;
 
 use super::{Objection, Site, failed};
 use crate::cohort::Cohort;
-use crate::features::{Units, gather};
+use crate::features::{Lookup, Rules, gather};
 use crate::privatize::Gate;
 
 /// Candidates among which a quartile is chosen, from the lower bound to the upper.
@@ -36,9 +36,9 @@ impl Facts {
             .admit_cohort(cohort.training_patients(), cohort.training_events())
             .map_err(|Denied { rule, reason }| Objection::new(rule, reason))?;
         let part = cohort.part(true);
-        let mut inputs = BTreeMap::new();
+        let (mut inputs, mut lookup) = (BTreeMap::new(), Lookup::new(part.patients));
         for input in &question.inputs {
-            let gathered = gather(part.patients, &input.view, Units::Missing)
+            let gathered = gather(&mut lookup, &input.view, Rules::of(PrivacyMode::Local))
                 .map_err(|error| failed("features")(&error))?;
             // A conversion may overflow; a refusal later on would be an exact answer about one patient.
             let finite = |value: &f64| value.is_finite();

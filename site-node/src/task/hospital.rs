@@ -1,5 +1,6 @@
 //! The hospital's part in a federation: what it consented to, and what it did for it so far.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::digest::Digest;
@@ -15,6 +16,7 @@ use super::log;
 use super::metrics::evaluate;
 use super::{Model, Objection, Participant, Site, failed};
 use crate::cohort::Cohort;
+use crate::data::Seen;
 use crate::features::{Studies, examples};
 use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
@@ -41,6 +43,8 @@ pub struct Hospital {
     book: Arc<Logbook>,
     gate: Mutex<Gate>,
     prepared: Mutex<Option<Prepared>>,
+    /// Hashes of ECGs and images that did not change since.
+    seen: Seen,
 }
 
 impl Hospital {
@@ -58,7 +62,13 @@ impl Hospital {
         )?;
         let book = Arc::clone(gate.book());
         book.record(log::policy(site.policy_hash)).map_err(LogbookError::from)?;
-        Ok(Self { site, book, gate: Mutex::new(gate), prepared: Mutex::new(None) })
+        Ok(Self {
+            site,
+            book,
+            gate: Mutex::new(gate),
+            prepared: Mutex::new(None),
+            seen: Seen::default(),
+        })
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -70,6 +80,8 @@ impl Hospital {
         let Site { policy, tag, coordinator, device, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         policy.admit(plan, asker).map_err(denied)?;
+        let tables = self.site.records.measurement_tables();
+        policy.admit_measurements(&plan.views, tables).map_err(denied)?;
         let rule = |error: common::privacy::LedgerError| {
             Objection::new(error.rule().unwrap_or("ledger"), error)
         };
@@ -81,16 +93,14 @@ impl Hospital {
         } else {
             None
         };
-        let read = self.patients(plan).and_then(|(training, test)| {
-            let fingerprint = self.site.records.fingerprint(&self.site.state);
-            Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
-        });
-        let (training, test, fingerprint) = read.map_err(|objection| {
-            if plan.privacy.mode == PrivacyMode::Off {
-                return objection;
-            }
-            one_for_all(&objection)
-        })?;
+        let (training, test, fingerprint) =
+            of_patients(plan.privacy.mode != PrivacyMode::Off, || {
+                self.site.records.steady(|| {
+                    let (training, test) = self.patients(plan)?;
+                    let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+                    Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
+                })
+            })?;
         let (run, plan) = (run.clone(), plan.clone());
         Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None, acked: None })
     }
@@ -109,13 +119,18 @@ impl Hospital {
             return Err(Objection::new(flaw.key, flaw));
         }
         policy.admit_description(question, asker).map_err(denied)?;
+        let views = question.inputs.iter().map(|input| &input.view);
+        let tables = self.site.records.measurement_tables();
+        policy.admit_measurements(views, tables).map_err(denied)?;
         gate.foresee_description(question)
             .map_err(|error| Objection::new(error.rule().unwrap_or("ledger"), error))?;
-        let read = Facts::read(&self.site, question).and_then(|facts| {
-            let fingerprint = self.site.records.fingerprint(&self.site.state);
-            Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
-        });
-        read.map_err(|objection| one_for_all(&objection))
+        of_patients(true, || {
+            self.site.records.steady(|| {
+                let facts = Facts::read(&self.site, question)?;
+                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+                Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
+            })
+        })
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
@@ -152,10 +167,21 @@ impl Hospital {
     }
 }
 
-/// Which of a cohort's rules says no is for the hospital's own log: one answer for all.
-fn one_for_all(objection: &Objection) -> Objection {
-    tracing::warn!(%objection, "these patients do not allow it");
-    Objection::new("cohort", "the patients, events or columns at this site do not allow it")
+/// What reading the patients gives. Where they are private every refusal is one and the same, a stage that
+/// panics included: which of a cohort's rules says no is for the hospital's own log.
+fn of_patients<T>(
+    private: bool,
+    read: impl FnOnce() -> Result<T, Objection>,
+) -> Result<T, Objection> {
+    let defect = |_| Err(Objection::new("site-node", "stopped by a defect; its log says where"));
+    let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(defect);
+    read.map_err(|objection| {
+        if !private {
+            return objection;
+        }
+        tracing::warn!(%objection, "these patients do not allow it");
+        Objection::new("cohort", "the patients, events or columns at this site do not allow it")
+    })
 }
 
 /// What was consented to does not cover this.
@@ -273,5 +299,21 @@ impl Hospital {
             prepared.last = Some((round, model.digest, outgoing.clone()));
             Ok(outgoing)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A panic that a patient's cell provokes would else be told apart from any other refusal.
+    #[test]
+    fn a_defect_answers_as_any_cohort_that_does_not_allow_a_plan() {
+        let panics = || -> Result<(), Objection> { panic!("a defect") };
+        let refuses = || -> Result<(), Objection> { Err(Objection::new("data", "why")) };
+        let [one, two] = [of_patients(true, panics), of_patients(true, refuses)];
+        assert_eq!(one, two);
+        assert_eq!(one.unwrap_err().rule, "cohort");
+        assert_eq!(of_patients(false, panics).unwrap_err().rule, "site-node");
     }
 }

@@ -26,7 +26,9 @@ use common::pki::Fingerprint;
 use common::policy::Policy;
 use common::wire::Metric;
 
-use crate::data::{DataError, Patients, Secret, Source, Table, fingerprint, load};
+use crate::data::{
+    DataError, Patients, Secret, Seen, Source, Table, fingerprint_again, load, table_stamps,
+};
 use crate::send::Outgoing;
 use crate::train::Device;
 
@@ -119,10 +121,18 @@ pub enum Records {
 }
 
 impl Records {
-    /// A hash of them under the site's own key; none where they are in memory.
-    fn fingerprint(&self, state: &Path) -> Result<Option<Digest>, DataError> {
+    /// How many tables of measurements there are.
+    fn measurement_tables(&self) -> usize {
         match self {
-            Self::Files(source) => fingerprint(source, &Secret::open(state)?).map(Some),
+            Self::Files(source) => source.measurements.len(),
+            Self::Table { .. } => 0,
+        }
+    }
+
+    /// A hash of them under the site's own key; none where they are in memory.
+    fn fingerprint(&self, state: &Path, seen: &Seen) -> Result<Option<Digest>, DataError> {
+        match self {
+            Self::Files(source) => fingerprint_again(source, &Secret::open(state)?, seen).map(Some),
             Self::Table { .. } => Ok(None),
         }
     }
@@ -133,6 +143,18 @@ impl Records {
         match self {
             Self::Files(source) => Some(source),
             Self::Table { .. } => None,
+        }
+    }
+
+    /// What `act` makes of the patients' tables, which must not change meanwhile: it reads them twice.
+    fn steady<T>(&self, act: impl FnOnce() -> Result<T, Objection>) -> Result<T, Objection> {
+        let Self::Files(source) = self else { return act() };
+        let before = table_stamps(source);
+        let made = act()?;
+        if table_stamps(source) == before {
+            Ok(made)
+        } else {
+            Err(failed("data")(&DataError::Changed))
         }
     }
 
@@ -172,4 +194,22 @@ pub struct Site {
     pub audit: AuditSettings,
     /// Where it reads the time.
     pub clock: Arc<dyn Clock>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_while_a_table_changed_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.csv");
+        std::fs::write(&place, "pid,x\np1,1\n").unwrap();
+        let records = Records::Files(Box::new(Source::tables(folder.path(), &["a.csv"], "pid")));
+        assert_eq!(records.steady(|| Ok(7)), Ok(7));
+        let written = records.steady(|| {
+            std::fs::write(&place, "pid,x\np1,1\np2,2\n").map_err(|error| failed("test")(&error))
+        });
+        assert_eq!(written.unwrap_err().rule, "data");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use site_node::data::DataError;
+use site_node::data::{DataError, TableError};
 
 use super::{Hospital, SECRET};
 
@@ -25,35 +25,46 @@ macro_rules! refused {
 
 refused! {
     a_latin_1_cell: |h| h.write("base.csv", b"pid,day,age,sex,glucose\np1,2020-01-10,61,\xe4,5\n")
-        => DataError::Encoding { row: 2, .. },
+        => DataError::Table(TableError::Encoding { row: 2, .. }),
     a_latin_1_header: |h| h.write("base.csv", b"pid,day,\xe4\np1,2020-01-10,61\n")
-        => DataError::Encoding { row: 1, .. },
+        => DataError::Table(TableError::Encoding { row: 1, .. }),
     a_utf_16_file: |h| h.write("base.csv", b"\xff\xfep\0i\0d\0")
-        => DataError::Kind { .. },
+        => DataError::Table(TableError::Kind { .. }),
     a_spreadsheet: |h| h.write("base.csv", b"PK\x03\x04whatever")
-        => DataError::Kind { .. },
+        => DataError::Table(TableError::Kind { .. }),
     a_compressed_table: |h| h.write("base.csv", b"\x1f\x8b\x08whatever")
-        => DataError::Kind { .. },
+        => DataError::Table(TableError::Kind { .. }),
     a_parquet_file_by_another_name: |h| h.write("base.csv", b"PAR1whatever")
-        => DataError::Kind { .. },
+        => DataError::Table(TableError::Kind { .. }),
     zero_bytes: |h| h.write("base.csv", b"pid,day\np1,\0\0\0\n")
-        => DataError::Kind { .. },
+        => DataError::Table(TableError::Kind { .. }),
     an_empty_file: |h| h.write("base.csv", b"")
-        => DataError::EmptyFile { .. },
+        => DataError::Table(TableError::EmptyFile { .. }),
     a_header_alone: |h| h.write("base.csv", b"pid,day,age,sex,glucose\n")
-        => DataError::NoRows { .. },
+        => DataError::Table(TableError::NoRows { .. }),
     a_short_row: |h| h.edit("base.csv", "p2,2020-02-01,70.5,m,", SECRET)
-        => DataError::Ragged { row: 3, found: 1, wanted: 5, .. },
+        => DataError::Table(TableError::Ragged { row: 3, found: 1, wanted: 5, .. }),
     a_long_row: |h| h.edit("base.csv", "61,f,5.5", &format!("61,f,5.5,{SECRET}"))
-        => DataError::Ragged { row: 2, found: 6, wanted: 5, .. },
+        => DataError::Table(TableError::Ragged { row: 2, found: 6, wanted: 5, .. }),
     a_blank_row: |h| h.edit("base.csv", "p2,", "\np2,")
-        => DataError::BlankRow { row: 3, .. },
+        => DataError::Table(TableError::BlankRow { row: 3, .. }),
     a_column_twice: |h| h.edit("base.csv", "age,sex", "age,age")
         => DataError::DuplicateColumn { .. },
+    a_table_without_a_header: |h| h.write("base.csv", format!("p1,2020-01-10,61,f,{SECRET}\np2,2020-01-10,61,f,5\n"))
+        => DataError::Table(TableError::NoHeader { .. }),
+    a_table_without_a_header_or_a_number: |h| h.write("base.csv", format!("{SECRET},f\np2,f\n"))
+        => DataError::MissingColumn { .. },
+    a_table_whose_first_row_repeats: |h| h.write("base.csv", format!("pid,{SECRET},{SECRET}\np2,f,m\n"))
+        => DataError::DuplicateColumn { .. },
+    a_first_row_that_resembles_a_column: |h| {
+        let text = format!("pid,{SECRET},age,sex,glucose\np2,2020-01-10,1,f,5\n");
+        h.write("base.csv", text);
+        h.edit("cohort.toml", "\"day\"", &format!("\"{}\"", SECRET.replace('8', "9")));
+    } => DataError::MissingColumn { nearest: Some(_), .. },
     a_column_of_two_tables: |h| h.edit("outcome.csv", "months,died", "age,died")
         => DataError::DuplicateColumn { .. },
     a_column_without_a_name: |h| h.edit("base.csv", "age,sex", "age,")
-        => DataError::NamelessColumn { place: 4, .. },
+        => DataError::Table(TableError::NamelessColumn { place: 4, .. }),
     a_misspelt_column: |h| h.edit("base.csv", "pid,day,", "pid,daay,")
         => DataError::MissingColumn { nearest: Some(_), .. },
     a_patient_twice: |h| h.edit("base.csv", "p2,", "p1,")

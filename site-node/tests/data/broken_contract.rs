@@ -1,28 +1,34 @@
 //! Data that do not mean what the contract means.
 
-use site_node::data::DataError;
+use common::experiment::TimeUnit;
+use common::experiment::ViewSource::{Category, Number};
+use site_node::cohort::Cohort;
+use site_node::data::{DataError, MeaningError, Problems, load};
+use site_node::features::examples;
+use site_node::inspect::value;
 
-use super::{Hospital, plan};
+use super::{Hospital, SECRET, plan};
 
 #[test]
 fn units_that_nobody_knows_are_named_and_refused_where_they_matter() {
     let hospital = Hospital::new();
-    hospital.edit("labs.csv", "0.9,mg/dL", "0.9,drops");
+    hospital.edit("labs.csv", "0.9,mg/dL", &format!("0.9,{SECRET}"));
     let notes = hospital.check(None).notes.join("\n");
-    assert!(notes.contains("unit \"drops\" is not known here"), "{notes}");
+    let told = "labs.csv: row 4, column \"unit\": a unit that is not known here";
+    assert!(notes.contains(told) && !notes.contains(SECRET), "{notes}");
     // Its day lies in no patient's window, and all the same the item is refused as a whole.
     hospital.edit("labs.csv", "p2,2019-12-31", "p2,2021-12-31");
     let crp = "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
                unit = \"mg/L\"\nwindow = 365\nmissing = \"zero\"\n";
     let found = hospital.check(Some(&plan(crp)));
-    assert!(
-        found.problems[0].problem.contains("\"drops\" does not convert"),
-        "{:?}",
-        found.problems
-    );
+    let finding = &found.problems[0];
+    assert!(finding.problem.contains("measurement \"crp\": a unit that does not convert"));
+    assert_eq!((finding.row, finding.column.as_deref()), (Some(4), Some("unit")));
+    assert!(!format!("{finding:?}").contains(SECRET), "{finding:?}");
+    assert_eq!(value(&hospital.source(), finding).as_deref(), Some(SECRET));
     let hospital = Hospital::new();
     hospital.edit("cohort.toml", "\"mmol/L\"", "\"mmoll\"");
-    assert!(matches!(hospital.problem(), DataError::UnknownUnit { .. }));
+    assert!(matches!(hospital.problem(), DataError::Meaning(MeaningError::UnknownUnit { .. })));
     let hospital = Hospital::new();
     hospital.edit("cohort.toml", "glucose = ", "glucos = ");
     assert!(matches!(hospital.problem(), DataError::MissingColumn { nearest: Some(_), .. }));
@@ -35,7 +41,10 @@ fn codes_of_another_system_are_seen() {
         hospital.edit("cohort.toml", "\"icd10\"", &format!("{system:?}"));
         hospital.edit("dx.csv", "C50", code);
         let error = hospital.problem();
-        assert!(matches!(error, DataError::CodeSystem { row: 3, .. }), "{code}: {error}");
+        assert!(
+            matches!(error, DataError::Meaning(MeaningError::CodeSystem { row: 3, .. })),
+            "{code}: {error}"
+        );
     }
 }
 
@@ -55,7 +64,7 @@ fn what_the_contract_asks_for_is_there_and_means_the_same() {
         (crp.replace("\"zero\"", "\"refuse\""), "1 patients have no value"),
         (dx.replace("\"icd10\"", "\"atc\""), "are icd10, and the contract asks for atc"),
         (dx.replace("table = \"dx\"", "table = \"drugs\""), "codes \"drugs\" is not described"),
-        (number.replace("\"glucose\"", "\"glucos\""), "did you mean \"glucose\""),
+        (number.replace("\"glucose\"", "\"glucos\""), "did you mean column 5 of base.csv"),
         (number.replace("\"glucose\"", "\"sex\""), "not a number"),
         (number.replace("\"glucose\"", "\"age\"\nunit = \"years\""), "has no unit"),
         ("columns = [\"glucose\"]".to_owned(), "empty"),
@@ -71,6 +80,78 @@ fn what_the_contract_asks_for_is_there_and_means_the_same() {
             .collect();
         assert!(told.iter().any(|text| text.contains(what)), "{what:?}: {told:?}");
     }
+}
+
+/// Columns that name patients or tell how they fared, as a column and as a view of either kind.
+#[test]
+fn a_contract_that_reads_an_outcome_is_refused_by_name() {
+    let hospital = Hospital::new();
+    hospital.edit("cohort.toml", "event = \"died\"", "event = \"died\"\nends = \"seen\"");
+    hospital.edit("cohort.toml", "time = \"months\"", "time = \"followed\"");
+    hospital.edit("cohort.toml", "glucose = ", "months = \"months\"\nglucose = ");
+    let text = "pid,months,relapsed,died,seen,train\np1,12,1,1,2021-01-10,1\n\
+                p2,3,0,1,2021-01-10,1\np3,4,1,0,2021-01-10,0\n";
+    hospital.write("outcome.csv", text);
+    for (column, what) in [
+        ("seen", "the end of follow-up"),
+        ("day", "the index date"),
+        ("pid", "the patients' name"),
+        ("followed", "the outcome's time"),
+        ("died", "the outcome's event"),
+    ] {
+        for views in [
+            "columns = [\"age\"]",
+            "[features.views.x]\nkind = \"number\"\ncolumn = \"age\"\n",
+            "[features.views.x]\nkind = \"category\"\ncolumn = \"age\"\ncategories = [\"p1\"]\n",
+        ] {
+            // Another outcome than the hospital's own, so that the plan itself breaks no rule.
+            let mut plan = plan(views);
+            plan.outcome.event = "relapsed".to_owned();
+            plan.features.iter_mut().for_each(|feature| feature.column = column.to_owned());
+            for view in &mut plan.views {
+                if let Number { column: read, .. } | Category { column: read, .. } =
+                    &mut view.source
+                {
+                    *read = column.to_owned();
+                }
+            }
+            let found = hospital.check(Some(&plan));
+            let wanted = format!("column {column:?} is {what} and no feature");
+            let told = found.problems.iter().any(|it| it.problem.contains(&wanted));
+            assert!(told, "{column}: {:?}", found.problems);
+            let cohort =
+                Cohort::new(load(&hospital.source()).unwrap(), &plan.outcome, None).unwrap();
+            let error = examples(&cohort.part(true), &plan, None).unwrap_err();
+            assert!(error.to_string().contains(&wanted), "{error}");
+        }
+    }
+}
+
+/// A time whose unit nobody stated may be in days or in years.
+#[test]
+fn another_time_than_the_hospitals_own_has_a_unit_or_is_refused() {
+    let hospital = Hospital::new();
+    hospital.edit("cohort.toml", "time = \"months\"", "time = \"age\"");
+    let mut outcome = plan("columns = [\"age\"]").outcome;
+    outcome.unit = TimeUnit::Days;
+    let times = |hospital: &Hospital| {
+        let mut problems = Problems::new(9);
+        let patients = hospital.read().0.unwrap();
+        let cohort = Cohort::check(patients, &outcome, None, &mut problems);
+        (cohort, problems.first())
+    };
+    let (_, refused) = times(&hospital);
+    let refused = refused.unwrap();
+    assert!(matches!(refused, DataError::Meaning(MeaningError::NoTimeUnit { .. })), "{refused}");
+    assert!(refused.to_string().contains("\"months\" = \"days\""), "{refused}");
+    hospital.edit("cohort.toml", "glucose = ", "months = \"months\"\nglucose = ");
+    let (cohort, none) = times(&hospital);
+    assert!(none.is_none() && cohort.is_some(), "{none:?}");
+    hospital.edit("cohort.toml", "months = \"months\"\n", "months = \"kg\"\n");
+    assert!(matches!(
+        times(&hospital).1,
+        Some(DataError::Meaning(MeaningError::NoConversion { .. }))
+    ));
 }
 
 #[test]

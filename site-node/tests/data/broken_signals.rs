@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use site_node::data::DataError;
 use site_node::data::ecg::{EcgFault, StandardFault};
 use site_node::data::image::ImageFault;
-use site_node::inspect::Findings;
+use site_node::data::{DataError, Secret, fingerprint};
+use site_node::inspect::{Findings, value};
 
 use super::{COHORT, Hospital};
 
@@ -58,13 +58,18 @@ pub(crate) fn hospital(broken: &str) -> Hospital {
     hospital
 }
 
-/// The problem of the one file that was spoilt, which it names.
+/// The problem of the one file that was spoilt: of the second patient, by the row and not by the name.
 fn spoilt(file: &str, spoil: impl Fn(&Hospital)) -> String {
     let strict = hospital("refuse");
     spoil(&strict);
     let Findings { problems, .. } = strict.check(None);
     let [finding] = problems.as_slice() else { panic!("{file}: {problems:?}") };
-    assert_eq!(finding.file.as_deref(), Some(file));
+    assert_eq!((finding.file.as_deref(), finding.row), (Some("base.csv"), Some(3)));
+    assert!(!finding.problem.contains("p2") && !finding.fix.contains("p2"), "{finding:?}");
+    assert!(finding.problem.starts_with("base.csv: row 3: this patient's "), "{finding:?}");
+    // Asked for by eyes inside, the file is named.
+    let path = value(&strict.source(), finding).unwrap();
+    assert!(path.ends_with(&format!("/{file}")), "{path}");
     assert!(finding.fix.len() > 8, "{finding:?}");
     // Where cohort.toml says so, the same file counts as missing.
     let lenient = hospital("missing");
@@ -156,15 +161,19 @@ fn a_signal_of_nobody_or_outside_is_refused() {
     let stray = hospital("missing");
     stray.write("images/p9.png", b"x");
     let found = stray.check(None);
-    assert!(
-        found.problems.iter().any(|it| it.problem.contains("no patient")),
-        "{:?}",
-        found.problems
-    );
+    let [nobody] = found.problems.as_slice() else { panic!("{:?}", found.problems) };
+    assert_eq!(nobody.problem, "an image that is named after no patient");
+    assert!(value(&stray.source(), nobody).unwrap().ends_with("images/p9.png"));
     let linked = hospital("missing");
     std::os::unix::fs::symlink("/etc/hostname", linked.place("images/p3.png")).unwrap();
     let found = linked.check(None);
-    assert!(found.problems.iter().any(|it| it.check == "data folder"), "{:?}", found.problems);
+    let [out] = found.problems.as_slice() else { panic!("{:?}", found.problems) };
+    assert!(out.check == "images" && out.problem.contains("link out"), "{out:?}");
+    assert!(!out.problem.contains("p3") && out.path.as_ref().unwrap().ends_with("p3.png"));
+    // What a daemon logs of it.
+    let error = fingerprint(&linked.source(), &Secret::from_bytes([0; 32])).unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains("p3") && text.contains("an image ("), "{text}");
     let linked = hospital("refuse");
     let outside = tempfile::tempdir().unwrap();
     let (inside, moved) = (linked.place("ecg/p1.dat"), outside.path().join("p1.dat"));
@@ -202,7 +211,9 @@ fn errors_keep_their_variants() {
     let images = Signals::images(&source, source.images.as_ref().unwrap()).unwrap();
     assert_eq!(ecgs.check(&patients, "pid", &cache, &mut problems, &|_| ()), (1, 0));
     assert_eq!(images.check(&patients, "pid", &cache, &mut problems, &|_| ()), (1, 0));
-    let [DataError::Ecg(ecg), DataError::Image(image)] = problems.found() else {
+    let [DataError::Ecg { error: ecg, .. }, DataError::Image { error: image, .. }] =
+        problems.found()
+    else {
         panic!("{problems:?}")
     };
     let missing = matches!(&ecg.fault, EcgFault::Standard(StandardFault::MissingLeads { missing }) if missing.len() == 6);

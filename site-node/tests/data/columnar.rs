@@ -10,7 +10,7 @@ use parquet::data_type::{
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
-use site_node::data::{DataError, load, read};
+use site_node::data::{DataError, TableError, load, read};
 
 use super::Hospital;
 
@@ -95,7 +95,7 @@ fn every_type_comes_to_its_cell() {
     let path = hospital.place("types.parquet");
     let schema = "message t {
         REQUIRED BOOLEAN flag;
-        REQUIRED INT64 moment (TIMESTAMP_MILLIS);
+        REQUIRED INT64 moment (TIMESTAMP(MILLIS,false));
         REQUIRED INT64 money (DECIMAL(10,2));
         REQUIRED INT32 code;
         REQUIRED INT64 long;
@@ -129,16 +129,22 @@ fn a_changed_schema_is_named_by_its_column() {
     let schema = BASE.replace("OPTIONAL DOUBLE age", "REPEATED DOUBLE age");
     write(&hospital.place("base.parquet"), &schema, 0, &|_, _| ());
     let error = hospital.problem();
-    assert!(matches!(&error, DataError::ParquetType { column, .. } if column == "age"), "{error}");
+    assert!(
+        matches!(&error, DataError::Table(TableError::ParquetType { column, .. }) if column == "age"),
+        "{error}"
+    );
     let schema = BASE.replace("BYTE_ARRAY sex (UTF8)", "FIXED_LEN_BYTE_ARRAY (3) sex");
     write(&hospital.place("base.parquet"), &schema, 0, &|_, _| ());
-    assert!(matches!(hospital.problem(), DataError::ParquetType { .. }));
+    assert!(matches!(hospital.problem(), DataError::Table(TableError::ParquetType { .. })));
     let schema =
         BASE.replace("REQUIRED INT32 day (DATE);", "OPTIONAL group day { OPTIONAL INT32 y; }");
     write(&hospital.place("base.parquet"), &schema, 0, &|_, _| ());
-    assert!(matches!(hospital.problem(), DataError::ParquetType { found: "nested", .. }));
+    assert!(matches!(
+        hospital.problem(),
+        DataError::Table(TableError::ParquetType { found: "nested", .. })
+    ));
     write(&hospital.place("base.parquet"), BASE, 0, &|_, _| ());
-    assert!(matches!(hospital.problem(), DataError::NoRows { .. }));
+    assert!(matches!(hospital.problem(), DataError::Table(TableError::NoRows { .. })));
     write(
         &hospital.place("base.parquet"),
         "message t { REQUIRED BYTE_ARRAY pid (UTF8); }",
@@ -153,6 +159,27 @@ fn a_changed_schema_is_named_by_its_column() {
     assert!(missing, "{problems:?}");
 }
 
+/// The day of a moment in UTC may be another one at the hospital. The types of old writers are of UTC too.
+#[test]
+fn a_moment_in_utc_is_refused_whoever_wrote_it() {
+    for kind in
+        ["TIMESTAMP(MILLIS,true)", "TIMESTAMP(MICROS,true)", "TIMESTAMP_MILLIS", "TIMESTAMP_MICROS"]
+    {
+        let hospital = Hospital::new();
+        let path = hospital.place("moments.parquet");
+        let schema = format!("message t {{ REQUIRED INT64 moment ({kind}); }}");
+        write(&path, &schema, 1, &|_, column| {
+            column.typed::<Int64Type>().write_batch(&[0], None, None).unwrap();
+        });
+        let error = read(&path, &["moment"]).map(|_| ()).unwrap_err();
+        assert!(
+            matches!(error, DataError::Table(TableError::ParquetType { .. })),
+            "{kind}: {error}"
+        );
+        assert!(error.to_string().contains("UTC"), "{kind}: {error}");
+    }
+}
+
 /// Cut anywhere, or with any byte changed: an error or other cells, and never a crash.
 #[test]
 fn broken_files_are_refused_without_a_crash() {
@@ -161,9 +188,9 @@ fn broken_files_are_refused_without_a_crash() {
     let path = hospital.place("base.parquet");
     let good = std::fs::read(&path).unwrap();
     hospital.write("base.parquet", b"");
-    assert!(matches!(hospital.problem(), DataError::EmptyFile { .. }));
+    assert!(matches!(hospital.problem(), DataError::Table(TableError::EmptyFile { .. })));
     hospital.write("base.parquet", "pid,day\np1,2020-01-01\n");
-    assert!(matches!(hospital.problem(), DataError::BrokenParquet { .. }));
+    assert!(matches!(hospital.problem(), DataError::Table(TableError::BrokenParquet { .. })));
     for cut in (1..good.len()).step_by(7) {
         hospital.write("base.parquet", &good[..cut]);
         assert!(read(&path, &[]).is_err(), "{cut}");

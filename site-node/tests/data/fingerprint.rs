@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use site_node::data::{Secret, fingerprint};
+use site_node::data::{Secret, Seen, fingerprint, fingerprint_again};
 
 use super::Hospital;
 
@@ -38,6 +38,15 @@ fn order_and_format_do_not_matter() {
 }
 
 #[test]
+fn a_list_of_nobody_who_withdrew_is_one() {
+    let hospital = Hospital::new();
+    hospital.write("withdrawn.csv", "pid\n");
+    let none = of(&hospital);
+    hospital.write("withdrawn.csv", "pid\np4\n");
+    assert_ne!(of(&hospital), none);
+}
+
+#[test]
 fn any_value_matters() {
     let mut seen = vec![of(&Hospital::new())];
     for (file, old, new) in [
@@ -64,6 +73,13 @@ fn any_value_matters() {
         assert!(!seen.contains(&found), "{file}: {old:?} → {new:?}");
         seen.push(found);
     }
+    // Persons of OMOP are who they are written as.
+    let hospital = Hospital::new();
+    hospital.write("cohort.toml", "[omop]\nfolder = \"omop\"\n");
+    hospital.write("omop/person.csv", "person_id,year_of_birth\n12,1950\n");
+    let one = of(&hospital);
+    hospital.edit("omop/person.csv", "12,", "0012,");
+    assert_ne!(of(&hospital), one);
     // A row twice is not a row, and two that are swapped between columns are others.
     let hospital = Hospital::new();
     hospital.edit(
@@ -101,4 +117,36 @@ fn without_the_key_it_tells_nothing_and_the_key_is_kept_closed() {
     std::fs::write(&key, [1; 31]).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert!(Secret::open(&state).is_err());
+}
+
+/// A daemon is asked for consent again and again; a folder of ECGs and images is read once.
+#[test]
+fn signals_that_did_not_change_are_not_read_again() {
+    let hospital = Hospital::new();
+    let text = "[ecg]\nfolder = \"ecg\"\n\n[images]\nfolder = \"images\"\n\n[units]";
+    hospital.edit("cohort.toml", "[units]", text);
+    hospital.write("ecg/p1.hea", "p1 1 100 2\np1.dat 16 1000(0)/mV 16 0 0 0 0 I\n");
+    hospital.write("ecg/p1.dat", [0; 4]);
+    hospital.write("images/p1.png", "pixels");
+    hospital.write("images/p2.png", "pixels");
+    let (source, secret, seen) = (hospital.source(), Secret::from_bytes([7; 32]), Seen::default());
+    let again = || fingerprint_again(&source, &secret, &seen).unwrap().to_string();
+    let first = again();
+    assert_eq!((seen.read(), first.clone()), (3, of(&hospital)));
+    assert_eq!((again(), seen.read()), (first.clone(), 3));
+    // Of the same length, and of a file that only the header names.
+    hospital.write("ecg/p1.dat", [1; 4]);
+    let second = again();
+    assert_eq!((seen.read(), second.clone()), (4, of(&hospital)));
+    assert_ne!(second, first);
+    hospital.write("images/p2.png", "pixelz");
+    assert_eq!((again(), seen.read()), (of(&hospital), 5));
+    // A link that leads to another file than before.
+    std::fs::remove_file(hospital.place("ecg/p1.dat")).unwrap();
+    for (bytes, read) in [([2; 4], 6), ([3; 4], 7)] {
+        hospital.write(&format!("ecg/{read}"), bytes);
+        std::fs::remove_file(hospital.place("ecg/p1.dat")).ok();
+        std::os::unix::fs::symlink(read.to_string(), hospital.place("ecg/p1.dat")).unwrap();
+        assert_eq!((again(), seen.read()), (of(&hospital), read));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use site_node::data::{CellFault, DataError, Source, load};
+use site_node::data::{CellFault, DataError, MeaningError, Source, load};
 
 use super::Hospital;
 
@@ -68,16 +68,25 @@ fn mistakes_in_omop_tables_are_named_as_elsewhere() {
     assert!(matches!(hospital.problem(), DataError::Cell { fault: f, .. } if f == fault));
     let hospital = made();
     hospital.edit("omop/condition_occurrence.csv", "3,201826", "3,I21.4");
-    assert!(matches!(hospital.problem(), DataError::CodeSystem { row: 6, .. }));
+    assert!(matches!(
+        hospital.problem(),
+        DataError::Meaning(MeaningError::CodeSystem { row: 6, .. })
+    ));
     let hospital = made();
     hospital.edit("omop/measurement.csv", "2,3004501", "9,3004501");
     assert!(matches!(hospital.problem(), DataError::UnknownPatient { row: 3, .. }));
     let hospital = made();
     hospital.edit("omop/PERSON.csv", "1970\t6\t15", "1970\t6\t31");
     assert!(matches!(hospital.problem(), DataError::Cell { fault: CellFault::NoSuchDay, .. }));
+    // Eyes inside see what stands there.
+    let hospital = made();
+    hospital.edit("omop/condition_occurrence.csv", "3,201826", "3,I21.4");
+    let found = hospital.check(None);
+    let cell = site_node::inspect::value(&hospital.source(), &found.problems[0]);
+    assert_eq!(cell.as_deref(), Some("I21.4"));
     let hospital = made();
     std::fs::remove_file(hospital.place("omop/PERSON.csv")).unwrap();
-    assert!(matches!(hospital.problem(), DataError::NoSource { .. }));
+    assert!(matches!(hospital.problem(), DataError::Meaning(MeaningError::NoSource { .. })));
 }
 
 fn persons(hospital: &Hospital) -> Vec<String> {
@@ -95,6 +104,12 @@ fn who_withdrew_is_nowhere_and_keys_that_mean_nothing_here_are_refused() {
     assert_eq!(persons(&hospital), ["1", "2"]);
     hospital.write("withdrawn.csv", "person_id\n1\n");
     assert_eq!(persons(&hospital), ["2"]);
+    // Written in another way, a name is that of nobody; who counts them tells.
+    hospital.write("withdrawn.csv", "person_id\n0001\n2\n");
+    assert_eq!(persons(&hospital), ["1"]);
+    let notes = hospital.check(None).notes.join("\n");
+    assert!(notes.contains("1 of 2 patients who withdrew stand in no table"), "{notes}");
+    assert!(!notes.contains("0001"), "{notes}");
     for key in ["split = \"s\"", "optional_tables = [\"a.csv\"]", "units = { age = \"years\" }"] {
         let hospital = made();
         hospital.edit("cohort.toml", "[omop]", &format!("{key}\n[omop]"));

@@ -46,7 +46,7 @@ fn bad_tables_are_named_by_file_row_and_column() -> Outcome {
         })
     };
     let output = spoil("patient,hospital", "patiennt,hospital")?;
-    assert!(output.contains("did you mean \"patiennt\"?"), "{output}");
+    assert!(output.contains("did you mean column 1 of cohort.csv?"), "{output}");
     let output = spoil("\na0001,", "\na0000,")?;
     assert!(output.contains("rows 2 and 3 are of one patient"), "{output}");
     let output = spoil("\na0001,hospital-a,", "\na0001,")?;

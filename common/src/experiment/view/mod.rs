@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A window holds the days up to and including the index date, and none after it. A value outside its
-//! range counts as missing, or is held to the range where a missing value would be refused: no plan may
-//! learn from a refusal how large a patient's values are.
+//! range counts as missing; where a missing value would be refused in a private mode, it is held to the
+//! range: no private plan may learn from a refusal how large a patient's values are.
 
 mod check;
 mod read;
@@ -148,6 +148,16 @@ impl View {
             ViewSource::Codes { table, .. } => format!("codes:{table}"),
             ViewSource::Ecg { .. } => "ecg".to_owned(),
             ViewSource::Image { .. } => "images".to_owned(),
+        }
+    }
+
+    /// The same with a measurement's table, `measurement:TABLE:ITEM`: what a policy lists where a hospital
+    /// has several tables of measurements, each of which may hold the item.
+    #[must_use]
+    pub fn reads_exactly(&self) -> String {
+        match &self.source {
+            ViewSource::Measurement { table, item, .. } => format!("measurement:{table}:{item}"),
+            _ => self.reads(),
         }
     }
 

@@ -6,6 +6,9 @@
 //!
 //! What is not in the tables below is not converted: a guess would train on wrong numbers.
 
+/// Days of a year, of which a month is a twelfth.
+pub const YEAR: f64 = 365.25;
+
 /// y = x · factor + offset.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conversion {
@@ -103,11 +106,11 @@ const UNITS: [(&str, Dimension, f64, f64); 74] = [
     ("days", Time, 1.0, 0.0),
     ("week", Time, 7.0, 0.0),
     ("weeks", Time, 7.0, 0.0),
-    ("month", Time, 365.25 / 12.0, 0.0),
-    ("months", Time, 365.25 / 12.0, 0.0),
-    ("a", Time, 365.25, 0.0),
-    ("year", Time, 365.25, 0.0),
-    ("years", Time, 365.25, 0.0),
+    ("month", Time, YEAR / 12.0, 0.0),
+    ("months", Time, YEAR / 12.0, 0.0),
+    ("a", Time, YEAR, 0.0),
+    ("year", Time, YEAR, 0.0),
+    ("years", Time, YEAR, 0.0),
     // Base: 10⁹/L.
     ("10^9/l", CountVolume, 1.0, 0.0),
     ("10*9/l", CountVolume, 1.0, 0.0),

@@ -27,7 +27,8 @@ pub(in crate::cli) struct Args {
     /// A value in place of the experiment's, such as outcome.unit=days; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "experiment")]
     overrides: Vec<Override>,
-    /// Show the value of each cell that is wrong: for eyes inside the hospital.
+    /// Show the value of each cell that is wrong and the file of each ECG or image: for eyes inside the
+    /// hospital.
     #[arg(long)]
     show_values: bool,
     /// Write values to a file or a pipe too.
@@ -142,7 +143,7 @@ fn object(found: &Findings, values: &[Option<String>]) -> serde_json::Value {
         .iter()
         .zip(values)
         .map(|(finding, value)| {
-            let Finding { check, file, row, column, problem, fix } = finding;
+            let Finding { check, file, row, column, problem, fix, .. } = finding;
             json!({ "check": check, "file": file, "row": row, "column": column,
                     "problem": problem, "fix": fix, "value": value })
         })

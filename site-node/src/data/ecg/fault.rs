@@ -82,11 +82,11 @@ pub enum WaveformFault {
         channel: usize,
     },
     /// A channel is not a voltage.
-    #[error("channel {channel} is in {unit:?}; V, mV and uV are read; export the ECG alone")]
+    #[error("channel {channel} is in another unit than V, mV and uV; export the ECG alone")]
     Unit {
         /// Which channel.
         channel: usize,
-        /// The unit's code, cut short.
+        /// The unit's code, cut short; not told, since it may be any text.
         unit: String,
     },
 }

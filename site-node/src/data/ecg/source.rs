@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::digest::Hasher;
 
 use super::{EcgError, EcgFault, Recording, dicom_waveform, wfdb};
-use crate::data::{dicom, open};
+use crate::data::{Stamp, dicom, open};
 
 /// A day of two leads at 360 Hz in format 16 is 124 MB.
 const MAX_BYTES: u64 = 512 << 20;
@@ -20,6 +20,8 @@ pub struct EcgSource {
     bytes: Vec<u8>,
     /// A WFDB record's header and signal files; none for DICOM.
     record: Option<wfdb::Record>,
+    /// Of the file itself.
+    stamp: Stamp,
 }
 
 impl EcgSource {
@@ -30,7 +32,8 @@ impl EcgSource {
     pub fn open(path: &Path) -> Result<Self, EcgError> {
         let header = path.extension().is_some_and(|ending| ending == "hea");
         let most = if header { MAX_HEADER } else { MAX_BYTES };
-        let bytes = open::read(path, most).map_err(|fault| EcgError::at(path, fault))?;
+        let (bytes, stamp) =
+            open::stamped(path, most).map_err(|fault| EcgError::at(path, fault))?;
         let record = if header {
             Some(wfdb::Record::open(path, &bytes, MAX_BYTES)?)
         } else if dicom::recognised(&bytes) {
@@ -40,7 +43,7 @@ impl EcgSource {
         } else {
             return Err(EcgError::at(path, EcgFault::Kind));
         };
-        Ok(Self { path: path.to_owned(), bytes, record })
+        Ok(Self { path: path.to_owned(), bytes, record, stamp })
     }
 
     /// Adds all that the recording is made of to a hash.
@@ -50,6 +53,12 @@ impl EcgSource {
             hasher.update(&(bytes.len() as u64).to_le_bytes());
             hasher.update(bytes);
         }
+    }
+
+    /// All files as they were before they were read.
+    pub(in crate::data) fn stamps(&self) -> Vec<Stamp> {
+        let beside = self.record.iter().flat_map(wfdb::Record::stamps);
+        std::iter::once(&self.stamp).chain(beside).cloned().collect()
     }
 
     /// Decodes the files.

@@ -15,6 +15,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::picture::{MAX_SIDE, luma, size};
 use super::{ImageFault, Picture};
+use crate::data::open::guarded;
 
 /// Each scan is a pass over the whole picture; a real one has some ten.
 const MAX_SCANS: usize = 64;
@@ -26,6 +27,10 @@ pub(super) fn picture(bytes: &[u8]) -> Result<Picture, ImageFault> {
 /// A picture whose three components are red, green and blue where `rgb` says so and the file
 /// itself is silent.
 pub(super) fn decode(bytes: &[u8], rgb: bool) -> Result<Picture, ImageFault> {
+    guarded(ImageFault::Damaged { format: "JPEG" }, || decoded(bytes, rgb))
+}
+
+fn decoded(bytes: &[u8], rgb: bool) -> Result<Picture, ImageFault> {
     let frame = frame(bytes)?;
     let (width, height) = size(frame.width, frame.height)?;
     let side = usize::try_from(MAX_SIDE).unwrap_or_default();

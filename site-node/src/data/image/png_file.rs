@@ -6,6 +6,7 @@ use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
 
 use super::picture::{luma, size};
 use super::{ImageFault, Picture};
+use crate::data::open::guarded;
 
 /// What the decoder may allocate beside the picture itself: some rows and its tables.
 const LIMIT: usize = 64 << 20;
@@ -13,6 +14,10 @@ const LIMIT: usize = 64 << 20;
 const MOST_DEFLATED: u64 = 1032;
 
 pub(super) fn picture(bytes: &[u8]) -> Result<Picture, ImageFault> {
+    guarded(ImageFault::Damaged { format: "PNG" }, || decode(bytes))
+}
+
+fn decode(bytes: &[u8]) -> Result<Picture, ImageFault> {
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: LIMIT });
     decoder.set_transformations(Transformations::IDENTITY);
     decoder.set_ignore_text_chunk(true);

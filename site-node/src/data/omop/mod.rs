@@ -14,14 +14,18 @@
 mod person;
 mod tables;
 
+use std::collections::HashSet;
+
 use common::experiment::TimeUnit;
 
 use self::person::Person;
-pub(super) use self::tables::{Cdm, TABLES};
+pub use self::tables::files;
+pub(super) use self::tables::{Cdm, TABLES, texts};
 use super::date::Day;
-use super::error::DataError;
+use super::error::{DataError, MeaningError};
 use super::patients::{
-    Code, Codes, Measurement, Measurements, Patients, Rows, System, Who, withdrawn,
+    Code, Codes, Measurement, Measurements, Patients, Rows, System, UnitCells, Who, Withdrawn,
+    withdrawn,
 };
 use super::problems::Problems;
 use super::source::{Omop, Source};
@@ -50,14 +54,24 @@ const UNITS: [(&str, &str); 20] = [
     ("9444", "10^9/L"),
 ];
 
+/// Columns made that are no features.
+const RESERVED: [(&str, &str); 4] = [
+    ("person_id", "the patients' name"),
+    ("index_date", "the index date"),
+    ("time", "the outcome's time"),
+    ("event", "the outcome's event"),
+];
+
 pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) -> Option<Patients> {
     let cdm = Cdm { source, omop };
     let gone = withdrawn(source, "person_id", problems);
-    let persons = cdm.table("person", &["person_id"], problems)?;
+    let persons = cdm.table("person", problems)?;
     let (gone, column) = (gone?, problems.take(persons.column("person_id"))?);
     // Their rows elsewhere are passed over, and are no rows of a stranger.
-    let mut everybody = gone.clone();
-    everybody.extend((0..persons.len()).map(|row| column.text(row).into_owned()));
+    let mut everybody: HashSet<String> =
+        (0..persons.len()).map(|row| column.text(row).into_owned()).collect();
+    let left = Withdrawn::of(&gone, &everybody);
+    everybody.extend(gone.iter().cloned());
     let stay: Vec<usize> =
         (0..persons.len()).filter(|row| !gone.contains(column.text(*row).as_ref())).collect();
     let persons = persons.select(&stay);
@@ -124,6 +138,9 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
         index: Some(index),
         units: vec![("age".to_owned(), "years".to_owned())],
         time_unit: Some(("time".to_owned(), TimeUnit::Days)),
+        described: true,
+        reserved: RESERVED.map(|(name, what)| (name.to_owned(), what)).into(),
+        withdrawn: left,
         measurements: measured.map(|made| ("measurement".to_owned(), made)).into_iter().collect(),
         codes: named
             .into_iter()
@@ -140,7 +157,7 @@ impl Cdm<'_> {
         };
         let (concept, start) = (format!("{kind}_concept_id"), format!("{prefix}_start_date"));
         let end = format!("{prefix}_end_date");
-        let table = self.optional(table, &["person_id", &concept, &start, &end], problems)?;
+        let table = self.optional(table, problems)?;
         let rows = Rows::read(&table, "person_id", &start, who, problems)?;
         let column = problems.take(table.column(&concept))?;
         let ends = table.column(&end).ok().map(|column| (column, column.days()));
@@ -159,12 +176,12 @@ impl Cdm<'_> {
             }
             let text = column.text(row);
             if !made.system.fits(&text) {
-                problems.note(DataError::CodeSystem {
+                problems.note(DataError::Meaning(MeaningError::CodeSystem {
                     file: made.file.clone(),
                     row: column.row(row),
                     column: concept.clone(),
                     system: "omop".to_owned(),
-                });
+                }));
                 continue;
             }
             // Concept 0 is "no matching concept".
@@ -177,13 +194,13 @@ impl Cdm<'_> {
     }
 
     fn measurements(&self, who: &Who, problems: &mut Problems) -> Option<Measurements> {
-        let texts = ["person_id", "measurement_concept_id", "measurement_date", "unit_concept_id"];
-        let table = self.optional("measurement", &texts, problems)?;
+        let table = self.optional("measurement", problems)?;
         let rows = Rows::read(&table, "person_id", "measurement_date", who, problems)?;
         let items = problems.take(table.column("measurement_concept_id"))?;
         let values = problems.take(table.column("value_as_number"))?;
         let units = table.column("unit_concept_id").ok();
-        let mut made = Measurements { file: items.file().to_owned(), ..Measurements::default() };
+        let (file, stated) = (items.file().to_owned(), units.map(UnitCells::of));
+        let mut made = Measurements { file, stated, ..Measurements::default() };
         for (row, patient, day) in rows.rows {
             let value = match values.number(row) {
                 Ok(Some(value)) => value,
@@ -197,6 +214,9 @@ impl Cdm<'_> {
             // A concept that is not in the list is a unit of its own: refused where a contract asks.
             let unit = UNITS.iter().find(|(known, _)| *known == concept);
             let unit = made.units.number(unit.map_or(concept.as_ref(), |(_, unit)| unit));
+            if let (Some(cells), Some(column)) = (&mut made.stated, units) {
+                cells.see(unit, column.row(row));
+            }
             let item = made.items.number(&items.text(row));
             made.rows.push(Measurement { patient, day, item, value, unit });
         }
@@ -205,7 +225,7 @@ impl Cdm<'_> {
 
     fn observed(&self, who: &Who, problems: &mut Problems) -> Option<Vec<(u32, Day, Day)>> {
         let (start, end) = ("observation_period_start_date", "observation_period_end_date");
-        let table = self.optional("observation_period", &["person_id", start, end], problems)?;
+        let table = self.optional("observation_period", problems)?;
         let rows = Rows::read(&table, "person_id", start, who, problems)?;
         let column = problems.take(table.column(end))?;
         let ends = column.days();
@@ -224,7 +244,7 @@ impl Cdm<'_> {
     }
 
     fn deaths(&self, who: &Who, problems: &mut Problems) -> Option<Vec<(u32, Day)>> {
-        let Some(table) = self.optional("death", &["person_id", "death_date"], problems) else {
+        let Some(table) = self.optional("death", problems) else {
             return Some(Vec::new());
         };
         let rows = Rows::read(&table, "person_id", "death_date", who, problems)?;

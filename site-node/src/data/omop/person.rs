@@ -1,5 +1,7 @@
 //! One person's days, and the table that they make.
 
+use common::experiment::unit::YEAR;
+
 use crate::data::date::Day;
 use crate::data::error::{CellFault, DataError};
 use crate::data::problems::Problems;
@@ -127,7 +129,7 @@ pub(super) fn table(
             kept.push(None);
             continue;
         };
-        let age = person.born.map(|born| f64::from(start.0 - born.0) / 365.25);
+        let age = person.born.map(|born| f64::from(start.0 - born.0) / YEAR);
         let age = age.map(|age| format!("{age:.3}")).unwrap_or_default();
         let [gender, race, ethnicity] = &person.concepts;
         let cells = [
@@ -154,6 +156,6 @@ pub(super) fn table(
         });
         return None;
     }
-    let table = problems.take(Table::built("person", columns, rows))?;
+    let table = problems.take(Table::built("person", columns, rows))?.of_ours();
     Some((table, index, kept))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::error::DataError;
+use crate::data::error::{DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{Omop, Source};
@@ -24,6 +24,33 @@ pub(in crate::data) const TABLES: [&str; 6] = [
     "death",
 ];
 
+/// Columns of a table whose cells stay as they are written: `0012` and `12` are two persons.
+pub(in crate::data) fn texts(table: &str) -> &'static [&'static str] {
+    match table {
+        "condition_occurrence" => {
+            &["person_id", "condition_concept_id", "condition_start_date", "condition_end_date"]
+        }
+        "drug_exposure" => {
+            &["person_id", "drug_concept_id", "drug_exposure_start_date", "drug_exposure_end_date"]
+        }
+        "measurement" => {
+            &["person_id", "measurement_concept_id", "measurement_date", "unit_concept_id"]
+        }
+        "observation_period" => {
+            &["person_id", "observation_period_start_date", "observation_period_end_date"]
+        }
+        "death" => &["person_id", "death_date"],
+        _ => &["person_id"],
+    }
+}
+
+/// The files of every table that is there.
+#[must_use]
+pub fn files(source: &Source) -> Vec<PathBuf> {
+    let path = |omop, name| Cdm { source, omop }.path(name).ok().flatten();
+    source.omop.iter().flat_map(|omop| TABLES.iter().filter_map(|name| path(omop, name))).collect()
+}
+
 impl Cdm<'_> {
     /// Where a table lies, if it does.
     pub(in crate::data) fn path(&self, name: &str) -> Result<Option<PathBuf>, DataError> {
@@ -40,28 +67,18 @@ impl Cdm<'_> {
     }
 
     /// A table that must be there.
-    pub(super) fn table(
-        &self,
-        name: &'static str,
-        texts: &[&str],
-        problems: &mut Problems,
-    ) -> Option<Table> {
+    pub(super) fn table(&self, name: &'static str, problems: &mut Problems) -> Option<Table> {
         if let Some(path) = problems.take(self.path(name))? {
-            return problems.take(table::read(&path, texts));
+            return problems.take(table::read(&path, texts(name)));
         }
         let (what, name) = ("OMOP table", name.to_owned());
-        problems.note(DataError::NoSource { what, name, nearest: None });
+        problems.note(DataError::Meaning(MeaningError::NoSource { what, name, nearest: None }));
         None
     }
 
     /// A table that may be missing.
-    pub(super) fn optional(
-        &self,
-        name: &str,
-        texts: &[&str],
-        problems: &mut Problems,
-    ) -> Option<Table> {
+    pub(super) fn optional(&self, name: &str, problems: &mut Problems) -> Option<Table> {
         let path = problems.take(self.path(name))??;
-        problems.take(table::read(&path, texts))
+        problems.take(table::read(&path, texts(name)))
     }
 }

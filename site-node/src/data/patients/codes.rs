@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Rows, System, Who};
 use crate::data::date::Day;
-use crate::data::error::{CellFault, DataError};
+use crate::data::error::{CellFault, DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{CodeTable, Source};
@@ -82,12 +82,12 @@ impl Codes {
             }
             let code = made.words.number(&text);
             if !*fits.entry(code).or_insert_with(|| made.system.fits(&text)) {
-                problems.note(DataError::CodeSystem {
+                problems.note(DataError::Meaning(MeaningError::CodeSystem {
                     file: made.file.clone(),
                     row: column.row(row),
                     column: column.name().to_owned(),
                     system: made.system.name().to_owned(),
-                });
+                }));
                 continue;
             }
             if let Some((column, days)) = &ends {

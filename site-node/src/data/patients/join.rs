@@ -3,18 +3,35 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use common::experiment::TimeUnit;
-
 use super::{Who, dated::sound};
 use crate::data::date::Day;
-use crate::data::error::{CellFault, DataError};
+use crate::data::error::{CellFault, DataError, TableError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{OutcomeColumns, Source};
 use crate::data::table::{self, Column, Table};
 
+/// Patients who withdrew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// How many are listed.
+    pub listed: usize,
+    /// How many of them stand in no table of patients: written in another way, or gone already.
+    pub unknown: usize,
+}
+
+impl Withdrawn {
+    /// Of who is listed and who is named in the tables.
+    pub(in crate::data) fn of(gone: &HashSet<String>, everybody: &HashSet<String>) -> Self {
+        Self { listed: gone.len(), unknown: gone.difference(everybody).count() }
+    }
+}
+
 /// Reads and joins them, without whoever withdrew.
-pub(in crate::data) fn tables(source: &Source, problems: &mut Problems) -> Option<(Table, Who)> {
+pub(in crate::data) fn tables(
+    source: &Source,
+    problems: &mut Problems,
+) -> Option<(Table, Who, Withdrawn)> {
     let patient = source.patient.as_str();
     let ends = source.outcome.as_ref().and_then(|outcome| outcome.ends.as_deref());
     let texts: Vec<&str> =
@@ -33,11 +50,13 @@ pub(in crate::data) fn tables(source: &Source, problems: &mut Problems) -> Optio
     let (required, optional) = (required?, optional?);
 
     let gone = gone?;
-    let mut everybody: HashSet<String> = gone.clone();
+    let mut everybody = HashSet::new();
     for table in required.iter().chain(&optional) {
         let column = problems.take(table.column(patient))?;
         everybody.extend((0..table.len()).map(|row| column.text(row).into_owned()));
     }
+    let left = Withdrawn::of(&gone, &everybody);
+    everybody.extend(gone.iter().cloned());
     let mut joined = problems.take(table::join(required, patient))?;
     for table in &optional {
         joined = problems.take(table::join_some(joined, table, patient))?;
@@ -55,7 +74,7 @@ pub(in crate::data) fn tables(source: &Source, problems: &mut Problems) -> Optio
     }
     let column = problems.take(joined.column(patient))?;
     let who = Who::new(column, everybody);
-    Some((joined, who))
+    Some((joined, who, left))
 }
 
 /// Who withdrew, by the column that names patients; nobody yet where the table has a header alone.
@@ -67,7 +86,7 @@ pub(in crate::data) fn withdrawn(
     let Some(path) = &source.withdrawn else { return Some(HashSet::new()) };
     let path = problems.take(inside(&source.folder, path))?;
     let list = match table::read(&path, &[patient]) {
-        Err(DataError::NoRows { .. }) => return Some(HashSet::new()),
+        Err(DataError::Table(TableError::NoRows { .. })) => return Some(HashSet::new()),
         list => problems.take(list)?,
     };
     let column = problems.take(list.column(patient))?;
@@ -83,11 +102,7 @@ pub(super) fn follow_up(
 ) -> Option<()> {
     let Some(ends) = &outcome.ends else { return Some(()) };
     let column = problems.take(table.column(ends))?;
-    let unit = match outcome.unit {
-        TimeUnit::Days => 1.0,
-        TimeUnit::Months => 365.25 / 12.0,
-        TimeUnit::Years => 365.25,
-    };
+    let unit = outcome.unit.days();
     let event = problems.take(table.column(&outcome.event))?;
     let mut times = Vec::with_capacity(table.len());
     for (row, (end, start)) in column.days().into_iter().zip(index).enumerate() {

@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::{Rows, Who};
 use crate::data::date::Day;
-use crate::data::error::{CellFault, DataError};
+use crate::data::error::{CellFault, DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{MeasurementTable, Source};
-use crate::data::table::{self, Words};
+use crate::data::table::{self, Column, Words};
 use crate::data::unit;
 
 /// One measurement.
@@ -44,6 +44,37 @@ pub struct Measurements {
     pub items: Words,
     /// In which units.
     pub units: Words,
+    /// Where units stand in cells; none where `cohort.toml` states them.
+    pub stated: Option<UnitCells>,
+}
+
+/// The cells that units stand in. They may hold anything, so that errors tell a row in place of a unit.
+#[derive(Clone, Default)]
+pub struct UnitCells {
+    /// The column.
+    column: String,
+    /// The first row with each unit, by the unit's number.
+    rows: Vec<u64>,
+}
+
+impl UnitCells {
+    pub(in crate::data) fn of(column: &Column) -> Self {
+        Self { column: column.name().to_owned(), rows: Vec::new() }
+    }
+
+    /// Notes a unit in a row.
+    pub(in crate::data) fn see(&mut self, unit: u32, row: u64) {
+        let seen = unit as usize + 1;
+        if self.rows.len() < seen {
+            self.rows.resize(seen, row);
+        }
+    }
+
+    /// The column, and the first row with a unit.
+    #[must_use]
+    pub fn first(&self, unit: u32) -> (String, u64) {
+        (self.column.clone(), self.rows.get(unit as usize).copied().unwrap_or_default())
+    }
 }
 
 /// Says where they come from, and nothing of them.
@@ -74,7 +105,9 @@ impl Measurements {
             None => None,
         };
         let (rows, items, values) = (rows?, items?, values?);
-        let mut made = Self { file: items.file().to_owned(), ..Self::default() };
+        let cells = stated.map(UnitCells::of);
+        let file = items.file().to_owned();
+        let mut made = Self { file, stated: cells, ..Self::default() };
         for (row, patient, day) in rows.rows {
             let item = items.text(row);
             if item.is_empty() {
@@ -98,6 +131,9 @@ impl Measurements {
                     .map_or("".into(), |(_, unit)| unit.as_str().into()),
             };
             let (item, unit) = (made.items.number(&item), made.units.number(&unit));
+            if let (Some(cells), Some(column)) = (&mut made.stated, stated) {
+                cells.see(unit, column.row(row));
+            }
             made.rows.push(Measurement { patient, day, item, value, unit });
         }
         Some(made)
@@ -107,12 +143,17 @@ impl Measurements {
     /// what a contract asks for must convert.
     #[must_use]
     pub fn unknown_units(&self) -> Vec<DataError> {
-        let unknown = |unit: &&str| !unit.is_empty() && !unit::known(unit);
-        let of = |unit: &str| DataError::UnknownUnit {
-            file: self.file.clone(),
-            of: "measurements".to_owned(),
-            unit: unit.to_owned(),
+        let unknown = |unit: &(u32, &str)| !unit.1.is_empty() && !unit::known(unit.1);
+        let of = |(number, unit): (u32, &str)| match &self.stated {
+            None => {
+                let of = format!("measurements in {}", self.file);
+                DataError::Meaning(MeaningError::UnknownUnit { of, unit: unit.to_owned() })
+            }
+            Some(cells) => {
+                let ((column, row), file) = (cells.first(number), self.file.clone());
+                DataError::Meaning(MeaningError::UnknownUnitCell { file, row, column })
+            }
         };
-        self.units.all().filter(unknown).map(of).collect()
+        (0_u32..).zip(self.units.all()).filter(unknown).map(of).collect()
     }
 }

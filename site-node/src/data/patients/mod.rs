@@ -13,19 +13,20 @@ mod measurements;
 mod system;
 
 pub use codes::{Code, Codes};
-pub use measurements::{Measurement, Measurements};
+pub use measurements::{Measurement, Measurements, UnitCells};
 pub use system::System;
 
 pub(super) use dated::{Rows, Who};
+pub use join::Withdrawn;
 pub(super) use join::{tables, withdrawn};
 
 use std::fmt;
 
 use super::date::Day;
-use super::error::DataError;
+use super::error::{DataError, MeaningError};
 use super::problems::Problems;
 use super::source::Source;
-use super::table::Table;
+use super::table::{Column, Table};
 use super::{omop, unit};
 
 /// One site's patients.
@@ -39,6 +40,12 @@ pub struct Patients {
     pub units: Vec<(String, String)>,
     /// The unit of the time column, where the hospital states it.
     pub time_unit: Option<(String, common::experiment::TimeUnit)>,
+    /// Whether a `cohort.toml` says what the columns are; else the plan's word is all there is.
+    pub described: bool,
+    /// Columns that name patients or tell how they fared, and what each of them is.
+    pub reserved: Vec<(String, &'static str)>,
+    /// Who withdrew: how many are listed, and how many of them stand in no table.
+    pub withdrawn: Withdrawn,
     /// Dated measurements, by the names of their tables.
     pub measurements: Vec<(String, Measurements)>,
     /// Dated codes, likewise.
@@ -65,10 +72,26 @@ impl From<Table> for Patients {
             index: None,
             units: Vec::new(),
             time_unit: None,
+            described: false,
+            reserved: Vec::new(),
+            withdrawn: Withdrawn::default(),
             measurements: Vec::new(),
             codes: Vec::new(),
         }
     }
+}
+
+/// What `cohort.toml` says of the columns that are no features.
+fn reserved(source: &Source) -> Vec<(String, &'static str)> {
+    let outcome = source.outcome.as_ref();
+    let columns = [
+        (Some(&source.patient), "the patients' name"),
+        (source.index_date.as_ref(), "the index date"),
+        (outcome.map(|it| &it.time), "the outcome's time"),
+        (outcome.map(|it| &it.event), "the outcome's event"),
+        (outcome.and_then(|it| it.ends.as_ref()), "the end of follow-up"),
+    ];
+    columns.into_iter().filter_map(|(name, what)| Some((name?.clone(), what))).collect()
 }
 
 impl Patients {
@@ -77,15 +100,14 @@ impl Patients {
         if let Some(omop) = &source.omop {
             return omop::patients(source, omop, problems);
         }
-        let (table, who) = tables(source, problems)?;
+        let (table, who, withdrawn) = tables(source, problems)?;
         for (column, unit) in &source.units {
             problems.take(table.column(column));
             if !unit::known(unit) {
-                problems.note(DataError::UnknownUnit {
-                    file: "cohort.toml".to_owned(),
+                problems.note(DataError::Meaning(MeaningError::UnknownUnit {
                     of: format!("column {column:?}"),
                     unit: unit.clone(),
-                });
+                }));
             }
         }
         let index = match &source.index_date {
@@ -112,13 +134,37 @@ impl Patients {
         }
         let (units, outcome) = (source.units.clone(), source.outcome.as_ref());
         let time_unit = outcome.map(|outcome| (outcome.time.clone(), outcome.unit));
-        Some(Self { table, index, units, time_unit, measurements, codes })
+        let (described, reserved) = (true, reserved(source));
+        Some(Self {
+            table,
+            index,
+            units,
+            time_unit,
+            described,
+            reserved,
+            withdrawn,
+            measurements,
+            codes,
+        })
     }
 
     /// The unit of a column, where the hospital states it.
     #[must_use]
     pub fn unit(&self, column: &str) -> Option<&str> {
         self.units.iter().find(|(name, _)| name == column).map(|(_, unit)| unit.as_str())
+    }
+
+    /// A column that a model may read.
+    ///
+    /// # Errors
+    /// It is missing, or names patients or tells their outcome.
+    pub fn feature(&self, column: &str) -> Result<&Column, DataError> {
+        match self.reserved.iter().find(|(name, _)| name == column) {
+            Some((_, what)) => {
+                Err(DataError::Meaning(MeaningError::NoFeature { column: column.to_owned(), what }))
+            }
+            None => self.table.column(column),
+        }
     }
 }
 

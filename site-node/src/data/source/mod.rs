@@ -17,6 +17,9 @@ use common::experiment::TimeUnit;
 
 pub use tables::{CodeTable, MeasurementTable};
 
+use super::omop;
+use super::place::inside;
+
 /// Where one site's records lie.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
@@ -102,6 +105,19 @@ pub struct Omop {
     pub index_conditions: Vec<u64>,
 }
 
+/// Every table that `cohort.toml` names and that is there.
+#[must_use]
+pub fn tables(source: &Source) -> Vec<PathBuf> {
+    let long = source.measurements.iter().map(|(_, it)| &it.table);
+    let codes = source.codes.iter().map(|(_, it)| &it.table);
+    let one = source.tables.iter().chain(&source.optional_tables).chain(&source.withdrawn);
+    let named = one.chain(long).chain(codes);
+    let mut files: Vec<PathBuf> =
+        named.filter_map(|path| inside(&source.folder, path).ok()).collect();
+    files.extend(omop::files(source));
+    files
+}
+
 impl Source {
     /// Joined tables and nothing else.
     #[must_use]
@@ -132,11 +148,5 @@ impl Source {
         let mut source: Self = config::load(path, &[])?;
         source.folder = PathBuf::from(path.parent().unwrap_or(Path::new("")));
         Ok(source)
-    }
-
-    /// The unit of a column of the tables.
-    #[must_use]
-    pub fn unit(&self, column: &str) -> Option<&str> {
-        self.units.iter().find(|(name, _)| name == column).map(|(_, unit)| unit.as_str())
     }
 }

@@ -13,7 +13,7 @@ pub(in crate::data) struct Builder {
 
 /// A cell as a number: digits with a point, `true` (1) or `false` (0). What a float cannot hold exactly,
 /// such as a long identifier, is a text.
-pub(in crate::data) fn number(cell: &[u8]) -> Option<f64> {
+pub(crate) fn number(cell: &[u8]) -> Option<f64> {
     let first = *cell.first()?;
     if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
         return match cell {
@@ -97,8 +97,13 @@ impl Builder {
         }
     }
 
-    pub(super) fn finish(self, name: String, file: &Arc<str>, rows: &Arc<[u32]>) -> Column {
+    pub(super) fn finish(
+        self,
+        (place, name): (u32, String),
+        file: &Arc<str>,
+        rows: &Arc<[u32]>,
+    ) -> Column {
         let (file, rows) = (Arc::clone(file), Arc::clone(rows));
-        Column { name, cells: self.cells, words: Arc::new(self.words), file, rows }
+        Column { name, cells: self.cells, words: Arc::new(self.words), file, place, rows }
     }
 }

@@ -38,6 +38,8 @@ pub struct Column {
     pub(super) cells: Cells,
     pub(super) words: Arc<Words>,
     pub(super) file: Arc<str>,
+    /// Its place in the file, from 1; 0 where its name is ours or the hospital's own.
+    pub(super) place: u32,
     pub(super) rows: Arc<[u32]>,
 }
 
@@ -49,6 +51,7 @@ impl Column {
             cells: Cells::Numbers { values, odd: Vec::new() },
             words: Arc::default(),
             file: Arc::clone(&like.file),
+            place: 0,
             rows: Arc::clone(&like.rows),
         }
     }
@@ -63,6 +66,16 @@ impl Column {
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// What it is called in an error: by its place, since the first row of a file without a header is a
+    /// patient's; by its name where no file holds it.
+    #[must_use]
+    pub fn called(&self) -> String {
+        match self.place {
+            0 => format!("column {:?}", self.name),
+            place => format!("column {place}"),
+        }
     }
 
     /// The row of its file in which cell `index` stands.
@@ -234,6 +247,7 @@ impl Column {
             cells,
             words: Arc::clone(&self.words),
             file: Arc::clone(&self.file),
+            place: self.place,
             rows: places,
         }
     }

@@ -7,9 +7,10 @@ use std::rc::Rc;
 
 use csv::ByteRecord;
 
-use super::builder::Builder;
+use super::builder::{Builder, number};
 use super::{MAX_COLUMNS, Table};
-use crate::data::error::DataError;
+use crate::data::date::Day;
+use crate::data::error::{DataError, TableError};
 
 /// The longest row.
 const MAX_ROW: usize = 64 << 20;
@@ -100,20 +101,22 @@ pub(in crate::data) fn parse(
     texts: &[&str],
 ) -> Result<Table, DataError> {
     let name = || file.to_owned();
-    let unreadable = |error: std::io::Error| DataError::Interrupted {
-        file: name(),
-        why: error.kind().to_string(),
+    let unreadable = |error: std::io::Error| {
+        DataError::Table(TableError::Interrupted { file: name(), why: error.kind().to_string() })
     };
     let mut start = Vec::new();
     (&mut bytes).take(64 << 10).read_to_end(&mut start).map_err(unreadable)?;
     if start.is_empty() {
-        return Err(DataError::EmptyFile { file: name() });
+        return Err(DataError::Table(TableError::EmptyFile { file: name() }));
     }
     if let Some((_, kind)) = KINDS.iter().find(|(magic, _)| start.starts_with(magic)) {
-        return Err(DataError::Kind { file: name(), kind });
+        return Err(DataError::Table(TableError::Kind { file: name(), kind }));
     }
     if start.contains(&0) {
-        return Err(DataError::Kind { file: name(), kind: "not text; export the table as CSV" });
+        return Err(DataError::Table(TableError::Kind {
+            file: name(),
+            kind: "not text; export the table as CSV",
+        }));
     }
     // Spreadsheets write a byte-order mark, which would become part of the first column's name.
     let given = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -137,10 +140,10 @@ pub(in crate::data) fn parse(
             reader.read_byte_record(&mut record).map_err(|error| failed(file, row, &error))?;
         if !more {
             if row == 1 {
-                return Err(DataError::EmptyFile { file: name() });
+                return Err(DataError::Table(TableError::EmptyFile { file: name() }));
             }
             if rows.is_empty() {
-                return Err(DataError::NoRows { file: name() });
+                return Err(DataError::Table(TableError::NoRows { file: name() }));
             }
             return Table::built(file, columns, rows);
         }
@@ -149,23 +152,28 @@ pub(in crate::data) fn parse(
         // quotes belong to a cell.
         let (inner, next) = (count(record.as_slice(), b'\n') as u64, reader.position().line());
         if next.saturating_sub(line) > 1 + inner && seen.blank(line, next) {
-            return Err(DataError::BlankRow { file: name(), row: row.into() });
+            return Err(DataError::Table(TableError::BlankRow { file: name(), row: row.into() }));
         }
-        let encoding = || DataError::Encoding { file: name(), row: row.into() };
+        let encoding = || DataError::Table(TableError::Encoding { file: name(), row: row.into() });
         if row == 1 {
             columns = header(file, &record, texts)?;
             continue;
         }
         let (found, wanted) = (record.len(), columns.len());
         if found != wanted {
-            return Err(DataError::Ragged { file: name(), row: row.into(), found, wanted });
+            return Err(DataError::Table(TableError::Ragged {
+                file: name(),
+                row: row.into(),
+                found,
+                wanted,
+            }));
         }
         for ((_, column), cell) in columns.iter_mut().zip(&record) {
             column.push(cell).ok_or_else(encoding)?;
         }
         rows.push(row);
     }
-    Err(DataError::TooManyRows { file: name(), most: MAX_ROWS.into() })
+    Err(DataError::Table(TableError::TooManyRows { file: name(), most: MAX_ROWS.into() }))
 }
 
 fn header(
@@ -175,15 +183,25 @@ fn header(
 ) -> Result<Vec<(String, Builder)>, DataError> {
     let file = || file.to_owned();
     if record.len() > MAX_COLUMNS {
-        return Err(DataError::TooManyColumns {
+        return Err(DataError::Table(TableError::TooManyColumns {
             file: file(),
             found: record.len(),
             most: MAX_COLUMNS,
-        });
+        }));
+    }
+    // Of the columns that are looked for not one, and cells of data in their place.
+    let wanted = |cell: &[u8]| texts.iter().any(|text| text.as_bytes() == cell.trim_ascii());
+    let data = |cell: &[u8]| {
+        let cell = cell.trim_ascii();
+        let day = || std::str::from_utf8(cell).is_ok_and(|text| Day::parse(text).is_ok());
+        number(cell).is_some() || day()
+    };
+    if !texts.is_empty() && !record.iter().any(wanted) && record.iter().any(data) {
+        return Err(DataError::Table(TableError::NoHeader { file: file() }));
     }
     let named = |cell: &[u8]| {
-        let name =
-            std::str::from_utf8(cell).map_err(|_| DataError::Encoding { file: file(), row: 1 })?;
+        let name = std::str::from_utf8(cell)
+            .map_err(|_| DataError::Table(TableError::Encoding { file: file(), row: 1 }))?;
         let name = name.trim().to_owned();
         let builder = Builder::new(texts.contains(&name.as_str()));
         Ok((name, builder))
@@ -208,10 +226,15 @@ fn failed(file: &str, row: u32, error: &csv::Error) -> DataError {
     let (file, row) = (file.to_owned(), row.into());
     match error.kind() {
         csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
-            DataError::LongRow { file, row, most: MAX_ROW }
+            DataError::Table(TableError::LongRow { file, row, most: MAX_ROW })
         }
-        csv::ErrorKind::Io(error) => DataError::Interrupted { file, why: error.kind().to_string() },
-        _ => DataError::Interrupted { file, why: "not readable as CSV".to_owned() },
+        csv::ErrorKind::Io(error) => {
+            DataError::Table(TableError::Interrupted { file, why: error.kind().to_string() })
+        }
+        _ => DataError::Table(TableError::Interrupted {
+            file,
+            why: "not readable as CSV".to_owned(),
+        }),
     }
 }
 
@@ -232,7 +255,10 @@ mod tests {
     fn rows_are_counted_as_a_spreadsheet_shows_them() {
         let ragged = table(b"pid,x\n1,2\nsecret\n").unwrap_err();
         assert!(
-            matches!(ragged, DataError::Ragged { row: 3, found: 1, wanted: 2, .. }),
+            matches!(
+                ragged,
+                DataError::Table(TableError::Ragged { row: 3, found: 1, wanted: 2, .. })
+            ),
             "{ragged}"
         );
         assert!(!ragged.to_string().contains("secret"));
@@ -240,7 +266,10 @@ mod tests {
             ["pid,x\n1,2\n\n3,4\n", "pid,x\r\n1,2\r\n\r\n3,4\r\n", "pid,x\n1,\"a\nb\"\n\n3,4\n"]
         {
             let blank = table(text.as_bytes()).unwrap_err();
-            assert!(matches!(blank, DataError::BlankRow { row: 3, .. }), "{blank}");
+            assert!(
+                matches!(blank, DataError::Table(TableError::BlankRow { row: 3, .. })),
+                "{blank}"
+            );
         }
         assert_eq!(table(b"pid,x\r\n1,2\r\n3,4\r\n\r\n").unwrap().len(), 2);
         for good in ["pid,x\n1,\"a\n\nb\"\n3,4\n", "pid,x\r\n1,2\n3,4\n", "pid,x\n1,2\r\n3,4\n"] {
@@ -260,6 +289,6 @@ mod tests {
     fn a_row_of_four_gigabytes_costs_no_memory() {
         let endless = std::io::Read::chain(&b"pid,x\n1,"[..], std::io::repeat(b'7').take(4 << 30));
         let long = parse("a.csv", endless, &[]).unwrap_err();
-        assert!(matches!(long, DataError::LongRow { row: 2, .. }), "{long}");
+        assert!(matches!(long, DataError::Table(TableError::LongRow { row: 2, .. })), "{long}");
     }
 }

@@ -21,9 +21,10 @@ use std::sync::Arc;
 
 use common::config::nearest;
 
-use super::error::DataError;
+use super::error::{DataError, TableError};
 
 pub(in crate::data) use builder::Builder;
+pub(crate) use builder::number;
 pub use column::{Cell, Column};
 pub(in crate::data) use join::index;
 pub use join::{join, join_some};
@@ -58,7 +59,7 @@ pub fn read(path: &Path, texts: &[&str]) -> Result<Table, DataError> {
         #[cfg(feature = "parquet")]
         return parquet_file::read(&name, file, texts);
         #[cfg(not(feature = "parquet"))]
-        return Err(DataError::NoParquet { file: name.into_owned() });
+        return Err(DataError::Table(TableError::NoParquet { file: name.into_owned() }));
     }
     csv_file::parse(&name, file, texts)
 }
@@ -82,18 +83,26 @@ impl Table {
     ) -> Result<Self, DataError> {
         let (file, rows): (Arc<str>, Arc<[u32]>) = (file.into(), rows.into());
         let mut table = Self { columns: Vec::with_capacity(columns.len()), len: rows.len() };
-        let mut names = std::collections::HashSet::new();
-        for (place, (name, builder)) in columns.into_iter().enumerate() {
+        let mut names = std::collections::BTreeMap::new();
+        for (place, (name, builder)) in (1_u32..).zip(columns) {
             if name.is_empty() {
-                return Err(DataError::NamelessColumn { file: file.to_string(), place: place + 1 });
+                let (file, place) = (file.to_string(), place as usize);
+                return Err(DataError::Table(TableError::NamelessColumn { file, place }));
             }
-            if !names.insert(name.clone()) {
-                let file = file.to_string();
-                return Err(DataError::DuplicateColumn { other: file.clone(), file, column: name });
+            if let Some(first) = names.insert(name.clone(), place) {
+                let (file, other) = (file.to_string(), file.to_string());
+                let [column, first] = [place, first].map(|place| format!("column {place}"));
+                return Err(DataError::DuplicateColumn { file, column, other, first });
             }
-            table.columns.push(builder.finish(name, &file, &rows));
+            table.columns.push(builder.finish((place, name), &file, &rows));
         }
         Ok(table)
+    }
+
+    /// The same table whose columns have names of ours, which errors may tell.
+    pub(in crate::data) fn of_ours(mut self) -> Self {
+        self.columns.iter_mut().for_each(|column| column.place = 0);
+        self
     }
 
     /// A table of texts in memory, whose cells are numbers where they look like it.
@@ -116,8 +125,9 @@ impl Table {
         if let Some(first) = self.columns.iter().find(|other| other.name() == column.name()) {
             return Err(DataError::DuplicateColumn {
                 file: column.file().to_owned(),
-                column: column.name().to_owned(),
+                column: column.called(),
                 other: first.file().to_owned(),
+                first: first.called(),
             });
         }
         self.columns.push(column);
@@ -153,14 +163,18 @@ impl Table {
     /// One column by its name.
     ///
     /// # Errors
-    /// It is missing; the most similar one is named.
+    /// It is missing; where the most similar one stands is told.
     pub fn column(&self, name: &str) -> Result<&Column, DataError> {
         self.columns.iter().find(|column| column.name() == name).ok_or_else(|| {
-            let names = self.columns.iter().map(Column::name);
+            let similar = nearest(name, self.columns.iter().map(Column::name));
+            let similar = self.columns.iter().find(|column| Some(column.name()) == similar);
             DataError::MissingColumn {
                 file: self.files(),
                 column: name.to_owned(),
-                nearest: nearest(name, names).map(str::to_owned),
+                nearest: similar.map(|it| match it.place {
+                    0 => it.called(),
+                    _ => format!("{} of {}", it.called(), it.file()),
+                }),
             }
         })
     }

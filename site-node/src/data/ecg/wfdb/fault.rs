@@ -93,17 +93,17 @@ pub enum WfdbFault {
         line: usize,
     },
     /// A lead by its name, and no voltage by its unit.
-    #[error("line {line}: a lead is in {unit:?}; V, mV and uV are read; correct the unit")]
+    #[error("line {line}: a lead is in another unit than V, mV and uV; correct the unit")]
     Unit {
         /// Which line.
         line: usize,
-        /// The unit, cut short.
+        /// The unit, cut short; not told, since it may be any text.
         unit: String,
     },
     /// No signal is a voltage.
-    #[error("no signal is in V, mV or uV (the first is in {unit:?}); is it an ECG?")]
+    #[error("no signal is in V, mV or uV; is it an ECG?")]
     NoVoltage {
-        /// The first signal's unit, cut short.
+        /// The first signal's unit, cut short; not told, since it may be any text.
         unit: String,
     },
     /// Leads of different rates.

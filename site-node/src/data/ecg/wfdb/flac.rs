@@ -5,6 +5,7 @@ use std::io::Cursor;
 use claxon::{FlacReader, FlacReaderOptions};
 
 use super::WfdbFault;
+use crate::data::open::guarded;
 
 /// The first `count` samples, channel by channel within each frame.
 ///
@@ -16,6 +17,11 @@ pub(super) fn samples(
     channels: usize,
     count: usize,
 ) -> Result<Vec<i32>, WfdbFault> {
+    let damaged = WfdbFault::Flac { what: "its data are damaged" };
+    guarded(damaged, || decode(bytes, bits, channels, count))
+}
+
+fn decode(bytes: &[u8], bits: u32, channels: usize, count: usize) -> Result<Vec<i32>, WfdbFault> {
     let fault = |what| WfdbFault::Flac { what };
     let options = FlacReaderOptions { metadata_only: false, read_vorbis_comment: false };
     let mut reader = FlacReader::new_ext(Cursor::new(bytes), options)
@@ -40,5 +46,6 @@ pub(super) fn samples(
 /// Samples a channel, where the stream says it.
 pub(super) fn length(bytes: &[u8]) -> Option<u64> {
     let options = FlacReaderOptions { metadata_only: true, read_vorbis_comment: false };
-    FlacReader::new_ext(Cursor::new(bytes), options).ok()?.streaminfo().samples
+    let reader = guarded((), || FlacReader::new_ext(Cursor::new(bytes), options).map_err(drop));
+    reader.ok()?.streaminfo().samples
 }

@@ -23,6 +23,7 @@ pub use fault::WfdbFault;
 use std::path::{Path, PathBuf};
 
 use super::{EcgError, EcgFault, Recording};
+use crate::data::Stamp;
 use crate::data::open::{self, OpenFault};
 use group::Group;
 use header::Header;
@@ -35,15 +36,15 @@ pub(super) struct Record {
     path: PathBuf,
     header: Header,
     groups: Vec<(Group, PathBuf, Vec<u8>)>,
+    stamps: Vec<Stamp>,
 }
 
-/// Whether a file that is there lies elsewhere: a header names files, and one of them may be a link.
-fn leaves(folder: &Path, file: &Path) -> bool {
+/// Where a file beside the header really lies: a header names files, and one of them may be a link out.
+fn beside(folder: &Path, file: &Path) -> Result<PathBuf, OpenFault> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    match (folder.canonicalize(), file.canonicalize()) {
-        (Ok(folder), Ok(file)) => !file.starts_with(folder),
-        _ => false,
-    }
+    let real = |path: &Path| path.canonicalize().map_err(|error| open::refused(&error));
+    let found = real(file)?;
+    if found.starts_with(real(folder)?) { Ok(found) } else { Err(OpenFault::LinkOut) }
 }
 
 impl Record {
@@ -54,21 +55,26 @@ impl Record {
         let groups = group::of(&header).map_err(fault)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut left = most;
-        let mut opened = Vec::new();
+        let (mut opened, mut stamps) = (Vec::new(), Vec::new());
         for group in groups {
             let file = folder.join(&group.file);
-            if leaves(folder, &file) {
-                return Err(EcgError::at(&file, OpenFault::LinkOut));
-            }
-            let bytes = open::read(&file, left).map_err(|fault| EcgError::at(&file, fault))?;
+            let real = beside(folder, &file).map_err(|fault| EcgError::at(&file, fault))?;
+            let (bytes, stamp) =
+                open::stamped(&real, left).map_err(|fault| EcgError::at(&file, fault))?;
             left = left.saturating_sub(bytes.len() as u64);
+            stamps.push(stamp.by(&file));
             opened.push((group, file, bytes));
         }
-        Ok(Self { path: path.to_owned(), header, groups: opened })
+        Ok(Self { path: path.to_owned(), header, groups: opened, stamps })
     }
 
     pub(super) fn files(&self) -> impl Iterator<Item = &[u8]> {
         self.groups.iter().map(|(_, _, bytes)| bytes.as_slice())
+    }
+
+    /// The signal files as they were before they were read.
+    pub(super) fn stamps(&self) -> impl Iterator<Item = &Stamp> {
+        self.stamps.iter()
     }
 
     /// The signals that are voltages, in mV.

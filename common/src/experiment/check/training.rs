@@ -1,0 +1,111 @@
+//! How a site trains, and how updates become a model.
+
+use super::{Flaws, limits, positive};
+use crate::experiment::{Plan, PrivacyMode, Weights};
+use crate::model::ParamLayout;
+
+impl Flaws {
+    pub(super) fn scalars(&mut self, plan: &Plan) {
+        let training = &plan.training;
+        let rounds = 1..=limits::ROUNDS;
+        self.hold(rounds.contains(&plan.rounds), "rounds", plan.rounds, "use 1 to 100000");
+        let epochs = 1..=limits::EPOCHS;
+        self.hold(
+            epochs.contains(&training.epochs),
+            "training.epochs",
+            training.epochs,
+            "use 1 to 10000 passes over a site's patients a round",
+        );
+        self.hold(
+            training.batch != Some(0),
+            "training.batch",
+            0,
+            "use at least 1 patient, or leave the key out for full batches",
+        );
+        let rate = training.learning_rate;
+        self.hold(positive(rate), "training.learning_rate", rate, "use a number above 0");
+        let decay = training.weight_decay;
+        self.hold(
+            decay.is_finite() && decay >= 0.0,
+            "training.weight_decay",
+            decay,
+            "use 0 or more",
+        );
+        let mu = training.proximal;
+        self.hold(mu.is_finite() && mu >= 0.0, "training.proximal", mu, "use 0 or more");
+        self.rates(plan);
+    }
+
+    fn rates(&mut self, plan: &Plan) {
+        let rates = &plan.training.rates;
+        if rates.len() > limits::RATES {
+            self.note("training.rates", format!("{} rates", rates.len()), "give at most 100");
+            return;
+        }
+        // Of a model that may be built: else its names are not worth writing down.
+        let layout = plan.model.check().is_ok().then(|| ParamLayout::of(&plan.model));
+        for (start, factor) in rates {
+            let known = layout.as_ref().is_none_or(|layout| {
+                layout.blocks().iter().any(|block| block.name.starts_with(start.as_str()))
+            });
+            let sound = factor.is_finite() && (0.0..=1000.0).contains(factor);
+            if !known || start.is_empty() {
+                self.note(
+                    "training.rates",
+                    format!("{start:?} is the start of no parameter's name"),
+                    "name parameters by how they start, such as \"encoder.VIEW\" or \"tables\"",
+                );
+            }
+            self.hold(sound, "training.rates", factor, "use a factor of 0 to 1000");
+        }
+    }
+
+    pub(super) fn aggregation(&mut self, plan: &Plan) {
+        let rule = &plan.aggregation;
+        let sites = 1..=limits::SITES;
+        self.hold(
+            sites.contains(&rule.min_sites),
+            "aggregation.min_sites",
+            rule.min_sites,
+            "use 1 to 1000",
+        );
+        self.hold(
+            sites.contains(&rule.max_sites) && rule.max_sites >= rule.min_sites,
+            "aggregation.max_sites",
+            rule.max_sites,
+            "use min_sites to 1000",
+        );
+        self.hold(
+            !rule.window.is_zero(),
+            "aggregation.window",
+            "0s",
+            "give the sites time for a round, such as \"10m\"",
+        );
+        self.hold(
+            positive(rule.learning_rate),
+            "aggregation.learning_rate",
+            rule.learning_rate,
+            "use a number above 0",
+        );
+        for (key, beta) in [("aggregation.beta1", rule.beta1), ("aggregation.beta2", rule.beta2)] {
+            self.hold((0.0..1.0).contains(&beta), key, beta, "use 0 up to, but not, 1");
+        }
+        self.hold(
+            rule.average_last >= 1 && (plan.rounds == 0 || rule.average_last <= plan.rounds),
+            "aggregation.average_last",
+            rule.average_last,
+            "use 1 for the last model alone, and at most the number of rounds",
+        );
+        self.hold(positive(rule.tau), "aggregation.tau", rule.tau, "use a number above 0");
+        if let Weights::Patients { unit } = rule.weights {
+            self.hold(unit > 0, "aggregation.patients_per_unit", unit, "use at least 1 patient");
+            if plan.privacy.mode != PrivacyMode::Off {
+                self.note(
+                    "aggregation.weights",
+                    "weights by patients in a private mode",
+                    "an exact count of patients is a release: use \"equal\"",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What is wrong with a hospital's data, by file, row and column: never by value.
+
+mod meaning;
+mod table;
+
+use std::path::PathBuf;
+
+use super::ecg::EcgError;
+use super::image::ImageError;
+
+pub use super::fault::CellFault;
+pub use meaning::{MeaningError, Wanted};
+pub use table::TableError;
+
+/// Data that cannot be used. Rows of a CSV file count from 2, as a spreadsheet shows them below the
+/// header; those of a Parquet file from 1. What follows the last "; " says how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file that is no table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// Data that do not mean what the contract means.
+    #[error(transparent)]
+    Meaning(#[from] MeaningError),
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {why}; check the path and its permissions", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A folder, a pipe or a device.
+    #[error("{}: is not a file; name the file itself", path.display())]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Not a folder.
+    #[error("{}: is not a folder; name the folder that holds the files", path.display())]
+    NotAFolder {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A path with `..`, or an absolute one.
+    #[error("{}: leaves the data folder; keep the file inside and name it from there", path.display())]
+    Outside {
+        /// The path as it is written.
+        path: PathBuf,
+    },
+    /// A link to somewhere else.
+    #[error("{}: is a link out of the data folder; put the file itself there", path.display())]
+    LinkOut {
+        /// The path as it is written.
+        path: PathBuf,
+    },
+    /// The file is too large for this reader.
+    #[error("{}: {found} bytes, and at most {most} are read; split it", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Its size.
+        found: u64,
+        /// The limit.
+        most: u64,
+    },
+    /// A table was written while it was read.
+    #[error("a table changed while it was read; wait until the export has ended, and ask again")]
+    Changed,
+    /// Two columns of one name, in one table or in two that are joined.
+    #[error("{file}: {column} has the name of {first} of {other}; rename or drop one")]
+    DuplicateColumn {
+        /// The file with the second one.
+        file: String,
+        /// Its place, as [`Column::called`](super::Column::called) says it.
+        column: String,
+        /// The file with the first one.
+        other: String,
+        /// The first one's place.
+        first: String,
+    },
+    /// A column that the plan or the settings name is missing.
+    #[error("{file}: column {column:?} is missing{}", similar(nearest.as_ref()))]
+    MissingColumn {
+        /// Where it was sought.
+        file: String,
+        /// Its name.
+        column: String,
+        /// Where the most similar column stands: a file without a header has a patient's cells there.
+        nearest: Option<String>,
+    },
+    /// One patient in two rows of one table.
+    #[error("{file}: rows {first} and {second} are of one patient; keep one row a patient")]
+    DuplicatePatient {
+        /// Which file.
+        file: String,
+        /// The first of the rows.
+        first: u64,
+        /// The second.
+        second: u64,
+    },
+    /// A patient without a name.
+    #[error("{file}: row {row}, column {column:?}: no patient is named; fill it or remove the row")]
+    NamelessPatient {
+        /// Which file.
+        file: String,
+        /// Which row.
+        row: u64,
+        /// The patient column.
+        column: String,
+    },
+    /// A row of somebody who stands in no patient table.
+    #[error(
+        "{file}: row {row}, column {column:?}: a patient who stands in no table of patients; add the \
+         patient, list them as withdrawn, or remove the row"
+    )]
+    UnknownPatient {
+        /// Which file.
+        file: String,
+        /// Which row.
+        row: u64,
+        /// The patient column.
+        column: String,
+    },
+    /// No patient stands in all tables.
+    #[error("no patient stands in all of {files}; check that {column:?} is written alike in each")]
+    EmptyJoin {
+        /// The files.
+        files: String,
+        /// The patient column.
+        column: String,
+    },
+    /// A cell is not what its column must hold.
+    #[error("{file}: row {row}, column {column:?}: {}; {}", fault.what(), fault.fix())]
+    Cell {
+        /// Which file.
+        file: String,
+        /// Which row.
+        row: u64,
+        /// Which column.
+        column: String,
+        /// What is wrong with it, without its value.
+        fault: CellFault,
+    },
+    /// An ECG that cannot be used. Its file may bear the patient's name and is not told.
+    #[error("{}: {}", signal("ECG", patient.as_ref()), error.fault)]
+    Ecg {
+        /// Whose it is; none where no table was read yet.
+        patient: Option<PatientRow>,
+        /// The file and what is wrong with it.
+        error: EcgError,
+    },
+    /// An image that cannot be used, likewise.
+    #[error("{}: {}", signal("image", patient.as_ref()), error.fault)]
+    Image {
+        /// Whose it is; none where no table was read yet.
+        patient: Option<PatientRow>,
+        /// The file and what is wrong with it.
+        error: ImageError,
+    },
+    /// The cache of ECGs and images cannot be used.
+    #[error(transparent)]
+    Cache(#[from] super::cache::CacheError),
+    /// A signal of nobody.
+    #[error("an {what} that is named after no patient; name the file after its patient")]
+    StraySignal {
+        /// ECG or image.
+        what: &'static str,
+        /// Which file; not told, since it may bear a patient's name.
+        path: PathBuf,
+    },
+    /// The fingerprint's key cannot be used.
+    #[error("{}: {what}; {fix}", path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        fix: &'static str,
+    },
+}
+
+/// A patient's row in a table of patients: who it is without saying the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatientRow {
+    /// The table's file.
+    pub file: String,
+    /// The row of it.
+    pub row: u64,
+}
+
+fn signal(what: &str, patient: Option<&PatientRow>) -> String {
+    patient.map_or_else(
+        || format!("an {what} (`site-node data check --show-values` says which)"),
+        |PatientRow { file, row }| format!("{file}: row {row}: this patient's {what}"),
+    )
+}
+
+fn similar(nearest: Option<&String>) -> String {
+    nearest.map_or_else(
+        || "; add it or correct its name".to_owned(),
+        |place| format!("; did you mean {place}?"),
+    )
+}

@@ -1,0 +1,76 @@
+//! Whether ECGs and images can be used, in the contract's form or else in that of `cohort.toml`.
+
+use common::experiment::{View, ViewSource};
+
+use super::Check;
+use crate::data::cache::Cache;
+use crate::data::prepare::{Form, Progress};
+use crate::data::{DataError, MeaningError, Patients, Problems, Signals};
+
+pub(super) fn check(
+    asked: &Check<'_>,
+    patients: &Patients,
+    problems: &mut Problems,
+    notes: &mut Vec<String>,
+    tell: &(dyn Fn(&'static str, Progress) + Sync),
+) {
+    let source = asked.source;
+    let views = || asked.plan.iter().flat_map(|plan| plan.views.iter());
+    let mut work = Vec::new();
+    if let Some(folder) = &source.ecg {
+        let form = views().find_map(ecg_form);
+        work.push(("ECGs", problems.take(Signals::ecgs(source, folder)), form));
+    }
+    if let Some(folder) = &source.images {
+        let form = views().find_map(image_form);
+        work.push(("images", problems.take(Signals::images(source, folder)), form));
+    }
+    for (what, signals, form) in work {
+        let Some(mut signals) = signals else { continue };
+        if let Some(form) = form {
+            signals.form = form;
+        }
+        let Some(cache) = problems.take(Cache::open(asked.cache)) else { continue };
+        let key = &source.patient;
+        let (usable, missing) =
+            signals.check(patients, key, &cache, problems, &|progress| tell(what, progress));
+        let all = patients.table.len();
+        notes.push(format!("{what}: {usable} of {all} patients have one that can be used"));
+        if missing > 0 {
+            notes.push(format!("{what}: {missing} are broken and count as missing"));
+        }
+    }
+    for view in views() {
+        let (what, described) = match view.source {
+            ViewSource::Ecg { .. } => ("the table", source.ecg.is_some()),
+            ViewSource::Image { .. } => ("the table", source.images.is_some()),
+            _ => continue,
+        };
+        if !described {
+            problems.note(DataError::Meaning(MeaningError::NoSource {
+                what,
+                name: view.reads(),
+                nearest: None,
+            }));
+        }
+    }
+}
+
+fn ecg_form(view: &View) -> Option<Form> {
+    use crate::data::ecg::EcgStandard;
+    let ViewSource::Ecg { rate_hz, seconds } = view.source else { return None };
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a checked view: at most 600,000"
+    )]
+    let samples = (rate_hz * seconds).round() as usize;
+    Some(Form::Ecg(EcgStandard { rate_hz, samples, ..EcgStandard::default() }))
+}
+
+fn image_form(view: &View) -> Option<Form> {
+    use crate::data::image::ImageStandard;
+    let ViewSource::Image { width, height } = view.source else { return None };
+    let (width, height) = (width as usize, height as usize);
+    Some(Form::Image(ImageStandard { width, height, window: None }))
+}
