@@ -45,6 +45,15 @@ impl Head {
         }
     }
 
+    /// Logits of a patient: one for each interval, or Cox's single log hazard ratio.
+    #[must_use]
+    pub fn logits(self) -> usize {
+        match self {
+            Self::LogisticHazard { intervals, .. } => intervals as usize,
+            Self::Cox => 1,
+        }
+    }
+
     /// Whether the loss is a sum over patients, which every private mode needs.
     #[must_use]
     pub fn separable_by_patient(self) -> bool {

@@ -4,14 +4,12 @@ use common::model::ModelSpec;
 
 use super::batches::Batches;
 use super::device::Device;
+use super::engine::{Engine, Gradients, fits, note_device};
 use super::error::TrainError;
-use super::examples::{Examples, same};
-use super::layer::{Matrix, to_device};
+use super::examples::Examples;
 use super::loss;
 use super::memory::keep_freed_memory;
-use super::network::Architecture;
 use super::optimizer::{Optimizer, Rule};
-use super::predict::logits;
 
 /// What a site does with the model in one round.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +46,7 @@ pub struct Trained {
 /// Trains a model from `start` (flat, in the order of its `ParamLayout`) on a site's examples.
 ///
 /// The same arguments give the same bits on one kind of CPU, with any number of threads. The seed
-/// decides the order of patients in batches and nothing else.
+/// decides the order of patients in batches, and which modalities a step leaves out; nothing else.
 ///
 /// # Errors
 /// Examples or a start that do not fit the specification, a setting outside its range, no patients,
@@ -62,15 +60,16 @@ pub fn train(
     device: &Device,
 ) -> Result<Trained, TrainError> {
     let settings = plan.check()?;
-    let architecture = Architecture::of(spec);
-    fits(&architecture, spec, start, examples)?;
+    let engine = Engine::of(spec);
+    fits(spec, engine.parameters(), start, examples)?;
     if examples.is_empty() {
         return Err(TrainError::NoPatients);
     }
+    note_device(spec, device);
     let everyone: Vec<usize> = (0..examples.len()).collect();
     keep_freed_memory();
     let mean_loss = |parameters: &[f32], when| {
-        let logits = logits(&architecture, parameters, examples.features(), device)?;
+        let logits = engine.logits(parameters, examples, device)?;
         let loss = loss::mean(spec.head, &logits, examples, &everyone);
         if loss.is_finite() { Ok(loss) } else { Err(TrainError::Loss { when }) }
     };
@@ -80,26 +79,16 @@ pub fn train(
     let mut optimizer = Optimizer::new(spec, plan.optimizer, settings, start);
     let mut order = Batches::new(examples.len(), seed);
     let size = plan.batch.map_or(examples.len(), |batch| batch as usize).min(examples.len());
-    let input = |patients: &[usize]| -> Matrix {
-        let rows = examples.gather(patients);
-        to_device(rows, patients.len(), examples.width(), device.inner())
-    };
-    // A full batch goes to the device once.
-    let whole = (size == examples.len()).then(|| input(&everyone));
+    let whole = size == examples.len();
+    let gradients = Gradients::new(&engine, spec, examples, device, seed, whole);
     let mut step = 0;
     for epoch in 1..=plan.epochs {
-        let patients = if whole.is_some() { &everyone } else { order.next_epoch() };
+        let patients = if whole { &everyone } else { order.next_epoch() };
         for batch in patients.chunks(size) {
             step += 1;
             let diverged = |what| TrainError::Diverged { what, epoch, step };
-            let network = architecture.load(&parameters, device)?;
-            let pass = network.forward(whole.clone().unwrap_or_else(|| input(batch)))?;
-            // With finite logits the loss is finite, so that it need not be computed.
-            if !pass.logits.iter().all(|z| z.is_finite()) {
-                return Err(diverged("the loss"));
-            }
-            let slope = loss::gradient(spec.head, pass.logits, examples, batch);
-            let gradient = network.backward(pass.activations, slope)?;
+            let gradient = gradients.of(&parameters, batch, step)?;
+            let Some(gradient) = gradient else { return Err(diverged("the loss")) };
             optimizer.step(&mut parameters, gradient);
             if !parameters.iter().all(|w| w.is_finite()) {
                 return Err(diverged("a parameter"));
@@ -128,19 +117,4 @@ impl LocalTraining {
         hold(proximal.is_finite() && proximal >= 0.0, "proximal", self.proximal, range)?;
         Ok([rate, decay, proximal])
     }
-}
-
-/// That a start and examples fit a specification.
-fn fits(
-    architecture: &Architecture,
-    spec: &ModelSpec,
-    start: &[f32],
-    examples: &Examples,
-) -> Result<(), TrainError> {
-    same("parameters", architecture.parameters(), start.len())?;
-    same("features a patient", architecture.inputs(), examples.width())?;
-    if let common::model::Head::LogisticHazard { .. } = spec.head {
-        same("intervals of the time grid", architecture.logits(), examples.intervals())?;
-    }
-    if start.iter().all(|w| w.is_finite()) { Ok(()) } else { Err(TrainError::Start) }
 }

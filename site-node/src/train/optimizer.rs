@@ -28,12 +28,14 @@ const EPSILON: f32 = 1e-8;
 ///
 /// with weight decay λ as an L2 term of the weight matrices alone, since biases fit the overall
 /// hazard and shrinking them would bias it, and with `FedProx`'s proximal term μ of all parameters
-/// (Li et al., arXiv:1812.06127, eq. 2), which pulls towards the round's start.
+/// (Li et al., arXiv:1812.06127, eq. 2), which pulls towards the round's start. It is zero for the frozen
+/// parameters of an encoder.
 pub(super) struct Optimizer<'a> {
     rule: Rule,
     learning_rate: f32,
     weight_decay: f32,
     weights: Vec<Range<usize>>,
+    frozen: Vec<Range<usize>>,
     proximal: f32,
     start: &'a [f32],
     first: Vec<f32>,
@@ -51,6 +53,8 @@ impl<'a> Optimizer<'a> {
         start: &'a [f32],
     ) -> Self {
         let layout = ParamLayout::of(spec);
+        let frozen = layout.blocks().iter().filter(|block| block.frozen);
+        let frozen = frozen.map(|block| block.range.clone()).collect();
         let matrices = layout.blocks().iter().filter(|block| block.shape.len() == 2);
         let state = if rule == Rule::Adam { start.len() } else { 0 };
         Self {
@@ -58,6 +62,7 @@ impl<'a> Optimizer<'a> {
             learning_rate,
             weight_decay,
             weights: matrices.map(|block| block.range.clone()).collect(),
+            frozen,
             proximal,
             start,
             first: vec![0.0; state],
@@ -80,6 +85,10 @@ impl<'a> Optimizer<'a> {
             for ((g, w), start) in gradient.iter_mut().zip(&*parameters).zip(self.start) {
                 *g += self.proximal * (w - start);
             }
+        }
+        // Whatever stands there, noise for one: a step along zero leaves every bit as it is.
+        for range in &self.frozen {
+            gradient[range.clone()].fill(0.0);
         }
         match self.rule {
             Rule::Sgd => {

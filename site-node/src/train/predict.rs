@@ -3,14 +3,11 @@
 use common::model::{Head, ModelSpec};
 
 use super::device::Device;
+use super::engine::Engine;
 use super::error::TrainError;
-use super::examples::{Examples, same};
+use super::examples::Examples;
 use super::hazard::softplus;
 use super::layer::to_device;
-use super::network::Architecture;
-
-/// Patients a pass; bounds the memory for activations.
-const ROWS: usize = 4096;
 
 /// The risk of each patient, larger for an earlier expected event.
 ///
@@ -25,7 +22,7 @@ pub fn risks(
     examples: &Examples,
 ) -> Result<Vec<f64>, TrainError> {
     let logits = finite_logits(spec, parameters, examples)?;
-    let width = Architecture::of(spec).logits().max(1);
+    let width = spec.head.logits().max(1);
     Ok(logits.chunks_exact(width).map(|row| risk(spec.head, row)).collect())
 }
 
@@ -40,7 +37,7 @@ fn risk(head: Head, logits: &[f32]) -> f64 {
 /// The risks of the first `most` patients as a private release needs them: each one computed from that
 /// patient's own record and the model, and from nothing else.
 ///
-/// Patients pass through the network one at a time, because how a row of a product rounds may depend
+/// Patients pass through the network one at a time (those of several modalities always do), because how a row of a product rounds may depend
 /// on the number of rows; whoever chooses the model could make ranks of nothing but rounding. One
 /// whose risk is not finite has risk 0, and changes no other's.
 ///
@@ -53,17 +50,30 @@ pub fn risk_of_each(
     examples: &Examples,
     most: usize,
 ) -> Result<Vec<f64>, TrainError> {
-    let architecture = Architecture::of(spec);
+    examples.fit(spec)?;
+    let architecture = match Engine::of(spec) {
+        Engine::Dense(architecture) => architecture,
+        Engine::Fused(fused) => {
+            let patients: Vec<usize> = (0..examples.len().min(most)).collect();
+            let logits = fused.logits(parameters, examples, &patients)?;
+            let rows = logits.chunks_exact(spec.head.logits().max(1));
+            return Ok(rows.map(|row| bounded(risk(spec.head, row))).collect());
+        }
+    };
     let width = architecture.inputs();
-    same("features a patient", width, examples.width())?;
     let device = Device::cpu();
     let network = architecture.load(parameters, &device)?;
     let alone = |features: &[f32]| {
         let input = to_device(features.to_vec(), 1, width, device.inner());
         let risk = risk(spec.head, &network.forward(input)?.logits);
-        Ok(if risk.is_finite() { risk } else { 0.0 })
+        Ok(bounded(risk))
     };
     examples.features().chunks_exact(width.max(1)).take(most).map(alone).collect()
+}
+
+/// A risk, or 0 where it is not finite.
+fn bounded(risk: f64) -> f64 {
+    if risk.is_finite() { risk } else { 0.0 }
 }
 
 /// Survival curves `[n, K]`, row by row: the probability of no event up to the end of interval j,
@@ -97,27 +107,9 @@ fn finite_logits(
     parameters: &[f32],
     examples: &Examples,
 ) -> Result<Vec<f32>, TrainError> {
-    let architecture = Architecture::of(spec);
-    same("features a patient", architecture.inputs(), examples.width())?;
-    let logits = logits(&architecture, parameters, examples.features(), &Device::cpu())?;
+    examples.fit(spec)?;
+    let logits = Engine::of(spec).logits(parameters, examples, &Device::cpu())?;
     if logits.iter().all(|z| z.is_finite()) { Ok(logits) } else { Err(TrainError::Outputs) }
-}
-
-/// Logits `[n, logits]` of features `[n, inputs]`, which fit the architecture.
-pub(super) fn logits(
-    architecture: &Architecture,
-    parameters: &[f32],
-    features: &[f32],
-    device: &Device,
-) -> Result<Vec<f32>, TrainError> {
-    let network = architecture.load(parameters, device)?;
-    let width = architecture.inputs().max(1);
-    let mut logits = Vec::with_capacity(features.len() / width * architecture.logits());
-    for rows in features.chunks(ROWS * width) {
-        let input = to_device(rows.to_vec(), rows.len() / width, width, device.inner());
-        logits.extend(network.forward(input)?.logits);
-    }
-    Ok(logits)
 }
 
 #[cfg(test)]

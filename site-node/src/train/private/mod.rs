@@ -12,6 +12,9 @@
 //! gradient, so that norms and the clipped sum need no gradient by patient in memory (Goodfellow,
 //! arXiv:1510.01799; "book-keeping" of Bu et al., arXiv:2210.00038).
 //!
+//! That is how models of dense layers are clipped; those of several modalities take the patients one by
+//! one (`train::fused`), under the same promise.
+//!
 //! # The promise
 //!
 //! The result is `Σ_i G(i)` over the sampled patients i, where `G(i)` is a vector of integers that
@@ -72,8 +75,10 @@ use common::model::ModelSpec;
 use rayon::prelude::*;
 
 use super::device::Device;
+use super::engine::note_device;
 use super::error::TrainError;
 use super::examples::{Examples, same};
+use super::fused::ClippedSum;
 use super::hazard;
 use super::layer::to_device;
 use super::memory::keep_freed_memory;
@@ -93,15 +98,12 @@ const WORTH_A_THREAD: usize = 1 << 16;
 
 /// Computes clipped sums for one model on one device.
 #[derive(Debug)]
-pub struct PrivateGradient {
-    architecture: Architecture,
-    device: Device,
-    shapes: Shapes,
-    layers: Vec<OuterProduct>,
-    /// The sampled patients' factors, kept for their memory.
-    groups: Vec<Group>,
-    /// The last result, kept for its memory.
-    words: Vec<i64>,
+pub struct PrivateGradient(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Dense(Box<DenseSum>),
+    Fused(Box<ClippedSum>),
 }
 
 impl PrivateGradient {
@@ -114,12 +116,12 @@ impl PrivateGradient {
             return Err(TrainError::NotSeparable { head: spec.head.name() });
         }
         keep_freed_memory();
-        let architecture = Architecture::of(spec);
-        let layers = architecture.outer_products().collect();
-        let shapes = Shapes::new(&architecture, device)?;
-        let words = vec![0; architecture.parameters()];
-        let (device, groups) = (device.clone(), Vec::new());
-        Ok(Self { architecture, device, shapes, layers, groups, words })
+        note_device(spec, device);
+        let kind = match spec.fusion {
+            None => Kind::Dense(Box::new(DenseSum::new(spec, device)?)),
+            Some(_) => Kind::Fused(Box::new(ClippedSum::new(spec))),
+        };
+        Ok(Self(kind))
     }
 
     /// The sum over the sampled patients of each one's gradient of the loss, clipped to L2 norm
@@ -138,15 +140,56 @@ impl PrivateGradient {
         sampled: &[usize],
         clip: f64,
     ) -> Result<&[i64], TrainError> {
+        let ordered = sampled.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ordered || sampled.last().is_some_and(|&last| last >= examples.len()) {
+            return Err(TrainError::Sample);
+        }
+        if !(clip.is_finite() && clip > 0.0) {
+            let range = "a finite number above 0";
+            return Err(TrainError::Setting { setting: "clip", found: clip, range });
+        }
+        match &mut self.0 {
+            Kind::Dense(sum) => sum.clipped_sum(parameters, examples, sampled, clip),
+            Kind::Fused(sum) => sum.clipped_sum(parameters, examples, sampled, clip),
+        }
+    }
+}
+
+/// Clipped sums of a model of dense layers.
+#[derive(Debug)]
+struct DenseSum {
+    architecture: Architecture,
+    device: Device,
+    shapes: Shapes,
+    layers: Vec<OuterProduct>,
+    /// The sampled patients' factors, kept for their memory.
+    groups: Vec<Group>,
+    /// The last result, kept for its memory.
+    words: Vec<i64>,
+}
+
+impl DenseSum {
+    fn new(spec: &ModelSpec, device: &Device) -> Result<Self, TrainError> {
+        let architecture = Architecture::of(spec);
+        let layers = architecture.outer_products().collect();
+        let shapes = Shapes::new(&architecture, device)?;
+        let words = vec![0; architecture.parameters()];
+        let (device, groups) = (device.clone(), Vec::new());
+        Ok(Self { architecture, device, shapes, layers, groups, words })
+    }
+
+    fn clipped_sum(
+        &mut self,
+        parameters: &[f32],
+        examples: &Examples,
+        sampled: &[usize],
+        clip: f64,
+    ) -> Result<&[i64], TrainError> {
         let setting =
             TrainError::Setting { setting: "clip", found: clip, range: "a finite number above 0" };
         let clip = Clip::new(clip, &self.layers).ok_or(setting)?;
         same("features a patient", self.architecture.inputs(), examples.width())?;
         same("intervals of the time grid", self.architecture.logits(), examples.intervals())?;
-        let ordered = sampled.windows(2).all(|pair| pair[0] < pair[1]);
-        if !ordered || sampled.last().is_some_and(|&last| last >= examples.len()) {
-            return Err(TrainError::Sample);
-        }
         let network = self.architecture.load(parameters, &self.device)?;
         let groups = sampled.len().div_ceil(GROUP);
         while self.groups.len() < groups {

@@ -43,8 +43,8 @@ fn parameters(spec: &ModelSpec) -> Vec<f32> {
     start.iter().enumerate().map(|(i, w)| w + 0.3 * wave(i * 31 + 11)).collect()
 }
 
-fn private(spec: &ModelSpec) -> PrivateGradient {
-    PrivateGradient::new(spec, &Device::cpu()).unwrap()
+fn private(spec: &ModelSpec) -> DenseSum {
+    DenseSum::new(spec, &Device::cpu()).unwrap()
 }
 
 fn norm(values: &[f64]) -> f64 {
@@ -190,7 +190,7 @@ fn what_cannot_be_bounded_is_refused() {
 
     let spec = specs().remove(0);
     let (parameters, examples) = (parameters(&spec), examples(5, wave));
-    let mut private = private(&spec);
+    let mut private = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
     let mut sum = |sampled: &[usize], clip| {
         private.clipped_sum(&parameters, &examples, sampled, clip).map(<[i64]>::to_vec)
     };
@@ -205,7 +205,7 @@ fn what_cannot_be_bounded_is_refused() {
 }
 
 /// That the sum over all is the sum of each one's, word for word.
-fn assert_additive(private: &mut PrivateGradient, parameters: &[f32], examples: &Examples) {
+fn assert_additive(private: &mut DenseSum, parameters: &[f32], examples: &Examples) {
     let everyone: Vec<usize> = (0..examples.len()).collect();
     let whole = private.clipped_sum(parameters, examples, &everyone, 0.2).unwrap().to_vec();
     let mut sum = vec![0; whole.len()];

@@ -1,0 +1,224 @@
+//! An encoder of convolutions: blocks of convolution, normalisation and `ReLU`, then the mean over positions.
+//!
+//! ```text
+//! x ─► conv ─► norm [+ x] ─► ReLU ─► … ─► h = mean over positions
+//! ```
+
+use std::ops::Range;
+
+use common::model::{Encoder, EncoderKind, ParamLayout};
+
+use super::conv::{Conv, Frame, Kind, Packed};
+use super::lanes::{LANES, Lanes, ZERO, stored};
+use super::norm::{Affine, Left, Norm};
+
+/// Where an encoder's parameters and numbers lie.
+#[derive(Debug, Clone)]
+pub(super) struct Stack {
+    blocks: Vec<Block>,
+    /// All parameters, which are neighbours in the flat vector.
+    pub(super) range: Range<usize>,
+    pub(super) frozen: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    conv: Conv,
+    norm: Norm,
+    residual: bool,
+    /// y, with the zeros that the next block's convolution reads.
+    output: Frame,
+    weight: Range<usize>,
+    gain: Range<usize>,
+    shift: Range<usize>,
+}
+
+/// The parameters as the loops read them.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    blocks: Vec<(Packed, Affine)>,
+}
+
+/// One patient's numbers on the way.
+#[derive(Debug)]
+pub(super) struct Space {
+    /// The input, then each block's y.
+    values: Vec<Vec<f32>>,
+    /// Windows that are written out, ẑ, 1/√(v + ε) and ∂L/∂z of each block.
+    columns: Vec<Vec<f32>>,
+    normal: Vec<Vec<f32>>,
+    inverse: Vec<Vec<Lanes>>,
+    slopes: Vec<Vec<f32>>,
+    /// ∂L/∂y of a block and of the one below it.
+    gradient: Vec<f32>,
+    below: Vec<f32>,
+    /// Of the parameters, in the order of the flat vector.
+    pub(super) parameters: Vec<f32>,
+}
+
+impl Stack {
+    /// An encoder of a checked specification.
+    pub(super) fn new(encoder: &Encoder, layout: &ParamLayout) -> Self {
+        let (channels, axes, blocks) = encoder.convolutions();
+        let (mut rows, mut columns) = match encoder.kind {
+            EncoderKind::Ecg { samples, .. } => (1, samples as usize),
+            EncoderKind::Image { width, height, .. } => (height as usize, width as usize),
+            EncoderKind::Codes { .. } => (0, 0),
+        };
+        let mut channels = channels as usize;
+        // What is added to a block's output lies as the output does.
+        let whole = blocks.first().is_some_and(|block| block.residual);
+        let mut kept = if whole { stored(channels) } else { channels };
+        let mut stack = Vec::new();
+        for (index, block) in blocks.iter().enumerate() {
+            let outputs = block.channels as usize;
+            let kind = Kind {
+                channels,
+                outputs,
+                kernel: block.kernel as usize,
+                stride: block.stride as usize,
+                dilation: block.dilation as usize,
+                padding: block.padding() as usize,
+            };
+            let conv = Conv::new(kind, rows, columns, kept, axes == 1);
+            let part = |name: &str| {
+                let name = format!("encoder.{}.conv.{index}.{name}", encoder.view);
+                layout.block(&name).map_or(0..0, |block| block.range.clone())
+            };
+            (rows, columns) = (conv.output().rows, conv.output().columns);
+            stack.push(Block {
+                norm: Norm { channels: outputs, groups: block.groups() as usize },
+                residual: block.residual,
+                output: conv.output(),
+                weight: part("weight"),
+                gain: part("gain"),
+                shift: part("shift"),
+                conv,
+            });
+            (channels, kept) = (outputs, stored(outputs));
+        }
+        for index in 1..stack.len() {
+            stack[index - 1].output = stack[index].conv.input();
+        }
+        let start = stack.first().map_or(0, |block| block.weight.start);
+        let end = stack.last().map_or(0, |block| block.shift.end);
+        Self { blocks: stack, range: start..end, frozen: encoder.frozen }
+    }
+
+    /// The encoder with its part of a flat vector.
+    pub(super) fn load(&self, parameters: &[f32]) -> Loaded {
+        let load = |(index, block): (usize, &Block)| {
+            let part = |range: &Range<usize>| &parameters[range.clone()];
+            let packed = block.conv.pack(part(&block.weight), index > 0 && !self.frozen);
+            (packed, Affine::new(part(&block.gain), part(&block.shift)))
+        };
+        Loaded { blocks: self.blocks.iter().enumerate().map(load).collect() }
+    }
+
+    /// Room for one patient.
+    pub(super) fn space(&self) -> Space {
+        let each = |size: &dyn Fn(&Block) -> usize| {
+            self.blocks.iter().map(|block| vec![0.0; size(block)]).collect::<Vec<_>>()
+        };
+        let input = self.blocks.first().map_or(0, |block| block.conv.input().len());
+        let mut values = vec![vec![0.0; input]];
+        values.extend(each(&|block| block.output.len()));
+        let inverse = |block: &Block| vec![ZERO; block.conv.output().channels / LANES];
+        let widest = self.blocks.iter().map(|block| block.conv.output().len()).max();
+        let gradient = vec![0.0; widest.unwrap_or(0)];
+        Space {
+            values,
+            columns: each(&|block| block.conv.columns()),
+            normal: each(&|block| block.conv.output().len()),
+            inverse: self.blocks.iter().map(inverse).collect(),
+            slopes: each(&|block| block.conv.slopes().len()),
+            below: gradient.clone(),
+            gradient,
+            parameters: vec![0.0; self.range.len()],
+        }
+    }
+
+    /// h from a signal `[samples, 12]` or an image `[height, width]`.
+    pub(super) fn forward(&self, loaded: &Loaded, input: &[f32], space: &mut Space, h: &mut [f32]) {
+        let Some(first) = self.blocks.first() else { return };
+        let (frame, channels) = (first.conv.input(), first.conv.channels());
+        let rows = input.chunks_exact(frame.columns * channels);
+        for (row, values) in rows.take(frame.rows).enumerate() {
+            let to = &mut space.values[0][frame.row(row)];
+            if channels == frame.channels {
+                to.copy_from_slice(values);
+            } else {
+                let pairs = to.chunks_exact_mut(frame.channels).zip(values.chunks_exact(channels));
+                pairs.for_each(|(to, values)| to[..channels].copy_from_slice(values));
+            }
+        }
+        for (index, (block, (packed, affine))) in self.blocks.iter().zip(&loaded.blocks).enumerate()
+        {
+            let (inputs, outputs) = space.values.split_at_mut(index + 1);
+            let (input, output) = (&inputs[index], &mut outputs[0]);
+            let normal = &mut space.normal[index];
+            block.conv.forward(packed, input, &mut space.columns[index], normal);
+            let frame = block.conv.input();
+            let residual = block.residual.then_some((input.as_slice(), &frame));
+            let inverse = &mut space.inverse[index];
+            block.norm.forward(affine, normal, residual, inverse, (output, &block.output));
+        }
+        self.mean(space, h);
+    }
+
+    fn mean(&self, space: &Space, h: &mut [f32]) {
+        let (Some(last), Some(values)) = (self.blocks.last(), space.values.last()) else { return };
+        let frame = &last.output;
+        let mut sums = vec![0.0; frame.channels];
+        for row in 0..frame.rows {
+            for values in values[frame.row(row)].chunks_exact(sums.len()) {
+                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+            }
+        }
+        let positions = (frame.rows * frame.columns) as f32;
+        h.iter_mut().zip(&sums).for_each(|(h, sum)| *h = sum / positions);
+    }
+
+    /// Writes the gradient of all parameters to the space, from ∂L/∂h and what [`Stack::forward`] left there.
+    pub(super) fn backward(&self, loaded: &Loaded, slope: &[f32], space: &mut Space) {
+        let Some(last) = self.blocks.last() else { return };
+        let frame = last.conv.output();
+        let scale = 1.0 / (frame.rows * frame.columns) as f32;
+        let mut each = vec![0.0; frame.channels];
+        each.iter_mut().zip(slope).for_each(|(to, slope)| *to = scale * slope);
+        let positions = space.gradient[..frame.len()].chunks_exact_mut(frame.channels);
+        positions.for_each(|position| position.copy_from_slice(&each));
+
+        let blocks = self.blocks.iter().zip(&loaded.blocks).enumerate().rev();
+        for (index, (block, (packed, affine))) in blocks {
+            let size = block.conv.output().len();
+            let slopes = &mut space.slopes[index];
+            let start = self.range.start;
+            let part = |range: &Range<usize>| range.start - start..range.end - start;
+            let parameters = &mut space.parameters[part(&(block.weight.start..block.shift.end))];
+            let (weight, affine_part) = parameters.split_at_mut(block.weight.len());
+            let left = Left {
+                normal: &space.normal[index],
+                inverse: &space.inverse[index],
+                output: (&space.values[index + 1], &block.output),
+            };
+            let gradient = &mut space.gradient[..size];
+            let into = (slopes.as_mut_slice(), &block.conv.slopes());
+            let (by_gain, by_shift) = block.norm.backward(affine, left, gradient, into);
+            let (gain, shift) = affine_part.split_at_mut(block.gain.len());
+            gain.copy_from_slice(&by_gain.as_flattened()[..gain.len()]);
+            shift.copy_from_slice(&by_shift.as_flattened()[..shift.len()]);
+            let (input, columns) = (&space.values[index], &space.columns[index]);
+            block.conv.weight_gradient(input, columns, slopes, weight);
+            if index > 0 {
+                let input = block.conv.input();
+                let below = &mut space.below[..input.rows * input.columns * input.channels];
+                block.conv.input_gradient(packed, slopes, below);
+                if block.residual {
+                    below.iter_mut().zip(&space.gradient).for_each(|(to, d)| *to += d);
+                }
+                std::mem::swap(&mut space.below, &mut space.gradient);
+            }
+        }
+    }
+}
