@@ -7,6 +7,8 @@
 
 #[path = "border/config.rs"]
 mod config;
+#[path = "border/description.rs"]
+mod description;
 #[path = "border/experiment.rs"]
 mod experiment;
 #[path = "border/golden.rs"]

@@ -9,7 +9,7 @@ use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode};
 use common::ids::{Round, RunId, SiteName};
 use common::transport::Link;
-use common::wire::{Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader};
+use common::wire::{Described, Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use crate::spool::Spool;
@@ -51,6 +51,8 @@ pub enum Input {
     Updated(SiteName, VerifierKey, UpdateHeader, Spool, Turn),
     /// A site evaluated the final model.
     Evaluated(SiteName, Evaluation),
+    /// A site, whose log has this key, describes its patients.
+    Described(SiteName, VerifierKey, Described),
     /// The coordinator is told to stop.
     Stopped,
 }
@@ -66,6 +68,8 @@ pub struct ActiveRun {
     pub metrics: bool,
     /// Whether they may tell one with noise of the final model.
     pub evaluation: bool,
+    /// Whether it is no run but a description, for which sites describe their patients.
+    pub description: bool,
     inbox: mpsc::Sender<Input>,
 }
 
@@ -183,18 +187,39 @@ impl Floor {
         run: &RunId,
         plan: &Plan,
     ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
+        self.start(|inbox| ActiveRun {
+            run: run.clone(),
+            words: plan.model.parameters(),
+            metrics: plan.privacy.mode == PrivacyMode::Off,
+            evaluation: plan.privacy.evaluation.is_some(),
+            description: false,
+            inbox,
+        })
+    }
+
+    /// Begins a description, in the place of a run.
+    ///
+    /// # Errors
+    /// A run, or another description, is going on.
+    pub fn begin_description(
+        &self,
+        run: &RunId,
+    ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
+        let (metrics, evaluation, description) = (false, false, true);
+        let run = run.clone();
+        self.start(|inbox| ActiveRun { run, words: 0, metrics, evaluation, description, inbox })
+    }
+
+    fn start(
+        &self,
+        run: impl FnOnce(mpsc::Sender<Input>) -> ActiveRun,
+    ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
         let mut inner = self.lock();
         if let Some(active) = &inner.run {
             return Err(Refusal::Busy(active.run.clone()));
         }
         let (inbox, inputs) = mpsc::channel(1024);
-        inner.run = Some(ActiveRun {
-            run: run.clone(),
-            words: plan.model.parameters(),
-            metrics: plan.privacy.mode == PrivacyMode::Off,
-            evaluation: plan.privacy.evaluation.is_some(),
-            inbox,
-        });
+        inner.run = Some(run(inbox));
         Ok((inner.sessions.keys().cloned().collect(), inputs))
     }
 
@@ -277,5 +302,28 @@ impl Floor {
         let inner = self.lock();
         let live = inner.sessions.values().map(|session| session.link.bytes());
         live.fold(inner.past_bytes, u64::saturating_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::experiment::Experiment;
+
+    use super::*;
+
+    #[test]
+    fn a_run_and_a_description_wait_for_each_other() {
+        let demo = include_str!("../../configs/experiments/demo.toml");
+        let plan = common::config::read::<Experiment>("demo", demo).unwrap().plan;
+        let name = |text: &str| text.parse::<RunId>().unwrap();
+        let (floor, run, description) = (Floor::default(), name("run-a"), name("describe-a"));
+        let busy =
+            |refused: Refusal, with: &RunId| assert_eq!(refused, Refusal::Busy(with.clone()));
+        floor.begin_description(&description).unwrap();
+        busy(floor.begin(&run, &plan).unwrap_err(), &description);
+        busy(floor.begin_description(&name("describe-b")).unwrap_err(), &description);
+        floor.end(&description);
+        floor.begin(&run, &plan).unwrap();
+        busy(floor.begin_description(&description).unwrap_err(), &run);
     }
 }

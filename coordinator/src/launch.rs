@@ -1,17 +1,19 @@
-//! From a plan to a run that is going on.
+//! From a plan to a run that is going on, and from a question to a description.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::clock::Clock;
 use common::experiment::Plan;
 use common::ids::RunId;
 use common::logbook::{Logbook, name};
-use common::wire::{Progress, Refusal};
+use common::wire::{Inquiry, Progress, Refusal, Told};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::describe::Describer;
 use crate::driver::{DriveError, Driver, RunOutcome};
 use crate::floor::Floor;
 use crate::registry::{Registry, RegistryError};
@@ -30,8 +32,12 @@ pub enum LaunchError {
 /// Steps of a run that may wait for whoever follows it: far more than any run has between two looks.
 const PROGRESS: usize = 4096;
 
+/// How long sites may be given for a description.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// Frees the floor for the next run, however this one ends: by a panic too.
-struct Ended {
+pub(crate) struct Ended {
     floor: Arc<Floor>,
     run: RunId,
 }
@@ -65,7 +71,57 @@ pub struct Launched {
     pub outcome: JoinHandle<Result<RunOutcome, DriveError>>,
 }
 
+/// A description that is going on.
+pub struct Asked {
+    /// The name that sites charge it under.
+    pub run: RunId,
+    /// Its steps as they happen.
+    pub told: mpsc::Receiver<Told>,
+}
+
 impl Launcher {
+    /// Asks the sites that are here for a description, for the operator `by`.
+    ///
+    /// # Errors
+    /// The question breaks a rule, or a run is going on.
+    pub fn describe(&self, inquiry: Inquiry, by: &str) -> Result<Asked, Refusal> {
+        let Inquiry { question, window } = inquiry;
+        if let Some(flaw) = question.check().first() {
+            return Err(Refusal::Plan(flaw.to_string()));
+        }
+        if !(SHORTEST..=LONGEST).contains(&window) {
+            let why = "aggregation.window: the sites have 1 second to 1 day to answer";
+            return Err(Refusal::Plan(why.to_owned()));
+        }
+        let (here, needed) = (self.floor.sites().len() as u64, u64::from(question.min_sites));
+        if here < needed {
+            return Err(Refusal::Plan(format!(
+                "aggregation.min_sites: no hospital answers before {needed} have seen the question, and \
+                 {here} are connected; wait for more, or lower it"
+            )));
+        }
+        let run = question.run();
+        let (sites, inputs) = self.floor.begin_description(&run)?;
+        let (tell, told) = mpsc::channel(PROGRESS);
+        let floor = Arc::clone(&self.floor);
+        let describer = Describer {
+            run: run.clone(),
+            question,
+            window,
+            floor: Arc::clone(&floor),
+            clock: Arc::clone(&self.clock),
+            book: Arc::clone(&self.book),
+            by: name(by),
+            tell,
+        };
+        let (runtime, over) = (Handle::current(), run.clone());
+        tokio::task::spawn_blocking(move || {
+            let ended = Ended { floor, run: over };
+            describer.go(&runtime, sites, inputs, ended);
+        });
+        Ok(Asked { run, told })
+    }
+
     /// Starts a run under the name that `entropy` gives, for the operator `by`.
     ///
     /// # Errors

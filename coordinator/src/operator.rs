@@ -1,12 +1,14 @@
-//! The operator's side: launch a plan on a live coordinator and follow it.
+//! The operator's side: launch a plan on a live coordinator, or ask for a description, and follow it.
 
 use std::net::SocketAddr;
 
 use common::experiment::Plan;
 use common::ids::RunId;
 use common::pki::Identity;
-use common::transport::{Dialer, FrameReader, TransportError};
-use common::wire::{Hello, Launch, PROTOCOL, Progress, Refusal, ToCoordinator, ToOperator};
+use common::transport::{Dialer, FrameReader, FrameWriter, Link, TransportError};
+use common::wire::{
+    Hello, Inquiry, Launch, PROTOCOL, Progress, Refusal, ToCoordinator, ToOperator, Told,
+};
 
 use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, object, site_mean};
 
@@ -23,6 +25,14 @@ pub enum OperatorError {
     #[error("run {run} failed: {reason}")]
     Failed {
         /// The run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// A description that the coordinator could not go on with.
+    #[error("description {run} failed: {reason}; what hospitals had answered is charged")]
+    Untold {
+        /// The name that it is charged under.
         run: RunId,
         /// Why.
         reason: String,
@@ -45,20 +55,69 @@ pub async fn launch(
     mut follow: impl FnMut(&RunId, &Progress),
 ) -> Result<Report, OperatorError> {
     let dialer = Dialer::new(identity)?;
-    let link = dialer.dial(coordinator).await?;
-    let (mut writer, mut reader) = link.open_control().await?;
-    let software = format!("coordinator run {}", env!("CARGO_PKG_VERSION"));
-    writer.send(&ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log: None })).await?;
-    match reader.expect().await? {
-        ToOperator::Welcome(_) => {}
-        ToOperator::Refused(refusal) => return Err(OperatorError::Refused(refusal)),
-        ToOperator::Progress { .. } => return Err(OperatorError::Broken),
-    }
+    let (link, mut writer, mut reader) = open(&dialer, coordinator, "run").await?;
     writer.send(&ToCoordinator::Launch(Launch { plan: plan.clone() })).await?;
     let report = collect(&mut reader, &plan, &mut follow).await;
     link.close("done");
     dialer.finish().await;
     report
+}
+
+/// Asks for a description, hands each step to `follow`, and returns all of them.
+///
+/// # Errors
+/// The coordinator cannot be reached or refuses, or cannot go on.
+pub async fn describe(
+    identity: Identity,
+    coordinator: SocketAddr,
+    inquiry: Inquiry,
+    mut follow: impl FnMut(&Told),
+) -> Result<Vec<Told>, OperatorError> {
+    let dialer = Dialer::new(identity)?;
+    let (link, mut writer, mut reader) = open(&dialer, coordinator, "describe").await?;
+    writer.send(&ToCoordinator::Describe(inquiry)).await?;
+    let told = listen(&mut reader, &mut follow).await;
+    link.close("done");
+    dialer.finish().await;
+    told
+}
+
+async fn listen(
+    reader: &mut FrameReader,
+    follow: &mut impl FnMut(&Told),
+) -> Result<Vec<Told>, OperatorError> {
+    let mut steps = Vec::new();
+    while let Some(message) = reader.next().await? {
+        let (run, told) = match message {
+            ToOperator::Told { run, told } => (run, told),
+            ToOperator::Refused(refusal) => return Err(OperatorError::Refused(refusal)),
+            ToOperator::Welcome(_) | ToOperator::Progress { .. } => break,
+        };
+        follow(&told);
+        match told {
+            Told::Complete { .. } => return Ok(steps),
+            Told::Failed { reason } => return Err(OperatorError::Untold { run, reason }),
+            step => steps.push(step),
+        }
+    }
+    Err(OperatorError::Broken)
+}
+
+/// A session with the coordinator.
+async fn open(
+    dialer: &Dialer,
+    coordinator: SocketAddr,
+    verb: &str,
+) -> Result<(Link, FrameWriter, FrameReader), OperatorError> {
+    let link = dialer.dial(coordinator).await?;
+    let (mut writer, mut reader) = link.open_control().await?;
+    let software = format!("coordinator {verb} {}", env!("CARGO_PKG_VERSION"));
+    writer.send(&ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log: None })).await?;
+    match reader.expect().await? {
+        ToOperator::Welcome(_) => Ok((link, writer, reader)),
+        ToOperator::Refused(refusal) => Err(OperatorError::Refused(refusal)),
+        ToOperator::Progress { .. } | ToOperator::Told { .. } => Err(OperatorError::Broken),
+    }
 }
 
 async fn collect(
@@ -85,7 +144,7 @@ async fn collect(
         let (run, progress) = match message {
             ToOperator::Progress { run, progress } => (run, progress),
             ToOperator::Refused(refusal) => return Err(OperatorError::Refused(refusal)),
-            ToOperator::Welcome(_) => return Err(OperatorError::Broken),
+            ToOperator::Welcome(_) | ToOperator::Told { .. } => return Err(OperatorError::Broken),
         };
         follow(&run, &progress);
         report.run = run.to_string();

@@ -14,7 +14,7 @@ use common::wire::{ToCoordinator, ToOperator};
 use tokio::sync::Semaphore;
 
 use crate::floor::{Floor, Input};
-use crate::launch::{LaunchError, Launched, Launcher};
+use crate::launch::{Asked, LaunchError, Launched, Launcher};
 use crate::session;
 use crate::spool::SpoolFolder;
 
@@ -188,7 +188,7 @@ async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
     }
 }
 
-/// Serves a person who launches a run and follows it.
+/// Serves a person who launches a run, or asks for a description, and follows it.
 async fn operator(link: Link, launcher: Launcher, by: &str) -> Result<(), TransportError> {
     let (mut writer, mut reader) = link.accept_control().await?;
     let first = reader.expect::<ToCoordinator>();
@@ -211,6 +211,13 @@ async fn operator(link: Link, launcher: Launcher, by: &str) -> Result<(), Transp
                         }
                     }
                 }
+                ToCoordinator::Describe(inquiry) => match launcher.describe(inquiry, by) {
+                    Ok(asked) => {
+                        let _follower = launcher.floor.follow();
+                        return listen(asked, writer).await;
+                    }
+                    Err(refusal) => refusal,
+                },
                 _ => common::wire::Refusal::OutOfTurn,
             }
         }
@@ -229,6 +236,19 @@ async fn follow(
     while let Some(progress) = launched.progress.recv().await {
         let run = launched.run.clone();
         writer.send(&ToOperator::Progress { run, progress }).await?;
+    }
+    writer.finish().await;
+    Ok(())
+}
+
+/// What is answered when nobody listens any more is charged all the same, and lost.
+async fn listen(
+    mut asked: Asked,
+    mut writer: common::transport::FrameWriter,
+) -> Result<(), TransportError> {
+    while let Some(told) = asked.told.recv().await {
+        let run = asked.run.clone();
+        writer.send(&ToOperator::Told { run, told }).await?;
     }
     writer.finish().await;
     Ok(())

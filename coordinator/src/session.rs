@@ -149,7 +149,10 @@ impl Session {
                 ToCoordinator::Evaluation(evaluation) => {
                     (evaluation.run.clone(), Input::Evaluated(site, evaluation))
                 }
-                ToCoordinator::Hello(_) | ToCoordinator::Launch(_) => {
+                ToCoordinator::Described(described) => {
+                    (described.run.clone(), Input::Described(site, self.key.clone(), described))
+                }
+                ToCoordinator::Hello(_) | ToCoordinator::Launch(_) | ToCoordinator::Describe(_) => {
                     self.refuse(Refusal::OutOfTurn);
                     continue;
                 }
@@ -228,7 +231,7 @@ impl Session {
         let active = self
             .floor
             .active()
-            .filter(|active| active.run == header.run)
+            .filter(|active| active.run == header.run && !active.description)
             .ok_or_else(|| Refusal::UnknownRun(header.run.clone()))?;
         // All that can be judged before a byte is kept.
         if header.content.words != active.words {
@@ -267,6 +270,15 @@ fn plain(text: &str, most: usize) -> String {
 
 /// Why an input of a run that is going on is not passed to its driver.
 fn fault(active: &ActiveRun, input: &Input) -> Option<Refusal> {
+    // What is said of a run is out of turn in a description, and the other way round.
+    let said_of = match input {
+        Input::Described(..) => Some(true),
+        Input::Consented(..) | Input::Evaluated(..) => Some(false),
+        _ => None,
+    };
+    if said_of.is_some_and(|description| description != active.description) {
+        return Some(Refusal::OutOfTurn);
+    }
     match input {
         Input::Evaluated(_, evaluation) => match &evaluation.metrics[..] {
             [one] if active.evaluation && one.name == C_INDEX && one.value.is_finite() => None,

@@ -19,6 +19,7 @@ pub mod link;
 pub mod privatize;
 pub mod send;
 pub mod settings;
+mod steps;
 pub mod task;
 pub mod train;
 pub mod watch;

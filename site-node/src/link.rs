@@ -5,16 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::digest::Digest;
-use common::experiment::Plan;
+use common::experiment::{Description, Plan};
 use common::ids::{Round, RunId};
 use common::transport::{Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words};
 use common::wire::{
-    Cosignature, Evaluation, Hello, ModelHeader, PROTOCOL, Purpose, Refusal, Silence,
-    ToCoordinator, ToSite, words,
+    Cosignature, DESCRIBED, Described, Evaluation, Hello, LastRecord, ModelHeader, PROTOCOL,
+    Purpose, Refusal, Sighting, Silence, ToCoordinator, ToSite, words,
 };
 use tokio::sync::mpsc;
 
 use crate::send::send;
+use crate::steps::{STEP, in_steps};
 use crate::task::{Model, Objection, Participant};
 use crate::watch::{Watch, WatchError, introduction};
 
@@ -75,7 +76,7 @@ pub async fn session(
     let (answers, outbox) = mpsc::channel(16);
     let (incoming, inbox) = mpsc::channel(16);
     let runs = BTreeMap::new();
-    let session = Session { link, participant, watch, answers, runs, waiting: None };
+    let session = Session { link, participant, watch, answers, runs, waiting: None, asked: None };
     tokio::select! {
         ended = session.follow(inbox) => ended,
         ended = read_all(reader, incoming) => ended.map_err(SessionError::from),
@@ -122,6 +123,8 @@ struct Session {
     runs: BTreeMap<RunId, Consented>,
     /// A model that waits until enough sites have seen the same offer.
     waiting: Option<Order>,
+    /// A question that waits likewise, under its name.
+    asked: Option<(RunId, Description)>,
 }
 
 impl Session {
@@ -155,9 +158,10 @@ impl Session {
             ToSite::Over { run, outcome } => {
                 tracing::info!(%run, outcome, "run over");
                 self.runs.remove(&run);
-                self.waiting = None;
+                (self.waiting, self.asked) = (None, None);
                 Ok(self.watch.seal()?)
             }
+            ToSite::Describe { question, log, record } => self.asked(question, &log, &record).await,
             ToSite::Welcome(_) => Err(SessionError::Protocol("a second welcome")),
         }
     }
@@ -177,6 +181,39 @@ impl Session {
                 let consented = Consented { plan: digest, size, witnesses };
                 self.runs.insert(run.clone(), consented);
                 ToCoordinator::Consent { run, plan: digest }
+            }
+            Err(objection) => silence(run, None, objection),
+        };
+        self.answer(answer).await
+    }
+
+    /// A question that stands in the coordinator's log is signed there. Nothing is read or charged for
+    /// one that others were not asked.
+    async fn asked(
+        &mut self,
+        question: Description,
+        log: &Sighting,
+        record: &LastRecord,
+    ) -> Result<(), SessionError> {
+        let run = question.run();
+        self.asked = None;
+        match self.watch.asked((&run, question.digest()), log, record) {
+            Ok(signature) => {
+                self.asked = Some((run.clone(), question));
+                self.answer(ToCoordinator::Cosigned { run, round: DESCRIBED, signature }).await
+            }
+            Err(error) => self.unseen(run, None, error).await,
+        }
+    }
+
+    async fn describe(&mut self, run: RunId, question: Description) -> Result<(), SessionError> {
+        let (digest, participant) = (question.digest(), Arc::clone(&self.participant));
+        let work = blocking(move || participant.describe(&question));
+        let answer = match in_steps(STEP, work).await {
+            Ok(numbers) => {
+                tracing::info!(%run, question = %digest, "described");
+                let log = self.watch.sight()?;
+                ToCoordinator::Described(Described { run, question: digest, numbers, log })
             }
             Err(objection) => silence(run, None, objection),
         };
@@ -221,7 +258,7 @@ impl Session {
         // The coordinator's log says that this very model is offered, to everybody.
         let signature = match self.watch.offered(&header, plan) {
             Ok(signature) => signature,
-            Err(error) => return self.unseen(header.run, header.round, error).await,
+            Err(error) => return self.unseen(header.run, Some(header.round), error).await,
         };
         let words = usize::try_from(header.content.words).unwrap_or(0);
         let mut parameters: Vec<f32> = Vec::with_capacity(words);
@@ -246,12 +283,12 @@ impl Session {
     async fn unseen(
         &mut self,
         run: RunId,
-        round: Round,
+        round: Option<Round>,
         error: WatchError,
     ) -> Result<(), SessionError> {
         let reason = error.to_string();
         let objection = Objection { rule: error.rule().to_owned(), reason };
-        self.answer(silence(run, Some(round), objection)).await?;
+        self.answer(silence(run, round, objection)).await?;
         if error.is_breach() { Err(SessionError::Watch(error)) } else { Ok(()) }
     }
 
@@ -261,6 +298,13 @@ impl Session {
         round: Round,
         cosignatures: &[Cosignature],
     ) -> Result<(), SessionError> {
+        if let Some((run, question)) = self.asked.take_if(|(asked, _)| *asked == run) {
+            let needed = usize::try_from(question.min_sites).unwrap_or(usize::MAX);
+            return match self.watch.attested((&run, round), cosignatures, needed) {
+                Ok(()) => self.describe(run, question).await,
+                Err(error) => self.unseen(run, None, error).await,
+            };
+        }
         let Some(needed) = self.runs.get(&run).map(|consented| consented.witnesses) else {
             return Ok(());
         };
@@ -268,7 +312,7 @@ impl Session {
             Ok(()) => self.train_if_seen().await,
             Err(error) => {
                 tracing::warn!(%run, %round, %error, "signatures that let no update leave");
-                self.unseen(run, round, error).await
+                self.unseen(run, Some(round), error).await
             }
         }
     }

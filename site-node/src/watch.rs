@@ -22,7 +22,7 @@ use common::logbook::{
     AttestError, COORDINATOR, Logbook, MOST_WITNESSES, PeerError, ShownError, attest, check_shown,
     hash, name, signed_by,
 };
-use common::wire::{Cosignature, KeptLog, ModelHeader, Purpose, Sighting};
+use common::wire::{Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, Sighting};
 
 /// States of the own log that the coordinator may have seen, at most: far more than rounds that end
 /// without an answer.
@@ -113,6 +113,16 @@ struct Seen {
     attested: bool,
 }
 
+/// What the coordinator's log is said to end with.
+#[derive(Clone, Copy)]
+struct Offer<'o> {
+    of: (&'o RunId, Round, Purpose),
+    model: Digest,
+    plan: Digest,
+    log: &'o Sighting,
+    record: &'o LastRecord,
+}
+
 /// Both logs, for one session.
 pub struct Watch {
     book: Arc<Logbook>,
@@ -156,12 +166,30 @@ impl Watch {
     /// # Errors
     /// The log does not go on, or does not end with this very offer of the `plan` consented to.
     pub fn offered(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
-        let of = (&header.run, header.round);
-        self.judge(header, plan).inspect_err(|error| self.refused(of, error))
+        let ModelHeader { run, round, purpose, content, log, record } = header;
+        let of = (run, *round, *purpose);
+        let offer = Offer { of, model: content.digest, plan, log, record };
+        self.judge(&offer).inspect_err(|error| self.refused((run, *round), error))
     }
 
-    fn judge(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, WatchError> {
-        let ModelHeader { run, round, purpose, content, log, record } = header;
+    /// Takes a description that is asked for, in the same way: the coordinator's log ends with this very
+    /// question, which stands for both plan and model.
+    ///
+    /// # Errors
+    /// As [`Watch::offered`].
+    pub fn asked(
+        &mut self,
+        (run, question): (&RunId, Digest),
+        log: &Sighting,
+        record: &LastRecord,
+    ) -> Result<String, WatchError> {
+        let of = (run, DESCRIBED, Purpose::Train);
+        let offer = Offer { of, model: question, plan: question, log, record };
+        self.judge(&offer).inspect_err(|error| self.refused((run, DESCRIBED), error))
+    }
+
+    fn judge(&mut self, offer: &Offer<'_>) -> Result<String, WatchError> {
+        let Offer { of: (run, round, purpose), model, plan, log, record } = *offer;
         // Before anything is taken: the record is the last one of a state that goes on.
         let checkpoint = match self.book.judge(&self.key, log) {
             Ok(checkpoint) => checkpoint,
@@ -172,16 +200,16 @@ impl Watch {
             }
         };
         let record = check_shown(&checkpoint, record)?;
-        matches(&record, (run, *round, *purpose), content.digest, plan)?;
-        let train = *purpose == Purpose::Train;
-        let before = self.book.offered(run, *round);
-        if train && before.is_some_and(|before| before != hash(content.digest)) {
-            return Err(WatchError::OtherModel { round: *round });
+        matches(&record, (run, round, purpose), model, plan)?;
+        let train = purpose == Purpose::Train;
+        let before = self.book.offered(run, round);
+        if train && before.is_some_and(|before| before != hash(model)) {
+            return Err(WatchError::OtherModel { round });
         }
         let (_, cosigned) = self.book.witness((&self.key, &self.of), log)?;
         let mut entries = Vec::new();
         if train && before.is_none() {
-            let (model, plan) = (hash(content.digest), hash(plan));
+            let (model, plan) = (hash(model), hash(plan));
             let event = Event::RoundOffer { model, plan };
             let offer = Entry::new(name("witness"), event).of_run(name(run.as_str()));
             entries.push(offer.of_round(round.0));
@@ -197,7 +225,7 @@ impl Watch {
             // Offered again, after a connection was lost.
             note = seen.note.clone();
         }
-        let (run, round, purpose) = (run.clone(), *round, *purpose);
+        let run = run.clone();
         self.seen = Some(Seen { run, round, purpose, note, attested: false });
         Ok(signature)
     }

@@ -7,7 +7,7 @@ use audit::note::VerifierKey;
 use audit::record::{Entry, Event, Role};
 use common::clock::SystemClock;
 use common::digest::Digest;
-use common::experiment::Plan;
+use common::experiment::{Description, Plan};
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::{COORDINATOR, Logbook, Shown, hash, name};
 use common::pki::Identity;
@@ -15,8 +15,8 @@ use common::transport::{
     FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_words, send_words,
 };
 use common::wire::{
-    Content, Cosignature, Hello, KeptLog, ModelHeader, PROTOCOL, Purpose, ToCoordinator, ToSite,
-    UpdateHeader, encode, words,
+    Content, Cosignature, DESCRIBED, Hello, KeptLog, ModelHeader, PROTOCOL, Purpose, ToCoordinator,
+    ToSite, UpdateHeader, encode, words,
 };
 use tempfile::TempDir;
 
@@ -130,6 +130,51 @@ impl Observed {
         self.plan = plan.digest();
         self.writer.send(&ToSite::Plan { run, plan }).await?;
         self.hear().await
+    }
+
+    /// Asks for a description that stands in the coordinator's log; the site's answer.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn inquire(
+        &mut self,
+        question: &Description,
+    ) -> Result<ToCoordinator, TransportError> {
+        let shown = self.record_question(question, question)?;
+        self.ask(question, &shown).await?;
+        self.hear().await
+    }
+
+    /// The record of one question under the name of another, and the state of the coordinator's log
+    /// that ends with it.
+    ///
+    /// # Errors
+    /// It cannot be recorded.
+    pub fn record_question(
+        &self,
+        named: &Description,
+        question: &Description,
+    ) -> Result<Shown, TransportError> {
+        let digest = hash(question.digest());
+        let event = Event::RoundOffer { model: digest, plan: digest };
+        let entry = Entry::new(name("test"), event).of_run(name(named.run().as_str()));
+        let shown = self.book.show(vec![entry.of_round(DESCRIBED.0)]);
+        shown.map_err(|error| TransportError::Lost(error.to_string()))
+    }
+
+    /// Asks for a description behind whatever the log is said to show.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn ask(
+        &mut self,
+        question: &Description,
+        shown: &Shown,
+    ) -> Result<(), TransportError> {
+        let log = self.book.sight(&shown.note, shown.size, &self.seen);
+        self.seen.push(shown.size);
+        let (question, record) = (question.clone(), shown.record.clone());
+        self.say(&ToSite::Describe { question, log, record }).await
     }
 
     /// Says anything at all.

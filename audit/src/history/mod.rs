@@ -11,6 +11,7 @@
 //! - Nothing is reserved, noised, sent or aggregated by a node that is not running: START to STOP or
 //!   a KILL without a run. A KILL with a run, or DECLINED, takes the consent back.
 //! - One round is charged once for each thing, noised once, and sent as it was noised.
+//! - A site's noised metric was charged for, by its name; a coordinator's tells of what arrived.
 //! - An exact metric and noise never meet in one run of a site.
 //! - Within one process the boot stays and the monotonic clock never goes back. Wall time goes back by
 //!   more than a second only where a process begins (EPOCH, START, RECOVERED) or at a CLOCK_STEP.

@@ -91,7 +91,7 @@ impl Run {
                 let sent = round.sent.is_some_and(|(sent, _)| sent == *update);
                 hold(sent, Violation::NotSent)?;
             }
-            (Event::Metric { name, noised: true }, Some(round)) => {
+            (Event::Metric { name, noised: true }, Some(round)) if site => {
                 hold(round.noises(name.as_str()) == Some(true), Violation::NoReserve)?;
             }
             (Event::Metric { noised: false, .. }, _) if site => {

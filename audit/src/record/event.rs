@@ -81,9 +81,9 @@ pub enum Event {
     },
     /// A round was offered, or an offer arrived.
     RoundOffer {
-        /// The model that it starts from.
+        /// The model that it starts from; the question, where patients are to be described.
         model: Digest,
-        /// The plan that it follows.
+        /// The plan that it follows; the question again.
         plan: Digest,
     },
     /// Something asked for was refused.

@@ -97,6 +97,13 @@ impl Data {
         rounds.chain(told).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
+    /// Whether it is no run but a description: a question stands for both model and plan.
+    #[must_use]
+    pub fn is_description(&self) -> bool {
+        let rounds = self.logs.iter().flat_map(|log| log.story.rounds.values());
+        rounds.into_iter().any(|round| round.plan.is_some() && round.plan == round.model)
+    }
+
     /// Whether every log verifies and none differs from another.
     #[must_use]
     pub fn is_sound(&self) -> bool {

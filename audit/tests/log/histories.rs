@@ -168,6 +168,9 @@ fn a_coordinator_that_breaks_a_rule_is_named() {
     let offer = |model| of(Event::RoundOffer { model: digest(model), plan: digest("plan") });
     assert_eq!(then(&[offer("m")]), None);
     assert_eq!(then(&[offer("n")]), Some(V::OfferedTwice));
+    // What a site told, the site was charged for.
+    let told = of(Event::Metric { name: name("description"), noised: true });
+    assert_eq!(then(&[told.with_site(name("site-b"))]), None);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod aggregation;
 mod calibrate;
 mod check;
+mod description;
 mod features;
 mod outcome;
 mod plan;
@@ -17,6 +18,7 @@ mod view;
 
 pub use aggregation::{Aggregation, ServerRule, Weights};
 pub use check::Flaw;
+pub use description::{Describe, DescribedInput, Description, LeftOut, Question};
 pub use features::Feature;
 pub use outcome::{Outcome, TimeUnit};
 pub use plan::{Draft, Experiment, Plan};

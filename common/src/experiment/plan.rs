@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::aggregation::Aggregation;
 use super::calibrate::resolve;
 use super::check::Flaw;
+use super::description::Describe;
 use super::features::{Feature, Features};
 use super::outcome::Outcome;
 use super::privacy::{PrivacyPlan, PrivacyTable};
@@ -48,6 +49,8 @@ pub struct Experiment {
     pub plan: Plan,
     /// What `coordinator simulate` splits into sites; a live federation does not read it.
     pub data: Option<SimulatedData>,
+    /// What `coordinator describe` asks; a run does not read it.
+    pub describe: Describe,
 }
 
 impl Plan {
@@ -138,6 +141,7 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
     let training = section.section("training");
     let aggregation = section.section("aggregation");
     let privacy: Option<PrivacyTable> = section.section("privacy");
+    let describe: Option<Option<Describe>> = section.maybe_section("describe");
 
     let (outcome, Features { columns: features, views }, model) = (outcome?, features?, model?);
     #[allow(clippy::cast_possible_truncation, reason = "checked right below by Plan::check")]
@@ -175,9 +179,14 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
         privacy,
     };
     plan.model.inputs = u32::try_from(plan.inputs()).unwrap_or(u32::MAX);
-    let flaws = rules(&plan);
+    let mut flaws = rules(&plan);
+    // Where nothing is asked, nothing is held against the plan.
+    if let (Some(Some(describe)), true) = (&describe, flaws.is_empty()) {
+        flaws = describe.question(&plan).map_or_else(|flaw| vec![flaw], |(asked, _)| asked.check());
+    }
     for flaw in &flaws {
         section.problem_at(flaw.key, &flaw.what, &flaw.hint);
     }
-    flaws.is_empty().then_some(Experiment { plan, data: data? })
+    let describe = describe?.unwrap_or_default();
+    flaws.is_empty().then_some(Experiment { plan, data: data?, describe })
 }

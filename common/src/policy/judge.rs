@@ -1,7 +1,7 @@
 //! A plan held against a hospital's rules.
 
 use super::Policy;
-use crate::experiment::{DataTag, Plan, PrivacyMode};
+use crate::experiment::{DataTag, Description, Outcome, Plan, PrivacyMode};
 use crate::pki::Fingerprint;
 
 /// A rule that a plan or a cohort breaks.
@@ -46,10 +46,8 @@ impl Policy {
         let mut rule = |rule, asked: String, allowed: String, kept| {
             rulings.push(Ruling { rule, asked, allowed, kept });
         };
-        if let Some(authority) = asker.coordinator {
-            let kept = self.coordinators.contains(authority);
-            let listed = format!("{} listed", self.coordinators.len());
-            rule("policy.coordinators", authority.to_string(), listed, kept);
+        if let Some(Ruling { rule: key, asked, allowed, kept }) = self.judge_asker(asker) {
+            rule(key, asked, allowed, kept);
         }
         let modes: Vec<_> = self.modes.iter().map(|mode| mode.name()).collect();
         rule("policy.modes", mode.name().into(), modes.join(", "), self.modes.contains(&mode));
@@ -68,14 +66,11 @@ impl Policy {
         let parameters = plan.model.parameters();
         let (most, kept) = (self.largest_model, parameters <= self.largest_model);
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
-        let reads = plan.reads();
-        let features: Vec<_> = reads.iter().collect();
-        let private = asker.tag.is_none_or(|tag| tag == DataTag::Private);
-        let (asked, allowed, kept) = listed(&features, self.columns.as_ref(), private);
-        rule("policy.columns", asked, allowed, kept);
-        let outcome = [&plan.outcome.time, &plan.outcome.event];
-        let (asked, allowed, kept) = listed(&outcome, self.outcomes.as_ref(), private);
-        rule("policy.outcomes", asked, allowed, kept);
+        for Ruling { rule: key, asked, allowed, kept } in
+            self.judge_columns(&plan.reads(), &plan.outcome, asker)
+        {
+            rule(key, asked, allowed, kept);
+        }
         let patient = privacy.local.as_ref().map_or(0.0, |local| local.patient_clip);
         let clip = privacy.clip.max(patient);
         let (most, kept) = (self.largest_clip, clip <= self.largest_clip);
@@ -94,18 +89,58 @@ impl Policy {
         rulings
     }
 
+    /// What each rule says of a description.
+    #[must_use]
+    pub fn judge_description(&self, asked: &Description, asker: Asker<'_>) -> Vec<Ruling> {
+        let allowed = if self.describe { "descriptions" } else { "none" };
+        let describe = Ruling {
+            rule: "policy.describe",
+            asked: "a description of the patients".to_owned(),
+            allowed: allowed.to_owned(),
+            kept: self.describe,
+        };
+        let columns = self.judge_columns(&asked.reads(), &asked.outcome, asker);
+        self.judge_asker(asker).into_iter().chain([describe]).chain(columns).collect()
+    }
+
+    fn judge_asker(&self, asker: Asker<'_>) -> Option<Ruling> {
+        let authority = asker.coordinator?;
+        Some(Ruling {
+            rule: "policy.coordinators",
+            asked: authority.to_string(),
+            allowed: format!("{} listed", self.coordinators.len()),
+            kept: self.coordinators.contains(authority),
+        })
+    }
+
+    fn judge_columns(&self, reads: &[String], outcome: &Outcome, asker: Asker<'_>) -> [Ruling; 2] {
+        let private = asker.tag.is_none_or(|tag| tag == DataTag::Private);
+        let judged = |rule, named: &[&String], list| {
+            let (asked, allowed, kept) = listed(named, list, private);
+            Ruling { rule, asked, allowed, kept }
+        };
+        let reads: Vec<_> = reads.iter().collect();
+        let outcome = [&outcome.time, &outcome.event];
+        [
+            judged("policy.columns", &reads, self.columns.as_ref()),
+            judged("policy.outcomes", &outcome, self.outcomes.as_ref()),
+        ]
+    }
+
     /// Holds a plan against the rules.
     ///
     /// # Errors
     /// The first rule that the plan breaks.
     pub fn admit(&self, plan: &Plan, asker: Asker<'_>) -> Result<(), Denied> {
-        match self.judge(plan, asker).into_iter().find(|ruling| !ruling.kept) {
-            None => Ok(()),
-            Some(Ruling { rule, asked, allowed, .. }) => {
-                let reason = format!("{asked} is asked for; this hospital allows {allowed}");
-                Err(Denied { rule, reason })
-            }
-        }
+        all_kept(self.judge(plan, asker))
+    }
+
+    /// Holds a description against the rules.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn admit_description(&self, asked: &Description, asker: Asker<'_>) -> Result<(), Denied> {
+        all_kept(self.judge_description(asked, asker))
     }
 
     /// Holds the training cohort against the rules. The counts themselves are not told.
@@ -122,6 +157,16 @@ impl Policy {
             return Err(Denied { rule: "policy.min_events", reason: reason.into() });
         }
         Ok(())
+    }
+}
+
+fn all_kept(rulings: Vec<Ruling>) -> Result<(), Denied> {
+    match rulings.into_iter().find(|ruling| !ruling.kept) {
+        None => Ok(()),
+        Some(Ruling { rule, asked, allowed, .. }) => {
+            let reason = format!("{asked} is asked for; this hospital allows {allowed}");
+            Err(Denied { rule, reason })
+        }
     }
 }
 

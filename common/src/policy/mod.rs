@@ -47,6 +47,8 @@ pub struct Policy {
     /// Columns that may be its outcome, likewise: a refusal for want of events would else be an answer
     /// about any column at all.
     pub outcomes: Option<Vec<String>>,
+    /// Whether the patients may be described before a run, by releases that the ledger charges.
+    pub describe: bool,
     /// What may be spent on the data set.
     pub limits: Limits,
 }
@@ -72,6 +74,7 @@ impl Policy {
             largest_model: u64::MAX,
             columns: Some(plan.reads()),
             outcomes: Some(vec![plan.outcome.time.clone(), plan.outcome.event.clone()]),
+            describe: false,
             limits: Limits { total: Budget { epsilon: f64::MAX, delta }, epsilon_per_run: None },
         }
     }

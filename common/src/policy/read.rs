@@ -105,6 +105,7 @@ impl Settings for Policy {
         let largest_model = section.or("largest_model", 10_000_000);
         let columns = section.maybe("columns");
         let outcomes = section.maybe("outcomes");
+        let describe = section.or("describe", false);
         let limits = section.section("budget");
         let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
         coordinators?;
@@ -121,6 +122,7 @@ impl Settings for Policy {
             largest_model: largest_model?,
             columns: columns?,
             outcomes: outcomes?,
+            describe: describe?,
             limits: limits?,
         })
     }

@@ -1,15 +1,20 @@
 //! What is said on a control stream.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
-use super::witness::{Cosignature, KeptLog};
+use super::witness::{Cosignature, KeptLog, LastRecord, Sighting};
 use crate::digest::Digest;
-use crate::experiment::Plan;
+use crate::experiment::{Description, Plan};
 use crate::ids::{Round, RunId, SiteName};
 
 /// The metric that a private mode may let out: Harrell's C on a site's test patients.
 pub const C_INDEX: &str = "test.c_index";
+
+/// The round of a description's name that sites sign the question in.
+pub const DESCRIBED: Round = Round(1);
 
 /// One number that a site measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +67,28 @@ pub struct Launch {
     pub plan: Plan,
 }
 
+/// A description to ask the sites of the live federation for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// What the sites will receive.
+    pub question: Description,
+    /// How long they have to answer.
+    pub window: Duration,
+}
+
+/// A site's answer to a description: numbers with noise on them, each paid for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    /// The name that the question was asked under.
+    pub run: RunId,
+    /// Its hash.
+    pub question: Digest,
+    /// In the order of the questions, and by their names.
+    pub numbers: Vec<Metric>,
+    /// The site's audit log, in which every number is charged.
+    pub log: Sighting,
+}
+
 /// From a site, or from an operator, to the coordinator.
 #[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +117,10 @@ pub enum ToCoordinator {
     Evaluation(Evaluation),
     /// An operator starts a run.
     Launch(Launch),
+    /// A site's patients, described.
+    Described(Described),
+    /// An operator asks for a description.
+    Describe(Inquiry),
 }
 
 /// From the coordinator to a site.
@@ -134,6 +165,16 @@ pub enum ToSite {
         run: RunId,
         /// How it ended.
         outcome: String,
+    },
+    /// A description is asked for, before any run: sign the state of the coordinator's log that ends with
+    /// the question, and answer or decline when enough sites have signed the same one.
+    Describe {
+        /// All of what is asked; the name that it is charged under follows from it.
+        question: Description,
+        /// The coordinator's audit log, as this site may see that it goes on.
+        log: Sighting,
+        /// Its last record, which is of this very question.
+        record: LastRecord,
     },
 }
 
@@ -189,6 +230,42 @@ pub enum Progress {
     },
 }
 
+/// A step of a description that an operator follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Told {
+    /// The sites that are here were asked.
+    Asked {
+        /// Who they are.
+        sites: Vec<SiteName>,
+    },
+    /// A site answered.
+    Answered {
+        /// The site.
+        site: SiteName,
+        /// Its numbers, as they came.
+        numbers: Vec<Metric>,
+    },
+    /// A site did not answer.
+    Declined {
+        /// The site.
+        site: SiteName,
+        /// What stopped it.
+        rule: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// Every site has answered or will not.
+    Complete {
+        /// From asking to the last answer.
+        seconds: f64,
+    },
+    /// It could not be gone on with.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
 /// From the coordinator to an operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToOperator {
@@ -202,5 +279,12 @@ pub enum ToOperator {
         run: RunId,
         /// What happened.
         progress: Progress,
+    },
+    /// The next step of a description.
+    Told {
+        /// The name that it is charged under.
+        run: RunId,
+        /// What happened.
+        told: Told,
     },
 }

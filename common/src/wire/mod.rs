@@ -18,8 +18,8 @@ pub mod words;
 
 pub use codec::{MAX_MESSAGE, WireError, decode, encode};
 pub use messages::{
-    C_INDEX, Evaluation, Hello, Launch, Metric, Progress, Silence, ToCoordinator, ToOperator,
-    ToSite,
+    C_INDEX, DESCRIBED, Described, Evaluation, Hello, Inquiry, Launch, Metric, Progress, Silence,
+    ToCoordinator, ToOperator, ToSite, Told,
 };
 pub use refusal::Refusal;
 pub use transfer::{Content, ModelHeader, Purpose, UpdateHeader};

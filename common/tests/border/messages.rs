@@ -1,18 +1,30 @@
 //! Golden bytes of what is said on control streams, and of the headers of transfers.
 
+use std::time::Duration;
+
 use common::ids::{Round, RunId};
 use common::wire::{
-    ALPN, Consistency, Content, Cosignature, Evaluation, Hello, KeptLog, LastRecord, Launch,
-    Metric, ModelHeader, PROTOCOL, Progress, Purpose, Refusal, Sighting, Silence, ToCoordinator,
-    ToOperator, ToSite, UpdateHeader,
+    ALPN, Consistency, Content, Cosignature, Described, Evaluation, Hello, Inquiry, KeptLog,
+    LastRecord, Launch, Metric, ModelHeader, PROTOCOL, Progress, Purpose, Refusal, Sighting,
+    Silence, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
 };
 
+use crate::description::{QUESTION, question};
 use crate::golden::{every_variant, golden, variants};
 use crate::sample::{DIGEST, OTHER_DIGEST, PLAN, digest, other_digest, plan};
 
-variants!(ToCoordinator: Hello, Consent, Cosigned, Silence, Evaluation, Launch);
-variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over);
-variants!(ToOperator: Welcome, Refused, Progress);
+variants!(
+    ToCoordinator: Hello,
+    Consent,
+    Cosigned,
+    Silence,
+    Evaluation,
+    Launch,
+    Described,
+    Describe
+);
+variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over, Describe);
+variants!(ToOperator: Welcome, Refused, Progress, Told);
 variants!(Progress: Started, Declined, Round, Finished, Failed);
 variants!(Purpose: Train, Evaluate);
 
@@ -50,6 +62,33 @@ fn silence(round: Option<Round>) -> ToCoordinator {
 #[test]
 fn the_version_is_in_the_handshake_and_in_the_first_message() {
     assert_eq!((PROTOCOL, ALPN), (1, &b"consilium/1"[..]));
+}
+
+/// What sites and operators say of descriptions.
+fn of_descriptions() -> [(ToCoordinator, String); 2] {
+    let described = format!(
+        "
+        06000000                         # ToCoordinator::Described
+        0500000000000000 'run-a'         # run
+        {DIGEST}                         # question
+        0100000000000000                 # numbers: one
+        0a00000000000000 'train.loss'    #   name
+        000000000000d03f                 #   value: 1/4
+        {LOG}                            # log
+        {OTHER_DIGEST}                   #     that hash
+        "
+    );
+    let describe = format!(
+        "
+        07000000                    # ToCoordinator::Describe
+        {QUESTION}                  # question
+        5a00000000000000 05000000   # window: 90 seconds and 5 nanoseconds
+        "
+    );
+    let answer =
+        Described { run: run(), question: digest(), numbers: vec![loss(0.25)], log: log() };
+    let inquiry = Inquiry { question: question(), window: Duration::new(90, 5) };
+    [(ToCoordinator::Described(answer), described), (ToCoordinator::Describe(inquiry), describe)]
 }
 
 #[test]
@@ -112,6 +151,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
         "
     );
     let metrics = vec![loss(0.25), loss(0.5)];
+    let [answer, inquiry] = of_descriptions();
     every_variant(&[
         (ToCoordinator::Hello(hello()), hello_bytes),
         (ToCoordinator::Consent { run: run(), plan: digest() }, consent),
@@ -126,6 +166,8 @@ fn messages_to_the_coordinator_are_these_bytes() {
             evaluation,
         ),
         (ToCoordinator::Launch(Launch { plan: plan() }), launch),
+        answer,
+        inquiry,
     ]);
 }
 
@@ -183,6 +225,17 @@ fn messages_to_a_site_are_these_bytes() {
         0800000000000000 'finished' # outcome
     "
     .to_owned();
+    let describe = format!(
+        "
+        06000000                    # ToSite::Describe
+        {QUESTION}                  # question
+        {LOG}                       # log
+        {OTHER_DIGEST}              #     that hash
+        0200000000000000 7b7d       # record.line
+        0100000000000000 {DIGEST}   # record.inclusion: one
+        "
+    );
+    let record = LastRecord { line: vec![0x7b, 0x7d], inclusion: vec![digest()] };
     every_variant(&[
         (ToSite::Welcome(hello()), welcome),
         (ToSite::Refused(Refusal::Late(Round(3))), refused),
@@ -198,6 +251,7 @@ fn messages_to_a_site_are_these_bytes() {
             received,
         ),
         (ToSite::Over { run: run(), outcome: "finished".to_owned() }, over),
+        (ToSite::Describe { question: question(), log: log(), record }, describe),
     ]);
 }
 
@@ -223,10 +277,18 @@ fn messages_to_an_operator_are_these_bytes() {
         0b00000000000000 'quorum lost'   #   reason
     ";
     let failed = Progress::Failed { reason: "quorum lost".to_owned() };
+    let told_bytes = "
+        03000000                         # ToOperator::Told
+        0500000000000000 'run-a'         # run
+        04000000                         #   Told::Failed
+        0700000000000000 'stopped'       #   reason
+    ";
+    let told = Told::Failed { reason: "stopped".to_owned() };
     every_variant(&[
         (ToOperator::Welcome(hello()), welcome),
         (ToOperator::Refused(Refusal::Busy(run())), refused),
         (ToOperator::Progress { run: run(), progress: failed }, progress),
+        (ToOperator::Told { run: run(), told }, told_bytes),
     ]);
 }
 

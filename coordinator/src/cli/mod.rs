@@ -3,6 +3,7 @@
 
 #[cfg(feature = "simulate")]
 mod demo;
+mod describe;
 mod epoch;
 mod follow;
 mod init;
@@ -18,11 +19,13 @@ mod synth;
 
 use std::error::Error;
 use std::io::IsTerminal;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use audit::cli::Tools;
 use clap::{Parser, Subcommand};
 use common::process::chain;
+use coordinator::settings::CoordinatorSettings;
 use tracing_subscriber::EnvFilter;
 
 /// Trains one survival model across hospitals without a patient's data leaving any of them.
@@ -41,6 +44,11 @@ enum Verb {
     Serve(serve::Args),
     /// What an experiment would cost in privacy and send, and what policies say, before it runs.
     Plan(plan::Args),
+    /// Ask the hospitals of the live federation to describe their patients, with noise, before a run.
+    ///
+    /// Each hospital whose policy allows it answers once, with counts, missing rates, means, quartiles and
+    /// the survival curve, all with noise that its own ledger is charged for.
+    Describe(describe::Args),
     /// Launch an experiment on the live federation and follow it.
     Run(run::Args),
     /// Look at past and present runs.
@@ -71,6 +79,7 @@ pub fn run() -> ExitCode {
         Verb::Init(args) => init::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Plan(args) => plan::run(&args),
+        Verb::Describe(args) => describe::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Runs(verb) => runs::run(&verb),
         // Its exit codes say more than good or bad.
@@ -101,6 +110,20 @@ fn log(level: &str) {
     let colours = std::io::stderr().is_terminal();
     let format = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
     format.with_writer(std::io::stderr).init();
+}
+
+/// Where an operator reaches the coordinator: listening on all addresses is heard on this machine's own.
+fn reach(given: Option<SocketAddr>, settings: &CoordinatorSettings) -> SocketAddr {
+    let mut coordinator = given.unwrap_or(settings.listen);
+    if coordinator.ip().is_unspecified() {
+        let own = if coordinator.is_ipv4() {
+            IpAddr::from(Ipv4Addr::LOCALHOST)
+        } else {
+            IpAddr::from(Ipv6Addr::LOCALHOST)
+        };
+        coordinator.set_ip(own);
+    }
+    coordinator
 }
 
 /// The threads that everything asynchronous runs on.

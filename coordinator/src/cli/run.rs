@@ -1,6 +1,6 @@
 //! `coordinator run`: launch an experiment on the live federation and follow it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use common::config::{self, Override};
@@ -11,7 +11,7 @@ use coordinator::settings::CoordinatorSettings;
 
 use super::follow::Follow;
 use super::output::Output;
-use super::{Outcome, log, runtime};
+use super::{Outcome, log, reach, runtime};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -35,16 +35,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
     let settings = CoordinatorSettings::load(&args.config)?;
     let identity = Identity::load(&settings.operator)?;
-    let mut coordinator = args.coordinator.unwrap_or(settings.listen);
-    if coordinator.ip().is_unspecified() {
-        // Listening on all addresses is heard on this machine's own.
-        let own = if coordinator.is_ipv4() {
-            IpAddr::from(Ipv4Addr::LOCALHOST)
-        } else {
-            IpAddr::from(Ipv6Addr::LOCALHOST)
-        };
-        coordinator.set_ip(own);
-    }
+    let coordinator = reach(args.coordinator, &settings);
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
     let report =
         runtime()?.block_on(launch(identity, coordinator, experiment.plan, |_, progress| {

@@ -88,3 +88,9 @@ pub(crate) fn aggregated(
 pub(crate) fn killed(run: &RunId) -> Entry {
     of_run(run, Event::Kill {})
 }
+
+/// A site described its patients to whoever asked.
+pub(crate) fn described((by, run): (&Name, &RunId), site: &SiteName) -> Entry {
+    let event = Event::Metric { name: name("description"), noised: true };
+    Entry { actor: by.clone(), ..of_site(run, Round(1), site, event) }
+}

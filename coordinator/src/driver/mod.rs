@@ -5,7 +5,7 @@
 
 mod audit;
 pub(crate) mod log;
-mod witness;
+pub(crate) mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -289,6 +289,8 @@ impl Running {
                 return Ok(None);
             }
             Input::Stopped => Event::Stopped,
+            // No session passes one on to a run.
+            Input::Described(..) => return Ok(None),
             Input::Evaluated(site, evaluation) => {
                 let event = Event::Evaluated { site, model: evaluation.model };
                 return Ok(Some((event, Some(Arrived::Metrics(evaluation.metrics)))));

@@ -65,11 +65,16 @@ impl Witnesses {
         Ok(self.shown.size)
     }
 
-    /// Once enough have signed: each site that has and was not told yet, with its proof.
-    pub fn news(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
+    /// Whether as many sites have signed as must have seen it.
+    pub fn is_seen(&self) -> bool {
         // One key under two names is one site, to whoever is told.
         let keys: BTreeSet<&[u8; 32]> = self.keys.values().map(VerifierKey::public).collect();
-        if self.purpose != Purpose::Train || keys.len() < self.needed {
+        keys.len() >= self.needed
+    }
+
+    /// Once enough have signed: each site that has and was not told yet, with its proof.
+    pub fn news(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
+        if self.purpose != Purpose::Train || !self.is_seen() {
             return Vec::new();
         }
         let untold: Vec<SiteName> =

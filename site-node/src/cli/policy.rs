@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use common::config::{self, Override};
-use common::experiment::{Experiment, Plan};
+use common::experiment::{DataTag, Description, Experiment, Plan};
 use common::ids::RunId;
 use common::pki::Identity;
-use common::policy::{Asker, Policy, Ruling};
-use common::privacy::{Account, Budget, LedgerError};
-use serde_json::json;
+use common::policy::{Asker, Denied, Policy, Ruling};
+use common::privacy::{Account, Budget, LedgerError, epsilon};
+use serde_json::{Value, json};
 use site_node::privatize::LedgerLog;
 use site_node::settings::SiteSettings;
 
@@ -40,12 +40,16 @@ pub(super) struct Explain {
 
 pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
     let Verb::Explain(args) = verb;
-    let experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    let plan = experiment.plan;
-    let rulings = explain(&plan, &args.config)?;
+    let Experiment { plan, describe, .. } = config::load(&args.experiment, &args.overrides)?;
+    let here = Here::open(&args.config)?;
+    let rulings = here.explain(&plan);
     let accepted = rulings.iter().all(|ruling| ruling.kept);
+    let described = here.describes(&describe.question(&plan)?.0);
     match args.format {
-        Format::Table => table(&plan, &rulings)?,
+        Format::Table => {
+            table(&plan, &rulings)?;
+            println!("\n{}", described.line());
+        }
         Format::Json => {
             let rules = rulings.iter().map(|Ruling { rule, asked, allowed, kept }| {
                 json!({ "rule": rule, "kept": kept, "asked": asked, "allowed": allowed })
@@ -55,33 +59,98 @@ pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
             println!(
                 "{}",
                 json!({ "experiment": experiment, "accepted": accepted, "epsilon": epsilon,
-                        "rules": rules })
+                        "rules": rules, "description": described.json() })
             );
         }
     }
     if accepted { Ok(()) } else { Err("this hospital would refuse the experiment".into()) }
 }
 
-fn explain(plan: &Plan, config: &Path) -> Result<Vec<Ruling>, Box<dyn Error>> {
-    let settings = SiteSettings::load(config)?;
-    let policy = Policy::load(&settings.policy)?;
-    let identity = Identity::load(&settings.identity)?;
-    let asker = Asker { coordinator: Some(&identity.authority), tag: Some(settings.tag) };
-    let mut rulings = policy.judge(plan, asker);
-    let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
-    let account = Account::after(policy.limits, told.carried, told.entries)?;
-    let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
-    // A run that this ledger never heard of.
-    let refused = account.foresee(&RunId::memorable(0), plan.digest(), updates, once).err();
-    let Budget { epsilon, delta } = account.limit().budget();
-    let rest = (1.0 - account.limit().used(account.spent())).max(0.0) * 100.0;
-    rulings.push(Ruling {
-        rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
-        kept: refused.is_none(),
-        asked: refused.map_or_else(|| "fits what is left".to_owned(), |error| error.to_string()),
-        allowed: format!("ε {epsilon} at δ {delta:e}, of which {rest:.1} % are left"),
-    });
-    Ok(rulings)
+/// What this hospital says yes and no by.
+struct Here {
+    policy: Policy,
+    identity: Identity,
+    tag: DataTag,
+    account: Account,
+}
+
+impl Here {
+    fn open(config: &Path) -> Result<Self, Box<dyn Error>> {
+        let settings = SiteSettings::load(config)?;
+        let policy = Policy::load(&settings.policy)?;
+        let identity = Identity::load(&settings.identity)?;
+        let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
+        let account = Account::after(policy.limits, told.carried, told.entries)?;
+        Ok(Self { policy, identity, tag: settings.tag, account })
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        Asker { coordinator: Some(&self.identity.authority), tag: Some(self.tag) }
+    }
+
+    fn explain(&self, plan: &Plan) -> Vec<Ruling> {
+        let mut rulings = self.policy.judge(plan, self.asker());
+        let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
+        // A run that this ledger never heard of.
+        let run = RunId::memorable(0);
+        let refused = self.account.foresee(&run, plan.digest(), updates, once).err();
+        let Budget { epsilon, delta } = self.account.limit().budget();
+        let rest = (1.0 - self.account.limit().used(self.account.spent())).max(0.0) * 100.0;
+        rulings.push(Ruling {
+            rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
+            kept: refused.is_none(),
+            asked: refused
+                .map_or_else(|| "fits what is left".to_owned(), |error| error.to_string()),
+            allowed: format!("ε {epsilon} at δ {delta:e}, of which {rest:.1} % are left"),
+        });
+        rulings
+    }
+
+    /// What would be said of a description, and what it would cost.
+    fn describes(&self, question: &Description) -> Described {
+        let denied = self.policy.admit_description(question, self.asker()).err();
+        let denied = denied.map(|Denied { rule, reason }| (rule, reason));
+        let refused = denied.or_else(|| {
+            let releases = (question.mechanism(), question.count());
+            let error = self.account.foresee_description(&question.run(), releases).err()?;
+            Some((error.rule().unwrap_or("ledger"), error.to_string()))
+        });
+        let delta = self.account.limit().budget().delta;
+        Described {
+            releases: question.count(),
+            epsilon: epsilon(question.rho, delta),
+            delta,
+            refused,
+        }
+    }
+}
+
+/// What `coordinator describe` would come to here.
+struct Described {
+    releases: u32,
+    epsilon: f64,
+    delta: f64,
+    /// The rule that says no, and why.
+    refused: Option<(&'static str, String)>,
+}
+
+impl Described {
+    fn line(&self) -> String {
+        let Self { releases, epsilon, delta, refused } = self;
+        let verdict = refused.as_ref().map_or_else(
+            || "allowed; answered if the cohort suffices".to_owned(),
+            |(rule, reason)| format!("would be refused: {rule}: {reason}"),
+        );
+        // Rounded up: a cost is never shown as less.
+        let epsilon = (epsilon * 1e3).ceil() / 1e3;
+        format!("described by {releases} releases, ε = {epsilon:.3} at δ = {delta:e}: {verdict}")
+    }
+
+    fn json(&self) -> Value {
+        let rule = self.refused.as_ref().map(|(rule, _)| rule);
+        json!({ "accepted": rule.is_none(), "epsilon": self.epsilon, "delta": self.delta,
+                "releases": self.releases, "refused_by": rule })
+    }
 }
 
 fn table(plan: &Plan, rulings: &[Ruling]) -> Result<(), Box<dyn Error>> {

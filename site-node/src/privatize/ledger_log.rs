@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use audit::Name;
 use audit::folder::{Archived, ReadError, Scan};
-use audit::record::{Event, Record, Reserve, Role, UPDATE};
+use audit::record::{Event, Record, Reserve, Role};
 use common::clock::Clock;
 use common::digest::Digest;
 use common::ids::{InvalidName, Round, RunId};
@@ -24,9 +24,6 @@ use common::logbook::{AuditSettings, FOLDER, Logbook, LogbookError, UnknownMecha
 use common::privacy::{
     Budget, Carried, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, Released,
 };
-
-/// What a record calls the concordance of the final model.
-const CONCORDANCE: &str = "concordance";
 
 /// A ledger that cannot be used. The node stops rather than forget what was spent.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +121,8 @@ impl Replay {
                 if let Some(plan) = removed.history.plan(run) {
                     plans.insert(run.clone(), Digest::from_bytes(*plan.as_bytes()));
                 }
-                if let (Ok(run), Some(released)) = (run.as_str().parse(), released(what.as_str())) {
+                let released = Released::of_code(what.as_str());
+                if let (Ok(run), Some(released)) = (run.as_str().parse(), released) {
                     told.carried.released.push((run, Round(round), released));
                 }
             }
@@ -180,8 +178,8 @@ impl Replay {
     }
 
     fn entry(&self, record: &Record, reserve: &Reserve, run: &Name) -> Result<Entry, String> {
-        let released = released(reserve.what.as_str());
-        let released = released.ok_or_else(|| format!("it releases {}", reserve.what))?;
+        let what = reserve.what.as_str();
+        let released = Released::of_code(what).ok_or_else(|| format!("it releases {what:?}"))?;
         // A run whose consent was removed is of its own plan.
         let known = self.plans.get(run).copied();
         let plan = known.or_else(|| self.archived.then(|| Digest::of(run.as_str().as_bytes())));
@@ -208,14 +206,6 @@ impl Replay {
             (None, Some(log)) => Err(LedgerLogError::Unfinished { state: self.state, log }),
             (None, None) => Ok(self.told),
         }
-    }
-}
-
-fn released(what: &str) -> Option<Released> {
-    match what {
-        UPDATE => Some(Released::Update),
-        CONCORDANCE => Some(Released::Concordance),
-        _ => None,
     }
 }
 
@@ -295,14 +285,10 @@ impl LedgerLog {
 
 impl LedgerStore for LedgerLog {
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
-        let what = match entry.released {
-            Released::Update => UPDATE,
-            Released::Concordance => CONCORDANCE,
-        };
         let name = |text: &str| text.parse::<Name>().map_err(io::Error::other);
         let reserve = Reserve {
             data_set: self.data_set.clone(),
-            what: name(what)?,
+            what: name(entry.released.code())?,
             mechanism: entry.mechanism.into(),
             clip: entry.clip,
             cost: entry.cost.units().to_vec(),

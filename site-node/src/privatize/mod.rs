@@ -4,6 +4,7 @@
 //! mode off, site   change ─► pass ── reserve, clip, noise ────────────► PrivatizedUpdate ─► keep
 //! mode local       start ──► begin ─ reserve ─► PrivateTraining ─► … ─► PrivatizedUpdate ─► keep
 //! after a crash    resend ─ the bytes that were kept ─────────────────► PrivatizedUpdate
+//! description      answer ─ reserve ─────────────────────────────────► Receipt of one question
 //! ```
 
 mod epoch;
@@ -19,13 +20,13 @@ use std::sync::Arc;
 use audit::Name;
 use common::clock::Clock;
 use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode};
+use common::experiment::{Description, Plan, PrivacyMode, Question};
 use common::ids::{Round, RunId};
 use common::logbook::{AuditSettings, Logbook};
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
-    Charge, Delta, Ledger, LedgerError, Limits, PrivacyError, PrivateTraining, PrivatizedUpdate,
-    Receipt, Released, privatize,
+    Charge, Delta, Ledger, LedgerError, Limits, Mechanism, PrivacyError, PrivateTraining,
+    PrivatizedUpdate, Receipt, Released, privatize,
 };
 
 use outbox::Outbox;
@@ -170,6 +171,31 @@ impl Gate {
         let charge =
             Charge { run: run.clone(), plan: plan.digest(), round, released, mechanism, clip: 1.0 };
         Ok(Some(self.ledger.reserve(charge)?))
+    }
+
+    /// Whether all answers to a description fit the budget, before a record is read, and none was
+    /// charged before.
+    ///
+    /// # Errors
+    /// They do not, or one was.
+    pub fn foresee_description(&self, question: &Description) -> Result<(), LedgerError> {
+        let releases = (question.mechanism(), question.count());
+        self.ledger.account().foresee_description(&question.run(), releases)
+    }
+
+    /// Charges one question of a description.
+    ///
+    /// # Errors
+    /// The charge is refused.
+    pub fn answer(
+        &mut self,
+        description: (&RunId, Digest, Mechanism),
+        (round, question): (Round, &Question<'_>),
+    ) -> Result<Receipt, PrivatizeError> {
+        let ((run, plan, mechanism), released) = (description, question.released());
+        // As with an evaluation: each release bounds by itself what one patient can change.
+        let charge = Charge { run: run.clone(), plan, round, released, mechanism, clip: 1.0 };
+        Ok(self.ledger.reserve(charge)?)
     }
 
     /// Keeps what was noised, durably, before it is sent for the first time.

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode};
+use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::logbook::{Logbook, LogbookError};
 use common::policy::{Asker, Denied};
 use common::wire::Metric;
 
 use super::contribute::contribute;
+use super::describe::{Facts, answer};
 use super::log;
 use super::metrics::evaluate;
 use super::{Model, Objection, Participant, Site, failed};
@@ -88,13 +89,33 @@ impl Hospital {
             if plan.privacy.mode == PrivacyMode::Off {
                 return objection;
             }
-            // Which of a cohort's rules says no is for the hospital's own log: one answer for all.
-            tracing::warn!(%objection, "these patients do not allow the plan");
-            let reason = "the patients, events or columns at this site do not allow it";
-            Objection::new("cohort", reason)
+            one_for_all(&objection)
         })?;
         let (run, plan) = (run.clone(), plan.clone());
         Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None, acked: None })
+    }
+
+    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it is
+    /// charged, and the budget and the policy are asked before a record is read.
+    fn may_describe(
+        &self,
+        gate: &Gate,
+        question: &Description,
+    ) -> Result<(Facts, Option<Digest>), Objection> {
+        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
+        let Site { policy, tag, coordinator, .. } = &self.site;
+        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
+        if let Some(flaw) = question.check().first() {
+            return Err(Objection::new(flaw.key, flaw));
+        }
+        policy.admit_description(question, asker).map_err(denied)?;
+        gate.foresee_description(question)
+            .map_err(|error| Objection::new(error.rule().unwrap_or("ledger"), error))?;
+        let read = Facts::read(&self.site, question).and_then(|facts| {
+            let fingerprint = self.site.records.fingerprint(&self.site.state);
+            Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
+        });
+        read.map_err(|objection| one_for_all(&objection))
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
@@ -126,6 +147,12 @@ impl Hospital {
             _ => Err(refuse(format!("this site has not consented to run {run}"))),
         }
     }
+}
+
+/// Which of a cohort's rules says no is for the hospital's own log: one answer for all.
+fn one_for_all(objection: &Objection) -> Objection {
+    tracing::warn!(%objection, "these patients do not allow it");
+    Objection::new("cohort", "the patients, events or columns at this site do not allow it")
 }
 
 /// What was consented to does not cover this.
@@ -188,6 +215,22 @@ impl Participant for Hospital {
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
         self.with(run, |prepared| evaluate(&mut self.gate(), prepared, model))
+    }
+
+    fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
+        let mut gate = self.gate();
+        let (run, decided) = (question.run(), self.may_describe(&gate, question));
+        let entries = match &decided {
+            Ok((_, fingerprint)) => {
+                log::consent(&run, question.digest(), (&self.site.data_set, *fingerprint))
+            }
+            Err(objection) => log::declined(&run, &objection.rule),
+        };
+        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
+        let numbers = answer(&mut gate, question, &decided?.0)?;
+        let entries = log::described(&run, question);
+        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
+        Ok(numbers)
     }
 }
 

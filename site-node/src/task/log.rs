@@ -3,6 +3,7 @@
 use audit::Name;
 use audit::record::{Entry, Event, Outcome};
 use common::digest::Digest;
+use common::experiment::{Description, Question};
 use common::ids::{Round, RunId};
 use common::logbook::{hash, name};
 
@@ -62,6 +63,15 @@ pub(super) fn acked(run: &RunId, round: Round, update: Digest) -> Entry {
 pub(super) fn concordance(run: &RunId, round: Round) -> Vec<Entry> {
     let event = Event::Metric { name: name("concordance"), noised: true };
     vec![of_run(run, event).of_round(round.0)]
+}
+
+/// The answers to a description that are about to leave, each with noise on it.
+pub(super) fn described(run: &RunId, question: &Description) -> Vec<Entry> {
+    let told = |(round, question): (Round, Question<'_>)| {
+        let event = Event::Metric { name: name(question.released().code()), noised: true };
+        of_run(run, event).of_round(round.0)
+    };
+    question.questions().into_iter().map(told).collect()
 }
 
 /// An exact metric of the final model that is about to leave.

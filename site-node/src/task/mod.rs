@@ -4,9 +4,11 @@
 //! consider   plan ─► policy, data, cohort, budget ─► consent, or the rule that says no
 //! round      model ─► train ─► privatize ─► Outgoing
 //! evaluate   model ─► C-index on the site's own test patients, where metrics may leave
+//! describe   question ─► policy, budget, cohort ─► a charge and a noised number for each of its parts
 //! ```
 
 mod contribute;
+mod describe;
 mod hospital;
 mod log;
 mod metrics;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use audit::Name;
 use common::clock::Clock;
 use common::digest::Digest;
-use common::experiment::{DataTag, Plan};
+use common::experiment::{DataTag, Description, Plan};
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::{AuditSettings, Logbook};
 use common::pki::Fingerprint;
@@ -70,6 +72,12 @@ pub trait Participant: Send + Sync + 'static {
     /// # Errors
     /// The stage that failed.
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection>;
+
+    /// Describes the patients who train, if they may be described, by noised numbers that are charged.
+    ///
+    /// # Errors
+    /// The rule that says no, or the stage that failed.
+    fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection>;
 }
 
 /// Why a site does not take part. The reason holds no patient's value.

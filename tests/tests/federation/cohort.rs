@@ -31,7 +31,8 @@ fn federation(patients: &str) -> Result<Federation, SetupError> {
         let policy = fs::read_to_string(to.join("policy.toml"))?;
         let line = policy.lines().find(|line| line.starts_with("columns = ")).unwrap_or_default();
         let columns = "columns = [\"e1\", \"e2\", \"e3\", \"e5\", \"codes:diagnoses\"]";
-        fs::write(to.join("policy.toml"), policy.replace(line, columns))?;
+        let policy = policy.replace(line, columns).replace("describe = false", "describe = true");
+        fs::write(to.join("policy.toml"), policy)?;
     }
     Ok(federation)
 }
@@ -57,6 +58,17 @@ fn six_described_hospitals_train_one_model() -> Outcome {
     let _coordinator = federation.serve()?;
     let _sites: Vec<Process> =
         HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
+    let mut describe = federation.coordinator(&["describe"])?;
+    describe.arg(experiment()).args(["--coordinator", &federation.address, "--format", "json"]);
+    let output = success(Process::start(describe.args(["--set", "describe.rho=0.2"]))?)?;
+    let told: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;
+    // Glucose in one unit, whatever the hospital's; codes are no numbers.
+    let sites = told["sites"].as_array().map(Vec::as_slice).unwrap_or_default();
+    assert_eq!((sites.len(), told["left_out"][0]["name"].as_str()), (6, Some("codes")), "{told}");
+    for site in sites {
+        let names = (0..4).map(|place| site["inputs"][place]["name"].as_str().unwrap_or_default());
+        assert_eq!(names.collect::<Vec<_>>(), ["e1", "e2", "e3", "e5"]);
+    }
     let output = success(federation.run(&experiment(), &["rounds=10"])?)?;
     let report: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;
     assert_eq!(report["sites"].as_array().map(Vec::len), Some(6));

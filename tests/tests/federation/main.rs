@@ -4,6 +4,7 @@ mod audit;
 mod bad_input;
 mod cohort;
 mod crash;
+mod described;
 mod evil;
 mod leaks;
 mod order;

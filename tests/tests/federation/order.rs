@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
-use common::experiment::{DataTag, Experiment, Plan};
+use common::experiment::{DataTag, Description, Experiment, Plan};
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::{AuditSettings, Logbook};
 use common::pki::Role;
@@ -95,6 +95,10 @@ impl Participant for InTurn {
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
         self.hospital.evaluate(run, model)
+    }
+
+    fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
+        self.hospital.describe(question)
     }
 }
 

@@ -34,9 +34,9 @@ use tests::{Answer, Observed, Observer, demo};
 use crate::Outcome;
 
 /// One hospital whose coordinator is the test.
-struct Stage {
-    observer: Observer,
-    folder: TempDir,
+pub(crate) struct Stage {
+    pub(crate) observer: Observer,
+    pub(crate) folder: TempDir,
     model: Vec<f32>,
 }
 
@@ -75,15 +75,26 @@ pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
         largest_model: 10_000,
         columns: Some((1..=12).map(|column| format!("x{column:02}")).collect()),
         outcomes: Some(vec!["time".to_owned(), "event".to_owned()]),
+        describe: false,
         limits: Limits { total: Budget { epsilon: 8.0, delta: 1e-5 }, epsilon_per_run: Some(6.0) },
     }
 }
 
 impl Stage {
-    fn new(change: impl FnOnce(&mut Policy)) -> Result<Self, tests::SetupError> {
+    pub(crate) fn new(change: impl FnOnce(&mut Policy)) -> Result<Self, tests::SetupError> {
         let folder = tempfile::tempdir()?;
         write_synthetic(folder.path(), 7)?;
         let table = load(&Source::tables(folder.path(), &["cohort.csv"], "patient"))?.table;
+        let records = Records::Table { table, split: Some("split".to_owned()) };
+        Self::with(folder, records, change)
+    }
+
+    /// The same, of these patients.
+    pub(crate) fn with(
+        folder: TempDir,
+        records: Records,
+        change: impl FnOnce(&mut Policy),
+    ) -> Result<Self, tests::SetupError> {
         let authority = Authority::new(SystemClock::new().wall())?;
         let observer = Observer::new(authority.issue(Role::Coordinator)?.identity()?)?;
         let role = Role::Site("hospital-a".parse()?);
@@ -97,7 +108,7 @@ impl Stage {
             policy_hash: Digest::of(b"the test's"),
             data_set: "cohort".parse()?,
             clock: Arc::new(SystemClock::new()),
-            records: Records::Table { table, split: Some("split".to_owned()) },
+            records,
             tag: DataTag::Private,
             device: Device::cpu(),
             state: folder.path().join("state"),
@@ -115,7 +126,7 @@ impl Stage {
     }
 
     /// Entries of the hospital's ledger.
-    fn charged(&self) -> Result<usize, tests::SetupError> {
+    pub(crate) fn charged(&self) -> Result<usize, tests::SetupError> {
         Ok(LedgerLog::look(&self.folder.path().join("state"), &"cohort".parse()?)?.entries.len())
     }
 }

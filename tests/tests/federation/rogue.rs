@@ -23,15 +23,15 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 
-struct Stage {
+pub(crate) struct Stage {
     authority: Authority,
     address: SocketAddr,
-    launcher: coordinator::launch::Launcher,
+    pub(crate) launcher: coordinator::launch::Launcher,
     _folder: TempDir,
 }
 
 impl Stage {
-    fn new() -> Result<Self, tests::SetupError> {
+    pub(crate) fn new() -> Result<Self, tests::SetupError> {
         let folder = tempfile::tempdir()?;
         let clock = Arc::new(SystemClock::new());
         let authority = Authority::new(clock.wall())?;
@@ -43,7 +43,7 @@ impl Stage {
         Ok(Self { authority, address, launcher, _folder: folder })
     }
 
-    async fn rogue(&self, name: &str) -> Result<Rogue, tests::SetupError> {
+    pub(crate) async fn rogue(&self, name: &str) -> Result<Rogue, tests::SetupError> {
         let role = Role::Site(name.parse()?);
         let dialer = Dialer::new(self.authority.issue(role)?.identity()?)?;
         let link = dialer.dial(self.address).await?;
@@ -55,26 +55,26 @@ impl Stage {
         Ok(Rogue { link, writer, reader, book, _folder: folder, _dialer: dialer })
     }
 
-    fn launch(&self, plan: Plan) -> Result<Launched, tests::SetupError> {
+    pub(crate) fn launch(&self, plan: Plan) -> Result<Launched, tests::SetupError> {
         Ok(self.launcher.launch(plan, entropy(), "test")?)
     }
 }
 
-struct Rogue {
+pub(crate) struct Rogue {
     link: Link,
     writer: FrameWriter,
     reader: FrameReader,
-    book: Logbook,
+    pub(crate) book: Logbook,
     _folder: TempDir,
     _dialer: Dialer,
 }
 
 impl Rogue {
-    async fn say(&mut self, message: ToCoordinator) -> Outcome {
+    pub(crate) async fn say(&mut self, message: ToCoordinator) -> Outcome {
         Ok(self.writer.send(&message).await?)
     }
 
-    async fn hear(&mut self) -> Result<ToSite, tests::SetupError> {
+    pub(crate) async fn hear(&mut self) -> Result<ToSite, tests::SetupError> {
         Ok(self.reader.expect().await?)
     }
 
@@ -83,7 +83,7 @@ impl Rogue {
         Hello { protocol, software: "rogue".to_owned(), log }
     }
 
-    async fn enter(&mut self) -> Outcome {
+    pub(crate) async fn enter(&mut self) -> Outcome {
         let hello = self.hello(PROTOCOL);
         self.say(ToCoordinator::Hello(hello)).await?;
         assert!(matches!(self.hear().await?, ToSite::Welcome(_)));
@@ -91,7 +91,7 @@ impl Rogue {
     }
 
     /// The next refusal; whatever else is said is passed over.
-    async fn refusal(&mut self) -> Result<Refusal, tests::SetupError> {
+    pub(crate) async fn refusal(&mut self) -> Result<Refusal, tests::SetupError> {
         loop {
             if let ToSite::Refused(refusal) = self.hear().await? {
                 return Ok(refusal);
@@ -105,7 +105,7 @@ impl Rogue {
     }
 }
 
-fn plan() -> Result<Plan, tests::SetupError> {
+pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(tests::demo())?;
     let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
     (plan.rounds, plan.aggregation.min_sites, plan.aggregation.max_sites) = (1, 1, 1);

@@ -21,7 +21,7 @@ pub(in crate::report) fn summary(data: &Data) -> Markup {
     html! {
         dl.figures {
             div { dt { "Hospitals that sent" } dd { (took.len()) span { " of " (sites.len()) } } }
-            div { dt { "Rounds" } dd { (len(data.rounds().len())) } }
+            div { dt { (if data.is_description() { "Questions" } else { "Rounds" }) } dd { (len(data.rounds().len())) } }
             div { dt { "Updates that left" } dd { (len(told.len())) } }
             div { dt { "Bytes in all" } dd { (bytes(sum)) } }
             @if let Some((used, limit)) = nearest(data) {
@@ -76,7 +76,12 @@ fn when(data: &Data) -> Markup {
         .iter()
         .find(|log| log.story.node.as_ref().is_some_and(|node| node.role == Role::Coordinator));
     html! {
-        "This run trained one shared model on records that stayed in the hospitals"
+        @if data.is_description() {
+            "Hospitals described their patients by numbers; no model was trained, and records stayed "
+            "in the hospitals"
+        } @else {
+            "This run trained one shared model on records that stayed in the hospitals"
+        }
         @if let Some(centre) = centre { ", coordinated by " strong { (centre.name()) } }
         ". "
         @if let (Some(first), Some(last)) = (first, last) {
@@ -102,7 +107,7 @@ fn protection(data: &Data) -> Markup {
             }
         }
         @if noisy {
-            p { "Before an update left, random noise was added inside the hospital, so that nobody "
+            p { "Before an update or a metric left, random noise was added inside the hospital, so that nobody "
                 "outside can tell with confidence whether any one patient took part. How much can be "
                 "learned is bounded by ε, the privacy loss: the smaller, the better protected. Each "
                 "hospital sets a limit for the whole life of its data; this run and all others count "

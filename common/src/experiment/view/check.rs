@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Aggregate, Missing, Values, View, ViewSource, unit};
-use crate::experiment::{Plan, PrivacyMode};
+use crate::experiment::{Outcome, Plan, PrivacyMode};
 
 /// The most views of a plan, and codes or categories of one.
 const VIEWS: usize = 10_000;
@@ -35,7 +35,7 @@ impl Plan {
                 found.push(("a view's name is not printable".to_owned(), hint));
                 continue;
             }
-            view.check(self, &mut found);
+            found.extend(view.flaws(&self.outcome, self.privacy.mode != PrivacyMode::Off));
         }
         found
     }
@@ -54,14 +54,15 @@ fn word(text: &str) -> bool {
 }
 
 impl View {
-    fn check(&self, plan: &Plan, found: &mut Vec<Found>) {
+    /// Every rule that it breaks beside an outcome; in a private run, those of one too.
+    pub(in crate::experiment) fn flaws(&self, outcome: &Outcome, private: bool) -> Vec<Found> {
+        let mut found = Vec::new();
         let mut note = |kept: bool, what: &str, hint: &'static str| {
             if !kept {
                 found.push((format!("{:?}: {what}", self.name), hint));
             }
         };
-        let outcome =
-            |column: &String| *column == plan.outcome.time || *column == plan.outcome.event;
+        let outcome = |column: &String| *column == outcome.time || *column == outcome.event;
         match &self.source {
             ViewSource::Number { column, .. } | ViewSource::Category { column, .. } => {
                 note(word(column), "not a column's name", "use 1 to 256 printable characters");
@@ -122,13 +123,12 @@ impl View {
         let chosen =
             matches!(self.source, ViewSource::Measurement { .. } | ViewSource::Category { .. });
         note(
-            !(chosen
-                && self.missing() == Some(Missing::Refuse)
-                && plan.privacy.mode != PrivacyMode::Off),
+            !(chosen && private && self.missing() == Some(Missing::Refuse)),
             "a missing value is refused in a private mode",
             "a refusal would be an exact answer about patients: use missing = \"zero\", \
              \"indicator\" or \"constant\"",
         );
+        found
     }
 }
 

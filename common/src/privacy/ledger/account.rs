@@ -201,6 +201,29 @@ impl Account {
         }
     }
 
+    /// Whether all that a description releases fits, before any of it is: so many releases by one
+    /// mechanism, under a name that nothing was charged under.
+    ///
+    /// # Errors
+    /// It does not, or it was charged before, whole or in part.
+    pub fn foresee_description(
+        &self,
+        run: &RunId,
+        (mechanism, count): (Mechanism, u32),
+    ) -> Result<(), LedgerError> {
+        // What an earlier log, or its removed segments, charged counts too.
+        if self.charged.iter().any(|(charged, ..)| charged == run) {
+            return Err(LedgerError::Answered { run: run.clone() });
+        }
+        let each = Cost::of(mechanism);
+        match self.judge(run, &each.times(u64::from(count)), (&each, &Cost::zero())) {
+            None => Ok(()),
+            Some(Verdict { rule, would, allowed, delta, .. }) => {
+                Err(LedgerError::Dear { rule, count, would, allowed, delta })
+            }
+        }
+    }
+
     /// The limit that so much more for a run would pass, and how many of `each` would fit beside
     /// `extra`.
     pub(super) fn judge(

@@ -17,6 +17,52 @@ pub enum Released {
     Update,
     /// The concordance of the final model on the hospital's test patients.
     Concordance,
+    /// How many patients train.
+    Patients,
+    /// How many of them had the event.
+    Events,
+    /// Events and censorings by interval.
+    Survival,
+    /// How many patients lack an input.
+    Missing,
+    /// The mean of an input.
+    Mean,
+    /// A quantile of an input.
+    Quantile,
+}
+
+impl Released {
+    const ALL: [Self; 8] = [
+        Self::Update,
+        Self::Concordance,
+        Self::Patients,
+        Self::Events,
+        Self::Survival,
+        Self::Missing,
+        Self::Mean,
+        Self::Quantile,
+    ];
+
+    /// Its code in records.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Update => "update",
+            Self::Concordance => "concordance",
+            Self::Patients => "patients",
+            Self::Events => "events",
+            Self::Survival => "survival",
+            Self::Missing => "missing",
+            Self::Mean => "mean",
+            Self::Quantile => "quantile",
+        }
+    }
+
+    /// What a code stands for.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|released| released.code() == code)
+    }
 }
 
 /// One release that a run asks for.

@@ -26,6 +26,29 @@ pub enum LedgerError {
         /// Rounds of this kind that would still fit.
         fits: u32,
     },
+    /// A description would pass a limit: said before any of it is released.
+    #[error(
+        "its {count} releases would bring ε to {would:.4}, over the {allowed:.4} that this hospital \
+         allows at δ = {delta:e}"
+    )]
+    Dear {
+        /// The policy's key.
+        rule: &'static str,
+        /// How many releases it is.
+        count: u32,
+        /// ε after them.
+        would: f64,
+        /// ε allowed.
+        allowed: f64,
+        /// The δ of both.
+        delta: f64,
+    },
+    /// The same question came before: answers to it would average the noise away.
+    #[error("ledger: {run} was charged before; no question is answered twice, ask another one")]
+    Answered {
+        /// The name that it was charged under.
+        run: RunId,
+    },
     /// A release would pass a limit.
     #[error(
         "round {round} would bring ε to {would:.4}, over the {allowed:.4} that this hospital \
@@ -85,7 +108,9 @@ impl LedgerError {
     #[must_use]
     pub fn rule(&self) -> Option<&'static str> {
         match self {
-            Self::Unaffordable { rule, .. } | Self::Overspent { rule, .. } => Some(rule),
+            Self::Unaffordable { rule, .. }
+            | Self::Dear { rule, .. }
+            | Self::Overspent { rule, .. } => Some(rule),
             _ => None,
         }
     }

@@ -96,6 +96,28 @@ fn what_is_released_once_is_foreseen_too() {
 }
 
 #[test]
+fn a_description_is_foreseen_as_a_whole_and_answered_once() {
+    let mut ledger = ledger(LIMITS);
+    let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
+    let name = run("describe-a");
+    assert!(ledger.account().foresee_description(&name, (STEPS, fits)).is_ok());
+    let dear = ledger.account().foresee_description(&name, (STEPS, fits + 1)).unwrap_err();
+    assert!(matches!(dear, LedgerError::Dear { count, .. } if count == fits + 1), "{dear}");
+    assert_eq!(dear.rule(), Some("policy.budget.epsilon"));
+    // What began to be charged was perhaps answered.
+    ledger.reserve(Charge { released: Released::Patients, ..charge("describe-a", 1) }).unwrap();
+    let again = ledger.account().foresee_description(&name, (STEPS, 1)).unwrap_err();
+    assert!(matches!(again, LedgerError::Answered { .. }) && again.rule().is_none(), "{again}");
+    // So did what was charged in a part of the log that was removed since.
+    let released = vec![(name.clone(), Round(1), Released::Patients)];
+    let carried = Carried { spent: Cost::of(STEPS), released };
+    let account = Account::after(LIMITS, carried, Vec::new()).unwrap();
+    let again = account.foresee_description(&name, (STEPS, 1)).unwrap_err();
+    assert!(matches!(again, LedgerError::Answered { .. }), "{again}");
+    assert!(account.foresee_description(&run("describe-b"), (STEPS, 1)).is_ok());
+}
+
+#[test]
 fn a_runs_name_stands_for_one_plan() {
     let mut ledger = ledger(LIMITS);
     ledger.reserve(charge("run-a", 1)).unwrap();

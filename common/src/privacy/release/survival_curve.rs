@@ -68,15 +68,17 @@ pub fn survival_curve(
     let (events, rest) = noised.values.split_at(edges.len());
     let (censored, beyond) = rest.split_at(edges.len());
     let beyond = beyond.first().copied().unwrap_or_default();
-    let (survival, supported) = curve(events, censored, beyond, noised.deviation);
-    Ok(NoisyCurve {
-        survival,
-        supported,
-        events: events.to_vec(),
-        censored: censored.to_vec(),
-        beyond,
-        deviation: noised.deviation,
-    })
+    Ok(NoisyCurve::of_counts(events.to_vec(), censored.to_vec(), beyond, noised.deviation))
+}
+
+impl NoisyCurve {
+    /// The curve of counts that were released before, or of sums of such counts, by interval: costs
+    /// nothing.
+    #[must_use]
+    pub fn of_counts(events: Vec<i64>, censored: Vec<i64>, beyond: i64, deviation: f64) -> Self {
+        let (survival, supported) = curve(&events, &censored, beyond, deviation);
+        Self { survival, supported, events, censored, beyond, deviation }
+    }
 }
 
 /// Events by interval, censored by interval, beyond.

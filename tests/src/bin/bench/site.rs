@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use audit::record::{Entry, Event};
 use common::clock::SystemClock;
 use common::digest::Digest;
-use common::experiment::Plan;
+use common::experiment::{Description, Plan};
 use common::ids::{Round, RunId};
 use common::logbook::{AuditSettings, Logbook, hash, name};
 use common::pki::{Identity, Role};
@@ -68,6 +68,10 @@ impl Participant for Echo {
     fn received(&self, _: &RunId, _: Round, _: Digest) {}
 
     fn evaluate(&self, _: &RunId, _: &[f32]) -> Result<Vec<Metric>, Objection> {
+        Ok(Vec::new())
+    }
+
+    fn describe(&self, _: &Description) -> Result<Vec<Metric>, Objection> {
         Ok(Vec::new())
     }
 }

@@ -4,6 +4,7 @@
 mod histories;
 mod invented;
 mod offers;
+mod questions;
 mod restored;
 mod signatures;
 mod stage;

@@ -87,10 +87,12 @@ impl Stage {
     pub fn start_with(&self, name: &str, audit: AuditSettings) -> Result<Node, SetupError> {
         let identity = self.authority.issue(Role::Site(name.parse()?))?.identity()?;
         let state = self.place(name);
+        let mut policy = policy(identity.authority);
+        policy.describe = true;
         let site = Site {
             name: name.parse()?,
             coordinator: identity.authority,
-            policy: policy(identity.authority),
+            policy,
             policy_hash: Digest::of(b"the test's"),
             data_set: "cohort".parse()?,
             clock: Arc::new(SystemClock::new()),

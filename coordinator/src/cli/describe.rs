@@ -1,0 +1,85 @@
+//! `coordinator describe`: what hospitals tell of their patients, with noise, before anything is trained.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use common::config::{self, Override};
+use common::experiment::{Experiment, LeftOut};
+use common::pki::Identity;
+use common::wire::{Inquiry, Told};
+use coordinator::describe::{Cost, DescriptionReport};
+use coordinator::operator::describe;
+use coordinator::settings::CoordinatorSettings;
+
+use super::output::{Format, Output};
+use super::{Outcome, log, reach, runtime};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The experiment's file; its table [describe] says what is asked.
+    experiment: PathBuf,
+    /// The coordinator's settings: where it listens, and the operator's certificate.
+    #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
+    config: PathBuf,
+    /// The coordinator's address, where it is another than the settings' `listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    coordinator: Option<SocketAddr>,
+    /// A value in place of the file's, such as describe.rho=0.1; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<Override>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    log(args.output.level());
+    let Experiment { plan, describe: table, .. } = config::load(&args.experiment, &args.overrides)?;
+    let (question, left_out) = table.question(&plan)?;
+    if let Some(flaw) = question.check().into_iter().next() {
+        return Err(flaw.into());
+    }
+    let settings = CoordinatorSettings::load(&args.config)?;
+    let identity = Identity::load(&settings.operator)?;
+    let coordinator = reach(args.coordinator, &settings);
+    let cost = Cost::of(&question, &plan);
+    let quiet = args.output.quiet;
+    if !quiet {
+        announce(cost, &left_out);
+    }
+    let inquiry = Inquiry { question: question.clone(), window: plan.aggregation.window };
+    let told = runtime()?.block_on(describe(identity, coordinator, inquiry, |told| {
+        if !quiet {
+            follow(told);
+        }
+    }))?;
+    let report = DescriptionReport::of((&question, cost), left_out, &told);
+    match args.output.format {
+        Format::Table => print!("{}", report.table()),
+        Format::Json => println!("{}", serde_json::to_string(&report)?),
+    }
+    Ok(())
+}
+
+/// What each hospital will be charged, before any is asked.
+fn announce(cost: Cost, left_out: &[LeftOut]) {
+    let Cost { rho, epsilon, delta, releases } = cost;
+    // Rounded up: a cost is never shown as less.
+    let epsilon = (epsilon * 1e3).ceil() / 1e3;
+    eprintln!(
+        "each hospital that answers is charged ε = {epsilon:.3} at δ = {delta:e} for one patient, added \
+         or removed (ρ = {rho}, {releases} releases)"
+    );
+    for LeftOut { name, why } in left_out {
+        eprintln!("left out {name}: {why}");
+    }
+}
+
+fn follow(told: &Told) {
+    match told {
+        Told::Asked { sites } => eprintln!("       Asked {} sites", sites.len()),
+        Told::Answered { site, .. } => eprintln!("    Answered {site}"),
+        Told::Declined { site, rule, reason } => eprintln!("    Declined {site}: {rule}: {reason}"),
+        Told::Complete { seconds } => eprintln!("    Finished in {seconds:.3} s"),
+        Told::Failed { .. } => {}
+    }
+}

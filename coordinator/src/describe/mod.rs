@@ -1,0 +1,240 @@
+//! A description: every site is asked once, and what each answers is passed on to whoever asked.
+//!
+//! ```text
+//! question ─► audit log ─► sites ─► each signs that state ─► enough? ─► all are told
+//!
+//! answer: asked for? its log goes on? ─► audit log ─► operator
+//! silence, lost, time is up ────────────────────────► operator
+//! ```
+//!
+//! Sites hold a question to what they hold a round's model to: it stands in the log that they all see.
+//! The coordinator keeps none of the numbers.
+
+mod report;
+mod table;
+mod waiting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::Name;
+use audit::note::VerifierKey;
+use common::clock::Clock;
+use common::experiment::Description;
+use common::ids::{RunId, SiteName};
+use common::logbook::{Logbook, PeerError, name};
+use common::wire::{DESCRIBED, Described, Purpose, Refusal, ToSite, Told};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::driver::log;
+use crate::driver::witness::Witnesses;
+use crate::floor::{Command, Floor, Input};
+use crate::launch::Ended;
+use waiting::Waiting;
+
+pub use report::{Cost, DescriptionReport};
+
+/// Everything that a description needs.
+pub(crate) struct Describer {
+    pub run: RunId,
+    pub question: Description,
+    /// How long sites have to answer.
+    pub window: Duration,
+    pub floor: Arc<Floor>,
+    pub clock: Arc<dyn Clock>,
+    pub book: Arc<Logbook>,
+    /// Who asked.
+    pub by: Name,
+    /// Who follows it.
+    pub tell: mpsc::Sender<Told>,
+}
+
+/// Who is waited for, and who has seen the question.
+struct Open {
+    waiting: Waiting,
+    witnesses: Witnesses,
+}
+
+impl Describer {
+    /// Asks the sites and passes on what they say, until each has said something or is gone.
+    /// `over` frees the floor, once: the same question may be asked again at once, under the same name.
+    pub fn go(
+        self,
+        runtime: &Handle,
+        sites: Vec<SiteName>,
+        mut inputs: mpsc::Receiver<Input>,
+        over: Ended,
+    ) {
+        let span = tracing::info_span!("description", run = %self.run);
+        let _entered = span.enter();
+        let started = self.clock.now();
+        let seconds = || self.clock.now().since(started).as_secs_f64();
+        let ended = self.ask(sites.clone()).and_then(|mut open| {
+            let heard = self.hear(runtime, &mut open, &mut inputs);
+            heard.and_then(|()| self.seal(&open.witnesses))
+        });
+        drop(over);
+        let outcome = if ended.is_ok() { "described" } else { "the coordinator cannot go on" };
+        for site in &sites {
+            let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
+            self.floor.command(site, Command::Say(over));
+        }
+        tracing::info!(seconds = seconds(), "over");
+        self.tell(match ended {
+            Ok(()) => Told::Complete { seconds: seconds() },
+            Err(reason) => Told::Failed { reason },
+        });
+    }
+
+    /// Records the question, and shows every site the record with it.
+    fn ask(&self, sites: Vec<SiteName>) -> Result<Open, String> {
+        let question = self.question.digest();
+        let offer = log::offer((&self.by, &self.run, DESCRIBED), question, question);
+        let shown = self.book.show(vec![offer]).map_err(|error| error.to_string())?;
+        for site in &sites {
+            let log = self.book.sight(&shown.note, shown.size, &self.floor.seen(site));
+            self.floor.shown(site, shown.size);
+            let (question, record) = (self.question.clone(), shown.record.clone());
+            self.floor.command(site, Command::Say(ToSite::Describe { question, log, record }));
+        }
+        tracing::info!(sites = sites.len(), "asked");
+        self.tell(Told::Asked { sites: sites.clone() });
+        let of = (DESCRIBED, Purpose::Train);
+        let witnesses = Witnesses::new(of, shown, self.question.min_sites);
+        Ok(Open { waiting: Waiting::new(sites), witnesses })
+    }
+
+    fn hear(
+        &self,
+        runtime: &Handle,
+        open: &mut Open,
+        inputs: &mut mpsc::Receiver<Input>,
+    ) -> Result<(), String> {
+        let started = self.clock.now();
+        while !open.waiting.is_over() {
+            let left = self.window.saturating_sub(self.clock.now().since(started));
+            let next = runtime.block_on(async { tokio::time::timeout(left, inputs.recv()).await });
+            match next {
+                Ok(Some(Input::Stopped)) => return Err("the coordinator was stopped".to_owned()),
+                Ok(Some(input)) => self.take(open, input)?,
+                Ok(None) => return Err("the coordinator closed its sessions".to_owned()),
+                Err(_) => {
+                    let (rule, reason) = if open.witnesses.is_seen() {
+                        ("aggregation.window", "no answer in time")
+                    } else {
+                        (
+                            "aggregation.min_sites",
+                            "too few hospitals have seen the question in time",
+                        )
+                    };
+                    for site in open.waiting.late() {
+                        self.declined(site, rule, reason);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was noted is written, with the names of those who saw the question, and the state is signed.
+    fn seal(&self, witnesses: &Witnesses) -> Result<(), String> {
+        let noted = self.book.note_cosigned(&self.book.node(), &witnesses.note());
+        noted.and_then(|()| self.book.checkpoint()).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// What one input brings; an error where the coordinator cannot go on.
+    fn take(&self, open: &mut Open, input: Input) -> Result<(), String> {
+        match input {
+            Input::Cosigned(site, round, key, signature) if round == DESCRIBED => {
+                self.cosigned(&mut open.witnesses, &site, (&key, &signature));
+            }
+            Input::Described(site, key, described) if open.waiting.settle(&site) => {
+                return self.answered(&site, &key, described);
+            }
+            Input::Described(site, ..) => {
+                self.floor.command(&site, Command::Say(ToSite::Refused(Refusal::OutOfTurn)));
+            }
+            Input::Silent(site, silence) if open.waiting.settle(&site) => {
+                self.book.note_refused(log::silent(&site, &silence));
+                self.declined(site, &silence.rule, &silence.reason);
+            }
+            Input::Lost(site) if open.waiting.settle(&site) => {
+                self.declined(site, "connection", "lost before it answered");
+            }
+            // A site that comes now was not asked, one that is settled has had its word; the rest is
+            // said of runs.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A site signed the state of the log that it was asked in; those who signed are told when enough did.
+    fn cosigned(
+        &self,
+        witnesses: &mut Witnesses,
+        site: &SiteName,
+        (key, signature): (&VerifierKey, &str),
+    ) {
+        match witnesses.take(site, key, signature) {
+            Ok(size) => self.floor.confirmed(site, size),
+            Err(error) => {
+                tracing::warn!(%site, %error, "a signature that is not of this state of the log");
+            }
+        }
+        for (site, cosignatures) in witnesses.news() {
+            let (run, round) = (self.run.clone(), DESCRIBED);
+            let told = ToSite::Witnessed { run, round, cosignatures };
+            self.floor.command(&site, Command::Say(told));
+        }
+    }
+
+    fn answered(
+        &self,
+        site: &SiteName,
+        key: &VerifierKey,
+        described: Described,
+    ) -> Result<(), String> {
+        if described.question != self.question.digest() {
+            self.refuse(site, Refusal::Metrics("they answer another question".to_owned()));
+            return Ok(());
+        }
+        if let Err(why) = self.question.accepts(&described.numbers) {
+            self.refuse(site, Refusal::Metrics(why.to_owned()));
+            return Ok(());
+        }
+        // The charges are in its log: one that is put back later shows.
+        match self.book.witness((key, &name(site.as_str())), &described.log) {
+            Ok(_) => {}
+            Err(PeerError::Log(error)) => return Err(error.to_string()),
+            Err(error) => {
+                self.refuse(site, Refusal::Log(error.to_string()));
+                return Ok(());
+            }
+        }
+        let entry = log::described((&self.by, &self.run), site);
+        self.book.record(vec![entry]).map_err(|error| error.to_string())?;
+        tracing::info!(%site, "answered");
+        let (site, numbers) = (site.clone(), described.numbers);
+        self.tell(Told::Answered { site, numbers });
+        Ok(())
+    }
+
+    /// An answer that is none.
+    fn refuse(&self, site: &SiteName, refusal: Refusal) {
+        tracing::warn!(%site, %refusal, "refused");
+        self.book.note_refused(log::rejected((&self.run, DESCRIBED), site, &refusal));
+        self.declined(site.clone(), "answer", &refusal.to_string());
+        self.floor.command(site, Command::Say(ToSite::Refused(refusal)));
+    }
+
+    fn declined(&self, site: SiteName, rule: &str, reason: &str) {
+        tracing::warn!(%site, rule, reason, "no answer");
+        self.tell(Told::Declined { site, rule: rule.to_owned(), reason: reason.to_owned() });
+    }
+
+    /// Nobody has to follow it.
+    fn tell(&self, told: Told) {
+        let _ = self.tell.try_send(told);
+    }
+}

@@ -1,0 +1,155 @@
+//! Descriptions: every number that leaves for one, who is refused one, what hostile sites tell, and six
+//! processes that are asked for one.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may stop, and knows its tables")]
+
+mod poisoned;
+mod processes;
+mod truth;
+mod views;
+
+use std::path::Path;
+
+use audit::verify::{Options, Verdict, verify};
+use common::experiment::{Description, Experiment, Question, ViewSource};
+use common::ids::Round;
+use common::policy::Policy;
+use common::privacy::{Entry, Mechanism, Released};
+use common::wire::{Described, Sighting, ToCoordinator};
+use site_node::privatize::LedgerLog;
+use tests::{SetupError, demo};
+
+use crate::Outcome;
+use crate::private::{Stage, refusal};
+use truth::Truth;
+
+/// The demonstration's experiment with something to ask.
+fn experiment(rho: f64) -> Result<String, SetupError> {
+    let table = "columns = [\"x01\", \"x02\"]\n\n[describe.bounds]\nx01 = [-3, 3]\nx02 = [-4, 4]";
+    Ok(format!("{}\n[describe]\nrho = {rho}\n{table}\n", std::fs::read_to_string(demo())?))
+}
+
+/// What it asks of a federation that may be one site.
+fn question(rho: f64) -> Result<Description, SetupError> {
+    let experiment: Experiment = common::config::read("demo", &experiment(rho)?)?;
+    let (question, _) = experiment.describe.question(&experiment.plan)?;
+    Ok(Description { min_sites: 1, ..question })
+}
+
+fn ledger(state: &Path) -> Result<Vec<Entry>, SetupError> {
+    Ok(LedgerLog::look(state, &"cohort".parse()?)?.entries)
+}
+
+/// That a log keeps every rule, its charges by the privacy core's own accountant.
+fn verified(state: &Path) -> Outcome {
+    let folder = state.join("audit");
+    let options = Options { cost: Some(&common::logbook::cost), ..Options::default() };
+    let report = verify(&folder, &audit::folder::key(&folder)?, &options);
+    assert_eq!(report.verdict, Verdict::Sound, "{}: {report}", state.display());
+    Ok(())
+}
+
+fn allowed(policy: &mut Policy) {
+    policy.describe = true;
+    policy.limits.epsilon_per_run = None;
+}
+
+/// Whatever a site answers is taken apart here without `..`: a new field does not compile until this
+/// test says what it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
+    let stage = Stage::new(allowed)?;
+    let question = question(0.25)?;
+    let mut site = stage.observer.site().await?;
+    let said = site.inquire(&question).await?;
+    let ToCoordinator::Described(Described { run, question: digest, numbers, log }) = said else {
+        return Err(format!("{said:?}").into());
+    };
+    // Echoes of what was sent, and hashes of the site's audit log.
+    assert_eq!((&run, digest), (&question.run(), question.digest()));
+    let Sighting { checkpoint, proofs } = log;
+    assert!(checkpoint.starts_with("hospital-a.1\n") && proofs.len() == 1, "{checkpoint}");
+    // Each of the others answers a question.
+    assert_eq!(question.accepts(&numbers), Ok(()));
+    // Each question was charged once, for its own kind, and together they cost what was stated.
+    let charged = ledger(&stage.folder.path().join("state"))?;
+    let paid: Vec<(Round, Released, Mechanism)> =
+        charged.iter().map(|entry| (entry.round, entry.released, entry.mechanism)).collect();
+    let asked = |(round, one): (Round, Question<'_>)| (round, one.released(), question.mechanism());
+    assert_eq!(paid, question.questions().into_iter().map(asked).collect::<Vec<_>>());
+    assert!(charged.iter().all(|entry| entry.run == run && entry.plan == question.digest()));
+    let table = std::fs::read_to_string(stage.folder.path().join("cohort.csv"))?;
+    Truth::of(&table).hold(&question, &numbers);
+
+    // Asked again, it says nothing and spends nothing.
+    let (rule, reason) = refusal(site.inquire(&question).await?);
+    assert!(rule == "ledger" && reason.contains("charged before"), "{rule}: {reason}");
+    assert_eq!(stage.charged()?, charged.len());
+    // A question that differs is another one, as long as the budget lasts.
+    let mut spent = charged.len();
+    for rho in 1..20 {
+        let mut more = question.clone();
+        more.rho += f64::from(rho) * 1e-3;
+        match site.inquire(&more).await? {
+            ToCoordinator::Described(_) => spent += 13,
+            said => {
+                let (rule, reason) = refusal(said);
+                assert!(rule == "policy.budget.epsilon", "{rule}: {reason}");
+                assert!(reason.contains("13 releases"), "{reason}");
+                break;
+            }
+        }
+    }
+    assert_eq!(stage.charged()?, spent);
+    assert!(spent < 13 * 19, "the budget never stopped a question");
+    verified(&stage.folder.path().join("state"))
+}
+
+/// The rule that refuses, what the hospital's policy is, and what is asked.
+type Ask = (&'static str, fn(&mut Policy), fn(&mut Description));
+
+/// A column of words.
+fn reads_hospital(asked: &mut Description) {
+    if let ViewSource::Number { column, .. } = &mut asked.inputs[0].view.source {
+        "hospital".clone_into(column);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_ask_is_told_the_rule_and_nothing_is_spent() -> Outcome {
+    let asks: [Ask; 9] = [
+        ("policy.describe", |policy| policy.describe = false, |_| ()),
+        ("policy.coordinators", |policy| policy.coordinators.clear(), |_| ()),
+        ("policy.columns", |_| (), reads_hospital),
+        ("policy.outcomes", |_| (), |asked| asked.outcome.event = "x05".to_owned()),
+        ("describe.rho", |_| (), |asked| asked.rho = f64::NAN),
+        ("policy.budget.epsilon", |_| (), |asked| asked.rho = 50.0),
+        ("cohort", |policy| policy.min_patients = 1_000_000, |_| ()),
+        ("cohort", |policy| policy.min_events = 1_000_000, |_| ()),
+        // A column of words.
+        (
+            "cohort",
+            |policy| policy.columns.as_mut().unwrap().push("hospital".to_owned()),
+            reads_hospital,
+        ),
+    ];
+    let mut reasons = Vec::new();
+    for (expected, change, ask) in asks {
+        let stage = Stage::new(|policy| {
+            allowed(policy);
+            change(policy);
+        })?;
+        let mut asked = question(0.1)?;
+        ask(&mut asked);
+        let mut site = stage.observer.site().await?;
+        let (rule, reason) = refusal(site.inquire(&asked).await?);
+        assert_eq!(rule, expected, "{reason}");
+        assert_eq!(stage.charged()?, 0);
+        if rule == "cohort" {
+            reasons.push(reason);
+        }
+    }
+    // Which of a cohort's rules it was is not told.
+    assert!(reasons.iter().all(|reason| *reason == reasons[0]), "{reasons:?}");
+    Ok(())
+}

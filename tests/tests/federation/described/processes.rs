@@ -1,0 +1,172 @@
+//! Six processes that are asked for a description.
+
+use std::path::Path;
+use std::process::Command;
+
+use audit::report::{Request, gather, render};
+use common::experiment::Experiment;
+use common::wire::Metric;
+use serde_json::Value;
+use tests::{Federation, HOSPITALS, Process, SetupError, binary, edit, failure, success};
+
+use super::truth::{FAR, Truth};
+use super::{experiment, ledger, verified};
+use crate::Outcome;
+
+fn last_line(output: &str) -> Result<Value, SetupError> {
+    Ok(serde_json::from_str(output.lines().last().unwrap_or_default())?)
+}
+
+/// The numbers of a site as it sent them, out of the report.
+fn numbers(group: &Value) -> Vec<Metric> {
+    let mut numbers = Vec::new();
+    let mut put = |name: String, value: &Value| {
+        let value = value.as_f64().unwrap_or(f64::NAN);
+        numbers.push(Metric { name, value });
+    };
+    put("patients".to_owned(), &group["patients"]);
+    put("events".to_owned(), &group["events"]);
+    for what in ["events", "censored"] {
+        for (place, value) in group["survival"][what].as_array().unwrap().iter().enumerate() {
+            put(format!("survival.{what}.{}", place + 1), value);
+        }
+    }
+    put("survival.beyond".to_owned(), &group["survival"]["beyond"]);
+    for input in group["inputs"].as_array().unwrap() {
+        let name = input["name"].as_str().unwrap();
+        for what in ["missing", "present", "mean", "mean_deviation", "q25", "q50", "q75"] {
+            put(format!("input.{name}.{what}"), &input[what]);
+        }
+    }
+    numbers
+}
+
+fn ask(federation: &Federation, experiment: &Path, format: &[&str]) -> Result<Process, SetupError> {
+    let mut command = federation.coordinator(&["describe"])?;
+    command.arg(experiment).args(["--coordinator", &federation.address]).args(format);
+    Ok(Process::start(&mut command)?)
+}
+
+#[test]
+fn six_processes_describe_their_patients_once() -> Outcome {
+    let mut federation = Federation::new()?;
+    for name in HOSPITALS {
+        let policy = federation.site(name).join("policy.toml");
+        edit(&policy, "describe = false", "describe = true")?;
+        edit(&policy, "epsilon = 8.0", "epsilon = 60.0")?;
+        edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 50.0")?;
+        edit(&federation.site(name).join("site-node.toml"), "\"synthetic\"", "\"private\"")?;
+    }
+    let [first, .., small, closed] = HOSPITALS;
+    edit(&federation.site(small).join("policy.toml"), "min_patients = 20", "min_patients = 999")?;
+    edit(&federation.site(closed).join("policy.toml"), "describe = true", "describe = false")?;
+    // Every fourth patient of the first hospital lacks a value.
+    let table = federation.site(first).join("cohort.csv");
+    let text = std::fs::read_to_string(&table)?;
+    let place = text.lines().next().unwrap_or_default().split(',').position(|name| name == "x01");
+    let lacking = text.lines().enumerate().map(|(number, line)| {
+        let cells = line.split(',').enumerate();
+        let keep = |at| number == 0 || number % 4 != 0 || Some(at) != place;
+        cells.map(|(at, cell)| if keep(at) { cell } else { "" }).collect::<Vec<_>>().join(",")
+    });
+    std::fs::write(&table, lacking.collect::<Vec<_>>().join("\n") + "\n")?;
+
+    let file = federation.elsewhere("described.toml");
+    std::fs::write(&file, experiment(2.0)?)?;
+    // Before anybody asks, each hospital knows what it would say, as far as it reads no patient for it.
+    for (name, refused) in [(first, Value::Null), (closed, "policy.describe".into())] {
+        let told = explained(&federation, name, &file)?;
+        assert_eq!((&told["releases"], &told["refused_by"]), (&13.into(), &refused), "{told}");
+    }
+
+    let coordinator = federation.serve()?;
+    let sites: Vec<Process> =
+        HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
+    let asked: Experiment = common::config::load(&file, &[])?;
+    let (question, _) = asked.describe.question(&asked.plan)?;
+    let report = last_line(&success(ask(&federation, &file, &["--format", "json", "--quiet"])?)?)?;
+
+    assert_eq!(report["description"], question.run().as_str());
+    assert_eq!(report["cost"]["releases"], 13);
+    assert!(
+        report["cost"]["epsilon"].as_f64().is_some_and(|e| (9.0..12.0).contains(&e)),
+        "{report}"
+    );
+    let answered = report["sites"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let names: Vec<_> = answered.iter().filter_map(|group| group["site"].as_str()).collect();
+    assert_eq!(names, HOSPITALS[..4]);
+    let mut patients = 0;
+    for group in answered {
+        let site = federation.site(group["site"].as_str().unwrap_or_default());
+        let truth = Truth::of(&std::fs::read_to_string(site.join("cohort.csv"))?);
+        patients += truth.times.len();
+        let numbers = numbers(group);
+        assert_eq!(question.accepts(&numbers), Ok(()));
+        truth.hold(&question, &numbers);
+    }
+    let rate = answered[0]["inputs"][0]["missing_rate"].as_f64().unwrap_or_default();
+    assert!((rate - 0.25).abs() < 0.1, "{rate}");
+    let off = report["pooled"]["patients"].as_f64().unwrap_or_default() - patients as f64;
+    let deviation = report["pooled"]["count_deviation"].as_f64().unwrap_or_default();
+    assert!(off.abs() < FAR * deviation && deviation < 5.0, "{off} ± {deviation}");
+    // Those who do not answer are named, and spend nothing.
+    let declined = |at: usize| (&report["declined"][at]["site"], &report["declined"][at]["rule"]);
+    assert_eq!(declined(0), (&small.into(), &"cohort".into()));
+    assert_eq!(declined(1), (&closed.into(), &"policy.describe".into()));
+    let spent = || -> Result<Vec<usize>, SetupError> {
+        HOSPITALS
+            .iter()
+            .map(|name| Ok(ledger(&federation.site(name).join("state"))?.len()))
+            .collect()
+    };
+    assert_eq!(spent()?, [13, 13, 13, 13, 0, 0]);
+
+    // The same question: nobody answers, and nothing is spent. What it would cost was said before.
+    let again = success(ask(&federation, &file, &[])?)?;
+    assert!(again.contains("each hospital that answers is charged ε = "), "{again}");
+    assert_eq!(again.matches(": ledger: ").count(), 2 * 4, "{again}");
+    assert_eq!(spent()?, [13, 13, 13, 13, 0, 0]);
+    // A question that breaks a rule is not asked.
+    let refused = failure(ask(&federation, &file, &["--set", "describe.rho=1e9"])?)?;
+    assert!(refused.contains("describe.rho"), "{refused}");
+
+    coordinator.terminate()?;
+    success(coordinator)?;
+    for site in &sites {
+        site.terminate()?;
+    }
+    for site in sites {
+        success(site)?;
+    }
+    verified(&federation.place("state"))?;
+    for name in HOSPITALS {
+        verified(&federation.site(name).join("state"))?;
+    }
+    let folders: Vec<_> =
+        HOSPITALS.iter().map(|name| federation.site(name).join("state/audit")).collect();
+    let source = |folder| Ok::<_, SetupError>((folder, audit::folder::key(folder)?));
+    let logs = folders.iter().map(|folder| source(folder)).collect::<Result<Vec<_>, _>>()?;
+    let own = federation.place("state/audit");
+    let found = audit::reconcile::reconcile(&source(&own)?, &logs, 300_000);
+    assert_eq!((found.exit_code(), &found.discrepancies[..]), (0, &[][..]));
+    // And the page on it tells of no model.
+    let (run, coordinator) = (question.run().as_str().parse()?, Some(source(&own)?));
+    let (cost, epsilon) = (None, None);
+    let request = Request { run, coordinator, sites: logs, trusted: true, cost, epsilon };
+    let page = render(&gather(&request)?);
+    assert!(page.contains("no model was trained") && !page.contains("one shared model"));
+    assert_eq!(explained(&federation, first, &file)?["refused_by"], "ledger");
+    Ok(())
+}
+
+/// What `site-node policy explain` says of a description.
+fn explained(federation: &Federation, name: &str, file: &Path) -> Result<Value, SetupError> {
+    let mut explain = Command::new(binary("site-node")?);
+    explain.args(["policy", "explain", "--format", "json"]).arg(file);
+    explain.arg("--config").arg(federation.site(name).join("site-node.toml"));
+    // Its verdict on the run, which these hospitals refuse, is the exit code.
+    let (_, printed) = Process::start(&mut explain)?.finish()?;
+    let line = printed.lines().find(|line| line.starts_with('{')).unwrap_or_default();
+    let told: Value = serde_json::from_str(line)?;
+    Ok(told["description"].clone())
+}
