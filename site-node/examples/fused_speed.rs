@@ -1,5 +1,6 @@
 //! Prints how long one step of training takes for three nets (tables, ECG, image), plain and private: one
-//! JSON line a net, times in microseconds, ratios over the plain step. `torch_speed.py` beside this file
+//! JSON line a net, times in microseconds by the clock on the
+//! wall and on cores, ratios (of the latter) over the plain step. `torch_speed.py` beside this file
 //! times PyTorch on the same nets.
 //!
 //! Plain and private steps take turns, and the ratios are medians over neighbours, so that other work on
@@ -13,7 +14,7 @@
 )]
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::digest::Digest;
 use common::ids::Round;
@@ -84,9 +85,32 @@ fn plan(epochs: u32) -> LocalTraining {
     }
 }
 
-/// Microseconds.
-fn each_step(elapsed: Duration, steps: f64) -> f64 {
-    elapsed.as_secs_f64() * 1e6 / steps
+/// Time that this program's threads have had on a core, in seconds (Linux alone; elsewhere 0).
+fn on_core() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let text =
+        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).ok();
+    let nanoseconds =
+        |text: String| text.split(' ').next().and_then(|first| first.parse::<f64>().ok());
+    tasks.filter_map(text).filter_map(nanoseconds).sum::<f64>() / 1e9
+}
+
+/// Wall clock and time on cores.
+struct Clock {
+    start: Instant,
+    on_core: f64,
+}
+
+impl Clock {
+    fn now() -> Self {
+        Self { start: Instant::now(), on_core: on_core() }
+    }
+
+    /// Microseconds a step: wall clock, on cores.
+    fn each_step(&self, steps: f64) -> [f64; 2] {
+        let (wall, cores) = (self.start.elapsed().as_secs_f64(), on_core() - self.on_core);
+        [wall, cores].map(|seconds| seconds * 1e6 / steps)
+    }
 }
 
 /// A model, where its training starts, on whom, and for how many steps.
@@ -98,18 +122,18 @@ struct Case {
 }
 
 impl Case {
-    fn plain(&self) -> Result<f64, Box<dyn Error>> {
-        let clock = Instant::now();
+    fn plain(&self) -> Result<[f64; 2], Box<dyn Error>> {
+        let clock = Clock::now();
         train(&self.spec, &plan(self.steps), &self.start, &self.data, 1, &Device::cpu())?;
         // The losses before and after take two forward passes, a third of a step each.
-        Ok(each_step(clock.elapsed(), f64::from(self.steps) + 0.7))
+        Ok(clock.each_step(f64::from(self.steps) + 0.7))
     }
 
     /// The same with the clipped sum for a gradient, before noise.
-    fn private(&self, sums: &mut PrivateGradient) -> Result<f64, Box<dyn Error>> {
+    fn private(&self, sums: &mut PrivateGradient) -> Result<[f64; 2], Box<dyn Error>> {
         let everyone: Vec<usize> = (0..self.data.len()).collect();
         let mut parameters = self.start.clone();
-        let clock = Instant::now();
+        let clock = Clock::now();
         for _ in 0..self.steps {
             let words = sums.clipped_sum(&parameters, &self.data, &everyone, 1.0)?;
             let rate = 1e-3 / UNITS_PER_CLIP as f32 / everyone.len() as f32;
@@ -117,11 +141,11 @@ impl Case {
                 *w -= rate * *word as f32;
             }
         }
-        Ok(each_step(clock.elapsed(), f64::from(self.steps)))
+        Ok(clock.each_step(f64::from(self.steps)))
     }
 
     /// Private training whole: sampling (of everybody), clipped sum, noise, optimiser.
-    fn noised(&self, sums: &mut PrivateGradient) -> Result<f64, Box<dyn Error>> {
+    fn noised(&self, sums: &mut PrivateGradient) -> Result<[f64; 2], Box<dyn Error>> {
         let total = Budget { epsilon: f64::MAX, delta: 1e-5 };
         let limits = Limits { total, epsilon_per_run: None };
         let mut ledger = Ledger::open(Nowhere, limits, Vec::new())?;
@@ -144,9 +168,9 @@ impl Case {
             byte = byte % u8::MAX + 1;
             NoiseKey::from_bytes(&mut [byte; 32]).ok()
         };
-        let clock = Instant::now();
+        let clock = Clock::now();
         train_privately(&self.spec, &plan, sums, training, &self.data, key)?;
-        Ok(each_step(clock.elapsed(), f64::from(self.steps)))
+        Ok(clock.each_step(f64::from(self.steps)))
     }
 }
 
@@ -190,15 +214,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         for _ in 0..turns {
             times.push([case.plain()?, case.private(&mut sums)?, case.noised(&mut sums)?]);
         }
-        let time = |kind: usize| median(times.iter().map(|times| times[kind]));
-        let ratio = |kind: usize| median(times.iter().map(|times| times[kind] / times[0]));
         let round =
             |value: f64, digits: i32| (value * 10_f64.powi(digits)).round() / 10_f64.powi(digits);
+        let time = |kind: usize, clock: usize| {
+            round(median(times.iter().map(|times| times[kind][clock])), 1)
+        };
+        let ratio =
+            |kind: usize| round(median(times.iter().map(|times| times[kind][1] / times[0][1])), 3);
         let line = json!({
             "net": name, "patients": n, "parameters": case.start.len(),
-            "plain_us": round(time(0), 1),
-            "private_us": round(time(1), 1), "ratio": round(ratio(1), 3),
-            "private_with_noise_us": round(time(2), 1), "ratio_with_noise": round(ratio(2), 3),
+            "threads": rayon::current_num_threads(),
+            "plain_us": time(0, 0), "plain_cpu_us": time(0, 1),
+            "private_us": time(1, 0), "private_cpu_us": time(1, 1), "ratio": ratio(1),
+            "with_noise_us": time(2, 0), "with_noise_cpu_us": time(2, 1),
+            "ratio_with_noise": ratio(2),
         });
         println!("{line}");
     }

@@ -32,7 +32,8 @@ pub mod bounds {
     pub const SAMPLES: u32 = 600_000;
     /// Pixels on a side.
     pub const SIDE: u32 = 4_096;
-    /// Numbers that one patient's activations take in one layer: 64 MiB.
+    /// Numbers that one patient's activations take in all layers of an encoder: 64 MiB, of which a thread
+    /// keeps some five copies.
     pub const ACTIVATIONS: u64 = 16 << 20;
     /// Multiplications of one patient's forward pass.
     pub const MULTIPLICATIONS: u64 = 1 << 36;
@@ -141,8 +142,11 @@ impl Block {
     fn cost(&self, channels: u32, axes: u32, positions: u64) -> (u64, u64) {
         let taps = u64::from(self.kernel).saturating_pow(axes);
         let columns = positions.saturating_mul(taps).saturating_mul(channels.into());
-        let outputs = positions.saturating_mul(self.channels.into());
-        (outputs.max(columns), columns.saturating_mul(self.channels.into()))
+        // Channels are kept in multiples of the vectors' length, and windows of a single one written out.
+        let kept = |numbers: u64| numbers.checked_next_multiple_of(16).unwrap_or(u64::MAX);
+        let windows = if channels < 8 { kept(taps.saturating_mul(channels.into())) } else { 0 };
+        let numbers = kept(self.channels.into()).saturating_add(windows);
+        (positions.saturating_mul(numbers), columns.saturating_mul(self.channels.into()))
     }
 
     fn check(&self, channels: u32, part: &'static str) -> Result<(), InvalidModel> {
@@ -248,14 +252,15 @@ impl Encoder {
                 most: 32,
             });
         }
-        let mut work = 0_u64;
+        let (mut numbers, mut work) = (0_u64, 0_u64);
         for block in blocks {
             block.check(channels, self.name())?;
             for axis in &mut axes {
                 *axis = block.length(*axis);
             }
             let positions = axes.iter().map(|axis| u64::from(*axis)).product();
-            let (numbers, multiplications) = block.cost(channels, dimensions, positions);
+            let (more, multiplications) = block.cost(channels, dimensions, positions);
+            numbers = numbers.saturating_add(more);
             work = work.saturating_add(multiplications);
             if numbers > bounds::ACTIVATIONS || work > bounds::MULTIPLICATIONS {
                 return Err(InvalidModel::Work { part: self.name() });

@@ -1,18 +1,14 @@
-//! One patient's gradient, clipped, in integers.
+//! One patient's gradient in integers.
+//!
+//! An entry g becomes round(g·scale) ([`Cpu::integers`]); one beyond 2²¹, or not a number, becomes ±2²¹,
+//! whose square alone is over the bound of the norm. The squares are added exactly.
 
 #![allow(clippy::inline_always, reason = "loops are compiled anew for the CPU's vectors")]
 
-use super::lanes::{LANES, dot};
+use super::lanes::{Cpu, LANES, Task, dot, filled_up, widest};
 use super::part::Part;
-use crate::train::vectors::{Loop, widest};
 
-/// 1.5·2²³: adding it rounds an `f32` below 2²² to the nearest integer, which then stands in the lower bits.
-const ROUNDER: f32 = 12_582_912.0;
-
-/// What integers are cut to. An entry that was cut is over the bound of the norm alone.
-const MOST: i32 = 1 << 21;
-
-/// Numbers whose squares are added before the sum is checked: 2¹² squares within 2⁴².
+/// Numbers whose squares are added in 64 bits: 2¹² squares within 2⁴².
 const BLOCK: usize = 1 << 12;
 
 /// Σ v² of a part.
@@ -25,23 +21,13 @@ struct Dot<'a> {
     values: &'a [f32],
 }
 
-impl Loop for Dot<'_> {
+impl Task for Dot<'_> {
     type Output = f32;
 
     #[inline(always)]
-    fn call(self) -> f32 {
-        dot(self.values, self.values)
+    fn run<C: Cpu>(self, cpu: C) -> f32 {
+        dot(cpu, self.values, self.values)
     }
-}
-
-/// The integer of a value, by its scale.
-///
-/// Beyond 2²², and for what is not a number, it is some integer of at least 2²¹ in size: the bits of a sum
-/// that grew past 2²⁴, or is negative or not a number, are far from the rounder's.
-#[inline(always)]
-fn integer(value: f32, scale: f32) -> i32 {
-    let bits = (value * scale + ROUNDER).to_bits().cast_signed();
-    bits.wrapping_sub(ROUNDER.to_bits().cast_signed()).clamp(-MOST, MOST)
 }
 
 /// Σ ṽ² over a part's integers at a scale, exactly, or `u64::MAX` where that is more.
@@ -54,29 +40,26 @@ struct Squares<'a> {
     scale: f32,
 }
 
-impl Loop for Squares<'_> {
+impl Task for Squares<'_> {
     type Output = u64;
 
     #[inline(always)]
-    fn call(self) -> u64 {
+    fn run<C: Cpu>(self, cpu: C) -> u64 {
         let Self { part, scale } = self;
         let mut total = 0_u64;
         for (_, factor) in part.rows() {
-            let scale = factor * scale;
+            let scale = cpu.splat(factor * scale);
             for values in part.values.chunks(BLOCK) {
                 let (chunks, rest) = values.as_chunks::<LANES>();
-                let mut sums = [0_i64; LANES];
+                let mut sums = cpu.no_sums();
                 for chunk in chunks {
-                    for (sum, value) in sums.iter_mut().zip(chunk) {
-                        let integer = i64::from(integer(*value, scale));
-                        *sum = sum.wrapping_add(integer.wrapping_mul(integer));
-                    }
+                    sums = cpu.add_squares(sums, cpu.integers(cpu.load(chunk), scale));
                 }
-                for (sum, value) in sums.iter_mut().zip(rest) {
-                    let integer = i64::from(integer(*value, scale));
-                    *sum = sum.wrapping_add(integer.wrapping_mul(integer));
+                if !rest.is_empty() {
+                    let rest = cpu.load(&filled_up(rest));
+                    sums = cpu.add_squares(sums, cpu.integers(rest, scale));
                 }
-                let sum: i64 = sums.iter().sum();
+                let sum: i64 = cpu.store_sums(sums).iter().sum();
                 total = total.saturating_add(sum.unsigned_abs());
             }
         }
@@ -95,18 +78,28 @@ struct Add<'a, 'b> {
     sums: &'b mut [i32],
 }
 
-impl Loop for Add<'_, '_> {
+impl Task for Add<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn run<C: Cpu>(self, cpu: C) {
         let Self { part, scale, sums } = self;
         for (at, factor) in part.rows() {
-            let scale = factor * scale;
-            let into = sums[at..][..part.values.len()].iter_mut();
-            into.zip(part.values).for_each(|(sum, value)| {
-                *sum = sum.wrapping_add(integer(*value, scale));
-            });
+            let scale = cpu.splat(factor * scale);
+            let (chunks, rest) = part.values.as_chunks::<LANES>();
+            let (into, into_rest) = sums[at..][..part.values.len()].as_chunks_mut::<LANES>();
+            for (into, chunk) in into.iter_mut().zip(chunks) {
+                let integers = cpu.store_integers(cpu.integers(cpu.load(chunk), scale));
+                for (sum, integer) in into.iter_mut().zip(integers) {
+                    *sum = sum.wrapping_add(integer);
+                }
+            }
+            if !rest.is_empty() {
+                let rest = cpu.integers(cpu.load(&filled_up(rest)), scale);
+                for (sum, integer) in into_rest.iter_mut().zip(cpu.store_integers(rest)) {
+                    *sum = sum.wrapping_add(integer);
+                }
+            }
         }
     }
 }

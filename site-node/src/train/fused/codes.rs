@@ -94,7 +94,9 @@ impl Codes {
             }
         }
         let scale = Self::scale(space.codes.len());
-        h.iter_mut().for_each(|h| *h *= scale);
+        for h in h {
+            *h *= scale;
+        }
     }
 
     /// Writes the parameters' gradient to the space, from ∂L/∂h and what [`Codes::forward`] left there.

@@ -10,9 +10,8 @@ use std::ops::Range;
 
 use common::model::ParamLayout;
 
-use super::lanes::dot;
+use super::lanes::{Cpu, Task, add_times, dot, widest};
 use super::part::{Part, Visit};
-use crate::train::vectors::{Loop, widest};
 
 /// Where a layer's parameters lie.
 #[derive(Debug, Clone)]
@@ -66,14 +65,14 @@ struct Forward<'a> {
     output: &'a mut [f32],
 }
 
-impl Loop for Forward<'_> {
+impl Task for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn run<C: Cpu>(self, cpu: C) {
         let Self { weight, input, output } = self;
         for (x, row) in input.iter().zip(weight.chunks_exact(output.len())) {
-            output.iter_mut().zip(row).for_each(|(z, w)| *z = x.mul_add(*w, *z));
+            add_times(cpu, *x, row, output);
         }
     }
 }
@@ -84,21 +83,23 @@ struct Backward<'a> {
     into: &'a mut [f32],
 }
 
-impl Loop for Backward<'_> {
+impl Task for Backward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn run<C: Cpu>(self, cpu: C) {
         let Self { weight, slope, into } = self;
         for (to, row) in into.iter_mut().zip(weight.chunks_exact(slope.len())) {
-            *to += dot(row, slope);
+            *to += dot(cpu, row, slope);
         }
     }
 }
 
 /// y = max(0, z), a NaN staying one.
 pub(super) fn relu(values: &mut [f32]) {
-    values.iter_mut().for_each(|z| *z = if *z < 0.0 { 0.0 } else { *z });
+    for z in values {
+        *z = if *z < 0.0 { 0.0 } else { *z };
+    }
 }
 
 /// ∂L/∂y to ∂L/∂z, from y.

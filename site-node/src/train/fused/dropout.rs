@@ -80,7 +80,9 @@ fn record(examples: &Examples, patient: usize) -> u64 {
     let mut hash = mix(examples.time()[patient].to_bits() ^ u64::from(examples.event()[patient]));
     let mut take = |bits: u64| hash = mix(hash ^ bits);
     let features = &examples.features()[patient * width..][..width];
-    features.iter().for_each(|value| take(u64::from(value.to_bits())));
+    for value in features {
+        take(u64::from(value.to_bits()));
+    }
     for modality in examples.modalities() {
         let numbers = modality.numbers_of(patient).unwrap_or_default();
         let step = numbers.len().div_ceil(LOOKED_AT).max(1);

@@ -24,7 +24,7 @@ use crate::train::hazard::sigmoid;
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     value: Dense,
-    gate: Dense,
+    opening: Dense,
     absent: Range<usize>,
 }
 
@@ -47,7 +47,7 @@ impl Gate {
     pub(super) fn find(layout: &ParamLayout, modality: &str) -> Option<Self> {
         let part = |name: &str| Dense::find(layout, &format!("fusion.{modality}.{name}"));
         let absent = layout.block(&format!("fusion.{modality}.absent"))?.range.clone();
-        Some(Self { value: part("value")?, gate: part("gate")?, absent })
+        Some(Self { value: part("value")?, opening: part("gate")?, absent })
     }
 
     pub(super) fn space(&self) -> Space {
@@ -71,7 +71,7 @@ impl Gate {
             return;
         }
         self.value.forward(parameters, &space.h, &mut space.value);
-        self.gate.forward(parameters, &space.h, &mut space.gate);
+        self.opening.forward(parameters, &space.h, &mut space.gate);
         for ((v, u), g) in fused.iter_mut().zip(&space.value).zip(&mut space.gate) {
             *g = sigmoid(*g);
             *v = u.mul_add(*g, *v);
@@ -92,7 +92,7 @@ impl Gate {
         if on {
             space.slope.fill(0.0);
             self.value.add_input_gradient(parameters, value_slope, &mut space.slope);
-            self.gate.add_input_gradient(parameters, gate_slope, &mut space.slope);
+            self.opening.add_input_gradient(parameters, gate_slope, &mut space.slope);
         }
     }
 
@@ -100,7 +100,7 @@ impl Gate {
     pub(super) fn visit(&self, space: &Space, slope: &[f32], visit: &mut impl Visit) {
         if space.present {
             self.value.visit(&space.h, &space.value_slope, visit);
-            self.gate.visit(&space.h, &space.gate_slope, visit);
+            self.opening.visit(&space.h, &space.gate_slope, visit);
         } else {
             visit.part(Part::plain(self.absent.start, slope));
         }

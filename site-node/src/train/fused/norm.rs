@@ -12,11 +12,8 @@
 
 #![allow(clippy::inline_always, reason = "loops are compiled anew for the CPU's vectors")]
 
-use std::array;
-
 use super::conv::Frame;
-use super::lanes::{LANES, Lanes, ZERO, add, fma_each, stored};
-use crate::train::vectors::{Loop, widest};
+use super::lanes::{Cpu, LANES, Lanes, Task, ZERO, stored, widest};
 
 /// ε of the variance.
 const EPSILON: f64 = 1e-5;
@@ -29,6 +26,16 @@ const SIDE: usize = 4;
 pub(super) struct Norm {
     pub(super) channels: usize,
     pub(super) groups: usize,
+}
+
+/// What [`Norm::forward`] leaves for the way back.
+pub(super) struct Left<'a> {
+    /// ẑ.
+    pub(super) normal: &'a [f32],
+    /// 1/√(v + ε) for each channel.
+    pub(super) inverse: &'a [Lanes],
+    /// y and where it lies.
+    pub(super) output: (&'a [f32], &'a Frame),
 }
 
 /// Gain and shift as the loops read them, zero beyond the channels.
@@ -63,23 +70,15 @@ impl Norm {
         widest(Forward { norm: self, affine, normal, residual, inverse, output, frame });
     }
 
-    /// Turns ∂L/∂y into d, and writes ∂L/∂z into its frame, ∂L/∂gain and ∂L/∂shift. `output` is y, in `frames.0`;
-    /// `frames.1` is that of ∂L/∂z.
+    /// Turns ∂L/∂y into d, and writes ∂L/∂z into its frame. ∂L/∂gain and ∂L/∂shift, by the channels kept.
     pub(super) fn backward(
         &self,
         affine: &Affine,
-        (normal, inverse): (&[f32], &[Lanes]),
-        output: &[f32],
+        left: Left<'_>,
         gradient: &mut [f32],
-        slopes: &mut [f32],
-        frames: (&Frame, &Frame),
-        (gain, shift): (&mut [f32], &mut [f32]),
-    ) {
-        let work =
-            Backward { norm: self, affine, normal, inverse, output, gradient, slopes, frames };
-        let (by_gain, by_shift) = widest(work);
-        gain.copy_from_slice(&by_gain.as_flattened()[..self.channels]);
-        shift.copy_from_slice(&by_shift.as_flattened()[..self.channels]);
+        (slopes, into): (&mut [f32], &Frame),
+    ) -> (Vec<Lanes>, Vec<Lanes>) {
+        widest(Backward { norm: self, affine, left, gradient, slopes, into })
     }
 
     /// For each channel the mean over its group, from sums over positions.
@@ -100,26 +99,28 @@ impl Norm {
 
 /// Σ over positions of something of each channel, in [`SIDE`] sums.
 #[inline(always)]
-fn sums<const N: usize>(
+fn sums<C: Cpu, const N: usize>(
+    cpu: C,
     blocks: usize,
     positions: usize,
-    term: impl Fn(usize, usize, &mut [Lanes; N]),
+    term: impl Fn(usize, usize, [C::V; N]) -> [C::V; N],
 ) -> [Vec<Lanes>; N] {
-    let mut totals = array::from_fn(|_| vec![ZERO; blocks]);
+    let mut totals = [const { Vec::new() }; N];
     for block in 0..blocks {
-        let mut side = [[ZERO; N]; SIDE];
+        let mut side = [[cpu.splat(0.0); N]; SIDE];
         let whole = positions / SIDE * SIDE;
         for first in (0..whole).step_by(SIDE) {
-            for next in 0..SIDE {
-                term(block, first + next, &mut side[next]);
+            for (next, sums) in side.iter_mut().enumerate() {
+                *sums = term(block, first + next, *sums);
             }
         }
         for position in whole..positions {
-            term(block, position, &mut side[0]);
+            side[0] = term(block, position, side[0]);
         }
         for (index, total) in totals.iter_mut().enumerate() {
-            let half = [0, 1].map(|at| add(&side[at][index], &side[at + 2][index]));
-            total[block] = add(&half[0], &half[1]);
+            let first = cpu.add(side[0][index], side[2][index]);
+            let second = cpu.add(side[1][index], side[3][index]);
+            total.push(cpu.store(cpu.add(first, second)));
         }
     }
     totals
@@ -135,23 +136,23 @@ struct Forward<'a> {
     frame: &'a Frame,
 }
 
-impl Loop for Forward<'_> {
+impl Task for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn run<C: Cpu>(self, cpu: C) {
         let Self { norm, affine, normal, residual, inverse, output, frame } = self;
         let (blocks, positions) = (affine.gain.len(), frame.rows * frame.columns);
         let (values, _) = normal.as_chunks_mut::<LANES>();
         let values = &mut values[..positions * blocks];
-        let [sum] = sums(blocks, positions, |block, position, [sum]| {
-            *sum = add(sum, &values[position * blocks + block]);
+        let [sum] = sums(cpu, blocks, positions, |block, position, [sum]| {
+            [cpu.add(sum, cpu.load(&values[position * blocks + block]))]
         });
         let means = norm.means(&sum, positions, |mean| mean);
-        let [squares] = sums(blocks, positions, |block, position, [sum]| {
-            let value = &values[position * blocks + block];
-            let off: Lanes = array::from_fn(|lane| value[lane] - means[block][lane]);
-            *sum = fma_each(&off, &off, sum);
+        let [squares] = sums(cpu, blocks, positions, |block, position, [sum]| {
+            let value = cpu.load(&values[position * blocks + block]);
+            let off = cpu.sub(value, cpu.load(&means[block]));
+            [cpu.fma(off, off, sum)]
         });
         let roots = norm.means(&squares, positions, |variance| 1.0 / (variance + EPSILON).sqrt());
         inverse.copy_from_slice(&roots);
@@ -165,16 +166,16 @@ impl Loop for Forward<'_> {
             let pairs = values.chunks_exact_mut(blocks).zip(output.chunks_exact_mut(blocks));
             for (column, (values, output)) in pairs.enumerate() {
                 for block in 0..blocks {
-                    let (mean, root) = (&means[block], &roots[block]);
-                    let z = &values[block];
-                    let z: Lanes = array::from_fn(|lane| (z[lane] - mean[lane]) * root[lane]);
-                    values[block] = z;
-                    let mut y = fma_each(&z, &affine.gain[block], &affine.shift[block]);
+                    let (mean, root) = (cpu.load(&means[block]), cpu.load(&roots[block]));
+                    let (gain, shift) =
+                        (cpu.load(&affine.gain[block]), cpu.load(&affine.shift[block]));
+                    let z = cpu.mul(cpu.sub(cpu.load(&values[block]), mean), root);
+                    values[block] = cpu.store(z);
+                    let mut y = cpu.fma(z, gain, shift);
                     if let Some(input) = residual {
-                        y = add(&y, &input[column * blocks + block]);
+                        y = cpu.add(y, cpu.load(&input[column * blocks + block]));
                     }
-                    // Written so that a NaN stays one.
-                    output[block] = y.map(|y| if y < 0.0 { 0.0 } else { y });
+                    output[block] = cpu.store(cpu.relu(y));
                 }
             }
         }
@@ -184,21 +185,19 @@ impl Loop for Forward<'_> {
 struct Backward<'a> {
     norm: &'a Norm,
     affine: &'a Affine,
-    normal: &'a [f32],
-    inverse: &'a [Lanes],
-    output: &'a [f32],
+    left: Left<'a>,
     gradient: &'a mut [f32],
     slopes: &'a mut [f32],
-    frames: (&'a Frame, &'a Frame),
+    into: &'a Frame,
 }
 
-impl Loop for Backward<'_> {
+impl Task for Backward<'_> {
     type Output = (Vec<Lanes>, Vec<Lanes>);
 
     #[inline(always)]
-    fn call(self) -> Self::Output {
-        let Self { norm, affine, normal, inverse, output, gradient, slopes, frames } = self;
-        let (frame, into) = frames;
+    fn run<C: Cpu>(self, cpu: C) -> Self::Output {
+        let Self { norm, affine, left, gradient, slopes, into } = self;
+        let Left { normal, inverse, output: (output, frame) } = left;
         let (blocks, positions) = (affine.gain.len(), frame.rows * frame.columns);
         let (normal, _) = normal.as_chunks::<LANES>();
         let normal = &normal[..positions * blocks];
@@ -207,20 +206,20 @@ impl Loop for Backward<'_> {
             let (output, _) = output[frame.row(row)].as_chunks::<LANES>();
             let gradient = &mut gradient[row * frame.columns * blocks..][..output.len()];
             for (d, y) in gradient.iter_mut().zip(output) {
-                *d = array::from_fn(|lane| if y[lane] > 0.0 { d[lane] } else { 0.0 });
+                *d = cpu.store(cpu.where_positive(cpu.load(y), cpu.load(d)));
             }
         }
         let gradient = &gradient[..positions * blocks];
-        let [shift, gain] = sums(blocks, positions, |block, position, [shift, gain]| {
+        let [shift, gain] = sums(cpu, blocks, positions, |block, position, [shift, gain]| {
             let at = position * blocks + block;
-            *shift = add(shift, &gradient[at]);
-            *gain = fma_each(&gradient[at], &normal[at], gain);
+            let d = cpu.load(&gradient[at]);
+            [cpu.add(shift, d), cpu.fma(d, cpu.load(&normal[at]), gain)]
         });
         let weighted = |sums: &[Lanes]| {
             let pairs = sums.iter().zip(&affine.gain);
-            let by_gain = pairs
-                .map(|(sum, gain)| array::from_fn(|lane| sum[lane] * gain[lane]))
-                .collect::<Vec<Lanes>>();
+            let by_gain: Vec<Lanes> = pairs
+                .map(|(sum, gain)| cpu.store(cpu.mul(cpu.load(sum), cpu.load(gain))))
+                .collect();
             norm.means(&by_gain, positions, |mean| mean)
         };
         let (mean, slope) = (weighted(&shift), weighted(&gain));
@@ -230,12 +229,11 @@ impl Loop for Backward<'_> {
             let pairs = gradient[at..].chunks_exact(blocks).zip(normal[at..].chunks_exact(blocks));
             for ((d, z), slopes) in pairs.zip(slopes.chunks_exact_mut(blocks)) {
                 for block in 0..blocks {
-                    let (d, z, inverse) = (&d[block], &z[block], &inverse[block]);
-                    let (gain, mean, slope) = (&affine.gain[block], &mean[block], &slope[block]);
-                    slopes[block] = array::from_fn(|lane| {
-                        let centred = gain[lane].mul_add(d[lane], -mean[lane]);
-                        (-z[lane]).mul_add(slope[lane], centred) * inverse[lane]
-                    });
+                    let (d, z) = (cpu.load(&d[block]), cpu.load(&z[block]));
+                    let (mean, slope) = (cpu.load(&mean[block]), cpu.load(&slope[block]));
+                    let centred = cpu.sub(cpu.mul(cpu.load(&affine.gain[block]), d), mean);
+                    let centred = cpu.sub(centred, cpu.mul(z, slope));
+                    slopes[block] = cpu.store(cpu.mul(centred, cpu.load(&inverse[block])));
                 }
             }
         }

@@ -275,7 +275,7 @@ impl Network<'_> {
             }
             match (encoder, space) {
                 (Encoder::Codes(encoder), EncoderSpace::Codes(space)) => {
-                    encoder.visit(space, visit)
+                    encoder.visit(space, visit);
                 }
                 (Encoder::Stack(encoder), EncoderSpace::Stack(space)) => {
                     visit.part(Part::plain(encoder.range.start, &space.parameters));

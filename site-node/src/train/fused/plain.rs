@@ -6,6 +6,7 @@ use common::model::{Head, ModelSpec};
 use rayon::prelude::*;
 
 use super::dropout::Dropout;
+use super::lanes::{Cpu, Task, add_times, widest};
 use super::part::Part;
 use super::patient::{Model, Network, Space};
 use super::pool::Pool;
@@ -13,7 +14,6 @@ use crate::train::error::TrainError;
 use crate::train::examples::{Examples, same};
 use crate::train::heads;
 use crate::train::loss;
-use crate::train::vectors::{Loop, widest};
 
 /// Patients whose gradients are added one after the other; such sums are then added in the patients' order,
 /// so that the number of threads changes no bit.
@@ -107,12 +107,11 @@ impl Fused {
             let present = dropout.keep(self.model.present(examples, patient), examples, patient);
             network.forward(examples, patient, present, space);
             let finite = space.logits.iter().all(|z| z.is_finite());
-            match &slopes {
-                Some(slopes) => space.logits.copy_from_slice(&slopes[place..=place]),
-                None => {
-                    let outcome = examples.outcome_on_grid(patient);
-                    heads::gradient_in_place(self.head, &mut space.logits, outcome, scale);
-                }
+            if let Some(slopes) = &slopes {
+                space.logits.copy_from_slice(&slopes[place..=place]);
+            } else {
+                let outcome = examples.outcome_on_grid(patient);
+                heads::gradient_in_place(self.head, &mut space.logits, outcome, scale);
             }
             network.backward(space);
             network
@@ -124,7 +123,7 @@ impl Fused {
             let end = (first + CHUNK).min(batch.len());
             let finite = self.spaces.with(
                 || self.model.space(),
-                |space| (first..end).fold(true, |finite, at| one(at, &mut sum, space) && finite),
+                |space| (first..end).all(|at| one(at, &mut sum, space)),
             );
             finite.then_some(sum)
         };
@@ -148,15 +147,14 @@ struct Add<'a, 'b> {
     part: Part<'b>,
 }
 
-impl Loop for Add<'_, '_> {
+impl Task for Add<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn run<C: Cpu>(self, cpu: C) {
         let Self { sum, part } = self;
         for (at, factor) in part.rows() {
-            let into = sum[at..][..part.values.len()].iter_mut();
-            into.zip(part.values).for_each(|(sum, value)| *sum = factor.mul_add(*value, *sum));
+            add_times(cpu, factor, part.values, &mut sum[at..][..part.values.len()]);
         }
     }
 }

@@ -11,12 +11,10 @@
 //! Each entry of a result is one sum in the stated order, of fused multiplications and additions; tiles
 //! only decide which entries are summed at the same time.
 
+#![allow(clippy::needless_range_loop, reason = "tiles are counted")]
 #![allow(clippy::inline_always, reason = "loops are compiled anew for the CPU's vectors")]
 
-use std::array;
-
-use super::lanes::{LANES, Lanes, ZERO, fma};
-use crate::train::vectors::{Loop, are_wide, widest};
+use super::lanes::{Cpu, LANES, Lanes, Task, widest};
 
 /// Places in a buffer, by row and column.
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +55,7 @@ impl Windows {
     /// z = windows of `input` × `weights`, whose columns lie in panels of 16, `[panel][i][16]`; z[p] goes to the
     /// place of p in `to`, all panels next to each other.
     pub(super) fn times(&self, input: &[f32], weights: &[Lanes], to: &Grid, output: &mut [f32]) {
-        let product = Forward { windows: self, input, weights, to, output };
-        if are_wide() {
-            widest(Tiled::<_, 8, 2>(product));
-        } else {
-            widest(Tiled::<_, 6, 1>(product));
-        }
+        widest(Forward { windows: self, input, weights, to, output });
     }
 
     /// g = windows of `input`, transposed, × the rows of `slopes` at the places of `at`, `panels` panels of
@@ -75,17 +68,9 @@ impl Windows {
         panels: usize,
         put: impl FnMut(usize, usize, &Lanes),
     ) {
-        let product = Transposed { windows: self, input, slopes, at, panels, put };
-        if are_wide() {
-            widest(Tiled::<_, 8, 2>(product));
-        } else {
-            widest(Tiled::<_, 6, 1>(product));
-        }
+        widest(Transposed { windows: self, input, slopes, at, panels, put });
     }
 }
-
-/// A product computed in tiles of `M` windows (or entries of them) by `P` panels.
-struct Tiled<T, const M: usize, const P: usize>(T);
 
 struct Forward<'a> {
     windows: &'a Windows,
@@ -95,27 +80,36 @@ struct Forward<'a> {
     output: &'a mut [f32],
 }
 
-impl<const M: usize, const P: usize> Loop for Tiled<Forward<'_>, M, P> {
+impl Task for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let mut product = self.0;
-        let panels = product.weights.len() / product.windows.len().max(1);
-        let pairs = panels / P * P;
-        for panel in (0..pairs).step_by(P) {
-            product.sweep::<M, P>(panel);
-        }
-        for panel in pairs..panels {
-            product.sweep::<M, 1>(panel);
+    fn run<C: Cpu>(mut self, cpu: C) {
+        if C::WIDE {
+            self.tiles::<C, 8, 2>(cpu);
+        } else {
+            self.tiles::<C, 6, 1>(cpu);
         }
     }
 }
 
 impl Forward<'_> {
+    /// In tiles of `M` windows by `P` panels.
+    #[inline(always)]
+    fn tiles<C: Cpu, const M: usize, const P: usize>(&mut self, cpu: C) {
+        let panels = self.weights.len() / self.windows.len().max(1);
+        let whole = panels / P * P;
+        for panel in (0..whole).step_by(P) {
+            self.sweep::<C, M, P>(cpu, panel);
+        }
+        for panel in whole..panels {
+            self.sweep::<C, M, 1>(cpu, panel);
+        }
+    }
+
     /// All windows by some panels.
     #[inline(always)]
-    fn sweep<const M: usize, const P: usize>(&mut self, panel: usize) {
+    fn sweep<C: Cpu, const M: usize, const P: usize>(&mut self, cpu: C, panel: usize) {
         let (rows, columns) = (self.windows.rows, self.windows.columns);
         let (mut row, mut column) = (0, 0);
         while row < rows {
@@ -133,30 +127,39 @@ impl Forward<'_> {
                     from[window] = from[0];
                 }
             }
-            self.tile::<M, P>(&from, &to, panel);
+            self.tile::<C, M, P>(cpu, &from, &to, panel);
         }
     }
 
     #[inline(always)]
-    fn tile<const M: usize, const P: usize>(
+    fn tile<C: Cpu, const M: usize, const P: usize>(
         &mut self,
+        cpu: C,
         from: &[usize; M],
         to: &[usize; M],
         panel: usize,
     ) {
         let (length, height) = (self.windows.length, self.windows.len());
-        let mut sums = [[ZERO; P]; M];
+        let mut sums = [[cpu.splat(0.0); P]; M];
         for (index, segment) in self.windows.segments.iter().enumerate() {
-            let rows: [&[f32]; M] =
-                array::from_fn(|window| &self.input[from[window] + segment..][..length]);
+            let mut rows: [&[f32]; M] = [&[]; M];
+            for window in 0..M {
+                rows[window] = &self.input[from[window] + segment..][..length];
+            }
             let start = panel * height + index * length;
-            let weights: [&[Lanes]; P] =
-                array::from_fn(|next| &self.weights[start + next * height..][..length]);
+            let mut weights: [&[Lanes]; P] = [&[]; P];
+            for next in 0..P {
+                weights[next] = &self.weights[start + next * height..][..length];
+            }
             for i in 0..length {
+                let mut by = [cpu.splat(0.0); P];
+                for next in 0..P {
+                    by[next] = cpu.load(&weights[next][i]);
+                }
                 for window in 0..M {
+                    let x = cpu.splat(rows[window][i]);
                     for next in 0..P {
-                        let sum = &mut sums[window][next];
-                        *sum = fma(rows[window][i], &weights[next][i], sum);
+                        sums[window][next] = cpu.fma(x, by[next], sums[window][next]);
                     }
                 }
             }
@@ -165,7 +168,7 @@ impl Forward<'_> {
             if to[window] != usize::MAX {
                 let output = &mut self.output[to[window]..][..P * LANES];
                 for next in 0..P {
-                    output[next * LANES..][..LANES].copy_from_slice(&sums[window][next]);
+                    output[next * LANES..][..LANES].copy_from_slice(&cpu.store(sums[window][next]));
                 }
             }
         }
@@ -181,41 +184,48 @@ struct Transposed<'a, F> {
     put: F,
 }
 
-impl<F: FnMut(usize, usize, &Lanes), const M: usize, const P: usize> Loop
-    for Tiled<Transposed<'_, F>, M, P>
-{
+impl<F: FnMut(usize, usize, &Lanes)> Task for Transposed<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let mut product = self.0;
-        let pairs = product.panels / P * P;
-        for panel in (0..pairs).step_by(P) {
-            product.sweep::<M, P>(panel);
-        }
-        for panel in pairs..product.panels {
-            product.sweep::<M, 1>(panel);
+    fn run<C: Cpu>(mut self, cpu: C) {
+        if C::WIDE {
+            self.tiles::<C, 8, 2>(cpu);
+        } else {
+            self.tiles::<C, 6, 1>(cpu);
         }
     }
 }
 
 impl<F: FnMut(usize, usize, &Lanes)> Transposed<'_, F> {
+    /// In tiles of `M` entries of windows by `P` panels.
     #[inline(always)]
-    fn sweep<const M: usize, const P: usize>(&mut self, panel: usize) {
+    fn tiles<C: Cpu, const M: usize, const P: usize>(&mut self, cpu: C) {
+        let whole = self.panels / P * P;
+        for panel in (0..whole).step_by(P) {
+            self.sweep::<C, M, P>(cpu, panel);
+        }
+        for panel in whole..self.panels {
+            self.sweep::<C, M, 1>(cpu, panel);
+        }
+    }
+
+    #[inline(always)]
+    fn sweep<C: Cpu, const M: usize, const P: usize>(&mut self, cpu: C, panel: usize) {
         let length = self.windows.length;
         for (index, segment) in self.windows.segments.iter().enumerate() {
             let mut i = 0;
             while i < length {
                 // The last tile overlaps the one before, and gives the same sums once more.
                 let first = i.min(length.saturating_sub(M));
-                let sums = self.tile::<M, P>(segment + first, panel);
-                for entry in 0..M.min(length) {
+                let sums = self.tile::<C, M, P>(cpu, segment + first, panel);
+                for entry in 0..M {
+                    if entry >= length {
+                        break;
+                    }
                     for next in 0..P {
-                        (self.put)(
-                            index * length + first + entry,
-                            panel + next,
-                            &sums[entry][next],
-                        );
+                        let sum = cpu.store(sums[entry][next]);
+                        (self.put)(index * length + first + entry, panel + next, &sum);
                     }
                 }
                 i += M;
@@ -224,9 +234,14 @@ impl<F: FnMut(usize, usize, &Lanes)> Transposed<'_, F> {
     }
 
     #[inline(always)]
-    fn tile<const M: usize, const P: usize>(&self, entry: usize, panel: usize) -> [[Lanes; P]; M] {
+    fn tile<C: Cpu, const M: usize, const P: usize>(
+        &self,
+        cpu: C,
+        entry: usize,
+        panel: usize,
+    ) -> [[C::V; P]; M] {
         let (grid, columns) = (&self.windows.grid, self.windows.columns);
-        let mut sums = [[ZERO; P]; M];
+        let mut sums = [[cpu.splat(0.0); P]; M];
         for row in 0..self.windows.rows {
             let input = &self.input[grid.at(row, 0) + entry..];
             let slopes = &self.slopes[self.at.at(row, 0) + panel * LANES..];
@@ -237,10 +252,14 @@ impl<F: FnMut(usize, usize, &Lanes)> Transposed<'_, F> {
                 else {
                     break;
                 };
+                let mut by = [cpu.splat(0.0); P];
+                for next in 0..P {
+                    by[next] = cpu.load(&slopes[next]);
+                }
                 for entry in 0..M {
+                    let x = cpu.splat(input[entry]);
                     for next in 0..P {
-                        let sum = &mut sums[entry][next];
-                        *sum = fma(input[entry], &slopes[next], sum);
+                        sums[entry][next] = cpu.fma(x, by[next], sums[entry][next]);
                     }
                 }
             }

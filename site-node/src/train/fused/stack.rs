@@ -9,8 +9,8 @@ use std::ops::Range;
 use common::model::{Encoder, EncoderKind, ParamLayout};
 
 use super::conv::{Conv, Frame, Kind, Packed};
-use super::lanes::{LANES, Lanes, ZERO, add, stored};
-use super::norm::{Affine, Norm};
+use super::lanes::{LANES, Lanes, ZERO, stored};
+use super::norm::{Affine, Left, Norm};
 
 /// Where an encoder's parameters and numbers lie.
 #[derive(Debug, Clone)]
@@ -169,15 +169,14 @@ impl Stack {
     fn mean(&self, space: &Space, h: &mut [f32]) {
         let (Some(last), Some(values)) = (self.blocks.last(), space.values.last()) else { return };
         let frame = &last.output;
-        let mut sums = vec![ZERO; frame.channels / LANES];
+        let mut sums = vec![0.0; frame.channels];
         for row in 0..frame.rows {
-            let (values, _) = values[frame.row(row)].as_chunks::<LANES>();
-            for values in values.chunks_exact(sums.len()) {
-                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum = add(sum, value));
+            for values in values[frame.row(row)].chunks_exact(sums.len()) {
+                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
             }
         }
         let positions = (frame.rows * frame.columns) as f32;
-        h.iter_mut().zip(sums.as_flattened()).for_each(|(h, sum)| *h = sum / positions);
+        h.iter_mut().zip(&sums).for_each(|(h, sum)| *h = sum / positions);
     }
 
     /// Writes the gradient of all parameters to the space, from ∂L/∂h and what [`Stack::forward`] left there.
@@ -198,15 +197,17 @@ impl Stack {
             let part = |range: &Range<usize>| range.start - start..range.end - start;
             let parameters = &mut space.parameters[part(&(block.weight.start..block.shift.end))];
             let (weight, affine_part) = parameters.split_at_mut(block.weight.len());
-            block.norm.backward(
-                affine,
-                (&space.normal[index], &space.inverse[index]),
-                &space.values[index + 1],
-                &mut space.gradient[..size],
-                slopes,
-                (&block.output, &block.conv.slopes()),
-                affine_part.split_at_mut(block.gain.len()),
-            );
+            let left = Left {
+                normal: &space.normal[index],
+                inverse: &space.inverse[index],
+                output: (&space.values[index + 1], &block.output),
+            };
+            let gradient = &mut space.gradient[..size];
+            let into = (slopes.as_mut_slice(), &block.conv.slopes());
+            let (by_gain, by_shift) = block.norm.backward(affine, left, gradient, into);
+            let (gain, shift) = affine_part.split_at_mut(block.gain.len());
+            gain.copy_from_slice(&by_gain.as_flattened()[..gain.len()]);
+            shift.copy_from_slice(&by_shift.as_flattened()[..shift.len()]);
             let (input, columns) = (&space.values[index], &space.columns[index]);
             block.conv.weight_gradient(input, columns, slopes, weight);
             if index > 0 {

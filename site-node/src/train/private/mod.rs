@@ -12,6 +12,9 @@
 //! gradient, so that norms and the clipped sum need no gradient by patient in memory (Goodfellow,
 //! arXiv:1510.01799; "book-keeping" of Bu et al., arXiv:2210.00038).
 //!
+//! That is how models of dense layers are clipped; those of several modalities take the patients one by
+//! one (`train::fused`), under the same promise.
+//!
 //! # The promise
 //!
 //! The result is `Σ_i G(i)` over the sampled patients i, where `G(i)` is a vector of integers that

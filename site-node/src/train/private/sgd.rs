@@ -71,13 +71,13 @@ pub fn train_privately(
 mod tests {
     use common::digest::Digest;
     use common::ids::Round;
-    use common::model::{Head, initial_parameters};
+    use common::model::{Block, Encoder, EncoderKind, Fusion, Head, initial_parameters};
     use common::privacy::{
         Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, Released,
     };
 
     use super::*;
-    use crate::train::{Device, Rule, train};
+    use crate::train::{Device, Modality, Rule, train};
 
     struct Nowhere;
     impl LedgerStore for Nowhere {
@@ -110,18 +110,33 @@ mod tests {
     /// training is training.
     #[test]
     fn without_clipping_and_noise_it_is_plain_training() {
+        for fused in [false, true] {
+            without_clipping_and_noise(fused);
+        }
+    }
+
+    fn without_clipping_and_noise(fused: bool) {
         let n = 96_usize;
+        let block = Block { channels: 8, kernel: 3, stride: 2, dilation: 1, residual: false };
+        let image = EncoderKind::Image { width: 6, height: 6, blocks: vec![block] };
+        let encoder = Encoder { view: "scan".to_owned(), kind: image, frozen: false };
+        let fusion = Fusion { encoders: vec![encoder], width: 8, hidden: vec![], dropout_ppm: 0 };
         let spec = ModelSpec {
             inputs: 3,
             hidden: vec![8],
             head: Head::LogisticHazard { intervals: 4, proportional: false },
-            fusion: None,
+            fusion: fused.then_some(fusion),
             initial_hazard_ppm: 100_000,
         };
+        let image = |i: usize| {
+            (!i.is_multiple_of(4)).then(|| (0..36).map(|j| ((i * j) % 7) as f32).collect())
+        };
+        let images = Modality::numbers((0..n).map(image), 36).unwrap();
         let features = (0..3 * n).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect();
         let time = (0..n).map(|i| 0.3 + (i * 5 % 13) as f64 / 3.0).collect();
         let event = (0..n).map(|i| i % 3 != 1).collect();
         let examples = Examples::new(features, 3, time, event, &[1.0, 2.0, 3.0, 4.0]).unwrap();
+        let examples = examples.with(if fused { vec![images] } else { vec![] }).unwrap();
         let start = initial_parameters(&spec, 5);
         for (rule, learning_rate) in [(Rule::Sgd, 0.5), (Rule::Adam, 0.02)] {
             let steps = 5;

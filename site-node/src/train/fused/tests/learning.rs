@@ -1,0 +1,145 @@
+//! That training finds what only several modalities together show.
+
+use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, initial_parameters};
+
+use super::wave;
+use crate::train::optimizer::Optimizer;
+use crate::train::{
+    Device, Examples, LocalTraining, Modality, PrivateGradient, Rule, UNITS_PER_CLIP, risks, train,
+};
+
+const SIDE: usize = 8;
+const SAMPLES: usize = 24;
+
+/// Twelve channels are normalised together; of channels normalised one by one, the mean over positions says
+/// next to nothing.
+fn spec() -> ModelSpec {
+    let block =
+        |channels, stride| Block { channels, kernel: 3, stride, dilation: 1, residual: false };
+    let encoder = |view: &str, kind| Encoder { view: view.to_owned(), kind, frozen: false };
+    let side = u32::try_from(SIDE).unwrap();
+    let spec = ModelSpec {
+        inputs: 0,
+        hidden: vec![],
+        fusion: Some(Fusion {
+            encoders: vec![
+                encoder(
+                    "ecg",
+                    EncoderKind::Ecg { samples: 24, blocks: vec![block(12, 2), block(12, 1)] },
+                ),
+                encoder(
+                    "scan",
+                    EncoderKind::Image {
+                        width: side,
+                        height: side,
+                        blocks: vec![block(12, 1), block(12, 2)],
+                    },
+                ),
+            ],
+            width: 16,
+            hidden: vec![16],
+            dropout_ppm: 0,
+        }),
+        head: Head::LogisticHazard { intervals: 4, proportional: false },
+        initial_hazard_ppm: 200_000,
+    };
+    assert_eq!(spec.check(), Ok(()));
+    spec
+}
+
+/// The ECG has slow or fast waves, the image stripes or checks, as often each; who has both or neither dies
+/// early. Neither alone says anything.
+fn examples(n: usize) -> Examples {
+    let fast = |patient: usize| patient & 1 == 1;
+    let checks = |patient: usize| patient >> 1 & 1 == 1;
+    let ecg = |patient: usize| {
+        let pace = if fast(patient) { 1.9 } else { 0.6 };
+        let number = move |i: usize| {
+            let (sample, lead) = (i / 12, i % 12);
+            (pace * sample as f32 + lead as f32 + patient as f32).sin()
+                + 0.2 * wave(i + patient * 77)
+        };
+        Some((0..SAMPLES * 12).map(number).collect())
+    };
+    let image = |patient: usize| {
+        let number = move |i: usize| {
+            let (row, column) = (i / SIDE, i % SIDE);
+            let dark = if checks(patient) { (row + column) % 2 } else { row % 2 };
+            (dark as f32 - 0.5) + 0.2 * wave(i + patient * 131)
+        };
+        Some((0..SIDE * SIDE).map(number).collect())
+    };
+    let time = |patient: usize| {
+        let early = fast(patient) == checks(patient);
+        (if early { 0.2 } else { 2.2 }) + f64::from(wave(patient * 3) + 1.0) * 0.9
+    };
+    let examples = Examples::new(
+        Vec::new(),
+        0,
+        (0..n).map(time).collect(),
+        (0..n).map(|patient| patient % 5 != 4).collect(),
+        &[1.0, 2.0, 3.0, 4.0],
+    );
+    let modalities = vec![
+        Modality::numbers((0..n).map(ecg), SAMPLES * 12).unwrap(),
+        Modality::numbers((0..n).map(image), SIDE * SIDE).unwrap(),
+    ];
+    examples.unwrap().with(modalities).unwrap()
+}
+
+/// Harrell's index: of the pairs that can be ordered, the share ordered right.
+fn concordance(risks: &[f64], examples: &Examples) -> f64 {
+    let (time, event) = (examples.time(), examples.event());
+    let (mut right, mut pairs) = (0.0, 0.0);
+    for i in (0..risks.len()).filter(|i| event[*i]) {
+        for j in (0..risks.len()).filter(|j| time[i] < time[*j]) {
+            pairs += 1.0;
+            right += if risks[i] > risks[j] {
+                1.0
+            } else {
+                0.5 * f64::from(u8::from((risks[i] - risks[j]).abs() < 1e-12))
+            };
+        }
+    }
+    right / pairs
+}
+
+#[test]
+fn plain_and_private_training_find_an_interaction_of_two_modalities() {
+    let (spec, examples, unseen) = (spec(), examples(96), examples(160));
+    let start = initial_parameters(&spec, 4);
+    // Who knows the two groups and nothing else orders three pairs of four.
+    let index = |parameters: &[f32]| {
+        let risks = risks(&spec, parameters, &unseen).unwrap();
+        concordance(&risks, &unseen)
+    };
+    assert!((index(&start) - 0.5).abs() < 1e-9);
+    let plan = LocalTraining {
+        optimizer: Rule::Adam,
+        learning_rate: 0.01,
+        epochs: 100,
+        batch: Some(32),
+        weight_decay: 0.0,
+        proximal: 0.0,
+        rates: Vec::new(),
+    };
+    let trained = train(&spec, &plan, &start, &examples, 1, &Device::cpu()).unwrap();
+    assert!(trained.loss_after < 0.9 * trained.loss_before);
+    let plain = index(&trained.parameters);
+    assert!(plain > 0.7, "{plain}");
+
+    let mut sums = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
+    let everyone: Vec<usize> = (0..examples.len()).collect();
+    let (clip, mut parameters) = (2.0_f32, start.clone());
+    let mut optimizer = Optimizer::new(&spec, &plan, [0.01, 0.0, 0.0], &start);
+    for step in 0..200 {
+        let words = sums.clipped_sum(&parameters, &examples, &everyone, f64::from(clip)).unwrap();
+        let unit = clip / UNITS_PER_CLIP as f32 / everyone.len() as f32;
+        // A little noise, a thousandth of the bound.
+        let noise = |i: usize| wave(i * 97 + step * 7877) * clip / 1000.0 / everyone.len() as f32;
+        let gradient = words.iter().enumerate().map(|(i, word)| unit * *word as f32 + noise(i));
+        optimizer.step(&mut parameters, gradient.collect());
+    }
+    let private = index(&parameters);
+    assert!(private > 0.7, "{private}");
+}
