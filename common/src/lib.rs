@@ -11,6 +11,7 @@
 //!    config                                    pki
 //! ```
 
+pub mod artifact;
 pub mod clock;
 pub mod config;
 pub mod digest;
@@ -24,6 +25,7 @@ pub mod pki;
 pub mod policy;
 pub mod privacy;
 pub mod process;
+pub mod shelf;
 pub mod survival;
 pub mod transport;
 pub mod wire;

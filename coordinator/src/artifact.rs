@@ -1,71 +1,180 @@
-//! A run's final model on disk: its words, and a card that says what they are.
+//! A run's model in the coordinator's folder: weights, a card, and where the next run may begin.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use common::experiment::Plan;
-use common::ids::RunId;
-use common::model::ParamLayout;
-use serde_json::json;
+use bytes::Bytes;
+use common::artifact::{
+    CARD_FORMAT, Card, Hashes, Lineage, LogState, Metrics, Promise, Simulated, Start, WeightsRecord,
+};
+use common::clock::Timestamp;
+use common::digest::Digest;
+use common::experiment::{Plan, PrivacyMode};
+use common::ids::{RunId, SiteName};
+use common::model::initial_parameters;
+use common::shelf::{self, ShelfError};
+use common::wire::Metric;
+
+use crate::registry::RoundRecord;
+use crate::report::PrivacyReport;
 
 /// A model that could not be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("model {}: {source}", path.display())]
-pub struct ArtifactError {
-    path: PathBuf,
-    source: std::io::Error,
+#[error("the model cannot be kept: {0}")]
+pub struct ArtifactError(#[from] ShelfError);
+
+/// A plan that begins with a model which is not here.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No model of that hash.
+    #[error(
+        "model.start: no model {start} of this specification lies in the coordinator's folder {folder}; put \
+         its .safetensors file there"
+    )]
+    Unknown {
+        /// The hash.
+        start: Digest,
+        /// Where it was looked for.
+        folder: String,
+    },
+    /// The folder cannot be read.
+    #[error("model.start: the coordinator's models cannot be listed: {0}")]
+    Folder(#[from] std::io::Error),
+    /// A file that was given cannot be taken over.
+    #[error("model.start: {0}")]
+    Shelf(#[from] ShelfError),
 }
 
-/// Writes `RUN.f32` (little-endian words, in the layout's order) and `RUN.json`, and returns the
-/// SHA-256 of the words in hexadecimal: what `sha256sum RUN.f32` prints.
+/// The parameters that a plan begins with: the seed's own, or those of a model in the folder.
+///
+/// # Errors
+/// No model there has the hash that the plan names.
+pub fn start(models: &Path, plan: &Plan) -> Result<Vec<f32>, StartError> {
+    match plan.start {
+        None => Ok(initial_parameters(&plan.model, plan.seed)),
+        Some(start) => {
+            let folder = models.display().to_string();
+            shelf::find(models, plan, start)?.ok_or(StartError::Unknown { start, folder })
+        }
+    }
+}
+
+/// Copies the weights that an experiment begins with into the folder, where they are not there already,
+/// so that a model's parent lies beside it.
+///
+/// # Errors
+/// They cannot be read or copied.
+pub fn adopt(models: &Path, plan: &Plan, weights: &Path) -> Result<(), StartError> {
+    let Some(start) = plan.start else { return Ok(()) };
+    if shelf::find(models, plan, start)?.is_some() {
+        return Ok(());
+    }
+    shelf::weights(weights, &plan.model)?;
+    std::fs::create_dir_all(models)?;
+    std::fs::copy(weights, models.join(format!("start-{start}.{}", shelf::WEIGHTS)))?;
+    Ok(())
+}
+
+/// Writes `RUN.safetensors` and returns its SHA-256: what `sha256sum RUN.safetensors` prints.
 ///
 /// # Errors
 /// A file cannot be written.
 pub fn keep(
-    folder: &Path,
+    models: &Path,
     run: &RunId,
     plan: &Plan,
-    words: &[u8],
-) -> Result<String, ArtifactError> {
-    let hex = |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16));
-    let sha256: String = digest(&SHA256, words).as_ref().iter().flat_map(hex).flatten().collect();
-    let parameters: Vec<_> = ParamLayout::of(&plan.model)
-        .blocks()
-        .iter()
-        .map(
-            |block| json!({ "name": block.name, "shape": block.shape, "start": block.range.start }),
-        )
-        .collect();
-    let card = json!({
-        "run": run.as_str(),
-        "experiment": plan.name.as_str(),
-        "plan": plan.digest().to_string(),
-        "sha256": sha256,
-        "encoding": "f32, little-endian",
-        "parameters": parameters,
-        "model": plan.model,
-        "features": plan.features,
-        "views": plan.views,
-        "inputs": plan.input_names(),
-        "outcome": plan.outcome,
-    });
-    let write = |name: String, bytes: &[u8]| {
-        let path = folder.join(name);
-        let part = path.with_extension("part");
-        // Whole and on disk before the registry says that it is there.
-        let put = || -> std::io::Result<()> {
-            std::fs::create_dir_all(folder)?;
-            let mut file = File::create(&part)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&part, &path)?;
-            File::open(folder)?.sync_all()
-        };
-        put().map_err(|source| ArtifactError { path: path.clone(), source })
-    };
-    write(format!("{run}.f32"), words)?;
-    write(format!("{run}.json"), format!("{card:#}\n").as_bytes())?;
-    Ok(sha256)
+    words: &Bytes,
+) -> Result<audit::Digest, ArtifactError> {
+    Ok(shelf::keep_weights(models, run.as_str(), plan, words)?)
+}
+
+/// What a run came to, for its card.
+pub struct Ended<'r> {
+    /// Its name.
+    pub run: &'r RunId,
+    /// What it did.
+    pub plan: &'r Plan,
+    /// SHA-256 of the weights.
+    pub sha256: audit::Digest,
+    /// The hash of the final model's words.
+    pub model: Digest,
+    /// Its closed rounds.
+    pub rounds: &'r [RoundRecord],
+    /// Means over sites of what they told of the final model.
+    pub metrics: &'r [Metric],
+    /// The audit log.
+    pub log: Option<LogState>,
+    /// The wall time.
+    pub at: Timestamp,
+}
+
+/// Writes `RUN.json`, the card of a model that was kept.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn describe(models: &Path, ended: Ended<'_>) -> Result<(), ArtifactError> {
+    Ok(shelf::keep_card(models, &card(ended))?)
+}
+
+fn card(ended: Ended<'_>) -> Card {
+    let plan = ended.plan;
+    let mut sites: BTreeMap<SiteName, u32> = BTreeMap::new();
+    for site in ended.rounds.iter().flat_map(|round| &round.sites) {
+        *sites.entry(site.clone()).or_default() += 1;
+    }
+    let rounds = u32::try_from(ended.rounds.len()).unwrap_or(u32::MAX);
+    Card {
+        format: CARD_FORMAT,
+        run: ended.run.clone(),
+        weights: WeightsRecord {
+            sha256: ended.sha256,
+            model: ended.model,
+            parameters: plan.model.parameters(),
+        },
+        hashes: Hashes::of(plan),
+        inputs: plan.input_names(),
+        metrics: Metrics {
+            released: ended.metrics.iter().map(|m| (m.name.clone(), m.value)).collect(),
+            simulated: None,
+        },
+        privacy: promise(plan),
+        lineage: Lineage {
+            start: plan.start.map_or(Start::Seed(plan.seed), Start::Model),
+            rounds,
+            sites,
+            log: ended.log,
+            program: format!("consilium {}", env!("CARGO_PKG_VERSION")),
+            trained: ended.at.to_string(),
+        },
+        plan: plan.clone(),
+    }
+}
+
+/// The plan's promise over all of its rounds.
+fn promise(plan: &Plan) -> Promise {
+    let PrivacyReport { epsilon, delta, unit, .. } = PrivacyReport::of(plan, plan.rounds);
+    let privacy = &plan.privacy;
+    Promise {
+        mode: privacy.mode,
+        unit: unit.map(str::to_owned),
+        epsilon,
+        delta,
+        noise_multiplier: if privacy.mode == PrivacyMode::Off {
+            0.0
+        } else {
+            privacy.noise_multiplier
+        },
+        clip: privacy.clip,
+        patient_clip: privacy.local.as_ref().map(|local| local.patient_clip),
+    }
+}
+
+/// Adds to a card what a simulation measured on all test patients.
+///
+/// # Errors
+/// The card cannot be read or written.
+pub fn measured(models: &Path, run: &RunId, found: Simulated) -> Result<(), ArtifactError> {
+    let mut card = shelf::card(&models.join(format!("{run}.{}", shelf::CARD)))?;
+    card.metrics.simulated = Some(found);
+    Ok(shelf::keep_card(models, &card)?)
 }

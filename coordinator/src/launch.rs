@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::artifact;
 use crate::describe::Describer;
 use crate::driver::{DriveError, Driver, RunOutcome};
 use crate::floor::Floor;
@@ -125,11 +126,15 @@ impl Launcher {
     /// Starts a run under the name that `entropy` gives, for the operator `by`.
     ///
     /// # Errors
-    /// The plan breaks a rule, another run is going on, or the registry cannot be used.
+    /// The plan breaks a rule or begins with a model that is not here, another run is going on, or the
+    /// registry cannot be used.
     pub fn launch(&self, plan: Plan, entropy: u64, by: &str) -> Result<Launched, LaunchError> {
         if let Some(flaw) = plan.check().first() {
             return Err(Refusal::Plan(flaw.to_string()).into());
         }
+        let models = self.state.join("models");
+        let start = plan.start.map(|_| artifact::start(&models, &plan)).transpose();
+        let start = start.map_err(|error| Refusal::Plan(error.to_string()))?;
         let run = RunId::memorable(entropy);
         let registry = Registry::open(&Registry::path(&self.state))?;
         let (asked, inputs) = self.floor.begin(&run, &plan)?;
@@ -138,9 +143,10 @@ impl Launcher {
         let driver = Driver {
             run: run.clone(),
             plan,
+            start,
             floor: Arc::clone(&floor),
             registry,
-            models: self.state.join("models"),
+            models,
             clock: Arc::clone(&self.clock),
             book: Arc::clone(&self.book),
             by: name(by),

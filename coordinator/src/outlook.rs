@@ -6,6 +6,7 @@ use std::path::Path;
 
 use bytesize::ByteSize;
 use common::config::ConfigError;
+use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::RunId;
 use common::policy::{Asker, Policy, Ruling};
@@ -38,6 +39,8 @@ pub struct Outlook {
     pub model: String,
     /// Its parameters.
     pub parameters: u64,
+    /// The model that it begins with, as policies list it; none for a random start.
+    pub start: Option<Digest>,
     /// Words that a site receives and sends in a round, in bytes, without framing.
     pub bytes_each_round: u64,
     /// The same in all rounds, with the final model.
@@ -121,6 +124,7 @@ impl Outlook {
             sites: (plan.aggregation.min_sites, most),
             model: format!("{}, {}", plan.model.kind(), plan.model.head.name()),
             parameters,
+            start: plan.start,
             bytes_each_round: each_round,
             bytes_each_site: each_site,
             bytes_most_sites: each_site.saturating_mul(u64::from(most)),
@@ -230,6 +234,9 @@ impl Outlook {
         let (least, most) = self.sites;
         line("experiment", self.experiment.clone());
         line("model", format!("{}, {} parameters", self.model, self.parameters));
+        if let Some(start) = self.start {
+            line("begins with", format!("model {start}"));
+        }
         line("rounds", format!("{}, with {least} to {most} sites", self.rounds));
         let (round, site) = (bytes(self.bytes_each_round), bytes(self.bytes_each_site));
         let all = bytes(self.bytes_most_sites);

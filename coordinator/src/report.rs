@@ -35,7 +35,7 @@ pub struct Report {
     pub oracle: Option<Score>,
     /// What was promised to patients.
     pub privacy: PrivacyReport,
-    /// SHA-256 of the final model's words.
+    /// SHA-256 of the final model's safetensors file.
     pub model_sha256: String,
     /// From launch to end.
     pub seconds: f64,

@@ -17,6 +17,7 @@ pub mod evaluate;
 pub mod features;
 pub mod inspect;
 pub mod link;
+pub mod predict;
 pub mod privatize;
 pub mod send;
 pub mod settings;

@@ -1,5 +1,7 @@
 //! The `[model]` table, and how it meets the views and the time grid.
 
+use std::path::PathBuf;
+
 use super::outcome::Outcome;
 use super::view::{View, ViewSource};
 use crate::config::{Section, Settings};
@@ -24,6 +26,7 @@ enum Family {
 
 /// The `[model]` table before it meets the features and the time grid.
 pub(super) struct ModelTable {
+    pub(super) start: Option<PathBuf>,
     hidden: Vec<u32>,
     head: Family,
     proportional: bool,
@@ -78,6 +81,7 @@ impl Settings for ModelTable {
             1e-6..=0.999,
             "use the hazard of an interval before training, 0.000001 to 0.999",
         );
+        let start = section.maybe("start");
         let fusion = if kind == Some(Kind::Fused) {
             let fusion = section.section("fusion");
             let encoders = section.named("encoders");
@@ -95,6 +99,7 @@ impl Settings for ModelTable {
             return None;
         }
         Some(Self {
+            start: start?,
             hidden: hidden?,
             head: head?,
             proportional: proportional?,

@@ -1,5 +1,7 @@
 //! The plan that every site of a run receives, and the file it comes from.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::aggregation::Aggregation;
@@ -44,6 +46,9 @@ pub struct Plan {
     pub privacy: PrivacyPlan,
     /// What sites measure of the final model; in private modes nothing.
     pub evaluation: Evaluation,
+    /// The model that the first round begins with, by the hash of its words: a warm start. None where
+    /// it begins with the seed's own start.
+    pub start: Option<Digest>,
 }
 
 /// A researcher's file: the plan, and where a simulation finds its tables.
@@ -55,6 +60,9 @@ pub struct Experiment {
     pub data: Option<SimulatedData>,
     /// What `coordinator describe` asks; a run does not read it.
     pub describe: Describe,
+    /// The weights to begin with, as the file names them. The path stays here; what travels is
+    /// [`Plan::start`], which [`shelf::begin`](crate::shelf::begin) fills in.
+    pub start: Option<PathBuf>,
 }
 
 impl Plan {
@@ -62,6 +70,14 @@ impl Plan {
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&crate::wire::encode(self))
+    }
+
+    /// The contract's identity: the hash of what a model predicts, from what, and how it is built. Two
+    /// plans of one contract make models of the same inputs and outputs.
+    #[must_use]
+    pub fn contract(&self) -> Digest {
+        let Self { outcome, features, views, model, .. } = self;
+        Digest::of(&crate::wire::encode(&(outcome, features, views, model)))
     }
 }
 
@@ -98,6 +114,7 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
     let describe: Option<Option<Describe>> = section.maybe_section("describe");
 
     let (outcome, Features { columns: features, views }, model) = (outcome?, features?, model?);
+    let start = model.start.clone();
     let model = match model.resolve(&views, &outcome) {
         Ok(model) => model,
         Err(problems) => {
@@ -127,6 +144,7 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
         aggregation: aggregation?,
         privacy,
         evaluation: evaluation?.unwrap_or_default(),
+        start: None,
     };
     plan.model.inputs = u32::try_from(plan.inputs()).unwrap_or(u32::MAX);
     let mut flaws = rules(&plan);
@@ -138,5 +156,5 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
         section.problem_at(flaw.key, &flaw.what, &flaw.hint);
     }
     let describe = describe?.unwrap_or_default();
-    flaws.is_empty().then_some(Experiment { plan, data: data?, describe })
+    flaws.is_empty().then_some(Experiment { plan, data: data?, describe, start })
 }

@@ -66,6 +66,16 @@ impl Policy {
         let parameters = plan.model.parameters();
         let (most, kept) = (self.largest_model, parameters <= self.largest_model);
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
+        if let Some(start) = plan.start {
+            let listed =
+                format!("a random start, or one of the {} listed", self.start_models.len());
+            rule(
+                "policy.start_models",
+                start.to_string(),
+                listed,
+                self.start_models.contains(&start),
+            );
+        }
         let columns = plan.features.iter().map(|feature| feature.column.clone());
         let views = plan.views.iter().map(|view| self.word(view));
         let reads: Vec<String> = columns.chain(views).collect();
@@ -223,4 +233,32 @@ fn listed(named: &[&String], list: Option<&Vec<String>>, private: bool) -> (Stri
         Some(list) => format!("the {} that are listed", list.len()),
     };
     (asked, allowed, first.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::experiment::Experiment;
+
+    #[test]
+    fn a_start_is_random_or_listed() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/experiments/demo.toml");
+        let mut plan = crate::config::load::<Experiment>(&path, &[]).unwrap().plan;
+        let authority = Fingerprint::of(b"authority");
+        let mut policy = Policy::just(&plan, authority);
+        let asker = Asker { coordinator: None, tag: Some(DataTag::Synthetic) };
+        assert_eq!(policy.admit(&plan, asker), Ok(()));
+        let (parent, other) = (Digest::of(b"parent"), Digest::of(b"other"));
+        plan.start = Some(parent);
+        policy.start_models = vec![other];
+        let denied = policy.admit(&plan, asker).unwrap_err();
+        assert_eq!(denied.rule, "policy.start_models");
+        assert!(denied.reason.contains(&parent.to_string()), "{denied}");
+        policy.start_models.push(parent);
+        assert_eq!(policy.admit(&plan, asker), Ok(()));
+        assert_eq!(Policy::just(&plan, authority).start_models, [parent]);
+    }
 }

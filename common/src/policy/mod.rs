@@ -11,6 +11,7 @@ mod read;
 use std::path::Path;
 
 use crate::config::{self, ConfigError};
+use crate::digest::Digest;
 use crate::experiment::{Plan, PrivacyMode};
 use crate::pki::Fingerprint;
 use crate::privacy::{Budget, Limits};
@@ -40,6 +41,8 @@ pub struct Policy {
     pub most_rounds: u32,
     /// The most parameters of a model.
     pub largest_model: u64,
+    /// Models that a run may begin with, by the hash of their words, beside a random start.
+    pub start_models: Vec<Digest>,
     /// What a plan may read as features: columns by their names, `measurement:ITEM` or
     /// `measurement:TABLE:ITEM`, `codes:TABLE` ([`View::reads`](crate::experiment::View::reads),
     /// [`View::reads_exactly`](crate::experiment::View::reads_exactly)). Without a list: none of private patients, any of
@@ -75,6 +78,7 @@ impl Policy {
             least_noise: privacy.noise_multiplier,
             most_rounds: plan.rounds,
             largest_model: u64::MAX,
+            start_models: plan.start.into_iter().collect(),
             columns: Some(columns),
             outcomes: Some(vec![plan.outcome.time.clone(), plan.outcome.event.clone()]),
             describe: false,

@@ -2,6 +2,7 @@
 
 use super::Policy;
 use crate::config::{Section, Settings};
+use crate::digest::Digest;
 use crate::experiment::PrivacyMode;
 use crate::pki::Fingerprint;
 use crate::privacy::{Budget, Limits, grid};
@@ -103,12 +104,25 @@ impl Settings for Policy {
             section.within("least_noise", least_noise, range, "use at least 0.01, at most 1000");
         let most_rounds = section.or("most_rounds", 1000);
         let largest_model = section.or("largest_model", 10_000_000);
+        let starts = section.or("start_models", Vec::<String>::new());
+        let mut start_models = Vec::new();
+        for text in starts.iter().flatten() {
+            match text.parse::<Digest>() {
+                Ok(hash) => start_models.push(hash),
+                Err(error) => section.problem(
+                    "start_models",
+                    error.to_string(),
+                    "use the line \"model\" of coordinator models show",
+                ),
+            }
+        }
         let columns = section.maybe("columns");
         let outcomes = section.maybe("outcomes");
         let describe = section.or("describe", false);
         let limits = section.section("budget");
         let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
         coordinators?;
+        starts?;
         Some(Self {
             coordinators: trusted,
             modes: modes?,
@@ -120,6 +134,7 @@ impl Settings for Policy {
             least_noise: least_noise?,
             most_rounds: most_rounds?,
             largest_model: largest_model?,
+            start_models,
             columns: columns?,
             outcomes: outcomes?,
             describe: describe?,

@@ -214,7 +214,7 @@ pub enum Progress {
     Finished {
         /// Mean of the sites' metrics on the final model.
         metrics: Vec<Metric>,
-        /// SHA-256 of the final model's bytes, in hexadecimal.
+        /// SHA-256 of the final model's safetensors file, in hexadecimal.
         model_sha256: String,
         /// Sites whose updates are in the model.
         sites: Vec<SiteName>,

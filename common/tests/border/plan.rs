@@ -76,6 +76,7 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         0000000000000000            # evaluation.horizons: none
         0000000000000000            # evaluation.subgroups: none
         00000000                    # evaluation.shuffles: none
+        00                          # start: none
         ",
     );
 }

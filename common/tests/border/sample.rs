@@ -77,6 +77,7 @@ pub fn plan() -> Plan {
             evaluation: None,
         },
         evaluation: Evaluation::default(),
+        start: None,
     }
 }
 
@@ -158,6 +159,7 @@ pub const PLAN: &str = "
     0000000000000000            # evaluation.horizons: none
     0000000000000000            # evaluation.subgroups: none
     00000000                    # evaluation.shuffles: none
+    00                          # start: none
 ";
 
 /// The file that the tests of mistakes change, line by line.

@@ -7,6 +7,7 @@ mod describe;
 mod epoch;
 mod follow;
 mod init;
+mod models;
 mod output;
 mod plan;
 mod privacy;
@@ -54,6 +55,9 @@ enum Verb {
     /// Look at past and present runs.
     #[command(subcommand)]
     Runs(runs::Verb),
+    /// The models that runs made: their cards, their hashes, their predictions.
+    #[command(subcommand)]
+    Models(models::Verb),
     /// Verify audit logs, reconcile the hospitals' with the coordinator's, and report on a run.
     #[command(subcommand)]
     Audit(audit::cli::Verb),
@@ -82,6 +86,7 @@ pub fn run() -> ExitCode {
         Verb::Describe(args) => describe::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Runs(verb) => runs::run(&verb),
+        Verb::Models(verb) => models::run(&verb),
         // Its exit codes say more than good or bad.
         Verb::Audit(verb) => return verb.run(Tools { cost: Some(&common::logbook::cost) }),
         Verb::Epoch(args) => epoch::run(&args),

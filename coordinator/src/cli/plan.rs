@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use common::config::{self, Override};
 use common::experiment::Experiment;
+use common::shelf;
 use coordinator::outlook::Outlook;
 
 use super::Outcome;
@@ -25,7 +26,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    shelf::begin(&mut experiment, &args.experiment)?;
     let outlook = Outlook::of(&experiment.plan, &args.policies)?;
     match args.format {
         Format::Table => print!("{}", outlook.table()),

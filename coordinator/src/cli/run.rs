@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use common::config::{self, Override};
 use common::experiment::Experiment;
 use common::pki::Identity;
+use common::shelf;
 use coordinator::operator::launch;
 use coordinator::settings::CoordinatorSettings;
 
@@ -32,7 +33,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
-    let experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    shelf::begin(&mut experiment, &args.experiment)?;
     let settings = CoordinatorSettings::load(&args.config)?;
     let identity = Identity::load(&settings.operator)?;
     let coordinator = reach(args.coordinator, &settings);

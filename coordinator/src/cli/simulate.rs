@@ -6,6 +6,7 @@ use std::sync::Arc;
 use common::clock::SystemClock;
 use common::config::{self, Override};
 use common::experiment::Experiment;
+use common::shelf;
 use coordinator::report::Report;
 use coordinator::simulate::{Simulation, simulate};
 use site_node::train::{Device, DeviceChoice};
@@ -36,7 +37,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
-    let experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    shelf::begin(&mut experiment, &args.experiment)?;
     let simulation = Simulation {
         experiment: &experiment,
         data: &args.data,

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::audit::Name;
-use ::audit::note::VerifierKey;
+use ::audit::note::{Checkpoint, VerifierKey};
 use ::audit::segments::LogError;
 use bytes::Bytes;
+use common::artifact::LogState;
 use common::clock::{Clock, Moment};
 use common::digest::Digest;
 use common::experiment::Plan;
@@ -27,7 +28,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::aggregate::{Accumulator, ServerOptimizer};
-use crate::artifact::{self, ArtifactError};
+use crate::artifact::{self, ArtifactError, Ended};
 use crate::floor::{Command, Floor, Input, Turn};
 use crate::registry::{Ending, Journalled, Registry, RegistryError, RoundRecord};
 use crate::round::{Effect, Event, Machine, Offer, Outcome};
@@ -68,7 +69,7 @@ pub struct RunOutcome {
     pub metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
     /// The final model's words, where there is one.
     pub model: Option<Bytes>,
-    /// SHA-256 of them.
+    /// SHA-256 of the file that keeps it.
     pub model_sha256: Option<String>,
     /// From launch to end, in seconds.
     pub seconds: f64,
@@ -82,6 +83,8 @@ pub struct Driver {
     pub run: RunId,
     /// What it does.
     pub plan: Plan,
+    /// The parameters that its first round begins with; none for the seed's own.
+    pub start: Option<Vec<f32>>,
     /// Where its sites are.
     pub floor: Arc<Floor>,
     /// Where its events are kept.
@@ -130,7 +133,8 @@ struct Running {
     total_bytes: u64,
     rounds: Vec<RoundRecord>,
     metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
-    model_sha256: Option<String>,
+    /// The SHA-256 of the file that keeps the final model.
+    kept: Option<::audit::Digest>,
     outcome: Option<Outcome>,
 }
 
@@ -164,8 +168,10 @@ impl Driver {
 }
 
 impl Running {
-    fn new(driver: Driver, now: Moment) -> Self {
-        let parameters = initial_parameters(&driver.plan.model, driver.plan.seed);
+    fn new(mut driver: Driver, now: Moment) -> Self {
+        let given = driver.start.take();
+        let Plan { model, seed, .. } = &driver.plan;
+        let parameters = given.unwrap_or_else(|| initial_parameters(model, *seed));
         let model = words::from_parameters(&parameters);
         let digest = Digest::of(&model);
         let written = driver.book.writing();
@@ -188,7 +194,7 @@ impl Running {
             total_bytes: 0,
             rounds: Vec::new(),
             metrics: Vec::new(),
-            model_sha256: None,
+            kept: None,
             outcome: None,
         }
     }
@@ -440,7 +446,7 @@ impl Running {
                 &self.driver.plan,
                 &self.model,
             )?;
-            self.model_sha256 = Some(kept);
+            self.kept = Some(kept);
         }
         let event =
             if diverged { Event::Diverged } else { Event::Aggregated { model: self.digest } };
@@ -451,28 +457,37 @@ impl Running {
     fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
         let rest = self.driver.floor.bytes().saturating_sub(self.bytes);
         self.total_bytes = self.rounds.iter().map(|round| round.bytes).sum::<u64>() + rest;
-        let Driver { run, clock, registry, plan, book, .. } = &mut self.driver;
+        let Driver { run, clock, registry, plan, book, models, .. } = &mut self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
         if matches!(outcome, Outcome::Stopped { .. }) {
             book.note(log::killed(run));
         }
         // What was noted is written, and the run's last state is signed.
-        book.checkpoint()?;
+        let note = book.checkpoint()?;
+        let log = Checkpoint::parse(note.text()).ok().map(|checkpoint| LogState {
+            key: book.verifier().to_string(),
+            size: checkpoint.size,
+            root: checkpoint.root.to_string(),
+        });
         if finished {
             registry.evaluations(run, Round(plan.rounds), &told)?;
         }
-        let reason = (!finished).then(|| outcome.to_string());
-        let ending =
-            Ending { finished, reason: reason.clone(), model_sha256: self.model_sha256.clone() };
-        registry.end(run, clock.wall(), &ending)?;
+        let (reason, at) = ((!finished).then(|| outcome.to_string()), clock.wall());
+        if let Some(sha256) = self.kept {
+            let (rounds, metrics, model) = (&self.rounds[..], &mean(&told)[..], self.digest);
+            let ended = Ended { run, plan, sha256, model, rounds, metrics, log, at };
+            artifact::describe(models, ended)?;
+        }
+        let model_sha256 = self.kept.map(|hash| hash.to_string());
+        registry.end(run, at, &Ending { finished, reason: reason.clone(), model_sha256 })?;
         self.dismiss(&outcome.to_string());
         let audit = self.driver.book.writing().saturating_sub(self.written).as_secs_f64();
         tracing::info!(%outcome, audit_s = audit, "over");
         if let Some(reason) = reason {
             self.report(Progress::Failed { reason });
         } else {
-            let model_sha256 = self.model_sha256.clone().unwrap_or_default();
+            let model_sha256 = self.kept.map(|hash| hash.to_string()).unwrap_or_default();
             let contributors: BTreeSet<SiteName> =
                 self.rounds.iter().flat_map(|round| round.sites.iter().cloned()).collect();
             self.report(Progress::Finished {
@@ -542,7 +557,7 @@ impl Running {
             outcome,
             rounds: self.rounds,
             metrics: self.metrics,
-            model_sha256: self.model_sha256,
+            model_sha256: self.kept.map(|hash| hash.to_string()),
             seconds: self.driver.clock.now().since(self.started).as_secs_f64(),
             bytes: self.total_bytes,
         }

@@ -46,7 +46,7 @@ pub struct Ending {
     pub finished: bool,
     /// Why it has none.
     pub reason: Option<String>,
-    /// SHA-256 of the final model's bytes.
+    /// SHA-256 of the final model's safetensors file.
     pub model_sha256: Option<String>,
 }
 

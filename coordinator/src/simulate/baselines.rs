@@ -1,7 +1,7 @@
 //! What the same plan reaches without a federation: all patients in one hospital, and each alone.
 //!
-//! Each baseline is the plan itself with one site and without noise: the same local training, the
-//! same bound, the same server optimiser, as many rounds. The federated model is compared with what
+//! Each baseline is the plan itself with one site and without noise: the same start and
+//! local training, the same bound, the same server optimiser, as many rounds. The federated model is compared with what
 //! these patients allow, not with another method.
 
 use std::io;
@@ -10,7 +10,6 @@ use std::path::Path;
 use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
-use common::model::initial_parameters;
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
     Budget, Charge, Delta, Entry, Ledger, LedgerStore, Limits, Mechanism, Released, privatize,
@@ -37,10 +36,10 @@ fn train_alone(
     plan: &Plan,
     patients: &Examples,
     name: &str,
-    device: &Device,
+    (start, device): (&[f32], &Device),
 ) -> Result<Vec<f32>, SimulateError> {
     let local = LocalTraining::from(&plan.training);
-    let mut model = initial_parameters(&plan.model, plan.seed);
+    let mut model = start.to_vec();
     let mut server = ServerOptimizer::new(plan, model.len());
     let full_weight = server.full_weight();
     let total = Budget { epsilon: f64::MAX, delta: 1e-5 };
@@ -75,14 +74,14 @@ pub(super) fn train_all(
     plan: &Plan,
     hospitals: &[SimulatedHospital],
     tests: &TestPatients,
-    (cache, device): (&Path, &Device),
+    (start, cache, device): (&[f32], &Path, &Device),
 ) -> Result<(Score, SingleSites), SimulateError> {
     let sites = hospitals
         .iter()
         .map(|hospital| part(plan, hospital, cache, true))
         .collect::<Result<Vec<_>, _>>()?;
     let score = |patients: &Examples, name: &str| -> Result<f64, SimulateError> {
-        tests.c_index(plan, &train_alone(plan, patients, name, device)?)
+        tests.c_index(plan, &train_alone(plan, patients, name, (start, device))?)
     };
     let pooled = score(&Examples::concat(&sites).map_err(stage)?, "pooled")?;
     let alone = hospitals

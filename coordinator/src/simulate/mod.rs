@@ -15,12 +15,14 @@ mod synthetic;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use common::artifact::Simulated;
 use common::clock::Clock;
 use common::experiment::{DataTag, Experiment, Plan, PrivacyMode};
 use common::wire::Progress;
 use site_node::data::{DataError, Table};
 use site_node::train::Device;
 
+use crate::artifact::{self, ArtifactError, StartError};
 use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, Score, object, site_mean};
 use std::sync::Arc;
 
@@ -42,6 +44,15 @@ pub enum SimulateError {
          mode \"local\""
     )]
     Unprotected,
+    /// A start that nobody read.
+    #[error("model.start: the weights were not read; resolve them before the simulation")]
+    Unresolved,
+    /// The weights to begin with.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The model's files.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
     /// The tables cannot be split into sites.
     #[error(transparent)]
     Split(#[from] SplitError),
@@ -92,6 +103,14 @@ pub async fn simulate(
     if plan.privacy.mode == PrivacyMode::Off && !source.tag.may_leave_unprotected() {
         return Err(SimulateError::Unprotected);
     }
+    let models = simulation.out.join("models");
+    if let Some(weights) = &simulation.experiment.start {
+        // Whoever read the file resolved its start too: else the run would begin at random in silence.
+        if plan.start.is_none() {
+            return Err(SimulateError::Unresolved);
+        }
+        artifact::adopt(&models, plan, weights)?;
+    }
     let hospitals = hospitals::find(source, simulation.data)?;
     let cache = simulation.out.join("cache");
     // Before anything runs: a table that cannot be used is named here, and not by a site's silence.
@@ -104,9 +123,13 @@ pub async fn simulate(
     };
 
     let last = evaluate::final_report(plan, &tests, model)?;
+    let FinalReport { c_index, c_index_site_mean, .. } = last;
+    artifact::measured(&models, &outcome.run, Simulated { c_index, c_index_site_mean })?;
     let (pooled, single_site) = if simulation.baselines {
         let device = &simulation.device;
-        let (pooled, single) = baselines::train_all(plan, &hospitals, &tests, (&cache, device))?;
+        let start = artifact::start(&models, plan)?;
+        let here = (&start[..], cache.as_path(), device);
+        let (pooled, single) = baselines::train_all(plan, &hospitals, &tests, here)?;
         (Some(pooled), Some(single))
     } else {
         (None, None)

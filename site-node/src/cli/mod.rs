@@ -5,6 +5,7 @@ mod check;
 mod data;
 mod epoch;
 mod policy;
+mod predict;
 mod run;
 mod trust;
 
@@ -44,6 +45,8 @@ enum Verb {
     /// What this hospital's data are, and what is wrong with them.
     #[command(subcommand)]
     Data(data::Verb),
+    /// Score this hospital's patients with a model, here and for eyes inside the hospital.
+    Predict(predict::Args),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -83,6 +86,7 @@ pub fn run() -> ExitCode {
         Verb::Epoch(args) => epoch::run(&args),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Data(verb) => data::run(&verb),
+        Verb::Predict(args) => predict::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ use common::ids::RunId;
 use common::pki::Identity;
 use common::policy::{Asker, Denied, Policy, Ruling};
 use common::privacy::{Account, Budget, LedgerError, epsilon};
+use common::shelf;
 use serde_json::{Value, json};
 use site_node::privatize::LedgerLog;
 use site_node::settings::SiteSettings;
@@ -40,7 +41,9 @@ pub(super) struct Explain {
 
 pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
     let Verb::Explain(args) = verb;
-    let Experiment { plan, describe, .. } = config::load(&args.experiment, &args.overrides)?;
+    let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
+    shelf::begin(&mut experiment, &args.experiment)?;
+    let Experiment { plan, describe, .. } = experiment;
     let here = Here::open(&args.config)?;
     let rulings = here.explain(&plan);
     let accepted = rulings.iter().all(|ruling| ruling.kept);

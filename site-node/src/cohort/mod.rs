@@ -181,6 +181,14 @@ pub struct Part<'c> {
     pub(crate) event: Vec<bool>,
 }
 
+impl<'c> Part<'c> {
+    /// Patients whose outcome nobody asks for, by their rows: those that a model is to score.
+    pub(crate) fn unfollowed(patients: &'c Patients, rows: Vec<usize>) -> Self {
+        let (time, event) = (vec![0.0; rows.len()], vec![false; rows.len()]);
+        Self { patients, rows, time, event }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use common::experiment::TimeUnit;

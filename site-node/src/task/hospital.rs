@@ -7,8 +7,9 @@ use common::digest::Digest;
 use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::logbook::{Logbook, LogbookError};
+use common::model::initial_parameters;
 use common::policy::{Asker, Denied};
-use common::wire::Metric;
+use common::wire::{Metric, words};
 
 use super::contribute::contribute;
 use super::describe::{Facts, answer};
@@ -167,6 +168,17 @@ impl Hospital {
     }
 }
 
+/// That the first round's model is the one that was consented to: the seed's own start, or the model of the
+/// hash in the plan, which the policy allows. Else a coordinator could name any start and send another.
+fn begins(plan: &Plan, round: Round, model: Model<'_>) -> Result<(), Objection> {
+    let own = || Digest::of(&words::from_parameters(&initial_parameters(&plan.model, plan.seed)));
+    if round.0 == 1 && plan.start.unwrap_or_else(own) != model.digest {
+        let reason = "round 1 was offered with another model than the plan's start";
+        return Err(Objection::new("start", reason));
+    }
+    Ok(())
+}
+
 /// What reading the patients gives. Where they are private every refusal is one and the same, a stage that
 /// panics included: which of a cohort's rules says no is for the hospital's own log.
 fn of_patients<T>(
@@ -284,6 +296,7 @@ impl Hospital {
                     Err(refuse(format!("round {round} was offered with another model before")))
                 };
             }
+            begins(&prepared.plan, round, model)?;
             let mut gate = self.gate();
             let outgoing = if gate.has_charged(run, round) {
                 let kept = gate.resend(run, round, model.digest);

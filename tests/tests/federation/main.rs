@@ -7,6 +7,7 @@ mod crash;
 mod described;
 mod evil;
 mod leaks;
+mod models;
 mod order;
 mod private;
 mod processes;

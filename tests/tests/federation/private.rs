@@ -73,6 +73,7 @@ pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
         least_noise: 0.5,
         most_rounds: 50,
         largest_model: 10_000,
+        start_models: Vec::new(),
         columns: Some((1..=12).map(|column| format!("x{column:02}")).collect()),
         outcomes: Some(vec!["time".to_owned(), "event".to_owned()]),
         describe: false,

@@ -16,15 +16,16 @@ use super::signatures::Signer;
 use super::stage::{A, B, Stage, cosigned, nothing_left, soon};
 use crate::Outcome;
 
-/// A round whose offer a site that nobody knows has signed as well.
+/// A round after the first, whose model is the plan's start, and whose offer a site that nobody knows has
+/// signed as well.
 async fn trained(stage: &Stage, site: &mut Observed, model: &[f32]) -> Outcome {
-    let of = (&stage.run, Round(1), Purpose::Train);
-    let shown = site.record(&stage.run, Round(1), Purpose::Train, model)?;
+    let of = (&stage.run, Round(2), Purpose::Train);
+    let shown = site.record(&stage.run, Round(2), Purpose::Train, model)?;
     site.offer_shown(of, model, &shown).await?;
     let signature = cosigned(site).await?;
     let cosignatures = vec![site.own(signature), Signer::new("hospital-x", 9)?.sign(&shown.note)?];
     let run = stage.run.clone();
-    site.say(&ToSite::Witnessed { run, round: Round(1), cosignatures }).await?;
+    site.say(&ToSite::Witnessed { run, round: Round(2), cosignatures }).await?;
     match soon(site.answer()).await?? {
         Answer::Update(_) => Ok(()),
         Answer::Said(said) => Err(format!("{said:?}").into()),

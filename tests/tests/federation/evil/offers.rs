@@ -51,6 +51,20 @@ async fn an_older_round_is_not_trained_again() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_begins_with_the_model_that_was_consented_to() -> Outcome {
+    let stage = Stage::new(1)?;
+    let (node, mut site) = stage.consenting(A).await?;
+    // Weights that no policy was asked about, in the place of the seed's own start.
+    site.offer(&stage.run, Round(1), Purpose::Train, &stage.other_model()).await?;
+    let tests::Answer::Said(said) = soon(site.answer()).await?? else {
+        return Err("an update of another start left".into());
+    };
+    assert_eq!(crate::private::refusal(*said).0, "start");
+    nothing_left(&node.state)?;
+    node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn consent_to_one_run_is_not_consent_to_another() -> Outcome {
     let stage = Stage::new(1)?;
     let (node, mut site) = stage.consenting(A).await?;

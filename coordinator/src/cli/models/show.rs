@@ -1,0 +1,97 @@
+//! A model card in words.
+
+use common::artifact::{Card, Start};
+use common::experiment::TimeUnit;
+
+/// Prints a card, a line for each thing that it says.
+pub(super) fn print(card: &Card) {
+    for (name, value) in lines(card) {
+        println!("{name:<12}{value}");
+    }
+}
+
+fn lines(card: &Card) -> Vec<(&'static str, String)> {
+    let Card { run, weights, hashes, metrics, privacy, lineage, plan, .. } = card;
+    let outcome = &plan.outcome;
+    let unit = match outcome.unit {
+        TimeUnit::Days => "days",
+        TimeUnit::Months => "months",
+        TimeUnit::Years => "years",
+    };
+    let until = outcome.edges.last().copied().unwrap_or_default();
+    let mut lines = vec![
+        ("run", run.to_string()),
+        ("experiment", plan.name.to_string()),
+        (
+            "model is",
+            format!(
+                "{} with head {}, {} parameters",
+                plan.model.kind(),
+                plan.model.head.name(),
+                weights.parameters
+            ),
+        ),
+        (
+            "predicts",
+            format!(
+                "time {:?} to event {:?} in {unit}, {} intervals up to {until}",
+                outcome.time,
+                outcome.event,
+                outcome.edges.len()
+            ),
+        ),
+        ("reads", plan.reads().join(", ")),
+    ];
+    if let Some(simulated) = metrics.simulated {
+        let told = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {value:.4}"));
+        let both = [
+            told("C-index", simulated.c_index),
+            told("mean within sites", simulated.c_index_site_mean),
+        ];
+        lines.push(("simulated", both.into_iter().flatten().collect::<Vec<_>>().join(", ")));
+    }
+    let named = metrics.released.iter().map(|(name, value)| format!("{name} {value:.4}"));
+    let released = named.collect::<Vec<_>>().join(", ");
+    lines.push(("released", if released.is_empty() { "nothing".to_owned() } else { released }));
+    lines.push(("privacy", promise(privacy)));
+    let start = match lineage.start {
+        Start::Seed(seed) => format!("random, seed {seed}"),
+        Start::Model(parent) => format!("model {parent}"),
+    };
+    let sites = lineage.sites.iter().map(|(site, rounds)| format!("{site} ({rounds})"));
+    lines.extend([
+        ("began with", start),
+        ("rounds", lineage.rounds.to_string()),
+        ("sites", sites.collect::<Vec<_>>().join(", ")),
+        ("trained", format!("{} by {}", lineage.trained, lineage.program)),
+    ]);
+    if let Some(log) = &lineage.log {
+        lines.push((
+            "audit log",
+            format!("{} records, root {}, key {}", log.size, log.root, log.key),
+        ));
+    }
+    lines.extend([
+        ("sha256", weights.sha256.to_string()),
+        ("model", weights.model.to_string()),
+        ("plan", hashes.plan.to_string()),
+        ("contract", hashes.contract.to_string()),
+    ]);
+    lines
+}
+
+fn promise(privacy: &common::artifact::Promise) -> String {
+    match (privacy.epsilon, privacy.delta, &privacy.unit) {
+        (Some(epsilon), Some(delta), Some(unit)) => {
+            // Rounded up: a promise is never shown as stronger than it is.
+            let shown = (epsilon * 1e3).ceil() / 1e3;
+            format!(
+                "{}: ε = {shown:.3} at δ = {delta:e} at each site for {unit}; noise {}, clip {}",
+                privacy.mode.name(),
+                privacy.noise_multiplier,
+                privacy.patient_clip.unwrap_or(privacy.clip)
+            )
+        }
+        _ => "off: no noise, no promise".to_owned(),
+    }
+}

@@ -1,0 +1,38 @@
+//! `site-node predict`: a model of a federation on this hospital's patients.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use common::shelf;
+use site_node::predict::{Asked, Chosen, into_file};
+use site_node::settings::SiteSettings;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The model: RUN.safetensors or its card RUN.json, which lie together.
+    model: PathBuf,
+    /// The table of patients and predictions that is made: for eyes inside the hospital.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Which patients: all, train or test.
+    #[arg(long, default_value = "all")]
+    part: Chosen,
+    /// Times at which survival is told, in the model's unit; the ends of its intervals where none are given.
+    #[arg(long, value_name = "T,…", value_delimiter = ',')]
+    times: Vec<f64>,
+    #[command(flatten)]
+    config: super::ConfigArg,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let settings = SiteSettings::load(&args.config.config)?;
+    let (source, cache) = (settings.source()?, settings.state.join("cache"));
+    let model = shelf::open(&args.model)?;
+    let (part, times) = (args.part, &args.times[..]);
+    let asked = Asked { model: &model, source: &source, cache: &cache, part, times };
+    for line in into_file(asked, &args.out)?.lines() {
+        eprintln!("{line}");
+    }
+    eprintln!("patients' data in {}: for eyes inside this hospital", args.out.display());
+    Ok(())
+}

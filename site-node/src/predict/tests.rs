@@ -1,0 +1,170 @@
+//! A model of known weights over a cohort in files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use common::artifact::{
+    CARD_FORMAT, Card, Hashes, Lineage, Metrics, Promise, Start, WeightsRecord,
+};
+use common::experiment::{Experiment, PrivacyMode};
+use common::shelf::model_hash;
+
+use super::*;
+
+const EXPERIMENT: &str = r#"name = "two"
+rounds = 1
+[outcome]
+time = "time"
+unit = "years"
+event = "event"
+edges = [1.0, 3.0]
+[features]
+columns = ["x1"]
+[features.scale]
+x1 = { center = 1.0, scale = 2.0 }
+[model]
+kind = "linear"
+[training]
+learning_rate = 0.1
+[aggregation]
+rule = "fedavg"
+[privacy]
+mode = "off"
+clip = 1.0
+"#;
+
+/// `x1 · w` of one slope and a bias an interval.
+fn model(weights: &[f32]) -> Stored {
+    let plan = common::config::read::<Experiment>("two.toml", EXPERIMENT).unwrap().plan;
+    let card = Card {
+        format: CARD_FORMAT,
+        run: "run-a".parse().unwrap(),
+        weights: WeightsRecord {
+            sha256: audit::Digest::sha256(b""),
+            model: model_hash(weights),
+            parameters: 3,
+        },
+        hashes: Hashes::of(&plan),
+        inputs: plan.input_names(),
+        metrics: Metrics::default(),
+        privacy: Promise {
+            mode: PrivacyMode::Off,
+            unit: None,
+            epsilon: None,
+            delta: None,
+            noise_multiplier: 0.0,
+            clip: 1.0,
+            patient_clip: None,
+        },
+        lineage: Lineage {
+            start: Start::Seed(1),
+            rounds: 1,
+            sites: BTreeMap::new(),
+            log: None,
+            program: "test".to_owned(),
+            trained: String::new(),
+        },
+        plan,
+    };
+    Stored { card, parameters: weights.to_vec() }
+}
+
+/// Patients without any outcome.
+fn cohort(folder: &Path, text: &str) -> Source {
+    fs::write(folder.join("cohort.csv"), text).unwrap();
+    let mut source = Source::tables(folder, &["cohort.csv"], "patient");
+    source.split = Some("split".to_owned());
+    source
+}
+
+fn run(source: &Source, part: Chosen, times: &[f64]) -> Result<(Told, String), PredictError> {
+    let model = model(&[0.5, -1.0, 0.0]);
+    let cache = tempfile::tempdir().unwrap();
+    let asked = Asked { model: &model, source, cache: cache.path(), part, times };
+    let mut out = Vec::new();
+    let told = predict(asked, &mut out)?;
+    Ok((told, String::from_utf8(out).unwrap()))
+}
+
+const PATIENTS: &str = "patient,x1,split\n007,1.0,1\nb,3.0,0\n\"c,d\",-1.0,0\n";
+
+#[test]
+fn known_weights_give_known_numbers_without_an_outcome() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = cohort(folder.path(), PATIENTS);
+    let (told, text) = run(&source, Chosen::All, &[]).unwrap();
+    assert_eq!(told, Told { patients: 3, lacking: Vec::new(), curves: true });
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "patient,risk,survival_1,survival_3,rmst_3");
+    // The second patient reads (3 − 1) / 2 = 1: logits −0.5 and 0.5.
+    let alive = |logit: f64| 1.0 / (1.0 + logit.exp());
+    let (first, second) = (alive(-0.5), alive(-0.5) * alive(0.5));
+    let mean = f64::midpoint(1.0, first) + 2.0 * f64::midpoint(first, second);
+    let expected = [-second.ln(), first, second, mean];
+    let found: Vec<f64> = lines[2].split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
+    assert!(lines[1].starts_with("007,") && lines[3].starts_with("\"c,d\","), "{text}");
+}
+
+#[test]
+fn parts_and_times_are_those_that_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut source = cohort(folder.path(), PATIENTS);
+    let (told, text) = run(&source, Chosen::Test, &[0.5, 3.0]).unwrap();
+    assert_eq!((told.patients, text.lines().count()), (2, 3));
+    assert!(text.starts_with("patient,risk,survival_0.5,survival_3,rmst_3\nb,"), "{text}");
+    assert_eq!(run(&source, Chosen::Train, &[]).unwrap().0.patients, 1);
+    for time in [0.0, -1.0, 3.5, f64::NAN, f64::INFINITY] {
+        let refused = run(&source, Chosen::All, &[1.0, time]);
+        assert!(matches!(refused, Err(PredictError::Time { .. })), "{time}");
+    }
+    source.split = None;
+    assert!(matches!(run(&source, Chosen::Test, &[]), Err(PredictError::NoSplit)));
+}
+
+#[test]
+fn a_cohort_that_the_contract_does_not_fit_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.csv");
+    let model = model(&[0.5, -1.0, 0.0]);
+    for (text, told) in [
+        ("patient,x2,split\na,1.0,1\n", "x1"),
+        ("patient,x1,split\na,1.0,1\nb,secret,0\n", "row 3, column \"x1\""),
+    ] {
+        let source = cohort(folder.path(), text);
+        let asked = Asked {
+            model: &model,
+            source: &source,
+            cache: folder.path(),
+            part: Chosen::All,
+            times: &[],
+        };
+        let error = into_file(asked, &path).unwrap_err().to_string();
+        assert!(error.contains(told) && !error.contains("secret"), "{error}");
+        assert!(!path.exists(), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_the_owners_alone_and_never_written_over() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, model) = (folder.path().join("out.csv"), model(&[0.5, -1.0, 0.0]));
+    let source = cohort(folder.path(), PATIENTS);
+    let asked = Asked {
+        model: &model,
+        source: &source,
+        cache: folder.path(),
+        part: Chosen::All,
+        times: &[],
+    };
+    into_file(asked, &path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&path).unwrap();
+    assert!(matches!(into_file(asked, &path), Err(PredictError::Exists { .. })));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
