@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::note::VerifierKey;
+use common::experiment::{METRIC_NAME, METRICS};
 use common::ids::SiteName;
 use common::logbook::{Logbook, name};
 use common::transport::{
@@ -21,10 +22,6 @@ use crate::spool::SpoolFolder;
 
 /// A peer that has not introduced itself by then is cut off.
 pub(crate) const INTRODUCTION: Duration = Duration::from_secs(10);
-
-/// Bounds on what a site may tell of a model.
-const MAX_METRICS: usize = 256;
-const MAX_METRIC_NAME: usize = 64;
 
 /// What the coordinator says of itself.
 pub(crate) fn hello(log: Option<KeptLog>) -> Hello {
@@ -293,14 +290,14 @@ fn judge_metrics(active: &ActiveRun, metrics: &[Metric]) -> Result<(), Refusal> 
     if !active.metrics && !metrics.is_empty() {
         return refuse("exact metrics stay at the site in a private mode");
     }
-    if metrics.len() > MAX_METRICS {
+    if metrics.len() > METRICS {
         return refuse("too many");
     }
     let good = |metric: &Metric| {
         let name = &metric.name;
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
         metric.value.is_finite()
-            && (1..=MAX_METRIC_NAME).contains(&name.len())
+            && (1..=METRIC_NAME).contains(&name.len())
             && name.chars().all(plain)
     };
     if metrics.iter().all(good) { Ok(()) } else { refuse("a name or a value that is not one") }

@@ -9,6 +9,14 @@ use crate::config::{Section, Settings};
 /// The most horizons and subgroups, and the most shuffles of a feature.
 const MOST: usize = 100;
 
+/// The most predictions of all test patients that shuffling may take.
+const PREDICTIONS: usize = 10_000;
+
+/// The most metrics of one site, and the longest name of one.
+pub const METRICS: usize = 256;
+/// See [`METRICS`].
+pub const METRIC_NAME: usize = 64;
+
 /// The `[evaluation]` table: what is measured beside Harrell's C.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -57,6 +65,25 @@ impl Evaluation {
         if self.subgroups.len() > MOST {
             let what = format!("{} subgroups", self.subgroups.len());
             found.push(("evaluation.subgroups", what, "use at most 100"));
+            return found;
+        }
+        let groups = plan.input_groups();
+        let encoders = plan.model.fusion.as_ref().map_or(0, |fusion| fusion.encoders.len());
+        let words = groups.iter().filter(|(name, _)| self.subgroups.contains(name));
+        let words: usize = words.map(|(_, places)| places.len()).sum();
+        let importances = if self.shuffles > 0 { groups.len() + encoders + 1 } else { 0 };
+        let metrics = words + importances + 4 + 3 * horizons.len();
+        if metrics > METRICS {
+            let what = format!("{metrics} metrics in all");
+            found.push((
+                "evaluation",
+                what,
+                "ask for at most 256: fewer subgroups, or no shuffles",
+            ));
+        }
+        if importances.saturating_mul(self.shuffles as usize) > PREDICTIONS {
+            let what = format!("{} shuffles of {importances} features", self.shuffles);
+            found.push(("evaluation.shuffles", what, "use fewer: at most 10000 in all"));
         }
         for name in &self.subgroups {
             let listed = |view: &&super::View| {

@@ -21,7 +21,7 @@ mod view;
 pub use aggregation::{Aggregation, ServerRule, Weights};
 pub use check::Flaw;
 pub use description::{Describe, DescribedInput, Description, LeftOut, Question};
-pub use evaluation::Evaluation;
+pub use evaluation::{Evaluation, METRIC_NAME, METRICS};
 pub use features::Feature;
 pub use outcome::{Outcome, TimeUnit};
 pub use plan::{Draft, Experiment, Plan};

@@ -32,15 +32,24 @@ pub mod bounds {
     pub const SAMPLES: u32 = 600_000;
     /// Pixels on a side.
     pub const SIDE: u32 = 4_096;
-    /// Numbers that one patient's activations take in all layers of an encoder: 64 MiB, of which a thread
-    /// keeps some five copies.
+    /// Numbers that one patient's activations take in all layers of all encoders, zeros around them
+    /// included: 64 MiB, of which a thread keeps some five copies.
     pub const ACTIVATIONS: u64 = 16 << 20;
-    /// Multiplications of one patient's forward pass.
-    pub const MULTIPLICATIONS: u64 = 1 << 36;
+    /// Multiplications of one patient's forward pass: a second or so.
+    pub const MULTIPLICATIONS: u64 = 1 << 34;
+    /// Codes of one patient that an encoder reads, the most recent.
+    pub const CODES: usize = 512;
 }
 
-/// Groups of channels that are normalised together, where the channels divide by it.
+/// Groups of channels that are normalised together, where there are channels enough.
 pub const GROUPS: u32 = 8;
+
+/// Channels from which on there are groups. In a group of one or two the mean over positions says next to
+/// nothing: normalisation has taken it away.
+pub const GROUPED: u32 = 32;
+
+/// The name of the tables' modality, which no view may have beside it.
+pub const TABLES: &str = "tables";
 
 /// Leads of an ECG, in the order I, II, III, aVR, aVL, aVF, V1 to V6.
 pub const LEADS: u32 = 12;
@@ -103,7 +112,8 @@ pub enum EncoderKind {
 /// A convolution without bias, group normalisation and `ReLU`.
 ///
 /// Padded with ⌊dilation·(kernel − 1)/2⌋ zeros on both sides of each axis, so that a stride of 1 and an
-/// odd kernel keep the length. There are [`GROUPS`] groups, or one where the channels do not divide.
+/// odd kernel keep the length. There are [`GROUPS`] groups from [`GROUPED`]
+/// channels on, where they divide, else one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// Channels of the output.
@@ -129,7 +139,8 @@ impl Block {
     /// Groups of channels that are normalised together.
     #[must_use]
     pub fn groups(&self) -> u32 {
-        if self.channels.is_multiple_of(GROUPS) { GROUPS } else { 1 }
+        let grouped = self.channels >= GROUPED && self.channels.is_multiple_of(GROUPS);
+        if grouped { GROUPS } else { 1 }
     }
 
     /// Zeros on each side of an axis.
@@ -138,15 +149,21 @@ impl Block {
         self.dilation.saturating_mul(self.kernel.saturating_sub(1)) / 2
     }
 
-    /// The activations' numbers and the multiplications of one pass.
-    fn cost(&self, channels: u32, axes: u32, positions: u64) -> (u64, u64) {
+    /// The activations' numbers and the multiplications of one pass, for the axes after the convolution.
+    fn cost(&self, channels: u32, axes: &[u32]) -> (u64, u64) {
+        let around = u64::from(self.padding()).saturating_mul(2);
+        let lengths = axes.iter().map(|axis| u64::from(*axis));
+        let positions = lengths.clone().fold(1_u64, u64::saturating_mul);
+        let frame = lengths.map(|axis| axis.saturating_add(around)).fold(1, u64::saturating_mul);
+        let axes = u32::try_from(axes.len()).unwrap_or(u32::MAX);
         let taps = u64::from(self.kernel).saturating_pow(axes);
         let columns = positions.saturating_mul(taps).saturating_mul(channels.into());
         // Channels are kept in multiples of the vectors' length, and windows of a single one written out.
         let kept = |numbers: u64| numbers.checked_next_multiple_of(16).unwrap_or(u64::MAX);
         let windows = if channels < 8 { kept(taps.saturating_mul(channels.into())) } else { 0 };
-        let numbers = kept(self.channels.into()).saturating_add(windows);
-        (positions.saturating_mul(numbers), columns.saturating_mul(self.channels.into()))
+        let numbers = frame.saturating_mul(kept(self.channels.into()));
+        let numbers = numbers.saturating_add(positions.saturating_mul(windows));
+        (numbers, columns.saturating_mul(self.channels.into()))
     }
 
     fn check(&self, channels: u32, part: &'static str) -> Result<(), InvalidModel> {
@@ -223,7 +240,8 @@ impl Encoder {
         [own].into_iter().chain(blocks).collect()
     }
 
-    fn check(&self) -> Result<(), InvalidModel> {
+    /// Checks the encoder; the numbers that its activations take, and its multiplications.
+    fn check(&self) -> Result<(u64, u64), InvalidModel> {
         let within = |part, found, most| match found {
             found if (1..=most).contains(&found) => Ok(()),
             found => Err(InvalidModel::Bound { part, found, most }),
@@ -231,7 +249,8 @@ impl Encoder {
         let mut axes = match &self.kind {
             EncoderKind::Codes { vocabulary, width } => {
                 within("codes in a vocabulary", *vocabulary, limits::WIDTH)?;
-                return within("numbers in an embedding", *width, bounds::CHANNELS);
+                within("numbers in an embedding", *width, bounds::CHANNELS)?;
+                return Ok((0, 0));
             }
             EncoderKind::Ecg { samples, .. } => {
                 within("samples of an ECG", *samples, bounds::SAMPLES)?;
@@ -243,7 +262,7 @@ impl Encoder {
                 vec![*width, *height]
             }
         };
-        let (mut channels, dimensions, blocks) = self.convolutions();
+        let (mut channels, _, blocks) = self.convolutions();
         if blocks.is_empty() || blocks.len() > bounds::BLOCKS {
             let found = u32::try_from(blocks.len()).unwrap_or(u32::MAX);
             return Err(InvalidModel::Bound {
@@ -258,16 +277,12 @@ impl Encoder {
             for axis in &mut axes {
                 *axis = block.length(*axis);
             }
-            let positions = axes.iter().map(|axis| u64::from(*axis)).product();
-            let (more, multiplications) = block.cost(channels, dimensions, positions);
+            let (more, multiplications) = block.cost(channels, &axes);
             numbers = numbers.saturating_add(more);
             work = work.saturating_add(multiplications);
-            if numbers > bounds::ACTIVATIONS || work > bounds::MULTIPLICATIONS {
-                return Err(InvalidModel::Work { part: self.name() });
-            }
             channels = block.channels;
         }
-        Ok(())
+        Ok((numbers, work))
     }
 }
 
@@ -276,11 +291,18 @@ impl Fusion {
         if self.encoders.is_empty() || self.encoders.len() > bounds::ENCODERS {
             return Err(InvalidModel::Encoders { found: self.encoders.len() });
         }
+        let (mut numbers, mut work) = (0_u64, 0_u64);
         for (index, encoder) in self.encoders.iter().enumerate() {
-            if self.encoders[..index].iter().any(|other| other.view == encoder.view) {
+            let taken = self.encoders[..index].iter().any(|other| other.view == encoder.view);
+            if taken || encoder.view == TABLES {
                 return Err(InvalidModel::TwoEncoders { view: encoder.view.clone() });
             }
-            encoder.check()?;
+            let (more, multiplications) = encoder.check()?;
+            numbers = numbers.saturating_add(more);
+            work = work.saturating_add(multiplications);
+            if numbers > bounds::ACTIVATIONS || work > bounds::MULTIPLICATIONS {
+                return Err(InvalidModel::Work { part: encoder.name() });
+            }
         }
         if !(1..=bounds::CHANNELS).contains(&self.width) {
             let (found, most) = (self.width, bounds::CHANNELS);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::fusion::{Encoder, EncoderKind, Fusion};
+use super::fusion::{Encoder, EncoderKind, Fusion, TABLES};
 use super::spec::{Head, ModelSpec};
 
 /// What a block holds before the first round.
@@ -102,6 +102,12 @@ impl ParamLayout {
     }
 }
 
+/// Whether a block's name is `start` or goes on after it with a dot: `dense.1` is no start of `dense.10.bias`.
+#[must_use]
+pub fn starts_so(name: &str, start: &str) -> bool {
+    name.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// How many parameters a specification has, which need not be checked.
 pub(super) fn parameters(spec: &ModelSpec) -> u64 {
     let mut count = 0_u64;
@@ -178,7 +184,7 @@ fn fused(
 ) -> usize {
     let mut modalities = Vec::new();
     if inputs > 0 {
-        modalities.push(("tables".to_owned(), dense("tables", inputs, hidden, each)));
+        modalities.push((TABLES.to_owned(), dense(TABLES, inputs, hidden, each)));
     }
     for encoder in &fusion.encoders {
         self::encoder(encoder, each);
@@ -210,7 +216,7 @@ fn encoder(encoder: &Encoder, each: &mut impl FnMut(String, Vec<usize>, Start, b
     let (channels, axes, blocks) = encoder.convolutions();
     let mut channels = channels as usize;
     for (index, block) in blocks.iter().enumerate() {
-        let columns = (block.kernel as usize).pow(axes) * channels;
+        let columns = (block.kernel as usize).saturating_pow(axes).saturating_mul(channels);
         let outputs = block.channels as usize;
         let name = format!("encoder.{view}.conv.{index}");
         each(format!("{name}.weight"), vec![columns, outputs], Start::he(columns), *frozen);

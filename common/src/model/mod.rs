@@ -12,5 +12,5 @@ mod spec;
 
 pub use fusion::{Block, Encoder, EncoderKind, Fusion};
 pub use init::initial_parameters;
-pub use layout::{Param, ParamLayout, Start};
+pub use layout::{Param, ParamLayout, Start, starts_so};
 pub use spec::{Head, InvalidModel, ModelSpec, limits};

@@ -172,7 +172,7 @@ pub enum InvalidModel {
         found: usize,
     },
     /// Two encoders of one view.
-    #[error("model: view {view:?} has two encoders; keep one")]
+    #[error("model: view {view:?} has the name of another encoder or of the tables; rename it")]
     TwoEncoders {
         /// The view.
         view: String,
@@ -248,8 +248,19 @@ impl ModelSpec {
             return Err(InvalidModel::InitialHazard(self.initial_hazard_ppm));
         }
         match self.parameters() {
-            0..=limits::PARAMETERS => Ok(()),
+            0..=limits::PARAMETERS => self.names(),
             found => Err(InvalidModel::Size { found }),
+        }
+    }
+
+    /// That every block of parameters has a name of its own: a gradient's parts then lie apart, which the
+    /// bound on a patient's rests on.
+    fn names(&self) -> Result<(), InvalidModel> {
+        let layout = super::layout::ParamLayout::of(self);
+        let mut seen = std::collections::HashSet::new();
+        match layout.blocks().iter().find(|block| !seen.insert(block.name.as_str())) {
+            None => Ok(()),
+            Some(twice) => Err(InvalidModel::TwoEncoders { view: twice.name.clone() }),
         }
     }
 

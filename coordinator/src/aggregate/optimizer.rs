@@ -41,8 +41,14 @@ impl ServerOptimizer {
             Weights::Patients { unit } => unit,
         };
         let layout = ParamLayout::of(&plan.model);
-        let frozen = layout.blocks().iter().filter(|block| block.frozen);
-        let frozen = frozen.map(|block| block.range.clone()).collect();
+        let mut frozen: Vec<Range<usize>> = Vec::new();
+        for block in layout.blocks().iter().filter(|block| block.frozen) {
+            // An encoder's blocks lie side by side: one range each.
+            match frozen.last_mut() {
+                Some(last) if last.end == block.range.start => last.end = block.range.end,
+                _ => frozen.push(block.range.clone()),
+            }
+        }
         let (unit, left) = (grid::unit(plan.privacy.clip), plan.rounds);
         Self { rule, unit, full_weight, moments, frozen, left, sum: Vec::new() }
     }

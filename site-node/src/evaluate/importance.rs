@@ -5,6 +5,7 @@
 //! its absence: who lacks it gets another's, or nobody's. What is correlated with something else loses
 //! little though the model uses it.
 
+use common::model::fusion::TABLES;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
@@ -22,7 +23,7 @@ pub(super) fn of_each(
     let mut groups = held.plan.input_groups();
     let encoders = held.plan.model.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
     if !encoders.is_empty() && groups.len() > 1 {
-        groups.push(("tables".to_owned(), 0..held.test.width()));
+        groups.push((TABLES.to_owned(), 0..held.test.width()));
     }
     let mut loss = |name: &str, spoil: &dyn Fn(&[usize]) -> Examples| -> Result<(), TrainError> {
         let mut sum = 0.0;
@@ -32,7 +33,7 @@ pub(super) fn of_each(
             sum += whole - concordance(held.test, &risk).unwrap_or(whole);
         }
         let mean = sum / f64::from(shuffles.max(1));
-        note(scores, format!("importance/{}", plain(name)), Some(mean));
+        note(scores, format!("importance/{}", plain(name, 40)), Some(mean));
         Ok(())
     };
     for (name, places) in groups {

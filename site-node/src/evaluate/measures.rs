@@ -40,16 +40,23 @@ pub(super) fn at_horizons(
     let uniform = d_calibration(&test, &curves, BINS).ok();
     note(scores, "test.d_calibration_p", uniform.map(|uniform| uniform.p_value));
     for &horizon in horizons {
-        let Ok(at) = curves.resample(vec![horizon]) else { continue };
-        let auc = cumulative_dynamic_auc_of_curves(&training, &test, &at).ok();
-        note(scores, format!("test.auc/{horizon}"), auc.and_then(|auc| auc.mean));
-        let brier = brier_scores(&training, &test, &at).ok();
+        let at = time(horizon);
+        let Ok(then) = curves.resample(vec![horizon]) else { continue };
+        let auc = cumulative_dynamic_auc_of_curves(&training, &test, &then).ok();
+        note(scores, format!("test.auc/{at}"), auc.and_then(|auc| auc.mean));
+        let brier = brier_scores(&training, &test, &then).ok();
         let first = brier.and_then(|brier| brier.scores.first().copied());
-        note(scores, format!("test.brier/{horizon}"), first);
+        note(scores, format!("test.brier/{at}"), first);
         let large = calibration(&test, &curves, &[horizon], 1, LEVEL).ok();
         let ratio = large.and_then(|all| all.first().and_then(|one| one.observed_to_predicted));
-        note(scores, format!("test.observed_to_predicted/{horizon}"), ratio);
+        note(scores, format!("test.observed_to_predicted/{at}"), ratio);
     }
+}
+
+/// A time as a metric's name has it: at most six decimals.
+fn time(horizon: f64) -> String {
+    let text = format!("{horizon:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').chars().take(24).collect()
 }
 
 /// The last time that anybody was followed to.

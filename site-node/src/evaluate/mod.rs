@@ -70,17 +70,22 @@ fn observed(patients: &Examples) -> Option<Survival> {
     Survival::new(patients.time().to_vec(), patients.event().to_vec()).ok()
 }
 
-/// Keeps a value that there is.
+/// Keeps a value that there is, under a name that no other has.
 fn note(scores: &mut Vec<Score>, name: impl Into<String>, value: Option<f64>) {
     if let Some(value) = value.filter(|value| value.is_finite()) {
-        scores.push(Score { name: name.into(), value });
+        let mut name = name.into();
+        if scores.iter().any(|score| score.name == name) {
+            name = format!("{name}.{}", scores.len());
+        }
+        scores.push(Score { name, value });
     }
 }
 
-/// A name of letters, digits and `._-`, as short as metrics' names are.
-fn plain(name: &str) -> String {
+/// A name of letters, digits and `._-`, at most so long: with what stands around it no metric's name is
+/// longer than one may be.
+fn plain(name: &str, most: usize) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-    name.chars().map(kept).take(40).collect()
+    name.chars().map(kept).take(most).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
 //! Harrell's C within declared subgroups: whether a model serves all patients alike.
 
-use super::{Held, Score, concordance, note, plain};
+use common::survival::{Survival, harrell_c};
+
+use super::{Held, Score, note, plain};
 use crate::train::Examples;
+
+/// The least patients of a group, whatever a policy says.
+const LEAST: usize = 10;
 
 /// The C-index within the patients of each category or code of some views, `test.c_index/VIEW.WORD`.
 pub(super) fn within(held: &Held<'_>, views: &[String], risk: &[f64], scores: &mut Vec<Score>) {
@@ -12,12 +17,18 @@ pub(super) fn within(held: &Held<'_>, views: &[String], risk: &[f64], scores: &m
             let Some(name) = names.get(place) else { continue };
             let word = name.strip_prefix(&view).unwrap_or(name).trim_start_matches('=');
             let members = members(held.test, place);
-            if members.len() < held.least.max(2) {
+            // Neither a small group, nor all but a small one.
+            let least = held.least.max(LEAST);
+            let rest = held.test.len() - members.len();
+            if members.len() < least || (rest > 0 && rest < least) {
                 continue;
             }
-            let (part, risk) = (held.test.select(&members), picked(risk, &members));
-            let c = part.ok().and_then(|part| concordance(&part, &risk));
-            note(scores, format!("test.c_index/{}.{}", plain(&view), plain(word.trim())), c);
+            let time = members.iter().map(|&patient| held.test.time()[patient]).collect();
+            let event = members.iter().map(|&patient| held.test.event()[patient]).collect();
+            let part = Survival::new(time, event).ok();
+            let c = part.and_then(|part| harrell_c(&part, &picked(risk, &members)).ok());
+            let word = plain(word.trim(), 18);
+            note(scores, format!("test.c_index/{}.{word}", plain(&view, 24)), c);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::experiment::{Plan, View, ViewSource};
+use common::experiment::{Plan, PrivacyMode, View, ViewSource};
 use common::model::Encoder;
 use common::model::fusion::LEADS;
 use rayon::prelude::*;
@@ -42,11 +42,15 @@ pub(super) fn modalities(
         let found = plan.views.iter().find(|view| view.name == *name);
         found.ok_or_else(|| FeatureError::NoEncoder { view: name.to_owned() })
     };
-    let of = |encoder: &Encoder| modality(part, lookup, view(&encoder.view)?, studies);
+    let private = plan.privacy.mode != PrivacyMode::Off;
+    let of = |encoder: &Encoder| modality(private, part, lookup, view(&encoder.view)?, studies);
     encoders.iter().map(of).collect()
 }
 
+/// In a private mode a signal that cannot be used is missing, whatever `cohort.toml` says: the plan chooses
+/// how long an ECG must be, and a refusal would tell whether every patient's is.
 fn modality(
+    private: bool,
     part: &Part<'_>,
     lookup: &mut Lookup<'_>,
     view: &View,
@@ -90,7 +94,9 @@ fn modality(
         None => Ok(None),
         Some(path) => match form.load(path, &cache) {
             Ok((array, _)) => Ok(Some(channels_last(&form, array.values))),
-            Err(PrepareError::Ecg(_) | PrepareError::Image(_)) if files.broken_is_missing => {
+            Err(PrepareError::Ecg(_) | PrepareError::Image(_))
+                if files.broken_is_missing || private =>
+            {
                 Ok(None)
             }
             Err(error) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use common::experiment::{View, ViewSource};
+use common::model::fusion::bounds::CODES;
 
 use super::aggregate::counts;
 use super::brought::places;
@@ -83,14 +84,21 @@ pub(super) fn dated(
                 // At most a century, by the window.
                 let days = i64::from(start.0) - i64::from(row.day.0);
                 brought.push(Dated { word, age: days as f32 / DAYS_PER_YEAR });
+                if brought.len() >= 4 * CODES {
+                    most_recent(brought);
+                }
             }
         }
     }
     // Rows of a table have no order: the same codes are the same to the model.
-    for codes in &mut brought {
-        codes.sort_by(|a, b| a.age.total_cmp(&b.age).then(a.word.cmp(&b.word)));
-    }
+    brought.iter_mut().for_each(most_recent);
     Ok(brought)
+}
+
+/// The codes that an encoder reads, in an order that is theirs alone.
+fn most_recent(codes: &mut Vec<Dated>) {
+    codes.sort_unstable_by(|a, b| a.age.total_cmp(&b.age).then(a.word.cmp(&b.word)));
+    codes.truncate(CODES);
 }
 
 /// The table of that name, whose codes must be of that system.

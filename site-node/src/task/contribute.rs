@@ -1,5 +1,7 @@
 //! One round: the model in, what leaves out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use common::digest::Digest;
 use common::experiment::{PrivacyMode, Weights};
 use common::ids::{Round, SiteName};
@@ -74,12 +76,15 @@ fn noised_whole(
     let Prepared { run, plan, training, .. } = prepared;
     let local = LocalTraining::from(&plan.training);
     let seed = batch_seed(plan.seed, &site.name, round);
-    let after = match train(&plan.model, &local, model, training, seed, &site.device) {
-        Ok(trained) => trained.parameters,
-        Err(error) => {
-            tracing::error!(%error, "training failed; an update of noise alone leaves");
-            model.to_vec()
-        }
+    let trained = catch_unwind(AssertUnwindSafe(|| {
+        train(&plan.model, &local, model, training, seed, &site.device)
+    }));
+    let after = if let Ok(Ok(trained)) = trained {
+        trained.parameters
+    } else {
+        let error = trained.ok().and_then(Result::err);
+        tracing::error!(?error, "training failed; an update of noise alone leaves");
+        model.to_vec()
     };
     gate.pass(plan, run, round, (model, after), 1.0).map_err(|error| failed("privatize")(&error))
 }

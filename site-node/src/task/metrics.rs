@@ -1,6 +1,8 @@
 //! What a site tells of a model on its own test patients.
 
-use common::experiment::{Plan, PrivacyMode};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use common::experiment::{METRICS, Plan, PrivacyMode};
 use common::ids::Round;
 use common::privacy::Receipt;
 use common::privacy::release::{self, NoisyConcordance, ReleaseError};
@@ -12,9 +14,6 @@ use super::{Objection, failed, log};
 use crate::evaluate::{Held, Score};
 use crate::privatize::Gate;
 use crate::train::{Examples, risk_of_each, risks};
-
-/// The most metrics that a coordinator takes at once.
-const MOST: usize = 256;
 
 /// The metrics of the final model that the plan's mode lets out: exact ones in mode `off`; else one
 /// concordance with noise, if the plan asks for it, charged before it is computed.
@@ -28,10 +27,10 @@ pub(super) fn evaluate(
         PrivacyMode::Off => {
             let Prepared { run, plan, .. } = prepared;
             let metrics = exact(prepared, model, least)?;
-            for metric in &metrics {
-                let entry = log::metric(run, Round(plan.rounds), &metric.name);
-                gate.book().record(entry).map_err(|error| failed("audit")(&error))?;
-            }
+            let entries = metrics
+                .iter()
+                .flat_map(|metric| log::metric(run, Round(plan.rounds), &metric.name));
+            gate.book().record(entries.collect()).map_err(|error| failed("audit")(&error))?;
             Ok(metrics)
         }
         PrivacyMode::Site | PrivacyMode::Local => {
@@ -60,7 +59,7 @@ fn exact(prepared: &Prepared, model: &[f32], least: usize) -> Result<Vec<Metric>
     let scores = crate::evaluate::evaluate(&held, &plan.evaluation)
         .map_err(|error| failed("evaluate")(&error))?;
     let metric = |Score { name, value }| Metric { name, value };
-    Ok(scores.into_iter().take(MOST).map(metric).collect())
+    Ok(scores.into_iter().take(METRICS).map(metric).collect())
 }
 
 /// Each patient's risk is the patient's own, and patients beyond the bound have none: what
@@ -73,7 +72,10 @@ fn noised_concordance(
     model: &[f32],
     most: usize,
 ) -> Result<NoisyConcordance, ReleaseError> {
-    let risks = test.and_then(|test| risk_of_each(&plan.model, model, test, most).ok());
+    let risks = test.and_then(|test| {
+        let risks = || risk_of_each(&plan.model, model, test, most).ok();
+        catch_unwind(AssertUnwindSafe(risks)).ok().flatten()
+    });
     match (test, risks) {
         (Some(test), Some(risks)) => {
             let (times, events) = (&test.time()[..risks.len()], &test.event()[..risks.len()]);

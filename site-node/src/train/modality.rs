@@ -1,6 +1,7 @@
 //! What patients bring beside the tables' inputs: codes, ECGs, images; each of them may be missing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use common::model::{Encoder, EncoderKind, fusion};
 
@@ -16,7 +17,7 @@ pub struct Code {
     pub age: f32,
 }
 
-/// One modality of some patients, in the order of an encoder's patients.
+/// One modality of some patients; a copy shares the values.
 #[derive(Clone)]
 pub struct Modality {
     /// Where each patient's part lies; none where the patient has none.
@@ -27,12 +28,12 @@ pub struct Modality {
 #[derive(Clone)]
 enum Values {
     Codes {
-        codes: Vec<Code>,
+        codes: Arc<Vec<Code>>,
         vocabulary: usize,
     },
     /// Numbers, as many for each patient who has any.
     Numbers {
-        values: Vec<f32>,
+        values: Arc<Vec<f32>>,
         each: usize,
     },
 }
@@ -63,7 +64,7 @@ impl Modality {
             (codes.len() > start).then_some((start, codes.len()))
         };
         let places = patients.into_iter().map(&mut place).collect();
-        Ok(Self { places, values: Values::Codes { codes, vocabulary } })
+        Ok(Self { places, values: Values::Codes { codes: Arc::new(codes), vocabulary } })
     }
 
     /// Signals or pictures: for each patient `each` numbers, or none. An ECG is `[samples, 12]`, an image
@@ -89,7 +90,7 @@ impl Modality {
                 }
             });
         }
-        Ok(Self { places, values: Values::Numbers { values, each } })
+        Ok(Self { places, values: Values::Numbers { values: Arc::new(values), each } })
     }
 
     /// How many patients there are, with or without it.
@@ -161,13 +162,13 @@ impl Modality {
             ) => {
                 same("codes in a vocabulary", *vocabulary, *theirs)?;
                 let start = codes.len();
-                codes.extend_from_slice(more);
+                Arc::make_mut(codes).extend_from_slice(more);
                 start
             }
             (Values::Numbers { values, each }, Values::Numbers { values: more, each: theirs }) => {
                 same("numbers of a signal", *each, *theirs)?;
                 let start = values.len();
-                values.extend_from_slice(more);
+                Arc::make_mut(values).extend_from_slice(more);
                 start
             }
             _ => return Err(TrainError::Modality),

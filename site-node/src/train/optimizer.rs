@@ -1,6 +1,6 @@
 //! How a gradient becomes a step, on the flat vector.
 
-use common::model::{ModelSpec, ParamLayout};
+use common::model::{ModelSpec, ParamLayout, starts_so};
 
 use super::local::LocalTraining;
 
@@ -48,9 +48,9 @@ pub(super) struct Optimizer<'a> {
     decayed: (f64, f64),
 }
 
-/// The factor of the longest start of a name; 1 without one.
+/// The factor of the longest start of a name, in whole parts; 1 without one.
 fn rate(rates: &[(String, f64)], block: &str) -> f64 {
-    let fits = rates.iter().filter(|(start, _)| block.starts_with(start.as_str()));
+    let fits = rates.iter().filter(|(start, _)| starts_so(block, start));
     fits.max_by_key(|(start, _)| start.len()).map_or(1.0, |(_, factor)| *factor)
 }
 

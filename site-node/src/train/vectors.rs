@@ -14,22 +14,3 @@ pub(super) fn vectorized<L: Loop>(work: L) -> L::Output {
     }
     work.call()
 }
-
-/// Whether loops for sixteen lanes of `f32` run in one instruction.
-pub(super) fn are_wide() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let wide = pulp::x86::V4::try_new().is_some();
-    #[cfg(not(target_arch = "x86_64"))]
-    let wide = false;
-    wide
-}
-
-/// As [`vectorized`], and compiled for AVX-512 where the CPU has it: worth its space in the loops that
-/// training spends its time in.
-pub(super) fn widest<L: Loop>(work: L) -> L::Output {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(cpu) = pulp::x86::V4::try_new() {
-        return pulp::Simd::vectorize(cpu, work);
-    }
-    vectorized(work)
-}

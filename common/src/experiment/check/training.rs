@@ -2,7 +2,7 @@
 
 use super::{Flaws, limits, positive};
 use crate::experiment::{Plan, PrivacyMode, Weights};
-use crate::model::ParamLayout;
+use crate::model::{ParamLayout, starts_so};
 
 impl Flaws {
     pub(super) fn scalars(&mut self, plan: &Plan) {
@@ -46,9 +46,9 @@ impl Flaws {
         let layout = plan.model.check().is_ok().then(|| ParamLayout::of(&plan.model));
         for (start, factor) in rates {
             let known = layout.as_ref().is_none_or(|layout| {
-                layout.blocks().iter().any(|block| block.name.starts_with(start.as_str()))
+                layout.blocks().iter().any(|block| starts_so(&block.name, start))
             });
-            let sound = factor.is_finite() && (0.0..=1000.0).contains(factor);
+            let sound = factor.is_finite() && (0.001..=1000.0).contains(factor);
             if !known || start.is_empty() {
                 self.note(
                     "training.rates",
@@ -56,7 +56,12 @@ impl Flaws {
                     "name parameters by how they start, such as \"encoder.VIEW\" or \"tables\"",
                 );
             }
-            self.hold(sound, "training.rates", factor, "use a factor of 0 to 1000");
+            self.hold(
+                sound,
+                "training.rates",
+                factor,
+                "use a factor of 0.001 to 1000; what shall not move at all is frozen",
+            );
         }
     }
 

@@ -19,7 +19,7 @@ use crate::train::hazard::{sigmoid, softplus};
 use crate::train::modality::Code;
 
 /// Codes of a patient that are used, so that nobody's pass takes unbounded time.
-pub(super) const MOST: usize = 512;
+pub(super) use common::model::fusion::bounds::CODES as MOST;
 
 /// Where an encoder's parameters lie.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! One patient through the whole model, forward and backward.
 
-use common::model::{EncoderKind, ModelSpec, ParamLayout};
+use common::model::{EncoderKind, ModelSpec, ParamLayout, fusion};
 
 use super::codes::{self, Codes};
 use super::dense::{Chain, Dense, relu, through_relu};
@@ -82,7 +82,7 @@ impl Model {
             Some(fusion) => (fusion.encoders.as_slice(), fusion.dropout_ppm),
             None => (&[][..], 0),
         };
-        let tables = (spec.inputs > 0).then(|| "tables".to_owned());
+        let tables = (spec.inputs > 0).then(|| fusion::TABLES.to_owned());
         let names = tables.into_iter().chain(encoders.iter().map(|encoder| encoder.view.clone()));
         let gates = names.filter_map(|name| Gate::find(&layout, &name)).collect();
         let encoders = encoders.iter().map(|encoder| match encoder.kind {
@@ -93,7 +93,7 @@ impl Model {
         let head = hidden.pop();
         let logits = spec.head.logits();
         Self {
-            tables: Dense::all(&layout, "tables"),
+            tables: Dense::all(&layout, fusion::TABLES),
             encoders: encoders.collect(),
             gates,
             hidden,
@@ -244,6 +244,11 @@ impl Network<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Room for one patient.
+    pub(super) fn space(&self) -> Space {
+        self.model.space()
     }
 
     /// The patient's gradient that [`Network::backward`] left in the space. Entries of the flat vector occur at

@@ -27,13 +27,14 @@ const CHUNKS: usize = 16;
 pub(in crate::train) struct Fused {
     model: Model,
     head: Head,
+    spec: ModelSpec,
     spaces: Pool<Space>,
 }
 
 impl Fused {
     /// The model of a checked specification with a fusion.
     pub(in crate::train) fn new(spec: &ModelSpec) -> Self {
-        Self { model: Model::of(spec), head: spec.head, spaces: Pool::new() }
+        Self { model: Model::of(spec), head: spec.head, spec: spec.clone(), spaces: Pool::new() }
     }
 
     /// Length of the flat vector.
@@ -52,6 +53,7 @@ impl Fused {
         patients: &[usize],
     ) -> Result<Vec<f32>, TrainError> {
         same("parameters", self.model.parameters, parameters.len())?;
+        examples.fit(&self.spec)?;
         let network = self.model.load(parameters);
         Ok(self.forward(&network, examples, patients, Dropout::NONE))
     }

@@ -1,5 +1,7 @@
 //! The sum of clipped gradients, patient by patient.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use common::model::{Head, ModelSpec};
 use rayon::prelude::*;
 
@@ -137,11 +139,19 @@ impl Worker {
         present: u32,
         clip: f64,
     ) {
-        let space = &mut self.space;
-        network.forward(examples, patient, present, space);
-        let outcome = examples.outcome_on_grid(patient);
-        heads::gradient_in_place(self.head, &mut space.logits, outcome, 1.0);
-        network.backward(space);
+        let (head, space) = (self.head, &mut self.space);
+        // A pass that stops is this patient's alone: the others' sums are not touched.
+        let passed = catch_unwind(AssertUnwindSafe(|| {
+            network.forward(examples, patient, present, space);
+            let outcome = examples.outcome_on_grid(patient);
+            heads::gradient_in_place(head, &mut space.logits, outcome, 1.0);
+            network.backward(space);
+        }));
+        if passed.is_err() {
+            self.space = network.space();
+            return;
+        }
+        let space = &self.space;
 
         let mut squared = 0.0;
         let mut entries = 0_usize;

@@ -54,10 +54,24 @@ pub(super) fn gradient_in_place(logits: &mut [f32], patient: OnGrid, scale: f32)
     }
 }
 
+/// −ln of the survival beyond the grid, −ln p_∞.
+pub(super) fn cumulative_hazard(logits: &[f32]) -> f64 {
+    log_sum(logits)
+}
+
 /// Survival beyond each interval, `p_∞ + Σ_{l>j} p_l`.
-pub(super) fn survival(logits: &[f32]) -> impl Iterator<Item = f64> {
+pub(super) fn survival(logits: &[f32]) -> Vec<f64> {
     let all = log_sum(logits);
-    (1..=logits.len()).map(move |after| (log_sum(&logits[after..]) - all).exp())
+    // From the last interval on: ln of the sum of what comes after.
+    let mut after = 0.0_f64;
+    let mut curve = vec![0.0; logits.len()];
+    for (survived, &z) in curve.iter_mut().zip(logits).rev() {
+        *survived = (after - all).exp();
+        let z = f64::from(z);
+        let (small, large) = if after < z { (after, z) } else { (z, after) };
+        after = large + (small - large).exp().ln_1p();
+    }
+    curve
 }
 
 #[cfg(test)]
@@ -73,7 +87,7 @@ mod tests {
         assert!((loss(&logits, patient) + mass[1].ln()).abs() < 1e-12);
         let censored = OnGrid { event: false, ..patient };
         assert!((loss(&logits, censored) + (mass[2] + 1.0 / all).ln()).abs() < 1e-12);
-        let curve: Vec<f64> = survival(&logits).collect();
+        let curve = survival(&logits);
         assert!((curve[0] - (1.0 - mass[0])).abs() < 1e-12);
         assert!((curve[2] - 1.0 / all).abs() < 1e-12);
     }

@@ -46,7 +46,7 @@ pub(super) fn risk(head: Head, logits: &[f32]) -> f64 {
         Head::LogisticHazard { .. } | Head::PiecewiseHazard { .. } => {
             logits.iter().map(|&z| softplus(f64::from(z))).sum()
         }
-        Head::DeepHit { .. } => mass::survival(logits).last().map_or(0.0, |left| -left.ln()),
+        Head::DeepHit { .. } => mass::cumulative_hazard(logits),
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn survival(head: Head, logits: &[f32]) -> Vec<f64> {
             });
             curve.collect()
         }
-        Head::DeepHit { .. } => mass::survival(logits).collect(),
+        Head::DeepHit { .. } => mass::survival(logits),
     }
 }
 
