@@ -73,7 +73,7 @@ impl Policy {
             models: vec![plan.model.kind().to_owned()],
             heads: vec![plan.model.head.name().to_owned()],
             min_patients: 1,
-            min_events: 1,
+            min_events: 0,
             largest_clip: f64::MAX,
             least_noise: privacy.noise_multiplier,
             most_rounds: plan.rounds,

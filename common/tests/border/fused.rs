@@ -178,7 +178,7 @@ fn a_peers_encoders_fit_their_views() {
         let fusion = plan.model.fusion.as_mut().unwrap();
         fusion.encoders.push(fusion.encoders[0].clone());
     });
-    assert!(twice.contains("has two encoders"), "{twice}");
+    assert!(twice.contains("has the name of another encoder"), "{twice}");
     let none = spoilt(&|plan| plan.model.fusion.as_mut().unwrap().encoders.clear());
     assert!(none.contains("0 encoders beside the tables'"), "{none}");
     let dropped = spoilt(&|plan| plan.model.fusion.as_mut().unwrap().dropout_ppm = 1_000_000);

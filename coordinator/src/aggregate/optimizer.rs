@@ -207,7 +207,7 @@ mod tests {
     fn frozen_parameters_stay_whatever_an_update_says() {
         let experiment: Experiment = common::config::read("x", EXPERIMENT).unwrap();
         let mut server = ServerOptimizer::new(&experiment.plan, 2);
-        server.frozen = vec![1..2];
+        server.frozen.push(1..2);
         assert_eq!(step(&mut server, &[1.0, 1.0], [1, 1]), [1.25, 1.0]);
     }
 

@@ -36,6 +36,7 @@ pub(super) fn part(
     let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
     let (patients, split) = hospital.records.read().map_err(|error| at(&error))?;
     let cohort = Cohort::new(patients, &plan.outcome, split).map_err(|error| at(&error))?;
+    cohort.suits(plan.model.head, &plan.outcome).map_err(|error| at(&error))?;
     let studies = hospital.records.source().map(|source| Studies { source, cache });
     examples(&cohort.part(training), plan, studies).map_err(|error| at(&error))
 }

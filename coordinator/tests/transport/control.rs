@@ -50,7 +50,8 @@ async fn messages_arrive_both_ways_in_order_and_the_end_is_seen() {
         assert!(matches!(ended, TransportError::Stream(_)), "{ended}");
         assert!(ended.to_string().contains("ended before the message"), "{ended}");
     };
-    let (heard, ()) = within(async { tokio::join!(ours, theirs) }).await;
+    let both = Box::pin(async { tokio::join!(ours, theirs) });
+    let (heard, ()) = within(both).await;
     assert_eq!(heard, [hello("a"), silence("b"), silence("c")]);
     assert!(coordinator.bytes() > 0);
 }

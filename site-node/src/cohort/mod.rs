@@ -3,6 +3,7 @@
 use std::fmt;
 
 use common::experiment::Outcome;
+use common::model::Head;
 
 use crate::data::unit::convert;
 use crate::data::{CellFault, DataError, MeaningError, Patients, Problems};
@@ -23,7 +24,10 @@ pub enum CohortError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// Nobody had the event, so there is no hazard to learn.
-    #[error("column {column:?}: no training patient had the event; nothing can be learned here")]
+    #[error(
+        "column {column:?}: no training patient had the event; use head = \"logistic-hazard\", which learns \
+         from survivors too"
+    )]
     NoEvent {
         /// The event column.
         column: String,
@@ -110,8 +114,7 @@ impl Cohort {
     /// Reads the outcome of every patient.
     ///
     /// # Errors
-    /// A column is missing; a time is not a number of 0 or more; an event or a split is neither 0 nor 1;
-    /// or no training patient had the event.
+    /// A column is missing; a time is not a number of 0 or more; an event or a split is neither 0 nor 1.
     pub fn new(
         patients: impl Into<Patients>,
         outcome: &Outcome,
@@ -121,9 +124,21 @@ impl Cohort {
         let cohort = Self::check(patients, outcome, split, &mut problems);
         match (cohort, problems.first()) {
             (_, Some(error)) => Err(error.into()),
-            (Some(cohort), None) if cohort.training_events() > 0 => Ok(cohort),
-            (_, None) => Err(CohortError::NoEvent { column: outcome.event.clone() }),
+            (Some(cohort), None) => Ok(cohort),
+            (None, None) => Err(CohortError::NoEvent { column: outcome.event.clone() }),
         }
+    }
+
+    /// That a head can learn from these patients: Cox's partial likelihood needs an event, while survivors
+    /// alone tell a hazard that it is low.
+    ///
+    /// # Errors
+    /// No training patient had the event.
+    pub fn suits(&self, head: Head, outcome: &Outcome) -> Result<(), CohortError> {
+        if head.separable_by_patient() || self.training_events() > 0 {
+            return Ok(());
+        }
+        Err(CohortError::NoEvent { column: outcome.event.clone() })
     }
 
     /// Reads the outcome of every patient, noting each cell that is wrong; none where a column is missing.
@@ -237,8 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn without_an_event_in_training_there_is_nothing_to_learn() {
-        let result = cohort(&[["1", "0", "1"], ["2", "1", "0"]]);
-        assert!(matches!(result, Err(CohortError::NoEvent { .. })));
+    fn without_an_event_in_training_a_hazard_is_learned_and_no_ratio() {
+        let cohort = cohort(&[["1", "0", "1"], ["2", "1", "0"]]).unwrap();
+        let hazard = Head::LogisticHazard { intervals: 2, proportional: false };
+        assert!(cohort.suits(hazard, &outcome()).is_ok());
+        let ratio = cohort.suits(Head::Cox, &outcome());
+        assert!(matches!(ratio, Err(CohortError::NoEvent { .. })));
     }
 }

@@ -145,7 +145,11 @@ fn least(asked: &Check<'_>, cohort: &Cohort, found: &mut Findings) {
         }
     } else if events == 0 {
         let what = "no training patient had the event".to_owned();
-        found.problems.push(Finding::about("cohort", what, "nothing can be learned here"));
+        found.problems.push(Finding::about(
+            "cohort",
+            what,
+            "a Cox model learns nothing here, and a hazard little; use data with events",
+        ));
     }
     if cohort.zero_times() > 0 {
         found.notes.push(format!(

@@ -29,6 +29,7 @@ kind = "linear"
 learning_rate = 0.1
 [aggregation]
 rule = "fedavg"
+min_sites = 1
 [privacy]
 mode = "off"
 clip = 1.0

@@ -141,6 +141,7 @@ impl Hospital {
         let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
         let cohort = Cohort::new(patients, &plan.outcome, split)
             .map_err(|error| failed("cohort")(&error))?;
+        cohort.suits(plan.model.head, &plan.outcome).map_err(|error| failed("cohort")(&error))?;
         policy
             .admit_cohort(cohort.training_patients(), cohort.training_events())
             .map_err(denied)?;
