@@ -42,12 +42,19 @@ impl Settings for Evaluation {
 impl Evaluation {
     /// Every rule that it breaks in a plan: the key, what was found, and how to mend it.
     pub(super) fn flaws(&self, plan: &Plan) -> Vec<(&'static str, String, &'static str)> {
-        let mut found = Vec::new();
+        let mut found = self.unfit(plan);
         if *self != Self::default() && plan.privacy.mode != super::PrivacyMode::Off {
             let hint = "exact metrics stay at the site in a private mode: leave the table out, and see \
                         `site-node evaluate` and [privacy.evaluation]";
             found.push(("evaluation", "asked for in a private mode".to_owned(), hint));
         }
+        found
+    }
+
+    /// Every rule that it breaks whatever the plan's mode, such as for a hospital's own eyes.
+    #[must_use]
+    pub fn unfit(&self, plan: &Plan) -> Vec<(&'static str, String, &'static str)> {
+        let mut found = Vec::new();
         let horizons = &self.horizons;
         let rising = horizons.windows(2).all(|pair| pair[0] < pair[1]);
         let within = horizons.first().is_none_or(|first| *first > 0.0)

@@ -4,6 +4,7 @@ mod budget;
 mod check;
 mod data;
 mod epoch;
+mod evaluate;
 mod policy;
 mod predict;
 mod run;
@@ -45,6 +46,8 @@ enum Verb {
     /// What this hospital's data are, and what is wrong with them.
     #[command(subcommand)]
     Data(data::Verb),
+    /// How good a model is on this hospital's test patients, in subgroups, and what it rests on.
+    Evaluate(evaluate::Args),
     /// Score this hospital's patients with a model, here and for eyes inside the hospital.
     Predict(predict::Args),
 }
@@ -86,6 +89,7 @@ pub fn run() -> ExitCode {
         Verb::Epoch(args) => epoch::run(&args),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Data(verb) => data::run(&verb),
+        Verb::Evaluate(args) => evaluate::run(&args),
         Verb::Predict(args) => predict::run(&args),
     };
     match outcome {

@@ -1,0 +1,74 @@
+//! `site-node evaluate`: how good a model of a federation is on this hospital's own patients.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use common::experiment::Evaluation;
+use common::shelf;
+use site_node::cohort::Cohort;
+use site_node::data::load;
+use site_node::evaluate::{Held, evaluate};
+use site_node::features::{Studies, examples};
+use site_node::settings::SiteSettings;
+
+use super::Format;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The model: RUN.safetensors or its card RUN.json, which lie together.
+    model: PathBuf,
+    /// Times at which discrimination and calibration are measured, in the model's unit.
+    #[arg(long, value_name = "T,…", value_delimiter = ',')]
+    horizons: Vec<f64>,
+    /// Views whose categories or codes are groups, each with its own C-index.
+    #[arg(long, value_name = "VIEW,…", value_delimiter = ',')]
+    subgroups: Vec<String>,
+    /// How often each feature and modality is shuffled, to see what it is worth; 0 for not at all.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    shuffles: u32,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    #[command(flatten)]
+    config: super::ConfigArg,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let settings = SiteSettings::load(&args.config.config)?;
+    let (source, cache) = (settings.source()?, settings.state.join("cache"));
+    let model = shelf::open(&args.model)?;
+    let plan = &model.card.plan;
+    let Some(split) = source.split.as_deref() else {
+        let message = "cohort.toml names no split column: without test patients there is nobody to \
+                       evaluate on; name a column that is 1 for training and 0 for test patients";
+        return Err(message.into());
+    };
+    let cohort = Cohort::new(load(&source)?, &plan.outcome, Some(split))?;
+    let studies = Studies { source: &source, cache: &cache };
+    let training = examples(&cohort.part(true), plan, Some(studies))?;
+    let test = examples(&cohort.part(false), plan, Some(studies))?;
+    let held = Held { plan, model: &model.parameters, training: &training, test: &test, least: 0 };
+    let asked = Evaluation {
+        horizons: args.horizons.clone(),
+        subgroups: args.subgroups.clone(),
+        shuffles: args.shuffles,
+    };
+    // What an experiment may ask for, a hospital may: by the same rules but for the mode.
+    if let Some((_, what, hint)) = asked.unfit(plan).into_iter().next() {
+        return Err(format!("{what}; {hint}").into());
+    }
+    let scores = evaluate(&held, &asked)?;
+    match args.format {
+        Format::Json => {
+            let named = scores.into_iter().map(|score| (score.name, score.value.into()));
+            println!("{}", serde_json::Value::Object(named.collect()));
+        }
+        Format::Table => {
+            for score in scores {
+                println!("{:<48}{:>10.4}", score.name, score.value);
+            }
+        }
+    }
+    eprintln!("exact numbers of {} test patients: for eyes inside this hospital", test.len());
+    Ok(())
+}
