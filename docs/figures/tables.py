@@ -3,8 +3,7 @@
 Every number here is a public constant: no mean, variance, quantile or choice of columns is taken from
 patients. A missing value is zero, with an indicator column beside it.
 
-A site none of whose training patients had the event cannot take part: it refuses to train. Hence a site's
-only event stays in training in every fold, and MultiSurv's sites without any event are left out.
+A site's only event stays in training in every fold.
 """
 
 import collections
@@ -138,8 +137,7 @@ def multisurv(data, table=MULTISURV_TABLE, least=MULTISURV_LEAST):
     for row in rows:
         row["site"] = row["submitter_id"][5:7]
     size = collections.Counter(row["site"] for row in rows)
-    learns = {row["site"] for row in rows if row["group"] != tested and row["event"] == "1"}
-    rows = [row for row in rows if size[row["site"]] >= least and row["site"] in learns]
+    rows = [row for row in rows if size[row["site"]] >= least]
     columns = ["age", "age_missing", "male"] + [f"stage_{name}" for name in STAGE_NAMES.values()]
     columns += [f"{name}{end}" for name in YES_NO.values() for end in ("", "_missing")]
     columns += [f"race_{name}" for name in RACES.values()] + [f"cancer_{name}" for name in CANCERS]

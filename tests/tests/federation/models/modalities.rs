@@ -17,8 +17,9 @@ const SMALL: [&str; 4] = [
     "model.encoders.scan.strides=[4,4]",
 ];
 
+/// A number by its name; NaN, which no comparison takes for good, where there is none.
 fn number(of: &Value, name: &str) -> f64 {
-    of[name].as_f64().unwrap_or_else(|| panic!("no {name} in {of}"))
+    of[name].as_f64().unwrap_or(f64::NAN)
 }
 
 #[test]
