@@ -16,7 +16,7 @@
 //! each layer's input and output gradient by patient: all that clipping by patient
 //! ([`PrivateGradient`]) needs, at little further cost (Bu et al., arXiv:2210.00038).
 //!
-//! A model of several modalities goes another way: patient by patient, in loops of its own ([`fused`]).
+//! A model of several modalities goes another way: patient by patient, in loops of its own (`fused`).
 //!
 //! Training is a function of the specification, the plan, the start, the examples and the seed. No
 //! error and no log line holds a patient's value.
