@@ -14,6 +14,7 @@ mod subgroups;
 
 use common::experiment::{Evaluation, Plan};
 use common::survival::{Survival, harrell_c};
+use common::wire::C_INDEX;
 
 use crate::train::{Examples, TrainError, risks, survival};
 
@@ -49,7 +50,7 @@ pub fn evaluate(held: &Held<'_>, asked: &Evaluation) -> Result<Vec<Score>, Train
     let risk = risks(&held.plan.model, held.model, held.test)?;
     let mut scores = Vec::new();
     let whole = concordance(held.test, &risk);
-    note(&mut scores, "test.c_index", whole);
+    note(&mut scores, C_INDEX, whole);
     if !asked.horizons.is_empty() {
         let curves = survival(&held.plan.model, held.model, held.test)?;
         measures::at_horizons(held, (&risk, curves), &asked.horizons, &mut scores);

@@ -3,13 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::digest::Digest;
-use common::experiment::{PrivacyMode, Weights};
+use common::experiment::{Evaluation, PrivacyMode, Weights};
 use common::ids::{Round, SiteName};
 use common::privacy::PrivatizedUpdate;
 use common::wire::Metric;
 
 use super::hospital::Prepared;
-use super::metrics::concordance;
+use super::metrics::exact;
 use super::{Model, Objection, Site, failed};
 use crate::privatize::{Gate, fresh_key};
 use crate::send::Outgoing;
@@ -50,7 +50,7 @@ fn openly(
     round: Round,
     model: &[f32],
 ) -> Result<Outgoing, Objection> {
-    let Prepared { run, plan, training, test, .. } = prepared;
+    let Prepared { run, plan, training, .. } = prepared;
     let local = LocalTraining::from(&plan.training);
     let seed = batch_seed(plan.seed, &site.name, round);
     let trained = train(&plan.model, &local, model, training, seed, &site.device)
@@ -60,7 +60,13 @@ fn openly(
         .pass(plan, run, round, (model, trained.parameters), weight)
         .map_err(|error| failed("privatize")(&error))?;
     let mut metrics = vec![Metric { name: "train.loss".to_owned(), value: trained.loss_before }];
-    metrics.extend(concordance(plan, test.as_ref(), model)?);
+    // Between rounds the C-index alone; all that the plan asks for is of the final model.
+    metrics.extend(exact(
+        prepared,
+        model,
+        &Evaluation::default(),
+        site.policy.min_patients as usize,
+    )?);
     Ok(Outgoing { update, weight: numerator, metrics })
 }
 

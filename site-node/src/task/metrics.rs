@@ -2,18 +2,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::experiment::{METRICS, Plan, PrivacyMode};
+use common::experiment::{Evaluation, Plan, PrivacyMode};
 use common::ids::Round;
 use common::privacy::Receipt;
 use common::privacy::release::{self, NoisyConcordance, ReleaseError};
-use common::survival::{Survival, harrell_c};
 use common::wire::{C_INDEX, Metric};
 
 use super::hospital::Prepared;
 use super::{Objection, failed, log};
 use crate::evaluate::{Held, Score};
 use crate::privatize::Gate;
-use crate::train::{Examples, risk_of_each, risks};
+use crate::train::{Examples, risk_of_each};
 
 /// The metrics of the final model that the plan's mode lets out: exact ones in mode `off`; else one
 /// concordance with noise, if the plan asks for it, charged before it is computed.
@@ -26,7 +25,7 @@ pub(super) fn evaluate(
     match prepared.plan.privacy.mode {
         PrivacyMode::Off => {
             let Prepared { run, plan, .. } = prepared;
-            let metrics = exact(prepared, model, least)?;
+            let metrics = exact(prepared, model, &plan.evaluation, least)?;
             let entries = metrics
                 .iter()
                 .flat_map(|metric| log::metric(run, Round(plan.rounds), &metric.name));
@@ -50,16 +49,22 @@ pub(super) fn evaluate(
     }
 }
 
-/// All that the plan asks for, as far as this site's test patients allow it.
-fn exact(prepared: &Prepared, model: &[f32], least: usize) -> Result<Vec<Metric>, Objection> {
+/// All that is asked, as far as this site's test patients allow it. A checked plan asks for no more than a
+/// coordinator takes.
+pub(super) fn exact(
+    prepared: &Prepared,
+    model: &[f32],
+    asked: &Evaluation,
+    least: usize,
+) -> Result<Vec<Metric>, Objection> {
     let Prepared { plan, training, test: Some(test), .. } = prepared else {
         return Ok(Vec::new());
     };
     let held = Held { plan, model, training, test, least };
-    let scores = crate::evaluate::evaluate(&held, &plan.evaluation)
-        .map_err(|error| failed("evaluate")(&error))?;
+    let scores =
+        crate::evaluate::evaluate(&held, asked).map_err(|error| failed("evaluate")(&error))?;
     let metric = |Score { name, value }| Metric { name, value };
-    Ok(scores.into_iter().take(METRICS).map(metric).collect())
+    Ok(scores.into_iter().map(metric).collect())
 }
 
 /// Each patient's risk is the patient's own, and patients beyond the bound have none: what
@@ -83,17 +88,4 @@ fn noised_concordance(
         }
         _ => release::concordance(receipt, &[], &[], &[], most),
     }
-}
-
-/// Harrell's C on the site's test patients; none where no pair of them can be compared.
-pub(super) fn concordance(
-    plan: &Plan,
-    test: Option<&Examples>,
-    model: &[f32],
-) -> Result<Option<Metric>, Objection> {
-    let Some(test) = test else { return Ok(None) };
-    let risks = risks(&plan.model, model, test).map_err(|error| failed("evaluate")(&error))?;
-    let observed = Survival::new(test.time().to_vec(), test.event().to_vec());
-    let index = observed.and_then(|observed| harrell_c(&observed, &risks)).ok();
-    Ok(index.map(|value| Metric { name: C_INDEX.to_owned(), value }))
 }

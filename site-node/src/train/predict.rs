@@ -28,9 +28,9 @@ pub fn risks(
 /// The risks of the first `most` patients as a private release needs them: each one computed from that
 /// patient's own record and the model, and from nothing else.
 ///
-/// Patients pass through the network one at a time (those of several modalities always do), because how a row of a product rounds may depend
-/// on the number of rows; whoever chooses the model could make ranks of nothing but rounding. One
-/// whose risk is not finite has risk 0, and changes no other's.
+/// Patients pass through the network one at a time, as those of several modalities always do: how a row
+/// of a product rounds may depend on the number of rows, and whoever chooses the model could make ranks of
+/// nothing but rounding. One whose risk is not finite has risk 0, and changes no other's.
 ///
 /// # Errors
 /// Parameters or features that do not fit the specification, or a device that returns no result:
