@@ -42,6 +42,12 @@ pub enum OperatorError {
         "the coordinator stopped following the run; coordinator runs list shows what became of it"
     )]
     Broken,
+    /// The coordinator stopped answering while a description was asked for.
+    #[error(
+        "the coordinator broke off; what hospitals had answered is charged, and the same question is \
+         not answered again: ask with another describe.rho"
+    )]
+    Unheard,
 }
 
 /// Launches a plan, hands each step to `follow`, and returns the run's report.
@@ -100,7 +106,7 @@ async fn listen(
             step => steps.push(step),
         }
     }
-    Err(OperatorError::Broken)
+    Err(OperatorError::Unheard)
 }
 
 /// A session with the coordinator.

@@ -1,4 +1,4 @@
-"""How the weights of the blocks and the weight decay of tcga-multiomic.toml were chosen.
+"""How the weights of the blocks in tables.py and the weight decay of tcga-multiomic.toml were chosen.
 
     python3 docs/figures/choose.py --data DIR           # the choice, from training folds
     python3 docs/figures/choose.py --data DIR --nested  # what a choice of each split's own reaches

@@ -8,7 +8,7 @@
 DIR holds `tcga_multiomic/mutsig_tcga_*_all_clean.csv.zip`, which are `datasets_csv_mutsig/tcga_*` of
 github.com/mahmoodlab/PORPOISE, and `multisurv/clinical_data.tsv`, which is `data/clinical_data.tsv` of
 github.com/luisvalesilva/multisurv. Prints one JSON line for each split and a summary for each cohort. Tables
-and runs go to --work, which is no place for a commit. Numpy is needed for the independent ridge Cox alone.
+and runs go to --work, which is no place for a commit. Needs numpy.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Tables, sites and splits of the two public federations, from the files that their authors publish.
 
-Every number here is a public constant: no mean, variance, quantile or choice of columns is taken from
-patients. A missing value is zero, with an indicator column beside it.
+Every number here is a public constant, but the weights of BLOCKS, which choose.py chose from training folds:
+no mean, variance, quantile or choice of columns is taken from patients. A missing value is zero, with an indicator column beside it.
 
-A site's only event stays in training in every fold.
+A site's only event stays in training in every fold of ours.
 """
 
 import collections

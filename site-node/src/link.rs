@@ -158,7 +158,9 @@ impl Session {
             ToSite::Over { run, outcome } => {
                 tracing::info!(%run, outcome, "run over");
                 self.runs.remove(&run);
-                (self.waiting, self.asked) = (None, None);
+                // By name: something else may have been asked for meanwhile.
+                self.waiting.take_if(|order| order.header.run == run);
+                self.asked.take_if(|(asked, _)| *asked == run);
                 Ok(self.watch.seal()?)
             }
             ToSite::Describe { question, log, record } => self.asked(question, &log, &record).await,

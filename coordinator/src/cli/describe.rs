@@ -57,6 +57,11 @@ pub(super) fn run(args: &Args) -> Outcome {
         Format::Table => print!("{}", report.table()),
         Format::Json => println!("{}", serde_json::to_string(&report)?),
     }
+    if report.sites.is_empty() {
+        return Err(
+            "no hospital answered; each one's reason stands above, and none was charged".into()
+        );
+    }
     Ok(())
 }
 

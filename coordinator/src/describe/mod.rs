@@ -58,13 +58,13 @@ struct Open {
 
 impl Describer {
     /// Asks the sites and passes on what they say, until each has said something or is gone.
-    /// `over` frees the floor, once: the same question may be asked again at once, under the same name.
+    /// `floor_free` frees the floor, once: the same question may be asked again at once, under the same name.
     pub fn go(
         self,
         runtime: &Handle,
         sites: Vec<SiteName>,
         mut inputs: mpsc::Receiver<Input>,
-        over: Ended,
+        floor_free: Ended,
     ) {
         let span = tracing::info_span!("description", run = %self.run);
         let _entered = span.enter();
@@ -74,12 +74,13 @@ impl Describer {
             let heard = self.hear(runtime, &mut open, &mut inputs);
             heard.and_then(|()| self.seal(&open.witnesses))
         });
-        drop(over);
         let outcome = if ended.is_ok() { "described" } else { "the coordinator cannot go on" };
         for site in &sites {
             let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
             self.floor.command(site, Command::Say(over));
         }
+        // Only now may something new begin: what it says to a site must come after the end of this.
+        drop(floor_free);
         tracing::info!(seconds = seconds(), "over");
         self.tell(match ended {
             Ok(()) => Told::Complete { seconds: seconds() },

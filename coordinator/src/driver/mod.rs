@@ -506,11 +506,12 @@ impl Running {
     /// Lets the sites go: nothing that they send for this run counts any more.
     fn dismiss(&self, outcome: &str) {
         let Driver { run, floor, .. } = &self.driver;
-        floor.end(run);
         for site in floor.sites() {
             let over = ToSite::Over { run: run.clone(), outcome: outcome.to_owned() };
             floor.command(&site, Command::Say(over));
         }
+        // Only now may something new begin: what it says to a site must come after the end of this.
+        floor.end(run);
     }
 
     /// Ends a run that the coordinator itself cannot go on with.

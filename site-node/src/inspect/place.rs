@@ -66,10 +66,10 @@ fn of_meaning(error: &MeaningError) -> Place {
         MeaningError::NoTimeUnit { column, .. } | MeaningError::NoFeature { column, .. } => {
             (ours(), None, Some(column.clone()))
         }
-        MeaningError::UnknownUnit { .. } | MeaningError::NoConversion { .. } => {
-            (ours(), None, None)
-        }
-        MeaningError::OtherSystem { .. } | MeaningError::NoSource { .. } => (None, None, None),
+        MeaningError::UnknownUnit { .. }
+        | MeaningError::NoConversion { .. }
+        | MeaningError::OtherSystem { .. }
+        | MeaningError::NoSource { .. } => (ours(), None, None),
     }
 }
 

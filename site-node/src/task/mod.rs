@@ -1,9 +1,10 @@
-//! One run at one hospital, and one round of it, from records to what leaves.
+//! One run or description at one hospital, from records to what leaves. No record is read before policy and
+//! budget allow it.
 //!
 //! ```text
-//! consider   plan ─► policy, data, cohort, budget ─► consent, or the rule that says no
+//! consider   plan ─► policy, budget, data, cohort ─► consent, or the rule that says no
 //! round      model ─► train ─► privatize ─► Outgoing
-//! evaluate   model ─► C-index on the site's own test patients, where metrics may leave
+//! evaluate   model ─► the plan's metrics of the site's own test patients, or one noised C-index
 //! describe   question ─► policy, budget, cohort ─► a charge and a noised number for each of its parts
 //! ```
 

@@ -122,7 +122,8 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     assert_eq!(spent()?, [13, 13, 13, 13, 0, 0]);
 
     // The same question: nobody answers, and nothing is spent. What it would cost was said before.
-    let again = success(ask(&federation, &file, &[])?)?;
+    let again = failure(ask(&federation, &file, &[])?)?;
+    assert!(again.contains("no hospital answered"), "{again}");
     assert!(again.contains("each hospital that answers is charged ε = "), "{again}");
     assert_eq!(again.matches(": ledger: ").count(), 2 * 4, "{again}");
     assert_eq!(spent()?, [13, 13, 13, 13, 0, 0]);
