@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Card, CardError, Weights, WeightsError, header, largest, read, sha256};
 use crate::digest::Digest;
 use crate::durable;
-use crate::experiment::{Experiment, Plan};
+use crate::experiment::{Experiment, Plan, View};
 use crate::model::{ModelSpec, ParamLayout};
 use crate::wire::words;
 
@@ -59,7 +59,7 @@ pub enum ShelfFault {
     },
     /// Weights that mean something else than the experiment's, by their card.
     #[error(
-        "its card says {found}, and the experiment {asked}: the weights would mean something else; begin with          a model of the same {which}"
+        "its card says {found}, and the experiment {asked}: the weights would mean something else; begin with a model of the same {which}"
     )]
     Meaning {
         /// What differs.
@@ -156,24 +156,40 @@ pub fn model_hash(parameters: &[f32]) -> Digest {
 ///
 /// # Errors
 /// The weights cannot be read, or are not of the experiment's model: other blocks or shapes, or, where a
-/// card lies beside them, another head or other inputs.
+/// card lies beside them, another head, time grid, inputs or scales, or other views for its encoders.
 pub fn begin(experiment: &mut Experiment, file: &Path) -> Result<(), ShelfError> {
     let Some(start) = &mut experiment.start else { return Ok(()) };
     *start = file.parent().unwrap_or(Path::new("")).join(&start);
     let (found, _) = weights(start, &experiment.plan.model)?;
     if start.with_extension(CARD).is_file() {
-        same_meaning(&card(start)?, &experiment.plan).map_err(at(start))?;
+        let beside = start.with_extension(CARD);
+        same_meaning(&card(start)?, &experiment.plan).map_err(at(&beside))?;
     }
     experiment.plan.start = Some(model_hash(&found.parameters));
     Ok(())
 }
 
-/// That weights of the same shapes mean the same: shapes do not say which head, nor which inputs.
+/// That weights of the same shapes mean the same: shapes do not say which head, time grid or inputs.
 fn same_meaning(card: &Card, plan: &Plan) -> Result<(), ShelfFault> {
     let (head, asked) = (card.plan.model.head, plan.model.head);
     if head != asked {
         let (found, asked) = (head.name().to_owned(), asked.name().to_owned());
         return Err(ShelfFault::Meaning { which: "head", found, asked });
+    }
+    let grid = |plan: &Plan| (plan.outcome.unit, plan.outcome.edges.clone());
+    let encoded = |plan: &Plan| -> Vec<View> {
+        let read = plan.views.iter().filter(|view| plan.encoder(&view.name).is_some());
+        read.cloned().collect()
+    };
+    for (which, same) in [
+        ("time grid", grid(&card.plan) == grid(plan)),
+        ("scale of columns", card.plan.features == plan.features),
+        ("view of an encoder", encoded(&card.plan) == encoded(plan)),
+    ] {
+        if !same {
+            let (found, asked) = (format!("one {which}"), "another".to_owned());
+            return Err(ShelfFault::Meaning { which, found, asked });
+        }
     }
     let (inputs, asked) = (card.plan.input_names(), plan.input_names());
     match inputs.iter().zip(&asked).find(|(found, asked)| found != asked) {

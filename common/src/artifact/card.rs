@@ -161,6 +161,12 @@ pub enum CardError {
         /// Which.
         which: &'static str,
     },
+    /// Something beside the plan that contradicts it.
+    #[error("{which} is not what its plan says; the card was changed since its run")]
+    Contradiction {
+        /// The key.
+        which: &'static str,
+    },
 }
 
 #[derive(Deserialize)]
@@ -205,6 +211,14 @@ impl Card {
         ] {
             if !same {
                 return Err(CardError::Hash { which });
+            }
+        }
+        for (which, same) in [
+            ("weights.parameters", card.weights.parameters == card.plan.model.parameters()),
+            ("inputs", card.inputs == card.plan.input_names()),
+        ] {
+            if !same {
+                return Err(CardError::Contradiction { which });
             }
         }
         Ok(card)

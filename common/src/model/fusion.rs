@@ -149,20 +149,23 @@ impl Block {
         self.dilation.saturating_mul(self.kernel.saturating_sub(1)) / 2
     }
 
-    /// The activations' numbers and the multiplications of one pass, for the axes after the convolution.
-    fn cost(&self, channels: u32, axes: &[u32]) -> (u64, u64) {
+    /// The activations' numbers and the multiplications of one pass, for the axes before the convolution and
+    /// after it. The input lies in a frame of this convolution's zeros, the output without any: the next one
+    /// counts its own.
+    fn cost(&self, channels: u32, before: &[u32], axes: &[u32]) -> (u64, u64) {
         let around = u64::from(self.padding()).saturating_mul(2);
-        let lengths = axes.iter().map(|axis| u64::from(*axis));
-        let positions = lengths.clone().fold(1_u64, u64::saturating_mul);
-        let frame = lengths.map(|axis| axis.saturating_add(around)).fold(1, u64::saturating_mul);
+        let framed = before.iter().map(|axis| u64::from(*axis).saturating_add(around));
+        let frame = framed.fold(1, u64::saturating_mul);
+        let positions = axes.iter().map(|axis| u64::from(*axis)).fold(1, u64::saturating_mul);
         let axes = u32::try_from(axes.len()).unwrap_or(u32::MAX);
         let taps = u64::from(self.kernel).saturating_pow(axes);
         let columns = positions.saturating_mul(taps).saturating_mul(channels.into());
         // Channels are kept in multiples of the vectors' length, and windows of a single one written out.
         let kept = |numbers: u64| numbers.checked_next_multiple_of(16).unwrap_or(u64::MAX);
         let windows = if channels < 8 { kept(taps.saturating_mul(channels.into())) } else { 0 };
-        let numbers = frame.saturating_mul(kept(self.channels.into()));
-        let numbers = numbers.saturating_add(positions.saturating_mul(windows));
+        let input = frame.saturating_mul(kept(channels.into()));
+        let output = positions.saturating_mul(kept(self.channels.into()).saturating_add(windows));
+        let numbers = input.saturating_add(output);
         (numbers, columns.saturating_mul(self.channels.into()))
     }
 
@@ -268,16 +271,17 @@ impl Encoder {
             return Err(InvalidModel::Bound {
                 part: "convolutions of an encoder",
                 found,
-                most: 32,
+                most: u32::try_from(bounds::BLOCKS).unwrap_or(u32::MAX),
             });
         }
         let (mut numbers, mut work) = (0_u64, 0_u64);
         for block in blocks {
             block.check(channels, self.name())?;
+            let before = axes.clone();
             for axis in &mut axes {
                 *axis = block.length(*axis);
             }
-            let (more, multiplications) = block.cost(channels, &axes);
+            let (more, multiplications) = block.cost(channels, &before, &axes);
             numbers = numbers.saturating_add(more);
             work = work.saturating_add(multiplications);
             channels = block.channels;

@@ -9,7 +9,7 @@ use super::spec::ModelSpec;
 /// The parameters before the first round, in the layout's order: what each block's [`Start`] says.
 ///
 /// Weights are drawn; the last layer starts at zero, so that the model begins as the same public
-/// hazard for every patient, with bias logit(initial hazard).
+/// hazard for every patient, by the bias that gives it under the head.
 #[must_use]
 pub fn initial_parameters(spec: &ModelSpec, seed: u64) -> Vec<f32> {
     let layout = ParamLayout::of(spec);

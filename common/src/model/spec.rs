@@ -177,6 +177,12 @@ pub enum InvalidModel {
         /// The view.
         view: String,
     },
+    /// Two blocks of parameters of one name, which names of views make.
+    #[error("model: two blocks of parameters are called {name:?}; rename the view")]
+    TwoBlocks {
+        /// The name.
+        name: String,
+    },
     /// Hidden layers without inputs, or the other way round.
     #[error(
         "model: {inputs} inputs from tables and {layers} layers for them; a fusion needs both or neither"
@@ -260,7 +266,7 @@ impl ModelSpec {
         let mut seen = std::collections::HashSet::new();
         match layout.blocks().iter().find(|block| !seen.insert(block.name.as_str())) {
             None => Ok(()),
-            Some(twice) => Err(InvalidModel::TwoEncoders { view: twice.name.clone() }),
+            Some(twice) => Err(InvalidModel::TwoBlocks { name: twice.name.clone() }),
         }
     }
 

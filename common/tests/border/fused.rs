@@ -206,6 +206,13 @@ fn hostile_sizes_are_refused_without_a_panic() {
         assert!(spec.check().is_err(), "{kind:?}");
         let _ = spec.parameters();
     }
+    // Small outputs of many channels, each in a frame of the next one's zeros.
+    let many = Block { channels: 1024, kernel: 1, stride: 1, dilation: 1, residual: false };
+    let far = Block { channels: 1, kernel: 63, dilation: 1024, ..many };
+    let mut framed = spec.clone();
+    let blocks = [many, far].repeat(16);
+    framed.fusion.as_mut().unwrap().encoders[0].kind = EncoderKind::Ecg { samples: 1, blocks };
+    assert!(matches!(framed.check(), Err(InvalidModel::Work { .. })), "{:?}", framed.check());
     let mut wide = spec.clone();
     wide.fusion.as_mut().unwrap().width = most;
     assert!(matches!(wide.check(), Err(InvalidModel::Bound { .. })));

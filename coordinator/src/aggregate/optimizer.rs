@@ -190,17 +190,15 @@ mod tests {
         let mut plan = experiment.plan;
         (plan.rounds, plan.aggregation.average_last) = (4, 3);
         let mut server = ServerOptimizer::new(&plan, 2);
-        let (mut model, mut seen) = (vec![0.0_f32, 0.0], Vec::new());
+        let mut model = vec![0.0_f32, 0.0];
         for round in 1_u8..=4 {
             model = step(&mut server, &model, [1, 1]);
             if round < 4 {
                 assert!((model[0] - 0.25 * f32::from(round)).abs() < 1e-6, "{round}: {model:?}");
             }
-            seen.push(model.clone());
         }
         // The mean of the models after rounds 2, 3 and 4.
         assert!((model[0] - 0.75).abs() < 1e-6 && (model[1] + 1.5).abs() < 1e-6, "{model:?}");
-        assert_eq!(seen.len(), 4);
     }
 
     #[test]

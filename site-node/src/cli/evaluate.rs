@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "VIEW,…", value_delimiter = ',')]
     subgroups: Vec<String>,
     /// How often each feature and modality is shuffled, to see what it is worth; 0 for not at all.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    #[arg(long, default_value_t = 0)]
     shuffles: u32,
     /// How it is printed.
     #[arg(long, value_enum, default_value = "table")]
@@ -38,6 +38,15 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let (source, cache) = (settings.source()?, settings.state.join("cache"));
     let model = shelf::open(&args.model)?;
     let plan = &model.card.plan;
+    let asked = Evaluation {
+        horizons: args.horizons.clone(),
+        subgroups: args.subgroups.clone(),
+        shuffles: args.shuffles,
+    };
+    // What an experiment may ask for, a hospital may: by the same rules but for the mode.
+    if let Some((_, what, hint)) = asked.unfit(plan).into_iter().next() {
+        return Err(format!("{what}; {hint}").into());
+    }
     let Some(split) = source.split.as_deref() else {
         let message = "cohort.toml names no split column: without test patients there is nobody to \
                        evaluate on; name a column that is 1 for training and 0 for test patients";
@@ -48,15 +57,6 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let training = examples(&cohort.part(true), plan, Some(studies))?;
     let test = examples(&cohort.part(false), plan, Some(studies))?;
     let held = Held { plan, model: &model.parameters, training: &training, test: &test, least: 0 };
-    let asked = Evaluation {
-        horizons: args.horizons.clone(),
-        subgroups: args.subgroups.clone(),
-        shuffles: args.shuffles,
-    };
-    // What an experiment may ask for, a hospital may: by the same rules but for the mode.
-    if let Some((_, what, hint)) = asked.unfit(plan).into_iter().next() {
-        return Err(format!("{what}; {hint}").into());
-    }
     let scores = evaluate(&held, &asked)?;
     match args.format {
         Format::Json => {

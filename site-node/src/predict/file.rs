@@ -1,4 +1,4 @@
-//! The file with patients' predictions: new, for its owner alone, and whole or not there.
+//! The file with patients' predictions: new, for its owner alone, and removed where it cannot be finished.
 
 use std::fs::{File, OpenOptions, remove_file};
 use std::io::{BufWriter, ErrorKind};

@@ -104,6 +104,7 @@ fn known_weights_give_known_numbers_without_an_outcome() {
     let mean = f64::midpoint(1.0, first) + 2.0 * f64::midpoint(first, second);
     let expected = [-second.ln(), first, second, mean];
     let found: Vec<f64> = lines[2].split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
+    assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
         assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
     }

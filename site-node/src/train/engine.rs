@@ -59,7 +59,7 @@ impl Engine {
     }
 }
 
-/// Says once where a model of several modalities is trained.
+/// Says where a model of several modalities is trained, if that is not where the settings say.
 pub(super) fn note_device(spec: &ModelSpec, device: &Device) {
     if spec.fusion.is_some() && device.is_gpu() {
         tracing::info!("a model of several modalities is trained on the CPU, not on the GPU");

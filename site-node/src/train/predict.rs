@@ -67,8 +67,8 @@ fn bounded(risk: f64) -> f64 {
     if risk.is_finite() { risk } else { 0.0 }
 }
 
-/// Survival curves `[n, K]`, row by row: the probability of no event up to the end of interval j,
-/// for the discrete-time hazard `Π_{l≤j} (1 − h_l)`.
+/// Survival curves `[n, K]`, row by row: the probability of no event up to the end of interval j, as the
+/// head defines it.
 ///
 /// # Errors
 /// As [`risks`], and for Cox, whose partial likelihood leaves the baseline hazard open.

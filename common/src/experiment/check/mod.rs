@@ -90,7 +90,8 @@ fn model_key(error: &InvalidModel) -> &'static str {
         | InvalidModel::Block { .. }
         | InvalidModel::Work { .. }
         | InvalidModel::Encoders { .. }
-        | InvalidModel::TwoEncoders { .. } => "model.encoders",
+        | InvalidModel::TwoEncoders { .. }
+        | InvalidModel::TwoBlocks { .. } => "model.encoders",
         InvalidModel::Dropout { .. } => "model.fusion",
     }
 }

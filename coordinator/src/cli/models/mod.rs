@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use common::artifact::Card;
-use common::shelf;
+use common::shelf::{self, Stored};
 use coordinator::settings::CoordinatorSettings;
 use serde_json::{Value, json};
 
@@ -156,12 +156,12 @@ fn object(card: &Card) -> Value {
 }
 
 fn verify(path: &Path) -> Outcome {
-    let card = shelf::open(path)?.card;
+    let Stored { card, parameters } = shelf::open(path)?;
     let tensors = common::model::ParamLayout::of(&card.plan.model).blocks().len();
     println!(
         "ok  {}: {} finite parameters in {tensors} tensors\nsha256    {}\nmodel     {}\nplan      {}\ncontract  {}",
         card.run,
-        card.weights.parameters,
+        parameters.len(),
         card.weights.sha256,
         card.weights.model,
         card.hashes.plan,

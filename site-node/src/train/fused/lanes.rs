@@ -1,7 +1,7 @@
 //! Numbers taken sixteen at a time.
 //!
-//! Every sum in the layers is written out: which terms, in which order, fused or not. So the result of a
-//! pass is the same bit for bit on all CPUs and for every width of their vectors.
+//! Every sum in the layers is written out: which terms, in which order, fused or not. So these loops
+//! give the same bits on all CPUs and for every width of their vectors; exponentials are the platform's.
 //!
 //! The loops that training spends its time in name the CPU's instructions ([`Cpu`]): the compiler by itself
 //! finds good vectors in one way to write such a loop, and bad ones in the next.
