@@ -176,6 +176,11 @@ fn same_meaning(card: &Card, plan: &Plan) -> Result<(), ShelfFault> {
         let (found, asked) = (head.name().to_owned(), asked.name().to_owned());
         return Err(ShelfFault::Meaning { which: "head", found, asked });
     }
+    let (inputs, asked) = (card.plan.input_names(), plan.input_names());
+    if let Some((found, asked)) = inputs.iter().zip(&asked).find(|(found, asked)| found != asked) {
+        let (found, asked) = (format!("input {found:?}"), format!("{asked:?}"));
+        return Err(ShelfFault::Meaning { which: "inputs", found, asked });
+    }
     let grid = |plan: &Plan| (plan.outcome.unit, plan.outcome.edges.clone());
     let encoded = |plan: &Plan| -> Vec<View> {
         let read = plan.views.iter().filter(|view| plan.encoder(&view.name).is_some());
@@ -191,14 +196,7 @@ fn same_meaning(card: &Card, plan: &Plan) -> Result<(), ShelfFault> {
             return Err(ShelfFault::Meaning { which, found, asked });
         }
     }
-    let (inputs, asked) = (card.plan.input_names(), plan.input_names());
-    match inputs.iter().zip(&asked).find(|(found, asked)| found != asked) {
-        None => Ok(()),
-        Some((found, asked)) => {
-            let (found, asked) = (format!("input {found:?}"), format!("{asked:?}"));
-            Err(ShelfFault::Meaning { which: "inputs", found, asked })
-        }
-    }
+    Ok(())
 }
 
 /// The parameters of a folder's model that a plan begins with; none where the folder has none of that
