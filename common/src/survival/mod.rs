@@ -7,7 +7,8 @@
 //! [`calibration`] at fixed horizons and [`d_calibration`]. Curves and tests of
 //! observed outcomes: [`KaplanMeier`], [`NelsonAalen`], [`log_rank`] and the
 //! censoring distribution [`CensoringDistribution`] behind inverse probability
-//! of censoring weighting (IPCW).
+//! of censoring weighting (IPCW). Competing risks: [`Competing`] outcomes, [`AalenJohansen`], and what
+//! stands beside it.
 //!
 //! # Conventions
 //!
@@ -40,6 +41,7 @@ mod calibration;
 mod censoring;
 mod chi_square;
 mod comparisons;
+mod competing;
 mod curves;
 mod d_calibration;
 mod data;
@@ -62,6 +64,10 @@ pub use auc::{DynamicAuc, cumulative_dynamic_auc, cumulative_dynamic_auc_of_curv
 pub use brier::{BrierScores, brier_scores};
 pub use calibration::{Calibration, CalibrationGroup, ObservedRisk, calibration};
 pub use censoring::CensoringDistribution;
+pub use competing::{
+    AalenJohansen, AalenJohansenPoint, Competing, cause_auc, cause_brier_scores,
+    observed_to_predicted, ranked,
+};
 pub use curves::SurvivalCurves;
 pub use d_calibration::{DCalibration, d_calibration};
 pub use data::Survival;
