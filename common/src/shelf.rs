@@ -156,7 +156,7 @@ pub fn model_hash(parameters: &[f32]) -> Digest {
 ///
 /// # Errors
 /// The weights cannot be read, or are not of the experiment's model: other blocks or shapes, or, where a
-/// card lies beside them, another head, time grid, inputs or scales, or other views for its encoders.
+/// card lies beside them, another head, other causes, another time grid, inputs or scales, or other views for its encoders.
 pub fn begin(experiment: &mut Experiment, file: &Path) -> Result<(), ShelfError> {
     let Some(start) = &mut experiment.start else { return Ok(()) };
     *start = file.parent().unwrap_or(Path::new("")).join(&start);
@@ -169,8 +169,13 @@ pub fn begin(experiment: &mut Experiment, file: &Path) -> Result<(), ShelfError>
     Ok(())
 }
 
-/// That weights of the same shapes mean the same: shapes do not say which head, time grid or inputs.
+/// That weights of the same shapes mean the same: shapes do not say which head, causes, time grid or inputs.
 fn same_meaning(card: &Card, plan: &Plan) -> Result<(), ShelfFault> {
+    let (causes, asked) = (&card.plan.outcome.causes, &plan.outcome.causes);
+    if causes != asked {
+        let (found, asked) = (format!("causes {causes:?}"), format!("{asked:?}"));
+        return Err(ShelfFault::Meaning { which: "causes", found, asked });
+    }
     let (head, asked) = (card.plan.model.head, plan.model.head);
     if head != asked {
         let (found, asked) = (head.name().to_owned(), asked.name().to_owned());

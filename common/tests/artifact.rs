@@ -197,6 +197,8 @@ fn an_experiment_begins_with_weights_that_mean_the_same() {
     });
     let head = head.unwrap_err();
     assert!(matches!(head.fault, ShelfFault::Meaning { which: "head", .. }), "{head}");
+    let cause = begin(&|next| next.plan.outcome.causes = vec!["death".to_owned()]).unwrap_err();
+    assert!(matches!(cause.fault, ShelfFault::Meaning { which: "causes", .. }), "{cause}");
     let grid = begin(&|next| next.plan.outcome.edges[9] += 1.0).unwrap_err();
     assert!(matches!(grid.fault, ShelfFault::Meaning { which: "time grid", .. }), "{grid}");
     let scale = begin(&|next| next.plan.features[0].scale = 3.0).unwrap_err();

@@ -23,7 +23,7 @@ pub use check::Flaw;
 pub use description::{Describe, DescribedInput, Description, LeftOut, Question};
 pub use evaluation::{Evaluation, METRIC_NAME, METRICS};
 pub use features::Feature;
-pub use outcome::{Outcome, TimeUnit};
+pub use outcome::{CAUSES, Outcome, TimeUnit, cause_flaws};
 pub use plan::{Draft, Experiment, Plan};
 pub use privacy::{PrivacyMode, PrivacyPlan, PrivateEvaluation, PrivateSteps};
 pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};

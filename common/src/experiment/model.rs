@@ -194,6 +194,11 @@ impl ModelTable {
         }
         let intervals = u32::try_from(outcome.edges.len()).unwrap_or(u32::MAX);
         let head = match self.head {
+            Family::LogisticHazard if outcome.causes.len() > 1 => Head::CauseHazards {
+                intervals,
+                causes: u32::try_from(outcome.causes.len()).unwrap_or(u32::MAX),
+                proportional: self.proportional,
+            },
             Family::LogisticHazard => {
                 Head::LogisticHazard { intervals, proportional: self.proportional }
             }

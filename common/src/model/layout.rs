@@ -44,8 +44,8 @@ pub struct Param {
 /// Where each block of a model's parameters lies in the flat vector.
 ///
 /// Dense layers from the input on, each its weight (`[inputs, outputs]`, row by row) and then its
-/// bias. The last layer of a proportional hazard has `head.bias` with one entry for each interval
-/// in place of its own bias; that of a Cox model has none, since the partial likelihood does not
+/// bias. The last layer of a proportional hazard has `head.bias` with one entry for each interval (with
+/// several causes: of each cause, one after the other) in place of its own bias; that of a Cox model has none, since the partial likelihood does not
 /// depend on it.
 ///
 /// A fusion has before those, which then read the fused vector:
@@ -135,10 +135,11 @@ fn blocks(spec: &ModelSpec, mut each: impl FnMut(String, Vec<usize>, Start, bool
     each(format!("dense.{last}.weight"), weight, Start::ZERO, false);
     let Some(intervals) = spec.head.intervals() else { return };
     let name = match spec.head {
-        Head::LogisticHazard { proportional: true, .. } => "head.bias".to_owned(),
+        Head::LogisticHazard { proportional: true, .. }
+        | Head::CauseHazards { proportional: true, .. } => "head.bias".to_owned(),
         _ => format!("dense.{last}.bias"),
     };
-    each(name, vec![intervals as usize], Start::Constant(public_bias(spec, intervals)), false);
+    each(name, vec![spec.head.logits()], Start::Constant(public_bias(spec, intervals)), false);
 }
 
 /// The bias with which every interval has the specification's hazard.
@@ -148,6 +149,10 @@ fn public_bias(spec: &ModelSpec, intervals: u32) -> f64 {
         // For hazards constant in an interval as well: softplus(b) = −ln(1 − h).
         Head::LogisticHazard { .. } | Head::PiecewiseHazard { .. } | Head::Cox => {
             (hazard / (1.0 - hazard)).ln()
+        }
+        // The same share of it for every cause: K·e^b / (1 + K·e^b) = h.
+        Head::CauseHazards { causes, .. } => {
+            (hazard / (1.0 - hazard) / f64::from(causes.max(1))).ln()
         }
         // The same mass everywhere, such that as many survive the grid: K·e^b = (1 − h)^{−K} − 1.
         Head::DeepHit { .. } => {

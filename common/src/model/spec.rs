@@ -45,6 +45,20 @@ pub enum Head {
         /// Intervals of the time grid.
         intervals: u32,
     },
+    /// Discrete-time logistic hazards of competing causes, a multinomial logit in each interval:
+    /// h_k(j | x) = exp(z_kj) / (1 + Σ_l exp(z_lj)) (Tutz and Schmid, *Modeling Discrete Time-to-Event
+    /// Data*, Springer 2016, section 8.1). For one cause it would be the logistic hazard, which stands for
+    /// that. Logits are in the order of causes, each with all intervals.
+    ///
+    /// With `proportional`, z_kj = b_kj + f_k(x): one log-odds ratio for each cause.
+    CauseHazards {
+        /// Intervals of the time grid.
+        intervals: u32,
+        /// Causes, two or more.
+        causes: u32,
+        /// One log-odds ratio of a cause for all intervals instead of one output for each.
+        proportional: bool,
+    },
 }
 
 impl Head {
@@ -53,6 +67,10 @@ impl Head {
     pub fn outputs(self) -> u32 {
         match self {
             Self::LogisticHazard { proportional: true, .. } | Self::Cox => 1,
+            Self::CauseHazards { causes, proportional: true, .. } => causes,
+            Self::CauseHazards { causes, intervals, proportional: false } => {
+                causes.saturating_mul(intervals)
+            }
             Self::LogisticHazard { intervals, proportional: false }
             | Self::PiecewiseHazard { intervals }
             | Self::DeepHit { intervals } => intervals,
@@ -64,16 +82,30 @@ impl Head {
     pub fn intervals(self) -> Option<u32> {
         match self {
             Self::LogisticHazard { intervals, .. }
+            | Self::CauseHazards { intervals, .. }
             | Self::PiecewiseHazard { intervals }
             | Self::DeepHit { intervals } => Some(intervals),
             Self::Cox => None,
         }
     }
 
-    /// Logits of a patient: one for each interval, or Cox's single log hazard ratio.
+    /// Causes that the head tells apart: 1 for all but hazards of several.
+    #[must_use]
+    pub fn causes(self) -> u32 {
+        match self {
+            Self::CauseHazards { causes, .. } => causes,
+            Self::LogisticHazard { .. }
+            | Self::PiecewiseHazard { .. }
+            | Self::DeepHit { .. }
+            | Self::Cox => 1,
+        }
+    }
+
+    /// Logits of a patient: one for each cause and interval, or Cox's single log hazard ratio.
     #[must_use]
     pub fn logits(self) -> usize {
-        self.intervals().unwrap_or(1) as usize
+        let intervals = self.intervals().unwrap_or(1) as usize;
+        intervals.saturating_mul(self.causes() as usize)
     }
 
     /// Whether the loss is a sum over patients, which every private mode needs.
@@ -86,7 +118,8 @@ impl Head {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::LogisticHazard { .. } => "logistic-hazard",
+            // A file asks for several causes under [outcome].
+            Self::LogisticHazard { .. } | Self::CauseHazards { .. } => "logistic-hazard",
             Self::Cox => "cox",
             Self::PiecewiseHazard { .. } => "piecewise-hazard",
             Self::DeepHit { .. } => "deephit",
@@ -199,6 +232,12 @@ pub enum InvalidModel {
         /// What the specification says.
         found: u32,
     },
+    /// One cause, or too many, in a head of several.
+    #[error("model: {found} causes in a head of several; use 2 to {}", crate::experiment::CAUSES)]
+    Causes {
+        /// What the specification says.
+        found: u32,
+    },
     /// An initial hazard outside (0, 1).
     #[error("model: initial hazard of {0} parts per million; use 1 to 999999")]
     InitialHazard(u32),
@@ -250,6 +289,11 @@ impl ModelSpec {
         if let Some(intervals) = self.head.intervals() {
             width("intervals", intervals)?;
         }
+        if let Head::CauseHazards { causes, .. } = self.head
+            && !(2..=crate::experiment::CAUSES).contains(&(causes as usize))
+        {
+            return Err(InvalidModel::Causes { found: causes });
+        }
         if !(1..1_000_000).contains(&self.initial_hazard_ppm) {
             return Err(InvalidModel::InitialHazard(self.initial_hazard_ppm));
         }
@@ -287,6 +331,9 @@ impl ModelSpec {
             Head::Cox => "cox".to_owned(),
             Head::PiecewiseHazard { intervals } => format!("piecewise-hazard/{intervals}"),
             Head::DeepHit { intervals } => format!("deephit/{intervals}"),
+            Head::CauseHazards { intervals, causes, proportional } => {
+                format!("cause-hazards/{intervals}/{causes}/{proportional}")
+            }
         };
         let fusion = self.fusion.as_ref().map(Fusion::canonical).unwrap_or_default();
         let canonical = format!(
@@ -313,6 +360,20 @@ mod tests {
         }
     }
 
+    fn causes(causes: u32, proportional: bool) -> ModelSpec {
+        let head = Head::CauseHazards { intervals: 20, causes, proportional };
+        ModelSpec { head, ..spec() }
+    }
+
+    #[test]
+    fn every_cause_has_its_outputs_and_biases() {
+        assert_eq!(causes(3, false).parameters(), 40 * 16 + 17 * 60);
+        assert_eq!(causes(3, true).parameters(), 40 * 16 + 16 * 3 + 60);
+        for wrong in [0, 1, 9, u32::MAX] {
+            assert_eq!(causes(wrong, false).check(), Err(InvalidModel::Causes { found: wrong }));
+        }
+    }
+
     #[test]
     fn every_field_is_part_of_the_identity() {
         let base = spec();
@@ -326,6 +387,9 @@ mod tests {
                 ..spec()
             },
             ModelSpec { initial_hazard_ppm: 20_001, ..spec() },
+            causes(2, false),
+            causes(3, false),
+            causes(2, true),
         ];
         let mut seen = vec![base.digest()];
         for other in others {

@@ -28,6 +28,7 @@ pub fn question() -> Description {
             unit: TimeUnit::Months,
             event: "event".to_owned(),
             edges: vec![365.0, 730.0],
+            causes: Vec::new(),
         },
         inputs: vec![DescribedInput { view, lower: 0.5, upper: 2.0 }],
         rho: 0.0625,
@@ -44,6 +45,7 @@ pub const QUESTION: &str = "
     0200000000000000                   # outcome.edges: two
     0000000000d07640                   #   365
     0000000000d08640                   #   730
+    0000000000000000                   # outcome.causes: none
     0100000000000000                   # inputs: one
     0200000000000000 'hb'              #   view.name
     00000000                           #   ViewSource::Number

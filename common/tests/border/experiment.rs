@@ -171,6 +171,39 @@ fn a_private_mode_refuses_cox_and_weights_by_patients_with_the_reason() {
 }
 
 #[test]
+fn causes_make_a_head_of_several_and_other_heads_refuse_them() {
+    let two = "event = \"event\"\ncauses = [\"cardiovascular\", \"other\"]";
+    let event = "event = \"event\"";
+    let plan = good(&[(event, two)]).plan;
+    assert_eq!(plan.outcome.causes, ["cardiovascular", "other"]);
+    let head = Head::CauseHazards { intervals: 2, causes: 2, proportional: false };
+    assert_eq!(plan.model.head, head);
+    let linear = ("kind = \"mlp\"\nhidden = [16]", "kind = \"linear\"");
+    let head = Head::CauseHazards { intervals: 2, causes: 2, proportional: true };
+    assert_eq!(good(&[(event, two), linear]).plan.model.head, head);
+    // One cause is one event, and has a name.
+    let plan = good(&[(event, "event = \"event\"\ncauses = [\"death\"]")]).plan;
+    assert_eq!(plan.model.head, Head::LogisticHazard { intervals: 2, proportional: false });
+    for (causes, told) in [
+        ("[]", "names no cause"),
+        ("[\"a\", \"a\"]", "\"a\" stands twice"),
+        ("[\"a b\", \"c\"]", "not a cause's name"),
+        ("[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]", "9 causes"),
+        ("[1, 2]", "outcome.causes"),
+    ] {
+        let text = edited(&[(event, &format!("event = \"event\"\ncauses = {causes}"))]);
+        let refused = read(&text).unwrap_err().to_string();
+        assert!(refused.contains(told) && refused.contains("outcome.causes"), "{refused}");
+    }
+    for head in ["deephit", "piecewise-hazard", "cox"] {
+        let head = format!("hidden = [16]\nhead = \"{head}\"");
+        let text = edited(&[(event, two), ("hidden = [16]", &head), (PRIVATE, OFF)]);
+        let refused = read(&text).unwrap_err().to_string();
+        assert!(refused.contains("models one event, and outcome.causes names 2"), "{refused}");
+    }
+}
+
+#[test]
 fn weights_and_their_unit_go_together() {
     let window = "window = \"60s\"";
     let unit = "aggregation.patients_per_unit";

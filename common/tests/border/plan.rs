@@ -14,7 +14,7 @@ variants!(Optimizer: Sgd, Adam);
 variants!(ServerRule: FedAvg, FedAdam, FedYogi);
 variants!(Weights: Equal, Patients);
 variants!(PrivacyMode: Off, Site, Local);
-variants!(Head: LogisticHazard, Cox, PiecewiseHazard, DeepHit);
+variants!(Head: LogisticHazard, Cox, PiecewiseHazard, DeepHit, CauseHazards);
 
 #[test]
 fn a_plan_is_these_bytes_and_its_digest_their_hash() {
@@ -43,6 +43,7 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         01000000                    # outcome.unit
         0500000000000000 'event'    # outcome.event
         0000000000000000            # outcome.edges: none
+        0000000000000000            # outcome.causes: none
         0000000000000000            # features: none
         0000000000000000            # views: none
         02000000                    # model.inputs
@@ -109,6 +110,22 @@ fn every_choice_in_a_plan_has_its_number() {
         (PrivacyMode::Site, "01000000"),
         (PrivacyMode::Local, "02000000"),
     ]);
+    let mut outcome = plan().outcome;
+    outcome.causes = vec!["heart".to_owned(), "other".to_owned()];
+    golden(
+        &outcome,
+        "
+        0400000000000000 'time'     # time
+        01000000                    # unit: months
+        0500000000000000 'event'    # event
+        0200000000000000            # edges: two
+        0000000000d07640            #   365
+        0000000000d08640            #   730
+        0200000000000000            # causes: two
+        0500000000000000 'heart'    #   the one of interest
+        0500000000000000 'other'
+        ",
+    );
     golden(
         &private_plan().privacy,
         "
@@ -138,5 +155,14 @@ fn every_choice_in_a_plan_has_its_number() {
         (Head::Cox, "01000000"),
         (Head::PiecewiseHazard { intervals: 7 }, "02000000 07000000"),
         (Head::DeepHit { intervals: 7 }, "03000000 07000000"),
+        (
+            Head::CauseHazards { intervals: 7, causes: 2, proportional: true },
+            "
+            04000000   # Head::CauseHazards
+            07000000   # intervals: 7
+            02000000   # causes: 2
+            01         # proportional
+            ",
+        ),
     ]);
 }

@@ -127,6 +127,50 @@ fn the_outcomes_two_columns_are_two() {
 }
 
 #[test]
+fn causes_have_names_of_their_own_and_a_head_that_tells_them_apart() {
+    fn name(plan: &mut Plan, names: &[&str]) {
+        plan.outcome.causes = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+    let mut two = plan();
+    name(&mut two, &["cardiovascular", "other"]);
+    two.model.head = Head::CauseHazards { intervals: 2, causes: 2, proportional: false };
+    assert_eq!(two.check(), []);
+    let mut one = plan();
+    name(&mut one, &["death"]);
+    assert_eq!(one.check(), []);
+    let key = "outcome.causes";
+    each_is_found(
+        &two,
+        &[
+            (key, "\"other\" stands twice", |p| name(p, &["other", "other"])),
+            (key, "not a cause's name", |p| name(p, &["", "other"])),
+            (key, "not a cause's name", |p| name(p, &["a,b", "other"])),
+            (key, "not a cause's name", |p| name(p, &["cardiovascular", &"x".repeat(33)])),
+            (key, "9 causes", |p| {
+                p.outcome.causes = (0..9).map(|k| format!("c{k}")).collect();
+            }),
+            (key, "3 causes for a head of 2", |p| name(p, &["a", "b", "c"])),
+            (key, "1 causes for a head of 2", |p| p.outcome.causes.clear()),
+            (key, "1 causes in a head of several", |p| {
+                p.model.head = Head::CauseHazards { intervals: 2, causes: 1, proportional: false };
+            }),
+            ("outcome.edges", "for a head of 3 intervals", |p| {
+                p.model.head = Head::CauseHazards { intervals: 3, causes: 2, proportional: false };
+            }),
+            ("model.head", "\"deephit\" models one event", |p| {
+                p.model.head = Head::DeepHit { intervals: 2 };
+            }),
+            ("model.head", "\"piecewise-hazard\" models one event", |p| {
+                p.model.head = Head::PiecewiseHazard { intervals: 2 };
+            }),
+            ("model.head", "\"logistic-hazard\" models one event", |p| {
+                p.model.head = Head::LogisticHazard { intervals: 2, proportional: false };
+            }),
+        ],
+    );
+}
+
+#[test]
 fn a_round_has_a_quorum_a_limit_and_time() {
     let (min, max) = ("aggregation.min_sites", "aggregation.max_sites");
     each_is_found(

@@ -34,6 +34,7 @@ pub fn plan() -> Plan {
             unit: TimeUnit::Months,
             event: "event".to_owned(),
             edges: vec![365.0, 730.0],
+            causes: Vec::new(),
         },
         features: vec![
             Feature { column: "age".to_owned(), center: 60.0, scale: 10.0 },
@@ -117,6 +118,7 @@ pub const PLAN: &str = "
     0200000000000000            # outcome.edges: two
     0000000000d07640            #   365
     0000000000d08640            #   730
+    0000000000000000            # outcome.causes: none
     0200000000000000            # features: two
     0300000000000000 'age'      #   column
     0000000000004e40            #   center: 60

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use common::experiment::Plan;
-use common::survival::{Survival, harrell_c};
+use common::survival::{Competing, Survival, harrell_c};
 use common::wire::words;
 use site_node::cohort::Cohort;
 use site_node::features::{Studies, examples};
@@ -55,20 +55,22 @@ impl TestPatients {
         self.sites.iter().map(|site| risks(&plan.model, model, site).map_err(stage)).collect()
     }
 
-    /// Harrell's C over the test patients of all hospitals together.
+    /// Harrell's C over the test patients of all hospitals together; with several causes for the first, as at
+    /// the sites.
     pub(super) fn c_index(&self, plan: &Plan, model: &[f32]) -> Result<f64, SimulateError> {
         self.pooled_c_index(&self.risks(plan, model)?)
     }
 
     fn pooled_c_index(&self, risks: &[Vec<f64>]) -> Result<f64, SimulateError> {
         let times: Vec<f64> = self.sites.iter().flat_map(Examples::time).copied().collect();
-        let events: Vec<bool> = self.sites.iter().flat_map(Examples::event).copied().collect();
-        c_index(times, events, &risks.concat())
+        let causes: Vec<u8> = self.sites.iter().flat_map(Examples::cause).copied().collect();
+        c_index(times, causes, &risks.concat())
     }
 }
 
-fn c_index(times: Vec<f64>, events: Vec<bool>, risks: &[f64]) -> Result<f64, SimulateError> {
-    let observed = Survival::new(times, events).map_err(stage)?;
+fn c_index(times: Vec<f64>, causes: Vec<u8>, risks: &[f64]) -> Result<f64, SimulateError> {
+    let of_interest = |observed: Competing| observed.of_interest(1);
+    let observed = Competing::new(times, causes).and_then(of_interest).map_err(stage)?;
     harrell_c(&observed, risks).map_err(stage)
 }
 
@@ -86,7 +88,7 @@ pub(super) fn final_report(
         .iter()
         .zip(&risks)
         .filter_map(|(site, risks)| {
-            c_index(site.time().to_vec(), site.event().to_vec(), risks).ok()
+            c_index(site.time().to_vec(), site.cause().to_vec(), risks).ok()
         })
         .collect();
     let mean = within.iter().sum::<f64>() / within.len() as f64;
@@ -97,12 +99,16 @@ pub(super) fn final_report(
     })
 }
 
-/// The C-index of the generator's own risk, where the tables or the generator's own file tell it.
+/// The C-index of the generator's own risk, where the tables or the generator's own file tell it; none with
+/// several causes, of which no generator's risk tells.
 pub(super) fn oracle(
     plan: &Plan,
     hospitals: &[SimulatedHospital],
     folder: &Path,
 ) -> Result<Option<Score>, SimulateError> {
+    if plan.outcome.causes.len() > 1 {
+        return Ok(None);
+    }
     let (mut times, mut events, mut truth) = (Vec::new(), Vec::new(), Vec::new());
     for hospital in hospitals {
         let Records::Table { table, split: Some(split) } = &hospital.records else {
@@ -121,7 +127,8 @@ pub(super) fn oracle(
         events.extend(rows.iter().map(|&row| event[row]));
         truth.extend(rows.iter().map(|&row| true_risk[row]));
     }
-    Ok(Some(Score { c_index: c_index(times, events, &truth)? }))
+    let observed = Survival::new(times, events).map_err(stage)?;
+    Ok(Some(Score { c_index: harrell_c(&observed, &truth).map_err(stage)? }))
 }
 
 /// What `coordinator synth` says that its test patients' true risk reaches.

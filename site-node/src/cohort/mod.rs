@@ -13,7 +13,8 @@ use crate::data::{CellFault, DataError, MeaningError, Patients, Problems};
 pub struct Cohort {
     patients: Patients,
     time: Vec<f64>,
-    event: Vec<bool>,
+    /// Of each patient's event, by the plan's order, from 1; 0 for none.
+    cause: Vec<u8>,
     training: Vec<bool>,
 }
 
@@ -44,7 +45,7 @@ impl fmt::Debug for Cohort {
 /// How patients were followed.
 struct Followed {
     time: Vec<f64>,
-    event: Vec<bool>,
+    cause: Vec<u8>,
     training: Vec<bool>,
 }
 
@@ -71,6 +72,29 @@ fn factor(patients: &Patients, outcome: &Outcome) -> Result<f64, DataError> {
     })
 }
 
+/// The plan's number of each of the event column's causes, in the order of their numbers here. What the
+/// hospital states decides, and no patient: whether causes fit must not tell which of them occur. A table
+/// without a `cohort.toml` numbers them as the plan does.
+fn numbers(patients: &Patients, outcome: &Outcome) -> Result<Vec<u8>, DataError> {
+    let all = || (1..=u8::MAX).take(outcome.cause_count()).collect();
+    let own = patients.causes.as_ref().filter(|(column, _)| *column == outcome.event);
+    let here = own.map_or(&[][..], |(_, causes)| causes);
+    // One event is the event, whether or not anybody names it.
+    let unnamed = here.is_empty() || outcome.causes.is_empty();
+    if !patients.described || (unnamed && here.len().max(1) == outcome.cause_count()) {
+        return Ok(all());
+    }
+    let number = |name: &String| {
+        let place = outcome.causes.iter().position(|asked| asked == name)?;
+        u8::try_from(place + 1).ok()
+    };
+    let numbers: Option<Vec<u8>> = here.iter().map(number).collect();
+    numbers.filter(|numbers| numbers.len() == outcome.causes.len()).ok_or_else(|| {
+        let (column, asked) = (outcome.event.clone(), outcome.causes.clone());
+        DataError::Meaning(MeaningError::OtherCauses { column, here: here.to_vec(), asked })
+    })
+}
+
 /// Reads the outcome of every patient, noting each cell that is wrong; none where a column is missing.
 fn followed(
     patients: &Patients,
@@ -88,14 +112,16 @@ fn followed(
         None => None,
     };
     let factor = problems.take(factor(patients, outcome)).unwrap_or(1.0);
-    let mut read = Followed { time: Vec::new(), event: Vec::new(), training: Vec::new() };
+    let numbers = problems.take(numbers(patients, outcome))?;
+    let mut read = Followed { time: Vec::new(), cause: Vec::new(), training: Vec::new() };
     for row in 0..table.len() {
-        let event = events.flag(row).map_err(|fault| events.bad_cell(row, fault));
-        let event = problems.take(event).unwrap_or_default();
+        let cause = events.cause(row, numbers.len()).map_err(|fault| events.bad_cell(row, fault));
+        let cause = usize::from(problems.take(cause).unwrap_or_default());
+        let cause = cause.checked_sub(1).and_then(|here| numbers.get(here)).copied().unwrap_or(0);
         let time = match times.number(row) {
             Ok(Some(time)) if time < 0.0 => Err(CellFault::NegativeTime),
             Ok(Some(time)) => Ok(time * factor),
-            Ok(None) if event => Err(CellFault::EventWithoutTime),
+            Ok(None) if cause > 0 => Err(CellFault::EventWithoutTime),
             Ok(None) => Err(CellFault::Empty),
             Err(fault) => Err(fault),
         };
@@ -104,7 +130,7 @@ fn followed(
             column.flag(row).map_err(|fault| column.bad_cell(row, fault))
         });
         read.time.push(time.unwrap_or_default());
-        read.event.push(event);
+        read.cause.push(cause);
         read.training.push(problems.take(training).unwrap_or_default());
     }
     Some(read)
@@ -114,7 +140,8 @@ impl Cohort {
     /// Reads the outcome of every patient.
     ///
     /// # Errors
-    /// A column is missing; a time is not a number of 0 or more; an event or a split is neither 0 nor 1.
+    /// A column is missing; a time is not a number of 0 or more; an event or a split is neither 0 nor 1; with
+    /// causes, an event is not 0 and no cause's number, or the hospital tells other causes apart.
     pub fn new(
         patients: impl Into<Patients>,
         outcome: &Outcome,
@@ -149,8 +176,8 @@ impl Cohort {
         problems: &mut Problems,
     ) -> Option<Self> {
         let patients = patients.into();
-        let Followed { time, event, training } = followed(&patients, outcome, split, problems)?;
-        Some(Self { patients, time, event, training })
+        let Followed { time, cause, training } = followed(&patients, outcome, split, problems)?;
+        Some(Self { patients, time, cause, training })
     }
 
     /// How many patients were followed for no time at all.
@@ -171,10 +198,14 @@ impl Cohort {
         self.training.iter().filter(|&&training| training).count()
     }
 
-    /// How many training patients had the event.
+    /// How many training patients had an event, of whatever cause.
     #[must_use]
     pub fn training_events(&self) -> usize {
-        self.event.iter().zip(&self.training).filter(|(event, train)| **event && **train).count()
+        self.cause
+            .iter()
+            .zip(&self.training)
+            .filter(|(cause, train)| **cause > 0 && **train)
+            .count()
     }
 
     /// The training patients (`true`) or the test patients (`false`).
@@ -183,8 +214,9 @@ impl Cohort {
         let rows: Vec<usize> =
             (0..self.training.len()).filter(|&row| self.training[row] == training).collect();
         let time = rows.iter().map(|&row| self.time[row]).collect();
-        let event = rows.iter().map(|&row| self.event[row]).collect();
-        Part { patients: &self.patients, rows, time, event }
+        let cause: Vec<u8> = rows.iter().map(|&row| self.cause[row]).collect();
+        let event = cause.iter().map(|cause| *cause > 0).collect();
+        Part { patients: &self.patients, rows, time, event, cause }
     }
 }
 
@@ -193,14 +225,17 @@ pub struct Part<'c> {
     pub(crate) patients: &'c Patients,
     pub(crate) rows: Vec<usize>,
     pub(crate) time: Vec<f64>,
+    /// Of any cause.
     pub(crate) event: Vec<bool>,
+    /// Which, by the plan's order, from 1; 0 for none.
+    pub(crate) cause: Vec<u8>,
 }
 
 impl<'c> Part<'c> {
     /// Patients whose outcome nobody asks for, by their rows: those that a model is to score.
     pub(crate) fn unfollowed(patients: &'c Patients, rows: Vec<usize>) -> Self {
-        let (time, event) = (vec![0.0; rows.len()], vec![false; rows.len()]);
-        Self { patients, rows, time, event }
+        let n = rows.len();
+        Self { patients, rows, time: vec![0.0; n], event: vec![false; n], cause: vec![0; n] }
     }
 }
 
@@ -213,7 +248,73 @@ mod tests {
 
     fn outcome() -> Outcome {
         let (time, event) = ("t".to_owned(), "e".to_owned());
-        Outcome { time, unit: TimeUnit::Days, event, edges: vec![1.0, 2.0] }
+        let (edges, causes) = (vec![1.0, 2.0], Vec::new());
+        Outcome { time, unit: TimeUnit::Days, event, edges, causes }
+    }
+
+    fn names(causes: &[&str]) -> Vec<String> {
+        causes.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// How patients' follow-up ended: by what `cohort.toml` states, if there is one, and what is asked for.
+    fn causes(cells: &[&str], here: Option<&[&str]>, asked: &[&str]) -> Result<Vec<u8>, String> {
+        let rows: Vec<Vec<&str>> = cells.iter().map(|cell| vec!["1", *cell]).collect();
+        let mut patients: Patients = Table::new("a.csv", &["t", "e"], &rows).unwrap().into();
+        if let Some(here) = here {
+            patients.described = true;
+            patients.time_unit = Some(("t".to_owned(), TimeUnit::Days));
+            let stated = !here.is_empty();
+            patients.causes = stated.then(|| ("e".to_owned(), names(here)));
+        }
+        let outcome = Outcome { causes: names(asked), ..outcome() };
+        let cohort = Cohort::new(patients, &outcome, None).map_err(|error| error.to_string())?;
+        Ok(cohort.part(true).cause)
+    }
+
+    #[test]
+    fn causes_are_numbered_as_the_plan_does_whatever_their_order_here() {
+        let cells = ["0", "1", "2.0", "1"];
+        let plain = causes(&cells, None, &["heart", "other"]);
+        assert_eq!(plain, Ok(vec![0, 1, 2, 1]));
+        assert_eq!(causes(&cells, Some(&["heart", "other"]), &["heart", "other"]), plain);
+        let turned = causes(&cells, Some(&["other", "heart"]), &["heart", "other"]);
+        assert_eq!(turned, Ok(vec![0, 2, 1, 2]));
+        // One event is the event, named or not.
+        for (here, asked) in
+            [(vec![], vec!["death"]), (vec!["death"], vec![]), (vec!["death"], vec!["death"])]
+        {
+            assert_eq!(causes(&["0", "1"], Some(&here), &asked), Ok(vec![0, 1]));
+        }
+    }
+
+    /// The answer must be the same whoever the patients are: here nobody has an event.
+    #[test]
+    fn causes_that_the_hospital_does_not_tell_apart_are_refused_by_what_it_states() {
+        for (here, asked) in [
+            (&[][..], &["heart", "other"][..]),
+            (&["heart", "other"], &[]),
+            (&["heart", "other"], &["heart"]),
+            (&["heart", "other"], &["heart", "cancer"]),
+            (&["heart", "other", "cancer"], &["heart", "other"]),
+            (&["death"], &["heart", "other"]),
+            (&["relapse"], &["death"]),
+        ] {
+            let told = causes(&["0", "0"], Some(here), asked).unwrap_err();
+            assert!(told.contains("under [outcome]"), "{here:?} {asked:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_no_cause_is_named_by_row_and_column_and_never_told() {
+        for cell in ["3", "0.5", "-1", "1e300", "17"] {
+            let told = causes(&["1", cell], None, &["heart", "other"]).unwrap_err();
+            let place = "row 3, column \"e\": neither 0 nor the number of a cause; write 0";
+            assert!(told.contains(place), "{cell}: {told}");
+            assert!(!told.contains("17") && !told.contains("0.5"), "{told}");
+        }
+        let told = causes(&["1", "2"], None, &[]).unwrap_err();
+        assert!(told.contains("row 3, column \"e\": neither 0 nor 1"), "{told}");
+        assert!(causes(&["1", ""], None, &["a", "b"]).unwrap_err().contains("empty"));
     }
 
     fn cohort(rows: &[[&str; 3]]) -> Result<Cohort, CohortError> {

@@ -14,6 +14,8 @@ pub enum CellFault {
     NotFinite,
     /// A number other than 0 and 1.
     NotAFlag,
+    /// A number that no cause of the outcome has.
+    NotACause,
     /// A time below zero.
     NegativeTime,
     /// A follow-up of no length.
@@ -48,6 +50,7 @@ impl CellFault {
             Self::DecimalComma => "a number with a decimal comma",
             Self::NotFinite => "not a finite number",
             Self::NotAFlag => "neither 0 nor 1",
+            Self::NotACause => "neither 0 nor the number of a cause",
             Self::NegativeTime => "a negative time",
             Self::ZeroTime => "a time of zero",
             Self::EventWithoutTime => "an event without a time",
@@ -71,6 +74,10 @@ impl CellFault {
             Self::DecimalComma => "export with a decimal point",
             Self::NotFinite => "remove the patient or correct the cell",
             Self::NotAFlag => "write 1 for yes and 0 for no",
+            Self::NotACause => {
+                "write 0 where follow-up ended without an event, else 1 for the first of the causes, 2 for \
+                 the second, or name the cause that is missing"
+            }
             Self::NegativeTime => "remove patients whose event lies before the start of follow-up",
             Self::ZeroTime => "remove patients who were not followed, or count from an earlier day",
             Self::EventWithoutTime => "add the time of the event or remove the patient",

@@ -210,8 +210,11 @@ fn schema(source: &Source) -> String {
     let mut units = source.units.clone();
     units.sort();
     let days = source.omop.as_ref().map(|omop| &omop.index_conditions);
+    // Nothing where none are stated: what a number stands for is then what it always was.
+    let stated = source.outcome.as_ref().filter(|outcome| !outcome.causes.is_empty());
+    let causes = stated.map(|outcome| format!(" {:?}", outcome.causes)).unwrap_or_default();
     format!(
-        "{:?} {:?} {:?} {outcome:?} {units:?} {long:?} {codes:?} {days:?}",
+        "{:?} {:?} {:?} {outcome:?} {units:?} {long:?} {codes:?} {days:?}{causes}",
         source.patient, source.index_date, source.split
     )
 }

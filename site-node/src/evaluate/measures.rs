@@ -10,7 +10,7 @@ use super::{Held, Score, note, observed};
 /// Bins of D-calibration, as its authors use them.
 const BINS: u32 = 10;
 /// Times over which the Brier score is integrated.
-const GRID: usize = 50;
+pub(super) const GRID: usize = 50;
 /// Confidence of limits that are not shown.
 const LEVEL: f64 = 0.95;
 
@@ -54,18 +54,18 @@ pub(super) fn at_horizons(
 }
 
 /// A time as a metric's name has it: at most six decimals.
-fn time(horizon: f64) -> String {
+pub(super) fn time(horizon: f64) -> String {
     let text = format!("{horizon:.6}");
     text.trim_end_matches('0').trim_end_matches('.').chars().take(24).collect()
 }
 
 /// The last time that anybody was followed to.
-fn follow_up(test: &Survival) -> f64 {
+pub(super) fn follow_up(test: &Survival) -> f64 {
     test.times().iter().fold(0.0_f64, |last, &time| last.max(time))
 }
 
 /// Times of a grid at which some patients are still followed and some no longer.
-fn within(test: &Survival, grid: Vec<f64>) -> Vec<f64> {
+pub(super) fn within(test: &Survival, grid: Vec<f64>) -> Vec<f64> {
     let first = test.times().iter().fold(f64::INFINITY, |first, &time| first.min(time));
     let last = follow_up(test);
     grid.into_iter().filter(|&time| time >= first && time < last).collect()

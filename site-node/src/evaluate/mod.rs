@@ -8,15 +8,16 @@
 //!
 //! Exact numbers of patients: for eyes inside the hospital, and for whoever may see exact metrics.
 
+mod causes;
 mod importance;
 mod measures;
 mod subgroups;
 
 use common::experiment::{Evaluation, Plan};
-use common::survival::{Survival, harrell_c};
+use common::survival::{Competing, Survival, harrell_c};
 use common::wire::C_INDEX;
 
-use crate::train::{Examples, TrainError, risks, survival};
+use crate::train::{Examples, TrainError, incidence, risks, survival};
 
 /// One number, such as `test.c_index`.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +52,10 @@ pub fn evaluate(held: &Held<'_>, asked: &Evaluation) -> Result<Vec<Score>, Train
     let mut scores = Vec::new();
     let whole = concordance(held.test, &risk);
     note(&mut scores, C_INDEX, whole);
-    if !asked.horizons.is_empty() {
+    if !asked.horizons.is_empty() && held.plan.model.head.causes() > 1 {
+        let curves = incidence(&held.plan.model, held.model, held.test)?;
+        causes::at_horizons(held, &curves, &asked.horizons, &mut scores);
+    } else if !asked.horizons.is_empty() {
         let curves = survival(&held.plan.model, held.model, held.test)?;
         measures::at_horizons(held, (&risk, curves), &asked.horizons, &mut scores);
     }
@@ -62,13 +66,18 @@ pub fn evaluate(held: &Held<'_>, asked: &Evaluation) -> Result<Vec<Score>, Train
     Ok(scores)
 }
 
-/// Harrell's C; none where no pair can be compared.
+/// Harrell's C, for the first cause where there are several; none where no pair can be compared.
 fn concordance(patients: &Examples, risk: &[f64]) -> Option<f64> {
     harrell_c(&observed(patients)?, risk).ok()
 }
 
+/// With several causes the first is the event, and who had another stays at risk for ever.
 fn observed(patients: &Examples) -> Option<Survival> {
-    Survival::new(patients.time().to_vec(), patients.event().to_vec()).ok()
+    competing(patients)?.of_interest(1).ok()
+}
+
+fn competing(patients: &Examples) -> Option<Competing> {
+    Competing::new(patients.time().to_vec(), patients.cause().to_vec()).ok()
 }
 
 /// Keeps a value that there is, under a name that no other has.

@@ -1,6 +1,6 @@
 //! Harrell's C within declared subgroups: whether a model serves all patients alike.
 
-use common::survival::{Survival, harrell_c};
+use common::survival::{Survival, harrell_c, ranked};
 
 use super::{Held, Score, note, plain};
 use crate::train::Examples;
@@ -23,8 +23,9 @@ pub(super) fn within(held: &Held<'_>, views: &[String], risk: &[f64], scores: &m
             if members.len() < least || (rest > 0 && rest < least) {
                 continue;
             }
-            let time = members.iter().map(|&patient| held.test.time()[patient]).collect();
-            let event = members.iter().map(|&patient| held.test.event()[patient]).collect();
+            let outcome =
+                |&patient: &usize| ranked(held.test.time()[patient], held.test.cause()[patient], 1);
+            let (time, event) = members.iter().map(outcome).unzip();
             let part = Survival::new(time, event).ok();
             let c = part.and_then(|part| harrell_c(&part, &picked(risk, &members)).ok());
             let word = plain(word.trim(), 18);

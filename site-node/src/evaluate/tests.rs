@@ -102,6 +102,44 @@ fn what_the_model_does_not_read_loses_nothing() {
     assert_eq!(scores(&asked), found);
 }
 
+/// The first cause is early where x is high, and every second of the others has another event first.
+#[test]
+fn with_several_causes_the_first_is_what_is_measured() {
+    let text = PLAN.replace("event = \"e\"", "event = \"e\", causes = [\"heart\", \"other\"]");
+    let plan = common::config::read::<Draft>("known.toml", &text).unwrap().0.plan;
+    let known = |shift| {
+        let known = patients(shift);
+        let cause = (0..60).map(|i| [1, 1, 2, 0][i % 4]).collect();
+        let (features, time) = (known.features().to_vec(), known.time().to_vec());
+        Examples::of_causes(features, 5, time, cause, &plan.outcome.edges).unwrap()
+    };
+    // Weights of x on the first cause and of nothing on the second, then a bias a cause and interval.
+    let mut model = [0.0; 18];
+    model[0] = 1.0;
+    model[10..].fill(-1.5);
+    let (training, test) = (known(0.01), known(0.0));
+    let held = Held { plan: &plan, model: &model, training: &training, test: &test, least: 5 };
+    let asked =
+        Evaluation { horizons: vec![1.0, 3.0], subgroups: vec!["group".to_owned()], shuffles: 1 };
+    let found = evaluate(&held, &asked).unwrap();
+    let risk = risks(&plan.model, &model, &test).unwrap();
+    let outcomes = Competing::new(test.time().to_vec(), test.cause().to_vec()).unwrap();
+    let expected = harrell_c(&outcomes.of_interest(1).unwrap(), &risk).unwrap();
+    assert!((of(&found, "test.c_index").unwrap() - expected).abs() < 1e-12);
+    // As if other events ended follow-up, or were the event, it would be another number.
+    let censored = test.cause().iter().map(|cause| *cause == 1).collect();
+    let censored = Survival::new(test.time().to_vec(), censored).unwrap();
+    assert!((harrell_c(&censored, &risk).unwrap() - expected).abs() > 1e-3);
+    for name in ["test.auc/1", "test.brier/3", "test.integrated_brier"] {
+        assert!((0.0..=1.0).contains(&of(&found, name).unwrap()), "{name} in {found:?}");
+    }
+    assert!(of(&found, "test.observed_to_predicted/3").unwrap() > 0.0, "{found:?}");
+    assert!(of(&found, "test.c_index/group.a").is_some() && of(&found, "importance/x").is_some());
+    for name in ["test.uno_c", "test.d_calibration_p"] {
+        assert_eq!(of(&found, name), None, "{name}");
+    }
+}
+
 /// Nobody with an event: nothing can be said, and that is no error.
 #[test]
 fn patients_who_allow_no_measure_give_none() {

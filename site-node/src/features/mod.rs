@@ -129,9 +129,9 @@ pub fn examples(
     for view in plan.views.iter().filter(|view| plan.encoder(&view.name).is_none()) {
         place += fill(&mut inputs, place, &mut lookup, view, Rules::of(plan.privacy.mode))?;
     }
-    let (time, event) = (part.time.clone(), part.event.clone());
+    let (time, cause) = (part.time.clone(), part.cause.clone());
     let brought = brought::modalities(part, &mut lookup, plan, studies)?;
-    let examples = Examples::new(inputs.rows, width, time, event, &plan.outcome.edges)?;
+    let examples = Examples::of_causes(inputs.rows, width, time, cause, &plan.outcome.edges)?;
     Ok(examples.with(brought)?)
 }
 

@@ -102,11 +102,12 @@ fn cohort(asked: &Check<'_>, patients: Patients, problems: &mut Problems) -> Opt
         (Some(plan), _) => plan.outcome.clone(),
         (None, Some(own)) => {
             let (time, event) = (own.time.clone(), own.event.clone());
-            Outcome { time, unit: own.unit, event, edges: Vec::new() }
+            let causes = own.causes.clone();
+            Outcome { time, unit: own.unit, event, edges: Vec::new(), causes }
         }
         (None, None) if asked.source.omop.is_some() => {
             let (time, event) = ("time".to_owned(), "event".to_owned());
-            Outcome { time, unit: TimeUnit::Days, event, edges: Vec::new() }
+            Outcome { time, unit: TimeUnit::Days, event, edges: Vec::new(), causes: Vec::new() }
         }
         (None, None) => {
             let (what, name) = ("the table", "outcome".to_owned());

@@ -63,9 +63,9 @@ fn of_meaning(error: &MeaningError) -> Place {
             (Some(file.clone()), Some(*row), Some(column.clone()))
         }
         MeaningError::NoUnit { file, .. } => (Some(file.clone()), None, None),
-        MeaningError::NoTimeUnit { column, .. } | MeaningError::NoFeature { column, .. } => {
-            (ours(), None, Some(column.clone()))
-        }
+        MeaningError::NoTimeUnit { column, .. }
+        | MeaningError::OtherCauses { column, .. }
+        | MeaningError::NoFeature { column, .. } => (ours(), None, Some(column.clone())),
         MeaningError::UnknownUnit { .. }
         | MeaningError::NoConversion { .. }
         | MeaningError::OtherSystem { .. }
@@ -130,6 +130,7 @@ fn kind_of_meaning(error: &MeaningError) -> &'static str {
         | MeaningError::NoTimeUnit { .. }
         | MeaningError::NoUnit { .. } => "units",
         MeaningError::CodeSystem { .. } | MeaningError::OtherSystem { .. } => "codes",
+        MeaningError::OtherCauses { .. } => "causes",
         MeaningError::NoFeature { .. } => "columns",
         MeaningError::NoSource { .. } => "cohort.toml",
     }

@@ -1,4 +1,5 @@
-//! A model held against a hospital's patients: a row for each with risk, survival and mean survival time.
+//! A model held against a hospital's patients: a row for each with risk, survival and mean survival time, and
+//! with causes the cumulative incidence of each and the mean time that it takes.
 //!
 //! ```text
 //! card ─ contract ─┐
@@ -23,7 +24,7 @@ use common::survival::{restricted_mean, survival_at};
 use crate::cohort::Part;
 use crate::data::{Patients, Source, load};
 use crate::features::{FeatureError, Lookup, Rules, Studies, Units, examples, gather};
-use crate::train::{Examples, TrainError, risks, survival};
+use crate::train::{TrainError, incidence, risks, survival};
 
 pub use error::PredictError;
 pub use file::into_file;
@@ -95,7 +96,8 @@ impl Told {
 }
 
 /// Scores patients and writes a table of them: the patient's key, the risk (higher is earlier), and where the
-/// head tells survival, that at each time and the mean survival time up to the grid's end.
+/// head tells survival, that at each time and the mean survival time up to the grid's end; then for each cause
+/// that the contract names its cumulative incidence at each time and the mean time lost to it by the grid's end.
 ///
 /// # Errors
 /// A time beyond the grid, a cohort that the contract does not fit, or a disk that fails.
@@ -110,7 +112,8 @@ pub fn predict(asked: Asked<'_>, out: &mut dyn Write) -> Result<Told, PredictErr
     let keys = patients.table.column(&asked.source.patient)?;
     units(&patients, plan)?;
     let studies = Studies { source: asked.source, cache: asked.cache };
-    rows::heading(out, keys.name(), &times, curves.then_some(horizon))?;
+    let causes = &plan.outcome.causes;
+    rows::heading(out, keys.name(), &times, curves.then_some((horizon, causes)))?;
     let encoders = plan.model.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
     let mut told = Told {
         patients: 0,
@@ -121,8 +124,14 @@ pub fn predict(asked: Asked<'_>, out: &mut dyn Write) -> Result<Told, PredictErr
         let part = Part::unfollowed(&patients, some.to_vec());
         let examples = examples(&part, plan, Some(studies))?;
         let risks = risks(&plan.model, parameters, &examples)?;
-        let curves = read(plan, parameters, &examples)?;
+        let curves = read(survival(&plan.model, parameters, &examples))?;
         let mut each = curves.chunks_exact(edges.len().max(1));
+        let incidences = if causes.is_empty() {
+            Vec::new()
+        } else {
+            read(incidence(&plan.model, parameters, &examples))?
+        };
+        let mut of_each = incidences.chunks_exact((edges.len() * causes.len()).max(1));
         for (&row, risk) in some.iter().zip(risks) {
             let mut values = vec![risk];
             if let Some(curve) = each.next() {
@@ -130,6 +139,15 @@ pub fn predict(asked: Asked<'_>, out: &mut dyn Write) -> Result<Told, PredictErr
                     values.push(survival_at(edges, curve, *time)?);
                 }
                 values.push(restricted_mean(edges, curve, horizon)?);
+            }
+            let of_causes = of_each.next().unwrap_or_default().chunks_exact(edges.len().max(1));
+            for incidence in of_causes {
+                // Read as survival is, from 1 on: without an event of this cause.
+                let free: Vec<f64> = incidence.iter().map(|had| 1.0 - had).collect();
+                for time in &times {
+                    values.push(1.0 - survival_at(edges, &free, *time)?);
+                }
+                values.push(horizon - restricted_mean(edges, &free, horizon)?);
             }
             rows::row(out, &keys.text(row), &values)?;
         }
@@ -158,8 +176,8 @@ fn units(patients: &Patients, plan: &Plan) -> Result<(), PredictError> {
 }
 
 /// Curves row by row; none for a head without them.
-fn read(plan: &Plan, parameters: &[f32], examples: &Examples) -> Result<Vec<f64>, TrainError> {
-    match survival(&plan.model, parameters, examples) {
+fn read(curves: Result<Vec<f64>, TrainError>) -> Result<Vec<f64>, TrainError> {
+    match curves {
         Err(TrainError::NoCurve { .. }) => Ok(Vec::new()),
         curves => curves,
     }

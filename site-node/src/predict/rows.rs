@@ -3,21 +3,27 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// `KEY,risk[,survival_T…,rmst_H]`; times as they are written in the contract, in its unit.
+/// `KEY,risk[,survival_T…,rmst_H[,incidence_CAUSE_T…,rmtl_CAUSE_H]…]`; times as they are written in the
+/// contract, in its unit.
 pub(super) fn heading(
     out: &mut dyn Write,
     key: &str,
     times: &[f64],
-    horizon: Option<f64>,
+    curves: Option<(f64, &[String])>,
 ) -> io::Result<()> {
     write!(out, "{},risk", cell(key))?;
     for time in times {
         write!(out, ",survival_{time}")?;
     }
-    match horizon {
-        Some(horizon) => writeln!(out, ",rmst_{horizon}"),
-        None => writeln!(out),
+    let Some((horizon, causes)) = curves else { return writeln!(out) };
+    write!(out, ",rmst_{horizon}")?;
+    for cause in causes {
+        for time in times {
+            write!(out, ",incidence_{cause}_{time}")?;
+        }
+        write!(out, ",rmtl_{cause}_{horizon}")?;
     }
+    writeln!(out)
 }
 
 /// One patient, in the model's precision.
@@ -47,12 +53,18 @@ mod tests {
     #[test]
     fn a_table_that_other_programs_read() {
         let mut out = Vec::new();
-        heading(&mut out, "patient", &[1.0, 2.5], Some(10.0)).unwrap();
+        heading(&mut out, "patient", &[1.0, 2.5], Some((10.0, &[]))).unwrap();
         row(&mut out, "a,\"b\"", &[0.25, 1.0, 0.5, 7.5]).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
             "patient,risk,survival_1,survival_2.5,rmst_10\n\"a,\"\"b\"\"\",0.25,1,0.5,7.5\n"
+        );
+        let mut out = Vec::new();
+        heading(&mut out, "id", &[1.0], Some((2.0, &["a".to_owned(), "b".to_owned()]))).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "id,risk,survival_1,rmst_2,incidence_a_1,rmtl_a_2,incidence_b_1,rmtl_b_2\n"
         );
     }
 }

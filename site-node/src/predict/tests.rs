@@ -37,7 +37,11 @@ clip = 1.0
 
 /// `x1 · w` of one slope and a bias an interval.
 fn model(weights: &[f32]) -> Stored {
-    let plan = common::config::read::<Experiment>("two.toml", EXPERIMENT).unwrap().plan;
+    model_of(EXPERIMENT, weights)
+}
+
+fn model_of(experiment: &str, weights: &[f32]) -> Stored {
+    let plan = common::config::read::<Experiment>("two.toml", experiment).unwrap().plan;
     let card = Card {
         format: CARD_FORMAT,
         run: "run-a".parse().unwrap(),
@@ -80,9 +84,17 @@ fn cohort(folder: &Path, text: &str) -> Source {
 }
 
 fn run(source: &Source, part: Chosen, times: &[f64]) -> Result<(Told, String), PredictError> {
-    let model = model(&[0.5, -1.0, 0.0]);
+    run_of(&model(&[0.5, -1.0, 0.0]), source, part, times)
+}
+
+fn run_of(
+    model: &Stored,
+    source: &Source,
+    part: Chosen,
+    times: &[f64],
+) -> Result<(Told, String), PredictError> {
     let cache = tempfile::tempdir().unwrap();
-    let asked = Asked { model: &model, source, cache: cache.path(), part, times };
+    let asked = Asked { model, source, cache: cache.path(), part, times };
     let mut out = Vec::new();
     let told = predict(asked, &mut out)?;
     Ok((told, String::from_utf8(out).unwrap()))
@@ -109,6 +121,71 @@ fn known_weights_give_known_numbers_without_an_outcome() {
         assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
     }
     assert!(lines[1].starts_with("007,") && lines[3].starts_with("\"c,d\","), "{text}");
+}
+
+fn close(found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
+}
+
+#[test]
+fn each_cause_has_its_incidence_and_the_time_that_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = cohort(folder.path(), PATIENTS);
+    let causes = "event = \"event\"\ncauses = [\"heart\", \"other\"]";
+    let text = EXPERIMENT.replace("event = \"event\"", causes);
+    // A ratio of x1 for each cause, then each cause's biases.
+    let of_two = model_of(&text, &[0.5, -0.25, -1.0, 0.0, -2.0, -1.5]);
+    let (_, text) = run_of(&of_two, &source, Chosen::All, &[]).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "patient,risk,survival_1,survival_3,rmst_3,incidence_heart_1,incidence_heart_3,rmtl_heart_3,\
+         incidence_other_1,incidence_other_3,rmtl_other_3"
+    );
+    let numbers = |line: &str| -> Vec<f64> {
+        line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect()
+    };
+    // The second patient reads 1.
+    let hazards = |heart: f64, other: f64| {
+        let total = 1.0 + heart.exp() + other.exp();
+        [heart.exp() / total, other.exp() / total]
+    };
+    let (one, two) = (hazards(-0.5, -2.25), hazards(0.5, -1.75));
+    let alive = [1.0 - one[0] - one[1], 0.0];
+    let alive = [alive[0], alive[0] * (1.0 - two[0] - two[1])];
+    let had = |k: usize| [one[k], one[k] + (1.0 - one[0] - one[1]) * two[k]];
+    let area = |curve: [f64; 2], start: f64| {
+        f64::midpoint(start, curve[0]) + 2.0 * f64::midpoint(curve[0], curve[1])
+    };
+    let (heart, other) = (had(0), had(1));
+    let expected = [
+        heart[1],
+        alive[0],
+        alive[1],
+        area(alive, 1.0),
+        heart[0],
+        heart[1],
+        area(heart, 0.0),
+        other[0],
+        other[1],
+        area(other, 0.0),
+    ];
+    let found = numbers(lines[2]);
+    close(&found, &expected);
+    // What is lost to each cause and what is lived are all the time there is.
+    assert!((found[3] + found[6] + found[9] - 3.0).abs() < 1e-5);
+
+    // One cause with a name: its incidence is what survival leaves.
+    let named = EXPERIMENT.replace("event = \"event\"", "event = \"event\"\ncauses = [\"death\"]");
+    let (_, text) =
+        run_of(&model_of(&named, &[0.5, -1.0, 0.0]), &source, Chosen::All, &[1.0]).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "patient,risk,survival_1,rmst_3,incidence_death_1,rmtl_death_3");
+    let found = numbers(lines[1]);
+    close(&[found[1] + found[3], found[2] + found[4]], &[1.0, 3.0]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use common::experiment::{Evaluation, Plan, PrivacyMode};
 use common::ids::Round;
 use common::privacy::Receipt;
 use common::privacy::release::{self, NoisyConcordance, ReleaseError};
+use common::survival::ranked;
 use common::wire::{C_INDEX, Metric};
 
 use super::hospital::Prepared;
@@ -83,8 +84,11 @@ fn noised_concordance(
     });
     match (test, risks) {
         (Some(test), Some(risks)) => {
-            let (times, events) = (&test.time()[..risks.len()], &test.event()[..risks.len()]);
-            release::concordance(receipt, times, events, &risks, most)
+            // Each patient's own, too: who had another event than that of interest never has it.
+            let outcomes = test.time().iter().zip(test.cause()).take(risks.len());
+            let (times, events): (Vec<f64>, Vec<bool>) =
+                outcomes.map(|(time, cause)| ranked(*time, *cause, 1)).unzip();
+            release::concordance(receipt, &times, &events, &risks, most)
         }
         _ => release::concordance(receipt, &[], &[], &[], most),
     }

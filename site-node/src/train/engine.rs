@@ -158,8 +158,7 @@ pub(super) fn fits(
 ) -> Result<(), TrainError> {
     same("parameters", parameters, start.len())?;
     examples.fit(spec)?;
-    if let Some(intervals) = spec.head.intervals() {
-        same("intervals of the time grid", intervals as usize, examples.intervals())?;
-    }
+    examples.fit_grid(spec.head)?;
+    examples.fit_causes(spec.head)?;
     if start.iter().all(|w| w.is_finite()) { Ok(()) } else { Err(TrainError::Start) }
 }

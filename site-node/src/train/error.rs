@@ -34,6 +34,12 @@ pub enum TrainError {
     /// Edges of intervals that are not finite, above zero and increasing.
     #[error("the edges of the intervals do not increase from above zero")]
     Edges,
+    /// An event of a cause that the head has no hazards for.
+    #[error("an event is of a cause beyond the {causes} of the head")]
+    Cause {
+        /// The head's causes.
+        causes: usize,
+    },
     /// Nobody to train on.
     #[error("there are no patients to train on")]
     NoPatients,

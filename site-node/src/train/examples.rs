@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use common::model::ModelSpec;
+use common::model::{Head, ModelSpec};
 
 use super::error::TrainError;
 use super::modality::Modality;
@@ -12,8 +12,10 @@ use super::modality::Modality;
 pub(super) struct OnGrid {
     /// The interval in which the observation ended.
     pub(super) interval: usize,
-    /// Whether it ended with the event, within the grid.
+    /// Whether it ended with an event, within the grid.
     pub(super) event: bool,
+    /// Of which cause, from 0; 0 where there was no event.
+    pub(super) cause: usize,
     /// The share of that interval that was observed, 0 to 1.
     pub(super) share: f32,
 }
@@ -34,6 +36,7 @@ pub struct Examples {
     pub(super) modalities: Vec<Modality>,
     pub(super) time: Vec<f64>,
     pub(super) event: Vec<bool>,
+    pub(super) cause: Vec<u8>,
     pub(super) intervals: usize,
     pub(super) on_grid: Vec<OnGrid>,
 }
@@ -53,8 +56,22 @@ impl Examples {
         event: Vec<bool>,
         edges: &[f64],
     ) -> Result<Self, TrainError> {
+        Self::of_causes(features, width, time, event.into_iter().map(u8::from).collect(), edges)
+    }
+
+    /// The same with the cause of each patient's event: 0 for none, else its number, from 1.
+    ///
+    /// # Errors
+    /// As [`Examples::new`].
+    pub fn of_causes(
+        features: Vec<f32>,
+        width: usize,
+        time: Vec<f64>,
+        cause: Vec<u8>,
+        edges: &[f64],
+    ) -> Result<Self, TrainError> {
         let patients = time.len();
-        same("event indicators", patients, event.len())?;
+        same("event indicators", patients, cause.len())?;
         same("features of all patients", patients.saturating_mul(width), features.len())?;
         if let Some(place) = features.iter().position(|value| !value.is_finite()) {
             return Err(TrainError::Feature { column: place % width });
@@ -67,11 +84,12 @@ impl Examples {
         if !(increasing && positive && edges.iter().all(|edge| edge.is_finite())) {
             return Err(TrainError::Edges);
         }
-        let on_grid = time.iter().zip(&event).map(|(&time, &event)| on_grid(time, event, edges));
+        let on_grid = time.iter().zip(&cause).map(|(&time, &cause)| on_grid(time, cause, edges));
         let on_grid = on_grid.collect();
         let intervals = edges.len();
         let modalities = Vec::new();
-        Ok(Self { features, width, modalities, time, event, intervals, on_grid })
+        let event = cause.iter().map(|cause| *cause > 0).collect();
+        Ok(Self { features, width, modalities, time, event, cause, intervals, on_grid })
     }
 
     /// The same patients with what they bring beside tables, in the order of the model's encoders.
@@ -97,6 +115,23 @@ impl Examples {
             .try_for_each(|(encoder, brought)| brought.fits(encoder))
     }
 
+    /// That a head's time grid is that of these patients: what a private step asks, by no patient's outcome.
+    pub(super) fn fit_grid(&self, head: Head) -> Result<(), TrainError> {
+        match head.intervals() {
+            Some(intervals) => {
+                same("intervals of the time grid", intervals as usize, self.intervals)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// That a head has hazards for every cause that occurs.
+    pub(super) fn fit_causes(&self, head: Head) -> Result<(), TrainError> {
+        let causes = head.causes() as usize;
+        let known = self.on_grid.iter().all(|patient| patient.cause < causes);
+        if known { Ok(()) } else { Err(TrainError::Cause { causes }) }
+    }
+
     /// The patients of several sites together, in their order.
     ///
     /// # Errors
@@ -116,6 +151,7 @@ impl Examples {
             all.features.extend_from_slice(&site.features);
             all.time.extend_from_slice(&site.time);
             all.event.extend_from_slice(&site.event);
+            all.cause.extend_from_slice(&site.cause);
             all.on_grid.extend_from_slice(&site.on_grid);
         }
         Ok(all)
@@ -163,10 +199,17 @@ impl Examples {
         &self.time
     }
 
-    /// Whether the observation ended with the event, one a patient.
+    /// Whether the observation ended with an event of any cause, one a patient.
     #[must_use]
     pub fn event(&self) -> &[bool] {
         &self.event
+    }
+
+    /// The cause of the event that the observation ended with, from 1; 0 where it ended without, one a
+    /// patient.
+    #[must_use]
+    pub fn cause(&self) -> &[u8] {
+        &self.cause
     }
 
     /// A patient's outcome on the time grid.
@@ -187,13 +230,15 @@ impl Examples {
 
 /// Where a time lies on a grid of edges; at its end, if beyond.
 #[allow(clippy::cast_possible_truncation, reason = "a share, in the model's precision")]
-fn on_grid(time: f64, event: bool, edges: &[f64]) -> OnGrid {
+fn on_grid(time: f64, cause: u8, edges: &[f64]) -> OnGrid {
     let place = edges.partition_point(|&edge| edge < time);
     let Some(&end) = edges.get(place) else {
-        return OnGrid { interval: edges.len().saturating_sub(1), event: false, share: 1.0 };
+        let interval = edges.len().saturating_sub(1);
+        return OnGrid { interval, event: false, cause: 0, share: 1.0 };
     };
     let start = place.checked_sub(1).map_or(0.0, |before| edges[before]);
-    OnGrid { interval: place, event, share: ((time - start) / (end - start)) as f32 }
+    let share = ((time - start) / (end - start)) as f32;
+    OnGrid { interval: place, event: cause > 0, cause: cause.saturating_sub(1).into(), share }
 }
 
 /// Says how many there are and nothing about any of them.
@@ -218,7 +263,7 @@ mod tests {
     use super::*;
 
     fn at(time: f64, event: bool) -> (usize, bool) {
-        let OnGrid { interval, event, .. } = on_grid(time, event, &[1.0, 2.0, 4.0]);
+        let OnGrid { interval, event, .. } = on_grid(time, event.into(), &[1.0, 2.0, 4.0]);
         (interval, event)
     }
 
@@ -227,7 +272,7 @@ mod tests {
         for (time, share) in
             [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (2.5, 0.25), (4.0, 1.0), (9.0, 1.0)]
         {
-            assert_eq!(on_grid(time, true, &[1.0, 2.0, 4.0]).share.to_bits(), f32::to_bits(share));
+            assert_eq!(on_grid(time, 1, &[1.0, 2.0, 4.0]).share.to_bits(), f32::to_bits(share));
         }
     }
 
@@ -237,6 +282,15 @@ mod tests {
         assert_eq!(at(1.0, true), (0, true));
         assert_eq!(at(1.000_001, false), (1, false));
         assert_eq!(at(4.0, true), (2, true));
+    }
+
+    #[test]
+    fn a_cause_counts_from_the_first() {
+        let cause = |cause| on_grid(1.5, cause, &[1.0, 2.0]);
+        assert!(matches!(cause(0), OnGrid { event: false, cause: 0, .. }));
+        assert!(matches!(cause(1), OnGrid { event: true, cause: 0, .. }));
+        assert!(matches!(cause(3), OnGrid { event: true, cause: 2, .. }));
+        assert!(matches!(on_grid(2.5, 3, &[1.0, 2.0]), OnGrid { event: false, cause: 0, .. }));
     }
 
     #[test]

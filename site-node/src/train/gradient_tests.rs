@@ -14,11 +14,14 @@ use super::network::Architecture;
 const PATIENTS: usize = 23;
 const FEATURES: usize = 6;
 const INTERVALS: u32 = 5;
+const CAUSES: u32 = 3;
 
 fn specs() -> Vec<ModelSpec> {
     let heads = [
         Head::LogisticHazard { intervals: INTERVALS, proportional: false },
         Head::LogisticHazard { intervals: INTERVALS, proportional: true },
+        Head::CauseHazards { intervals: INTERVALS, causes: CAUSES, proportional: false },
+        Head::CauseHazards { intervals: INTERVALS, causes: CAUSES, proportional: true },
         Head::Cox,
     ];
     let hidden = [vec![], vec![16], vec![16, 8]];
@@ -33,13 +36,15 @@ fn specs() -> Vec<ModelSpec> {
     pairs.map(spec).collect()
 }
 
-fn examples() -> Examples {
+fn examples(head: Head) -> Examples {
     let wave = |i: usize| ((i * 7919 % 1009) as f32 / 504.0 - 1.0) * 1.5;
     let features = (0..PATIENTS * FEATURES).map(wave).collect();
     // Ties, and times beyond the grid.
     let time = (0..PATIENTS).map(|i| 0.5 * (1 + i * 5 % 12) as f64).collect();
-    let event = (0..PATIENTS).map(|i| i % 3 != 1).collect();
-    Examples::new(features, FEATURES, time, event, &[1.0, 2.0, 3.0, 4.0, 5.0]).unwrap()
+    let causes = head.causes() as usize;
+    let cause = |i: usize| if i % 3 == 1 { 0 } else { u8::try_from(1 + i % causes).unwrap() };
+    let cause = (0..PATIENTS).map(cause).collect();
+    Examples::of_causes(features, FEATURES, time, cause, &[1.0, 2.0, 3.0, 4.0, 5.0]).unwrap()
 }
 
 /// Far from the start's zeros, so that every path carries a gradient.
@@ -49,7 +54,7 @@ fn parameters(spec: &ModelSpec) -> Vec<f32> {
 }
 
 fn by_hand(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
-    let (examples, device) = (examples(), Device::cpu());
+    let (examples, device) = (examples(spec.head), Device::cpu());
     let everyone: Vec<usize> = (0..PATIENTS).collect();
     let network = Architecture::of(spec).load(parameters, &device).unwrap();
     let input = to_device(examples.features().to_vec(), PATIENTS, FEATURES, device.inner());
@@ -76,7 +81,7 @@ fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
             (block.name.clone(), constant(values, [rows, columns]).require_grad())
         })
         .collect();
-    let examples = examples();
+    let examples = examples(spec.head);
     let mut x = constant(examples.features().to_vec(), [PATIENTS, FEATURES]);
     for (name, leaf) in &leaves {
         x = if name.ends_with(".weight") {
@@ -86,6 +91,12 @@ fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
             } else {
                 relu(x).matmul(leaf.clone())
             }
+        } else if name == "head.bias" {
+            // Every cause has its own ratio for all of its intervals.
+            let [patients, causes] = x.dims();
+            let biases = leaf.dims()[1];
+            let ratios = x.reshape([patients * causes, 1]).repeat_dim(1, biases / causes);
+            ratios.reshape([patients, biases]) + leaf.clone()
         } else {
             x + leaf.clone()
         };
@@ -106,6 +117,23 @@ fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
             let likelihood = log_sigmoid(-x.clone()) * constant(survived, shape)
                 + log_sigmoid(x) * constant(died, shape);
             -likelihood.sum() / PATIENTS as f32
+        }
+        Head::CauseHazards { intervals, causes, .. } => {
+            let (intervals, causes) = (intervals as usize, causes as usize);
+            let (mut at_risk, mut had) = (Vec::new(), Vec::new());
+            for patient in 0..PATIENTS {
+                let OnGrid { interval, event, cause, .. } = examples.outcome_on_grid(patient);
+                let number = |holds: bool| f32::from(u8::from(holds));
+                at_risk.extend((0..intervals).map(|j| number(j <= interval)));
+                let own = |cell: usize| event && cell == cause * intervals + interval;
+                had.extend((0..causes * intervals).map(|cell| number(own(cell))));
+            }
+            let of_cause =
+                |k: usize| x.clone().slice([0..PATIENTS, k * intervals..(k + 1) * intervals]).exp();
+            let total = (1..causes).fold(of_cause(0), |sum, k| sum + of_cause(k));
+            let survived = (total + 1.0).log() * constant(at_risk, [PATIENTS, intervals]);
+            let observed = x * constant(had, [PATIENTS, causes * intervals]);
+            (survived.sum() - observed.sum()) / PATIENTS as f32
         }
         Head::PiecewiseHazard { .. } | Head::DeepHit { .. } => {
             unreachable!("heads have their own tests")

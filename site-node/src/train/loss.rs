@@ -8,11 +8,11 @@ use super::heads;
 
 /// The mean loss of patients from their logits `[n, logits]`: over events for Cox, else over patients.
 pub(super) fn mean(head: Head, logits: &[f32], examples: &Examples, patients: &[usize]) -> f64 {
-    let Some(intervals) = head.intervals() else {
+    if head.intervals().is_none() {
         let (time, event) = outcomes(examples, patients);
         return partial_likelihood(logits, &time, &event).loss;
-    };
-    let rows = logits.chunks_exact(intervals.max(1) as usize);
+    }
+    let rows = logits.chunks_exact(head.logits().max(1));
     let losses = rows
         .zip(patients)
         .map(|(row, &patient)| heads::loss(head, row, examples.outcome_on_grid(patient)));
@@ -26,12 +26,12 @@ pub(super) fn gradient(
     examples: &Examples,
     patients: &[usize],
 ) -> Vec<f32> {
-    let Some(intervals) = head.intervals() else {
+    if head.intervals().is_none() {
         let (time, event) = outcomes(examples, patients);
         return partial_likelihood(&logits, &time, &event).gradient;
-    };
+    }
     let scale = 1.0 / patients.len() as f32;
-    let rows = logits.chunks_exact_mut(intervals.max(1) as usize);
+    let rows = logits.chunks_exact_mut(head.logits().max(1));
     for (row, &patient) in rows.zip(patients) {
         heads::gradient_in_place(head, row, examples.outcome_on_grid(patient), scale);
     }

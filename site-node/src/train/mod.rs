@@ -22,6 +22,8 @@
 //! error and no log line holds a patient's value.
 
 mod batches;
+#[cfg(test)]
+mod causes_tests;
 mod cox;
 mod dense;
 mod device;
@@ -54,5 +56,5 @@ pub use examples::Examples;
 pub use local::{LocalTraining, Trained, train};
 pub use modality::{Code, Modality};
 pub use optimizer::Rule;
-pub use predict::{risk_of_each, risks, survival};
+pub use predict::{incidence, risk_of_each, risks, survival};
 pub use private::{PrivateError, PrivateGradient, UNITS_PER_CLIP, train_privately};

@@ -14,7 +14,7 @@ use super::layer::{Layer, Matrix, to_device, to_host};
 #[derive(Debug, Clone)]
 pub(super) struct Architecture {
     dense: Vec<DenseBlock>,
-    /// `head.bias` of a proportional hazard: one entry for each interval.
+    /// `head.bias` of a proportional hazard: one entry for each interval, of each cause after the other.
     interval_bias: Option<Range<usize>>,
     parameters: usize,
     head: Head,
@@ -41,7 +41,7 @@ impl Architecture {
                 }
             }
         }
-        let logits = spec.head.intervals().unwrap_or(1) as usize;
+        let logits = spec.head.logits();
         Self { dense, interval_bias, parameters: layout.len(), head: spec.head, logits }
     }
 
@@ -55,7 +55,7 @@ impl Architecture {
         self.dense.first().map_or(0, |layer| layer.inputs)
     }
 
-    /// Logits a patient: one for each interval, or Cox's single log hazard ratio.
+    /// Logits a patient: one for each cause and interval, or Cox's single log hazard ratio.
     pub(super) fn logits(&self) -> usize {
         self.logits
     }
@@ -157,7 +157,13 @@ impl Network {
         };
         let logits = match &self.interval_bias {
             Some((_, bias)) => {
-                outputs.iter().flat_map(|f| bias.iter().map(move |b| f + b)).collect()
+                // One output for each cause, which the intervals of that cause share.
+                let causes = self.outputs();
+                let intervals = (bias.len() / causes).max(1);
+                let each = outputs
+                    .chunks_exact(causes)
+                    .flat_map(|ratios| ratios.iter().zip(bias.chunks_exact(intervals)));
+                each.flat_map(|(f, bias)| bias.iter().map(move |b| f + b)).collect()
             }
             None => outputs,
         };
@@ -176,7 +182,7 @@ impl Network {
         let mut flat = vec![0.0; self.parameters];
         let outputs = match &self.interval_bias {
             Some((range, _)) => {
-                let (outputs, bias) = through_intervals(&logits, range.len());
+                let (outputs, bias) = through_intervals(&logits, range.len(), self.outputs());
                 flat[range.clone()].copy_from_slice(&bias);
                 outputs
             }
@@ -201,7 +207,7 @@ impl Network {
         let mut rows = Vec::with_capacity(self.layers.len() + 1);
         let outputs = match &self.interval_bias {
             Some((range, _)) => {
-                let (outputs, _) = through_intervals(&logits, range.len());
+                let (outputs, _) = through_intervals(&logits, range.len(), self.outputs());
                 rows.push(Rows { input: Vec::new(), gradient: logits });
                 outputs
             }
@@ -227,6 +233,11 @@ impl Network {
         Ok(flat)
     }
 
+    /// Outputs of the last layer, at least 1.
+    fn outputs(&self) -> usize {
+        self.layers.last().map_or(1, |layer| layer.outputs().max(1))
+    }
+
     /// Runs the layers backward, and hands out each one's input and ∂loss/∂z.
     fn each_layer(
         &self,
@@ -234,7 +245,7 @@ impl Network {
         outputs: Vec<f32>,
         mut visit: impl FnMut(&Dense, Matrix, Matrix) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
-        let width = self.layers.last().map_or(1, Dense::outputs);
+        let width = self.outputs();
         let patients = outputs.len() / width.max(1);
         // The last layer has no activation, so that its own output is not needed.
         let mut gradient = to_device(outputs, patients, width, self.device.inner());
@@ -255,16 +266,17 @@ impl Network {
     }
 }
 
-/// ∂loss/∂logits `[n, K]` to ∂loss/∂f `[n]` and the sum over patients `[K]` for the biases, where
-/// logit(i, j) = f(i) + b(j).
-fn through_intervals(logits: &[f32], intervals: usize) -> (Vec<f32>, Vec<f32>) {
-    let mut bias = vec![0.0_f32; intervals];
-    let mut outputs = Vec::with_capacity(logits.len() / intervals.max(1));
-    for row in logits.chunks_exact(intervals.max(1)) {
+/// ∂loss/∂logits `[n, C·K]` to ∂loss/∂f `[n, C]` and the sum over patients `[C·K]` for the biases, where
+/// logit(i, c, j) = f(i, c) + b(c, j).
+fn through_intervals(logits: &[f32], biases: usize, causes: usize) -> (Vec<f32>, Vec<f32>) {
+    let mut bias = vec![0.0_f32; biases];
+    let intervals = (biases / causes.max(1)).max(1);
+    let mut outputs = Vec::with_capacity(logits.len() / intervals);
+    for row in logits.chunks_exact(biases.max(1)) {
         for (sum, value) in bias.iter_mut().zip(row) {
             *sum += value;
         }
-        outputs.push(row.iter().sum());
+        outputs.extend(row.chunks_exact(intervals).map(|of_cause| of_cause.iter().sum::<f32>()));
     }
     (outputs, bias)
 }

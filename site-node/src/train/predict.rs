@@ -1,6 +1,6 @@
 //! What a model says of patients: one risk each, or a survival curve each.
 
-use common::model::ModelSpec;
+use common::model::{Head, ModelSpec};
 
 use super::device::Device;
 use super::engine::Engine;
@@ -11,7 +11,8 @@ use super::layer::to_device;
 
 /// The risk of each patient, larger for an earlier expected event.
 ///
-/// The cumulative hazard at the end of the grid, `−ln S`; Cox: the log hazard ratio. Computed on the CPU from the flat parameters.
+/// The cumulative hazard at the end of the grid, `−ln S`; Cox: the log hazard ratio; with several causes the
+/// cumulative incidence of the first at the end of the grid. Computed on the CPU from the flat parameters.
 ///
 /// # Errors
 /// Parameters or features that do not fit the specification, or outputs that are not finite.
@@ -77,12 +78,35 @@ pub fn survival(
     parameters: &[f32],
     examples: &Examples,
 ) -> Result<Vec<f64>, TrainError> {
-    let Some(intervals) = spec.head.intervals() else {
+    each(spec, parameters, examples, heads::survival)
+}
+
+/// Cumulative incidence `[n, causes, K]`, row by row: the probability of an event of the cause up to the end of
+/// interval j. Over all causes they add up to 1 − survival; for a head of one cause they are that.
+///
+/// # Errors
+/// As [`survival`].
+pub fn incidence(
+    spec: &ModelSpec,
+    parameters: &[f32],
+    examples: &Examples,
+) -> Result<Vec<f64>, TrainError> {
+    each(spec, parameters, examples, heads::incidence)
+}
+
+/// What each patient's logits say, one after the other.
+fn each(
+    spec: &ModelSpec,
+    parameters: &[f32],
+    examples: &Examples,
+    says: fn(Head, &[f32]) -> Vec<f64>,
+) -> Result<Vec<f64>, TrainError> {
+    if spec.head.intervals().is_none() {
         return Err(TrainError::NoCurve { head: spec.head.name() });
-    };
+    }
     let logits = finite_logits(spec, parameters, examples)?;
-    let rows = logits.chunks_exact(intervals.max(1) as usize);
-    Ok(rows.flat_map(|row| heads::survival(spec.head, row)).collect())
+    let rows = logits.chunks_exact(spec.head.logits().max(1));
+    Ok(rows.flat_map(|row| says(spec.head, row)).collect())
 }
 
 fn finite_logits(
@@ -97,8 +121,6 @@ fn finite_logits(
 
 #[cfg(test)]
 mod tests {
-    use common::model::Head;
-
     use super::*;
 
     /// A model whose risks are rounding and overflow: large weights that cancel.

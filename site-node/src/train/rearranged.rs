@@ -18,6 +18,7 @@ impl Examples {
         part.features = self.gather(patients);
         part.time = patients.iter().map(|&patient| self.time[patient]).collect();
         part.event = patients.iter().map(|&patient| self.event[patient]).collect();
+        part.cause = patients.iter().map(|&patient| self.cause[patient]).collect();
         part.on_grid = patients.iter().map(|&patient| self.on_grid[patient]).collect();
         for modality in &mut part.modalities {
             modality.rearrange(patients);

@@ -3,7 +3,7 @@
 use common::experiment::TimeUnit;
 use common::experiment::ViewSource::{Category, Number};
 use site_node::cohort::Cohort;
-use site_node::data::{DataError, MeaningError, Problems, load};
+use site_node::data::{DataError, MeaningError, Problems, Source, load};
 use site_node::features::examples;
 use site_node::inspect::value;
 
@@ -32,6 +32,74 @@ fn units_that_nobody_knows_are_named_and_refused_where_they_matter() {
     let hospital = Hospital::new();
     hospital.edit("cohort.toml", "glucose = ", "glucos = ");
     assert!(matches!(hospital.problem(), DataError::MissingColumn { nearest: Some(_), .. }));
+}
+
+/// Two causes here, and a contract that asks for some.
+fn with_causes(here: &str, asked: &[&str]) -> (Hospital, common::experiment::Plan) {
+    let hospital = Hospital::new();
+    hospital.edit("cohort.toml", "event = \"died\"", &format!("event = \"died\"\n{here}"));
+    hospital.edit("outcome.csv", "p2,3.5,0", "p2,3.5,2");
+    let mut plan = plan("columns = [\"age\"]");
+    plan.outcome.causes = asked.iter().map(|name| (*name).to_owned()).collect();
+    (hospital, plan)
+}
+
+#[test]
+fn causes_are_those_that_the_hospital_states() {
+    let both = "causes = [\"other\", \"heart\"]";
+    let (hospital, plan) = with_causes(both, &["heart", "other"]);
+    let found = hospital.check(Some(&plan));
+    assert!(found.problems.is_empty(), "{:?}", found.problems);
+    // Without a contract too: what cohort.toml states is what numbers may be.
+    assert!(hospital.check(None).problems.is_empty());
+    let cohort = Cohort::new(load(&hospital.source()).unwrap(), &plan.outcome, Some("train"));
+    assert_eq!(cohort.unwrap().training_events(), 2, "events of any cause");
+
+    for (here, asked) in [("", &["heart", "other"][..]), (both, &[]), (both, &["heart", "cancer"])]
+    {
+        let (hospital, plan) = with_causes(here, asked);
+        let found = hospital.check(Some(&plan));
+        let [finding] = &found.problems[..] else { panic!("{:?}", found.problems) };
+        assert_eq!((finding.file.as_deref(), finding.row), (Some("cohort.toml"), None));
+        assert_eq!(finding.column.as_deref(), Some("died"));
+        assert!(finding.fix.contains("under [outcome]"), "{finding:?}");
+    }
+}
+
+#[test]
+fn a_number_of_no_cause_is_found_and_not_told() {
+    for cell in ["3", "1.5", "-2", "81"] {
+        let (hospital, plan) = with_causes("causes = [\"heart\", \"other\"]", &["heart", "other"]);
+        hospital.edit("outcome.csv", "p3,40,0", &format!("p3,40,{cell}"));
+        for plan in [Some(&plan), None] {
+            let found = hospital.check(plan);
+            let [finding] = &found.problems[..] else { panic!("{:?}", found.problems) };
+            assert!(
+                finding.problem.ends_with("neither 0 nor the number of a cause"),
+                "{finding:?}"
+            );
+            assert_eq!((finding.row, finding.column.as_deref()), (Some(4), Some("died")));
+            assert!(finding.fix.starts_with("write 0 where follow-up ended without an event"));
+            assert!(!format!("{finding:?}").contains(&format!("{cell:?}")), "{finding:?}");
+        }
+    }
+    // Without causes a 2 is what it always was.
+    let (hospital, plan) = with_causes("", &[]);
+    let found = hospital.check(Some(&plan));
+    assert!(found.problems[0].problem.ends_with("neither 0 nor 1"));
+}
+
+#[test]
+fn names_of_causes_in_cohort_toml_are_checked() {
+    for (causes, told) in [
+        ("causes = [\"a\", \"a\"]", "stands twice"),
+        ("causes = [\"a b\"]", "not a cause's name"),
+        ("causes = 2", "outcome.causes"),
+    ] {
+        let (hospital, _) = with_causes(causes, &[]);
+        let error = Source::load(&hospital.place("cohort.toml")).unwrap_err().to_string();
+        assert!(error.contains(told) && error.contains("outcome.causes"), "{error}");
+    }
 }
 
 #[test]

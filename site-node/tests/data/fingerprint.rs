@@ -65,6 +65,8 @@ fn any_value_matters() {
         ("dx.csv", "C50", "C51"),
         ("withdrawn.csv", "p4", "p3"),
         ("cohort.toml", "mmol/L", "mg/dL"),
+        ("cohort.toml", "event = \"died\"", "event = \"died\"\ncauses = [\"heart\", \"other\"]"),
+        ("cohort.toml", "event = \"died\"", "event = \"died\"\ncauses = [\"other\", \"heart\"]"),
         ("cohort.toml", "unit = \"months\"", "unit = \"days\""),
     ] {
         let hospital = Hospital::new();

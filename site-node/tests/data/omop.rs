@@ -61,6 +61,20 @@ fn persons_are_followed_from_the_index_condition_on() {
 }
 
 #[test]
+fn omop_tables_tell_death_and_no_cause_of_it() {
+    let mut plan = super::plan("columns = [\"age\"]");
+    plan.outcome.time = "time".to_owned();
+    plan.outcome.event = "event".to_owned();
+    plan.outcome.causes = vec!["death".to_owned()];
+    assert!(made().check(Some(&plan)).problems.is_empty());
+    plan.outcome.causes = vec!["cardiovascular".to_owned(), "other".to_owned()];
+    let found = made().check(Some(&plan));
+    let [finding] = &found.problems[..] else { panic!("{:?}", found.problems) };
+    assert!(finding.problem.contains("tells [\"death\"], and the contract asks for"));
+    assert!(finding.fix.contains("OMOP tables tell death alone"), "{finding:?}");
+}
+
+#[test]
 fn mistakes_in_omop_tables_are_named_as_elsewhere() {
     let hospital = made();
     hospital.edit("omop/condition_occurrence.csv", "2015-01-05", "2014-01-05");

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_input;
+mod causes;
 mod cohort;
 mod crash;
 mod described;

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::{Flaws, positive};
-use crate::experiment::Plan;
+use crate::experiment::{CAUSES, Plan, cause_flaws};
+use crate::model::Head;
 
 impl Flaws {
     pub(super) fn outcome(&mut self, plan: &Plan) {
@@ -26,6 +27,7 @@ impl Flaws {
                 "give one edge for each interval",
             );
         }
+        self.causes(plan);
         self.column("outcome.time", &plan.outcome.time);
         self.column("outcome.event", &plan.outcome.event);
         if plan.outcome.event == plan.outcome.time {
@@ -34,6 +36,34 @@ impl Flaws {
                 format!("{:?} is the time already", plan.outcome.event),
                 "name the column that is 1 for an event, 0 for censoring",
             );
+        }
+    }
+
+    /// That causes have names, and a head that tells them apart.
+    fn causes(&mut self, plan: &Plan) {
+        let unsound = cause_flaws(&plan.outcome.causes);
+        if !unsound.is_empty() {
+            for (what, hint) in unsound {
+                self.note("outcome.causes", what, hint);
+            }
+            return;
+        }
+        let (head, asked) = (plan.model.head, plan.outcome.cause_count());
+        match head {
+            // The model's own check says so.
+            Head::CauseHazards { causes, .. } if !(2..=CAUSES).contains(&(causes as usize)) => {}
+            Head::CauseHazards { causes, .. } if causes as usize == asked => {}
+            Head::CauseHazards { causes, .. } => self.note(
+                "outcome.causes",
+                format!("{asked} causes for a head of {causes}"),
+                "name each cause that the head has hazards for",
+            ),
+            _ if asked == 1 => {}
+            _ => self.note(
+                "model.head",
+                format!("{:?} models one event, and outcome.causes names {asked}", head.name()),
+                "use head = \"logistic-hazard\", which has hazards for each cause, or leave causes out",
+            ),
         }
     }
 

@@ -85,6 +85,7 @@ fn model_key(error: &InvalidModel) -> &'static str {
         | InvalidModel::Depth { .. }
         | InvalidModel::Size { .. }
         | InvalidModel::Tables { .. } => "model.hidden",
+        InvalidModel::Causes { .. } => "outcome.causes",
         InvalidModel::InitialHazard(_) => "model.initial_hazard",
         InvalidModel::Bound { .. }
         | InvalidModel::Block { .. }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{DescribedInput, Description};
-use crate::experiment::{Flaw, ViewSource};
+use crate::experiment::{Flaw, ViewSource, cause_flaws};
 use crate::privacy::release::MOST_EDGES;
 
 /// The most inputs of one description: each is five charges.
@@ -44,6 +44,9 @@ impl Description {
         let apart = outcome.time != outcome.event;
         let hint = "name the column that is 1 for an event, 0 for censoring";
         hold(apart, "outcome.event", "the time already".to_owned(), hint);
+        for (what, hint) in cause_flaws(&outcome.causes) {
+            hold(false, "outcome.causes", what, hint);
+        }
         let edges = &outcome.edges;
         let first = edges.first().is_some_and(|edge| *edge > 0.0);
         let rising = edges.windows(2).all(|pair| pair[0] < pair[1]);

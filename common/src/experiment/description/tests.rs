@@ -66,12 +66,14 @@ type Break = (&'static str, fn(&mut Description));
 
 #[test]
 fn every_rule_is_held_by_name() {
-    let breaks: [Break; 14] = [
+    let breaks: [Break; 16] = [
         ("describe.rho", |q| q.rho = 0.0),
         ("describe.rho", |q| q.rho = f64::NAN),
         ("describe.rho", |q| q.rho = f64::INFINITY),
         ("outcome.time", |q| q.outcome.time = String::new()),
         ("outcome.event", |q| q.outcome.event = q.outcome.time.clone()),
+        ("outcome.causes", |q| q.outcome.causes = vec!["one".to_owned(), "one".to_owned()]),
+        ("outcome.causes", |q| q.outcome.causes = vec![String::new()]),
         ("outcome.edges", |q| q.outcome.edges = Vec::new()),
         ("outcome.edges", |q| q.outcome.edges = vec![1.0, 1.0]),
         ("outcome.edges", |q| q.outcome.edges = (1..=1025).map(f64::from).collect()),

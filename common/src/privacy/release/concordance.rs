@@ -61,6 +61,12 @@ pub struct NoisyConcordance {
 /// So Δ = 2√2·(M − 1). Both patients of the third case together could add twice as much as one, but
 /// one adds and the other takes away, which is why √2 and not 2 is enough.
 ///
+/// **Several causes.** The concordance for one of them is this one, of outcomes in which a patient with
+/// another event was followed beyond every time without an event
+/// ([`ranked`](crate::survival::ranked); Wolbers et al., Epidemiology 20, 2009). That maps each patient's own
+/// time and cause to a time and an event before any pair is formed: whether a pair counts, and how, still
+/// depends on its two patients alone, and Δ is the same.
+///
 /// # Errors
 /// The arguments differ in length, a time or risk is not finite, a time is negative, the bound is out
 /// of range, the receipt is not for a release, or opendp fails.
@@ -156,6 +162,26 @@ mod tests {
                 }
             }
             assert_eq!(exact(times, events, risk, 20).unwrap(), expected);
+        }
+    }
+
+    /// What stands for a competing event is an outcome like any other.
+    #[test]
+    fn competing_events_move_the_counts_no_further() {
+        let mut cases = Cases::new(11);
+        for _ in 0..1000 {
+            let (n, most) = (1 + cases.below(9), 2 + cases.below(6));
+            let mut whole = cases.cohort(n);
+            for (time, event) in whole.times.iter_mut().zip(&mut whole.events) {
+                let cause = if *event { 1 + u8::from(cases.below(2) == 0) } else { 0 };
+                (*time, *event) = crate::survival::ranked(*time, cause, 1);
+            }
+            let [a, b] = of(&whole, most);
+            for left_out in 0..n {
+                let [fewer_a, fewer_b] = of(&whole.without(left_out), most);
+                let moved = ((a - fewer_a) as f64).hypot((b - fewer_b) as f64);
+                assert!(moved <= sensitivity(most), "{n} patients, at most {most}");
+            }
         }
     }
 

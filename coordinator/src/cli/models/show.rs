@@ -42,6 +42,10 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
         ),
         ("reads", plan.reads().join(", ")),
     ];
+    if let Some((first, others)) = outcome.causes.split_first() {
+        let all = [&[format!("{first} (the one of interest)")], others].concat();
+        lines.push(("causes", all.join(", ")));
+    }
     if let Some(simulated) = metrics.simulated {
         let told = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {value:.4}"));
         let both = [

@@ -29,8 +29,18 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     if let Some(outcome) = &source.outcome
         && let Ok(column) = patients.table.column(&outcome.event)
     {
-        let events = column.flags()?.into_iter().filter(|event| *event).count();
-        println!("\n{events} patients had the event");
+        let mut had = vec![0_usize; outcome.causes.len().max(1)];
+        for row in 0..column.len() {
+            let cause = column.cause(row, had.len());
+            let cause = cause.map_err(|fault| column.bad_cell(row, fault))?;
+            if let Some(had) = usize::from(cause).checked_sub(1).and_then(|at| had.get_mut(at)) {
+                *had += 1;
+            }
+        }
+        println!("\n{} patients had the event", had.iter().sum::<usize>());
+        for (cause, patients) in outcome.causes.iter().zip(&had) {
+            println!("{patients} of them: {cause}");
+        }
     }
     Ok(())
 }

@@ -76,6 +76,21 @@ pub enum MeaningError {
         /// The contract's unit.
         to: &'static str,
     },
+    /// A contract's causes are not those that the hospital's event column tells apart.
+    #[error(
+        "cohort.toml: column {column:?} tells {}, and the contract asks for {asked:?}; the contract must name the \
+         causes that the hospital tells apart, in any order: correct it, or state what 1, 2, … stand for as \
+         causes under [outcome] (OMOP tables tell death alone)",
+        told(here)
+    )]
+    OtherCauses {
+        /// The event column.
+        column: String,
+        /// Its causes by `cohort.toml`; none where it states none.
+        here: Vec<String>,
+        /// The contract's.
+        asked: Vec<String>,
+    },
     /// A column that names patients or tells their outcome, asked for as a feature.
     #[error(
         "cohort.toml: column {column:?} is {what} and no feature; leave it out of the contract: a model \
@@ -134,6 +149,10 @@ pub struct Wanted {
     pub to: String,
     /// What the contract says is measured.
     pub analyte: Option<String>,
+}
+
+fn told(causes: &[String]) -> String {
+    if causes.is_empty() { "one event without a cause".to_owned() } else { format!("{causes:?}") }
 }
 
 fn hint(nearest: Option<&String>) -> String {

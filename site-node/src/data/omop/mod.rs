@@ -138,6 +138,7 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
         index: Some(index),
         units: vec![("age".to_owned(), "years".to_owned())],
         time_unit: Some(("time".to_owned(), TimeUnit::Days)),
+        causes: Some(("event".to_owned(), vec!["death".to_owned()])),
         described: true,
         reserved: RESERVED.map(|(name, what)| (name.to_owned(), what)).into(),
         withdrawn: left,

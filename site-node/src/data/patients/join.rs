@@ -106,7 +106,7 @@ pub(super) fn follow_up(
     let event = problems.take(table.column(&outcome.event))?;
     let mut times = Vec::with_capacity(table.len());
     for (row, (end, start)) in column.days().into_iter().zip(index).enumerate() {
-        let had = event.flag(row).unwrap_or(false);
+        let had = event.cause(row, outcome.causes.len()).is_ok_and(|cause| cause > 0);
         // An event without its day is a mistake of its own.
         let end = if end == Ok(None) { Ok(None) } else { sound(end).map(Some) };
         let time = match end {

@@ -40,6 +40,8 @@ pub struct Patients {
     pub units: Vec<(String, String)>,
     /// The unit of the time column, where the hospital states it.
     pub time_unit: Option<(String, common::experiment::TimeUnit)>,
+    /// What 1, 2, … stand for in the event column, where the hospital states it.
+    pub causes: Option<(String, Vec<String>)>,
     /// Whether a `cohort.toml` says what the columns are; else the plan's word is all there is.
     pub described: bool,
     /// Columns that name patients or tell how they fared, and what each of them is.
@@ -72,6 +74,7 @@ impl From<Table> for Patients {
             index: None,
             units: Vec::new(),
             time_unit: None,
+            causes: None,
             described: false,
             reserved: Vec::new(),
             withdrawn: Withdrawn::default(),
@@ -134,12 +137,15 @@ impl Patients {
         }
         let (units, outcome) = (source.units.clone(), source.outcome.as_ref());
         let time_unit = outcome.map(|outcome| (outcome.time.clone(), outcome.unit));
+        let stated = outcome.filter(|outcome| !outcome.causes.is_empty());
+        let causes = stated.map(|outcome| (outcome.event.clone(), outcome.causes.clone()));
         let (described, reserved) = (true, reserved(source));
         Some(Self {
             table,
             index,
             units,
             time_unit,
+            causes,
             described,
             reserved,
             withdrawn,

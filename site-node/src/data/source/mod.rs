@@ -61,8 +61,10 @@ pub struct OutcomeColumns {
     pub time: String,
     /// Its unit.
     pub unit: TimeUnit,
-    /// Column that is 1 for an event and 0 for censoring.
+    /// Column that is 1 for an event and 0 for censoring; with causes, the number of the cause, from 1.
     pub event: String,
+    /// What 1, 2, … stand for; none where the event is one.
+    pub causes: Vec<String>,
     /// Column of the day on which follow-up ended, one way or the other.
     pub ends: Option<String>,
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use common::config::{Section, Settings};
-use common::experiment::TimeUnit;
+use common::experiment::{TimeUnit, cause_flaws};
 
 use super::{EcgFolder, ImageFolder, Omop, OutcomeColumns, Source};
 
@@ -104,8 +104,14 @@ impl Settings for OutcomeColumns {
             &[("days", TimeUnit::Days), ("months", TimeUnit::Months), ("years", TimeUnit::Years)],
         );
         let event = section.required("event", "the column that is 1 for an event, 0 for censoring");
+        let causes = section.or("causes", Vec::new());
         let ends = section.maybe("ends");
-        Some(Self { time: time?, unit: unit?, event: event?, ends: ends? })
+        let causes: Vec<String> = causes?;
+        if let Some((what, hint)) = cause_flaws(&causes).into_iter().next() {
+            section.problem("causes", &what, hint);
+            return None;
+        }
+        Some(Self { time: time?, unit: unit?, event: event?, ends: ends?, causes })
     }
 }
 

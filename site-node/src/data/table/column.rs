@@ -178,6 +178,21 @@ impl Column {
         }
     }
 
+    /// One cell as how follow-up ended: 0 without an event, else the number of one of the causes, from 1. Of
+    /// one cause it is a [`flag`](Self::flag).
+    ///
+    /// # Errors
+    /// It is none of them.
+    #[allow(clippy::float_cmp, reason = "a cell is a cause's number exactly, or none")]
+    pub fn cause(&self, index: usize, causes: usize) -> Result<u8, CellFault> {
+        if causes <= 1 {
+            return self.flag(index).map(u8::from);
+        }
+        let Some(number) = self.number(index)? else { return Err(CellFault::Empty) };
+        let found = (0_u8..=u8::MAX).take(causes + 1).find(|cause| f64::from(*cause) == number);
+        found.ok_or(CellFault::NotACause)
+    }
+
     /// Every cell as true (1) or false (0).
     ///
     /// # Errors

@@ -20,7 +20,7 @@ pub(super) struct Model {
     gates: Vec<Gate>,
     hidden: Vec<Dense>,
     head: Option<Dense>,
-    /// `head.bias` of a proportional hazard: one entry for each interval.
+    /// `head.bias` of a proportional hazard: one entry for each interval, of each cause after the other.
     interval_bias: Option<Range<usize>>,
     pub(super) width: usize,
     pub(super) logits: usize,
@@ -62,7 +62,7 @@ pub(super) struct Space {
     fused: Vec<f32>,
     fused_slope: Vec<f32>,
     hidden: Chain,
-    /// ∂L/∂(the last layer's output).
+    /// ∂L/∂(the last layer's output); before the backward pass room for that output.
     output_slope: Vec<f32>,
     /// Logits after the forward pass; the caller puts ∂L/∂logits in their place for the backward one.
     pub(super) logits: Vec<f32>,
@@ -194,10 +194,14 @@ impl Network<'_> {
         match &model.interval_bias {
             None => head.forward(parameters, last, &mut space.logits),
             Some(range) => {
-                let mut ratio = [0.0];
-                head.forward(parameters, last, &mut ratio);
-                let bias = parameters[range.clone()].iter();
-                space.logits.iter_mut().zip(bias).for_each(|(z, bias)| *z = ratio[0] + bias);
+                // One log-odds ratio for each cause, which the intervals of that cause share.
+                head.forward(parameters, last, &mut space.output_slope);
+                let intervals = (range.len() / head.outputs.max(1)).max(1);
+                let biases = parameters[range.clone()].chunks_exact(intervals);
+                let rows = space.logits.chunks_exact_mut(intervals).zip(biases);
+                for ((row, biases), ratio) in rows.zip(&space.output_slope) {
+                    row.iter_mut().zip(biases).for_each(|(z, bias)| *z = ratio + bias);
+                }
             }
         }
     }
@@ -206,8 +210,12 @@ impl Network<'_> {
     pub(super) fn backward(&self, space: &mut Space) {
         let (model, parameters) = (self.model, self.parameters);
         let Some(head) = &model.head else { return };
-        if model.interval_bias.is_some() {
-            space.output_slope.fill(space.logits.iter().sum());
+        if let Some(range) = &model.interval_bias {
+            let intervals = (range.len() / head.outputs.max(1)).max(1);
+            let rows = space.logits.chunks_exact(intervals);
+            for (slope, row) in space.output_slope.iter_mut().zip(rows) {
+                *slope = row.iter().sum();
+            }
         } else {
             space.output_slope.copy_from_slice(&space.logits);
         }

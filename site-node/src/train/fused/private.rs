@@ -104,7 +104,7 @@ impl ClippedSum {
     ) -> Result<&[i64], TrainError> {
         same("parameters", self.model.parameters, parameters.len())?;
         examples.fit(&self.spec)?;
-        same("intervals of the time grid", self.model.logits, examples.intervals())?;
+        examples.fit_grid(self.spec.head)?;
         let network = self.model.load(parameters);
         let key = if self.model.dropout > 0 { key_of(parameters) } else { 0 };
         let dropout = Dropout::new(self.model.dropout, key);

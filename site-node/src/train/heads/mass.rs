@@ -83,7 +83,7 @@ mod tests {
         let logits = [-0.3_f32, 0.7, 1.1];
         let all = 1.0 + logits.iter().map(|&z| f64::from(z).exp()).sum::<f64>();
         let mass = logits.map(|z| f64::from(z).exp() / all);
-        let patient = OnGrid { interval: 1, event: true, share: 0.5 };
+        let patient = OnGrid { interval: 1, event: true, cause: 0, share: 0.5 };
         assert!((loss(&logits, patient) + mass[1].ln()).abs() < 1e-12);
         let censored = OnGrid { event: false, ..patient };
         assert!((loss(&logits, censored) + (mass[2] + 1.0 / all).ln()).abs() < 1e-12);
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn large_logits_neither_overflow_nor_vanish() {
-        let patient = OnGrid { interval: 0, event: true, share: 1.0 };
+        let patient = OnGrid { interval: 0, event: true, cause: 0, share: 1.0 };
         assert!((loss(&[-2000.0, 2000.0], patient) - 4000.0).abs() < 1e-9);
         let mut logits = [-3e30_f32, 3e30];
         gradient_in_place(&mut logits, patient, 1.0);

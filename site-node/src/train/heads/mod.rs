@@ -3,10 +3,12 @@
 //! ```text
 //! logits [K] ─┬─ logistic hazard ── h_j = σ(z_j)             ─┐
 //!             ├─ constant hazards ─ η_j = softplus(z_j)       ├─► loss, slope, risk, survival
-//!             ├─ masses ─────────── p_j = e^{z_j} / Σ         ─┘
+//!             ├─ masses ─────────── p_j = e^{z_j} / Σ          │
+//!             ├─ cause hazards ──── h_kj = e^{z_kj} / Σ_k     ─┘
 //!             └─ Cox ────────────── log hazard ratio ──────────► loss of many at once: `cox`
 //! ```
 
+mod causes;
 mod mass;
 mod piecewise;
 
@@ -21,6 +23,7 @@ pub(super) fn loss(head: Head, logits: &[f32], patient: OnGrid) -> f64 {
         Head::LogisticHazard { .. } => hazard::loss(logits, patient.interval, patient.event),
         Head::PiecewiseHazard { .. } => piecewise::loss(logits, patient),
         Head::DeepHit { .. } => mass::loss(logits, patient),
+        Head::CauseHazards { intervals, .. } => causes::loss(logits, intervals as usize, patient),
         Head::Cox => 0.0,
     }
 }
@@ -33,12 +36,16 @@ pub(super) fn gradient_in_place(head: Head, logits: &mut [f32], patient: OnGrid,
         }
         Head::PiecewiseHazard { .. } => piecewise::gradient_in_place(logits, patient, scale),
         Head::DeepHit { .. } => mass::gradient_in_place(logits, patient, scale),
+        Head::CauseHazards { intervals, .. } => {
+            causes::gradient_in_place(logits, intervals as usize, patient, scale);
+        }
         Head::Cox => logits.fill(0.0),
     }
 }
 
 /// The risk that one patient's logits stand for, larger for an earlier expected event: the cumulative
-/// hazard at the end of the grid, −ln S; Cox: the log hazard ratio.
+/// hazard at the end of the grid, −ln S; Cox: the log hazard ratio; with several causes the cumulative incidence
+/// of the first at the end of the grid, since who has another event never has this one.
 pub(super) fn risk(head: Head, logits: &[f32]) -> f64 {
     match head {
         Head::Cox => logits.iter().copied().map(f64::from).sum(),
@@ -47,6 +54,7 @@ pub(super) fn risk(head: Head, logits: &[f32]) -> f64 {
             logits.iter().map(|&z| softplus(f64::from(z))).sum()
         }
         Head::DeepHit { .. } => mass::cumulative_hazard(logits),
+        Head::CauseHazards { intervals, .. } => causes::risk(logits, intervals as usize),
     }
 }
 
@@ -64,6 +72,19 @@ pub(super) fn survival(head: Head, logits: &[f32]) -> Vec<f64> {
             curve.collect()
         }
         Head::DeepHit { .. } => mass::survival(logits),
+        Head::CauseHazards { intervals, .. } => causes::survival(logits, intervals as usize),
+    }
+}
+
+/// The probability of an event of each cause up to the end of each interval, `[causes, intervals]`; none for
+/// Cox.
+pub(super) fn incidence(head: Head, logits: &[f32]) -> Vec<f64> {
+    match head {
+        Head::CauseHazards { intervals, .. } => causes::incidence(logits, intervals as usize),
+        Head::LogisticHazard { .. }
+        | Head::PiecewiseHazard { .. }
+        | Head::DeepHit { .. }
+        | Head::Cox => survival(head, logits).into_iter().map(|alive| 1.0 - alive).collect(),
     }
 }
 
@@ -78,9 +99,13 @@ mod tests {
             Head::LogisticHazard { intervals: 4, proportional: false },
             Head::PiecewiseHazard { intervals: 4 },
             Head::DeepHit { intervals: 4 },
+            Head::CauseHazards { intervals: 4, causes: 1, proportional: false },
+            Head::CauseHazards { intervals: 2, causes: 2, proportional: false },
         ] {
             for (interval, event) in [(0, true), (2, true), (2, false), (3, false), (3, true)] {
-                let patient = OnGrid { interval, event, share: 0.375 };
+                let causes = head.causes() as usize;
+                let (interval, cause) = (interval / causes, interval % causes);
+                let patient = OnGrid { interval, event, cause, share: 0.375 };
                 let mut gradient = logits;
                 gradient_in_place(head, &mut gradient, patient, 1.0);
                 for j in 0..4 {

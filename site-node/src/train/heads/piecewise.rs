@@ -58,7 +58,7 @@ mod tests {
     fn the_loss_is_the_likelihood_written_out() {
         let logits = [-0.3_f32, 0.7, 1.1];
         let eta = logits.map(|z| (1.0 + f64::from(z).exp()).ln());
-        let patient = OnGrid { interval: 1, event: true, share: 0.25 };
+        let patient = OnGrid { interval: 1, event: true, cause: 0, share: 0.25 };
         let event = eta[0] + 0.25 * eta[1] - eta[1].ln();
         assert!((loss(&logits, patient) - event).abs() < 1e-12);
         let censored = OnGrid { event: false, ..patient };
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn large_logits_neither_overflow_nor_vanish() {
-        let patient = OnGrid { interval: 0, event: true, share: 1.0 };
+        let patient = OnGrid { interval: 0, event: true, cause: 0, share: 1.0 };
         assert!((loss(&[-2000.0], patient) - 2000.0).abs() < 1e-9);
         let mut logits = [-2000.0_f32, 3.0];
         gradient_in_place(&mut logits, patient, 1.0);

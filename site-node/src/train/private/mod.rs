@@ -189,7 +189,7 @@ impl DenseSum {
             TrainError::Setting { setting: "clip", found: clip, range: "a finite number above 0" };
         let clip = Clip::new(clip, &self.layers).ok_or(setting)?;
         same("features a patient", self.architecture.inputs(), examples.width())?;
-        same("intervals of the time grid", self.architecture.logits(), examples.intervals())?;
+        examples.fit_grid(self.architecture.head())?;
         let network = self.architecture.load(parameters, &self.device)?;
         let groups = sampled.len().div_ceil(GROUP);
         while self.groups.len() < groups {

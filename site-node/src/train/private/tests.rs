@@ -10,16 +10,19 @@ const INTERVALS: u32 = 6;
 const UNITS: f64 = UNITS_PER_CLIP as f64;
 
 fn specs() -> Vec<ModelSpec> {
-    let head = |proportional| Head::LogisticHazard { intervals: INTERVALS, proportional };
+    let heads = [false, true].into_iter().flat_map(|proportional| {
+        let causes = Head::CauseHazards { intervals: INTERVALS, causes: 2, proportional };
+        [Head::LogisticHazard { intervals: INTERVALS, proportional }, causes]
+    });
     let hidden = [vec![], vec![16], vec![40, 24]];
-    let spec = |(proportional, hidden)| ModelSpec {
+    let spec = |(head, hidden)| ModelSpec {
         inputs: u32::try_from(WIDTH).unwrap(),
         hidden,
-        head: head(proportional),
+        head,
         fusion: None,
         initial_hazard_ppm: 100_000,
     };
-    let pairs = [false, true].into_iter().flat_map(|p| hidden.clone().map(|hidden| (p, hidden)));
+    let pairs = heads.flat_map(|head| hidden.clone().map(|hidden| (head, hidden)));
     pairs.map(spec).collect()
 }
 
@@ -30,8 +33,9 @@ fn examples(n: usize, feature: impl Fn(usize) -> f32) -> Examples {
 fn wide_examples(n: usize, width: usize, feature: impl Fn(usize) -> f32) -> Examples {
     let features = (0..n * width).map(feature).collect();
     let time = (0..n).map(|i| 0.3 + (i * 5 % 13) as f64 / 2.0).collect();
-    let event = (0..n).map(|i| i % 3 != 1).collect();
-    Examples::new(features, width, time, event, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap()
+    // Heads of one cause do not look at which it was.
+    let cause = (0..n).map(|i| [1, 0, 2, 1, 0, 1][i % 6]).collect();
+    Examples::of_causes(features, width, time, cause, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap()
 }
 
 fn wave(i: usize) -> f32 {

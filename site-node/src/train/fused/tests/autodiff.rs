@@ -11,7 +11,7 @@ use common::model::{Encoder, EncoderKind, Head, ModelSpec, ParamLayout};
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};
 use crate::train::examples::OnGrid;
-use crate::train::fused::Fused;
+use crate::train::fused::{ClippedSum, Fused};
 use crate::train::{Device, Examples, loss};
 
 type T<const D: usize> = Tensor<Dispatch, D>;
@@ -272,6 +272,35 @@ fn the_cox_gradient_couples_the_batch() {
         let logits = fused.logits(parameters, &examples, &everyone).unwrap();
         loss::mean(spec.head, &logits, &examples, &everyone)
     });
+}
+
+#[test]
+fn the_gradient_of_several_causes_is_the_slope_of_their_loss() {
+    let some = examples(18);
+    let cause = (0..18).map(|i| [1, 0, 2][i % 3]).collect();
+    let (features, time) = (some.features().to_vec(), some.time().to_vec());
+    let examples = Examples::of_causes(features, FEATURES, time, cause, &[1.0, 2.0, 3.0, 4.0]);
+    let examples = examples.unwrap().with(some.modalities().to_vec()).unwrap();
+    let everyone: Vec<usize> = (0..18).collect();
+    for proportional in [false, true] {
+        let head = Head::CauseHazards { intervals: 4, causes: 2, proportional };
+        let spec = ModelSpec { head, ..specs().remove(0) };
+        let (parameters, fused) = (parameters(&spec), Fused::new(&spec));
+        let gradient = fused.gradient(&parameters, &examples, &everyone, 0).unwrap().unwrap();
+        assert_slope(&gradient, &parameters, |parameters| {
+            let logits = fused.logits(parameters, &examples, &everyone).unwrap();
+            loss::mean(spec.head, &logits, &examples, &everyone)
+        });
+        let of_head = ParamLayout::of(&spec).blocks().last().unwrap().range.clone();
+        assert!(gradient[of_head].iter().filter(|slope| **slope != 0.0).count() > 6);
+        // Far from anybody's bound the private sum is the same, but for rounding.
+        let (clip, mut private) = (64.0, ClippedSum::new(&spec));
+        let words = private.clipped_sum(&parameters, &examples, &everyone, clip).unwrap();
+        #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
+        let mean = |word: &i64| (*word as f64 * clip / f64::from(1 << 20) / 18.0) as f32;
+        let apart = norm(words.iter().map(mean).zip(&gradient).map(|(sum, slope)| sum - slope));
+        assert!(apart < 0.01 * norm(gradient.iter().copied()), "{apart}");
+    }
 }
 
 #[test]
