@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{DescribedInput, Description};
-use crate::experiment::{Flaw, ViewSource};
+use crate::experiment::Flaw;
 use crate::privacy::release::MOST_EDGES;
 
 /// The most inputs of one description: each is five charges.
@@ -39,7 +39,7 @@ impl Description {
         let outcome = &self.outcome;
         for (key, name) in [("outcome.time", &outcome.time), ("outcome.event", &outcome.event)] {
             let hint = "use 1 to 256 printable characters";
-            hold(column(name), key, "not a column's name".to_owned(), hint);
+            hold(is_column(name), key, "not a column's name".to_owned(), hint);
         }
         let apart = outcome.time != outcome.event;
         let hint = "name the column that is 1 for an event, 0 for censoring";
@@ -61,7 +61,7 @@ impl Description {
         let mut names = HashSet::new();
         for input in &self.inputs {
             let name = &input.view.name;
-            let (printable, shown) = (column(name), format!("{name:?}"));
+            let (printable, shown) = (is_column(name), format!("{name:?}"));
             let hint = "use 1 to 256 printable characters";
             hold(printable, "describe.columns", "an input without a name".to_owned(), hint);
             if !printable {
@@ -70,7 +70,7 @@ impl Description {
             let once = names.insert(name.as_str());
             hold(once, "describe.columns", format!("{shown} stands twice"), "list each once");
             hold(
-                input.is_numeric(),
+                input.view.source.is_numeric(),
                 "describe.columns",
                 format!("{shown} is no number"),
                 "list columns, and views of numbers or measurements",
@@ -90,10 +90,6 @@ impl Description {
 }
 
 impl DescribedInput {
-    fn is_numeric(&self) -> bool {
-        matches!(self.view.source, ViewSource::Number { .. } | ViewSource::Measurement { .. })
-    }
-
     fn is_bounded(&self) -> bool {
         let Self { lower, upper, .. } = *self;
         let largest = lower.abs().max(upper.abs());
@@ -102,6 +98,6 @@ impl DescribedInput {
     }
 }
 
-fn column(name: &str) -> bool {
+fn is_column(name: &str) -> bool {
     !name.is_empty() && name.len() <= COLUMN && !name.contains(char::is_control)
 }
