@@ -171,12 +171,12 @@ fn by_autodiff(
     flat.collect()
 }
 
-fn norm(values: impl Iterator<Item = f32>) -> f64 {
+pub(super) fn norm(values: impl Iterator<Item = f32>) -> f64 {
     values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt()
 }
 
 /// That two gradients agree block by block.
-fn assert_close(spec: &ModelSpec, found: &[f32], expected: &[f32], what: &str) {
+pub(super) fn assert_close(spec: &ModelSpec, found: &[f32], expected: &[f32], what: &str) {
     let whole = norm(expected.iter().copied());
     for block in ParamLayout::of(spec).blocks() {
         let (found, expected) = (&found[block.range.clone()], &expected[block.range.clone()]);
