@@ -69,6 +69,9 @@ pub enum ShelfFault {
         /// The experiment's.
         asked: String,
     },
+    /// Not the weights that were read before.
+    #[error("was changed while it was read; begin again")]
+    Changed,
     /// Nothing can be written.
     #[error("the card cannot be written: {0}")]
     Unwritable(#[from] serde_json::Error),
@@ -225,6 +228,20 @@ pub fn find(folder: &Path, plan: &Plan, start: Digest) -> io::Result<Option<Vec<
         }
     }
     Ok(None)
+}
+
+/// Takes over the weights that a plan begins with from wherever they lie, as `start-HASH.safetensors`.
+///
+/// # Errors
+/// They cannot be read, are not of the plan's model or no longer those that it names, or the disk fails.
+pub fn take_over(folder: &Path, plan: &Plan, start: Digest, from: &Path) -> Result<(), ShelfError> {
+    let layout = ParamLayout::of(&plan.model);
+    let bytes = bounded(from, largest(&layout)).map_err(at(from))?;
+    let found = read(&layout, &bytes).map_err(at(from))?;
+    if model_hash(&found.parameters) != start {
+        return Err(at(from)(ShelfFault::Changed));
+    }
+    put(folder, &format!("start-{start}.{WEIGHTS}"), &[&bytes])
 }
 
 /// Writes `NAME.safetensors` into a folder and returns its SHA-256. `words` are the parameters

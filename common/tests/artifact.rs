@@ -122,6 +122,12 @@ fn a_card_comes_back_and_one_that_was_changed_does_not() {
     let spec = card.hashes.spec.to_string();
     let other = changed(&spec, &Digest::of(b"other").to_string());
     assert_eq!(other, CardError::Hash { which: "spec" });
+    // What no plan decides is shown to people all the same.
+    let program = format!("\"program\": \"{}", card.lineage.program);
+    for bad in ["\\u001b[2J", "\\n", &"x".repeat(201)] {
+        let told = changed(&program, &format!("\"program\": \"{bad}"));
+        assert_eq!(told, CardError::Text { which: "lineage.program" });
+    }
     for broken in ["", "{}", "[1]", "{\"format\":1}", &"[".repeat(100_000), &text[..600]] {
         let error = Card::read(broken.as_bytes()).unwrap_err();
         assert!(matches!(error, CardError::Json { .. }), "{error}");
@@ -206,4 +212,19 @@ fn an_experiment_begins_with_weights_that_mean_the_same() {
         matches!(scale.fault, ShelfFault::Meaning { which: "scale of columns", .. }),
         "{scale}"
     );
+}
+
+#[test]
+fn weights_are_taken_over_whole_and_only_those_that_a_plan_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (card, parameters) = kept(folder.path());
+    let (from, models) = (folder.path().join("run-a.safetensors"), folder.path().join("models"));
+    let start = shelf::model_hash(&parameters);
+    shelf::take_over(&models, &card.plan, start, &from).unwrap();
+    let taken = shelf::find(&models, &card.plan, start).unwrap();
+    assert_eq!(taken, Some(parameters));
+    let other = Digest::of(b"another model");
+    let refused = shelf::take_over(&models, &card.plan, other, &from).unwrap_err();
+    assert!(matches!(refused.fault, ShelfFault::Changed), "{refused}");
+    assert_eq!(fs::read_dir(&models).unwrap().count(), 1);
 }

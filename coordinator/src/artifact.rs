@@ -63,16 +63,13 @@ pub fn start(models: &Path, plan: &Plan) -> Result<Vec<f32>, StartError> {
 /// so that a model's parent lies beside it.
 ///
 /// # Errors
-/// They cannot be read or copied.
+/// They cannot be read or copied, or are not those that the plan names.
 pub fn adopt(models: &Path, plan: &Plan, weights: &Path) -> Result<(), StartError> {
     let Some(start) = plan.start else { return Ok(()) };
     if shelf::find(models, plan, start)?.is_some() {
         return Ok(());
     }
-    shelf::weights(weights, &plan.model)?;
-    std::fs::create_dir_all(models)?;
-    std::fs::copy(weights, models.join(format!("start-{start}.{}", shelf::WEIGHTS)))?;
-    Ok(())
+    Ok(shelf::take_over(models, plan, start, weights)?)
 }
 
 /// Writes `RUN.safetensors` and returns its SHA-256: what `sha256sum RUN.safetensors` prints.

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use audit::note::VerifierKey;
 use bytes::Bytes;
 use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode};
+use common::experiment::{Plan, PrivacyMode, withheld_metric};
 use common::ids::{Round, RunId, SiteName};
 use common::transport::Link;
-use common::wire::{Described, Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader};
+use common::wire::{
+    C_INDEX, Described, Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader,
+};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use crate::spool::Spool;
@@ -66,8 +68,8 @@ pub struct ActiveRun {
     pub words: u64,
     /// Whether sites may tell exact metrics.
     pub metrics: bool,
-    /// Whether they may tell one with noise of the final model.
-    pub evaluation: bool,
+    /// The metrics with noise that they may tell of the final model.
+    pub noised: Arc<[String]>,
     /// Whether it is no run but a description, for which sites describe their patients.
     pub description: bool,
     inbox: mpsc::Sender<Input>,
@@ -191,7 +193,7 @@ impl Floor {
             run: run.clone(),
             words: plan.model.parameters(),
             metrics: plan.privacy.mode == PrivacyMode::Off,
-            evaluation: plan.privacy.evaluation.is_some(),
+            noised: noised_metrics(plan),
             description: false,
             inbox,
         })
@@ -205,9 +207,9 @@ impl Floor {
         &self,
         run: &RunId,
     ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
-        let (metrics, evaluation, description) = (false, false, true);
+        let (metrics, noised, description) = (false, Arc::default(), true);
         let run = run.clone();
-        self.start(|inbox| ActiveRun { run, words: 0, metrics, evaluation, description, inbox })
+        self.start(|inbox| ActiveRun { run, words: 0, metrics, noised, description, inbox })
     }
 
     fn start(
@@ -303,6 +305,17 @@ impl Floor {
         let live = inner.sessions.values().map(|session| session.link.bytes());
         live.fold(inner.past_bytes, u64::saturating_add)
     }
+}
+
+/// The metrics with noise that a plan asks for.
+fn noised_metrics(plan: &Plan) -> Arc<[String]> {
+    let asked = plan.privacy.evaluation.iter();
+    asked
+        .flat_map(|asked| {
+            let without = asked.withheld.iter().map(|part| withheld_metric(part));
+            std::iter::once(C_INDEX.to_owned()).chain(without)
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -84,7 +84,8 @@ impl Launcher {
     /// Asks the sites that are here for a description, for the operator `by`.
     ///
     /// # Errors
-    /// The question breaks a rule, or a run is going on.
+    /// The question breaks a rule, sites are given too short or too long, fewer of them are connected than
+    /// must have seen it, or a run or another description is going on.
     pub fn describe(&self, inquiry: Inquiry, by: &str) -> Result<Asked, Refusal> {
         let Inquiry { question, window } = inquiry;
         if let Some(flaw) = question.check().first() {
@@ -112,6 +113,7 @@ impl Launcher {
             floor: Arc::clone(&floor),
             clock: Arc::clone(&self.clock),
             book: Arc::clone(&self.book),
+            state: self.state.clone(),
             by: name(by),
             tell,
         };

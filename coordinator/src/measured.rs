@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-/// Names of what a feature is worth start so.
-const IMPORTANCE: &str = "importance/";
+/// Names of what a feature is worth start so, by how it was found, and their heading.
+const WORTH: [(&str, &str); 2] =
+    [("importance/", "IMPORTANCE, SHUFFLED"), ("withheld/", "IMPORTANCE, WITHHELD")];
 
 /// The longest bar.
 const BAR: usize = 30;
@@ -11,8 +12,8 @@ const BAR: usize = 30;
 /// A block of lines for metrics, each the mean over sites; empty without any.
 #[must_use]
 pub fn measured<'m>(metrics: impl Iterator<Item = (&'m str, f64)>) -> String {
-    let (mut importance, mut measures): (Vec<_>, Vec<_>) =
-        metrics.partition(|(name, _)| name.starts_with(IMPORTANCE));
+    let is_worth = |name: &str| WORTH.iter().any(|(start, _)| name.starts_with(start));
+    let (worth, mut measures): (Vec<_>, Vec<_>) = metrics.partition(|(name, _)| is_worth(name));
     let mut text = String::new();
     if !measures.is_empty() {
         measures.sort_by(|a, b| a.0.cmp(b.0));
@@ -21,12 +22,16 @@ pub fn measured<'m>(metrics: impl Iterator<Item = (&'m str, f64)>) -> String {
             let _ = writeln!(text, "{name:<40}{value:>10.4}");
         }
     }
-    if !importance.is_empty() {
-        importance.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let most = importance.first().map_or(0.0, |(_, value)| value.max(0.0));
-        let _ = writeln!(text, "{:<40}{:>10}", "IMPORTANCE", "C LOST");
-        for (name, value) in importance {
-            let name = name.strip_prefix(IMPORTANCE).unwrap_or(name);
+    for (start, heading) in WORTH {
+        let of = |&(name, value): &(&'m str, f64)| Some((name.strip_prefix(start)?, value));
+        let mut parts: Vec<_> = worth.iter().filter_map(of).collect();
+        if parts.is_empty() {
+            continue;
+        }
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let most = parts.first().map_or(0.0, |(_, value)| value.max(0.0));
+        let _ = writeln!(text, "{heading:<40}{:>10}", "C LOST");
+        for (name, value) in parts {
             let line = format!("{name:<40}{value:>10.4}  {}", "█".repeat(bar(value, most)));
             let _ = writeln!(text, "{}", line.trim_end());
         }
@@ -51,6 +56,7 @@ mod tests {
             ("importance/age", 0.02),
             ("importance/ecg", 0.04),
             ("importance/noise", -0.001),
+            ("withheld/scan", 0.01),
             ("test.auc/5", 0.8),
         ];
         let text = measured(metrics.into_iter());
@@ -58,8 +64,9 @@ mod tests {
             text.lines().map(|line| line.split_whitespace().collect()).collect();
         let names: Vec<&str> = lines.iter().map(|line| line[0]).collect();
         let expected =
-            ["MEASURED", "test.auc/5", "test.c_index", "IMPORTANCE", "ecg", "age", "noise"];
-        assert_eq!(names, expected);
+            ["MEASURED", "test.auc/5", "test.c_index", "IMPORTANCE,", "ecg", "age", "noise"];
+        assert_eq!(names[..7], expected);
+        assert_eq!(names[7..], ["IMPORTANCE,", "scan"]);
         assert_eq!(lines[4][2].chars().count(), BAR);
         assert_eq!(lines[5][2].chars().count(), BAR / 2);
         assert_eq!(lines[6].len(), 2);

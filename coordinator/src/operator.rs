@@ -30,7 +30,10 @@ pub enum OperatorError {
         reason: String,
     },
     /// A description that the coordinator could not go on with.
-    #[error("description {run} failed: {reason}; what hospitals had answered is charged")]
+    #[error(
+        "description {run} failed: {reason}; what hospitals had answered is charged and kept: ask the same \
+         again to hear it"
+    )]
     Untold {
         /// The name that it is charged under.
         run: RunId,
@@ -44,8 +47,8 @@ pub enum OperatorError {
     Broken,
     /// The coordinator stopped answering while a description was asked for.
     #[error(
-        "the coordinator broke off; what hospitals had answered is charged, and the same question is \
-         not answered again: ask with another describe.rho"
+        "the coordinator broke off; what hospitals had answered is charged and kept: ask the same again to \
+         hear it"
     )]
     Unheard,
 }
@@ -69,30 +72,40 @@ pub async fn launch(
     report
 }
 
-/// Asks for a description, hands each step to `follow`, and returns all of them.
+/// What was heard of a description.
+#[derive(Debug)]
+pub struct Heard {
+    /// Its steps.
+    pub steps: Vec<Told>,
+    /// How it ended.
+    pub end: Result<(), OperatorError>,
+}
+
+/// Asks for a description, hands each step to `follow`, and returns all of them, however it ended.
 ///
 /// # Errors
-/// The coordinator cannot be reached or refuses, or cannot go on.
+/// The coordinator cannot be reached.
 pub async fn describe(
     identity: Identity,
     coordinator: SocketAddr,
     inquiry: Inquiry,
     mut follow: impl FnMut(&Told),
-) -> Result<Vec<Told>, OperatorError> {
+) -> Result<Heard, OperatorError> {
     let dialer = Dialer::new(identity)?;
     let (link, mut writer, mut reader) = open(&dialer, coordinator, "describe").await?;
     writer.send(&ToCoordinator::Describe(inquiry)).await?;
-    let told = listen(&mut reader, &mut follow).await;
+    let mut steps = Vec::new();
+    let end = listen(&mut reader, &mut follow, &mut steps).await;
     link.close("done");
     dialer.finish().await;
-    told
+    Ok(Heard { steps, end })
 }
 
 async fn listen(
     reader: &mut FrameReader,
     follow: &mut impl FnMut(&Told),
-) -> Result<Vec<Told>, OperatorError> {
-    let mut steps = Vec::new();
+    steps: &mut Vec<Told>,
+) -> Result<(), OperatorError> {
     while let Some(message) = reader.next().await? {
         let (run, told) = match message {
             ToOperator::Told { run, told } => (run, told),
@@ -101,7 +114,7 @@ async fn listen(
         };
         follow(&told);
         match told {
-            Told::Complete { .. } => return Ok(steps),
+            Told::Complete { .. } => return Ok(()),
             Told::Failed { reason } => return Err(OperatorError::Untold { run, reason }),
             step => steps.push(step),
         }

@@ -7,12 +7,12 @@ use std::path::Path;
 use bytesize::ByteSize;
 use common::config::ConfigError;
 use common::digest::Digest;
-use common::experiment::Plan;
+use common::experiment::{Description, Plan};
 use common::ids::RunId;
-use common::policy::{Asker, Policy, Ruling};
+use common::policy::{Asker, Denied, Policy, Ruling};
 use common::privacy::accountant::rdp::ORDERS;
 use common::privacy::accountant::{AccountantError, Delta, RdpVector};
-use common::privacy::{Account, Cost, LedgerError, Mechanism};
+use common::privacy::{Account, Cost, LedgerError, Mechanism, shown_epsilon};
 use serde::Serialize;
 
 /// Why there is no outlook.
@@ -73,8 +73,10 @@ pub struct PrivacyOutlook {
     pub steps: Option<u64>,
     /// That chance.
     pub sampling_rate: Option<f64>,
-    /// zCDP of the final concordance, where it is asked for.
+    /// zCDP of the final concordances, where they are asked for.
     pub evaluation_rho: Option<f64>,
+    /// What the model has to do without in one of them each.
+    pub evaluation_withheld: Vec<String>,
 }
 
 /// What one hospital would say.
@@ -86,6 +88,8 @@ pub struct PolicyOutlook {
     pub accepted: bool,
     /// What each rule says.
     pub rules: Vec<RuleOutlook>,
+    /// The rule that refuses a description of the same file, given the same; none where it is answered.
+    pub description_refused_by: Option<&'static str>,
 }
 
 /// One rule.
@@ -108,11 +112,16 @@ impl From<Ruling> for RuleOutlook {
 }
 
 impl Outlook {
-    /// The outlook of a plan, and of the hospitals whose policies are at hand.
+    /// The outlook of a plan, and of the hospitals whose policies are at hand; of these also on the question
+    /// that a description would ask.
     ///
     /// # Errors
     /// A policy cannot be read, or the plan was not checked.
-    pub fn of(plan: &Plan, policies: &[impl AsRef<Path>]) -> Result<Self, OutlookError> {
+    pub fn of(
+        plan: &Plan,
+        question: &Description,
+        policies: &[impl AsRef<Path>],
+    ) -> Result<Self, OutlookError> {
         let parameters = plan.model.parameters();
         let each_round = parameters.saturating_mul(8);
         let each_site =
@@ -131,7 +140,7 @@ impl Outlook {
             privacy: PrivacyOutlook::of(plan)?,
             policies: policies
                 .iter()
-                .map(|path| PolicyOutlook::of(plan, path.as_ref()))
+                .map(|path| PolicyOutlook::of(plan, question, path.as_ref()))
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -172,12 +181,16 @@ impl PrivacyOutlook {
             steps,
             sampling_rate,
             evaluation_rho: privacy.evaluation.as_ref().map(|asked| asked.rho),
+            evaluation_withheld: privacy
+                .evaluation
+                .as_ref()
+                .map_or_else(Vec::new, |asked| asked.withheld.clone()),
         })
     }
 }
 
 impl PolicyOutlook {
-    fn of(plan: &Plan, path: &Path) -> Result<Self, OutlookError> {
+    fn of(plan: &Plan, question: &Description, path: &Path) -> Result<Self, OutlookError> {
         let policy = Policy::load(path)?;
         // Which coordinator asks, and of which data, is the hospital's to know.
         let asker = Asker { coordinator: None, tag: None };
@@ -185,8 +198,21 @@ impl PolicyOutlook {
             policy.judge(plan, asker).into_iter().map(RuleOutlook::from).collect();
         rules.extend(budget(plan, &policy));
         let accepted = rules.iter().all(|rule| rule.kept);
-        Ok(Self { policy: path.display().to_string(), accepted, rules })
+        let description_refused_by = describes(question, &policy, asker);
+        let policy = path.display().to_string();
+        Ok(Self { policy, accepted, rules, description_refused_by })
     }
+}
+
+/// The rule that refuses a question, or a budget of which nothing was spent.
+fn describes(question: &Description, policy: &Policy, asker: Asker<'_>) -> Option<&'static str> {
+    if let Err(Denied { rule, .. }) = policy.admit_description(question, asker) {
+        return Some(rule);
+    }
+    let account = Account::open(policy.limits, Vec::new()).ok()?;
+    let releases = (question.mechanism(), question.count());
+    let error = account.foresee_description(&question.run(), releases).err()?;
+    Some(error.rule().unwrap_or("policy.budget"))
 }
 
 /// What a budget of which nothing was spent says of a whole run.
@@ -207,16 +233,11 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<RuleOutlook> {
         rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
         kept: refused.is_none(),
         asked: refused.map_or_else(
-            || format!("ε {} by this ledger's count, nothing spent before", shown(counted)),
+            || format!("ε {} by this ledger's count, nothing spent before", shown_epsilon(counted)),
             |error| error.to_string(),
         ),
         allowed,
     })
-}
-
-/// A promise is never shown as stronger than it is.
-fn shown(epsilon: f64) -> String {
-    format!("{:.3}", (epsilon * 1e3).ceil() / 1e3)
 }
 
 fn bytes(count: u64) -> String {
@@ -248,13 +269,16 @@ impl Outlook {
         line("privacy mode", privacy.mode.to_owned());
         match (privacy.epsilon, privacy.delta, privacy.unit) {
             (Some(epsilon), Some(delta), Some(unit)) => {
-                line("each site", format!("ε = {} at δ = {delta:e}", shown(epsilon)));
+                line("each site", format!("ε = {} at δ = {delta:e}", shown_epsilon(epsilon)));
                 line("unit", unit.to_owned());
             }
             _ => line("each site", "no noise, no promise".to_owned()),
         }
         if let Some(rdp) = privacy.epsilon_rdp {
-            line("by Rényi costs", format!("ε = {}; ledgers count somewhat more", shown(rdp)));
+            line(
+                "by Rényi costs",
+                format!("ε = {}; ledgers count somewhat more", shown_epsilon(rdp)),
+            );
         }
         if let Some(noise) = privacy.noise_multiplier {
             line("noise", format!("{noise:.4} times the bound that it hides"));
@@ -263,7 +287,14 @@ impl Outlook {
             line("private steps", format!("{steps}, each patient in one with chance {rate}"));
         }
         if let Some(rho) = privacy.evaluation_rho {
-            line("evaluation", format!("one concordance a site in the end, {rho}-zCDP"));
+            let without = match &privacy.evaluation_withheld[..] {
+                [] => String::new(),
+                parts => format!(", and one each without {}", parts.join(", ")),
+            };
+            line(
+                "evaluation",
+                format!("one concordance a site in the end{without}: {rho}-zCDP in all"),
+            );
         }
         for policy in &self.policies {
             let verdict = if policy.accepted { "would consent" } else { "would refuse" };
@@ -273,6 +304,10 @@ impl Outlook {
                 let RuleOutlook { rule, asked, allowed, .. } = rule;
                 let _ = writeln!(text, "  {mark} {rule:<30}{asked}; allowed: {allowed}");
             }
+            let _ = match policy.description_refused_by {
+                None => writeln!(text, "  coordinator describe: would answer"),
+                Some(rule) => writeln!(text, "  coordinator describe: would refuse ({rule})"),
+            };
         }
         text
     }

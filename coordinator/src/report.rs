@@ -7,6 +7,7 @@ use std::fmt::Write;
 use bytesize::ByteSize;
 use common::experiment::{Plan, PrivacyMode};
 use common::ids::SiteName;
+use common::privacy::shown_epsilon;
 use common::wire::{C_INDEX, Metric};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -185,9 +186,8 @@ impl Report {
         line("time", &format!("{:.2} s", self.seconds), "");
         let promise = match (self.privacy.epsilon, self.privacy.delta, self.privacy.unit) {
             (Some(epsilon), Some(delta), Some(unit)) => {
-                // Rounded up: a promise is never shown as stronger than it is.
-                let shown = (epsilon * 1e3).ceil() / 1e3;
-                format!("ε = {shown:.3} at δ = {delta:e} for {unit}")
+                let shown = shown_epsilon(epsilon);
+                format!("ε = {shown} at δ = {delta:e} for {unit}")
             }
             _ => "no noise, no promise".to_owned(),
         };

@@ -11,7 +11,7 @@ use common::transport::{
     FrameReader, FrameWriter, Link, TransportError, receive_words, send_words,
 };
 use common::wire::{
-    C_INDEX, Hello, KeptLog, Metric, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
+    Hello, KeptLog, Metric, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -278,11 +278,22 @@ fn fault(active: &ActiveRun, input: &Input) -> Option<Refusal> {
     }
     match input {
         Input::Evaluated(_, evaluation) => match &evaluation.metrics[..] {
-            [one] if active.evaluation && one.name == C_INDEX && one.value.is_finite() => None,
+            metrics if noised(active, metrics) => None,
             metrics => judge_metrics(active, metrics).err(),
         },
         _ => None,
     }
+}
+
+/// Whether these are metrics with noise that the plan asks for, each at most once.
+fn noised(active: &ActiveRun, metrics: &[Metric]) -> bool {
+    let asked = |metric: &Metric| active.noised.contains(&metric.name) && metric.value.is_finite();
+    let again = |(place, metric): (usize, &Metric)| {
+        metrics.iter().take(place).any(|before| before.name == metric.name)
+    };
+    metrics.len() <= active.noised.len()
+        && metrics.iter().all(asked)
+        && !metrics.iter().enumerate().any(again)
 }
 
 fn judge_metrics(active: &ActiveRun, metrics: &[Metric]) -> Result<(), Refusal> {

@@ -5,6 +5,9 @@
 //! Plain and private steps take turns, and the ratios are medians over neighbours, so that other work on
 //! the machine disturbs both alike. `RAYON_NUM_THREADS=1` shows the cost on one core. Arguments: the names
 //! of some nets, and a number for how many turns.
+//!
+//! Built with `--features cuda`, a GPU that works is timed after the CPU, with [`ON_GPU`] patients a step, as many as
+//! keep it busy: `…_patients_per_s` are ECGs or images a second. Without one a line on standard error says so.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -17,10 +20,13 @@ mod step;
 use std::error::Error;
 
 use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec};
-use serde_json::json;
-use site_node::train::{Device, Examples, Modality, PrivateGradient, TrainError};
+use serde_json::{Value, json};
+use site_node::train::{Device, DeviceChoice, Examples, Modality, PrivateGradient, TrainError};
 
 use step::{Case, INTERVALS, examples, median, round, value};
+
+/// Patients a step on a GPU.
+const ON_GPU: usize = 256;
 
 /// Patients with inputs from tables, and numbers of one modality.
 fn with_numbers(n: usize, width: usize, numbers: usize) -> Result<Examples, TrainError> {
@@ -64,34 +70,63 @@ fn main() -> Result<(), Box<dyn Error>> {
     let turns = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(31_usize);
     let named = |name: &str| arguments.iter().any(|argument| argument == name);
     let all = !nets.iter().any(|net| named(net.0));
+    let mut devices = vec![Device::cpu()];
+    match Device::choose(DeviceChoice::Auto) {
+        gpu if gpu.is_gpu() => devices.push(gpu),
+        _ if cfg!(feature = "cuda") => eprintln!("no GPU works on this machine: the CPU alone"),
+        _ => eprintln!("built without --features cuda: the CPU alone"),
+    }
     for (name, n, inputs, hidden, fusion, numbers) in
         nets.into_iter().filter(|net| all || named(net.0))
     {
         let head = Head::LogisticHazard { intervals: INTERVALS, proportional: false };
         let spec = ModelSpec { inputs, hidden, fusion, head, initial_hazard_ppm: 50_000 };
         spec.check()?;
-        let parameters = spec.parameters();
-        let data = with_numbers(n, inputs as usize, numbers)?;
-        let mut sums = PrivateGradient::new(&spec, &Device::cpu())?;
-        let case = Case::new(spec, data, 8);
-        let mut times = Vec::new();
-        for _ in 0..turns {
-            times.push([case.plain()?, case.private(&mut sums)?, case.noised(&mut sums)?]);
+        for device in &devices {
+            let n = if device.is_gpu() { ON_GPU } else { n };
+            let data = with_numbers(n, inputs as usize, numbers)?;
+            println!("{}", timed(name, &spec, data, device, turns)?);
         }
-        let time = |kind: usize, clock: usize| {
-            round(median(times.iter().map(|times| times[kind][clock])), 1)
-        };
-        let ratio =
-            |kind: usize| round(median(times.iter().map(|times| times[kind][1] / times[0][1])), 3);
-        let line = json!({
-            "net": name, "patients": n, "parameters": parameters,
-            "threads": rayon::current_num_threads(),
-            "plain_us": time(0, 0), "plain_cpu_us": time(0, 1),
-            "private_us": time(1, 0), "private_cpu_us": time(1, 1), "ratio": ratio(1),
-            "with_noise_us": time(2, 0), "with_noise_cpu_us": time(2, 1),
-            "ratio_with_noise": ratio(2),
-        });
-        println!("{line}");
     }
     Ok(())
+}
+
+/// One line: a net on a device.
+fn timed(
+    name: &str,
+    spec: &ModelSpec,
+    data: Examples,
+    device: &Device,
+    turns: usize,
+) -> Result<Value, Box<dyn Error>> {
+    let n = data.len();
+    let mut sums = PrivateGradient::new(spec, device)?;
+    let case = Case::new(spec.clone(), data, 8, device);
+    if device.is_gpu() {
+        // Programs are compiled for the GPU when they are first used.
+        case.plain()?;
+        case.private(&mut sums)?;
+    }
+    let mut times = Vec::new();
+    for _ in 0..turns {
+        times.push([case.plain()?, case.private(&mut sums)?, case.noised(&mut sums)?]);
+    }
+    let exact = |kind: usize, clock: usize| median(times.iter().map(|times| times[kind][clock]));
+    let time = |kind: usize, clock: usize| round(exact(kind, clock), 1);
+    // What a GPU does is on no core's clock.
+    let clock = usize::from(!device.is_gpu());
+    let ratio = |kind: usize| {
+        round(median(times.iter().map(|times| times[kind][clock] / times[0][clock])), 3)
+    };
+    let rate = |kind: usize| round(n as f64 * 1e6 / exact(kind, 0), 0);
+    Ok(json!({
+        "net": name, "device": device.to_string(), "patients": n,
+        "parameters": spec.parameters(), "threads": rayon::current_num_threads(),
+        "plain_us": time(0, 0), "plain_cpu_us": time(0, 1),
+        "private_us": time(1, 0), "private_cpu_us": time(1, 1), "ratio": ratio(1),
+        "with_noise_us": time(2, 0), "with_noise_cpu_us": time(2, 1),
+        "ratio_with_noise": ratio(2),
+        "plain_patients_per_s": rate(0), "private_patients_per_s": rate(1),
+        "with_noise_patients_per_s": rate(2),
+    }))
 }

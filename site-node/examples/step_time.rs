@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let spec = ModelSpec { inputs, hidden, fusion: None, head, initial_hazard_ppm: 50_000 };
         let data = examples(n, inputs as usize)?;
         let mut sums = PrivateGradient::new(&spec, &Device::cpu()).ok();
-        let case = Case::new(spec.clone(), data, 2000 / n as u32);
+        let case = Case::new(spec.clone(), data, 2000 / n as u32, &Device::cpu());
         let mut times = Vec::new();
         for _ in 0..REPEATS {
             let [plain, _] = case.plain()?;

@@ -220,3 +220,20 @@ fn the_manifests_hold_the_directions_between_crates() {
     assert!(!manifest("site-node").contains("coordinator"));
     assert!(manifest("coordinator").contains("site-node = { workspace = true, optional = true }"));
 }
+
+#[test]
+fn a_gpu_picks_its_programs_by_shapes_alone() {
+    // Private sums rest on it: a search for the fastest program, or fusing by what came before, could give two
+    // patients of one step different programs.
+    for manifest in ["Cargo.toml", "site-node/Cargo.toml"] {
+        let text = fs::read_to_string(root().join(manifest)).unwrap();
+        let burn = text.lines().filter(|line| !line.starts_with('#') && line.contains("burn"));
+        for line in burn {
+            for feature in ["autotune", "fusion"] {
+                assert!(!line.contains(feature), "{manifest}: {line}");
+            }
+            let version = line.contains("version");
+            assert!(!version || line.contains("default-features = false"), "{manifest}: {line}");
+        }
+    }
+}

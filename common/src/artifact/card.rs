@@ -161,6 +161,14 @@ pub enum CardError {
         /// Which.
         which: &'static str,
     },
+    /// Words that are too long, or hold what a terminal would obey.
+    #[error(
+        "{which} is no plain text of at most {MOST_TEXT} bytes; the card was changed since its run"
+    )]
+    Text {
+        /// The key.
+        which: &'static str,
+    },
     /// Something beside the plan that contradicts it.
     #[error("{which} is not what its plan says; the card was changed since its run")]
     Contradiction {
@@ -168,6 +176,9 @@ pub enum CardError {
         which: &'static str,
     },
 }
+
+/// The longest of a card's own words.
+const MOST_TEXT: usize = 200;
 
 #[derive(Deserialize)]
 struct Version {
@@ -221,7 +232,23 @@ impl Card {
                 return Err(CardError::Contradiction { which });
             }
         }
+        card.in_plain_words()?;
         Ok(card)
+    }
+
+    /// That words which no rule of a plan holds can be shown to anybody.
+    fn in_plain_words(&self) -> Result<(), CardError> {
+        let Lineage { program, trained, log, .. } = &self.lineage;
+        let log =
+            log.iter().flat_map(|log| [&log.key, &log.root]).map(|text| ("lineage.log", text));
+        let names = self.metrics.released.keys().map(|name| ("metrics.released", name));
+        let unit = self.privacy.unit.iter().map(|unit| ("privacy.unit", unit));
+        let own = [("lineage.program", program), ("lineage.trained", trained)];
+        let plain = |text: &str| text.len() <= MOST_TEXT && !text.contains(char::is_control);
+        match own.into_iter().chain(log).chain(names).chain(unit).find(|(_, text)| !plain(text)) {
+            Some((which, _)) => Err(CardError::Text { which }),
+            None => Ok(()),
+        }
     }
 
     /// The card as text, one key a line.

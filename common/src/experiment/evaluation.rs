@@ -17,6 +17,13 @@ pub const METRICS: usize = 256;
 /// See [`METRICS`].
 pub const METRIC_NAME: usize = 64;
 
+/// A name as part of a metric's: letters, digits and `._-`, at most so many.
+#[must_use]
+pub fn metric_word(name: &str, most: usize) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    name.chars().map(kept).take(most).collect()
+}
+
 /// The `[evaluation]` table: what is measured beside Harrell's C.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -75,10 +82,9 @@ impl Evaluation {
             return found;
         }
         let groups = plan.input_groups();
-        let encoders = plan.model.fusion.as_ref().map_or(0, |fusion| fusion.encoders.len());
         let words = groups.iter().filter(|(name, _)| self.subgroups.contains(name));
         let words: usize = words.map(|(_, places)| places.len()).sum();
-        let importances = if self.shuffles > 0 { groups.len() + encoders + 1 } else { 0 };
+        let importances = if self.shuffles > 0 { plan.parts().len() } else { 0 };
         let metrics = words + importances + 4 + 3 * horizons.len();
         if metrics > METRICS {
             let what = format!("{metrics} metrics in all");

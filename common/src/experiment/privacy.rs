@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PrivateEvaluation;
 use crate::config::{Section, Settings};
 use crate::privacy::accountant::{AccountantError, Delta, pld};
 use crate::privacy::{Mechanism, Released, epsilon};
@@ -49,15 +50,6 @@ pub struct PrivateSteps {
     pub patient_clip: f64,
 }
 
-/// The one metric that a private mode lets out, at the end of the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PrivateEvaluation {
-    /// zCDP that each site spends on the concordance of the final model on its test patients.
-    pub rho: f64,
-    /// Test patients beyond this many are left out: it bounds what one patient can change.
-    pub most_patients: u32,
-}
-
 /// The mechanism of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrivacyPlan {
@@ -72,7 +64,7 @@ pub struct PrivacyPlan {
     pub delta: f64,
     /// Mode `local` alone.
     pub local: Option<PrivateSteps>,
-    /// A concordance from each site in the end; none unless asked for.
+    /// Concordances from each site in the end; none unless asked for.
     pub evaluation: Option<PrivateEvaluation>,
 }
 
@@ -141,14 +133,6 @@ pub(super) struct PrivacyTable {
     pub(super) plan: PrivacyPlan,
     /// ε that a site's part of the whole run shall cost, instead of a noise multiplier.
     pub(super) epsilon: Option<f64>,
-}
-
-impl Settings for PrivateEvaluation {
-    fn read(section: &mut Section<'_>) -> Option<Self> {
-        let rho = section.required("rho", "the zCDP that each site spends on it, such as 0.05");
-        let most = section.or("most_patients", 1000);
-        Some(Self { rho: rho?, most_patients: most? })
-    }
 }
 
 impl Settings for PrivacyTable {

@@ -16,9 +16,24 @@ pub fn epsilon(rho: f64, delta: f64) -> f64 {
         .unwrap_or(f64::INFINITY)
 }
 
+/// An ε for people, of three decimals: never shown as less than it is.
+#[must_use]
+pub fn shown_epsilon(epsilon: f64) -> String {
+    format!("{:.3}", (epsilon * 1e3).ceil() / 1e3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_epsilon_is_shown_as_less_than_it_is() {
+        for (epsilon, shown) in
+            [(0.0, "0.000"), (1.0, "1.000"), (1.0001, "1.001"), (2.9999, "3.000")]
+        {
+            assert_eq!(shown_epsilon(epsilon), shown);
+        }
+    }
 
     #[test]
     fn epsilon_lies_between_the_exact_gaussian_and_the_textbook_bound() {

@@ -35,7 +35,7 @@ mod steps;
 mod testing;
 mod update;
 
-pub use concentrated::epsilon;
+pub use concentrated::{epsilon, shown_epsilon};
 pub use ledger::{
     Account, Budget, Carried, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore,
     Limits, ORDERS as LEDGER_ORDERS, Receipt, Released,

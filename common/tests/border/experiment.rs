@@ -306,11 +306,12 @@ fn local_is_the_default_and_its_numbers_are_checked() {
 }
 
 #[test]
-fn a_private_mode_lets_out_one_metric_and_only_if_asked() {
+fn a_private_mode_lets_out_concordances_and_only_if_asked() {
     let evaluation = "\n[privacy.evaluation]\nrho = 0.05\nmost_patients = 300\n";
     let privacy = read(&(local(&[]) + evaluation)).unwrap().plan.privacy;
     let Some(asked) = privacy.evaluation else { panic!("not read") };
     assert_eq!((asked.rho.to_bits(), asked.most_patients), (0.05_f64.to_bits(), 300));
+    assert_eq!(asked.withheld, Vec::<String>::new());
     // It is part of the ε that was asked for.
     let with = read(&(local(&[]) + evaluation)).unwrap().plan;
     let without = read(&local(&[])).unwrap().plan;
@@ -322,6 +323,8 @@ fn a_private_mode_lets_out_one_metric_and_only_if_asked() {
         ("rho = 0.05", "rho = 5", "the evaluation alone costs"),
         ("rho = 0.05", "rho = 1e9", "privacy.evaluation.rho"),
         ("most_patients = 300", "most_patients = 1", "privacy.evaluation.most_patients"),
+        ("rho = 0.05", "rho = 0.05\nwithheld = [\"agee\"]", "name some of age, "),
+        ("rho = 0.05", "rho = 0.05\nwithheld = [\"age\", \"age\"]", "withheld twice"),
     ] {
         let error = read(&(local(&[]) + &evaluation.replace(old, new))).unwrap_err();
         assert!(error.to_string().contains(key), "{error}");

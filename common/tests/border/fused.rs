@@ -1,7 +1,7 @@
 //! Models of several modalities: their file, their bytes, their identity, and what no site builds.
 
 use common::config;
-use common::experiment::{Draft, Experiment, Plan};
+use common::experiment::{Draft, Experiment, Part, Plan};
 use common::model::{Block, Encoder, EncoderKind, Fusion, InvalidModel, ModelSpec};
 use common::wire::{decode, encode};
 
@@ -88,6 +88,14 @@ fn a_file_says_what_each_view_is_encoded_by() {
     assert_eq!((fusion.width, fusion.dropout_ppm), (24, 250_000));
     assert_eq!((plan.model.hidden.as_slice(), fusion.hidden.as_slice()), (&[16][..], &[12][..]));
     assert!(plan.unread_views().is_empty());
+    let parts = plan.parts();
+    let (names, parts): (Vec<&str>, Vec<&Part>) =
+        parts.iter().map(|(name, part)| (name.as_str(), part)).unzip();
+    assert_eq!(names[..3], ["age", "sex", "tables"]);
+    assert_eq!(parts[..3], [&Part::Inputs(0..1), &Part::Inputs(1..2), &Part::Inputs(0..2)]);
+    for (place, encoder) in fusion.encoders.iter().enumerate() {
+        assert_eq!((names[3 + place], parts[3 + place]), (&*encoder.view, &Part::Modality(place)));
+    }
 }
 
 #[test]

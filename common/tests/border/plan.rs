@@ -141,6 +141,7 @@ fn every_choice_in_a_plan_has_its_number() {
         01                 # evaluation: given
         000000000000a03f   #   rho: 1/32
         e8030000           #   most_patients: 1000
+        0000000000000000   #   withheld: nothing
         ",
     );
     every_variant(&[

@@ -325,6 +325,12 @@ fn private_steps_have_bounds() {
             (training, "Poisson sampling", |p| p.training.epochs = 2),
             (training, "Poisson sampling", |p| p.training.batch = Some(8)),
             (evaluation, "NaN", |p| p.privacy.evaluation.as_mut().unwrap().rho = f64::NAN),
+            ("privacy.evaluation.withheld", "at most 63", |p| {
+                p.privacy.evaluation.as_mut().unwrap().withheld = vec![String::new(); 64];
+            }),
+            ("privacy.evaluation.withheld", "nothing that the model reads", |p| {
+                p.privacy.evaluation.as_mut().unwrap().withheld = vec!["\n".repeat(1 << 20)];
+            }),
             ("model.head", "couples the patients", |p| {
                 p.model.head = Head::Cox;
             }),

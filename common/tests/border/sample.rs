@@ -103,7 +103,8 @@ pub fn private_plan() -> Plan {
         expected_patients: 200,
         patient_clip: 0.5,
     });
-    plan.privacy.evaluation = Some(PrivateEvaluation { rho: 0.03125, most_patients: 1000 });
+    plan.privacy.evaluation =
+        Some(PrivateEvaluation { rho: 0.03125, most_patients: 1000, withheld: Vec::new() });
     plan
 }
 

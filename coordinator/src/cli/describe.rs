@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use common::config::{self, Override};
 use common::experiment::{Experiment, LeftOut};
 use common::pki::Identity;
+use common::privacy::shown_epsilon;
 use common::wire::{Inquiry, Told};
 use coordinator::describe::{Cost, DescriptionReport};
 use coordinator::operator::describe;
@@ -47,16 +48,20 @@ pub(super) fn run(args: &Args) -> Outcome {
         announce(cost, &left_out);
     }
     let inquiry = Inquiry { question: question.clone(), window: plan.aggregation.window };
-    let told = runtime()?.block_on(describe(identity, coordinator, inquiry, |told| {
+    let heard = runtime()?.block_on(describe(identity, coordinator, inquiry, |told| {
         if !quiet {
             follow(told);
         }
     }))?;
-    let report = DescriptionReport::of((&question, cost), left_out, &told);
-    match args.output.format {
-        Format::Table => print!("{}", report.table()),
-        Format::Json => println!("{}", serde_json::to_string(&report)?),
+    let report = DescriptionReport::of((&question, cost), left_out, &heard.steps);
+    // What was answered was paid for, however it ended.
+    if heard.end.is_ok() || !report.sites.is_empty() {
+        match args.output.format {
+            Format::Table => print!("{}", report.table()),
+            Format::Json => println!("{}", serde_json::to_string(&report)?),
+        }
     }
+    heard.end?;
     if report.sites.is_empty() {
         return Err(
             "no hospital answered; each one's reason stands above, and none was charged".into()
@@ -68,10 +73,9 @@ pub(super) fn run(args: &Args) -> Outcome {
 /// What each hospital will be charged, before any is asked.
 fn announce(cost: Cost, left_out: &[LeftOut]) {
     let Cost { rho, epsilon, delta, releases } = cost;
-    // Rounded up: a cost is never shown as less.
-    let epsilon = (epsilon * 1e3).ceil() / 1e3;
+    let epsilon = shown_epsilon(epsilon);
     eprintln!(
-        "each hospital that answers is charged ε = {epsilon:.3} at δ = {delta:e} for one patient, added \
+        "each hospital that answers is charged ε = {epsilon} at δ = {delta:e} for one patient, added \
          or removed (ρ = {rho}, {releases} releases)"
     );
     for LeftOut { name, why } in left_out {

@@ -28,7 +28,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Outcome {
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
     shelf::begin(&mut experiment, &args.experiment)?;
-    let outlook = Outlook::of(&experiment.plan, &args.policies)?;
+    let (question, _) = experiment.describe.question(&experiment.plan)?;
+    let outlook = Outlook::of(&experiment.plan, &question, &args.policies)?;
     match args.format {
         Format::Table => print!("{}", outlook.table()),
         Format::Json => println!("{}", serde_json::to_string(&outlook)?),

@@ -3,17 +3,20 @@
 //! ```text
 //! question ─► audit log ─► sites ─► each signs that state ─► enough? ─► all are told
 //!
-//! answer: asked for? its log goes on? ─► audit log ─► operator
-//! silence, lost, time is up ────────────────────────► operator
+//! answer: asked for? its log goes on? ─► audit log ─► kept ─► operator
+//! silence, lost, time is up ── answered before? ────────────► operator
 //! ```
 //!
 //! Sites hold a question to what they hold a round's model to: it stands in the log that they all see.
-//! The coordinator keeps none of the numbers.
+//! An answer costs a site's budget and is given once. So the coordinator keeps it, and who asks the same
+//! again hears it again: whatever became of the connection that it was asked over.
 
+mod kept;
 mod report;
 mod table;
 mod waiting;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +34,7 @@ use crate::driver::log;
 use crate::driver::witness::Witnesses;
 use crate::floor::{Command, Floor, Input};
 use crate::launch::Ended;
+use kept::Kept;
 use waiting::Waiting;
 
 pub use report::{Cost, DescriptionReport};
@@ -44,6 +48,8 @@ pub(crate) struct Describer {
     pub floor: Arc<Floor>,
     pub clock: Arc<dyn Clock>,
     pub book: Arc<Logbook>,
+    /// The coordinator's state folder.
+    pub state: PathBuf,
     /// Who asked.
     pub by: Name,
     /// Who follows it.
@@ -74,6 +80,7 @@ impl Describer {
             let heard = self.hear(runtime, &mut open, &mut inputs);
             heard.and_then(|()| self.seal(&open.witnesses))
         });
+        self.remember(&sites);
         let outcome = if ended.is_ok() { "described" } else { "the coordinator cannot go on" };
         for site in &sites {
             let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
@@ -216,6 +223,9 @@ impl Describer {
         let entry = log::described((&self.by, &self.run), site);
         self.book.record(vec![entry]).map_err(|error| error.to_string())?;
         tracing::info!(%site, "answered");
+        if let Err(error) = self.kept().keep(site, &described.numbers) {
+            tracing::error!(%site, %error, "an answer cannot be kept: only this operator hears it");
+        }
         let (site, numbers) = (site.clone(), described.numbers);
         self.tell(Told::Answered { site, numbers });
         Ok(())
@@ -229,7 +239,26 @@ impl Describer {
         self.floor.command(site, Command::Say(ToSite::Refused(refusal)));
     }
 
+    fn kept(&self) -> Kept {
+        Kept::of(&self.state, &self.question)
+    }
+
+    /// Passes on what sites answered before that are not here to be asked.
+    fn remember(&self, asked: &[SiteName]) {
+        let kept = self.kept();
+        for site in kept.sites().into_iter().filter(|site| !asked.contains(site)) {
+            if let Some(numbers) = kept.find(&site) {
+                self.tell(Told::Answered { site, numbers });
+            }
+        }
+    }
+
+    /// A site does not answer now. It may have before.
     fn declined(&self, site: SiteName, rule: &str, reason: &str) {
+        if let Some(numbers) = self.kept().find(&site) {
+            tracing::info!(%site, rule, "no new answer; passing on the one from before");
+            return self.tell(Told::Answered { site, numbers });
+        }
         tracing::warn!(%site, rule, reason, "no answer");
         self.tell(Told::Declined { site, rule: rule.to_owned(), reason: reason.to_owned() });
     }

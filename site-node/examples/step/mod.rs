@@ -87,27 +87,28 @@ impl Clock {
     }
 }
 
-/// A model, where its training starts, on whom, and for how many steps.
+/// A model, where its training starts, on whom, for how many steps, and on what.
 pub struct Case {
     spec: ModelSpec,
     start: Vec<f32>,
     data: Examples,
     steps: u32,
+    device: Device,
 }
 
 impl Case {
     /// Away from the initial parameters, whose last layer is zero.
-    pub fn new(spec: ModelSpec, data: Examples, steps: u32) -> Self {
+    pub fn new(spec: ModelSpec, data: Examples, steps: u32, device: &Device) -> Self {
         let shift = |i: usize| ((i * 7919 % 1009) as f32 / 504.0 - 1.0) * 0.05;
         let start = initial_parameters(&spec, 1);
         let start = start.iter().enumerate().map(|(i, w)| w + shift(i)).collect();
-        Self { spec, start, data, steps }
+        Self { spec, start, data, steps, device: device.clone() }
     }
 
     /// Microseconds of a plain step: wall clock, on cores.
     pub fn plain(&self) -> Result<[f64; 2], Box<dyn Error>> {
         let clock = Clock::now();
-        train(&self.spec, &plan(self.steps), &self.start, &self.data, 1, &Device::cpu())?;
+        train(&self.spec, &plan(self.steps), &self.start, &self.data, 1, &self.device)?;
         // The losses before and after take two forward passes, a third of a step each.
         Ok(clock.each_step(f64::from(self.steps) + 0.7))
     }

@@ -10,7 +10,7 @@ use common::experiment::{DataTag, Description, Experiment, Plan};
 use common::ids::RunId;
 use common::pki::Identity;
 use common::policy::{Asker, Denied, Policy, Ruling};
-use common::privacy::{Account, Budget, LedgerError, epsilon};
+use common::privacy::{Account, Budget, LedgerError, epsilon, shown_epsilon};
 use common::shelf;
 use serde_json::{Value, json};
 use site_node::privatize::LedgerLog;
@@ -156,9 +156,8 @@ impl Described {
             || "allowed; answered if the cohort suffices".to_owned(),
             |(rule, reason)| format!("would be refused: {rule}: {reason}"),
         );
-        // Rounded up: a cost is never shown as less.
-        let epsilon = (epsilon * 1e3).ceil() / 1e3;
-        format!("described by {releases} releases, ε = {epsilon:.3} at δ = {delta:e}: {verdict}")
+        let epsilon = shown_epsilon(*epsilon);
+        format!("described by {releases} releases, ε = {epsilon} at δ = {delta:e}: {verdict}")
     }
 
     fn json(&self) -> Value {
@@ -168,12 +167,23 @@ impl Described {
     }
 }
 
+/// What else leaves in the end, with noise.
+fn evaluated(plan: &Plan) -> String {
+    let Some(asked) = &plan.privacy.evaluation else { return String::new() };
+    match &asked.withheld[..] {
+        [] => ", and one noised concordance".to_owned(),
+        parts => {
+            format!(", and one noised concordance, with what it loses without {}", parts.join(", "))
+        }
+    }
+}
+
 fn table(plan: &Plan, rulings: &[Ruling]) -> Result<(), Box<dyn Error>> {
     println!("experiment {}, {} rounds, mode {}", plan.name, plan.rounds, plan.privacy.mode.name());
     match (plan.privacy.epsilon(plan.rounds)?, plan.privacy.mechanism().unit()) {
         (Some(epsilon), Some(unit)) => {
-            let epsilon = (epsilon * 1e3).ceil() / 1e3;
-            println!("would cost  ε = {epsilon:.3} at δ = {:e} for {unit}", plan.privacy.delta);
+            let epsilon = shown_epsilon(epsilon);
+            println!("would cost  ε = {epsilon} at δ = {:e} for {unit}", plan.privacy.delta);
         }
         _ => println!("would cost  nothing: no noise, no promise"),
     }
@@ -182,7 +192,7 @@ fn table(plan: &Plan, rulings: &[Ruling]) -> Result<(), Box<dyn Error>> {
          whether there are enough of them and the columns are fit to use",
         plan.model.parameters(),
         plan.rounds,
-        if plan.privacy.evaluation.is_some() { ", and one noised concordance" } else { "" }
+        evaluated(plan),
     );
     println!();
     for Ruling { rule, asked, allowed, kept } in rulings {

@@ -5,11 +5,11 @@
 //! its absence: who lacks it gets another's, or nobody's. What is correlated with something else loses
 //! little though the model uses it.
 
-use common::model::fusion::TABLES;
+use common::experiment::{Part, metric_word};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::{Held, Score, concordance, note, plain};
+use super::{Held, Score, concordance, note};
 use crate::train::{Examples, TrainError, risks};
 
 /// Notes `importance/NAME` for each column and view of the tables, and each encoder; for several modalities
@@ -20,29 +20,25 @@ pub(super) fn of_each(
     shuffles: u32,
     scores: &mut Vec<Score>,
 ) -> Result<(), TrainError> {
-    let mut groups = held.plan.input_groups();
-    let encoders = held.plan.model.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
-    if !encoders.is_empty() && groups.len() > 1 {
-        groups.push((TABLES.to_owned(), 0..held.test.width()));
-    }
-    let mut loss = |name: &str, spoil: &dyn Fn(&[usize]) -> Examples| -> Result<(), TrainError> {
+    for (name, part) in held.plan.parts() {
         let mut sum = 0.0;
         for shuffle in 0..shuffles {
             let order = order(held.test.len(), held.plan.seed, shuffle);
-            let risk = risks(&held.plan.model, held.model, &spoil(&order))?;
+            let risk = risks(&held.plan.model, held.model, &spoilt(held.test, &part, &order))?;
             sum += whole - concordance(held.test, &risk).unwrap_or(whole);
         }
         let mean = sum / f64::from(shuffles.max(1));
-        note(scores, format!("importance/{}", plain(name, 40)), Some(mean));
-        Ok(())
-    };
-    for (name, places) in groups {
-        loss(&name, &|order| held.test.with_inputs_of(places.clone(), order))?;
-    }
-    for (place, encoder) in encoders.iter().enumerate() {
-        loss(&encoder.view, &|order| held.test.with_modality_of(place, order))?;
+        note(scores, format!("importance/{}", metric_word(&name, 40)), Some(mean));
     }
     Ok(())
+}
+
+/// Patients with a part of what others bring.
+fn spoilt(patients: &Examples, part: &Part, order: &[usize]) -> Examples {
+    match part {
+        Part::Inputs(places) => patients.with_inputs_of(places.clone(), order),
+        Part::Modality(place) => patients.with_modality_of(*place, order),
+    }
 }
 
 /// A permutation of the patients, the same for every feature (Fisher and Yates).

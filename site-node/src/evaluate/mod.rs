@@ -91,12 +91,5 @@ fn note(scores: &mut Vec<Score>, name: impl Into<String>, value: Option<f64>) {
     }
 }
 
-/// A name of letters, digits and `._-`, at most so long: with what stands around it no metric's name is
-/// longer than one may be.
-fn plain(name: &str, most: usize) -> String {
-    let kept = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-    name.chars().map(kept).take(most).collect()
-}
-
 #[cfg(test)]
 mod tests;

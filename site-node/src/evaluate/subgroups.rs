@@ -1,8 +1,9 @@
 //! Harrell's C within declared subgroups: whether a model serves all patients alike.
 
+use common::experiment::metric_word;
 use common::survival::{Survival, harrell_c, ranked};
 
-use super::{Held, Score, note, plain};
+use super::{Held, Score, note};
 use crate::train::Examples;
 
 /// The least patients of a group, whatever a policy says.
@@ -15,6 +16,10 @@ pub(super) fn within(held: &Held<'_>, views: &[String], risk: &[f64], scores: &m
     for (view, places) in groups.into_iter().filter(|(name, _)| views.contains(name)) {
         for place in places {
             let Some(name) = names.get(place) else { continue };
+            // An indicator of who lacks a value is no category.
+            if !name.starts_with(&format!("{view}=")) {
+                continue;
+            }
             let word = name.strip_prefix(&view).unwrap_or(name).trim_start_matches('=');
             let members = members(held.test, place);
             // Neither a small group, nor all but a small one.
@@ -28,8 +33,8 @@ pub(super) fn within(held: &Held<'_>, views: &[String], risk: &[f64], scores: &m
             let (time, event) = members.iter().map(outcome).unzip();
             let part = Survival::new(time, event).ok();
             let c = part.and_then(|part| harrell_c(&part, &picked(risk, &members)).ok());
-            let word = plain(word.trim(), 18);
-            note(scores, format!("test.c_index/{}.{word}", plain(&view, 24)), c);
+            let word = metric_word(word.trim(), 18);
+            note(scores, format!("test.c_index/{}.{word}", metric_word(&view, 24)), c);
         }
     }
 }

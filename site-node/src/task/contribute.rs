@@ -10,7 +10,7 @@ use common::wire::Metric;
 
 use super::hospital::Prepared;
 use super::metrics::exact;
-use super::{Model, Objection, Site, failed};
+use super::{Model, Objection, Site, failed, untrained};
 use crate::privatize::{Gate, fresh_key};
 use crate::send::Outgoing;
 use crate::train::{LocalTraining, train, train_privately};
@@ -54,7 +54,7 @@ fn openly(
     let local = LocalTraining::from(&plan.training);
     let seed = batch_seed(plan.seed, &site.name, round);
     let trained = train(&plan.model, &local, model, training, seed, &site.device)
-        .map_err(|error| failed("train")(&error))?;
+        .map_err(|error| untrained(&error))?;
     let (numerator, weight) = weight(plan.aggregation.weights, training.len());
     let update = gate
         .pass(plan, run, round, (model, trained.parameters), weight)

@@ -15,7 +15,7 @@ use super::contribute::contribute;
 use super::describe::{Facts, answer};
 use super::log;
 use super::metrics::evaluate;
-use super::{Model, Objection, Participant, Site, failed};
+use super::{Model, Objection, Participant, Site, failed, untrained};
 use crate::cohort::Cohort;
 use crate::data::Seen;
 use crate::features::{Studies, examples};
@@ -90,7 +90,7 @@ impl Hospital {
         self.gate().foresee(run, plan).map_err(rule)?;
         let gradient = if plan.privacy.local.is_some() {
             let gradient = PrivateGradient::new(&plan.model, device);
-            Some(gradient.map_err(|error| failed("train")(&error))?)
+            Some(gradient.map_err(|error| untrained(&error))?)
         } else {
             None
         };

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::experiment::{Evaluation, Plan, PrivacyMode};
+use common::experiment::{Evaluation, Part, Plan, PrivacyMode, PrivateEvaluation, withheld_metric};
 use common::ids::Round;
 use common::privacy::Receipt;
 use common::privacy::release::{self, NoisyConcordance, ReleaseError};
@@ -13,10 +13,10 @@ use super::hospital::Prepared;
 use super::{Objection, failed, log};
 use crate::evaluate::{Held, Score};
 use crate::privatize::Gate;
-use crate::train::{Examples, risk_of_each};
+use crate::train::{Examples, TrainError, risk_of_each};
 
-/// The metrics of the final model that the plan's mode lets out: exact ones in mode `off`; else one
-/// concordance with noise, if the plan asks for it, charged before it is computed.
+/// The metrics of the final model that the plan's mode lets out: exact ones in mode `off`; else concordances
+/// with noise, if the plan asks for them, charged before they are computed.
 pub(super) fn evaluate(
     gate: &mut Gate,
     prepared: &Prepared,
@@ -38,16 +38,26 @@ pub(super) fn evaluate(
             let receipt =
                 gate.evaluation(plan, run).map_err(|error| failed("privatize")(&error))?;
             let Some(receipt) = receipt else { return Ok(Vec::new()) };
-            let most = plan.privacy.evaluation.as_ref().map_or(0, |asked| asked.most_patients);
-            let released = noised_concordance(receipt, plan, test.as_ref(), model, most as usize)
+            let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
+            let released = noised(receipt, plan, asked, test.as_ref(), model)
                 .map_err(|error| failed("evaluate")(&error))?;
             let entry = log::concordance(run, Round(plan.rounds));
             gate.book().record(entry).map_err(|error| failed("audit")(&error))?;
-            let index =
-                released.index.map(|index| Metric { name: C_INDEX.into(), value: index.value });
-            Ok(index.into_iter().collect())
+            Ok(metrics(asked, &released))
         }
     }
+}
+
+/// The index of the whole model, and what it loses without each part that was withheld. All of them have
+/// noise already; one whose pairs are lost in noise is not told.
+fn metrics(asked: &PrivateEvaluation, released: &[NoisyConcordance]) -> Vec<Metric> {
+    let value = |one: &NoisyConcordance| one.index.map(|index| index.value);
+    let Some(whole) = released.first().and_then(value) else { return Vec::new() };
+    let lost = asked.withheld.iter().zip(&released[1..]).filter_map(|(part, without)| {
+        Some(Metric { name: withheld_metric(part), value: whole - value(without)? })
+    });
+    let index = Metric { name: C_INDEX.into(), value: whole };
+    std::iter::once(index).chain(lost).collect()
 }
 
 /// All that is asked, as far as this site's test patients allow it. A checked plan asks for no more than a
@@ -68,28 +78,52 @@ pub(super) fn exact(
     Ok(scores.into_iter().map(metric).collect())
 }
 
-/// Each patient's risk is the patient's own, and patients beyond the bound have none: what
-/// [`release::concordance`] rests on. A site without test patients answers as if nobody were at risk:
-/// whether that is so is for nobody to know.
-fn noised_concordance(
+/// Each patient's risk is the patient's own, also without a part of the record, and patients beyond the bound
+/// have none: what [`release::concordances`] rests on. A site without test patients answers as if nobody were
+/// at risk: whether that is so is for nobody to know.
+fn noised(
     receipt: Receipt,
     plan: &Plan,
+    asked: &PrivateEvaluation,
     test: Option<&Examples>,
     model: &[f32],
-    most: usize,
-) -> Result<NoisyConcordance, ReleaseError> {
+) -> Result<Vec<NoisyConcordance>, ReleaseError> {
+    let most = asked.most_patients as usize;
     let risks = test.and_then(|test| {
-        let risks = || risk_of_each(&plan.model, model, test, most).ok();
+        let risks = || risks_without(plan, asked, test, model, most).ok();
         catch_unwind(AssertUnwindSafe(risks)).ok().flatten()
     });
-    match (test, risks) {
-        (Some(test), Some(risks)) => {
-            // Each patient's own, too: who had another event than that of interest never has it.
-            let outcomes = test.time().iter().zip(test.cause()).take(risks.len());
-            let (times, events): (Vec<f64>, Vec<bool>) =
-                outcomes.map(|(time, cause)| ranked(*time, *cause, 1)).unzip();
-            release::concordance(receipt, &times, &events, &risks, most)
-        }
-        _ => release::concordance(receipt, &[], &[], &[], most),
+    let (Some(test), Some(risks)) = (test, risks) else {
+        let nobody = vec![&[][..]; 1 + asked.withheld.len()];
+        return release::concordances(receipt, &[], &[], &nobody, most);
+    };
+    // Each patient's own, too: who had another event than that of interest never has it.
+    let outcomes = test.time().iter().zip(test.cause()).take(most);
+    let (times, events): (Vec<f64>, Vec<bool>) =
+        outcomes.map(|(time, cause)| ranked(*time, *cause, 1)).unzip();
+    let risks: Vec<&[f64]> = risks.iter().map(Vec::as_slice).collect();
+    release::concordances(receipt, &times, &events, &risks, most)
+}
+
+/// The risks of the first patients, whole and without each part that is withheld.
+fn risks_without(
+    plan: &Plan,
+    asked: &PrivateEvaluation,
+    test: &Examples,
+    model: &[f32],
+    most: usize,
+) -> Result<Vec<Vec<f64>>, TrainError> {
+    let parts = plan.parts();
+    let risks = |patients: &Examples| risk_of_each(&plan.model, model, patients, most);
+    let mut all = vec![risks(test)?];
+    for name in &asked.withheld {
+        let part = parts.iter().find(|(part, _)| part == name).map(|(_, part)| part);
+        all.push(match part {
+            Some(Part::Inputs(inputs)) => risks(&test.without_inputs(inputs.clone()))?,
+            Some(Part::Modality(place)) => risks(&test.without_modality(*place))?,
+            // A checked plan names what there is.
+            None => all[0].clone(),
+        });
     }
+    Ok(all)
 }

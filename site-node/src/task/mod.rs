@@ -31,7 +31,7 @@ use crate::data::{
     DataError, Patients, Secret, Seen, Source, Table, fingerprint_again, load, table_stamps,
 };
 use crate::send::Outgoing;
-use crate::train::Device;
+use crate::train::{Device, TrainError};
 
 pub use hospital::Hospital;
 
@@ -104,6 +104,16 @@ fn failed(stage: &'static str) -> impl Fn(&dyn std::error::Error) -> Objection {
     move |error| {
         tracing::error!(stage, %error, "this site cannot take part");
         Objection::new(stage, "failed at this site; its log says why")
+    }
+}
+
+/// Why there is no training. That the device is too small for the model says nothing of a patient, and both sides
+/// should know.
+fn untrained(error: &TrainError) -> Objection {
+    let objection = failed("train")(error);
+    match error {
+        TrainError::DeviceMemory { .. } => Objection::new("train.device", error),
+        _ => objection,
     }
 }
 
@@ -212,5 +222,15 @@ mod tests {
             std::fs::write(&place, "pid,x\np1,1\np2,2\n").map_err(|error| failed("test")(&error))
         });
         assert_eq!(written.unwrap_err().rule, "data");
+    }
+
+    #[test]
+    fn a_device_that_is_too_small_is_named_with_the_way_out_and_nothing_else_is() {
+        let objection = untrained(&TrainError::DeviceMemory { tried: 64 });
+        assert_eq!(objection.rule, "train.device");
+        assert!(objection.reason.contains("device = \"cpu\""), "{objection}");
+        let objection = untrained(&TrainError::Loss { when: "before" });
+        assert_eq!(objection.rule, "train");
+        assert!(!objection.reason.contains("loss"), "{objection}");
     }
 }

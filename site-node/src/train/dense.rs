@@ -2,13 +2,11 @@
 
 use std::ops::Range;
 
-use burn::tensor::TensorPrimitive;
+use burn::DispatchDevice;
 use burn::tensor::activation::relu;
-use burn::tensor::ops::ActivationOps;
-use burn::{Dispatch, DispatchDevice};
 
 use super::error::TrainError;
-use super::layer::{Layer, Matrix, to_device, to_host};
+use super::layer::{Layer, Matrix, through_relu, to_device, to_host};
 
 /// Where a dense layer lies in the flat vector, and its activation.
 #[derive(Debug, Clone)]
@@ -77,16 +75,7 @@ impl Layer for Dense {
     }
 
     fn through_activation(&self, output: &Matrix, gradient: Matrix) -> Matrix {
-        if self.block.relu {
-            // From the output alone: the slope is 1 where it is above 0, else 0.
-            let output = output.clone().into_primitive().tensor();
-            let gradient = gradient.into_primitive().tensor();
-            Matrix::from_primitive(TensorPrimitive::Float(Dispatch::relu_backward(
-                output, gradient,
-            )))
-        } else {
-            gradient
-        }
+        if self.block.relu { through_relu(output.clone(), gradient) } else { gradient }
     }
 
     fn input_gradient(&self, gradient: Matrix) -> Matrix {

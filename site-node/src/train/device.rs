@@ -20,6 +20,9 @@ pub enum DeviceChoice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     inner: DispatchDevice,
+    /// A CPU that stands for a GPU, which fails in passes of more patients than these.
+    #[cfg(test)]
+    pretended: Option<usize>,
 }
 
 impl Device {
@@ -27,7 +30,22 @@ impl Device {
     #[must_use]
     pub fn cpu() -> Self {
         // Named, never the default: with CUDA compiled in, Burn's default is a GPU, there or not.
-        Self { inner: DispatchDevice::Flex(burn_flex::FlexDevice) }
+        Self::of(DispatchDevice::Flex(burn_flex::FlexDevice))
+    }
+
+    fn of(inner: DispatchDevice) -> Self {
+        Self {
+            inner,
+            #[cfg(test)]
+            pretended: None,
+        }
+    }
+
+    /// The CPU in the part of a GPU: all goes the way that it goes on one, and passes of more than `most`
+    /// patients stop as if there were no memory for them.
+    #[cfg(test)]
+    pub(super) fn tensors_on_cpu(most: usize) -> Self {
+        Self { pretended: Some(most), ..Self::cpu() }
     }
 
     /// The device for a choice, with a log line that says which and why.
@@ -41,7 +59,7 @@ impl Device {
         }
         match find_gpu() {
             Ok(inner) => {
-                let device = Self { inner };
+                let device = Self::of(inner);
                 tracing::info!(%device, "training on the GPU");
                 device
             }
@@ -64,6 +82,24 @@ impl Device {
     #[must_use]
     pub fn is_gpu(&self) -> bool {
         !matches!(self.inner, DispatchDevice::Flex(_))
+    }
+
+    /// Whether convolutions are tensor operations over a batch, as on a GPU, and memory may be short.
+    pub(super) fn takes_tensors(&self) -> bool {
+        #[cfg(test)]
+        if self.pretended.is_some() {
+            return true;
+        }
+        self.is_gpu()
+    }
+
+    /// Stops a pass that a pretended device has no memory for; a real one says so by itself.
+    #[cfg_attr(not(test), allow(clippy::unused_self, reason = "nothing is pretended"))]
+    pub(super) fn must_hold(&self, slots: usize) {
+        #[cfg(test)]
+        assert!(self.pretended.is_none_or(|most| slots <= most), "pretended: out of memory");
+        #[cfg(not(test))]
+        let _ = slots;
     }
 
     pub(super) fn inner(&self) -> &DispatchDevice {

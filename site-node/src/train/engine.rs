@@ -7,27 +7,25 @@ use super::error::TrainError;
 use super::examples::{Examples, same};
 use super::fused::{Fused, key_at};
 use super::layer::{Matrix, to_device};
-use super::loss;
 use super::network::Architecture;
-
-/// Patients a pass of dense layers; bounds the memory for activations.
-const ROWS: usize = 4096;
+use super::passes::{Batch, logits};
+use super::slots::{Slots, attempt};
 
 /// What computes logits and gradients of a specification.
 #[derive(Debug)]
 pub(super) enum Engine {
     /// No modality beside tables: matrix products over a batch, on the device.
     Dense(Architecture),
-    /// On the CPU.
+    /// On the CPU, with convolutions on the device where that is a GPU.
     Fused(Box<Fused>),
 }
 
 impl Engine {
     /// The engine of a specification, which is checked.
-    pub(super) fn of(spec: &ModelSpec) -> Self {
+    pub(super) fn of(spec: &ModelSpec, device: &Device) -> Self {
         match spec.fusion {
             None => Self::Dense(Architecture::of(spec)),
-            Some(_) => Self::Fused(Box::new(Fused::new(spec))),
+            Some(_) => Self::Fused(Box::new(Fused::on(spec, device))),
         }
     }
 
@@ -59,30 +57,6 @@ impl Engine {
     }
 }
 
-/// Says where a model of several modalities is trained, if that is not where the settings say.
-pub(super) fn note_device(spec: &ModelSpec, device: &Device) {
-    if spec.fusion.is_some() && device.is_gpu() {
-        tracing::info!("a model of several modalities is trained on the CPU, not on the GPU");
-    }
-}
-
-/// Logits `[n, logits]` of features `[n, inputs]`, which fit the architecture.
-fn logits(
-    architecture: &Architecture,
-    parameters: &[f32],
-    examples: &Examples,
-    device: &Device,
-) -> Result<Vec<f32>, TrainError> {
-    let network = architecture.load(parameters, device)?;
-    let (features, width) = (examples.features(), architecture.inputs().max(1));
-    let mut logits = Vec::with_capacity(features.len() / width * architecture.logits());
-    for rows in features.chunks(ROWS * width) {
-        let input = to_device(rows.to_vec(), rows.len() / width, width, device.inner());
-        logits.extend(network.forward(input)?.logits);
-    }
-    Ok(logits)
-}
-
 /// Gradients of one run of training.
 pub(super) struct Gradients<'a> {
     engine: &'a Engine,
@@ -90,31 +64,31 @@ pub(super) struct Gradients<'a> {
     examples: &'a Examples,
     device: &'a Device,
     seed: u64,
+    /// Patients a pass of dense layers: the batch, as long as the device has the memory.
+    slots: Slots,
     /// All patients' features on the device, where every batch has all of them.
     whole: Option<Matrix>,
 }
 
 impl<'a> Gradients<'a> {
-    /// For examples that fit the specification; `whole` where each batch holds all patients in their order.
+    /// For examples that fit the specification, in batches of `size`.
     pub(super) fn new(
         engine: &'a Engine,
         spec: &'a ModelSpec,
         examples: &'a Examples,
         device: &'a Device,
         seed: u64,
-        whole: bool,
+        size: usize,
     ) -> Self {
-        let mut gradients = Self { engine, spec, examples, device, seed, whole: None };
-        if let (true, Engine::Dense(_)) = (whole, engine) {
-            let everyone: Vec<usize> = (0..examples.len()).collect();
-            gradients.whole = Some(gradients.input(&everyone));
-        }
-        gradients
-    }
-
-    fn input(&self, patients: &[usize]) -> Matrix {
-        let rows = self.examples.gather(patients);
-        to_device(rows, patients.len(), self.examples.width(), self.device.inner())
+        let stays = size == examples.len() && matches!(engine, Engine::Dense(_));
+        let features = || {
+            let features = examples.features().to_vec();
+            Ok(to_device(features, examples.len(), examples.width(), device.inner()))
+        };
+        // Without the memory for it, features come anew in each step, in parts.
+        let whole = if stays { attempt(device, size, features).ok() } else { None };
+        let slots = Slots::new(size.checked_next_power_of_two().unwrap_or(size));
+        Self { engine, spec, examples, device, seed, slots, whole }
     }
 
     /// The gradient of the mean loss over a batch, or none where a logit is not finite: with finite ones the
@@ -130,14 +104,10 @@ impl<'a> Gradients<'a> {
     ) -> Result<Option<Vec<f32>>, TrainError> {
         match self.engine {
             Engine::Dense(architecture) => {
-                let network = architecture.load(parameters, self.device)?;
-                let input = self.whole.clone().unwrap_or_else(|| self.input(batch));
-                let pass = network.forward(input)?;
-                if !pass.logits.iter().all(|z| z.is_finite()) {
-                    return Ok(None);
-                }
-                let slope = loss::gradient(self.spec.head, pass.logits, self.examples, batch);
-                network.backward(pass.activations, slope).map(Some)
+                let Self { spec, examples, device, .. } = *self;
+                let input = self.whole.as_ref();
+                let batch = Batch { spec, examples, device, patients: batch, input };
+                batch.gradient(architecture, parameters, &self.slots)
             }
             Engine::Fused(fused) => {
                 fused.gradient(parameters, self.examples, batch, key_at(self.seed, step))

@@ -93,6 +93,15 @@ pub enum TrainError {
     /// A sample that names patients twice, out of order, or beyond the last.
     #[error("the sampled patients are not each named once, in order, among those there are")]
     Sample,
+    /// The device fails however few patients share a pass.
+    #[error(
+        "the GPU failed in passes of {tried} patients and of every half of that down to one, as it does \
+         without enough memory; set device = \"cpu\" in the site's settings, or use a smaller model"
+    )]
+    DeviceMemory {
+        /// Patients in the first pass that failed.
+        tried: usize,
+    },
     /// The device failed to hand back a result.
     #[error("the device did not return a result: {0}")]
     Device(String),

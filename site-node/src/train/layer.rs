@@ -2,7 +2,8 @@
 
 use burn::Dispatch;
 use burn::DispatchDevice;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::ops::ActivationOps;
+use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 
 use super::error::TrainError;
 
@@ -50,4 +51,13 @@ pub(super) fn to_device(
 pub(super) fn to_host(matrix: Matrix) -> Result<Vec<f32>, TrainError> {
     let data = matrix.try_into_data().map_err(|error| TrainError::Device(error.to_string()))?;
     data.into_vec::<f32>().map_err(|error| TrainError::Device(error.to_string()))
+}
+
+/// ∂L/∂z from ∂L/∂y for y = max(0, z), from y alone: the slope is 1 where it is above 0, else 0.
+pub(super) fn through_relu<const D: usize>(
+    output: Tensor<Dispatch, D>,
+    gradient: Tensor<Dispatch, D>,
+) -> Tensor<Dispatch, D> {
+    let (output, gradient) = (output.into_primitive().tensor(), gradient.into_primitive().tensor());
+    Tensor::from_primitive(TensorPrimitive::Float(Dispatch::relu_backward(output, gradient)))
 }

@@ -4,7 +4,7 @@ use common::model::ModelSpec;
 
 use super::batches::Batches;
 use super::device::Device;
-use super::engine::{Engine, Gradients, fits, note_device};
+use super::engine::{Engine, Gradients, fits};
 use super::error::TrainError;
 use super::examples::Examples;
 use super::loss;
@@ -62,12 +62,11 @@ pub fn train(
     device: &Device,
 ) -> Result<Trained, TrainError> {
     let settings = plan.check()?;
-    let engine = Engine::of(spec);
+    let engine = Engine::of(spec, device);
     fits(spec, engine.parameters(), start, examples)?;
     if examples.is_empty() {
         return Err(TrainError::NoPatients);
     }
-    note_device(spec, device);
     let everyone: Vec<usize> = (0..examples.len()).collect();
     keep_freed_memory();
     let mean_loss = |parameters: &[f32], when| {
@@ -82,7 +81,7 @@ pub fn train(
     let mut order = Batches::new(examples.len(), seed);
     let size = plan.batch.map_or(examples.len(), |batch| batch as usize).min(examples.len());
     let whole = size == examples.len();
-    let gradients = Gradients::new(&engine, spec, examples, device, seed, whole);
+    let gradients = Gradients::new(&engine, spec, examples, device, seed, size);
     let mut step = 0;
     for epoch in 1..=plan.epochs {
         let patients = if whole { &everyone } else { order.next_epoch() };

@@ -17,23 +17,19 @@ pub struct Code {
     pub age: f32,
 }
 
-/// One modality of some patients; a copy shares the values.
+/// One modality of some patients, or nothing of those who lack it; a copy shares the values.
 #[derive(Clone)]
-pub struct Modality {
-    /// Where each patient's part lies; none where the patient has none.
-    places: Vec<Option<(usize, usize)>>,
-    values: Values,
-}
+pub struct Modality(Brought);
 
 #[derive(Clone)]
-enum Values {
+enum Brought {
     Codes {
-        codes: Arc<Vec<Code>>,
+        patients: Vec<Option<Arc<[Code]>>>,
         vocabulary: usize,
     },
     /// Numbers, as many for each patient who has any.
     Numbers {
-        values: Arc<Vec<f32>>,
+        patients: Vec<Option<Arc<[f32]>>>,
         each: usize,
     },
 }
@@ -57,14 +53,8 @@ impl Modality {
         if !patients.iter().flatten().all(sound) {
             return Err(TrainError::Code);
         }
-        let mut codes = Vec::with_capacity(patients.iter().map(Vec::len).sum());
-        let mut place = |patient: Vec<Code>| {
-            let start = codes.len();
-            codes.extend(patient);
-            (codes.len() > start).then_some((start, codes.len()))
-        };
-        let places = patients.into_iter().map(&mut place).collect();
-        Ok(Self { places, values: Values::Codes { codes: Arc::new(codes), vocabulary } })
+        let patients = patients.into_iter().map(|codes| (!codes.is_empty()).then(|| codes.into()));
+        Ok(Self(Brought::Codes { patients: patients.collect(), vocabulary }))
     }
 
     /// Signals or pictures: for each patient `each` numbers, or none. An ECG is `[samples, 12]`, an image
@@ -76,71 +66,60 @@ impl Modality {
         patients: impl IntoIterator<Item = Option<Vec<f32>>>,
         each: usize,
     ) -> Result<Self, TrainError> {
-        let (mut places, mut values) = (Vec::new(), Vec::new());
-        for patient in patients {
-            places.push(match patient {
-                None => None,
-                Some(numbers) => {
-                    same("numbers of a signal", each, numbers.len())?;
-                    if !numbers.iter().all(|value| value.is_finite()) {
-                        return Err(TrainError::Signal);
-                    }
-                    values.extend(numbers);
-                    Some((values.len() - each, values.len()))
-                }
-            });
-        }
-        Ok(Self { places, values: Values::Numbers { values: Arc::new(values), each } })
+        let sound = |numbers: Vec<f32>| {
+            same("numbers of a signal", each, numbers.len())?;
+            let finite = numbers.iter().all(|value| value.is_finite());
+            if finite { Ok(Arc::from(numbers)) } else { Err(TrainError::Signal) }
+        };
+        let patients = patients.into_iter().map(|patient| patient.map(sound).transpose());
+        Ok(Self(Brought::Numbers { patients: patients.collect::<Result<_, _>>()?, each }))
     }
 
     /// How many patients there are, with or without it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.places.len()
+        match &self.0 {
+            Brought::Codes { patients, .. } => patients.len(),
+            Brought::Numbers { patients, .. } => patients.len(),
+        }
     }
 
     /// Whether there is no patient.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.len() == 0
     }
 
     /// Whether a patient has it.
     #[must_use]
     pub fn has(&self, patient: usize) -> bool {
-        self.places.get(patient).is_some_and(Option::is_some)
+        self.codes_of(patient).is_some() || self.numbers_of(patient).is_some()
     }
 
     /// A patient's codes; none for who has none, or where this is no list of codes.
     #[must_use]
     pub fn codes_of(&self, patient: usize) -> Option<&[Code]> {
-        let (start, end) = (*self.places.get(patient)?)?;
-        match &self.values {
-            Values::Codes { codes, .. } => codes.get(start..end),
-            Values::Numbers { .. } => None,
-        }
+        let Brought::Codes { patients, .. } = &self.0 else { return None };
+        patients.get(patient)?.as_deref()
     }
 
     /// A patient's numbers; none for who has none, or where these are codes.
     #[must_use]
     pub fn numbers_of(&self, patient: usize) -> Option<&[f32]> {
-        let (start, end) = (*self.places.get(patient)?)?;
-        match &self.values {
-            Values::Numbers { values, .. } => values.get(start..end),
-            Values::Codes { .. } => None,
-        }
+        let Brought::Numbers { patients, .. } = &self.0 else { return None };
+        patients.get(patient)?.as_deref()
     }
 
     /// That this is what an encoder reads.
     pub(super) fn fits(&self, encoder: &Encoder) -> Result<(), TrainError> {
-        match (&self.values, &encoder.kind) {
-            (Values::Codes { vocabulary, .. }, EncoderKind::Codes { vocabulary: known, .. }) => {
+        match (&self.0, &encoder.kind) {
+            (Brought::Codes { vocabulary, .. }, EncoderKind::Codes { vocabulary: known, .. }) => {
                 same("codes in a vocabulary", *known as usize, *vocabulary)
             }
-            (Values::Numbers { each, .. }, EncoderKind::Ecg { samples, .. }) => {
+            (Brought::Numbers { each, .. }, EncoderKind::Ecg { samples, .. }) => {
                 same("numbers of an ECG", (*samples * fusion::LEADS) as usize, *each)
             }
-            (Values::Numbers { each, .. }, EncoderKind::Image { width, height, .. }) => {
+            (Brought::Numbers { each, .. }, EncoderKind::Image { width, height, .. }) => {
                 same("numbers of an image", *width as usize * *height as usize, *each)
             }
             _ => Err(TrainError::Modality),
@@ -149,32 +128,34 @@ impl Modality {
 
     /// The parts of the patients named, in that order; one that does not exist has none.
     pub(super) fn rearrange(&mut self, patients: &[usize]) {
-        let place = |&patient: &usize| self.places.get(patient).copied().flatten();
-        self.places = patients.iter().map(place).collect();
+        fn of<T>(all: &mut Vec<Option<Arc<[T]>>>, patients: &[usize]) {
+            *all = patients.iter().map(|&patient| all.get(patient).cloned().flatten()).collect();
+        }
+        match &mut self.0 {
+            Brought::Codes { patients: all, .. } => of(all, patients),
+            Brought::Numbers { patients: all, .. } => of(all, patients),
+        }
     }
 
     /// This one's patients, then another's.
     pub(super) fn append(&mut self, other: &Self) -> Result<(), TrainError> {
-        let start = match (&mut self.values, &other.values) {
+        match (&mut self.0, &other.0) {
             (
-                Values::Codes { codes, vocabulary },
-                Values::Codes { codes: more, vocabulary: theirs },
+                Brought::Codes { patients, vocabulary },
+                Brought::Codes { patients: more, vocabulary: theirs },
             ) => {
                 same("codes in a vocabulary", *vocabulary, *theirs)?;
-                let start = codes.len();
-                Arc::make_mut(codes).extend_from_slice(more);
-                start
+                patients.extend_from_slice(more);
             }
-            (Values::Numbers { values, each }, Values::Numbers { values: more, each: theirs }) => {
+            (
+                Brought::Numbers { patients, each },
+                Brought::Numbers { patients: more, each: theirs },
+            ) => {
                 same("numbers of a signal", *each, *theirs)?;
-                let start = values.len();
-                Arc::make_mut(values).extend_from_slice(more);
-                start
+                patients.extend_from_slice(more);
             }
             _ => return Err(TrainError::Modality),
-        };
-        let moved = other.places.iter().map(|place| place.map(|(a, b)| (a + start, b + start)));
-        self.places.extend(moved);
+        }
         Ok(())
     }
 }

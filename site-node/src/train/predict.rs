@@ -43,7 +43,7 @@ pub fn risk_of_each(
     most: usize,
 ) -> Result<Vec<f64>, TrainError> {
     examples.fit(spec)?;
-    let architecture = match Engine::of(spec) {
+    let architecture = match Engine::of(spec, &Device::cpu()) {
         Engine::Dense(architecture) => architecture,
         Engine::Fused(fused) => {
             let patients: Vec<usize> = (0..examples.len().min(most)).collect();
@@ -115,7 +115,8 @@ fn finite_logits(
     examples: &Examples,
 ) -> Result<Vec<f32>, TrainError> {
     examples.fit(spec)?;
-    let logits = Engine::of(spec).logits(parameters, examples, &Device::cpu())?;
+    let device = Device::cpu();
+    let logits = Engine::of(spec, &device).logits(parameters, examples, &device)?;
     if logits.iter().all(|z| z.is_finite()) { Ok(logits) } else { Err(TrainError::Outputs) }
 }
 

@@ -1,4 +1,5 @@
-//! The same patients with something of others', for asking what a model rests on; and some of them.
+//! The same patients with something of others', or without it, for asking what a model rests on; and some of
+//! them.
 
 use std::ops::Range;
 
@@ -44,6 +45,25 @@ impl Examples {
         mixed
     }
 
+    /// Every patient with 0 for some inputs: a column's public centre, and no category.
+    #[must_use]
+    pub fn without_inputs(&self, inputs: Range<usize>) -> Self {
+        let mut without = self.clone();
+        for row in without.features.chunks_exact_mut(self.width.max(1)) {
+            if let Some(of) = row.get_mut(inputs.start..inputs.end.min(self.width)) {
+                of.fill(0.0);
+            }
+        }
+        without
+    }
+
+    /// Every patient as one who lacks a modality.
+    #[must_use]
+    pub fn without_modality(&self, place: usize) -> Self {
+        // In an order that names nobody.
+        self.with_modality_of(place, &vec![usize::MAX; self.len()])
+    }
+
     /// Every patient with one modality, or its absence, of the patient that `order` names in that place.
     #[must_use]
     pub fn with_modality_of(&self, place: usize, order: &[usize]) -> Self {
@@ -76,6 +96,18 @@ mod tests {
         assert_eq!((part.time(), part.event()), (&[3.0, 1.0][..], &[true, true][..]));
         assert_eq!(part.modalities()[0].codes_of(0).map(<[Code]>::len), Some(2));
         assert!(examples().select(&[3]).is_err());
+    }
+
+    #[test]
+    fn what_is_withheld_is_nobodys_and_nothing_else_changes() {
+        let all = examples();
+        let without = all.without_inputs(1..9);
+        assert_eq!(without.features(), [0.0, 0.0, 10.0, 0.0, 20.0, 0.0]);
+        assert!(without.modalities()[0].has(0));
+        let without = all.without_modality(0);
+        assert_eq!(without.features(), all.features());
+        assert!((0..3).all(|patient| !without.modalities()[0].has(patient)));
+        assert_eq!(without.modalities()[0].len(), 3);
     }
 
     #[test]

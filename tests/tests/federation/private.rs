@@ -56,7 +56,8 @@ pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
         expected_patients: 300,
         patient_clip: 1.0,
     });
-    plan.privacy.evaluation = Some(PrivateEvaluation { rho: 0.02, most_patients: 200 });
+    let withheld = vec!["x12".to_owned()];
+    plan.privacy.evaluation = Some(PrivateEvaluation { rho: 0.5, most_patients: 60, withheld });
     assert_eq!(plan.check(), []);
     Ok(plan)
 }
@@ -219,10 +220,11 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
         assert_eq!((echoed, model), (run.clone(), offered));
         Ok(metrics)
     };
-    // One number, with noise on it and charged; never a second one.
+    // What the model is worth, and one of its columns: both with noise on them, one charge, never again.
     let told = evaluate().await?;
-    let [Metric { name, value }] = &told[..] else { return Err(format!("{told:?}").into()) };
+    let [Metric { name, value }, lost] = &told[..] else { return Err(format!("{told:?}").into()) };
     assert!(name == C_INDEX && (0.0..=1.0).contains(value), "{told:?}");
+    assert!(lost.name == "withheld/x12" && lost.value.abs() <= 1.0, "{told:?}");
     assert_eq!(stage.charged()?, plan.rounds as usize + 1);
     assert_eq!(evaluate().await?, []);
     assert_eq!(stage.charged()?, plan.rounds as usize + 1);

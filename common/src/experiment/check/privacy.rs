@@ -53,6 +53,9 @@ impl Flaws {
                 most,
                 "use 2 to 1000000",
             );
+            for (what, hint) in evaluation.flaws(plan) {
+                self.note("privacy.evaluation.withheld", what, hint);
+            }
         }
     }
 

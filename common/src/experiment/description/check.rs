@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{DescribedInput, Description};
-use crate::experiment::{Flaw, ViewSource, cause_flaws};
+use crate::experiment::{Flaw, cause_flaws};
 use crate::privacy::release::MOST_EDGES;
 
 /// The most inputs of one description: each is five charges.
@@ -39,7 +39,7 @@ impl Description {
         let outcome = &self.outcome;
         for (key, name) in [("outcome.time", &outcome.time), ("outcome.event", &outcome.event)] {
             let hint = "use 1 to 256 printable characters";
-            hold(column(name), key, "not a column's name".to_owned(), hint);
+            hold(is_column(name), key, "not a column's name".to_owned(), hint);
         }
         let apart = outcome.time != outcome.event;
         let hint = "name the column that is 1 for an event, 0 for censoring";
@@ -64,7 +64,7 @@ impl Description {
         let mut names = HashSet::new();
         for input in &self.inputs {
             let name = &input.view.name;
-            let (printable, shown) = (column(name), format!("{name:?}"));
+            let (printable, shown) = (is_column(name), format!("{name:?}"));
             let hint = "use 1 to 256 printable characters";
             hold(printable, "describe.columns", "an input without a name".to_owned(), hint);
             if !printable {
@@ -73,7 +73,7 @@ impl Description {
             let once = names.insert(name.as_str());
             hold(once, "describe.columns", format!("{shown} stands twice"), "list each once");
             hold(
-                input.is_numeric(),
+                input.view.source.is_numeric(),
                 "describe.columns",
                 format!("{shown} is no number"),
                 "list columns, and views of numbers or measurements",
@@ -93,10 +93,6 @@ impl Description {
 }
 
 impl DescribedInput {
-    fn is_numeric(&self) -> bool {
-        matches!(self.view.source, ViewSource::Number { .. } | ViewSource::Measurement { .. })
-    }
-
     fn is_bounded(&self) -> bool {
         let Self { lower, upper, .. } = *self;
         let largest = lower.abs().max(upper.abs());
@@ -105,6 +101,6 @@ impl DescribedInput {
     }
 }
 
-fn column(name: &str) -> bool {
+fn is_column(name: &str) -> bool {
     !name.is_empty() && name.len() <= COLUMN && !name.contains(char::is_control)
 }

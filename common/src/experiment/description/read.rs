@@ -98,11 +98,9 @@ impl Describe {
             let listed = self.columns.as_ref().map(|columns| columns.contains(&view.name));
             let given = self.bounds.iter().find(|(name, _)| *name == view.name);
             let bounds = given.map(|(_, bounds)| *bounds).or_else(|| range(&view));
-            let numeric =
-                matches!(view.source, ViewSource::Number { .. } | ViewSource::Measurement { .. });
             let why = match bounds {
                 _ if listed == Some(false) => continue,
-                _ if !numeric => "not a number",
+                _ if !view.source.is_numeric() => "not a number",
                 None => "no public bounds: give them in [describe.bounds]",
                 Some((lower, upper)) => {
                     inputs.push(DescribedInput { view, lower, upper });

@@ -135,6 +135,14 @@ pub enum Aggregate {
     Count,
 }
 
+impl ViewSource {
+    /// Whether a patient has one number of it, or none.
+    #[must_use]
+    pub fn is_numeric(&self) -> bool {
+        matches!(self, Self::Number { .. } | Self::Measurement { .. })
+    }
+}
+
 impl View {
     /// What a policy lists to let a plan read it: a column by its name, `measurement:ITEM`,
     /// `codes:TABLE`, `ecg` or `images`.

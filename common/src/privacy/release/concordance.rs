@@ -15,7 +15,8 @@
 //! it would be √(1 + c²), 1.6 times smaller at an index of c = 0.7.
 //!
 //! The standard deviation is σ·√(c² + (1 − c)²)/(2·comparable) with σ = 2(M − 1)/√ρ. So a bound far
-//! above the number of patients costs accuracy, and one below leaves patients out.
+//! above the number of patients costs accuracy, and one below leaves patients out. J scores told together
+//! have √J times the σ of one.
 
 use super::spend::{ROUNDING, Spend};
 use super::{Estimate, ReleaseError, check};
@@ -24,6 +25,9 @@ use crate::survival::{Survival, harrell_pairs};
 
 /// The largest bound on the number of patients, so that doubled pairs fit with room for noise.
 pub const MOST_PATIENTS: usize = 1 << 20;
+
+/// The most risk scores in one release.
+pub const MOST_CONCORDANCES: usize = 64;
 
 /// A concordance index with noise on its parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,10 +40,11 @@ pub struct NoisyConcordance {
     pub index: Option<Estimate>,
 }
 
-/// Releases Harrell's C of a risk score, as [`harrell_c`](crate::survival::harrell_c) defines it, over
-/// the first `most_patients` patients.
+/// Releases Harrell's C of one or several risk scores of the same patients, as
+/// [`harrell_c`](crate::survival::harrell_c) defines it, over the first `most_patients` of them. One
+/// receipt pays for all scores.
 ///
-/// `times` (any unit, ≥ 0), `events` and `risk` (higher: earlier event) have one entry for each
+/// `times` (any unit, ≥ 0), `events` and each of `risks` (higher: earlier event) have one entry for each
 /// patient. `most_patients` is public, 2 to [`MOST_PATIENTS`]. The **order** must be one in which
 /// adding or removing a patient leaves the others in their order, and must not look at times, events
 /// or risks: by a hash of the patient's identifier, say. Each **risk** must be computed from its own
@@ -58,8 +63,9 @@ pub struct NoisyConcordance {
 ///   moves by g(x, T) − g(y, T), a difference of two points of K. The farthest points of a triangle
 ///   are two of its corners, and (2k, 0) and (0, 2k) are 2√2·k apart.
 ///
-/// So Δ = 2√2·(M − 1). Both patients of the third case together could add twice as much as one, but
-/// one adds and the other takes away, which is why √2 and not 2 is enough.
+/// So Δ = 2√2·(M − 1) for one score. Both patients of the third case together could add twice as much as
+/// one, but one adds and the other takes away, which is why √2 and not 2 is enough. J scores move by so
+/// much each, hence by √J·Δ together, which is reached: a score told twice.
 ///
 /// **Several causes.** The concordance for one of them is this one, of outcomes in which a patient with
 /// another event was followed beyond every time without an event
@@ -69,28 +75,37 @@ pub struct NoisyConcordance {
 ///
 /// # Errors
 /// The arguments differ in length, a time or risk is not finite, a time is negative, the bound is out
-/// of range, the receipt is not for a release, or opendp fails.
-pub fn concordance(
+/// of range, there is no score or more than [`MOST_CONCORDANCES`], the receipt is not for a release, or
+/// opendp fails.
+pub fn concordances(
     receipt: Receipt,
     times: &[f64],
     events: &[bool],
-    risk: &[f64],
+    risks: &[&[f64]],
     most_patients: usize,
-) -> Result<NoisyConcordance, ReleaseError> {
-    let exact = exact(times, events, risk, most_patients)?;
-    let noised = Spend::of(receipt)?.gaussian(exact.to_vec(), sensitivity(most_patients))?;
-    let [a, b] = [0, 1].map(|part| noised.values.get(part).copied().unwrap_or_default() as f64);
-    let index = (a + b > 0.0).then(|| {
-        let value = (a / (a + b)).clamp(0.0, 1.0);
-        let deviation = noised.deviation * value.hypot(1.0 - value) / (a + b);
-        Estimate { value, deviation }
-    });
-    Ok(NoisyConcordance { numerator: a / 2.0, denominator: f64::midpoint(a, b), index })
+) -> Result<Vec<NoisyConcordance>, ReleaseError> {
+    check::size("risks", risks.len(), 1, MOST_CONCORDANCES)?;
+    let mut counts = Vec::with_capacity(2 * risks.len());
+    for risk in risks {
+        counts.extend(exact(times, events, risk, most_patients)?);
+    }
+    let noised = Spend::of(receipt)?.gaussian(counts, sensitivity(most_patients, risks.len()))?;
+    let parts = noised.values.chunks_exact(2);
+    Ok(parts.map(|part| index(part[0] as f64, part[1] as f64, noised.deviation)).collect())
 }
 
-/// 2√2·(M − 1), rounded up.
-fn sensitivity(most_patients: usize) -> f64 {
-    8.0_f64.sqrt() * (most_patients - 1) as f64 * ROUNDING
+/// The index of noisy counts with noise of a standard deviation.
+fn index(a: f64, b: f64, deviation: f64) -> NoisyConcordance {
+    let index = (a + b > 0.0).then(|| {
+        let value = (a / (a + b)).clamp(0.0, 1.0);
+        Estimate { value, deviation: deviation * value.hypot(1.0 - value) / (a + b) }
+    });
+    NoisyConcordance { numerator: a / 2.0, denominator: f64::midpoint(a, b), index }
+}
+
+/// 2√2·(M − 1)·√J, rounded up.
+fn sensitivity(most_patients: usize, scores: usize) -> f64 {
+    (8.0 * scores as f64).sqrt() * (most_patients - 1) as f64 * ROUNDING
 }
 
 /// (2·concordant + tied, 2·discordant + tied) among the first patients.
@@ -119,6 +134,17 @@ mod tests {
     use super::*;
     use crate::survival::harrell_c;
 
+    /// Of one score.
+    fn concordance(
+        receipt: Receipt,
+        times: &[f64],
+        events: &[bool],
+        risk: &[f64],
+        most: usize,
+    ) -> Result<NoisyConcordance, ReleaseError> {
+        concordances(receipt, times, events, &[risk], most).map(|all| all[0])
+    }
+
     fn of(cohort: &Cohort, most: usize) -> [i64; 2] {
         exact(&cohort.times, &cohort.events, &cohort.risk, most).unwrap()
     }
@@ -136,7 +162,8 @@ mod tests {
                 let moved = ((a - fewer_a) as f64).hypot((b - fewer_b) as f64);
                 // Cohorts that the bound does not cut move by 2k at most.
                 let cut = usize::from(n > most);
-                let part = moved / (sensitivity(most) / if cut == 1 { 1.0 } else { 2f64.sqrt() });
+                let part =
+                    moved / (sensitivity(most, 1) / if cut == 1 { 1.0 } else { 2f64.sqrt() });
                 assert!(part <= 1.0, "{part} of the bound, {n} patients, at most {most}");
                 widest[cut] = widest[cut].max(part);
             }
@@ -180,7 +207,7 @@ mod tests {
             for left_out in 0..n {
                 let [fewer_a, fewer_b] = of(&whole.without(left_out), most);
                 let moved = ((a - fewer_a) as f64).hypot((b - fewer_b) as f64);
-                assert!(moved <= sensitivity(most), "{n} patients, at most {most}");
+                assert!(moved <= sensitivity(most, 1), "{n} patients, at most {most}");
             }
         }
     }
@@ -219,6 +246,49 @@ mod tests {
             // Five standard errors for 400 runs, and a little for the ratio being no Gaussian.
             assert!(bias.abs() < 0.27 * told, "{n} {rho}: bias {bias}, told {told}");
             assert!((deviation / told - 1.0).abs() < 0.2, "{n} {rho}: {deviation}, told {told}");
+        }
+    }
+
+    #[test]
+    fn one_patient_moves_several_scores_by_root_as_much() {
+        let mut cases = Cases::new(8);
+        let mut widest = 0.0_f64;
+        for _ in 0..2000 {
+            let (n, most) = (2 + cases.below(6), 2 + cases.below(4));
+            let first = cases.cohort(n);
+            // One score ranks as the first does, one the other way round.
+            let risks = |cohort: &Cohort| {
+                let turned: Vec<f64> = cohort.risk.iter().map(|risk| -risk).collect();
+                [cohort.risk.clone(), turned, cohort.risk.clone()]
+            };
+            let counts = |cohort: &Cohort| {
+                risks(cohort).map(|risk| exact(&cohort.times, &cohort.events, &risk, most).unwrap())
+            };
+            let whole = counts(&first);
+            for left_out in 0..n {
+                let fewer = counts(&first.without(left_out));
+                let moved: i64 = (whole.iter().flatten().zip(fewer.iter().flatten()))
+                    .map(|(a, b)| (a - b).pow(2))
+                    .sum();
+                widest = widest.max((moved as f64).sqrt() / sensitivity(most, 3));
+            }
+        }
+        assert!(widest <= 1.0 && widest > 0.999, "{widest} of the bound");
+    }
+
+    #[test]
+    fn scores_told_together_tend_to_theirs_and_pay_in_accuracy() {
+        let Cohort { times, events, risk } = Cases::new(5).scored(300);
+        let turned: Vec<f64> = risk.iter().map(|risk| -risk).collect();
+        let both = concordances(paid(1e6), &times, &events, &[&risk, &turned], 300).unwrap();
+        let alone = concordance(paid(1e6), &times, &events, &risk, 300).unwrap();
+        let [first, second] = [0, 1].map(|score| both[score].index.unwrap());
+        assert!((first.value + second.value - 1.0).abs() < 1e-3 && first.value > 0.6);
+        let dearer = first.deviation / alone.index.unwrap().deviation;
+        assert!((dearer - 2f64.sqrt()).abs() < 1e-2, "{dearer}");
+        for wrong in [vec![], vec![&risk[..]; MOST_CONCORDANCES + 1]] {
+            let refused = concordances(paid(1.0), &times, &events, &wrong, 300).unwrap_err();
+            assert!(matches!(refused, ReleaseError::Size { field: "risks", .. }));
         }
     }
 

@@ -13,7 +13,7 @@
 //! | [`histogram`] | a count for each bin | 1 |
 //! | [`clipped_mean`] | centred sum (¾ρ), count (¼ρ) | half the width of the bounds, 1 |
 //! | [`quantile`] | a candidate | scores by max(q, 1 − q) |
-//! | [`concordance`] | concordant and discordant pairs | 2√2·(M − 1) in half pairs |
+//! | [`concordances`] | concordant and discordant pairs of J risk scores | √J·2√2·(M − 1) in half pairs |
 //! | [`survival_curve`] | events and censorings by interval | 1 |
 //!
 //! Every release is ρ-zCDP (Bun and Steinke, arXiv:1605.02065) for data sets that differ in **one
@@ -29,7 +29,7 @@
 //!
 //! A site calls [`check_randomness`] before its first release.
 //!
-//! How good is it? This is the standard deviation of the noise on the index of [`concordance`], for n
+//! How good is it? This is the standard deviation of the noise on the index of [`concordances`] of one score, for n
 //! patients, a bound of M = n, four in ten censored and an index of 0.76, measured over 2,000
 //! releases. Choosing the patients moves such an index by about 0.3/√n besides.
 //!
@@ -51,7 +51,7 @@ mod spend;
 mod survival_curve;
 
 pub use clipped_mean::{NoisyMean, clipped_mean};
-pub use concordance::{MOST_PATIENTS, NoisyConcordance, concordance};
+pub use concordance::{MOST_CONCORDANCES, MOST_PATIENTS, NoisyConcordance, concordances};
 pub use count::{NoisyCount, NoisyHistogram, count, histogram};
 pub use error::ReleaseError;
 pub use quantile::quantile;

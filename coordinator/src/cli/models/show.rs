@@ -2,6 +2,7 @@
 
 use common::artifact::{Card, Start};
 use common::experiment::TimeUnit;
+use common::privacy::shown_epsilon;
 
 /// Prints a card, a line for each thing that it says.
 pub(super) fn print(card: &Card) {
@@ -87,10 +88,9 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
 fn promise(privacy: &common::artifact::Promise) -> String {
     match (privacy.epsilon, privacy.delta, &privacy.unit) {
         (Some(epsilon), Some(delta), Some(unit)) => {
-            // Rounded up: a promise is never shown as stronger than it is.
-            let shown = (epsilon * 1e3).ceil() / 1e3;
+            let shown = shown_epsilon(epsilon);
             format!(
-                "{}: ε = {shown:.3} at δ = {delta:e} at each site for {unit}; noise {}, clip {}",
+                "{}: ε = {shown} at δ = {delta:e} at each site for {unit}; noise {}, clip {}",
                 privacy.mode.name(),
                 privacy.noise_multiplier,
                 privacy.patient_clip.unwrap_or(privacy.clip)

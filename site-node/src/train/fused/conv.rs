@@ -62,13 +62,13 @@ impl Frame {
 
 /// Along one axis.
 #[derive(Debug, Clone, Copy)]
-struct Axis {
-    inputs: usize,
-    outputs: usize,
-    taps: usize,
-    stride: usize,
-    dilation: usize,
-    padding: usize,
+pub(super) struct Axis {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) taps: usize,
+    pub(super) stride: usize,
+    pub(super) dilation: usize,
+    pub(super) padding: usize,
 }
 
 /// The positions along one axis that see the same taps of ∂L/∂z.
@@ -85,7 +85,8 @@ struct Phase {
 
 impl Axis {
     /// An axis that is not there.
-    const NONE: Self = Self { inputs: 1, outputs: 1, taps: 1, stride: 1, dilation: 1, padding: 0 };
+    pub(super) const NONE: Self =
+        Self { inputs: 1, outputs: 1, taps: 1, stride: 1, dilation: 1, padding: 0 };
 
     fn phases(&self) -> Vec<Phase> {
         let phase = |remainder: usize| {
@@ -253,6 +254,16 @@ impl Conv {
             }
         }
         back
+    }
+
+    /// Down and across; a signal's first axis is not there.
+    pub(super) fn axes(&self) -> [Axis; 2] {
+        self.axes
+    }
+
+    /// Channels of the output that have weights.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// Channels of the input that have weights.

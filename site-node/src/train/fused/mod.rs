@@ -10,7 +10,7 @@
 //! A patient passes through the network alone, forward and backward, on one thread; patients share the
 //! threads. Each layer has its formulas, its forward and its backward in one file: [`dense`], [`codes`],
 //! [`conv`] (with its two products in [`product`]), [`norm`], [`gates`]. What a patient's pass leaves is a
-//! list of parts of the flat gradient ([`part`]), which [`plain`] adds up and [`private`] clips.
+//! list of parts of the flat gradient ([`part`]), which [`plain`] adds up and [`private`] clips ([`sums`]).
 //!
 //! # Why patient by patient
 //!
@@ -42,13 +42,14 @@
 //!
 //! # On a GPU
 //!
-//! The passes run on the CPU on every device. Tensor operations over a batch would take the place of
-//! `Network::forward` and `backward` and hand over the same parts.
+//! Convolutions, which are nearly all the work, are computed there for some patients at a time ([`tensors`]);
+//! everything else stays as it is, and the same parts come out ([`device`]).
 
 mod clip;
 mod codes;
 mod conv;
 mod dense;
+mod device;
 mod dropout;
 mod gates;
 mod lanes;
@@ -60,6 +61,8 @@ mod pool;
 mod private;
 mod product;
 mod stack;
+mod sums;
+mod tensors;
 #[cfg(test)]
 mod tests;
 

@@ -16,7 +16,7 @@ use super::conv::Frame;
 use super::lanes::{Cpu, LANES, Lanes, Task, ZERO, stored, widest};
 
 /// ε of the variance.
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 
 /// Positions that are summed side by side.
 const SIDE: usize = 4;

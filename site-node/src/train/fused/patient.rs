@@ -44,6 +44,15 @@ impl Encoder {
     }
 }
 
+/// Where encoders of convolutions are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Where {
+    /// Here, in the patient's pass.
+    Here,
+    /// On a device, which is handed ∂L/∂h and hands over h and the gradient.
+    Device,
+}
+
 /// The model with a flat vector's parameters, for one step.
 pub(super) struct Network<'a> {
     pub(super) model: &'a Model,
@@ -72,6 +81,30 @@ pub(super) struct Space {
 enum EncoderSpace {
     Codes(codes::Space),
     Stack(Box<stack::Space>),
+    /// The parameters' gradient, where it is each patient's own.
+    Device(Vec<f32>),
+}
+
+impl Space {
+    /// What an encoder made of the patient; for who computes it elsewhere to write.
+    pub(super) fn h(&mut self, encoder: usize) -> &mut [f32] {
+        let first = self.gates.len() - self.encoders.len();
+        &mut self.gates[first + encoder].h
+    }
+
+    /// ∂L/∂h of an encoder, after [`Network::backward`] of a patient who has the modality.
+    pub(super) fn slope(&self, encoder: usize) -> &[f32] {
+        let first = self.gates.len() - self.encoders.len();
+        &self.gates[first + encoder].slope
+    }
+
+    /// Takes the gradient of an encoder that is computed elsewhere.
+    pub(super) fn put_gradient(&mut self, encoder: usize, values: &[f32]) {
+        if let EncoderSpace::Device(gradient) = &mut self.encoders[encoder] {
+            gradient.clear();
+            gradient.extend_from_slice(values);
+        }
+    }
 }
 
 impl Model {
@@ -106,19 +139,28 @@ impl Model {
         }
     }
 
-    /// The model with parameters, which are as many as it has.
-    pub(super) fn load<'a>(&'a self, parameters: &'a [f32]) -> Network<'a> {
-        let load = |encoder: &Encoder| match encoder {
+    /// Encoders of convolutions by their places; none in the place of another kind.
+    pub(super) fn stacks(&self) -> impl Iterator<Item = Option<&Stack>> {
+        self.encoders.iter().map(|encoder| match encoder {
             Encoder::Codes(_) => None,
-            Encoder::Stack(stack) => Some(stack.load(parameters)),
+            Encoder::Stack(stack) => Some(stack),
+        })
+    }
+
+    /// The model with parameters, which are as many as it has.
+    pub(super) fn load<'a>(&'a self, parameters: &'a [f32], convolutions: Where) -> Network<'a> {
+        let load = |encoder: &Encoder| match encoder {
+            Encoder::Stack(stack) if convolutions == Where::Here => Some(stack.load(parameters)),
+            _ => None,
         };
         Network { model: self, parameters, stacks: self.encoders.iter().map(load).collect() }
     }
 
     /// Room for one patient.
-    pub(super) fn space(&self) -> Space {
+    pub(super) fn space(&self, convolutions: Where) -> Space {
         let encoders = self.encoders.iter().map(|encoder| match encoder {
             Encoder::Codes(_) => EncoderSpace::Codes(codes::Space::default()),
+            Encoder::Stack(_) if convolutions == Where::Device => EncoderSpace::Device(Vec::new()),
             Encoder::Stack(stack) => EncoderSpace::Stack(Box::new(stack.space())),
         });
         let output = self.head.as_ref().map_or(0, |head| head.outputs);
@@ -135,7 +177,7 @@ impl Model {
     }
 
     /// 1 where the tables come first among the modalities, else 0.
-    fn first_encoder(&self) -> usize {
+    pub(super) fn first_encoder(&self) -> usize {
         self.gates.len() - self.encoders.len()
     }
 
@@ -150,7 +192,8 @@ impl Model {
 }
 
 impl Network<'_> {
-    /// Writes a patient's logits to the space, from the modalities in `present`, all of which the patient has.
+    /// Writes a patient's logits to the space, from the modalities in `present`, all of which the patient has. Of
+    /// encoders that are computed elsewhere, h is in the space already.
     pub(super) fn forward(
         &self,
         examples: &Examples,
@@ -254,11 +297,6 @@ impl Network<'_> {
         }
     }
 
-    /// Room for one patient.
-    pub(super) fn space(&self) -> Space {
-        self.model.space()
-    }
-
     /// The patient's gradient that [`Network::backward`] left in the space. Entries of the flat vector occur at
     /// most once; those that do not occur are zero.
     pub(super) fn visit(
@@ -292,6 +330,9 @@ impl Network<'_> {
                 }
                 (Encoder::Stack(encoder), EncoderSpace::Stack(space)) => {
                     visit.part(Part::plain(encoder.range.start, &space.parameters));
+                }
+                (Encoder::Stack(encoder), EncoderSpace::Device(gradient)) => {
+                    visit.part(Part::plain(encoder.range.start, gradient));
                 }
                 _ => {}
             }

@@ -5,11 +5,13 @@
 use common::model::{Head, ModelSpec};
 use rayon::prelude::*;
 
+use super::device::{Batch, OnDevice};
 use super::dropout::Dropout;
 use super::lanes::{Cpu, Task, add_times, widest};
 use super::part::Part;
-use super::patient::{Model, Network, Space};
+use super::patient::{Model, Network, Space, Where};
 use super::pool::Pool;
+use crate::train::device::Device;
 use crate::train::error::TrainError;
 use crate::train::examples::{Examples, same};
 use crate::train::heads;
@@ -17,24 +19,34 @@ use crate::train::loss;
 
 /// Patients whose gradients are added one after the other; such sums are then added in the patients' order,
 /// so that the number of threads changes no bit.
-const CHUNK: usize = 8;
+pub(super) const CHUNK: usize = 8;
 
 /// Chunks that are in memory at the same time.
-const CHUNKS: usize = 16;
+pub(super) const CHUNKS: usize = 16;
 
-/// A model of several modalities on the CPU, patient by patient.
+/// A model of several modalities: patient by patient on the CPU, or with its convolutions on a GPU.
 #[derive(Debug)]
 pub(in crate::train) struct Fused {
     model: Model,
     head: Head,
     spec: ModelSpec,
     spaces: Pool<Space>,
+    /// Where convolutions are computed, if not here.
+    device: Option<OnDevice>,
 }
 
 impl Fused {
-    /// The model of a checked specification with a fusion.
+    /// The model of a checked specification with a fusion; a log line says where it trains.
+    pub(in crate::train) fn on(spec: &ModelSpec, device: &Device) -> Self {
+        let model = Model::of(spec);
+        let device = OnDevice::plain(&model, device);
+        Self { model, head: spec.head, spec: spec.clone(), spaces: Pool::new(), device }
+    }
+
+    /// On the CPU.
+    #[cfg(test)]
     pub(in crate::train) fn new(spec: &ModelSpec) -> Self {
-        Self { model: Model::of(spec), head: spec.head, spec: spec.clone(), spaces: Pool::new() }
+        Self::on(spec, &Device::cpu())
     }
 
     /// Length of the flat vector.
@@ -45,7 +57,7 @@ impl Fused {
     /// Logits of some patients `[n, logits]`, each from the patient's own record and the parameters alone.
     ///
     /// # Errors
-    /// Another number of parameters.
+    /// Another number of parameters, or a GPU that fails however few patients a pass has.
     pub(in crate::train) fn logits(
         &self,
         parameters: &[f32],
@@ -54,37 +66,46 @@ impl Fused {
     ) -> Result<Vec<f32>, TrainError> {
         same("parameters", self.model.parameters, parameters.len())?;
         examples.fit(&self.spec)?;
-        let network = self.model.load(parameters);
-        Ok(self.forward(&network, examples, patients, Dropout::NONE))
+        let network = self.model.load(parameters, self.convolutions());
+        self.forward(&network, parameters, examples, patients, Dropout::NONE)
+    }
+
+    fn convolutions(&self) -> Where {
+        if self.device.is_some() { Where::Device } else { Where::Here }
     }
 
     fn forward(
         &self,
         network: &Network<'_>,
+        parameters: &[f32],
         examples: &Examples,
         patients: &[usize],
         dropout: Dropout,
-    ) -> Vec<f32> {
+    ) -> Result<Vec<f32>, TrainError> {
+        if let Some(device) = &self.device {
+            let batch = Batch { examples, patients, dropout, head: self.head, slopes: None };
+            return device.logits(network, parameters, batch);
+        }
         let mut logits = vec![0.0; patients.len() * self.model.logits];
         let rows = logits.par_chunks_exact_mut(self.model.logits.max(1)).zip(patients);
         rows.for_each(|(row, &patient)| {
             let present = dropout.keep(self.model.present(examples, patient), examples, patient);
             self.spaces.with(
-                || self.model.space(),
+                || self.model.space(Where::Here),
                 |space| {
                     network.forward(examples, patient, present, space);
                     row.copy_from_slice(&space.logits);
                 },
             );
         });
-        logits
+        Ok(logits)
     }
 
     /// The mean loss's gradient over a batch, or none where a logit is not finite. `key` decides who is without
     /// which modality in this step.
     ///
     /// # Errors
-    /// Another number of parameters.
+    /// Another number of parameters, or a GPU that fails however few patients a pass has.
     pub(in crate::train) fn gradient(
         &self,
         parameters: &[f32],
@@ -93,16 +114,21 @@ impl Fused {
         key: u64,
     ) -> Result<Option<Vec<f32>>, TrainError> {
         same("parameters", self.model.parameters, parameters.len())?;
-        let network = self.model.load(parameters);
+        let network = self.model.load(parameters, self.convolutions());
         let dropout = Dropout::new(self.model.dropout, key);
         // Cox's loss couples patients: their logits come first, and each one's pass once more.
         let slopes = match self.head {
             Head::Cox => {
-                let logits = self.forward(&network, examples, batch, dropout);
+                let logits = self.forward(&network, parameters, examples, batch, dropout)?;
                 Some(loss::gradient(self.head, logits, examples, batch))
             }
             _ => None,
         };
+        if let Some(device) = &self.device {
+            let slopes = slopes.as_deref();
+            let batch = Batch { examples, patients: batch, dropout, head: self.head, slopes };
+            return device.gradient(&network, parameters, batch);
+        }
         let scale = 1.0 / batch.len() as f32;
         let one = |place: usize, sum: &mut [f32], space: &mut Space| {
             let patient = batch[place];
@@ -116,15 +142,14 @@ impl Fused {
                 heads::gradient_in_place(self.head, &mut space.logits, outcome, scale);
             }
             network.backward(space);
-            network
-                .visit(examples, patient, space, &mut |part: Part<'_>| widest(Add { sum, part }));
+            network.visit(examples, patient, space, &mut |part: Part<'_>| add(sum, part));
             finite
         };
         let chunk = |first: usize| {
             let mut sum = vec![0.0; self.model.parameters];
             let end = (first + CHUNK).min(batch.len());
             let finite = self.spaces.with(
-                || self.model.space(),
+                || self.model.space(Where::Here),
                 |space| (first..end).all(|at| one(at, &mut sum, space)),
             );
             finite.then_some(sum)
@@ -136,7 +161,7 @@ impl Fused {
                 firsts.par_iter().with_max_len(1).map(|first| chunk(*first)).collect();
             for sum in sums {
                 let Some(sum) = sum else { return Ok(None) };
-                widest(Add { sum: &mut total, part: Part::plain(0, &sum) });
+                add(&mut total, Part::plain(0, &sum));
             }
         }
         Ok(Some(total))
@@ -144,6 +169,10 @@ impl Fused {
 }
 
 /// Adds a part of a gradient to a flat sum.
+pub(super) fn add(sum: &mut [f32], part: Part<'_>) {
+    widest(Add { sum, part });
+}
+
 struct Add<'a, 'b> {
     sum: &'a mut [f32],
     part: Part<'b>,

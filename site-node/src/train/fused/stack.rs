@@ -15,22 +15,22 @@ use super::norm::{Affine, Left, Norm};
 /// Where an encoder's parameters and numbers lie.
 #[derive(Debug, Clone)]
 pub(super) struct Stack {
-    blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block>,
     /// All parameters, which are neighbours in the flat vector.
     pub(super) range: Range<usize>,
     pub(super) frozen: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Block {
-    conv: Conv,
-    norm: Norm,
-    residual: bool,
+pub(super) struct Block {
+    pub(super) conv: Conv,
+    pub(super) norm: Norm,
+    pub(super) residual: bool,
     /// y, with the zeros that the next block's convolution reads.
     output: Frame,
-    weight: Range<usize>,
-    gain: Range<usize>,
-    shift: Range<usize>,
+    pub(super) weight: Range<usize>,
+    pub(super) gain: Range<usize>,
+    pub(super) shift: Range<usize>,
 }
 
 /// The parameters as the loops read them.
@@ -103,6 +103,19 @@ impl Stack {
         let start = stack.first().map_or(0, |block| block.weight.start);
         let end = stack.last().map_or(0, |block| block.shift.end);
         Self { blocks: stack, range: start..end, frozen: encoder.frozen }
+    }
+
+    /// Rows, columns and channels of what a patient brings.
+    pub(super) fn reads(&self) -> [usize; 3] {
+        self.blocks.first().map_or([0; 3], |first| {
+            let input = first.conv.input();
+            [input.rows, input.columns, first.conv.channels()]
+        })
+    }
+
+    /// Length of h.
+    pub(super) fn width(&self) -> usize {
+        self.blocks.last().map_or(0, |last| last.conv.outputs())
     }
 
     /// The encoder with its part of a flat vector.

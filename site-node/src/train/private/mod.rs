@@ -13,7 +13,7 @@
 //! arXiv:1510.01799; "book-keeping" of Bu et al., arXiv:2210.00038).
 //!
 //! That is how models of dense layers are clipped; those of several modalities take the patients one by
-//! one (`train::fused`), under the same promise.
+//! one (`train::fused`), or on a GPU in passes of one shape (`train::fused::device`), under the same promise.
 //!
 //! # The promise
 //!
@@ -38,7 +38,8 @@
 //!    the same as every other number in use: copies of random rows, passed through the whole
 //!    network, come out the same bit for bit (`probe`). Passes are filled up with zeros to such a
 //!    number; where a device has none, a pass has one row. Everything after the products works on
-//!    one row at a time.
+//!    one row at a time. A pass that a GPU has no memory for is done again with half as many rows: the
+//!    device has shown that these give the same bits.
 //! 2. *The norm is checked in integers.* The factors are rounded to integers ã, b̃ on scales that the
 //!    patient's own norms decide. The squared norm of the outer products is Σ ‖ã‖²·‖b̃‖²; it is
 //!    computed without rounding, and a patient over 2⁴⁰ is scaled down, or in the end left out.
@@ -75,7 +76,6 @@ use common::model::ModelSpec;
 use rayon::prelude::*;
 
 use super::device::Device;
-use super::engine::note_device;
 use super::error::TrainError;
 use super::examples::{Examples, same};
 use super::fused::ClippedSum;
@@ -83,15 +83,19 @@ use super::heads;
 use super::layer::to_device;
 use super::memory::keep_freed_memory;
 use super::network::{Architecture, Network, OuterProduct, Rows};
+use super::slots::Slots;
 
 pub use sgd::{PrivateError, train_privately};
 
 use packed::GROUP;
-use probe::Shapes;
+use probe::{MOST, Shapes};
 use quantise::{Clip, Group};
 
 /// Grid units in the clipping bound: a unit is C·2⁻²⁰.
 pub const UNITS_PER_CLIP: u32 = 1 << 20;
+
+/// Groups of patients a product on a GPU, at most.
+const PIECES: usize = 1 << 10;
 
 /// Entries of factors that are worth waking another thread for.
 const WORTH_A_THREAD: usize = 1 << 16;
@@ -116,10 +120,9 @@ impl PrivateGradient {
             return Err(TrainError::NotSeparable { head: spec.head.name() });
         }
         keep_freed_memory();
-        note_device(spec, device);
         let kind = match spec.fusion {
             None => Kind::Dense(Box::new(DenseSum::new(spec, device)?)),
-            Some(_) => Kind::Fused(Box::new(ClippedSum::new(spec))),
+            Some(_) => Kind::Fused(Box::new(ClippedSum::new(spec, device))),
         };
         Ok(Self(kind))
     }
@@ -161,6 +164,9 @@ struct DenseSum {
     architecture: Architecture,
     device: Device,
     shapes: Shapes,
+    /// Patients a pass, and groups a product, that the device has memory for.
+    slots: Slots,
+    pieces: Slots,
     layers: Vec<OuterProduct>,
     /// The sampled patients' factors, kept for their memory.
     groups: Vec<Group>,
@@ -175,7 +181,8 @@ impl DenseSum {
         let shapes = Shapes::new(&architecture, device)?;
         let words = vec![0; architecture.parameters()];
         let (device, groups) = (device.clone(), Vec::new());
-        Ok(Self { architecture, device, shapes, layers, groups, words })
+        let (slots, pieces) = (Slots::new(MOST), Slots::new(PIECES));
+        Ok(Self { architecture, device, shapes, slots, pieces, layers, groups, words })
     }
 
     fn clipped_sum(
@@ -198,16 +205,24 @@ impl DenseSum {
         self.groups.iter_mut().for_each(|group| group.patients = 0);
         let mut left = sampled;
         while !left.is_empty() {
-            let rows = self.shapes.rows(&self.architecture, &self.device, left.len())?;
-            let (block, rest) = left.split_at(rows.min(left.len()));
-            let pass = pass(&network, &self.architecture, examples, block, rows, &self.device)?;
-            self.add(&clip, &pass, sampled.len() - left.len(), block.len());
-            left = rest;
+            let (shapes, architecture, device) =
+                (&mut self.shapes, &self.architecture, &self.device);
+            let (patients, pass) = self.slots.pass(device, |most| {
+                let rows = shapes.rows(architecture, device, left.len().min(most))?;
+                if rows > most {
+                    let fewer = "fewer patients a pass are computed in other ways".to_owned();
+                    return Err(TrainError::Device(fewer));
+                }
+                let block = &left[..rows.min(left.len())];
+                Ok((block.len(), pass(&network, architecture, examples, block, rows, device)?))
+            })?;
+            self.add(&clip, &pass, sampled.len() - left.len(), patients);
+            left = &left[patients..];
         }
         let groups = &mut self.groups[..groups];
         groups.iter_mut().for_each(Group::finish);
-        if self.device.is_gpu() {
-            on_device::write(groups, &self.layers, &mut self.words, self.device.inner())?;
+        if self.device.takes_tensors() {
+            on_device::write(groups, &self.layers, &mut self.words, &self.device, &self.pieces)?;
         } else {
             product::write(groups, &self.layers, &mut self.words);
         }

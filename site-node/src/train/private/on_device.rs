@@ -5,24 +5,33 @@
 use burn::DispatchDevice;
 
 use super::quantise::Group;
+use crate::train::device::Device;
 use crate::train::error::TrainError;
 use crate::train::layer::{to_device, to_host};
 use crate::train::network::OuterProduct;
+use crate::train::slots::Slots;
 use crate::train::vectors::{Loop, vectorized};
 
 /// Integers up to 2²⁴ are exact in `f32`.
 const EXACT: f64 = 16_777_216.0;
 
-/// Writes the sums over all patients to the layers' parts of the flat vector.
+/// Writes the sums over all patients to the layers' parts of the flat vector, in pieces that the device has memory
+/// for: sums that are exact may be split in any way.
 pub(super) fn write(
     groups: &[Group],
     layers: &[OuterProduct],
     words: &mut [i64],
-    device: &DispatchDevice,
+    device: &Device,
+    pieces: &Slots,
 ) -> Result<(), TrainError> {
     words.fill(0);
     for (index, layer) in layers.iter().enumerate() {
-        add(groups, index, layer, &mut words[layer.range.clone()], device)?;
+        let words = &mut words[layer.range.clone()];
+        pieces.pass(device, |most| {
+            words.fill(0);
+            let mut pieces = groups.chunks(most);
+            pieces.try_for_each(|piece| add(piece, index, layer, words, device.inner()))
+        })?;
     }
     Ok(())
 }

@@ -10,12 +10,13 @@ use crate::train::error::TrainError;
 use crate::train::hazard;
 use crate::train::layer::to_device;
 use crate::train::network::Architecture;
+use crate::train::slots::Slots;
 
-/// The number of rows that all others are compared with.
+/// The number of rows that all others are compared with; fewer where the device has no memory for so many.
 const REFERENCE: usize = 64;
 
 /// Patients a pass at most: beyond it, products gain nothing and leave the cache.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// Passes are filled up to a multiple of this.
 const STEP: usize = 16;
@@ -29,6 +30,8 @@ const RESULTS: usize = 24;
 pub(super) struct Shapes {
     /// The bits of one row; none where the rows of the reference differ among themselves.
     reference: Option<Vec<u32>>,
+    /// How many rows it was.
+    referred: usize,
     alike: BTreeMap<usize, bool>,
 }
 
@@ -36,16 +39,17 @@ impl Shapes {
     /// Of a device whose rows differ.
     #[cfg(test)]
     pub(super) fn none_alike() -> Self {
-        Self { reference: None, alike: BTreeMap::new() }
+        Self { reference: None, referred: 1, alike: BTreeMap::new() }
     }
 
     /// Computes the reference.
     pub(super) fn new(architecture: &Architecture, device: &Device) -> Result<Self, TrainError> {
-        let reference = one_row(architecture, REFERENCE, device)?;
+        let slots = Slots::new(REFERENCE);
+        let reference = slots.pass(device, |rows| one_row(architecture, rows, device))?;
         if reference.is_none() {
             tracing::warn!(%device, "products differ between rows: private steps go row by row");
         }
-        Ok(Self { reference, alike: BTreeMap::new() })
+        Ok(Self { reference, referred: slots.now(), alike: BTreeMap::new() })
     }
 
     /// Rows of the next pass, with so many patients left: as few as hold them all, or up to
@@ -64,7 +68,7 @@ impl Shapes {
             let alike = one_row(architecture, rows, device)?.as_ref() == Some(reference);
             *self.alike.entry(rows).or_insert(alike)
         };
-        Ok(if alike { rows } else { REFERENCE })
+        Ok(if alike { rows } else { self.referred })
     }
 }
 

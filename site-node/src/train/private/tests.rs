@@ -137,7 +137,8 @@ fn entries_that_fill_the_exact_range_split_the_product() {
     let whole = private.clipped_sum(&parameters, &examples, &everyone, 0.01).unwrap().to_vec();
     let mut sum = vec![1; whole.len()];
     let device = Device::cpu();
-    on_device::write(&private.groups, &private.layers, &mut sum, device.inner()).unwrap();
+    let pieces = Slots::new(PIECES);
+    on_device::write(&private.groups, &private.layers, &mut sum, &device, &pieces).unwrap();
     assert_eq!(sum, whole);
     sum.fill(0);
     for patient in 0..200 {
@@ -249,10 +250,27 @@ fn every_way_to_sum_gives_the_same_words() {
         assert!(words.iter().filter(|word| **word != 0).count() > words.len() / 2);
         let mut others = vec![1; words.len()];
         let (groups, layers) = (&private.groups, &private.layers);
-        on_device::write(groups, layers, &mut others, Device::cpu().inner()).unwrap();
+        on_device::write(groups, layers, &mut others, &Device::cpu(), &Slots::new(1)).unwrap();
         assert_eq!(others, words, "{spec:?}");
         let mut narrower = [others.clone(), vec![1; words.len()]];
         product::by_narrower_vectors(groups, layers, &mut narrower);
         assert!(narrower.iter().all(|others| *others == words), "{spec:?}");
     }
+}
+
+#[test]
+fn a_gpu_with_little_memory_gives_the_same_words() {
+    let (spec, examples) = (specs().remove(2), examples(150, wave));
+    let everyone: Vec<usize> = (0..150).collect();
+    let parameters = parameters(&spec);
+    let expected =
+        private(&spec).clipped_sum(&parameters, &examples, &everyone, 0.2).unwrap().to_vec();
+    for most in [1000, 100, 32, 16] {
+        let mut sum = DenseSum::new(&spec, &Device::tensors_on_cpu(most)).unwrap();
+        let words = sum.clipped_sum(&parameters, &examples, &everyone, 0.2).unwrap();
+        assert_eq!(words, expected, "{most} patients a pass");
+        assert!(sum.slots.now() <= most && sum.pieces.now() <= most);
+    }
+    let none = DenseSum::new(&spec, &Device::tensors_on_cpu(0)).map(|_| ());
+    assert_eq!(none, Err(TrainError::DeviceMemory { tried: 64 }));
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::digest::Digest;
 use common::experiment::Description;
+use common::ids::{RunId, SiteName};
 use common::wire::{
     DESCRIBED, Described, Inquiry, Metric, Refusal, Silence, ToCoordinator, ToSite, Told,
 };
@@ -43,8 +44,15 @@ impl Rogue {
     }
 }
 
-/// The last word on a site, once all is over.
-async fn told(mut asked: Asked) -> Result<Told, SetupError> {
+/// The only word on a site, once all is over.
+async fn told(asked: Asked) -> Result<Told, SetupError> {
+    let mut of_site = all_told(asked).await?;
+    assert_eq!(of_site.len(), 1, "{of_site:?}");
+    Ok(of_site.remove(0))
+}
+
+/// What is said of sites, once all is over.
+async fn all_told(mut asked: Asked) -> Result<Vec<Told>, SetupError> {
     let mut of_site = Vec::new();
     while let Some(told) = asked.told.recv().await {
         match told {
@@ -53,8 +61,12 @@ async fn told(mut asked: Asked) -> Result<Told, SetupError> {
             other => of_site.push(other),
         }
     }
-    assert_eq!(of_site.len(), 1, "{of_site:?}");
-    Ok(of_site.remove(0))
+    Ok(of_site)
+}
+
+fn silence(run: RunId) -> ToCoordinator {
+    let (rule, reason) = ("\u{1b}[2Jrule".to_owned(), "why\n".repeat(1000));
+    ToCoordinator::Silence(Silence { run, round: None, rule, reason })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,17 +124,30 @@ async fn numbers_that_are_no_answer_are_not_passed_on() -> Outcome {
     rogue.describes(next.digest(), &asked, &good).await?;
     let Told::Answered { numbers, .. } = told(asked).await? else { return Err("no answer".into()) };
     assert_eq!(numbers, good);
-    let asked = inquire(&next)?;
-    rogue
-        .say(ToCoordinator::Silence(Silence {
-            run,
-            round: None,
-            rule: "\u{1b}[2Jrule".to_owned(),
-            reason: "why\n".repeat(1000),
-        }))
-        .await?;
+    // What was answered once is told again, whatever the hospital says now; another question is another.
+    let again = inquire(&next)?;
+    rogue.say(silence(run)).await?;
+    let Told::Answered { numbers, .. } = told(again).await? else { return Err("forgotten".into()) };
+    assert_eq!(numbers, good);
+    let other = Description { rho: next.rho + 1e-3, ..next.clone() };
+    let asked = inquire(&other)?;
+    rogue.say(silence(asked.run.clone())).await?;
     let Told::Declined { rule, reason, .. } = told(asked).await? else { return Err("no".into()) };
     assert!(rule == "[2Jrule" && reason.len() <= 500 && !reason.contains('\n'), "{rule}: {reason}");
+
+    // Also where that hospital is not here to be asked.
+    drop(rogue);
+    let mut second = stage.rogue("hospital-b").await?;
+    second.enter().await?;
+    let asked = inquire(&next)?;
+    second.say(silence(asked.run.clone())).await?;
+    let said = all_told(asked).await?;
+    let of = |site: &SiteName| site.as_str().to_owned();
+    let answered = said.iter().find_map(|told| match told {
+        Told::Answered { site, numbers } => Some((of(site), numbers.clone())),
+        _ => None,
+    });
+    assert_eq!(answered, Some(("hospital-a".to_owned(), good)), "{said:?}");
     Ok(())
 }
 

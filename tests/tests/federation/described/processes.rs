@@ -47,6 +47,18 @@ fn ask(federation: &Federation, experiment: &Path, format: &[&str]) -> Result<Pr
     Ok(Process::start(&mut command)?)
 }
 
+/// Every fourth patient of a table lacks the first value.
+fn empty_cells(table: &Path) -> Outcome {
+    let text = std::fs::read_to_string(table)?;
+    let place = text.lines().next().unwrap_or_default().split(',').position(|name| name == "x01");
+    let lacking = text.lines().enumerate().map(|(number, line)| {
+        let cells = line.split(',').enumerate();
+        let keep = |at| number == 0 || number % 4 != 0 || Some(at) != place;
+        cells.map(|(at, cell)| if keep(at) { cell } else { "" }).collect::<Vec<_>>().join(",")
+    });
+    Ok(std::fs::write(table, lacking.collect::<Vec<_>>().join("\n") + "\n")?)
+}
+
 #[test]
 fn six_processes_describe_their_patients_once() -> Outcome {
     let mut federation = Federation::new()?;
@@ -60,16 +72,7 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     let [first, .., small, closed] = HOSPITALS;
     edit(&federation.site(small).join("policy.toml"), "min_patients = 20", "min_patients = 999")?;
     edit(&federation.site(closed).join("policy.toml"), "describe = true", "describe = false")?;
-    // Every fourth patient of the first hospital lacks a value.
-    let table = federation.site(first).join("cohort.csv");
-    let text = std::fs::read_to_string(&table)?;
-    let place = text.lines().next().unwrap_or_default().split(',').position(|name| name == "x01");
-    let lacking = text.lines().enumerate().map(|(number, line)| {
-        let cells = line.split(',').enumerate();
-        let keep = |at| number == 0 || number % 4 != 0 || Some(at) != place;
-        cells.map(|(at, cell)| if keep(at) { cell } else { "" }).collect::<Vec<_>>().join(",")
-    });
-    std::fs::write(&table, lacking.collect::<Vec<_>>().join("\n") + "\n")?;
+    empty_cells(&federation.site(first).join("cohort.csv"))?;
 
     let file = federation.elsewhere("described.toml");
     std::fs::write(&file, experiment(2.0)?)?;
@@ -121,11 +124,15 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     };
     assert_eq!(spent()?, [13, 13, 13, 13, 0, 0]);
 
-    // The same question: nobody answers, and nothing is spent. What it would cost was said before.
-    let again = failure(ask(&federation, &file, &[])?)?;
-    assert!(again.contains("no hospital answered"), "{again}");
-    assert!(again.contains("each hospital that answers is charged ε = "), "{again}");
-    assert_eq!(again.matches(": ledger: ").count(), 2 * 4, "{again}");
+    // The same question: nobody answers anew, nothing is spent, and the same numbers come again.
+    let again = last_line(&success(ask(&federation, &file, &["--format", "json", "--quiet"])?)?)?;
+    assert_eq!(again, report);
+    assert_eq!(spent()?, [13, 13, 13, 13, 0, 0]);
+    // What answers would cost is said before; where nobody has any, the command fails.
+    let dear = failure(ask(&federation, &file, &["--set", "describe.rho=90"])?)?;
+    assert!(dear.contains("no hospital answered"), "{dear}");
+    assert!(dear.contains("each hospital that answers is charged ε = "), "{dear}");
+    assert_eq!(dear.matches(": policy.").count(), 2 * 6, "{dear}");
     assert_eq!(spent()?, [13, 13, 13, 13, 0, 0]);
     // A question that breaks a rule is not asked.
     let refused = failure(ask(&federation, &file, &["--set", "describe.rho=1e9"])?)?;

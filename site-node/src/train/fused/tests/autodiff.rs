@@ -171,12 +171,12 @@ fn by_autodiff(
     flat.collect()
 }
 
-fn norm(values: impl Iterator<Item = f32>) -> f64 {
+pub(super) fn norm(values: impl Iterator<Item = f32>) -> f64 {
     values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt()
 }
 
 /// That two gradients agree block by block.
-fn assert_close(spec: &ModelSpec, found: &[f32], expected: &[f32], what: &str) {
+pub(super) fn assert_close(spec: &ModelSpec, found: &[f32], expected: &[f32], what: &str) {
     let whole = norm(expected.iter().copied());
     for block in ParamLayout::of(spec).blocks() {
         let (found, expected) = (&found[block.range.clone()], &expected[block.range.clone()]);
@@ -294,7 +294,7 @@ fn the_gradient_of_several_causes_is_the_slope_of_their_loss() {
         let of_head = ParamLayout::of(&spec).blocks().last().unwrap().range.clone();
         assert!(gradient[of_head].iter().filter(|slope| **slope != 0.0).count() > 6);
         // Far from anybody's bound the private sum is the same, but for rounding.
-        let (clip, mut private) = (64.0, ClippedSum::new(&spec));
+        let (clip, mut private) = (64.0, ClippedSum::new(&spec, &Device::cpu()));
         let words = private.clipped_sum(&parameters, &examples, &everyone, clip).unwrap();
         #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
         let mean = |word: &i64| (*word as f64 * clip / f64::from(1 << 20) / 18.0) as f32;

@@ -13,7 +13,7 @@ const SAMPLES: usize = 24;
 
 /// Twelve channels are normalised together; of channels normalised one by one, the mean over positions says
 /// next to nothing.
-fn spec() -> ModelSpec {
+pub(super) fn spec() -> ModelSpec {
     let block =
         |channels, stride| Block { channels, kernel: 3, stride, dilation: 1, residual: false };
     let encoder = |view: &str, kind| Encoder { view: view.to_owned(), kind, frozen: false };
@@ -49,7 +49,7 @@ fn spec() -> ModelSpec {
 
 /// The ECG has slow or fast waves, the image stripes or checks, as often each; who has both or neither dies
 /// early. Neither alone says anything.
-fn examples(n: usize) -> Examples {
+pub(super) fn examples(n: usize) -> Examples {
     let fast = |patient: usize| patient & 1 == 1;
     let checks = |patient: usize| patient >> 1 & 1 == 1;
     let ecg = |patient: usize| {

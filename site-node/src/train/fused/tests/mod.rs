@@ -1,6 +1,7 @@
 //! The whole model against automatic differentiation, and the promises of plain and private training.
 
 mod autodiff;
+mod device;
 mod learning;
 mod private;
 

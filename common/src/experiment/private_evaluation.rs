@@ -1,0 +1,64 @@
+//! What sites tell of the final model in a private mode: concordances with noise, charged together.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, metric_word};
+use crate::config::{Section, Settings};
+use crate::privacy::release::MOST_CONCORDANCES;
+
+/// The `[privacy.evaluation]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrivateEvaluation {
+    /// zCDP that each site spends on the concordances of the final model on its test patients.
+    pub rho: f64,
+    /// Test patients beyond this many are left out: it bounds what one patient can change.
+    pub most_patients: u32,
+    /// Columns, views and modalities that the model has to do without in one concordance each, to see what
+    /// they are worth to it.
+    pub withheld: Vec<String>,
+}
+
+/// The name under which a site tells what the concordance loses without a part of the model's inputs.
+#[must_use]
+pub fn withheld_metric(part: &str) -> String {
+    format!("withheld/{}", metric_word(part, 40))
+}
+
+impl Settings for PrivateEvaluation {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let rho = section.required("rho", "the zCDP that each site spends on it, such as 0.05");
+        let most = section.or("most_patients", 1000);
+        let withheld = section.or("withheld", Vec::new());
+        Some(Self { rho: rho?, most_patients: most?, withheld: withheld? })
+    }
+}
+
+impl PrivateEvaluation {
+    /// Every rule on what is withheld that it breaks in a plan: what was found, and how to mend it.
+    pub(super) fn flaws(&self, plan: &Plan) -> Vec<(String, String)> {
+        if self.withheld.len() >= MOST_CONCORDANCES {
+            let hint =
+                format!("withhold at most {}: each costs accuracy of all", MOST_CONCORDANCES - 1);
+            return vec![(format!("{} names", self.withheld.len()), hint)];
+        }
+        let known: Vec<String> = plan.parts().into_iter().map(|(name, _)| name).collect();
+        let mut told = Vec::new();
+        let mut found = Vec::new();
+        for name in &self.withheld {
+            let metric = withheld_metric(name);
+            if !known.contains(name) {
+                let names = known.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
+                let name: String = name.chars().take(40).collect();
+                found.push((
+                    format!("{name:?} is nothing that the model reads"),
+                    format!("name some of {names}"),
+                ));
+            } else if told.contains(&metric) {
+                let hint = format!("name it once: it is told as {metric:?}");
+                found.push((format!("{name:?} is withheld twice"), hint));
+            }
+            told.push(metric);
+        }
+        found
+    }
+}

@@ -1,0 +1,124 @@
+//! Answers to a question, kept where the coordinator keeps its state: hospitals paid for them once, and asked
+//! the same again they say nothing.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use common::digest::Digest;
+use common::durable;
+use common::experiment::Description;
+use common::ids::SiteName;
+use common::wire::{MAX_MESSAGE, Metric, decode, encode};
+use serde::{Deserialize, Serialize};
+
+/// The answers to one question, a file a site.
+pub(super) struct Kept {
+    folder: PathBuf,
+    question: Description,
+}
+
+/// What is in a file.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    question: Digest,
+    numbers: Vec<Metric>,
+}
+
+impl Kept {
+    /// Those of a question, in the folder `descriptions` of a coordinator's state.
+    pub fn of(state: &Path, question: &Description) -> Self {
+        let folder = state.join("descriptions").join(question.run().as_str());
+        Self { folder, question: question.clone() }
+    }
+
+    /// Keeps a site's answer, durably.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn keep(&self, site: &SiteName, numbers: &[Metric]) -> io::Result<()> {
+        durable::make_folder(&self.folder)?;
+        let answer = Answer { question: self.question.digest(), numbers: numbers.to_vec() };
+        durable::replace(&self.file(site), &[&encode(&answer)])?;
+        durable::sync_folder(&self.folder)
+    }
+
+    /// What a site answered before; none where it did not, or where the file holds no answer to this
+    /// question.
+    pub fn find(&self, site: &SiteName) -> Option<Vec<Metric>> {
+        let mut bytes = Vec::new();
+        let file = fs::File::open(self.file(site)).ok()?;
+        file.take(MAX_MESSAGE as u64 + 1).read_to_end(&mut bytes).ok()?;
+        let answer: Answer = decode(&bytes).ok()?;
+        let sound = answer.question == self.question.digest()
+            && self.question.accepts(&answer.numbers).is_ok();
+        sound.then_some(answer.numbers)
+    }
+
+    /// Who answered before, in the order of their names.
+    pub fn sites(&self) -> Vec<SiteName> {
+        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let site = |path: PathBuf| {
+            let stem = path.file_stem()?.to_str()?.parse().ok()?;
+            (path.extension()? == ANSWER).then_some(stem)
+        };
+        let mut sites: Vec<SiteName> = names.filter_map(|entry| site(entry.path())).collect();
+        sites.sort();
+        sites
+    }
+
+    fn file(&self, site: &SiteName) -> PathBuf {
+        self.folder.join(site.as_str()).with_extension(ANSWER)
+    }
+}
+
+/// How the files' names end.
+const ANSWER: &str = "answer";
+
+#[cfg(test)]
+mod tests {
+    use common::experiment::Experiment;
+
+    use super::*;
+
+    const DEMO: &str = include_str!("../../../configs/experiments/demo.toml");
+
+    fn question(rho: f64) -> Description {
+        let text = format!("{DEMO}\n[describe]\nrho = {rho}\n");
+        let experiment: Experiment = common::config::read("demo", &text).unwrap();
+        experiment.describe.question(&experiment.plan).unwrap().0
+    }
+
+    fn answer(question: &Description) -> Vec<Metric> {
+        let names = question.questions().into_iter().flat_map(|(_, question)| question.names());
+        names.map(|name| Metric { name, value: 7.0 }).collect()
+    }
+
+    #[test]
+    fn an_answer_is_found_again_for_its_own_question_and_site() {
+        let state = tempfile::tempdir().unwrap();
+        let site = |name: &str| name.parse::<SiteName>().unwrap();
+        let (asked, other) = (question(0.5), question(0.25));
+        let kept = Kept::of(state.path(), &asked);
+        assert!(kept.sites().is_empty() && kept.find(&site("a")).is_none());
+        let numbers = answer(&asked);
+        assert_eq!(asked.accepts(&numbers), Ok(()));
+        kept.keep(&site("b"), &numbers).unwrap();
+        kept.keep(&site("a"), &numbers).unwrap();
+        assert_eq!(kept.sites(), [site("a"), site("b")]);
+        assert_eq!(Kept::of(state.path(), &asked).find(&site("b")), Some(numbers));
+        assert_eq!(Kept::of(state.path(), &other).sites(), []);
+
+        // A file that holds anything else is nobody's answer.
+        let file = kept.file(&site("a"));
+        let whole = fs::read(&file).unwrap();
+        for bad in [&whole[..whole.len() - 1], &[0xff; 64], b""] {
+            fs::write(&file, bad).unwrap();
+            assert_eq!(kept.find(&site("a")), None);
+        }
+        let folder = Kept::of(state.path(), &other).folder;
+        durable::make_folder(&folder).unwrap();
+        fs::write(folder.join("a.answer"), whole).unwrap();
+        assert_eq!(Kept::of(state.path(), &other).find(&site("a")), None);
+    }
+}
