@@ -19,7 +19,7 @@ mod step;
 
 use std::error::Error;
 
-use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec};
+use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
 use serde_json::{Value, json};
 use site_node::train::{Device, DeviceChoice, Examples, Modality, PrivateGradient, TrainError};
 
@@ -43,7 +43,7 @@ fn with_numbers(n: usize, width: usize, numbers: usize) -> Result<Examples, Trai
 
 /// A net of one encoder, as wide as its last block, under the head.
 fn fusion(kind: EncoderKind) -> Fusion {
-    let encoder = Encoder { view: "view".to_owned(), kind, frozen: false };
+    let encoder = Encoder { view: "view".to_owned(), kind, frozen: false, pool: Pool::Mean };
     let width = encoder.width();
     Fusion { encoders: vec![encoder], width, hidden: vec![], dropout_ppm: 0 }
 }

@@ -36,6 +36,7 @@ fn plan() -> LocalTraining {
         weight_decay: 0.0,
         proximal: 0.0,
         rates: Vec::new(),
+        decays: Vec::new(),
     }
 }
 

@@ -32,7 +32,9 @@ pub use privacy::{PrivacyMode, PrivacyPlan, PrivateSteps};
 pub use private_evaluation::{PrivateEvaluation, withheld_metric};
 pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};
 pub use training::{Optimizer, Training};
-pub use view::{Aggregate, Missing, Values, View, ViewSource, unit};
+pub use view::{
+    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Values, View, ViewSource, ecg_samples, unit,
+};
 
 /// What a hospital says of its data, which decides what may be done without noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

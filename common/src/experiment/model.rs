@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::outcome::Outcome;
-use super::view::{View, ViewSource};
+use super::view::{View, ViewSource, ecg_samples};
 use crate::config::{Section, Settings};
-use crate::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec};
+use crate::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
 
 /// What a model is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ struct EncoderTable {
     dilations: Option<Vec<u32>>,
     residual: Option<Vec<u32>>,
     frozen: bool,
+    pool: Pool,
 }
 
 impl Settings for ModelTable {
@@ -154,6 +155,8 @@ impl Settings for EncoderTable {
         let dilations = section.maybe("dilations");
         let residual = section.maybe("residual");
         let frozen = section.or("frozen", false);
+        let pools = [("mean", Pool::Mean), ("max", Pool::Max)];
+        let pool = section.choice("pool", Some("mean"), &pools);
         Some(Self {
             width: width?,
             channels: channels?,
@@ -162,6 +165,7 @@ impl Settings for EncoderTable {
             dilations: dilations?,
             residual: residual?,
             frozen: frozen?,
+            pool: pool?,
         })
     }
 }
@@ -229,14 +233,15 @@ impl EncoderTable {
             };
             return Err((at(""), what, "name the view that the encoder reads"));
         };
-        let frozen = self.frozen;
+        let (frozen, pool) = (self.frozen, self.pool);
         let kind = match &view.source {
             ViewSource::Codes { vocabulary, .. } => {
                 let given = self.channels.is_some()
                     || self.kernel.is_some()
                     || self.strides.is_some()
                     || self.dilations.is_some()
-                    || self.residual.is_some();
+                    || self.residual.is_some()
+                    || self.pool == Pool::Max;
                 if given {
                     let hint =
                         "codes have a width alone: leave out channels and what goes with them";
@@ -247,8 +252,8 @@ impl EncoderTable {
                     width: self.width.unwrap_or(16),
                 }
             }
-            ViewSource::Ecg { rate_hz, seconds } => EncoderKind::Ecg {
-                samples: samples(*rate_hz, *seconds),
+            ViewSource::Ecg { rate_hz, seconds, beats } => EncoderKind::Ecg {
+                samples: ecg_samples(*rate_hz, *seconds, *beats),
                 blocks: self.blocks(at, &[32, 32, 64, 64, 64], 7)?,
             },
             ViewSource::Image { width, height } => EncoderKind::Image {
@@ -262,7 +267,7 @@ impl EncoderTable {
                 return Err((at(""), what, hint));
             }
         };
-        Ok(Encoder { view: name, kind, frozen })
+        Ok(Encoder { view: name, kind, frozen, pool })
     }
 
     /// The convolutions: each halves the length, but where the file says otherwise.
@@ -308,14 +313,4 @@ impl EncoderTable {
         };
         Ok(channels.iter().zip(shapes).map(block).collect())
     }
-}
-
-/// Samples of each lead.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast of what is out of bounds saturates, and no view of such a length is allowed"
-)]
-pub(super) fn samples(rate_hz: f64, seconds: f64) -> u32 {
-    (rate_hz * seconds).round() as u32
 }

@@ -31,6 +31,9 @@ pub struct Training {
     pub proximal: f64,
     /// Factors on the step size of the parameters whose names start so, such as 0.1 for `encoder.ecg`.
     pub rates: Vec<(String, f64)>,
+    /// Decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101) of the weights whose names start so:
+    /// each step takes this share of its size off them.
+    pub decays: Vec<(String, f64)>,
 }
 
 impl Settings for Training {
@@ -46,6 +49,7 @@ impl Settings for Training {
         let weight_decay = section.or("weight_decay", 0.0);
         let proximal = section.or("proximal", 0.0);
         let rates = section.values::<f64>("rates");
+        let decays = section.values::<f64>("decays");
         Some(Self {
             optimizer: optimizer?,
             learning_rate: learning_rate?,
@@ -54,6 +58,7 @@ impl Settings for Training {
             weight_decay: weight_decay?,
             proximal: proximal?,
             rates: rates?,
+            decays: decays?,
         })
     }
 }

@@ -77,6 +77,18 @@ pub struct Encoder {
     pub kind: EncoderKind,
     /// Whether its parameters stay as they were at the start of the run.
     pub frozen: bool,
+    /// What is kept of all positions in the end; [`Pool::Mean`] for codes.
+    pub pool: Pool,
+}
+
+/// What becomes of the positions of the last convolution, channel by channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// Their mean: how much there is everywhere.
+    Mean,
+    /// The largest: whether it is anywhere, such as a lesion in an image.
+    Max,
 }
 
 /// What an encoder is made of.
@@ -91,14 +103,14 @@ pub enum EncoderKind {
         /// Length of an embedding.
         width: u32,
     },
-    /// Convolutions over time of 12 leads, then the mean over time.
+    /// Convolutions over time of 12 leads, then [`Encoder::pool`] over time.
     Ecg {
         /// Samples of each lead.
         samples: u32,
         /// From the input on.
         blocks: Vec<Block>,
     },
-    /// Convolutions over a grey image, then the mean over its pixels.
+    /// Convolutions over a grey image, then [`Encoder::pool`] over its pixels.
     Image {
         /// Pixels in a row.
         width: u32,
@@ -234,8 +246,9 @@ impl Encoder {
             EncoderKind::Ecg { samples, .. } => samples.to_string(),
             EncoderKind::Image { width, height, .. } => format!("{width}x{height}"),
         };
-        let Self { view, frozen, .. } = self;
-        let own = format!("encoder {view:?} {} {shape} frozen {frozen}\n", self.name());
+        let Self { view, frozen, pool, .. } = self;
+        let pool = if *pool == Pool::Max { " pool max" } else { "" };
+        let own = format!("encoder {view:?} {} {shape} frozen {frozen}{pool}\n", self.name());
         let blocks = self.convolutions().2.iter().map(|block| {
             let Block { channels, kernel, stride, dilation, residual } = block;
             format!("block {channels}/{kernel}/{stride}/{dilation}/{residual}\n")
@@ -253,6 +266,9 @@ impl Encoder {
             EncoderKind::Codes { vocabulary, width } => {
                 within("codes in a vocabulary", *vocabulary, limits::WIDTH)?;
                 within("numbers in an embedding", *width, bounds::CHANNELS)?;
+                if self.pool != Pool::Mean {
+                    return Err(InvalidModel::Pool { view: self.view.clone() });
+                }
                 return Ok((0, 0));
             }
             EncoderKind::Ecg { samples, .. } => {

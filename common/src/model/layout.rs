@@ -210,7 +210,7 @@ fn fused(
 }
 
 fn encoder(encoder: &Encoder, each: &mut impl FnMut(String, Vec<usize>, Start, bool)) {
-    let Encoder { view, kind, frozen } = encoder;
+    let Encoder { view, kind, frozen, .. } = encoder;
     if let EncoderKind::Codes { vocabulary, width } = kind {
         let (vocabulary, width) = (*vocabulary as usize, *width as usize);
         let embedding = Start::Uniform { bound: 0.5 };
@@ -233,7 +233,7 @@ fn encoder(encoder: &Encoder, each: &mut impl FnMut(String, Vec<usize>, Start, b
 
 #[cfg(test)]
 mod tests {
-    use super::super::fusion::Block;
+    use super::super::fusion::{Block, Pool};
     use super::*;
 
     fn tiles(spec: &ModelSpec) -> ParamLayout {
@@ -270,7 +270,12 @@ mod tests {
     #[test]
     fn a_fusion_has_its_encoders_before_the_gates_and_the_head_last() {
         let block = Block { channels: 8, kernel: 7, stride: 2, dilation: 1, residual: false };
-        let view = |view: &str, kind| Encoder { view: view.to_owned(), kind, frozen: false };
+        let view = |view: &str, kind| Encoder {
+            view: view.to_owned(),
+            kind,
+            frozen: false,
+            pool: Pool::Mean,
+        };
         let spec = ModelSpec {
             inputs: 4,
             hidden: vec![6],

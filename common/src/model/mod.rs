@@ -10,7 +10,7 @@ mod init;
 mod layout;
 mod spec;
 
-pub use fusion::{Block, Encoder, EncoderKind, Fusion};
+pub use fusion::{Block, Encoder, EncoderKind, Fusion, Pool};
 pub use init::initial_parameters;
 pub use layout::{Param, ParamLayout, Start, starts_so};
 pub use spec::{Head, InvalidModel, ModelSpec, limits};

@@ -187,6 +187,12 @@ pub enum InvalidModel {
         /// What the specification says.
         found: u32,
     },
+    /// Codes have no positions.
+    #[error("model: encoder {view:?} adds codes up and has no pool; leave the key out")]
+    Pool {
+        /// The view.
+        view: String,
+    },
     /// One patient would take too much memory or time.
     #[error(
         "model: encoder of kind {part}: too much work a patient; use fewer channels or a stride"

@@ -74,7 +74,7 @@ fn an_unknown_key_names_the_nearest_known_one() {
         "did you mean \"center\"?",
     );
     // Much like none of them: all that are known here are listed.
-    one_mistake("batch = 32", "zzz = 32", "training.zzz", "unknown key", "known here: batch, epo");
+    one_mistake("batch = 32", "zzz = 32", "training.zzz", "unknown key", "known here: batch, dec");
     // With a dot or a space it is quoted, as it must be in the file.
     one_mistake("batch = 32", "\"a b\" = 1", "training.\"a b\"", "unknown key", "known here: ");
 }

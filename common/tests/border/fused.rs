@@ -2,13 +2,14 @@
 
 use common::config;
 use common::experiment::{Draft, Experiment, Part, Plan};
-use common::model::{Block, Encoder, EncoderKind, Fusion, InvalidModel, ModelSpec};
+use common::model::{Block, Encoder, EncoderKind, Fusion, InvalidModel, ModelSpec, Pool};
 use common::wire::{decode, encode};
 
 use crate::golden::{every_variant, golden, variants};
 use crate::sample::{FILE, read};
 
 variants!(EncoderKind: Codes, Ecg, Image);
+variants!(Pool: Mean, Max);
 
 const VIEWS: &str = r#"
 [features.views.heart]
@@ -71,7 +72,12 @@ fn a_file_says_what_each_view_is_encoded_by() {
     assert_eq!((plan.model.inputs, plan.model.kind()), (2, "fused"));
     let dilated = Block { channels: 16, kernel: 7, stride: 1, dilation: 8, residual: true };
     let scan = Block { channels: 8, kernel: 5, stride: 2, dilation: 1, residual: false };
-    let encoder = |view: &str, kind, frozen| Encoder { view: view.to_owned(), kind, frozen };
+    let encoder = |view: &str, kind, frozen| Encoder {
+        view: view.to_owned(),
+        kind,
+        frozen,
+        pool: Pool::Mean,
+    };
     let (heart, xray) = (vec![block(16, 4), dilated, block(32, 2)], vec![scan, scan]);
     let fusion = plan.model.fusion.as_ref().unwrap();
     let history = EncoderKind::Codes { vocabulary: 2, width: 6 };
@@ -224,17 +230,23 @@ fn hostile_sizes_are_refused_without_a_panic() {
     let mut wide = spec.clone();
     wide.fusion.as_mut().unwrap().width = most;
     assert!(matches!(wide.check(), Err(InvalidModel::Bound { .. })));
+    let mut pooled = spec.clone();
+    for encoder in &mut pooled.fusion.as_mut().unwrap().encoders {
+        encoder.pool = Pool::Max;
+    }
+    assert_eq!(pooled.check(), Err(InvalidModel::Pool { view: "history".to_owned() }));
 }
 
 #[test]
 fn every_part_of_a_fusion_is_part_of_the_models_identity() {
     let spec = seen().model;
-    let changes: [&dyn Fn(&mut Fusion); 8] = [
+    let changes: [&dyn Fn(&mut Fusion); 9] = [
         &|fusion| fusion.width += 1,
         &|fusion| fusion.hidden.push(3),
         &|fusion| fusion.dropout_ppm += 1,
         &|fusion| fusion.encoders[0].frozen = !fusion.encoders[0].frozen,
         &|fusion| fusion.encoders[0].view.push('x'),
+        &|fusion| fusion.encoders[0].pool = Pool::Max,
         &|fusion| fusion.encoders.swap(0, 1),
         &|fusion| fusion.encoders.truncate(1),
         &|fusion| {
@@ -263,11 +275,13 @@ fn a_fusion_has_these_bytes() {
                 view: "drugs".to_owned(),
                 kind: EncoderKind::Codes { vocabulary: 9, width: 4 },
                 frozen: false,
+                pool: Pool::Mean,
             },
             Encoder {
                 view: "ecg".to_owned(),
                 kind: EncoderKind::Ecg { samples: 1000, blocks: vec![block(8, 2)] },
                 frozen: true,
+                pool: Pool::Max,
             },
         ],
         width: 5,
@@ -283,6 +297,7 @@ fn a_fusion_has_these_bytes() {
         09000000                    #     vocabulary
         04000000                    #     width
         00                          #   not frozen
+        00000000                    #   pool: mean
         0300000000000000 'ecg'      #   view
         01000000                    #   kind: ecg
         e8030000                    #     samples
@@ -293,6 +308,7 @@ fn a_fusion_has_these_bytes() {
         01000000                    #       dilation
         00                          #       not residual
         01                          #   frozen
+        01000000                    #   pool: max
         05000000                    # width
         0100000000000000            # hidden: one layer
         06000000                    #   of 6 units
@@ -311,6 +327,7 @@ fn a_fusion_has_these_bytes() {
             "02000000 04000000 05000000 0000000000000000",
         ),
     ]);
+    every_variant(&[(Pool::Mean, "00000000"), (Pool::Max, "01000000")]);
     let plan = seen();
     assert_eq!(decode::<Plan>(&encode(&plan)).unwrap(), plan);
     let _: Experiment = read(&file()).unwrap();

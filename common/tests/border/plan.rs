@@ -58,6 +58,7 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         000000000000b03f            # training.weight_decay
         0000000000000040            # training.proximal
         0000000000000000            # training.rates: none
+        0000000000000000            # training.decays: none
         02000000                    # aggregation.rule
         000000000000d03f            # aggregation.learning_rate
         000000000000e03f            # aggregation.beta1

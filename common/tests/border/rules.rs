@@ -44,6 +44,18 @@ fn rounds_and_training_have_bounds() {
             (rate, "inf", |p| p.training.learning_rate = f64::INFINITY),
             ("training.weight_decay", "0 or more", |p| p.training.weight_decay = -1e-9),
             ("training.weight_decay", "NaN", |p| p.training.weight_decay = f64::NAN),
+            ("training.decays", "-1 is out of bounds", |p| {
+                p.training.decays = vec![("dense".to_owned(), -1.0)];
+            }),
+            ("training.decays", "use 0 to 100", |p| {
+                p.training.decays = vec![("dense".to_owned(), f64::INFINITY)];
+            }),
+            ("training.decays", "start of no parameter's name", |p| {
+                p.training.decays = vec![("dens".to_owned(), 1.0)];
+            }),
+            ("training.rates", "0 is out of bounds", |p| {
+                p.training.rates = vec![("dense.0".to_owned(), 0.0)];
+            }),
             ("training.proximal", "0 or more", |p| p.training.proximal = -1.0),
             ("training.proximal", "inf", |p| p.training.proximal = f64::INFINITY),
         ],

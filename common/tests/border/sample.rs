@@ -56,6 +56,7 @@ pub fn plan() -> Plan {
             weight_decay: 0.0625,
             proximal: 2.0,
             rates: Vec::new(),
+            decays: Vec::new(),
         },
         aggregation: Aggregation {
             rule: ServerRule::FedYogi,
@@ -143,6 +144,7 @@ pub const PLAN: &str = "
     000000000000b03f            # training.weight_decay: 1/16
     0000000000000040            # training.proximal: 2
     0000000000000000            # training.rates: none
+    0000000000000000            # training.decays: none
     02000000                    # aggregation.rule: fedyogi
     000000000000d03f            # aggregation.learning_rate: 1/4
     000000000000e03f            # aggregation.beta1: 1/2

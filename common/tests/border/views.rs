@@ -2,7 +2,8 @@
 
 use common::config;
 use common::experiment::{
-    Aggregate, DataTag, Draft, Missing, Plan, PrivacyMode, Values, View, ViewSource,
+    Aggregate, Beats, DataTag, Draft, Missing, Plan, PrivacyMode, Values, View, ViewSource,
+    ecg_samples,
 };
 use common::pki::Fingerprint;
 use common::policy::{Asker, Policy};
@@ -128,6 +129,21 @@ fn choices_in_views_have_their_numbers() {
         000000000000f03f                   # scale
         ",
     );
+    let ecg = |beats| View {
+        name: "heart".to_owned(),
+        source: ViewSource::Ecg { rate_hz: 100.0, seconds: 10.0, beats },
+    };
+    let whole = "
+        0500000000000000 'heart'           # name
+        04000000                           # ViewSource::Ecg
+        0000000000005940                   # rate_hz: 100
+        0000000000002440                   # seconds: 10
+    ";
+    golden(&ecg(None), &format!("{whole} 00 # beats: none"));
+    golden(
+        &ecg(Some(Beats { before_ms: 250, after_ms: 450 })),
+        &format!("{whole} 01 fa000000 c2010000 # beats: 250 and 450 ms"),
+    );
 }
 
 #[test]
@@ -166,6 +182,37 @@ fn an_ecg_needs_an_encoder_but_data_are_checked_for_it() {
     assert_eq!(draft.0.plan.unread_views().len(), 1);
     let wrong = config::read::<Draft>("x", &text.replace("100", "10")).unwrap_err().to_string();
     assert!(wrong.contains("use 50 to 1000 Hz"), "{wrong}");
+    // A beat in place of the recording.
+    for (keys, samples, what) in [
+        ("", 1000, ""),
+        ("beats = \"all\"", 1000, ""),
+        ("beats = \"median\"", 80, ""),
+        ("beats = \"median\"\nbeat_ms = [250, 450]", 70, ""),
+        ("beat_ms = [250, 450]", 0, "given where the whole recording is read"),
+        ("beats = \"median\"\nbeat_ms = [250]", 0, "not two numbers"),
+        ("beats = \"median\"\nbeat_ms = [0, 450]", 0, "use 50 to 1000 ms"),
+        ("beats = \"median\"\nbeat_ms = [250, 1001]", 0, "use 50 to 1000 ms"),
+        ("beats = \"median\"\nseconds = 4", 0, "use 5 to 60 with beats"),
+        ("beats = \"median\"\nseconds = 61", 0, "use 5 to 60 with beats"),
+        ("beats = \"mean\"", 0, "\"mean\" is not known here"),
+    ] {
+        match config::read::<Draft>(
+            "x",
+            &format!("{text}\n")
+                .replace("\nrate_hz = 100\n", &format!("\nrate_hz = 100\n{keys}\n")),
+        ) {
+            Ok(draft) => {
+                let ViewSource::Ecg { rate_hz, seconds, beats } = draft.0.plan.views[0].source
+                else {
+                    panic!("no ECG")
+                };
+                assert_eq!((ecg_samples(rate_hz, seconds, beats), what), (samples, ""), "{keys}");
+            }
+            Err(error) => {
+                assert!(!what.is_empty() && error.to_string().contains(what), "{keys}: {error}");
+            }
+        }
+    }
     let image = with("[features.views.xray]\nkind = \"image\"\npixels = [64]\n");
     assert!(read(&image).unwrap_err().to_string().contains("[width, height]"));
 }

@@ -56,6 +56,7 @@ fn plan(epochs: u32) -> LocalTraining {
         weight_decay,
         proximal,
         rates: Vec::new(),
+        decays: Vec::new(),
     }
 }
 

@@ -21,7 +21,7 @@ const RECIPE: u64 = 1;
 /// What all files of one kind are brought to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Form {
-    /// ECGs, as 12 leads of `samples` in mV.
+    /// ECGs, as 12 leads of [`EcgStandard::length`] samples in mV.
     Ecg(EcgStandard),
     /// Images, as 1 channel of `height` rows of `width`, 0 to 1.
     Image(ImageStandard),
@@ -68,7 +68,7 @@ impl Form {
     #[must_use]
     pub fn shape(&self) -> Vec<usize> {
         match self {
-            Self::Ecg(form) => vec![Lead::ALL.len(), form.samples],
+            Self::Ecg(form) => vec![Lead::ALL.len(), form.length()],
             Self::Image(form) => vec![1, form.height, form.width],
         }
     }
@@ -85,16 +85,18 @@ impl Form {
     fn hasher(&self) -> Hasher {
         let number = |value: f64| value.to_bits();
         let (kind, words): (&[u8], Vec<u64>) = match self {
-            Self::Ecg(form) => (
-                b"ecg",
-                vec![
+            Self::Ecg(form) => {
+                let mut words = vec![
                     number(form.rate_hz),
                     form.samples as u64,
                     number(form.least_share),
                     number(form.longest_gap_s),
                     number(form.least_range_mv),
-                ],
-            ),
+                ];
+                let reach = form.beats.map(|beats| [beats.before_ms, beats.after_ms]);
+                words.extend(reach.iter().flatten().map(|ms| u64::from(*ms)));
+                (b"ecg", words)
+            }
             Self::Image(form) => {
                 let window = form.window.map(|window| [window.centre, window.width]);
                 let mut words = vec![form.width as u64, form.height as u64];

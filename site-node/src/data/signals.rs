@@ -50,14 +50,7 @@ impl Signals {
     /// # Errors
     /// The folder cannot be listed.
     pub fn ecgs(source: &Source, folder: &EcgFolder) -> Result<Self, DataError> {
-        let samples = (folder.rate_hz * folder.seconds).round();
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "bounded when it was read: at most 600,000"
-        )]
-        let samples = samples as usize;
-        let form = EcgStandard { rate_hz: folder.rate_hz, samples, ..EcgStandard::default() };
+        let form = EcgStandard::of(folder.rate_hz, folder.seconds, None);
         let endings = std::slice::from_ref(&folder.ending);
         Ok(Self {
             files: files(source, &folder.folder, endings, |path, fault| DataError::Ecg {

@@ -60,15 +60,10 @@ fn modality(
         ViewSource::Codes { vocabulary, .. } => {
             return Ok(Modality::codes(codes::dated(part, lookup, view)?, vocabulary.len())?);
         }
-        ViewSource::Ecg { rate_hz, seconds } => {
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a checked plan's, at most 600,000"
-            )]
-            let samples = (rate_hz * seconds).round() as usize;
-            let form = EcgStandard { rate_hz: *rate_hz, samples, ..EcgStandard::default() };
-            (Form::Ecg(form), samples * LEADS as usize)
+        ViewSource::Ecg { rate_hz, seconds, beats } => {
+            let form = EcgStandard::of(*rate_hz, *seconds, *beats);
+            let each = form.length() * LEADS as usize;
+            (Form::Ecg(form), each)
         }
         ViewSource::Image { width, height } => {
             let (width, height) = (*width as usize, *height as usize);
@@ -122,7 +117,7 @@ fn files(studies: &Studies<'_>, form: &Form) -> Result<Option<Signals>, FeatureE
 /// Leads one after the other, as an ECG is kept, to samples one after the other.
 fn channels_last(form: &Form, values: Vec<f32>) -> Vec<f32> {
     let Form::Ecg(form) = form else { return values };
-    let samples = form.samples;
+    let samples = form.length();
     (0..samples).flat_map(|t| values.iter().skip(t).step_by(samples).copied()).collect()
 }
 

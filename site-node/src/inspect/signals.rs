@@ -58,14 +58,8 @@ pub(super) fn check(
 
 fn ecg_form(view: &View) -> Option<Form> {
     use crate::data::ecg::EcgStandard;
-    let ViewSource::Ecg { rate_hz, seconds } = view.source else { return None };
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a checked view: at most 600,000"
-    )]
-    let samples = (rate_hz * seconds).round() as usize;
-    Some(Form::Ecg(EcgStandard { rate_hz, samples, ..EcgStandard::default() }))
+    let ViewSource::Ecg { rate_hz, seconds, beats } = view.source else { return None };
+    Some(Form::Ecg(EcgStandard::of(rate_hz, seconds, beats)))
 }
 
 fn image_form(view: &View) -> Option<Form> {

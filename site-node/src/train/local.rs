@@ -29,6 +29,8 @@ pub struct LocalTraining {
     pub proximal: f64,
     /// A factor on the step size of each block of parameters, by its name; 1 for those not named.
     pub rates: Vec<(String, f64)>,
+    /// Decoupled weight decay of each block of weights, by its name; 0 for those not named.
+    pub decays: Vec<(String, f64)>,
 }
 
 /// What came of it.
@@ -116,6 +118,9 @@ impl LocalTraining {
         let (decay, proximal) = (self.weight_decay as f32, self.proximal as f32);
         hold(decay.is_finite() && decay >= 0.0, "weight_decay", self.weight_decay, range)?;
         hold(proximal.is_finite() && proximal >= 0.0, "proximal", self.proximal, range)?;
+        for (_, decay) in &self.decays {
+            hold(decay.is_finite() && *decay >= 0.0, "decays", *decay, range)?;
+        }
         Ok([rate, decay, proximal])
     }
 }

@@ -32,6 +32,11 @@ const EPSILON: f32 = 1e-8;
 /// hazard and shrinking them would bias it, and with `FedProx`'s proximal term μ of all parameters
 /// (Li et al., arXiv:1812.06127, eq. 2), which pulls towards the round's start. It is zero for the frozen
 /// parameters of an encoder.
+///
+/// Before the step, weights with a decay of their own shrink: w ← w − η·λ·w with the block's own step size η
+/// (decoupled weight decay; Loshchilov and Hutter, arXiv:1711.05101, algorithm 2). Unlike an L2 term it is not
+/// divided by the gradient's size, which under Adam would let it outweigh the gradient of whatever learns
+/// slowly. It reads parameters alone, which are public.
 pub(super) struct Optimizer<'a> {
     rule: Rule,
     learning_rate: f32,
@@ -39,6 +44,8 @@ pub(super) struct Optimizer<'a> {
     rates: Vec<(Range<usize>, f32)>,
     weight_decay: f32,
     weights: Vec<Range<usize>>,
+    /// What a step leaves of each of the blocks that have a decay of their own.
+    shrinking: Vec<(Range<usize>, f32)>,
     frozen: Vec<Range<usize>>,
     proximal: f32,
     start: &'a [f32],
@@ -48,10 +55,10 @@ pub(super) struct Optimizer<'a> {
     decayed: (f64, f64),
 }
 
-/// The factor of the longest start of a name, in whole parts; 1 without one.
-fn rate(rates: &[(String, f64)], block: &str) -> f64 {
-    let fits = rates.iter().filter(|(start, _)| starts_so(block, start));
-    fits.max_by_key(|(start, _)| start.len()).map_or(1.0, |(_, factor)| *factor)
+/// The number of the longest start of a name, in whole parts.
+fn of_block(groups: &[(String, f64)], block: &str) -> Option<f64> {
+    let fits = groups.iter().filter(|(start, _)| starts_so(block, start));
+    fits.max_by_key(|(start, _)| start.len()).map(|(_, number)| *number)
 }
 
 impl<'a> Optimizer<'a> {
@@ -66,10 +73,19 @@ impl<'a> Optimizer<'a> {
         let layout = ParamLayout::of(spec);
         let frozen = layout.blocks().iter().filter(|block| block.frozen);
         let frozen = frozen.map(|block| block.range.clone()).collect();
-        let matrices = layout.blocks().iter().filter(|block| block.shape.len() == 2);
+        let matrices = || layout.blocks().iter().filter(|block| block.shape.len() == 2);
+        #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
+        let shrinking = matrices().filter(|block| !block.frozen).filter_map(|block| {
+            let decay = of_block(&plan.decays, &block.name).filter(|decay| *decay > 0.0)?;
+            let rate = of_block(&plan.rates, &block.name).unwrap_or(1.0);
+            // Not past zero, however large the step.
+            let left = (1.0 - plan.learning_rate * rate * decay).max(0.0);
+            Some((block.range.clone(), left as f32))
+        });
+        let shrinking = shrinking.collect();
         #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
         let rates = layout.blocks().iter().filter_map(|block| {
-            let factor = rate(&plan.rates, &block.name) as f32;
+            let factor = of_block(&plan.rates, &block.name).unwrap_or(1.0) as f32;
             (factor.to_bits() != 1.0_f32.to_bits()).then(|| (block.range.clone(), factor))
         });
         let rates = rates.collect();
@@ -79,7 +95,8 @@ impl<'a> Optimizer<'a> {
             learning_rate,
             rates,
             weight_decay,
-            weights: matrices.map(|block| block.range.clone()).collect(),
+            weights: matrices().map(|block| block.range.clone()).collect(),
+            shrinking,
             frozen,
             proximal,
             start,
@@ -107,6 +124,9 @@ impl<'a> Optimizer<'a> {
         // Whatever stands there, noise for one: a step along zero leaves every bit as it is.
         for range in &self.frozen {
             gradient[range.clone()].fill(0.0);
+        }
+        for (range, left) in &self.shrinking {
+            parameters[range.clone()].iter_mut().for_each(|w| *w *= left);
         }
         // The size of a step is the gradient's for plain descent, and independent of it for Adam.
         let before: Vec<Vec<f32>> =
@@ -173,6 +193,7 @@ mod tests {
                 weight_decay: 0.0,
                 proximal: 0.0,
                 rates,
+                decays: Vec::new(),
             };
             let start = vec![0.0; 9];
             let mut optimizer = Optimizer::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
@@ -185,6 +206,35 @@ mod tests {
                 "{parameters:?}"
             );
             assert_eq!(parameters[4..6], [0.0, 0.0]);
+        }
+    }
+
+    #[test]
+    fn weights_with_a_decay_shrink_by_their_own_step_whatever_the_gradient() {
+        for rule in [Rule::Sgd, Rule::Adam] {
+            let plan = LocalTraining {
+                optimizer: rule,
+                learning_rate: 0.1,
+                epochs: 1,
+                batch: None,
+                weight_decay: 0.0,
+                proximal: 0.0,
+                rates: vec![("dense.0".to_owned(), 0.5)],
+                decays: vec![("dense".to_owned(), 2.0), ("dense.1".to_owned(), 400.0)],
+            };
+            let start = vec![1.0; 9];
+            let mut optimizer = Optimizer::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
+            let mut parameters = start.clone();
+            optimizer.step(&mut parameters, vec![0.0; 9]);
+            // 1 − 0.1 · 0.5 · 2; biases stay; and what would pass zero ends there.
+            assert_eq!(parameters, [0.9, 0.9, 0.9, 0.9, 1.0, 1.0, 0.0, 0.0, 1.0], "{rule:?}");
+            let undecayed = LocalTraining { decays: Vec::new(), ..plan.clone() };
+            let mut plain = Optimizer::new(&spec(), &undecayed, [0.1, 0.0, 0.0], &start);
+            let mut decayed = Optimizer::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
+            let (mut a, mut b) = (start.clone(), start.clone());
+            plain.step(&mut a, vec![0.5; 9]);
+            decayed.step(&mut b, vec![0.5; 9]);
+            assert!((a[0] - 0.1 - b[0]).abs() < 1e-6, "{rule:?}: {} {}", a[0], b[0]);
         }
     }
 }

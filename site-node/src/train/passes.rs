@@ -138,6 +138,7 @@ mod tests {
                     weight_decay: 0.0,
                     proximal: 0.0,
                     rates: Vec::new(),
+                    decays: Vec::new(),
                 };
                 train(&spec, &plan, &start, &all, 1, device)
             };

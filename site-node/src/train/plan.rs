@@ -18,6 +18,7 @@ impl From<&Training> for LocalTraining {
             weight_decay: training.weight_decay,
             proximal: training.proximal,
             rates: training.rates.clone(),
+            decays: training.decays.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use common::experiment::Beats;
 use site_node::data::cache::Cache;
 use site_node::data::ecg::EcgStandard;
 use site_node::data::image::{ImageStandard, Window};
@@ -32,6 +33,11 @@ fn an_ecg_is_made_once_and_again_when_anything_changes() {
     // Another form, another header, other samples: another key.
     let slow = Form::Ecg(EcgStandard { rate_hz: 250.0, samples: 1500, ..EcgStandard::default() });
     assert!(slow.load(&path, &cache).unwrap().1);
+    // Beats are another form too, and it shows no rhythm.
+    let beats = EcgStandard { beats: Some(Beats::default()), ..EcgStandard::default() };
+    assert_eq!(Form::Ecg(beats.clone()).shape(), [12, 400]);
+    let none = Form::Ecg(beats).load(&path, &cache).unwrap_err().to_string();
+    assert!(none.contains("3 whole beats of one shape"), "{none}");
     fs::write(&path, header("made.dat", 2900)).unwrap();
     assert!(form.load(&path, &cache).unwrap().1);
     written(&folder, "made.dat", &samples(3500));

@@ -91,6 +91,7 @@ fn model_key(error: &InvalidModel) -> &'static str {
         | InvalidModel::Block { .. }
         | InvalidModel::Work { .. }
         | InvalidModel::Encoders { .. }
+        | InvalidModel::Pool { .. }
         | InvalidModel::TwoEncoders { .. }
         | InvalidModel::TwoBlocks { .. } => "model.encoders",
         InvalidModel::Dropout { .. } => "model.fusion",

@@ -33,35 +33,37 @@ impl Flaws {
         );
         let mu = training.proximal;
         self.hold(mu.is_finite() && mu >= 0.0, "training.proximal", mu, "use 0 or more");
-        self.rates(plan);
+        self.groups(plan);
     }
 
-    fn rates(&mut self, plan: &Plan) {
-        let rates = &plan.training.rates;
-        if rates.len() > limits::RATES {
-            self.note("training.rates", format!("{} rates", rates.len()), "give at most 100");
-            return;
-        }
+    /// Numbers for groups of parameters, by how their names start.
+    fn groups(&mut self, plan: &Plan) {
+        let training = &plan.training;
         // Of a model that may be built: else its names are not worth writing down.
         let layout = plan.model.check().is_ok().then(|| ParamLayout::of(&plan.model));
-        for (start, factor) in rates {
-            let known = layout.as_ref().is_none_or(|layout| {
-                layout.blocks().iter().any(|block| starts_so(&block.name, start))
-            });
-            let sound = factor.is_finite() && (0.001..=1000.0).contains(factor);
-            if !known || start.is_empty() {
-                self.note(
-                    "training.rates",
-                    format!("{start:?} is the start of no parameter's name"),
-                    "name parameters by how they start, such as \"encoder.VIEW\" or \"tables\"",
-                );
+        let rate = "use a factor of 0.001 to 1000; what shall not move at all is frozen";
+        let decay = "use 0 to 100, the share of the step size that each step takes off";
+        for (key, groups, range, hint) in [
+            ("training.rates", &training.rates, 0.001..=1000.0, rate),
+            ("training.decays", &training.decays, 0.0..=100.0, decay),
+        ] {
+            if groups.len() > limits::RATES {
+                self.note(key, format!("{} entries", groups.len()), "give at most 100");
+                continue;
             }
-            self.hold(
-                sound,
-                "training.rates",
-                factor,
-                "use a factor of 0.001 to 1000; what shall not move at all is frozen",
-            );
+            for (start, number) in groups {
+                let known = layout.as_ref().is_none_or(|layout| {
+                    layout.blocks().iter().any(|block| starts_so(&block.name, start))
+                });
+                if !known || start.is_empty() {
+                    self.note(
+                        key,
+                        format!("{start:?} is the start of no parameter's name"),
+                        "name parameters by how they start, such as \"encoder.VIEW\" or \"tables\"",
+                    );
+                }
+                self.hold(number.is_finite() && range.contains(number), key, number, hint);
+            }
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Aggregate, Missing, Values, View, ViewSource, unit};
+use super::{
+    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Values, View, ViewSource, ecg_samples, unit,
+};
 use crate::experiment::{Outcome, Plan, PrivacyMode};
 use crate::model::{Encoder, EncoderKind};
 
@@ -64,8 +66,8 @@ impl Plan {
                     ViewSource::Codes { vocabulary: words, .. },
                     EncoderKind::Codes { vocabulary, .. },
                 ) => words.len() == *vocabulary as usize,
-                (ViewSource::Ecg { rate_hz, seconds }, EncoderKind::Ecg { samples, .. }) => {
-                    super::super::model::samples(*rate_hz, *seconds) == *samples
+                (ViewSource::Ecg { rate_hz, seconds, beats }, EncoderKind::Ecg { samples, .. }) => {
+                    ecg_samples(*rate_hz, *seconds, *beats) == *samples
                 }
                 (
                     ViewSource::Image { width, height },
@@ -118,10 +120,16 @@ impl View {
                 note(named, "table or system is no name", "use 1 to 256 printable characters");
                 note((1..=WINDOW).contains(window), "window out of bounds", "use 1 to 36525 days");
             }
-            ViewSource::Ecg { rate_hz, seconds } => {
+            ViewSource::Ecg { rate_hz, seconds, beats } => {
                 let rate = (50.0..=1000.0).contains(rate_hz);
                 note(rate, "rate_hz out of bounds", "use 50 to 1000 Hz");
                 note((1.0..=600.0).contains(seconds), "seconds out of bounds", "use 1 to 600");
+                if let Some(Beats { before_ms, after_ms }) = beats {
+                    let reach = REACH_MS.contains(before_ms) && REACH_MS.contains(after_ms);
+                    note(reach, "beat_ms out of bounds", "use 50 to 1000 ms on either side");
+                    let long = RECORDING_S.contains(seconds);
+                    note(long, "seconds out of bounds for beats", "use 5 to 60 with beats");
+                }
             }
             ViewSource::Image { width, height } => {
                 let sides = (1..=4096).contains(width) && (1..=4096).contains(height);

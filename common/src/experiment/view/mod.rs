@@ -11,6 +11,7 @@
 //! range counts as missing; where a missing value would be refused in a private mode, it is held to the
 //! range: no private plan may learn from a refusal how large a patient's values are.
 
+mod beats;
 mod check;
 mod read;
 pub mod unit;
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::model::Encoder;
+
+pub use beats::{Beats, REACH_MS, RECORDING_S, ecg_samples};
 
 /// A named view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +83,8 @@ pub enum ViewSource {
         rate_hz: f64,
         /// Its length.
         seconds: f64,
+        /// One beat that stands for all, in place of the recording.
+        beats: Option<Beats>,
     },
     /// A grey image.
     Image {

@@ -1,6 +1,6 @@
 //! `[features.views.NAME]`.
 
-use super::{Aggregate, Missing, Values, ViewSource};
+use super::{Aggregate, Beats, Missing, Values, ViewSource};
 use crate::config::{Section, Settings};
 
 /// The word and its number: `missing = "constant"` with `fill = 5.5`.
@@ -22,6 +22,28 @@ fn missing(section: &mut Section<'_>) -> Option<Missing> {
         (0, None) => Some(Missing::Refuse),
         (2, None) => Some(Missing::Zero),
         _ => Some(Missing::Indicator),
+    }
+}
+
+/// `beats = "median"` with `beat_ms = [before, after]`; none where the whole recording is read.
+#[expect(clippy::option_option, reason = "the outer one is whether the keys could be read")]
+fn beats(section: &mut Section<'_>) -> Option<Option<Beats>> {
+    let median = section.choice("beats", Some("all"), &[("all", false), ("median", true)]);
+    let reach = section.maybe::<Vec<u32>>("beat_ms");
+    match (median?, reach?.as_deref()) {
+        (false, None) => Some(None),
+        (true, None) => Some(Some(Beats::default())),
+        (true, Some(&[before_ms, after_ms])) => Some(Some(Beats { before_ms, after_ms })),
+        (true, Some(_)) => {
+            let hint = "write [milliseconds before the QRS complex, milliseconds after]";
+            section.problem("beat_ms", "not two numbers", hint);
+            None
+        }
+        (false, Some(_)) => {
+            let hint = "write beats = \"median\", or leave it out";
+            section.problem("beat_ms", "given where the whole recording is read", hint);
+            None
+        }
     }
 }
 
@@ -121,7 +143,8 @@ impl Settings for ViewSource {
                 let seconds = section.or("seconds", 10.0);
                 let leads = section.or("leads", 12_u32);
                 section.within("leads", leads, 12..=12, "12 leads are read")?;
-                Some(Self::Ecg { rate_hz: rate_hz?, seconds: seconds? })
+                let beats = beats(section);
+                Some(Self::Ecg { rate_hz: rate_hz?, seconds: seconds?, beats: beats? })
             }
             _ => {
                 let pixels = section.or("pixels", vec![224_u32, 224])?;

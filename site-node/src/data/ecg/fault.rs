@@ -145,6 +145,15 @@ pub enum StandardFault {
         /// The limit.
         most: f64,
     },
+    /// No rhythm is found, or beats of many shapes.
+    #[error(
+        "does not show {least} whole beats of one shape, or shows as many of others; record it again or \
+         leave it out"
+    )]
+    Beats {
+        /// How many are needed.
+        least: usize,
+    },
     /// Values that no heart makes: the gain or unit is wrong.
     #[error("lead {lead} exceeds {most_mv} mV; check its gain and unit")]
     Amplitude {

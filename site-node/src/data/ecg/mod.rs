@@ -4,9 +4,10 @@
 //! .hea + .dat ─► wfdb ───────────┐
 //!                                ├─► Recording (mV) ─► standard ─► [12, n] in mV ─► cache
 //! .dcm ───────► dicom_waveform ──┘                        ▲
-//!                                                  leads, resample
+//!                                                  leads, resample, beats
 //! ```
 
+mod beats;
 mod dicom_waveform;
 mod fault;
 mod leads;

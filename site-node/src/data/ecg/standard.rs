@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! leads by name ─► III, aVR, aVL, aVF from I and II ─► the window ─► gaps, flat leads, amplitude
-//!                                       [12, n] in mV ◄─ zeros at the end ◄─ resampled
+//!                             [12, n] in mV ◄─ zeros at the end, or one beat ◄─ resampled
 //! ```
 
+use common::experiment::{Beats, REACH_MS, RECORDING_S, ecg_samples};
+
+use super::beats::median;
 use super::resample::{covered, reach, resample};
 use super::{Lead, Recording, StandardFault};
 
@@ -26,6 +29,8 @@ pub struct EcgStandard {
     pub longest_gap_s: f64,
     /// A lead whose values span less than this is flat, in mV.
     pub least_range_mv: f64,
+    /// One beat in place of the recording, and how long it is.
+    pub beats: Option<Beats>,
 }
 
 /// Ten seconds at 500 Hz, of which half must be there.
@@ -37,11 +42,25 @@ impl Default for EcgStandard {
             least_share: 0.5,
             longest_gap_s: 0.2,
             least_range_mv: 0.02,
+            beats: None,
         }
     }
 }
 
 impl EcgStandard {
+    /// The form that a view asks for: a recording's rate and length, or one beat of it.
+    #[must_use]
+    pub fn of(rate_hz: f64, seconds: f64, beats: Option<Beats>) -> Self {
+        let samples = ecg_samples(rate_hz, seconds, None) as usize;
+        Self { rate_hz, samples, beats, ..Self::default() }
+    }
+
+    /// Samples of each lead in the end.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.beats.map_or(self.samples, |beats| beats.samples(self.rate_hz) as usize)
+    }
+
     /// Whether the form is possible.
     ///
     /// # Errors
@@ -63,13 +82,21 @@ impl EcgStandard {
         if !(0.0..=10.0).contains(&self.least_range_mv) {
             return bad("a least range that is not within 0 to 10 mV");
         }
+        if let Some(Beats { before_ms, after_ms }) = self.beats {
+            if !REACH_MS.contains(&before_ms) || !REACH_MS.contains(&after_ms) {
+                return bad("a beat that is not within 50 to 1000 ms on either side");
+            }
+            if !RECORDING_S.contains(&(self.samples as f64 / self.rate_hz)) {
+                return bad("beats of a recording that is not within 5 to 60 s");
+            }
+        }
         Ok(())
     }
 
-    /// The recording as twelve leads one after the other, in mV.
+    /// The recording, or one beat of it, as twelve leads one after the other, in mV.
     ///
     /// # Errors
-    /// Leads are missing, flat or interrupted, or the recording is too short.
+    /// Leads are missing, flat or interrupted, the recording is too short, or it has too few beats.
     pub fn apply(&self, recording: &Recording) -> Result<Vec<f32>, StandardFault> {
         self.check()?;
         let from = recording.rate_hz();
@@ -90,8 +117,12 @@ impl EcgStandard {
             self.bridge(lead, samples, from)?;
             self.plausible(lead, samples)?;
         }
+        let leads = resample(&leads, from, self.rate_hz, self.samples);
+        if let Some(beats) = self.beats {
+            return median(&leads, self.rate_hz, beats);
+        }
         let mut out = Vec::with_capacity(12 * self.samples);
-        for mut lead in resample(&leads, from, self.rate_hz, self.samples) {
+        for mut lead in leads {
             lead.resize(self.samples, 0.0);
             out.append(&mut lead);
         }

@@ -1,12 +1,13 @@
-//! An encoder of convolutions: blocks of convolution, normalisation and `ReLU`, then the mean over positions.
+//! An encoder of convolutions: blocks of convolution, normalisation and `ReLU`, then the mean or the largest
+//! over positions.
 //!
 //! ```text
-//! x ─► conv ─► norm [+ x] ─► ReLU ─► … ─► h = mean over positions
+//! x ─► conv ─► norm [+ x] ─► ReLU ─► … ─► h = mean, or max, over positions
 //! ```
 
 use std::ops::Range;
 
-use common::model::{Encoder, EncoderKind, ParamLayout};
+use common::model::{Encoder, EncoderKind, ParamLayout, Pool};
 
 use super::conv::{Conv, Frame, Kind, Packed};
 use super::lanes::{LANES, Lanes, ZERO, stored};
@@ -19,6 +20,7 @@ pub(super) struct Stack {
     /// All parameters, which are neighbours in the flat vector.
     pub(super) range: Range<usize>,
     pub(super) frozen: bool,
+    pub(super) pool: Pool,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +54,8 @@ pub(super) struct Space {
     /// ∂L/∂y of a block and of the one below it.
     gradient: Vec<f32>,
     below: Vec<f32>,
+    /// Where each channel of the last y is largest; the first of equals.
+    largest: Vec<usize>,
     /// Of the parameters, in the order of the flat vector.
     pub(super) parameters: Vec<f32>,
 }
@@ -102,7 +106,7 @@ impl Stack {
         }
         let start = stack.first().map_or(0, |block| block.weight.start);
         let end = stack.last().map_or(0, |block| block.shift.end);
-        Self { blocks: stack, range: start..end, frozen: encoder.frozen }
+        Self { blocks: stack, range: start..end, frozen: encoder.frozen, pool: encoder.pool }
     }
 
     /// Rows, columns and channels of what a patient brings.
@@ -147,6 +151,7 @@ impl Stack {
             slopes: each(&|block| block.conv.slopes().len()),
             below: gradient.clone(),
             gradient,
+            largest: vec![0; self.blocks.last().map_or(0, |last| last.output.channels)],
             parameters: vec![0.0; self.range.len()],
         }
     }
@@ -176,7 +181,29 @@ impl Stack {
             let inverse = &mut space.inverse[index];
             block.norm.forward(affine, normal, residual, inverse, (output, &block.output));
         }
-        self.mean(space, h);
+        match self.pool {
+            Pool::Mean => self.mean(space, h),
+            Pool::Max => self.max(space, h),
+        }
+    }
+
+    fn max(&self, space: &mut Space, h: &mut [f32]) {
+        let (Some(last), Some(values)) = (self.blocks.last(), space.values.last()) else { return };
+        let frame = &last.output;
+        let mut most = vec![f32::NEG_INFINITY; frame.channels];
+        for row in 0..frame.rows {
+            let columns = values[frame.row(row)].chunks_exact(most.len());
+            for (column, values) in columns.enumerate() {
+                let place = row * frame.columns + column;
+                for ((most, largest), value) in most.iter_mut().zip(&mut space.largest).zip(values)
+                {
+                    if *value > *most {
+                        (*most, *largest) = (*value, place);
+                    }
+                }
+            }
+        }
+        h.iter_mut().zip(&most).for_each(|(h, most)| *h = *most);
     }
 
     fn mean(&self, space: &Space, h: &mut [f32]) {
@@ -196,11 +223,22 @@ impl Stack {
     pub(super) fn backward(&self, loaded: &Loaded, slope: &[f32], space: &mut Space) {
         let Some(last) = self.blocks.last() else { return };
         let frame = last.conv.output();
-        let scale = 1.0 / (frame.rows * frame.columns) as f32;
-        let mut each = vec![0.0; frame.channels];
-        each.iter_mut().zip(slope).for_each(|(to, slope)| *to = scale * slope);
-        let positions = space.gradient[..frame.len()].chunks_exact_mut(frame.channels);
-        positions.for_each(|position| position.copy_from_slice(&each));
+        let gradient = &mut space.gradient[..frame.len()];
+        match self.pool {
+            Pool::Mean => {
+                let scale = 1.0 / (frame.rows * frame.columns) as f32;
+                let mut each = vec![0.0; frame.channels];
+                each.iter_mut().zip(slope).for_each(|(to, slope)| *to = scale * slope);
+                let positions = gradient.chunks_exact_mut(frame.channels);
+                positions.for_each(|position| position.copy_from_slice(&each));
+            }
+            Pool::Max => {
+                gradient.fill(0.0);
+                for ((channel, slope), place) in slope.iter().enumerate().zip(&space.largest) {
+                    gradient[place * frame.channels + channel] = *slope;
+                }
+            }
+        }
 
         let blocks = self.blocks.iter().zip(&loaded.blocks).enumerate().rev();
         for (index, (block, (packed, affine))) in blocks {

@@ -71,7 +71,7 @@ pub fn train_privately(
 mod tests {
     use common::digest::Digest;
     use common::ids::Round;
-    use common::model::{Block, Encoder, EncoderKind, Fusion, Head, initial_parameters};
+    use common::model::{Block, Encoder, EncoderKind, Fusion, Head, Pool, initial_parameters};
     use common::privacy::{
         Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, Released,
     };
@@ -119,7 +119,8 @@ mod tests {
         let n = 96_usize;
         let block = Block { channels: 8, kernel: 3, stride: 2, dilation: 1, residual: false };
         let image = EncoderKind::Image { width: 6, height: 6, blocks: vec![block] };
-        let encoder = Encoder { view: "scan".to_owned(), kind: image, frozen: false };
+        let encoder =
+            Encoder { view: "scan".to_owned(), kind: image, frozen: false, pool: Pool::Mean };
         let fusion = Fusion { encoders: vec![encoder], width: 8, hidden: vec![], dropout_ppm: 0 };
         let spec = ModelSpec {
             inputs: 3,
@@ -148,6 +149,7 @@ mod tests {
                 weight_decay: 0.01,
                 proximal: 0.1,
                 rates: Vec::new(),
+                decays: Vec::new(),
             };
             let plain = train(&spec, &plan, &start, &examples, 1, &Device::cpu()).unwrap();
             let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
@@ -183,6 +185,7 @@ mod tests {
             weight_decay: 0.0,
             proximal: 0.0,
             rates: Vec::new(),
+            decays: Vec::new(),
         };
         let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
         let training = paid(&[0.0; 2], 1, 1.0, 1.0);

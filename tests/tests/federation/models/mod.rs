@@ -1,5 +1,6 @@
 //! Models after a run: opened by others, verified, begun from, and held against patients.
 
+mod beats;
 mod modalities;
 mod start;
 

@@ -43,7 +43,7 @@ fn bytes<'a>(stacks: impl Iterator<Item = &'a Stack>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec};
+    use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
 
     use super::*;
 
@@ -56,7 +56,7 @@ mod tests {
     }
 
     fn slots_of(kind: EncoderKind, frozen: bool) -> Option<usize> {
-        let encoder = Encoder { view: "heart".to_owned(), kind, frozen };
+        let encoder = Encoder { view: "heart".to_owned(), kind, frozen, pool: Pool::Mean };
         let fusion = Fusion { encoders: vec![encoder], width: 8, hidden: vec![], dropout_ppm: 0 };
         let head = Head::LogisticHazard { intervals: 4, proportional: false };
         let spec = ModelSpec {

@@ -1,4 +1,8 @@
-//! All blocks of an encoder, and the mean over positions.
+//! All blocks of an encoder, and the mean or the largest over positions.
+
+use burn::Dispatch;
+use burn::tensor::{Int, Tensor};
+use common::model::Pool;
 
 use super::block::{Block, Left};
 use super::{T, Whose};
@@ -14,8 +18,9 @@ pub(in crate::train::fused) struct StackOnDevice<'a> {
     device: &'a Device,
 }
 
-/// What a forward pass leaves on the device.
-pub(in crate::train::fused) struct Passed(Vec<Left>);
+/// What a forward pass leaves on the device: of each block, and where each channel is largest
+/// `[n, 1, width]`, where that is what is kept.
+pub(in crate::train::fused) struct Passed(Vec<Left>, Option<Tensor<Dispatch, 3, Int>>);
 
 impl<'a> StackOnDevice<'a> {
     /// The encoder with its part of a flat vector.
@@ -50,9 +55,16 @@ impl<'a> StackOnDevice<'a> {
             x = y;
         }
         let [_, rows, columns, width] = x.dims();
-        let sums = x.reshape([n, rows * columns, width]).sum_dim(1).reshape([n, width]);
-        let h = to_host(sums.div_scalar((rows * columns) as f64))?;
-        Ok((h, keep.then_some(Passed(left))))
+        let positions = x.reshape([n, rows * columns, width]);
+        let (h, largest) = match self.plan.pool {
+            Pool::Mean => (positions.sum_dim(1).div_scalar((rows * columns) as f64), None),
+            Pool::Max => {
+                let (most, places) = positions.max_dim_with_indices(1);
+                (most, Some(places))
+            }
+        };
+        let h = to_host(h.reshape([n, width]))?;
+        Ok((h, keep.then_some(Passed(left, largest))))
     }
 
     /// The gradient of all parameters, in the order of the flat vector, `[n, parameters]` or `[parameters]`, from
@@ -71,8 +83,16 @@ impl<'a> StackOnDevice<'a> {
         let positions: usize = last.conv.axes().iter().map(|axis| axis.outputs).product();
         let n = slopes.len() / width;
         let slopes = to_device(slopes, n, width, self.device.inner());
-        let slopes = slopes.div_scalar(positions as f64).reshape([n, 1, width]);
-        let mut slope: T<3> = slopes.repeat_dim(1, positions);
+        let each = slopes.reshape([n, 1, width]).repeat_dim(1, positions);
+        let mut slope: T<3> = match passed.1 {
+            None => each.div_scalar(positions as f64),
+            Some(largest) => {
+                let count = i64::try_from(positions).unwrap_or(i64::MAX);
+                let places = Tensor::<Dispatch, 1, Int>::arange(0..count, self.device.inner());
+                let places = places.reshape([1, positions, 1]).repeat(&[n, 1, width]);
+                each * largest.repeat_dim(1, positions).equal(places).float()
+            }
+        };
         let mut parts = Vec::new();
         let blocks = self.blocks.iter().zip(passed.0).enumerate().rev();
         for (index, (block, left)) in blocks {

@@ -7,7 +7,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
-use common::model::{Encoder, EncoderKind, Head, ModelSpec, ParamLayout};
+use common::model::{Encoder, EncoderKind, Head, ModelSpec, ParamLayout, Pool};
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};
 use crate::train::examples::OnGrid;
@@ -92,7 +92,12 @@ impl Model {
             channels = outputs;
         }
         let [_, channels, rows, columns] = x.dims();
-        x.reshape([channels, rows * columns]).mean_dim(1).reshape([1, channels])
+        let positions = x.reshape([channels, rows * columns]);
+        let pooled = match encoder.pool {
+            Pool::Mean => positions.mean_dim(1),
+            Pool::Max => positions.max_dim(1),
+        };
+        pooled.reshape([1, channels])
     }
 
     fn logits(&self, spec: &ModelSpec, examples: &Examples, patient: usize) -> T<2> {

@@ -121,6 +121,7 @@ fn plan(epochs: u32) -> LocalTraining {
         weight_decay: 0.0,
         proximal: 0.0,
         rates: Vec::new(),
+        decays: Vec::new(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! That training finds what only several modalities together show.
 
-use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, initial_parameters};
+use common::model::{
+    Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool, initial_parameters,
+};
 
 use super::wave;
 use crate::train::optimizer::Optimizer;
@@ -16,7 +18,8 @@ const SAMPLES: usize = 24;
 pub(super) fn spec() -> ModelSpec {
     let block =
         |channels, stride| Block { channels, kernel: 3, stride, dilation: 1, residual: false };
-    let encoder = |view: &str, kind| Encoder { view: view.to_owned(), kind, frozen: false };
+    let encoder =
+        |view: &str, kind| Encoder { view: view.to_owned(), kind, frozen: false, pool: Pool::Mean };
     let side = u32::try_from(SIDE).unwrap();
     let spec = ModelSpec {
         inputs: 0,
@@ -122,6 +125,7 @@ fn plain_and_private_training_find_an_interaction_of_two_modalities() {
         weight_decay: 0.0,
         proximal: 0.0,
         rates: Vec::new(),
+        decays: Vec::new(),
     };
     let trained = train(&spec, &plan, &start, &examples, 1, &Device::cpu()).unwrap();
     assert!(trained.loss_after < 0.9 * trained.loss_before);

@@ -5,7 +5,9 @@ mod device;
 mod learning;
 mod private;
 
-use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, initial_parameters};
+use common::model::{
+    Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool, initial_parameters,
+};
 
 use crate::train::{Code, Examples, Modality};
 
@@ -22,7 +24,7 @@ fn block(channels: u32, kernel: u32, stride: u32) -> Block {
 }
 
 fn encoder(view: &str, kind: EncoderKind) -> Encoder {
-    Encoder { view: view.to_owned(), kind, frozen: false }
+    Encoder { view: view.to_owned(), kind, frozen: false, pool: Pool::Mean }
 }
 
 /// Strides, dilation, residual blocks, one group and eight, kernels as wide as the input and of one tap.
@@ -64,7 +66,13 @@ pub(super) fn specs() -> Vec<ModelSpec> {
             vec![residual(block(1, 3, 1)), block(33, 7, 3), block(8, 5, 1)],
             true,
         ),
-        spec(vec![block(5, 9, 5)], vec![block(48, 9, 2), block(16, 1, 3)], false),
+        with_fusion(
+            &spec(vec![block(5, 9, 5)], vec![block(48, 9, 2), block(16, 1, 3)], false),
+            |f| {
+                f.encoders[1].pool = Pool::Max;
+                f.encoders[2].pool = Pool::Max;
+            },
+        ),
     ]
 }
 

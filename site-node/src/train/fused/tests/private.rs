@@ -112,6 +112,7 @@ fn the_number_of_threads_changes_no_bit() {
         weight_decay: 0.01,
         proximal: 0.1,
         rates: Vec::new(),
+        decays: Vec::new(),
     };
     let run = |threads: usize| {
         on_threads(threads, || {
@@ -282,6 +283,7 @@ fn frozen_parameters_stay_bit_for_bit_and_take_no_part_in_the_norm() {
             weight_decay: 0.1,
             proximal: 0.1,
             rates: Vec::new(),
+            decays: Vec::new(),
         };
         let trained = train(&frozen, &plan, &parameters, &examples, 1, &Device::cpu()).unwrap();
         for block in layout.blocks() {
