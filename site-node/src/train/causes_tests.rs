@@ -24,6 +24,7 @@ fn plan(epochs: u32, learning_rate: f64) -> LocalTraining {
         weight_decay: 0.0,
         proximal: 0.0,
         rates: Vec::new(),
+        decays: Vec::new(),
     }
 }
 
