@@ -28,12 +28,29 @@ impl FromStr for Override {
     fn from_str(text: &str) -> Result<Self, String> {
         let (path, value) =
             text.split_once('=').ok_or_else(|| format!("{text:?} is not of the form key=value"))?;
-        let keys: Vec<String> = path.split('.').map(|key| key.trim().to_owned()).collect();
-        if keys.iter().any(String::is_empty) {
-            return Err(format!("{path:?} is not a dotted key such as data.split"));
-        }
+        let keys = dotted(path).ok_or_else(|| {
+            format!(
+                "{path:?} is not a dotted key such as data.split, or training.rates.\"encoder.ecg\" where a \
+                 key has dots of its own"
+            )
+        })?;
         Ok(Self { keys, value: value.trim().to_owned() })
     }
+}
+
+/// The keys of a path between its dots; dots within double quotes are a key's own.
+fn dotted(path: &str) -> Option<Vec<String>> {
+    let (mut keys, mut key, mut quoted) = (Vec::new(), String::new(), false);
+    for c in path.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => keys.push(std::mem::take(&mut key)),
+            c => key.push(c),
+        }
+    }
+    keys.push(key);
+    let keys: Vec<String> = keys.iter().map(|key| key.trim().to_owned()).collect();
+    (!quoted && keys.iter().all(|key| !key.is_empty())).then_some(keys)
 }
 
 /// A TOML file before anything in it is understood.

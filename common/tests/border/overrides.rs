@@ -51,6 +51,18 @@ fn tables_that_the_file_lacks_are_made() {
 }
 
 #[test]
+fn a_key_with_dots_of_its_own_stands_in_quotes() {
+    let sets = ["training.rates.\"dense.0\"=0.5", "training.decays.\"dense.1\" = 2"];
+    let training = read_with(FILE, &sets).unwrap().plan.training;
+    assert_eq!(training.rates, [("dense.0".to_owned(), 0.5)]);
+    assert_eq!(training.decays, [("dense.1".to_owned(), 2.0)]);
+    for bad in ["training.rates.\"dense.0=1", "a.\"\"=1", "a..b=1", ".a=1", "=1"] {
+        let told = bad.parse::<Override>().unwrap_err();
+        assert!(told.contains("is not a dotted key"), "{bad}: {told}");
+    }
+}
+
+#[test]
 fn what_is_not_toml_is_text_and_toml_keeps_its_kind() {
     for text in ["rep07", "a b", "C:\\data", "it's", "a=b", "ä", "\"quoted\""] {
         let experiment = read_with(FILE, &[&format!("outcome.time={text}")]).unwrap();
