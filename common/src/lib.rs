@@ -11,6 +11,7 @@
 //!    config                                    pki
 //! ```
 
+pub mod answers;
 pub mod artifact;
 pub mod clock;
 pub mod config;

@@ -1,4 +1,5 @@
-//! What both programs do at their edges: say why they failed, and hear that they should stop.
+//! What both programs do at their edges: say why they failed, hear that they should stop, and stop where nobody
+//! reads on.
 
 use std::error::Error;
 
@@ -30,6 +31,25 @@ pub async fn stop_signal() {
         // Without a handler for the one, the other still works.
         Err(_) => drop(tokio::signal::ctrl_c().await),
     }
+}
+
+/// Ends the program in silence where what reads its output has gone, as `head` does: to print there panics.
+///
+/// Called once, by main, before anything is printed.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "on main's behalf: no error can be returned from a print"
+)]
+pub fn end_with_the_reader() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if text.starts_with("failed printing to stdout") && text.contains("Broken pipe") {
+            // 128 + SIGPIPE, as a shell names it.
+            std::process::exit(141);
+        }
+        before(panic);
+    }));
 }
 
 #[cfg(test)]

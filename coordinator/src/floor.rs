@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use audit::note::VerifierKey;
 use bytes::Bytes;
 use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode, withheld_metric};
+use common::experiment::{Plan, PrivacyMode, deviation_metric, withheld_metric};
 use common::ids::{Round, RunId, SiteName};
 use common::transport::Link;
 use common::wire::{
@@ -315,6 +315,7 @@ fn noised_metrics(plan: &Plan) -> Arc<[String]> {
             let without = asked.withheld.iter().map(|part| withheld_metric(part));
             std::iter::once(C_INDEX.to_owned()).chain(without)
         })
+        .flat_map(|metric| [deviation_metric(&metric), metric])
         .collect()
 }
 

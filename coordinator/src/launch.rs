@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::answers::Answers;
 use common::clock::Clock;
 use common::experiment::Plan;
 use common::ids::RunId;
@@ -96,14 +97,19 @@ impl Launcher {
             return Err(Refusal::Plan(why.to_owned()));
         }
         let (here, needed) = (self.floor.sites().len() as u64, u64::from(question.min_sites));
-        if here < needed {
+        let kept = Answers::of(&self.state, &question).sites();
+        if here < needed && kept.is_empty() {
             return Err(Refusal::Plan(format!(
                 "aggregation.min_sites: no hospital answers before {needed} have seen the question, and \
                  {here} are connected; wait for more, or lower it"
             )));
         }
         let run = question.run();
-        let (sites, inputs) = self.floor.begin_description(&run)?;
+        let (mut sites, inputs) = self.floor.begin_description(&run)?;
+        if here < needed {
+            // Nobody would answer; what was answered before is told all the same.
+            sites.clear();
+        }
         let (tell, told) = mpsc::channel(PROGRESS);
         let floor = Arc::clone(&self.floor);
         let describer = Describer {

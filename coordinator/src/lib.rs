@@ -19,6 +19,7 @@ pub mod driver;
 pub mod enrol;
 pub mod floor;
 pub mod launch;
+pub mod means;
 pub mod measured;
 pub mod operator;
 pub mod outlook;

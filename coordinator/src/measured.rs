@@ -1,6 +1,9 @@
 //! What sites measured of the final model, for people: measures by name, and importance as bars.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+
+use common::experiment::DEVIATION;
 
 /// Names of what a feature is worth start so, by how it was found, and their heading.
 const WORTH: [(&str, &str); 2] =
@@ -12,6 +15,15 @@ const BAR: usize = 30;
 /// A block of lines for metrics, each the mean over sites; empty without any.
 #[must_use]
 pub fn measured<'m>(metrics: impl Iterator<Item = (&'m str, f64)>) -> String {
+    let (around, metrics): (Vec<_>, Vec<_>) =
+        metrics.partition(|(name, _)| name.starts_with(DEVIATION));
+    let around: BTreeMap<&str, f64> = around
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(DEVIATION)?, *value)))
+        .collect();
+    // Exact ones have none.
+    let noise = |name: &str| around.get(name).map_or(String::new(), |d| format!(" ± {d:.4}"));
+    let metrics = metrics.into_iter();
     let is_worth = |name: &str| WORTH.iter().any(|(start, _)| name.starts_with(start));
     let (worth, mut measures): (Vec<_>, Vec<_>) = metrics.partition(|(name, _)| is_worth(name));
     let mut text = String::new();
@@ -19,7 +31,7 @@ pub fn measured<'m>(metrics: impl Iterator<Item = (&'m str, f64)>) -> String {
         measures.sort_by(|a, b| a.0.cmp(b.0));
         let _ = writeln!(text, "{:<40}{:>10}", "MEASURED BY THE SITES", "MEAN");
         for (name, value) in measures {
-            let _ = writeln!(text, "{name:<40}{value:>10.4}");
+            let _ = writeln!(text, "{name:<40}{value:>10.4}{}", noise(name));
         }
     }
     for (start, heading) in WORTH {
@@ -32,7 +44,8 @@ pub fn measured<'m>(metrics: impl Iterator<Item = (&'m str, f64)>) -> String {
         let most = parts.first().map_or(0.0, |(_, value)| value.max(0.0));
         let _ = writeln!(text, "{heading:<40}{:>10}", "C LOST");
         for (name, value) in parts {
-            let line = format!("{name:<40}{value:>10.4}  {}", "█".repeat(bar(value, most)));
+            let noise = noise(&format!("{start}{name}"));
+            let line = format!("{name:<40}{value:>10.4}{noise}  {}", "█".repeat(bar(value, most)));
             let _ = writeln!(text, "{}", line.trim_end());
         }
     }
@@ -57,6 +70,7 @@ mod tests {
             ("importance/ecg", 0.04),
             ("importance/noise", -0.001),
             ("withheld/scan", 0.01),
+            ("deviation/withheld/scan", 0.25),
             ("test.auc/5", 0.8),
         ];
         let text = measured(metrics.into_iter());
@@ -67,6 +81,7 @@ mod tests {
             ["MEASURED", "test.auc/5", "test.c_index", "IMPORTANCE,", "ecg", "age", "noise"];
         assert_eq!(names[..7], expected);
         assert_eq!(names[7..], ["IMPORTANCE,", "scan"]);
+        assert_eq!(lines[8][1..4], ["0.0100", "±", "0.2500"]);
         assert_eq!(lines[4][2].chars().count(), BAR);
         assert_eq!(lines[5][2].chars().count(), BAR / 2);
         assert_eq!(lines[6].len(), 2);

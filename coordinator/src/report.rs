@@ -5,13 +5,14 @@
 use std::fmt::Write;
 
 use bytesize::ByteSize;
-use common::experiment::{Plan, PrivacyMode};
+use common::experiment::{Plan, PrivacyMode, deviation_metric};
 use common::ids::SiteName;
 use common::privacy::shown_epsilon;
 use common::wire::{C_INDEX, Metric};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::means::mean;
 use crate::measured::measured;
 
 /// One run's results.
@@ -141,7 +142,7 @@ impl FinalReport {
             (site.to_string(), Value::from(object(metrics)))
         };
         let sites = told.iter().map(by_site).collect();
-        Self { metrics: object(&crate::driver::mean(told)), sites, ..self }
+        Self { metrics: object(&mean(told)), sites, ..self }
     }
 }
 
@@ -174,7 +175,13 @@ impl Report {
         }
         line("  mean within sites", &score(self.last.c_index_site_mean), "federated model");
         if let Some(released) = self.last.c_index_released {
-            line("  released by sites", &score(Some(released)), "mean, with noise, charged");
+            let around = self.last.metrics.get(&deviation_metric(C_INDEX)).and_then(Value::as_f64);
+            let around = around.map_or(String::new(), |around| format!("± {around:.4}, "));
+            line(
+                "  released by sites",
+                &score(Some(released)),
+                &format!("{around}mean, with noise, charged"),
+            );
         }
         let sites = format!("{} sites contributed", self.sites.len());
         line("rounds", &self.rounds.len().to_string(), &sites);
@@ -196,7 +203,8 @@ impl Report {
         if let Some(results) = &self.results {
             line("results", "", results);
         }
-        let metrics = self.last.metrics.iter().filter(|(name, _)| *name != C_INDEX);
+        let above = [C_INDEX.to_owned(), deviation_metric(C_INDEX)];
+        let metrics = self.last.metrics.iter().filter(|(name, _)| !above.contains(name));
         let values = metrics.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)));
         let told = measured(values);
         if !told.is_empty() {

@@ -241,7 +241,7 @@ async fn follow(
     Ok(())
 }
 
-/// What is answered when nobody listens any more is charged all the same, and lost.
+/// What is answered when nobody listens any more is charged all the same, and kept.
 async fn listen(
     mut asked: Asked,
     mut writer: common::transport::FrameWriter,

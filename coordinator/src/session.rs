@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::note::VerifierKey;
-use common::experiment::{METRIC_NAME, METRICS};
+use common::experiment::{DEVIATION, METRIC_NAME, METRICS};
 use common::ids::SiteName;
 use common::logbook::{Logbook, name};
 use common::transport::{
@@ -287,7 +287,11 @@ fn fault(active: &ActiveRun, input: &Input) -> Option<Refusal> {
 
 /// Whether these are metrics with noise that the plan asks for, each at most once.
 fn noised(active: &ActiveRun, metrics: &[Metric]) -> bool {
-    let asked = |metric: &Metric| active.noised.contains(&metric.name) && metric.value.is_finite();
+    // No index, nor what it loses; and no deviation of noise on pairs of a million patients.
+    let most = |metric: &Metric| if metric.name.starts_with(DEVIATION) { 1e15 } else { 1.0 };
+    let asked = |metric: &Metric| {
+        active.noised.contains(&metric.name) && metric.value.abs() <= most(metric)
+    };
     let again = |(place, metric): (usize, &Metric)| {
         metrics.iter().take(place).any(|before| before.name == metric.name)
     };

@@ -31,7 +31,7 @@ impl FromStr for Override {
         let keys = dotted(path).ok_or_else(|| {
             format!(
                 "{path:?} is not a dotted key such as data.split, or training.rates.\"encoder.ecg\" where a \
-                 key has dots of its own"
+                 key has dots of its own (in single quotes in a shell)"
             )
         })?;
         Ok(Self { keys, value: value.trim().to_owned() })

@@ -29,7 +29,7 @@ pub use outcome::{CAUSES, Outcome, TimeUnit, cause_flaws};
 pub use parts::Part;
 pub use plan::{Draft, Experiment, Plan};
 pub use privacy::{PrivacyMode, PrivacyPlan, PrivateSteps};
-pub use private_evaluation::{PrivateEvaluation, withheld_metric};
+pub use private_evaluation::{DEVIATION, PrivateEvaluation, deviation_metric, withheld_metric};
 pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};
 pub use training::{Optimizer, Training};
 pub use view::{

@@ -245,7 +245,11 @@ impl EncoderTable {
                 if given {
                     let hint =
                         "codes have a width alone: leave out channels and what goes with them";
-                    return Err((at(""), "a convolution over codes".to_owned(), hint));
+                    return Err((
+                        at(""),
+                        "channels, a kernel or a pool for codes".to_owned(),
+                        hint,
+                    ));
                 }
                 EncoderKind::Codes {
                     vocabulary: u32::try_from(vocabulary.len()).unwrap_or(u32::MAX),

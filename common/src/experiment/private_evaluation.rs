@@ -24,6 +24,15 @@ pub fn withheld_metric(part: &str) -> String {
     format!("withheld/{}", metric_word(part, 40))
 }
 
+/// How names start that tell how far noise moves another metric, one standard deviation.
+pub const DEVIATION: &str = "deviation/";
+
+/// The name under which a site tells how far noise moves a metric.
+#[must_use]
+pub fn deviation_metric(metric: &str) -> String {
+    format!("{DEVIATION}{metric}")
+}
+
 impl Settings for PrivateEvaluation {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let rho = section.required("rho", "the zCDP that each site spends on it, such as 0.05");
@@ -46,7 +55,11 @@ impl PrivateEvaluation {
         let mut found = Vec::new();
         for name in &self.withheld {
             let metric = withheld_metric(name);
-            if !known.contains(name) {
+            let times = known.iter().filter(|part| *part == name).count();
+            if times > 1 {
+                let hint = "rename the column or view of that name, or withhold another part";
+                found.push((format!("{name:?} names two parts"), hint.to_owned()));
+            } else if times == 0 {
                 let names = known.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
                 let name: String = name.chars().take(40).collect();
                 found.push((

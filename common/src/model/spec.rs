@@ -300,6 +300,7 @@ impl ModelSpec {
         {
             return Err(InvalidModel::Causes { found: causes });
         }
+        width("logits", u32::try_from(self.head.logits()).unwrap_or(u32::MAX))?;
         if !(1..1_000_000).contains(&self.initial_hazard_ppm) {
             return Err(InvalidModel::InitialHazard(self.initial_hazard_ppm));
         }

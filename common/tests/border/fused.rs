@@ -125,7 +125,7 @@ fn what_is_left_out_has_a_default() {
 fn mistakes_are_named_with_the_way_out() {
     for (old, new, key, what) in [
         ("[model.encoders.heart]", "[model.encoders.hart]", "encoders.hart", "mean \"heart\"?"),
-        ("width = 6", "channels = [6]", "encoders.history", "a convolution over codes"),
+        ("width = 6", "channels = [6]", "encoders.history", "a pool for codes"),
         ("kernel = 5", "width = 5", "encoders.xray", "give channels"),
         ("kernel = 5", "kernel = 4", "model.encoders", "use an odd number up to 63"),
         ("strides = [4, 1, 2]", "strides = [4, 1]", "heart.strides", "2 numbers for 3"),

@@ -64,7 +64,9 @@ pub(super) fn run(args: &Args) -> Outcome {
     heard.end?;
     if report.sites.is_empty() {
         return Err(
-            "no hospital answered; each one's reason stands above, and none was charged".into()
+            "no hospital answered; each one's reason stands above. One that was lost or late after it answered \
+             is charged and has kept the answer: ask the same again"
+                .into()
         );
     }
     Ok(())
@@ -75,7 +77,7 @@ fn announce(cost: Cost, left_out: &[LeftOut]) {
     let Cost { rho, epsilon, delta, releases } = cost;
     let epsilon = shown_epsilon(epsilon);
     eprintln!(
-        "each hospital that answers is charged ε = {epsilon} at δ = {delta:e} for one patient, added \
+        "each hospital that has not answered this before is charged ε = {epsilon} at δ = {delta:e} for one patient, added \
          or removed (ρ = {rho}, {releases} releases)"
     );
     for LeftOut { name, why } in left_out {

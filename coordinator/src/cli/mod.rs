@@ -48,7 +48,8 @@ enum Verb {
     /// Ask the hospitals of the live federation to describe their patients, with noise, before a run.
     ///
     /// Each hospital whose policy allows it answers once, with counts, missing rates, means, quartiles and
-    /// the survival curve, all with noise that its own ledger is charged for.
+    /// the survival curve, all with noise that its own ledger is charged for. The coordinator keeps the
+    /// answers: asked the same again, it gives them at no cost.
     Describe(describe::Args),
     /// Launch an experiment on the live federation and follow it.
     Run(run::Args),

@@ -22,7 +22,8 @@ hospital knows: each patient's true risk, and the C-index that it reaches.
 
 The four modalities show four traits; all bear on survival, and those of ECG and image interact.
 Hospitals differ in case mix, survival, follow-up, units, scanners, and in who has an ECG or an image.
-A model has used all four modalities when it beats the best oracle without one of them.";
+The oracle without one of them knows the other three exactly: a model that beat it would have used all
+four, and none of these records is expected to.";
 
 #[derive(clap::Args)]
 #[command(after_help = "Example: coordinator synth runs/cohort --patients 6000 --seed 7")]
@@ -116,7 +117,7 @@ fn table(oracle: &Oracle) -> String {
         ("  without codes", |c| c.without_codes, ""),
         ("  without ECG", |c| c.without_ecg, ""),
         ("  without image", |c| c.without_image, ""),
-        ("  best without one", |c| c.best_without_one, "beat this, and all four are used"),
+        ("  best without one", |c| c.best_without_one, "knows three traits exactly"),
         ("  table alone", |c| c.only_ehr, ""),
         ("  codes alone", |c| c.only_codes, ""),
         ("  ECG alone", |c| c.only_ecg, ""),

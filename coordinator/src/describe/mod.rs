@@ -8,10 +8,9 @@
 //! ```
 //!
 //! Sites hold a question to what they hold a round's model to: it stands in the log that they all see.
-//! An answer costs a site's budget and is given once. So the coordinator keeps it, and who asks the same
-//! again hears it again: whatever became of the connection that it was asked over.
+//! An answer costs a site's budget and is made once. So the site keeps it before it is sent, the coordinator
+//! when it arrives, and who asks the same again hears it again: whatever became of the connections between.
 
-mod kept;
 mod report;
 mod table;
 mod waiting;
@@ -22,6 +21,7 @@ use std::time::Duration;
 
 use audit::Name;
 use audit::note::VerifierKey;
+use common::answers::Answers;
 use common::clock::Clock;
 use common::experiment::Description;
 use common::ids::{RunId, SiteName};
@@ -34,7 +34,6 @@ use crate::driver::log;
 use crate::driver::witness::Witnesses;
 use crate::floor::{Command, Floor, Input};
 use crate::launch::Ended;
-use kept::Kept;
 use waiting::Waiting;
 
 pub use report::{Cost, DescriptionReport};
@@ -78,9 +77,12 @@ impl Describer {
         let seconds = || self.clock.now().since(started).as_secs_f64();
         let ended = self.ask(sites.clone()).and_then(|mut open| {
             let heard = self.hear(runtime, &mut open, &mut inputs);
+            let waited = open.waiting.late();
+            // Where the coordinator cannot go on, those who were not heard may have answered before.
+            let unheard = if heard.is_err() { &waited[..] } else { &[] };
+            self.remember(&sites, unheard);
             heard.and_then(|()| self.seal(&open.witnesses))
         });
-        self.remember(&sites);
         let outcome = if ended.is_ok() { "described" } else { "the coordinator cannot go on" };
         for site in &sites {
             let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
@@ -211,6 +213,9 @@ impl Describer {
             self.refuse(site, Refusal::Metrics(why.to_owned()));
             return Ok(());
         }
+        if let Err(error) = self.kept().keep(site, &described.numbers) {
+            tracing::error!(%site, %error, "an answer cannot be kept here");
+        }
         // The charges are in its log: one that is put back later shows.
         match self.book.witness((key, &name(site.as_str())), &described.log) {
             Ok(_) => {}
@@ -223,9 +228,6 @@ impl Describer {
         let entry = log::described((&self.by, &self.run), site);
         self.book.record(vec![entry]).map_err(|error| error.to_string())?;
         tracing::info!(%site, "answered");
-        if let Err(error) = self.kept().keep(site, &described.numbers) {
-            tracing::error!(%site, %error, "an answer cannot be kept: only this operator hears it");
-        }
         let (site, numbers) = (site.clone(), described.numbers);
         self.tell(Told::Answered { site, numbers });
         Ok(())
@@ -235,18 +237,20 @@ impl Describer {
     fn refuse(&self, site: &SiteName, refusal: Refusal) {
         tracing::warn!(%site, %refusal, "refused");
         self.book.note_refused(log::rejected((&self.run, DESCRIBED), site, &refusal));
-        self.declined(site.clone(), "answer", &refusal.to_string());
+        // Also where it answered before: that something is wrong now is what the operator must hear.
+        self.tell_declined(site.clone(), "answer", &refusal.to_string());
         self.floor.command(site, Command::Say(ToSite::Refused(refusal)));
     }
 
-    fn kept(&self) -> Kept {
-        Kept::of(&self.state, &self.question)
+    fn kept(&self) -> Answers {
+        Answers::of(&self.state, &self.question)
     }
 
-    /// Passes on what sites answered before that are not here to be asked.
-    fn remember(&self, asked: &[SiteName]) {
+    /// Passes on what sites answered before that are not here to be asked, or were not heard.
+    fn remember(&self, asked: &[SiteName], unheard: &[SiteName]) {
         let kept = self.kept();
-        for site in kept.sites().into_iter().filter(|site| !asked.contains(site)) {
+        let silent = |site: &SiteName| !asked.contains(site) || unheard.contains(site);
+        for site in kept.sites().into_iter().filter(silent) {
             if let Some(numbers) = kept.find(&site) {
                 self.tell(Told::Answered { site, numbers });
             }
@@ -259,6 +263,10 @@ impl Describer {
             tracing::info!(%site, rule, "no new answer; passing on the one from before");
             return self.tell(Told::Answered { site, numbers });
         }
+        self.tell_declined(site, rule, reason);
+    }
+
+    fn tell_declined(&self, site: SiteName, rule: &str, reason: &str) {
         tracing::warn!(%site, rule, reason, "no answer");
         self.tell(Told::Declined { site, rule: rule.to_owned(), reason: reason.to_owned() });
     }

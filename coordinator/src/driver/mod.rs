@@ -30,6 +30,7 @@ use tokio::sync::mpsc;
 use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::artifact::{self, ArtifactError, Ended};
 use crate::floor::{Command, Floor, Input, Turn};
+use crate::means::mean;
 use crate::registry::{Ending, Journalled, Registry, RegistryError, RoundRecord};
 use crate::round::{Effect, Event, Machine, Offer, Outcome};
 use crate::spool::Spool;
@@ -563,20 +564,6 @@ impl Running {
             bytes: self.total_bytes,
         }
     }
-}
-
-/// The mean over sites of each metric, by name.
-#[must_use]
-pub fn mean(told: &[(SiteName, Vec<Metric>)]) -> Vec<Metric> {
-    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for metric in told.iter().flat_map(|(_, metrics)| metrics) {
-        let (sum, count) = sums.entry(&metric.name).or_default();
-        *sum += metric.value;
-        *count += 1.0;
-    }
-    sums.into_iter()
-        .map(|(name, (sum, count))| Metric { name: name.to_owned(), value: sum / count })
-        .collect()
 }
 
 fn shown(metrics: &[Metric]) -> String {

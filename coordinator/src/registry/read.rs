@@ -4,6 +4,7 @@ use common::clock::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Registry, RegistryError};
+use crate::means::Sums;
 use crate::round::Event;
 
 /// One run.
@@ -173,12 +174,17 @@ impl Registry {
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT name, avg(value) FROM metric WHERE run = ?1 AND round = ?2
-                 GROUP BY name ORDER BY name",
+                "SELECT name, sum(value), sum(value * value), count(*) FROM metric
+                 WHERE run = ?1 AND round = ?2 GROUP BY name ORDER BY name",
             )
             .map_err(&failed)?;
         query
-            .query_map(params![run, round], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_map(params![run, round], |row| {
+                let name: String = row.get(0)?;
+                let sums = Sums { values: row.get(1)?, squares: row.get(2)?, count: row.get(3)? };
+                let mean = sums.mean(&name);
+                Ok((name, mean))
+            })
             .and_then(Iterator::collect)
             .map_err(&failed)
     }

@@ -162,12 +162,12 @@ fn report(
             sites: u32::try_from(record.sites.len()).unwrap_or(u32::MAX),
             seconds: record.seconds,
             bytes: record.bytes,
-            metrics: object(&crate::driver::mean(told)),
+            metrics: object(&crate::means::mean(told)),
         })
         .collect();
     let contributors: BTreeSet<_> = outcome.rounds.iter().flat_map(|round| &round.sites).collect();
     let of_the_last = outcome.metrics.last().map(Vec::as_slice).unwrap_or_default();
-    let told = crate::driver::mean(of_the_last);
+    let told = crate::means::mean(of_the_last);
     let c_index_site_mean = last.c_index_site_mean.or_else(|| site_mean(&told));
     // What the sites themselves told of the final model, in a private mode with noise on it.
     let c_index_released = if plan.privacy.evaluation.is_some() { site_mean(&told) } else { None };

@@ -3,12 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use common::answers::Answers;
 use common::digest::Digest;
 use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::logbook::{Logbook, LogbookError};
 use common::model::initial_parameters;
 use common::policy::{Asker, Denied};
+use common::privacy::LedgerError;
 use common::wire::{Metric, words};
 
 use super::contribute::contribute;
@@ -106,13 +108,8 @@ impl Hospital {
         Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None, acked: None })
     }
 
-    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it is
-    /// charged, and the budget and the policy are asked before a record is read.
-    fn may_describe(
-        &self,
-        gate: &Gate,
-        question: &Description,
-    ) -> Result<(Facts, Option<Digest>), Objection> {
+    /// That a question keeps the rules, and the policy allows it.
+    fn admit_question(&self, question: &Description) -> Result<(), Objection> {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
         let Site { policy, tag, coordinator, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
@@ -122,7 +119,39 @@ impl Hospital {
         policy.admit_description(question, asker).map_err(denied)?;
         let views = question.inputs.iter().map(|input| &input.view);
         let tables = self.site.records.measurement_tables();
-        policy.admit_measurements(views, tables).map_err(denied)?;
+        policy.admit_measurements(views, tables).map_err(denied)
+    }
+
+    /// What was answered to this very question: paid for, with its noise, and on its way lost perhaps.
+    fn said_before(&self, gate: &Gate, question: &Description) -> Option<Vec<Metric>> {
+        self.admit_question(question).ok()?;
+        let answered = gate.foresee_description(question);
+        matches!(answered, Err(LedgerError::Answered { .. })).then_some(())?;
+        Answers::of(&self.site.state, question).find(&self.site.name)
+    }
+
+    /// The same numbers again, which tells nothing new.
+    fn say_again(
+        &self,
+        question: &Description,
+        numbers: Vec<Metric>,
+    ) -> Result<Vec<Metric>, Objection> {
+        let run = question.run();
+        tracing::info!(%run, "sending again what was answered before");
+        let mut entries = log::consent(&run, question.digest(), (&self.site.data_set, None));
+        entries.extend(log::described(&run, question));
+        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
+        Ok(numbers)
+    }
+
+    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it
+    /// is charged, and the budget and the policy are asked before a record is read.
+    fn may_describe(
+        &self,
+        gate: &Gate,
+        question: &Description,
+    ) -> Result<(Facts, Option<Digest>), Objection> {
+        self.admit_question(question)?;
         gate.foresee_description(question)
             .map_err(|error| Objection::new(error.rule().unwrap_or("ledger"), error))?;
         of_patients(true, || {
@@ -264,6 +293,9 @@ impl Participant for Hospital {
 
     fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
         let mut gate = self.gate();
+        if let Some(numbers) = self.said_before(&gate, question) {
+            return self.say_again(question, numbers);
+        }
         let (run, decided) = (question.run(), self.may_describe(&gate, question));
         let entries = match &decided {
             Ok((_, fingerprint)) => {
@@ -273,6 +305,10 @@ impl Participant for Hospital {
         };
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;
         let numbers = answer(&mut gate, question, &decided?.0)?;
+        if let Err(error) = Answers::of(&self.site.state, question).keep(&self.site.name, &numbers)
+        {
+            tracing::error!(%run, %error, "an answer cannot be kept: it can be sent this once");
+        }
         let entries = log::described(&run, question);
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;
         Ok(numbers)

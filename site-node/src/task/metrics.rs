@@ -2,10 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::experiment::{Evaluation, Part, Plan, PrivacyMode, PrivateEvaluation, withheld_metric};
+use common::experiment::{
+    Evaluation, Part, Plan, PrivacyMode, PrivateEvaluation, deviation_metric, withheld_metric,
+};
 use common::ids::Round;
 use common::privacy::Receipt;
-use common::privacy::release::{self, NoisyConcordance, ReleaseError};
+use common::privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
 use common::survival::ranked;
 use common::wire::{C_INDEX, Metric};
 
@@ -48,16 +50,22 @@ pub(super) fn evaluate(
     }
 }
 
-/// The index of the whole model, and what it loses without each part that was withheld. All of them have
-/// noise already; one whose pairs are lost in noise is not told.
+/// The index of the whole model, and what it loses without each part that was withheld, each with how far noise
+/// moves it. All of them have noise already; one whose pairs are lost in noise is not told.
 fn metrics(asked: &PrivateEvaluation, released: &[NoisyConcordance]) -> Vec<Metric> {
-    let value = |one: &NoisyConcordance| one.index.map(|index| index.value);
-    let Some(whole) = released.first().and_then(value) else { return Vec::new() };
+    let Some(whole) = released.first().and_then(|whole| whole.index) else { return Vec::new() };
     let lost = asked.withheld.iter().zip(&released[1..]).filter_map(|(part, without)| {
-        Some(Metric { name: withheld_metric(part), value: whole - value(without)? })
+        let Estimate { value, deviation } = without.index?;
+        let deviation = whole.deviation.hypot(deviation);
+        Some((withheld_metric(part), Estimate { value: whole.value - value, deviation }))
     });
-    let index = Metric { name: C_INDEX.into(), value: whole };
-    std::iter::once(index).chain(lost).collect()
+    std::iter::once((C_INDEX.to_owned(), whole))
+        .chain(lost)
+        .flat_map(|(name, Estimate { value, deviation })| {
+            let around = Metric { name: deviation_metric(&name), value: deviation };
+            [Metric { name, value }, around]
+        })
+        .collect()
 }
 
 /// All that is asked, as far as this site's test patients allow it. A checked plan asks for no more than a
@@ -114,8 +122,10 @@ fn risks_without(
     most: usize,
 ) -> Result<Vec<Vec<f64>>, TrainError> {
     let parts = plan.parts();
+    let first: Vec<usize> = (0..test.len().min(most)).collect();
+    let test = test.select(&first)?;
     let risks = |patients: &Examples| risk_of_each(&plan.model, model, patients, most);
-    let mut all = vec![risks(test)?];
+    let mut all = vec![risks(&test)?];
     for name in &asked.withheld {
         let part = parts.iter().find(|(part, _)| part == name).map(|(_, part)| part);
         all.push(match part {

@@ -1,5 +1,7 @@
 //! What a model says of patients: one risk each, or a survival curve each.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use common::model::{Head, ModelSpec};
 
 use super::device::Device;
@@ -31,7 +33,8 @@ pub fn risks(
 ///
 /// Patients pass through the network one at a time, as those of several modalities always do: how a row
 /// of a product rounds may depend on the number of rows, and whoever chooses the model could make ranks of
-/// nothing but rounding. One whose risk is not finite has risk 0, and changes no other's.
+/// nothing but rounding. One whose risk is not finite, or whose pass stops halfway, has risk 0, and changes no
+/// other's.
 ///
 /// # Errors
 /// Parameters or features that do not fit the specification, or a device that returns no result:
@@ -47,20 +50,43 @@ pub fn risk_of_each(
         Engine::Dense(architecture) => architecture,
         Engine::Fused(fused) => {
             let patients: Vec<usize> = (0..examples.len().min(most)).collect();
-            let logits = fused.logits(parameters, examples, &patients)?;
-            let rows = logits.chunks_exact(spec.head.logits().max(1));
-            return Ok(rows.map(|row| bounded(risk(spec.head, row))).collect());
+            let of = |patients: &[usize]| {
+                unwinding(|| fused.logits(parameters, examples, patients)).transpose()
+            };
+            let mut risks = Vec::with_capacity(patients.len());
+            for some in patients.chunks(AT_ONCE) {
+                let rows = |logits: &[f32]| {
+                    let rows = logits.chunks_exact(spec.head.logits().max(1));
+                    rows.map(|row| bounded(risk(spec.head, row))).collect::<Vec<_>>()
+                };
+                if let Some(logits) = of(some)? {
+                    risks.extend(rows(&logits));
+                    continue;
+                }
+                for patient in some {
+                    risks.extend(of(&[*patient])?.map_or(vec![0.0], |logits| rows(&logits)));
+                }
+            }
+            return Ok(risks);
         }
     };
     let width = architecture.inputs();
     let device = Device::cpu();
     let network = architecture.load(parameters, &device)?;
     let alone = |features: &[f32]| {
-        let input = to_device(features.to_vec(), 1, width, device.inner());
-        let risk = risk(spec.head, &network.forward(input)?.logits);
-        Ok(bounded(risk))
+        let input = || to_device(features.to_vec(), 1, width, device.inner());
+        let logits = unwinding(|| network.forward(input())).transpose()?;
+        Ok(logits.map_or(0.0, |pass| bounded(risk(spec.head, &pass.logits))))
     };
     examples.features().chunks_exact(width.max(1)).take(most).map(alone).collect()
+}
+
+/// Patients whose logits are in memory at a time.
+const AT_ONCE: usize = 256;
+
+/// What a pass gives; none where it stops halfway.
+fn unwinding<T>(pass: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(pass)).ok()
 }
 
 /// A risk, or 0 where it is not finite.

@@ -222,9 +222,14 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
     };
     // What the model is worth, and one of its columns: both with noise on them, one charge, never again.
     let told = evaluate().await?;
-    let [Metric { name, value }, lost] = &told[..] else { return Err(format!("{told:?}").into()) };
+    let [Metric { name, value }, around, lost, lost_around] = &told[..] else {
+        return Err(format!("{told:?}").into());
+    };
     assert!(name == C_INDEX && (0.0..=1.0).contains(value), "{told:?}");
     assert!(lost.name == "withheld/x12" && lost.value.abs() <= 1.0, "{told:?}");
+    assert_eq!(around.name, "deviation/test.c_index");
+    assert_eq!(lost_around.name, "deviation/withheld/x12");
+    assert!(0.0 < around.value && around.value < lost_around.value, "{told:?}");
     assert_eq!(stage.charged()?, plan.rounds as usize + 1);
     assert_eq!(evaluate().await?, []);
     assert_eq!(stage.charged()?, plan.rounds as usize + 1);

@@ -81,11 +81,13 @@ fn model_key(error: &InvalidModel) -> &'static str {
     match error {
         InvalidModel::Width { part: "inputs", .. } => "features.columns",
         InvalidModel::Width { part: "intervals", .. } => "outcome.edges",
+        InvalidModel::Width { part: "logits", .. } | InvalidModel::Causes { .. } => {
+            "outcome.causes"
+        }
         InvalidModel::Width { .. }
         | InvalidModel::Depth { .. }
         | InvalidModel::Size { .. }
         | InvalidModel::Tables { .. } => "model.hidden",
-        InvalidModel::Causes { .. } => "outcome.causes",
         InvalidModel::InitialHazard(_) => "model.initial_hazard",
         InvalidModel::Bound { .. }
         | InvalidModel::Block { .. }

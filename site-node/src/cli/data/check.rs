@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use common::config::{self, Override};
@@ -110,7 +110,9 @@ impl Bars {
 }
 
 fn table(source: &Source, found: &Findings, values: &[Option<String>]) {
-    let folder = source.folder.display();
+    // The folder of a cohort file that was named without one.
+    let here = source.folder.as_os_str().is_empty();
+    let folder = if here { Path::new(".") } else { &source.folder }.display();
     let told: Vec<String> = found
         .problems
         .iter()

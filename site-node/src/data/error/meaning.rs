@@ -78,10 +78,11 @@ pub enum MeaningError {
     },
     /// A contract's causes are not those that the hospital's event column tells apart.
     #[error(
-        "cohort.toml: column {column:?} tells {}, and the contract asks for {asked:?}; the contract must name the \
+        "cohort.toml: column {column:?} tells {}, and the contract asks for {}; the contract must name the \
          causes that the hospital tells apart, in any order: correct it, or state what 1, 2, … stand for as \
          causes under [outcome] (OMOP tables tell death alone)",
-        told(here)
+        told(here),
+        told(asked)
     )]
     OtherCauses {
         /// The event column.

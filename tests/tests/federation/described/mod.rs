@@ -81,7 +81,12 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
     let table = std::fs::read_to_string(stage.folder.path().join("cohort.csv"))?;
     Truth::of(&table).hold(&question, &numbers);
 
-    // Asked again, it says nothing and spends nothing.
+    // Asked again, it says the same and spends nothing; without what it kept, nothing at all.
+    let again = site.inquire(&question).await?;
+    let ToCoordinator::Described(again) = again else { return Err(format!("{again:?}").into()) };
+    assert_eq!((again.question, again.numbers), (digest, numbers));
+    assert_eq!(stage.charged()?, charged.len());
+    std::fs::remove_dir_all(stage.folder.path().join("state/descriptions"))?;
     let (rule, reason) = refusal(site.inquire(&question).await?);
     assert!(rule == "ledger" && reason.contains("charged before"), "{rule}: {reason}");
     assert_eq!(stage.charged()?, charged.len());

@@ -147,7 +147,21 @@ async fn numbers_that_are_no_answer_are_not_passed_on() -> Outcome {
         Told::Answered { site, numbers } => Some((of(site), numbers.clone())),
         _ => None,
     });
-    assert_eq!(answered, Some(("hospital-a".to_owned(), good)), "{said:?}");
+    assert_eq!(answered, Some(("hospital-a".to_owned(), good.clone())), "{said:?}");
+
+    // And where nobody is; while a question that nobody answered is not asked.
+    drop(second);
+    let gone = async {
+        while !stage.launcher.floor.sites().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await?;
+    assert!(inquire(&other).is_err());
+    let Told::Answered { numbers, .. } = told(inquire(&next)?).await? else {
+        return Err("forgotten".into());
+    };
+    assert_eq!(numbers, good);
     Ok(())
 }
 

@@ -1,19 +1,21 @@
-//! Answers to a question, kept where the coordinator keeps its state: hospitals paid for them once, and asked
-//! the same again they say nothing.
+//! Answers to a description, kept on disk: a hospital pays for one once, and whoever asks the same again hears
+//! the same numbers, at no cost. A hospital keeps its own before it sends it, the coordinator what arrived.
 
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use common::digest::Digest;
-use common::durable;
-use common::experiment::Description;
-use common::ids::SiteName;
-use common::wire::{MAX_MESSAGE, Metric, decode, encode};
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+use crate::durable;
+use crate::experiment::Description;
+use crate::ids::SiteName;
+use crate::wire::{MAX_MESSAGE, Metric, decode, encode};
+
 /// The answers to one question, a file a site.
-pub(super) struct Kept {
+#[derive(Debug)]
+pub struct Answers {
     folder: PathBuf,
     question: Description,
 }
@@ -25,8 +27,9 @@ struct Answer {
     numbers: Vec<Metric>,
 }
 
-impl Kept {
-    /// Those of a question, in the folder `descriptions` of a coordinator's state.
+impl Answers {
+    /// Those to a question, in the folder `descriptions` of a state folder.
+    #[must_use]
     pub fn of(state: &Path, question: &Description) -> Self {
         let folder = state.join("descriptions").join(question.run().as_str());
         Self { folder, question: question.clone() }
@@ -45,6 +48,7 @@ impl Kept {
 
     /// What a site answered before; none where it did not, or where the file holds no answer to this
     /// question.
+    #[must_use]
     pub fn find(&self, site: &SiteName) -> Option<Vec<Metric>> {
         let mut bytes = Vec::new();
         let file = fs::File::open(self.file(site)).ok()?;
@@ -56,6 +60,7 @@ impl Kept {
     }
 
     /// Who answered before, in the order of their names.
+    #[must_use]
     pub fn sites(&self) -> Vec<SiteName> {
         let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let site = |path: PathBuf| {
@@ -77,15 +82,15 @@ const ANSWER: &str = "answer";
 
 #[cfg(test)]
 mod tests {
-    use common::experiment::Experiment;
+    use crate::experiment::Experiment;
 
     use super::*;
 
-    const DEMO: &str = include_str!("../../../configs/experiments/demo.toml");
+    const DEMO: &str = include_str!("../../configs/experiments/demo.toml");
 
     fn question(rho: f64) -> Description {
         let text = format!("{DEMO}\n[describe]\nrho = {rho}\n");
-        let experiment: Experiment = common::config::read("demo", &text).unwrap();
+        let experiment: Experiment = crate::config::read("demo", &text).unwrap();
         experiment.describe.question(&experiment.plan).unwrap().0
     }
 
@@ -99,15 +104,15 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let site = |name: &str| name.parse::<SiteName>().unwrap();
         let (asked, other) = (question(0.5), question(0.25));
-        let kept = Kept::of(state.path(), &asked);
+        let kept = Answers::of(state.path(), &asked);
         assert!(kept.sites().is_empty() && kept.find(&site("a")).is_none());
         let numbers = answer(&asked);
         assert_eq!(asked.accepts(&numbers), Ok(()));
         kept.keep(&site("b"), &numbers).unwrap();
         kept.keep(&site("a"), &numbers).unwrap();
         assert_eq!(kept.sites(), [site("a"), site("b")]);
-        assert_eq!(Kept::of(state.path(), &asked).find(&site("b")), Some(numbers));
-        assert_eq!(Kept::of(state.path(), &other).sites(), []);
+        assert_eq!(Answers::of(state.path(), &asked).find(&site("b")), Some(numbers));
+        assert_eq!(Answers::of(state.path(), &other).sites(), []);
 
         // A file that holds anything else is nobody's answer.
         let file = kept.file(&site("a"));
@@ -116,9 +121,9 @@ mod tests {
             fs::write(&file, bad).unwrap();
             assert_eq!(kept.find(&site("a")), None);
         }
-        let folder = Kept::of(state.path(), &other).folder;
+        let folder = Answers::of(state.path(), &other).folder;
         durable::make_folder(&folder).unwrap();
         fs::write(folder.join("a.answer"), whole).unwrap();
-        assert_eq!(Kept::of(state.path(), &other).find(&site("a")), None);
+        assert_eq!(Answers::of(state.path(), &other).find(&site("a")), None);
     }
 }
