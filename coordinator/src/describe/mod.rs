@@ -3,7 +3,7 @@
 //! ```text
 //! question ─► audit log ─► sites ─► each signs that state ─► enough? ─► all are told
 //!
-//! answer: asked for? its log goes on? ─► audit log ─► kept ─► operator
+//! answer: asked for? its log goes on? ─► kept ─► audit log ─► operator
 //! silence, lost, time is up ── answered before? ────────────► operator
 //! ```
 //!
@@ -213,9 +213,6 @@ impl Describer {
             self.refuse(site, Refusal::Metrics(why.to_owned()));
             return Ok(());
         }
-        if let Err(error) = self.kept().keep(site, &described.numbers) {
-            tracing::error!(%site, %error, "an answer cannot be kept here");
-        }
         // The charges are in its log: one that is put back later shows.
         match self.book.witness((key, &name(site.as_str())), &described.log) {
             Ok(_) => {}
@@ -224,6 +221,10 @@ impl Describer {
                 self.refuse(site, Refusal::Log(error.to_string()));
                 return Ok(());
             }
+        }
+        // Not before: what comes with a log that was put back must not be told later either.
+        if let Err(error) = self.kept().keep(site, &described.numbers) {
+            tracing::error!(%site, %error, "an answer cannot be kept here");
         }
         let entry = log::described((&self.by, &self.run), site);
         self.book.record(vec![entry]).map_err(|error| error.to_string())?;
