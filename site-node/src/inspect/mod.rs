@@ -73,6 +73,7 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
                  their names are written as they are there"
             ));
         }
+        found.notes.extend(patients.losses.iter().map(ToString::to_string));
         ends(asked, &patients, &mut problems);
         signals::check(asked, &patients, &mut problems, &mut found.notes, tell);
         let cohort = cohort(asked, patients, &mut problems);

@@ -48,6 +48,7 @@ pub(super) fn place(error: &DataError) -> Place {
             (patient.map(|it| it.file.clone()), patient.map(|it| it.row), None)
         }
         DataError::Cache(error) => (name(&error.path), None, None),
+        DataError::LeftOut { loss, .. } => (Some(loss.table.clone()), None, None),
         DataError::StraySignal { .. } | DataError::Changed | DataError::EmptyJoin { .. } => {
             (None, None, None)
         }
@@ -113,6 +114,7 @@ pub(super) fn kind(error: &DataError) -> &'static str {
         DataError::DuplicatePatient { .. }
         | DataError::NamelessPatient { .. }
         | DataError::UnknownPatient { .. }
+        | DataError::LeftOut { .. }
         | DataError::EmptyJoin { .. } => "patients",
         DataError::Cell { .. } => "cells",
         DataError::Ecg { .. } => "ECGs",

@@ -30,6 +30,7 @@ impl Facts {
     /// Reads them, if there are as many patients and events as the policy asks for.
     pub(super) fn read(site: &Site, question: &Description) -> Result<Self, Objection> {
         let (patients, split) = site.records.read().map_err(|error| failed("data")(&error))?;
+        patients.losses.log(site.policy.min_patients as usize);
         let cohort = Cohort::new(patients, &question.outcome, split)
             .map_err(|error| failed("cohort")(&error))?;
         site.policy

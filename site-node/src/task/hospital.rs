@@ -168,6 +168,7 @@ impl Hospital {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
         let Site { policy, records, .. } = &self.site;
         let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
+        patients.losses.log(policy.min_patients as usize);
         let cohort = Cohort::new(patients, &plan.outcome, split)
             .map_err(|error| failed("cohort")(&error))?;
         cohort.suits(plan.model.head, &plan.outcome).map_err(|error| failed("cohort")(&error))?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::ecg::EcgError;
 use super::image::ImageError;
+use super::losses::Loss;
 
 pub use super::fault::CellFault;
 pub use meaning::{MeaningError, Wanted};
@@ -130,6 +131,18 @@ pub enum DataError {
         /// The patient column.
         column: String,
     },
+    /// More of a table is left out than `cohort.toml` allows. Its text holds no count: it may be logged.
+    #[error(
+        "{}: more than {:.0} % of its {} {}{}; mend the tables, or state the share that may be left \
+         out under [allowed_losses] in cohort.toml, such as {:?} = 0.2",
+        loss.table, 100.0 * allowed, loss.what(), loss.reason, advice(loss.hint.as_ref()), loss.table
+    )]
+    LeftOut {
+        /// What is left out.
+        loss: Box<Loss>,
+        /// The share that may be.
+        allowed: f64,
+    },
     /// A cell is not what its column must hold.
     #[error("{file}: row {row}, column {column:?}: {}; {}", fault.what(), fault.fix())]
     Cell {
@@ -195,6 +208,10 @@ fn signal(what: &str, patient: Option<&PatientRow>) -> String {
         || format!("an {what} (`site-node data check --show-values` says which)"),
         |PatientRow { file, row }| format!("{file}: row {row}: this patient's {what}"),
     )
+}
+
+fn advice(hint: Option<&String>) -> String {
+    hint.map_or_else(String::new, |hint| format!(": {hint}"))
 }
 
 fn similar(nearest: Option<&String>) -> String {

@@ -23,6 +23,7 @@ pub use self::tables::files;
 pub(super) use self::tables::{Cdm, TABLES, texts};
 use super::date::Day;
 use super::error::{DataError, MeaningError};
+use super::losses::Losses;
 use super::patients::{
     Code, Codes, Measurement, Measurements, Patients, Rows, System, UnitCells, Who, Withdrawn,
     withdrawn,
@@ -142,6 +143,7 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
         described: true,
         reserved: RESERVED.map(|(name, what)| (name.to_owned(), what)).into(),
         withdrawn: left,
+        losses: Losses::default(),
         measurements: measured.map(|made| ("measurement".to_owned(), made)).into_iter().collect(),
         codes: named
             .into_iter()

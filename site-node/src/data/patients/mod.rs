@@ -24,6 +24,7 @@ use std::fmt;
 
 use super::date::Day;
 use super::error::{DataError, MeaningError};
+use super::losses::Losses;
 use super::problems::Problems;
 use super::source::Source;
 use super::table::{Column, Table};
@@ -48,6 +49,8 @@ pub struct Patients {
     pub reserved: Vec<(String, &'static str)>,
     /// Who withdrew: how many are listed, and how many of them stand in no table.
     pub withdrawn: Withdrawn,
+    /// Patients and rows that are left out.
+    pub losses: Losses,
     /// Dated measurements, by the names of their tables.
     pub measurements: Vec<(String, Measurements)>,
     /// Dated codes, likewise.
@@ -78,6 +81,7 @@ impl From<Table> for Patients {
             described: false,
             reserved: Vec::new(),
             withdrawn: Withdrawn::default(),
+            losses: Losses::default(),
             measurements: Vec::new(),
             codes: Vec::new(),
         }
@@ -149,6 +153,7 @@ impl Patients {
             described,
             reserved,
             withdrawn,
+            losses: Losses::default(),
             measurements,
             codes,
         })

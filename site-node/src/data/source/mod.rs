@@ -38,6 +38,8 @@ pub struct Source {
     pub split: Option<String>,
     /// A table that names patients who withdrew; nothing of them is read.
     pub withdrawn: Option<PathBuf>,
+    /// By table, the share of its patients or rows that may be left out, from 0 to 1.
+    pub allowed_losses: Vec<(String, f64)>,
     /// The outcome's columns.
     pub outcome: Option<OutcomeColumns>,
     /// Units of the tables' columns.
@@ -132,6 +134,7 @@ impl Source {
             index_date: None,
             split: None,
             withdrawn: None,
+            allowed_losses: Vec::new(),
             outcome: None,
             units: Vec::new(),
             measurements: Vec::new(),

@@ -17,6 +17,14 @@ impl Settings for Source {
         let index_date = section.maybe("index_date");
         let split = section.maybe("split");
         let withdrawn = section.maybe("withdrawn");
+        let allowed_losses: Option<Vec<(String, f64)>> = section.values("allowed_losses");
+        for (table, share) in allowed_losses.iter().flatten() {
+            if !(0.0..=1.0).contains(share) {
+                let key = format!("allowed_losses.{table}");
+                section.problem_at(&key, "not a share", "write a number from 0 to 1, such as 0.2");
+                return None;
+            }
+        }
         let outcome = section.maybe_section::<OutcomeColumns>("outcome");
         let units = section.values("units");
         let measurements = section.named("measurements");
@@ -84,6 +92,7 @@ impl Settings for Source {
             index_date,
             split: split?,
             withdrawn: withdrawn?,
+            allowed_losses: allowed_losses?,
             outcome,
             units: units?,
             measurements,
