@@ -39,7 +39,7 @@ pub use patients::{Patients, load};
 pub use place::inside;
 pub use problems::Problems;
 pub use seen::{Seen, Stamp, table_stamps};
-pub use signals::Signals;
+pub use signals::{Checked, Signals};
 pub use source::{Source, tables as table_files};
 pub(crate) use table::number;
 pub use table::{Cell, Column, Table, Words, join, join_some, read};

@@ -16,7 +16,23 @@ use super::ecg::{EcgError, EcgSource, EcgStandard, Lead};
 use super::image::{ImageError, ImageSource, ImageStandard};
 
 /// Raised whenever the same file and form give other numbers than before.
-const RECIPE: u64 = 1;
+const RECIPE: u64 = 2;
+
+/// How one hospital's files were written: its own matter, while the form is the same at all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Export {
+    /// Whether WFDB records are held against their checksums.
+    pub checksums: bool,
+    /// The bits in use of PNG files of 16 bits; all where none are stated.
+    pub bits: Option<u8>,
+}
+
+/// As the formats' own documents say.
+impl Default for Export {
+    fn default() -> Self {
+        Self { checksums: true, bits: None }
+    }
+}
 
 /// What all files of one kind are brought to.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +75,8 @@ pub struct Prepared {
     pub found: usize,
     /// Decoded and put there.
     pub made: usize,
+    /// The largest number in any of the arrays.
+    pub largest: f32,
     /// Not usable, in the order of their paths.
     pub failed: Vec<(PathBuf, PrepareError)>,
 }
@@ -82,7 +100,7 @@ impl Form {
     }
 
     /// A hash that starts with all that decides the result beside the file.
-    fn hasher(&self) -> Hasher {
+    fn hasher(&self, export: Export) -> Hasher {
         let number = |value: f64| value.to_bits();
         let (kind, words): (&[u8], Vec<u64>) = match self {
             Self::Ecg(form) => {
@@ -106,7 +124,8 @@ impl Form {
         };
         let mut hasher = Hasher::new();
         hasher.update(kind);
-        for word in [RECIPE, words.len() as u64].into_iter().chain(words) {
+        let export = [u64::from(export.checksums), u64::from(export.bits.unwrap_or_default())];
+        for word in [RECIPE, words.len() as u64].into_iter().chain(words).chain(export) {
             hasher.update(&word.to_le_bytes());
         }
         hasher
@@ -116,15 +135,20 @@ impl Form {
     ///
     /// # Errors
     /// The file is not usable, or the cache is not.
-    pub fn load(&self, path: &Path, cache: &Cache) -> Result<(Array, bool), PrepareError> {
-        let mut hasher = self.hasher();
+    pub fn load(
+        &self,
+        path: &Path,
+        export: Export,
+        cache: &Cache,
+    ) -> Result<(Array, bool), PrepareError> {
+        let mut hasher = self.hasher(export);
         match self {
             Self::Ecg(form) => {
                 let source = EcgSource::open(path)?;
                 source.hash(&mut hasher);
                 self.cached(hasher.finish(), cache, || {
                     let fault = |fault| EcgError::at(path, fault);
-                    Ok(form.apply(&source.recording()?).map_err(fault)?)
+                    Ok(form.apply(&source.recording(export.checksums)?).map_err(fault)?)
                 })
             }
             Self::Image(form) => {
@@ -132,7 +156,7 @@ impl Form {
                 source.hash(&mut hasher);
                 self.cached(hasher.finish(), cache, || {
                     let fault = |fault| ImageError::at(path, fault);
-                    Ok(form.apply(&source.picture(form.window)?).map_err(fault)?)
+                    Ok(form.apply(&source.picture(form.window, export.bits)?).map_err(fault)?)
                 })
             }
         }
@@ -160,6 +184,7 @@ impl Form {
 pub fn all(
     paths: &[PathBuf],
     form: &Form,
+    export: Export,
     cache: &Cache,
     workers: usize,
     tell: &(dyn Fn(Progress) + Sync),
@@ -168,12 +193,19 @@ pub fn all(
     let state: Mutex<(Prepared, Vec<usize>)> = Mutex::default();
     let work = || {
         while let Some((index, path)) = step(&next, paths) {
-            let outcome = form.load(path, cache).map(|(_, made)| made);
+            let outcome = form.load(path, export, cache);
             let Ok(mut state) = state.lock() else { return };
             let (prepared, order) = &mut *state;
             match outcome {
-                Ok(true) => prepared.made += 1,
-                Ok(false) => prepared.found += 1,
+                Ok((array, made)) => {
+                    prepared.largest =
+                        array.values.iter().copied().fold(prepared.largest, f32::max);
+                    if made {
+                        prepared.made += 1;
+                    } else {
+                        prepared.found += 1;
+                    }
+                }
                 Err(error) => {
                     // Workers finish out of order.
                     let place = order.partition_point(|other| *other < index);

@@ -87,7 +87,7 @@ fn modality(
     let names = part.patients.table.column(&studies.source.patient)?;
     let read = |&row: &usize| match files.files.get(names.text(row).as_ref()) {
         None => Ok(None),
-        Some(path) => match form.load(path, &cache) {
+        Some(path) => match form.load(path, files.export, &cache) {
             Ok((array, _)) => Ok(Some(channels_last(&form, array.values))),
             Err(PrepareError::Ecg(_) | PrepareError::Image(_))
                 if files.broken_is_missing || private =>

@@ -12,7 +12,9 @@ pub(super) fn signal(error: &DataError) -> Option<PathBuf> {
     match error {
         DataError::Ecg { error, .. } => Some(error.path.clone()),
         DataError::Image { error, .. } => Some(error.path.clone()),
-        DataError::StraySignal { path, .. } => Some(path.clone()),
+        DataError::StraySignal { path, .. } | DataError::TwoSignals { path, .. } => {
+            Some(path.clone())
+        }
         _ => None,
     }
 }
@@ -49,9 +51,10 @@ pub(super) fn place(error: &DataError) -> Place {
         }
         DataError::Cache(error) => (name(&error.path), None, None),
         DataError::LeftOut { loss, .. } => (Some(loss.table.clone()), None, None),
-        DataError::StraySignal { .. } | DataError::Changed | DataError::EmptyJoin { .. } => {
-            (None, None, None)
-        }
+        DataError::StraySignal { .. }
+        | DataError::TwoSignals { .. }
+        | DataError::Changed
+        | DataError::EmptyJoin { .. } => (None, None, None),
     }
 }
 
@@ -119,7 +122,7 @@ pub(super) fn kind(error: &DataError) -> &'static str {
         DataError::Cell { .. } => "cells",
         DataError::Ecg { .. } => "ECGs",
         DataError::Image { .. } => "images",
-        DataError::StraySignal { .. } => "signals",
+        DataError::StraySignal { .. } | DataError::TwoSignals { .. } => "signals",
     }
 }
 

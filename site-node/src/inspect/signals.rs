@@ -5,7 +5,7 @@ use common::experiment::{View, ViewSource};
 use super::Check;
 use crate::data::cache::Cache;
 use crate::data::prepare::{Form, Progress};
-use crate::data::{DataError, MeaningError, Patients, Problems, Signals};
+use crate::data::{Checked, DataError, MeaningError, Patients, Problems, Signals};
 
 pub(super) fn check(
     asked: &Check<'_>,
@@ -32,13 +32,18 @@ pub(super) fn check(
         }
         let Some(cache) = problems.take(Cache::open(asked.cache)) else { continue };
         let key = &source.patient;
-        let (usable, missing) =
+        let Checked { usable, missing, largest } =
             signals.check(patients, key, &cache, problems, &|progress| tell(what, progress));
         let all = patients.table.len();
         notes.push(format!("{what}: {usable} of {all} patients have one that can be used"));
         if missing > 0 {
             notes.push(format!("{what}: {missing} are broken and count as missing"));
         }
+        if signals.other_endings > 0 {
+            let other = signals.other_endings;
+            notes.push(format!("{what}: {other} files with another ending are not read"));
+        }
+        notes.extend(dark(&signals.form, usable, largest));
     }
     for view in views() {
         let (what, described) = match view.source {
@@ -54,6 +59,20 @@ pub(super) fn check(
             }));
         }
     }
+}
+
+/// A remark where all images together use a quarter of the scale at most: 12 bits are often stored in 16.
+fn dark(form: &Form, usable: usize, largest: f32) -> Option<String> {
+    let dark = matches!(form, Form::Image(_)) && usable > 0 && largest <= 0.25;
+    dark.then(|| {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 65535")]
+        let steps = (largest.clamp(0.0, 1.0) * 65535.0).round() as u32;
+        let bits = (u32::BITS - steps.leading_zeros()).max(8);
+        format!(
+            "images: all of them together use the darkest quarter of the scale alone; if they are PNG files \
+             that keep fewer bits in 16, say so in [images] of cohort.toml, such as bits = {bits}"
+        )
+    })
 }
 
 fn ecg_form(view: &View) -> Option<Form> {

@@ -209,8 +209,10 @@ fn errors_keep_their_variants() {
     let mut problems = Problems::new(9);
     let ecgs = Signals::ecgs(&source, source.ecg.as_ref().unwrap()).unwrap();
     let images = Signals::images(&source, source.images.as_ref().unwrap()).unwrap();
-    assert_eq!(ecgs.check(&patients, "pid", &cache, &mut problems, &|_| ()), (1, 0));
-    assert_eq!(images.check(&patients, "pid", &cache, &mut problems, &|_| ()), (1, 0));
+    for signals in [ecgs, images] {
+        let checked = signals.check(&patients, "pid", &cache, &mut problems, &|_| ());
+        assert_eq!((checked.usable, checked.missing), (1, 0));
+    }
     let [DataError::Ecg { error: ecg, .. }, DataError::Image { error: image, .. }] =
         problems.found()
     else {
@@ -219,4 +221,77 @@ fn errors_keep_their_variants() {
     let missing = matches!(&ecg.fault, EcgFault::Standard(StandardFault::MissingLeads { missing }) if missing.len() == 6);
     assert!(missing, "{ecg}");
     assert!(matches!(image.fault, ImageFault::BitDepth { bits: 4 }), "{image}");
+}
+
+#[test]
+fn what_the_system_leaves_in_a_folder_is_passed_over_and_the_rest_is_told() {
+    let hospital = hospital("refuse");
+    hospital.write("images/._p1.png", "left by an archive");
+    hospital.write("ecg/._p1.hea", "left by an archive");
+    hospital.write("images/Thumbs.db", "left by a viewer");
+    hospital.write("images/p2.jpg", "of another format");
+    let found = hospital.check(None);
+    assert!(found.problems.is_empty(), "{:?}", found.problems);
+    let note = "images: 2 files with another ending are not read".to_owned();
+    assert!(found.notes.contains(&note), "{:?}", found.notes);
+    // Two files of one patient: neither is chosen in silence.
+    hospital.write("images/p1.PNG", "x");
+    let found = hospital.check(None);
+    let [twice] = found.problems.as_slice() else { panic!("{:?}", found.problems) };
+    assert!(twice.problem.contains("two files of one patient's image"), "{twice:?}");
+    assert!(!twice.problem.contains("p1"), "{twice:?}");
+}
+
+#[test]
+fn a_record_of_several_segments_is_one_ecg() {
+    let hospital = hospital("refuse");
+    record(&hospital, "p2_0", &LEADS, wave);
+    record(&hospital, "p2_1", &LEADS, |time, lead| wave(time + SAMPLES, lead));
+    hospital.write("ecg/p2.hea", format!("p2/2 12 100 {}\np2_0 1000\np2_1 1000\n", 2 * SAMPLES));
+    let found = hospital.check(None);
+    assert!(found.problems.is_empty(), "{:?}", found.problems);
+    let note = "ECGs: 2 of 3 patients have one that can be used".to_owned();
+    assert!(found.notes.contains(&note), "{:?}", found.notes);
+    // A part that no patient's record names is somebody's all the same.
+    record(&hospital, "p2_2", &LEADS, wave);
+    let [stray] = &hospital.check(None).problems[..] else { panic!("one problem is expected") };
+    assert!(stray.problem.contains("named after no patient"), "{stray:?}");
+}
+
+#[test]
+fn fewer_bits_than_a_png_keeps_are_told_and_can_be_stated() {
+    let dim: Vec<u8> = (0..16_u16).flat_map(|place| (place * 273).to_be_bytes()).collect();
+    let hospital = hospital("refuse");
+    hospital.write("images/p1.png", png(png::BitDepth::Sixteen, &dim));
+    let found = hospital.check(None);
+    let told = |found: &Findings| found.notes.iter().any(|note| note.contains("bits = 12"));
+    assert!(told(&found) && found.problems.is_empty(), "{found:?}");
+    hospital.edit("cohort.toml", "pixels = [8, 8]", "pixels = [8, 8]\nbits = 12");
+    let found = hospital.check(None);
+    assert!(!told(&found) && found.problems.is_empty(), "{found:?}");
+    hospital.edit("cohort.toml", "bits = 12", "bits = 10");
+    let [more] = &hospital.check(None).problems[..] else { panic!("one problem is expected") };
+    assert!(more.problem.contains("more than 10 bits"), "{more:?}");
+    hospital.edit("cohort.toml", "bits = 10", "bits = 17");
+    let error = site_node::data::Source::load(&hospital.place("cohort.toml")).unwrap_err();
+    assert!(error.to_string().contains("17 is out of range"), "{error}");
+}
+
+#[test]
+fn checksums_can_be_left_aside() {
+    let hospital = hospital("refuse");
+    record(&hospital, "p2", &LEADS, wave);
+    let header = std::fs::read_to_string(hospital.place("ecg/p2.hea")).unwrap();
+    let spoiled = header.lines().map(|line| {
+        let mut fields: Vec<&str> = line.split(' ').collect();
+        if let Some(sum) = fields.get_mut(6) {
+            *sum = "7";
+        }
+        fields.join(" ") + "\n"
+    });
+    hospital.write("ecg/p2.hea", spoiled.collect::<String>());
+    let [wrong] = &hospital.check(None).problems[..] else { panic!("one problem is expected") };
+    assert!(wrong.fix.contains("checksums = \"ignore\""), "{wrong:?}");
+    hospital.edit("cohort.toml", "folder = \"ecg\"", "folder = \"ecg\"\nchecksums = \"ignore\"");
+    assert!(hospital.check(None).problems.is_empty());
 }

@@ -157,31 +157,43 @@ pub const WAVEFORM: Waveform = Waveform {
 
 impl Waveform {
     pub fn file(&self) -> Vec<u8> {
-        let source = [
-            element((8, 0x100), *b"SH", b"2:2 "),
-            element((8, 0x102), *b"SH", b"MDC "),
-            element((8, 0x104), *b"LO", b"other "),
-        ];
-        let unit = element((8, 0x100), *b"SH", self.unit);
-        let channel = [
-            sequence((0x3A, 0x208), &[source.concat()]),
-            element((0x3A, 0x210), *b"DS", self.sensitivity),
-            sequence((0x3A, 0x211), &[unit]),
-            element((0x3A, 0x212), *b"DS", b"2 "),
-            element((0x3A, 0x213), *b"DS", b"10"),
-        ];
-        let data: Vec<u8> =
-            [1_i16, -2, 3, i16::MIN].iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        let group = [
-            element((0x3A, 5), *b"US", &self.channels.to_le_bytes()),
+        let group = self.group(b"2:2 ", 1);
+        dicom(EXPLICIT, &sequence((0x5400, 0x100), &[group]))
+    }
+
+    /// A group of `described` channels: the first is the lead of this code, the next is II.
+    pub fn group(&self, code: &[u8], described: usize) -> Vec<u8> {
+        let channel = |code: &[u8]| {
+            let source = [
+                element((8, 0x100), *b"SH", code),
+                element((8, 0x102), *b"SH", b"MDC "),
+                element((8, 0x104), *b"LO", b"other "),
+            ];
+            let unit = element((8, 0x100), *b"SH", self.unit);
+            let parts = [
+                sequence((0x3A, 0x208), &[source.concat()]),
+                element((0x3A, 0x210), *b"DS", self.sensitivity),
+                sequence((0x3A, 0x211), &[unit]),
+                element((0x3A, 0x212), *b"DS", b"2 "),
+                element((0x3A, 0x213), *b"DS", b"10"),
+            ];
+            parts.concat()
+        };
+        let channels: Vec<Vec<u8>> =
+            [code, b"2:2 "].into_iter().take(described).map(channel).collect();
+        let count = if described == 1 { self.channels } else { described as u16 };
+        let data = [1_i16, -2, 3, i16::MIN].repeat(described);
+        let data: Vec<u8> = data.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let parts = [
+            element((0x3A, 5), *b"US", &count.to_le_bytes()),
             element((0x3A, 0x10), *b"UL", &self.samples.to_le_bytes()),
             element((0x3A, 0x1A), *b"DS", self.rate),
-            sequence((0x3A, 0x200), &[channel.concat()]),
+            sequence((0x3A, 0x200), &channels),
             element((0x5400, 0x1004), *b"US", &16_u16.to_le_bytes()),
             element((0x5400, 0x1006), *b"CS", self.kind),
             element((0x5400, 0x100A), *b"OW", &i16::MIN.to_le_bytes()),
             element((0x5400, 0x1010), *b"OW", &data),
         ];
-        dicom(EXPLICIT, &sequence((0x5400, 0x100), &[group.concat()]))
+        parts.concat()
     }
 }

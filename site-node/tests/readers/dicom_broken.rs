@@ -5,7 +5,7 @@ use site_node::data::ecg::{self, EcgFault, WaveformFault};
 use site_node::data::image::{self, ImageFault, Picture};
 
 use super::build::{
-    EXPLICIT, WAVEFORM, Waveform, dicom, element, fragments, grey_elements, grey_pixels, sequence,
+    EXPLICIT, WAVEFORM, Waveform, dicom, element, fragments, grey_elements, grey_pixels,
 };
 use super::{says_what_to_do, written};
 
@@ -130,8 +130,6 @@ fn images_that_are_not_read() {
     assert!(matches!(missing, ImageFault::Dicom(DicomFault::Missing(_))), "{missing}");
     let frames = fault(&grey(&element((0x28, 8), *b"IS", b"2 ")));
     assert_eq!(frames, ImageFault::Frames);
-    let table = sequence((0x28, 0x3000), &[Vec::new()]);
-    assert_eq!(fault(&grey(&table)), ImageFault::LookupTable);
     let narrow = [element((0x28, 0x1050), *b"DS", b"5 "), element((0x28, 0x1051), *b"DS", b"0 ")];
     assert_eq!(fault(&grey(&narrow.concat())), ImageFault::Window);
     let flat = element((0x7FE0, 0x10), *b"OW", &[7; 32]);
@@ -206,6 +204,16 @@ fn waveforms() {
     assert!(matches!(sound, WaveformFault::SampleType { bits: 16, .. }), "{sound}");
     let nan = try_ecg(&Waveform { rate: b"nan ", ..WAVEFORM }.file()).unwrap_err();
     assert!(matches!(nan, EcgFault::Dicom(DicomFault::Value { .. })), "{nan}");
+    // A rhythm strip of one lead, then the leads I and II, then a group that names none.
+    let strip = WAVEFORM.group(b"2:2 ", 1);
+    let both = WAVEFORM.group(b"2:1 ", 2);
+    let unnamed = WAVEFORM.group(b"2:99", 1);
+    for groups in [[&strip, &both, &unnamed], [&both, &unnamed, &strip], [&unnamed, &strip, &both]]
+    {
+        let groups: Vec<Vec<u8>> = groups.into_iter().cloned().collect();
+        let file = dicom(EXPLICIT, &super::build::sequence((0x5400, 0x100), &groups));
+        assert_eq!(try_ecg(&file).unwrap().leads(), ["I", "II"]);
+    }
     let image = try_ecg(&grey(&[])).unwrap_err();
     assert_eq!(image, EcgFault::Waveform(WaveformFault::NoWaveform));
 }

@@ -16,6 +16,8 @@ mod ecg_real;
 mod fuzz;
 mod image_broken;
 mod image_real;
+mod segments;
+mod tones;
 mod wfdb_broken;
 
 use std::path::{Path, PathBuf};

@@ -37,11 +37,23 @@ tags! {
     BITS_STORED "BitsStored" 0x0028 0x0101
     HIGH_BIT "HighBit" 0x0028 0x0102
     SIGNED "PixelRepresentation" 0x0028 0x0103
+    PADDING "PixelPaddingValue" 0x0028 0x0120
+    PADDING_LIMIT "PixelPaddingRangeLimit" 0x0028 0x0121
     WINDOW_CENTRE "WindowCenter" 0x0028 0x1050
     WINDOW_WIDTH "WindowWidth" 0x0028 0x1051
     INTERCEPT "RescaleIntercept" 0x0028 0x1052
     SLOPE "RescaleSlope" 0x0028 0x1053
+    VOI_FUNCTION "VOILUTFunction" 0x0028 0x1056
     MODALITY_LUT "ModalityLUTSequence" 0x0028 0x3000
+    LUT_DESCRIPTOR "LUTDescriptor" 0x0028 0x3002
+    LUT_DATA "LUTData" 0x0028 0x3006
+    VOI_LUT "VOILUTSequence" 0x0028 0x3010
+    FRAME_VOI "FrameVOILUTSequence" 0x0028 0x9132
+    FRAME_RESCALE "PixelValueTransformationSequence" 0x0028 0x9145
+    PRESENTATION_LUT "PresentationLUTSequence" 0x2050 0x0010
+    PRESENTATION_SHAPE "PresentationLUTShape" 0x2050 0x0020
+    SHARED_GROUPS "SharedFunctionalGroupsSequence" 0x5200 0x9229
+    FRAME_GROUPS "PerFrameFunctionalGroupsSequence" 0x5200 0x9230
     ORIGINALITY "WaveformOriginality" 0x003A 0x0004
     CHANNELS "NumberOfWaveformChannels" 0x003A 0x0005
     SAMPLES "NumberOfWaveformSamples" 0x003A 0x0010
@@ -57,13 +69,26 @@ tags! {
     WAVEFORM_KIND "WaveformSampleInterpretation" 0x5400 0x1006
     WAVEFORM_PADDING "WaveformPaddingValue" 0x5400 0x100A
     WAVEFORM_DATA "WaveformData" 0x5400 0x1010
+    FLOAT_PIXELS "FloatPixelData" 0x7FE0 0x0008
+    DOUBLE_PIXELS "DoubleFloatPixelData" 0x7FE0 0x0009
     PIXEL_DATA "PixelData" 0x7FE0 0x0010
 }
 
 /// Sequences among them: where the file names no types, a sequence of known length looks like
 /// any other value.
-pub(super) const SEQUENCES: [Tag; 5] =
-    [MODALITY_LUT, CHANNEL_DEFINITIONS, CHANNEL_SOURCE, SENSITIVITY_UNITS, WAVEFORMS];
+pub(super) const SEQUENCES: [Tag; 11] = [
+    MODALITY_LUT,
+    VOI_LUT,
+    FRAME_VOI,
+    FRAME_RESCALE,
+    PRESENTATION_LUT,
+    SHARED_GROUPS,
+    FRAME_GROUPS,
+    CHANNEL_DEFINITIONS,
+    CHANNEL_SOURCE,
+    SENSITIVITY_UNITS,
+    WAVEFORMS,
+];
 
 pub(super) const ITEM: Tag = Tag(0xFFFE, 0xE000);
 pub(super) const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);

@@ -36,6 +36,15 @@ impl<'a> DataSet<'a> {
         Ok(Some(if self.big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }))
     }
 
+    /// All whole numbers of 16 bits (US, SS, or OW) of an element, as their bits stand; none where it is absent.
+    pub(in crate::data) fn words(&self, tag: Tag) -> Vec<u16> {
+        let (pairs, _) = self.bytes(tag).unwrap_or_default().as_chunks::<2>();
+        let word = |pair: &[u8; 2]| {
+            if self.big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) }
+        };
+        pairs.iter().map(word).collect()
+    }
+
     /// A whole number of 32 bits (UL).
     pub(in crate::data) fn large(&self, tag: Tag) -> Found<u32> {
         let Some(bytes) = self.bytes(tag) else { return Ok(None) };

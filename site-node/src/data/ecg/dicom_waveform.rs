@@ -1,9 +1,11 @@
 //! ECGs in DICOM files: Waveform Module of PS3.3, C.10.9.
 //!
 //! ```text
-//! WaveformSequence ─► the first original group ─► channels: lead, unit, scale
+//! WaveformSequence ─► the group with the most leads ─► channels: lead, unit, scale
 //!        mV = (stored · sensitivity · correction + baseline) · unit
 //! ```
+
+use std::collections::BTreeSet;
 
 use super::{EcgFault, Lead, Recording, WaveformFault};
 use crate::data::dicom::{self, Body, DataSet, Encoding, needed, tags};
@@ -21,11 +23,7 @@ struct Channel {
 /// The recording in a DICOM file.
 pub(super) fn recording(bytes: &[u8]) -> Result<Recording, EcgFault> {
     let (data, encoding, _) = dicom::parse(bytes)?;
-    let groups = data.items(tags::WAVEFORMS);
-    // Averaged beats are marked as derived.
-    let original =
-        |group: &&DataSet<'_>| matches!(group.text(tags::ORIGINALITY), Ok(Some("ORIGINAL")));
-    let group = groups.iter().find(original).or(groups.first()).ok_or(WaveformFault::NoWaveform)?;
+    let group = best(data.items(tags::WAVEFORMS)).ok_or(WaveformFault::NoWaveform)?;
 
     let channels = needed(tags::CHANNELS, group.small(tags::CHANNELS))?;
     let samples = needed(tags::SAMPLES, group.large(tags::SAMPLES))?;
@@ -57,6 +55,20 @@ pub(super) fn recording(bytes: &[u8]) -> Result<Recording, EcgFault> {
     }
     let leads = described.into_iter().map(|channel| channel.name).collect();
     Ok(Recording::new(leads, rate, values))
+}
+
+/// The group to read: the one with the most standard leads, so that a rhythm strip beside the twelve leads is
+/// passed over; among those alike an original one, since averaged beats are marked as derived; else the first.
+fn best<'d, 'a>(groups: &'d [DataSet<'a>]) -> Option<&'d DataSet<'a>> {
+    let rank = |group: &DataSet<'_>| {
+        let sources = group.items(tags::CHANNEL_DEFINITIONS).iter();
+        let names = sources.filter_map(|item| item.items(tags::CHANNEL_SOURCE).first());
+        let leads = names.filter_map(|source| Lead::named(&name(source).ok()?));
+        let leads: BTreeSet<Lead> = leads.collect();
+        (leads.len(), matches!(group.text(tags::ORIGINALITY), Ok(Some("ORIGINAL"))))
+    };
+    // Of equals `max_by_key` takes the last.
+    groups.iter().rev().max_by_key(|group| rank(group))
 }
 
 /// Samples as they are stored, channel by channel within each moment.

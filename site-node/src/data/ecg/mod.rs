@@ -30,5 +30,12 @@ use std::path::Path;
 /// # Errors
 /// A file of it cannot be read, is damaged, or is not an ECG.
 pub fn read(path: &Path) -> Result<Recording, EcgError> {
-    EcgSource::open(path)?.recording()
+    EcgSource::open(path)?.recording(true)
+}
+
+/// The names, without their ending, of the headers of a WFDB record's segments; none where it is one segment,
+/// where it cannot be read, and for DICOM files.
+#[must_use]
+pub fn parts(path: &Path) -> Vec<String> {
+    source::header(path).map(|bytes| wfdb::parts(&bytes)).unwrap_or_default()
 }

@@ -14,6 +14,16 @@ const MAX_BYTES: u64 = 512 << 20;
 /// Of 256 signals with their comments.
 const MAX_HEADER: u64 = 1 << 20;
 
+/// Whether a path is that of a WFDB header.
+fn is_header(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("hea"))
+}
+
+/// A WFDB header's bytes; none where it is no header or cannot be read.
+pub(super) fn header(path: &Path) -> Option<Vec<u8>> {
+    is_header(path).then(|| open::read(path, MAX_HEADER).ok()).flatten()
+}
+
 /// One ECG's files.
 pub struct EcgSource {
     path: PathBuf,
@@ -30,7 +40,7 @@ impl EcgSource {
     /// # Errors
     /// A file cannot be read, or is neither.
     pub fn open(path: &Path) -> Result<Self, EcgError> {
-        let header = path.extension().is_some_and(|ending| ending == "hea");
+        let header = is_header(path);
         let most = if header { MAX_HEADER } else { MAX_BYTES };
         let (bytes, stamp) =
             open::stamped(path, most).map_err(|fault| EcgError::at(path, fault))?;
@@ -38,7 +48,7 @@ impl EcgSource {
             Some(wfdb::Record::open(path, &bytes, MAX_BYTES)?)
         } else if dicom::recognised(&bytes) {
             None
-        } else if path.extension().is_some_and(|ending| ending == "dcm") {
+        } else if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm")) {
             return Err(EcgError::at(path, dicom::DicomFault::NoMeta));
         } else {
             return Err(EcgError::at(path, EcgFault::Kind));
@@ -61,13 +71,13 @@ impl EcgSource {
         std::iter::once(&self.stamp).chain(beside).cloned().collect()
     }
 
-    /// Decodes the files.
+    /// Decodes the files; `verify` holds a WFDB record against its checksums.
     ///
     /// # Errors
     /// They are damaged, or not an ECG.
-    pub fn recording(&self) -> Result<Recording, EcgError> {
+    pub fn recording(&self, verify: bool) -> Result<Recording, EcgError> {
         match &self.record {
-            Some(record) => record.recording(),
+            Some(record) => record.recording(verify),
             None => dicom_waveform::recording(&self.bytes)
                 .map_err(|fault| EcgError::at(&self.path, fault)),
         }

@@ -182,6 +182,16 @@ pub enum DataError {
         /// Which file; not told, since it may bear a patient's name.
         path: PathBuf,
     },
+    /// Two signals of one patient.
+    #[error(
+        "two files of one patient's {what} (`site-node data check --show-values` names one); keep one of them"
+    )]
+    TwoSignals {
+        /// ECG or image.
+        what: &'static str,
+        /// One of the files; not told, since it may bear a patient's name.
+        path: PathBuf,
+    },
     /// The fingerprint's key cannot be used.
     #[error("{}: {what}; {fix}", path.display())]
     Key {

@@ -1,12 +1,13 @@
 //! DICOM images: Image Pixel Module of PS3.3, C.7.6.3.
 //!
 //! ```text
-//! pixel data ─► native │ RLE │ JPEG ─► stored ─► · slope + intercept ─► window ─► 0 to 1
-//!                                                                MONOCHROME1: 1 − it
+//! pixel data ─► native │ RLE │ JPEG ─► stored ─┬─ grey ───► tones ─► 0 to 1
+//!                                              └─ colour ─► luma ──► 0 to 1
 //! ```
 
 use super::picture::{luma, size};
 use super::pixels::{Layout, native, run_length};
+use super::tones::Tones;
 use super::{ImageFault, Picture, Window, jpeg_file};
 use crate::data::dicom::{self, Body, Compression, DataSet, needed, tags};
 
@@ -25,12 +26,15 @@ enum Colours {
 /// The picture in a DICOM file, through `window` or else its own.
 pub(super) fn picture(bytes: &[u8], window: Option<Window>) -> Result<Picture, ImageFault> {
     let (data, encoding, compression) = dicom::parse(bytes)?;
+    for tag in [tags::FLOAT_PIXELS, tags::DOUBLE_PIXELS] {
+        if data.body(tag).is_some() {
+            let what = "holds pixels as floating-point numbers, which are not read";
+            return Err(dicom::DicomFault::Value { tag, what }.into());
+        }
+    }
     let pixels = data.body(tags::PIXEL_DATA).ok_or(ImageFault::NoPixels)?;
     if data.number(tags::FRAMES)?.is_some_and(|frames| frames > 1.0) {
         return Err(ImageFault::Frames);
-    }
-    if !data.items(tags::MODALITY_LUT).is_empty() {
-        return Err(ImageFault::LookupTable);
     }
     let side = |tag| needed(tag, data.small(tag)).map(u32::from);
     let (columns, rows) = (side(tags::COLUMNS)?, side(tags::ROWS)?);
@@ -51,7 +55,8 @@ pub(super) fn picture(bytes: &[u8], window: Option<Window>) -> Result<Picture, I
             // As stored numbers again, for the rescale and the window.
             #[allow(clippy::cast_possible_truncation, reason = "whole numbers up to 255")]
             let stored = |value: f32| (value * 255.0).round() as i32;
-            grey(&data, found.values.into_iter().map(stored).collect(), &layout, window)?
+            let stored = found.values.into_iter().map(stored).collect();
+            brightness(&data, stored, true, colours, &layout, window)?
         }
         (Compression::Rle, Body::Fragments(fragments)) => {
             let [frame] = fragments.as_slice() else { return Err(ImageFault::Frames) };
@@ -68,10 +73,6 @@ pub(super) fn picture(bytes: &[u8], window: Option<Window>) -> Result<Picture, I
             let what = "is not written as its transfer syntax says";
             return Err(dicom::DicomFault::Value { tag: tags::PIXEL_DATA, what }.into());
         }
-    };
-    let values = match colours {
-        Colours::Inverted => values.into_iter().map(|value| 1.0 - value).collect(),
-        _ => values,
     };
     Ok(Picture { width, height, values })
 }
@@ -116,7 +117,8 @@ fn brightness(
     window: Option<Window>,
 ) -> Result<Vec<f32>, ImageFault> {
     if matches!(colours, Colours::Grey | Colours::Inverted) {
-        return grey(data, samples, layout, window);
+        let inverted = colours == Colours::Inverted;
+        return Tones::read(data, layout, window, inverted)?.apply(samples, layout);
     }
     let pixels = samples.len() / 3;
     let (pixel, plane) = if planar { (1, pixels) } else { (3, 1) };
@@ -137,38 +139,4 @@ fn brightness(
             }
         })
         .collect())
-}
-
-/// Grey stored numbers as brightness.
-fn grey(
-    data: &DataSet<'_>,
-    stored: Vec<i32>,
-    layout: &Layout,
-    window: Option<Window>,
-) -> Result<Vec<f32>, ImageFault> {
-    let slope = data.number(tags::SLOPE)?;
-    let intercept = data.number(tags::INTERCEPT)?.unwrap_or_default();
-    let measured = |raw: i32| f64::from(raw) * slope.unwrap_or(1.0) + intercept;
-    let own = || -> Result<Option<Window>, ImageFault> {
-        let (centre, width) = (data.number(tags::WINDOW_CENTRE)?, data.number(tags::WINDOW_WIDTH)?);
-        Ok(centre.zip(width).map(|(centre, width)| Window { centre, width }))
-    };
-    if let Some(window) = window.map_or_else(own, |window| Ok(Some(window)))? {
-        let window = window.check()?;
-        return Ok(stored.into_iter().map(|raw| window.brightness(measured(raw))).collect());
-    }
-    // Without a window: the whole range of 8 bits, as in PNG and JPEG, or else from the lowest
-    // value that occurs to the highest.
-    let (low, high) = if layout.stored <= 8 && !layout.signed && slope.is_none() {
-        (0.0, f64::from(u8::MAX >> 8_u16.saturating_sub(layout.stored)))
-    } else {
-        let values = || stored.iter().map(|raw| measured(*raw));
-        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
-    };
-    if !(high - low).is_finite() || high <= low {
-        return Err(ImageFault::Blank);
-    }
-    #[allow(clippy::cast_possible_truncation, reason = "brightness is f32")]
-    let share = |raw: i32| ((measured(raw) - low) / (high - low)).clamp(0.0, 1.0) as f32;
-    Ok(stored.into_iter().map(share).collect())
 }

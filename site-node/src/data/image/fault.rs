@@ -55,6 +55,12 @@ pub enum ImageFault {
         /// Bits of a sample.
         bits: u16,
     },
+    /// Values above what the stated bits hold.
+    #[error("has values of more than {bits} bits; correct bits in [images] of cohort.toml")]
+    MoreBits {
+        /// The bits that cohort.toml states.
+        bits: u8,
+    },
     /// Bits that do not fit into the ones allocated.
     #[error("stores {stored} of {allocated} bits, the highest {high}, which cannot be; repair it")]
     BitLayout {
@@ -126,9 +132,6 @@ pub enum ImageFault {
         /// What is wrong.
         what: &'static str,
     },
-    /// Values by a table.
-    #[error("has a modality lookup table, which is not read; export it with a rescale slope")]
-    LookupTable,
     /// A window that cannot be.
     #[error("a window's width is below 1, or it is not finite; correct it")]
     Window,

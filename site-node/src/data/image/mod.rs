@@ -4,12 +4,13 @@
 //! .png ─► png_file ────┐
 //! .jpg ─► jpeg_file ───┼─► Picture, 0 to 1 ─► standard: resized ─► [1, height, width] ─► cache
 //! .dcm ─► dicom_image ─┘
-//!           └ pixels, rle, window
+//!           └ pixels, rle, tones (lookup, window)
 //! ```
 
 mod dicom_image;
 mod fault;
 mod jpeg_file;
+mod lookup;
 mod picture;
 mod pixels;
 mod png_file;
@@ -17,6 +18,7 @@ mod resize;
 mod rle;
 mod source;
 mod standard;
+mod tones;
 mod window;
 
 pub use fault::{ImageError, ImageFault};
@@ -34,5 +36,5 @@ use std::path::Path;
 /// # Errors
 /// The file cannot be read, is damaged, or is not a single grey or colour image.
 pub fn read(path: &Path, window: Option<Window>) -> Result<Picture, ImageError> {
-    ImageSource::open(path)?.picture(window)
+    ImageSource::open(path)?.picture(window, None)
 }

@@ -13,11 +13,12 @@ const LIMIT: usize = 64 << 20;
 /// Deflate cannot compress further than 1032 to 1.
 const MOST_DEFLATED: u64 = 1032;
 
-pub(super) fn picture(bytes: &[u8]) -> Result<Picture, ImageFault> {
-    guarded(ImageFault::Damaged { format: "PNG" }, || decode(bytes))
+/// The picture in a PNG file. A file of 16 bits may use the lower `bits` of them alone.
+pub(super) fn picture(bytes: &[u8], bits: Option<u8>) -> Result<Picture, ImageFault> {
+    guarded(ImageFault::Damaged { format: "PNG" }, || decode(bytes, bits))
 }
 
-fn decode(bytes: &[u8]) -> Result<Picture, ImageFault> {
+fn decode(bytes: &[u8], bits: Option<u8>) -> Result<Picture, ImageFault> {
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: LIMIT });
     decoder.set_transformations(Transformations::IDENTITY);
     decoder.set_ignore_text_chunk(true);
@@ -57,8 +58,22 @@ fn decode(bytes: &[u8]) -> Result<Picture, ImageFault> {
     reader.next_frame(&mut buffer).map_err(|error| fault(&error))?;
     // To the end, so that a file that was cut behind its pixels is noticed too.
     reader.finish().map_err(|error| fault(&error))?;
-    let values = buffer.chunks_exact(pixel).map(|pixel| brightness(pixel, samples, deep));
-    Ok(Picture { width, height, values: values.collect() })
+    let mut values: Vec<f32> =
+        buffer.chunks_exact(pixel).map(|pixel| brightness(pixel, samples, deep)).collect();
+    if let Some(bits) = bits.filter(|bits| deep && *bits < 16) {
+        let scale = 65535.0 / f32::from(u16::MAX >> (16 - bits));
+        for value in &mut values {
+            *value *= scale;
+        }
+        // Rounding alone stays far below one step.
+        if values.iter().any(|value| *value > 1.0 + 1e-5) {
+            return Err(ImageFault::MoreBits { bits });
+        }
+        for value in &mut values {
+            *value = value.min(1.0);
+        }
+    }
+    Ok(Picture { width, height, values })
 }
 
 fn brightness(pixel: &[u8], samples: usize, deep: bool) -> f32 {

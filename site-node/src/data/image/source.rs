@@ -32,18 +32,19 @@ impl ImageSource {
         hasher.update(&self.bytes);
     }
 
-    /// Decodes the file; `window` is used for DICOM images in place of the file's own.
+    /// Decodes the file. `window` is used for DICOM images in place of the file's own; `bits` are those in
+    /// use of a PNG of 16 bits, all of them where none are stated.
     ///
     /// # Errors
     /// It is damaged, or not a single grey or colour image.
-    pub fn picture(&self, window: Option<Window>) -> Result<Picture, ImageError> {
-        self.decode(window).map_err(|fault| ImageError::at(&self.path, fault))
+    pub fn picture(&self, window: Option<Window>, bits: Option<u8>) -> Result<Picture, ImageError> {
+        self.decode(window, bits).map_err(|fault| ImageError::at(&self.path, fault))
     }
 
-    fn decode(&self, window: Option<Window>) -> Result<Picture, ImageFault> {
+    fn decode(&self, window: Option<Window>, bits: Option<u8>) -> Result<Picture, ImageFault> {
         let ending = self.path.extension().map(OsStr::to_ascii_lowercase);
         match self.bytes.as_slice() {
-            bytes if bytes.starts_with(b"\x89PNG") => png_file::picture(bytes),
+            bytes if bytes.starts_with(b"\x89PNG") => png_file::picture(bytes, bits),
             bytes if bytes.starts_with(b"\xff\xd8") => jpeg_file::picture(bytes),
             bytes if dicom::recognised(bytes) => dicom_image::picture(bytes, window),
             _ if ending.is_some_and(|ending| ending == "dcm") => {

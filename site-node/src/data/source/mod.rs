@@ -82,6 +82,8 @@ pub struct EcgFolder {
     pub rate_hz: f64,
     /// And seconds.
     pub seconds: f64,
+    /// Whether WFDB records are held against their checksums.
+    pub checksums: bool,
     /// Whether a broken file counts as none.
     pub broken_is_missing: bool,
 }
@@ -95,6 +97,8 @@ pub struct ImageFolder {
     pub endings: Vec<String>,
     /// The form they are checked in where no experiment asks for another: width and height.
     pub pixels: [u32; 2],
+    /// The bits in use of PNG files of 16 bits; all where none are stated.
+    pub bits: Option<u8>,
     /// Whether a broken file counts as none.
     pub broken_is_missing: bool,
 }

@@ -137,12 +137,15 @@ impl Settings for EcgFolder {
         let rate_hz = section.within("rate_hz", rate_hz, 50.0..=1000.0, "use 50 to 1000 Hz");
         let seconds = section.or("seconds", 10.0);
         let seconds = section.within("seconds", seconds, 1.0..=600.0, "use 1 to 600 seconds");
+        let checksums =
+            section.choice("checksums", Some("verify"), &[("verify", true), ("ignore", false)]);
         let broken_is_missing = broken(section);
         Some(Self {
             folder: folder?,
             ending: ending?.to_owned(),
             rate_hz: rate_hz?,
             seconds: seconds?,
+            checksums: checksums?,
             broken_is_missing: broken_is_missing?,
         })
     }
@@ -155,16 +158,27 @@ impl Settings for ImageFolder {
             [("png", &["png"]), ("jpeg", &["jpg", "jpeg"]), ("dicom", &["dcm"])];
         let endings = section.choice("format", Some("png"), &formats);
         let pixels: Option<Vec<u32>> = section.or("pixels", vec![224, 224]);
+        let bits: Option<Option<u32>> = section.maybe("bits");
         let broken_is_missing = broken(section);
         let pixels = pixels?;
         let &[width @ 1..=4096, height @ 1..=4096] = pixels.as_slice() else {
             section.problem("pixels", "not a size", "write [width, height], each 1 to 4096");
             return None;
         };
+        let bits = match bits? {
+            None => None,
+            Some(bits @ 8..=16) => u8::try_from(bits).ok(),
+            Some(bits) => {
+                let hint = "use 8 to 16, the bits that PNG files use of their 16";
+                section.problem("bits", format!("{bits} is out of range"), hint);
+                return None;
+            }
+        };
         Some(Self {
             folder: folder?,
             endings: endings?.iter().map(|ending| (*ending).to_owned()).collect(),
             pixels: [width, height],
+            bits,
             broken_is_missing: broken_is_missing?,
         })
     }

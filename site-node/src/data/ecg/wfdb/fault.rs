@@ -12,9 +12,37 @@ pub enum WfdbFault {
         /// Which line.
         line: usize,
     },
-    /// A record in several segments.
-    #[error("is a record of several segments; join them first, for example with xform or wfdb")]
-    Segments,
+    /// Segments that are counted and segments that are named.
+    #[error(
+        "states {stated} segments and names {found}; 1 to {most} are read; copy the header again"
+    )]
+    Segments {
+        /// By the record line.
+        stated: usize,
+        /// Lines that name one.
+        found: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// A record of variable layout.
+    #[error(
+        "has segments of variable layout, which are not read; write it as one segment with xform"
+    )]
+    Layout,
+    /// A segment that is itself a record of several.
+    #[error("a segment of it has segments of its own; write it as one segment with xform")]
+    NestedSegments,
+    /// Segments of different leads or rates.
+    #[error(
+        "its segments differ in leads or sampling frequency; write it as one segment with xform"
+    )]
+    MixedSegments,
+    /// A segment of another length than the record states.
+    #[error("segment {segment} is of another length than the record states; copy its files again")]
+    SegmentLength {
+        /// Which one, from 1.
+        segment: usize,
+    },
     /// A field that is not written as it must be, or missing.
     #[error("line {line}: {field} is missing or not {wanted}; correct it or export it again")]
     Field {
@@ -43,7 +71,7 @@ pub enum WfdbFault {
         /// Signals by the record line.
         named: usize,
     },
-    /// The sampling rate is missing, zero, negative or not finite.
+    /// The sampling rate is zero, negative or not finite; where it is missing, it is 250 Hz by header(5).
     #[error("line {line}: the sampling frequency is not between 0 and {most} Hz; write it out")]
     Rate {
         /// Which line.
@@ -129,7 +157,10 @@ pub enum WfdbFault {
         found: u64,
     },
     /// The samples are not the ones that were written.
-    #[error("signal {signal}: its samples do not match the header's checksum; copy the file again")]
+    #[error(
+        "signal {signal}: its samples do not match the header's checksum; copy the file again, or write \
+         checksums = \"ignore\" in [ecg] of cohort.toml if the program that wrote it computes none"
+    )]
     Checksum {
         /// Which signal of the record.
         signal: usize,

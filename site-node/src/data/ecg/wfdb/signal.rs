@@ -48,7 +48,7 @@ impl Signal {
             rest = after;
             Some(field).filter(|field| !field.is_empty())
         };
-        let file = next().filter(|file| plain(file)).ok_or(WfdbFault::FileName { line })?;
+        let file = next().and_then(beside).ok_or(WfdbFault::FileName { line })?;
         let (format, per_frame, skew, offset) = storage(line, next().unwrap_or_default())?;
         let (gain, baseline, unit) = scale(line, next().unwrap_or_default())?;
         let mut whole = |field| match next() {
@@ -106,10 +106,19 @@ fn millivolts_a(unit: &str) -> Option<f64> {
     }
 }
 
-/// A file in the header's own folder: nothing that leads elsewhere, and not `-`.
+/// The file beside the header that a name means. Headers that were moved may still name the folder that they
+/// came from.
+pub(super) fn beside(name: &str) -> Option<&str> {
+    let mut parts = name.rsplit(['/', '\\']);
+    let file = parts.next().filter(|file| plain(file))?;
+    parts.all(plain).then_some(file)
+}
+
+/// A file or folder by its name: nothing that leads elsewhere, and not `-`.
 fn plain(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    name.bytes().all(allowed) && !name.starts_with(['.', '-']) && name.len() <= 255
+    let length = 1..=255;
+    name.bytes().all(allowed) && !name.starts_with(['.', '-']) && length.contains(&name.len())
 }
 
 /// `format[xN][:skew][+offset]`.
