@@ -53,7 +53,12 @@ fn curves_are_validated_once() {
     let curves = curves(&[0.5, 0.25]).unwrap();
     assert_eq!(curves.at(0.0), [1.0]);
     let resampled = curves.resample(vec![0.5, 1.5, 9.0]).unwrap();
-    assert_eq!(resampled.rows().next().unwrap(), [1.0, 0.5, 0.25]);
+    assert_eq!(resampled.rows().next().unwrap(), [0.75, 0.375, 0.25]);
+    let steps = SurvivalCurves::of_steps(vec![1.0, 2.0], vec![0.5, 0.25]).unwrap();
+    assert_eq!(
+        steps.resample(vec![0.5, 1.5, 9.0]).unwrap().rows().next().unwrap(),
+        [1.0, 0.5, 0.25]
+    );
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn load_cases(folder: &Path, golden: &[Vec<String>]) -> BTreeMap<String, Case> {
                 train: survival(&train),
                 test: survival(&test),
                 risk: test.iter().map(|row| number(&row[5])).collect(),
-                curves: SurvivalCurves::new(grid.clone(), values).unwrap(),
+                curves: SurvivalCurves::of_steps(grid.clone(), values).unwrap(),
                 auc_times: times_of("td_auc_sksurv"),
                 brier_times: times_of("brier_sksurv"),
             };

@@ -150,6 +150,7 @@ async fn collect(
         sites: Vec::new(),
         rounds: Vec::new(),
         last: FinalReport::default(),
+        baselines: None,
         pooled: None,
         single_site: None,
         oracle: None,
@@ -158,6 +159,7 @@ async fn collect(
         seconds: 0.0,
         bytes: 0,
         results: None,
+        notes: plan.cautions(),
     };
     while let Some(message) = reader.next().await? {
         let (run, progress) = match message {

@@ -49,6 +49,8 @@ pub struct Outlook {
     pub bytes_most_sites: u64,
     /// What is promised.
     pub privacy: PrivacyOutlook,
+    /// Values that are valid and promise little, each with its key and the remedy.
+    pub warnings: Vec<String>,
     /// What the policies that were given say.
     pub policies: Vec<PolicyOutlook>,
 }
@@ -138,6 +140,7 @@ impl Outlook {
             bytes_each_site: each_site,
             bytes_most_sites: each_site.saturating_mul(u64::from(most)),
             privacy: PrivacyOutlook::of(plan)?,
+            warnings: plan.cautions(),
             policies: policies
                 .iter()
                 .map(|path| PolicyOutlook::of(plan, question, path.as_ref()))
@@ -295,6 +298,9 @@ impl Outlook {
                 "evaluation",
                 format!("one concordance a site in the end{without}: {rho}-zCDP in all"),
             );
+        }
+        for warning in &self.warnings {
+            line("warning", warning.clone());
         }
         for policy in &self.policies {
             let verdict = if policy.accepted { "would consent" } else { "would refuse" };

@@ -29,6 +29,8 @@ pub struct Report {
     /// The final model's quality.
     #[serde(rename = "final")]
     pub last: FinalReport,
+    /// How the two rows below were trained, where a private mode protects the federated model and not them.
+    pub baselines: Option<BaselineTraining>,
     /// The same plan with all patients in one hospital; only where one machine holds them all.
     pub pooled: Option<Score>,
     /// The same plan at each hospital alone; likewise.
@@ -45,6 +47,26 @@ pub struct Report {
     pub bytes: u64,
     /// Folder with the registry and the model.
     pub results: Option<String>,
+    /// Warnings, and why a number above is missing.
+    pub notes: Vec<String>,
+}
+
+/// How baselines were trained beside a model with a privacy promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BaselineTraining {
+    /// Whether noise was added.
+    pub noise: bool,
+    /// Whether each patient's gradient was clipped.
+    pub patient_clipping: bool,
+}
+
+impl BaselineTraining {
+    /// That of a plan's baselines; none where the federated model has no noise either.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Option<Self> {
+        let private = plan.privacy.mode != PrivacyMode::Off;
+        private.then_some(Self { noise: false, patient_clipping: false })
+    }
 }
 
 /// One round.
@@ -92,7 +114,7 @@ pub struct SingleSites {
     pub best: Score,
     /// Which one that is.
     pub best_site: String,
-    /// Mean over them.
+    /// Mean over those whose model has a score.
     pub mean: Score,
 }
 
@@ -162,13 +184,21 @@ impl Report {
             let _ = writeln!(text, "{name:<22}{value:>8}  {note}");
         };
         line("C-index", "", "(Harrell, all test patients)");
+        // A baseline of a private run is trained without its noise and its clipping of patients.
+        let unlike = if self.baselines.is_some() { "no noise, no patient clipping" } else { "" };
+        let beside = |what: &str| match unlike {
+            "" => what.to_owned(),
+            _ => format!("{what}; {unlike}"),
+        };
         line("  federated", &score(self.last.c_index), "");
         if let Some(pooled) = self.pooled {
-            line("  pooled", &score(Some(pooled.c_index)), "all patients in one hospital");
+            let note = beside("all patients in one hospital");
+            line("  pooled", &score(Some(pooled.c_index)), &note);
         }
         if let Some(single) = &self.single_site {
-            line("  best single site", &score(Some(single.best.c_index)), &single.best_site);
-            line("  mean single site", &score(Some(single.mean.c_index)), "");
+            let best = beside(&single.best_site);
+            line("  best single site", &score(Some(single.best.c_index)), &best);
+            line("  mean single site", &score(Some(single.mean.c_index)), unlike);
         }
         if let Some(oracle) = self.oracle {
             line("  oracle", &score(Some(oracle.c_index)), "the generator's own risk");
@@ -202,6 +232,9 @@ impl Report {
         line("model sha256", "", &self.model_sha256);
         if let Some(results) = &self.results {
             line("results", "", results);
+        }
+        for note in &self.notes {
+            line("note", "", note);
         }
         let above = [C_INDEX.to_owned(), deviation_metric(C_INDEX)];
         let metrics = self.last.metrics.iter().filter(|(name, _)| !above.contains(name));

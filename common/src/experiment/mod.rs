@@ -6,6 +6,7 @@
 
 mod aggregation;
 mod calibrate;
+mod caution;
 mod check;
 mod description;
 mod evaluation;
@@ -33,7 +34,8 @@ pub use private_evaluation::{DEVIATION, PrivateEvaluation, deviation_metric, wit
 pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};
 pub use training::{Optimizer, Training};
 pub use view::{
-    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Values, View, ViewSource, ecg_samples, unit,
+    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Transform, Values, View, ViewSource,
+    ecg_samples, unit,
 };
 
 /// What a hospital says of its data, which decides what may be done without noise.

@@ -1,7 +1,5 @@
 //! Antolini's time-dependent concordance index.
 
-use std::collections::BTreeSet;
-
 use super::comparisons::event_comparisons;
 use super::curves::SurvivalCurves;
 use super::data::Survival;
@@ -30,7 +28,7 @@ pub enum AntoliniTies {
 /// Unlike Harrell's C of one score it is fair to curves that cross. `curves`
 /// holds one curve per patient of `test`; pairs are comparable when `i` has an
 /// event and `t_j > t_i`, or `t_j = t_i` and `j` is censored, plus the pairs
-/// added by [`AntoliniTies::Adjusted`]. Runs in O(n log n) per grid time used.
+/// added by [`AntoliniTies::Adjusted`]. Runs in O(n log n) per distinct event time.
 ///
 /// Source: Antolini, Boracchi & Biganzoli, Statistics in Medicine 24 (2005)
 /// 3927–3944; Ishwaran, Kogalur, Blackstone & Lauer, Annals of Applied
@@ -45,18 +43,16 @@ pub fn antolini_c(
     ties: AntoliniTies,
 ) -> Result<f64, SurvivalError> {
     curves.require_patients(test.len())?;
-    let steps: Vec<usize> = test.times().iter().map(|&time| curves.steps_until(time)).collect();
-    let used: BTreeSet<usize> = steps
-        .iter()
-        .zip(test.events())
-        .filter_map(|(&step, &event)| event.then_some(step))
-        .collect();
+    let mut used: Vec<f64> =
+        test.outcomes().filter_map(|(time, event)| event.then_some(time)).collect();
+    used.sort_unstable_by(f64::total_cmp);
+    used.dedup();
 
     let (mut score, mut total) = (0.0, 0.0);
-    for step in used {
+    for time in used {
         // Lower survival is higher risk; negation is exact, so ties survive it.
-        let risk: Vec<f64> = curves.at_step(step).iter().map(|value| -value).collect();
-        let is_index = |patient: usize| steps.get(patient) == Some(&step);
+        let risk: Vec<f64> = curves.at(time).iter().map(|value| -value).collect();
+        let is_index = |patient: usize| test.times().get(patient) == Some(&time);
         for event in event_comparisons(test, &risk, 0.0, is_index) {
             match ties {
                 AntoliniTies::Zero => {

@@ -59,7 +59,7 @@ impl Survival {
     }
 
     /// `(time, event)` of every patient in input order.
-    pub(super) fn outcomes(&self) -> impl Iterator<Item = (f64, bool)> + '_ {
+    pub fn outcomes(&self) -> impl Iterator<Item = (f64, bool)> + '_ {
         self.times.iter().copied().zip(self.events.iter().copied())
     }
 

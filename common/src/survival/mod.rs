@@ -28,8 +28,8 @@
 //!   censoring with tied events removed from the risk set first, fitted on the
 //!   training set; [`test_weighted_scores`] alone uses the test set, keeps tied
 //!   events and takes `G(t-)` at event times.
-//! * **Predicted curves** are right-continuous step functions, 1 before their
-//!   grid.
+//! * **Predicted curves** are 1 at time 0 and straight lines between the times of
+//!   their grid: [`SurvivalCurves`] and [`survival_at`] read the same line.
 //! * A metric that has no value (no comparable pair, a weight `1 / 0`) is an
 //!   error or `None`, never NaN. Errors name the argument and the position, not
 //!   the patient's value.

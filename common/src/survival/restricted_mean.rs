@@ -1,12 +1,7 @@
-//! What a discrete survival curve says between its grid times: survival at any time, and the restricted
-//! mean survival time.
-//!
-//! A curve has S(e_j) at the edges e_1 < … < e_K and S(0) = 1. Between two edges it is read as a straight
-//! line: the event is spread evenly over an interval (Kvamme and Borgan, Lifetime Data Analysis 27, 2021,
-//! "constant density interpolation"). The right-continuous step of [`SurvivalCurves`](super::SurvivalCurves),
-//! which keeps the last edge's value, would count each patient who has the event in an interval as alive
-//! until its end.
+//! One patient's survival at any time of the grid, and the restricted mean survival time: of the straight
+//! lines of [`SurvivalCurves`](super::SurvivalCurves).
 
+use super::curves::on_line;
 use super::data::{check_finite, check_grid, check_len};
 use super::error::SurvivalError;
 
@@ -30,14 +25,7 @@ fn check(edges: &[f64], curve: &[f64], time: f64) -> Result<f64, SurvivalError> 
 /// that is not finite; a time beyond the grid, where the curve says nothing.
 pub fn survival_at(edges: &[f64], curve: &[f64], time: f64) -> Result<f64, SurvivalError> {
     check(edges, curve, time)?;
-    let (mut before, mut alive) = (0.0, 1.0);
-    for (&edge, &value) in edges.iter().zip(curve) {
-        if time <= edge {
-            return Ok(alive + (value - alive) * (time - before) / (edge - before));
-        }
-        (before, alive) = (edge, value);
-    }
-    Ok(alive)
+    Ok(on_line(edges, curve, time))
 }
 
 /// The restricted mean survival time of one curve, ∫₀^τ S(t) dt for a horizon 0 ≤ τ ≤ e_K, in the unit of

@@ -39,8 +39,7 @@ impl StatusScore {
 /// with `t_i > t` weighs `1 / G(t)`, one censored before weighs 0. The result is
 /// the weighted sum divided by the *sum of the weights*, not by `n`. `G` is
 /// [`CensoringDistribution::fit_with_tied_events`] on `test`, so the numbers
-/// differ on purpose from those of [`brier_scores`](super::brier_scores). Before
-/// the first grid time of `curves` the predicted survival is 1. `G(0-)` is 1.
+/// differ on purpose from those of [`brier_scores`](super::brier_scores). `G(0-)` is 1.
 ///
 /// `curves` holds one curve per patient; `grid` has shape `m`, the result too.
 ///

@@ -18,6 +18,7 @@ pub fn question() -> Description {
         missing: Missing::Zero,
         center: 0.0,
         scale: 1.0,
+        transform: None,
     };
     let source = ViewSource::Number { column: "hb".to_owned(), values };
     let view = View { name: "hb".to_owned(), source };
@@ -56,6 +57,7 @@ pub const QUESTION: &str = "
     02000000                           #   missing: zero
     0000000000000000                   #   center
     000000000000f03f                   #   scale
+    00                                 #   transform: none
     000000000000e03f                   #   lower: 1/2
     0000000000000040                   #   upper: 2
     000000000000b03f                   # rho: 1/16

@@ -113,6 +113,7 @@ fn choices_in_views_have_their_numbers() {
         missing: Missing::Zero,
         center: 0.0,
         scale: 1.0,
+        transform: None,
     };
     let source = ViewSource::Number { column: "hb".to_owned(), values };
     golden(
@@ -127,6 +128,7 @@ fn choices_in_views_have_their_numbers() {
         02000000                           # missing: zero
         0000000000000000                   # center
         000000000000f03f                   # scale
+        00                                 # transform: none
         ",
     );
     let ecg = |beats| View {

@@ -2,7 +2,8 @@
 //!
 //! Each baseline is the plan itself with one site and without noise: the same start and
 //! local training, the same bound, the same server optimiser, as many rounds. The federated model is compared with what
-//! these patients allow, not with another method.
+//! these patients allow, not with another method. In a private mode a baseline has neither the noise nor the
+//! clipping of each patient's gradient, and the report says so.
 
 use std::io;
 use std::path::Path;
@@ -18,9 +19,20 @@ use common::wire::words;
 use site_node::train::{Device, Examples, LocalTraining, train};
 
 use super::evaluate::{TestPatients, part, stage};
-use super::{SimulateError, SimulatedHospital};
+use super::{Beside, SimulateError, SimulatedHospital};
 use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::report::{Score, SingleSites};
+
+/// With what baselines are trained.
+#[derive(Clone, Copy)]
+pub(super) struct Here<'h> {
+    /// The parameters that the run began with.
+    pub(super) start: &'h [f32],
+    /// Where signals are kept.
+    pub(super) cache: &'h Path,
+    /// What to train on.
+    pub(super) device: &'h Device,
+}
 
 /// A baseline leaves nowhere, so that its ledger has nothing to keep.
 struct Nowhere;
@@ -36,8 +48,9 @@ fn train_alone(
     plan: &Plan,
     patients: &Examples,
     name: &str,
-    (start, device): (&[f32], &Device),
+    here: Here<'_>,
 ) -> Result<Vec<f32>, SimulateError> {
+    let Here { start, device, .. } = here;
     let local = LocalTraining::from(&plan.training);
     let mut model = start.to_vec();
     let mut server = ServerOptimizer::new(plan, model.len());
@@ -69,31 +82,48 @@ fn train_alone(
     Ok(model)
 }
 
-/// Trains and scores every baseline on all test patients.
+/// Trains and scores every baseline on all test patients. One that has no score is noted with the reason: it
+/// takes nothing from the federated model, which is trained already.
+///
+/// # Errors
+/// A hospital's patients cannot be read again.
 pub(super) fn train_all(
     plan: &Plan,
     hospitals: &[SimulatedHospital],
     tests: &TestPatients,
-    (start, cache, device): (&[f32], &Path, &Device),
-) -> Result<(Score, SingleSites), SimulateError> {
+    here: Here<'_>,
+    beside: &mut Beside,
+) -> Result<(), SimulateError> {
     let sites = hospitals
         .iter()
-        .map(|hospital| part(plan, hospital, cache, true))
+        .map(|hospital| part(plan, hospital, here.cache, true))
         .collect::<Result<Vec<_>, _>>()?;
-    let score = |patients: &Examples, name: &str| -> Result<f64, SimulateError> {
-        tests.c_index(plan, &train_alone(plan, patients, name, (start, device))?)
+    let mut score = |patients: &Examples, name: &str, of: &str| -> Option<f64> {
+        let trained = train_alone(plan, patients, name, here);
+        match trained.and_then(|model| tests.c_index(plan, &model)) {
+            Ok(c_index) => Some(c_index),
+            Err(reason) => {
+                beside.notes.push(format!("no C-index of {of}: {reason}"));
+                None
+            }
+        }
     };
-    let pooled = score(&Examples::concat(&sites).map_err(stage)?, "pooled")?;
-    let alone = hospitals
-        .iter()
-        .zip(&sites)
-        .map(|(hospital, site)| score(site, hospital.name.as_str()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let best = alone.iter().zip(hospitals).max_by(|a, b| a.0.total_cmp(b.0));
-    let (best, best_site) = best
-        .map_or((f64::NAN, String::new()), |(best, hospital)| (*best, hospital.name.to_string()));
-    let mean = alone.iter().sum::<f64>() / alone.len() as f64;
-    let single =
-        SingleSites { best: Score { c_index: best }, best_site, mean: Score { c_index: mean } };
-    Ok((Score { c_index: pooled }, single))
+    let together = Examples::concat(&sites).map_err(stage)?;
+    let pooled = score(&together, "pooled", "the pooled baseline");
+    let mut alone = Vec::new();
+    for (hospital, site) in hospitals.iter().zip(&sites) {
+        let name = hospital.name.as_str();
+        if let Some(c_index) = score(site, name, &format!("the baseline of {name} alone")) {
+            alone.push((name, c_index));
+        }
+    }
+    beside.pooled = pooled.map(|c_index| Score { c_index });
+    let best = alone.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+    let mean = alone.iter().map(|(_, c_index)| c_index).sum::<f64>() / alone.len() as f64;
+    beside.single_site = best.map(|(name, c_index)| SingleSites {
+        best: Score { c_index: *c_index },
+        best_site: (*name).to_owned(),
+        mean: Score { c_index: mean },
+    });
+    Ok(())
 }

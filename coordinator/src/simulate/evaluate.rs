@@ -7,7 +7,7 @@ use common::experiment::Plan;
 use common::survival::{Competing, Survival, harrell_c};
 use common::wire::words;
 use site_node::cohort::Cohort;
-use site_node::features::{Studies, examples};
+use site_node::features::{Studies, caution_of, examples};
 use site_node::task::Records;
 use site_node::train::{Examples, risks};
 
@@ -26,6 +26,15 @@ pub(super) fn stage(error: impl std::fmt::Display) -> SimulateError {
     SimulateError::Stage(error.to_string())
 }
 
+/// One hospital's patients with their outcomes, which the model's head can learn from.
+pub(super) fn suited(plan: &Plan, hospital: &SimulatedHospital) -> Result<Cohort, SimulateError> {
+    let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
+    let (patients, split) = hospital.records.read().map_err(|error| at(&error))?;
+    let cohort = Cohort::new(patients, &plan.outcome, split).map_err(|error| at(&error))?;
+    cohort.suits(plan.model.head, &plan.outcome).map_err(|error| at(&error))?;
+    Ok(cohort)
+}
+
 /// One part of one hospital's patients, as examples; `cache` keeps their signals.
 pub(super) fn part(
     plan: &Plan,
@@ -33,10 +42,8 @@ pub(super) fn part(
     cache: &Path,
     training: bool,
 ) -> Result<Examples, SimulateError> {
+    let cohort = suited(plan, hospital)?;
     let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
-    let (patients, split) = hospital.records.read().map_err(|error| at(&error))?;
-    let cohort = Cohort::new(patients, &plan.outcome, split).map_err(|error| at(&error))?;
-    cohort.suits(plan.model.head, &plan.outcome).map_err(|error| at(&error))?;
     let studies = hospital.records.source().map(|source| Studies { source, cache });
     examples(&cohort.part(training), plan, studies).map_err(|error| at(&error))
 }
@@ -49,6 +56,11 @@ impl TestPatients {
     ) -> Result<Self, SimulateError> {
         let sites = hospitals.iter().map(|hospital| part(plan, hospital, cache, false));
         Ok(Self { sites: sites.collect::<Result<_, _>>()? })
+    }
+
+    /// Whether the model's inputs are of very different scale.
+    pub(super) fn caution(&self, plan: &Plan) -> Option<String> {
+        caution_of(plan, &self.sites)
     }
 
     fn risks(&self, plan: &Plan, model: &[f32]) -> Result<Vec<Vec<f64>>, SimulateError> {
@@ -79,6 +91,7 @@ pub(super) fn final_report(
     plan: &Plan,
     tests: &TestPatients,
     model: &Bytes,
+    notes: &mut Vec<String>,
 ) -> Result<FinalReport, SimulateError> {
     let model = words::to_parameters(model).map_err(stage)?;
     let risks = tests.risks(plan, &model)?;
@@ -91,9 +104,13 @@ pub(super) fn final_report(
             c_index(site.time().to_vec(), site.cause().to_vec(), risks).ok()
         })
         .collect();
+    let c_index = tests.pooled_c_index(&risks);
+    if let Err(reason) = &c_index {
+        notes.push(format!("no C-index of the federated model: {reason}"));
+    }
     let mean = within.iter().sum::<f64>() / within.len() as f64;
     Ok(FinalReport {
-        c_index: Some(tests.pooled_c_index(&risks)?),
+        c_index: c_index.ok(),
         c_index_site_mean: (!within.is_empty()).then_some(mean),
         ..FinalReport::default()
     })

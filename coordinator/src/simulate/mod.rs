@@ -10,6 +10,7 @@ mod baselines;
 mod evaluate;
 mod federation;
 mod hospitals;
+mod outcomes;
 mod synthetic;
 
 use std::collections::BTreeSet;
@@ -23,11 +24,15 @@ use site_node::data::{DataError, Table};
 use site_node::train::Device;
 
 use crate::artifact::{self, ArtifactError, StartError};
-use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, Score, object, site_mean};
+use crate::report::{
+    BaselineTraining, FinalReport, PrivacyReport, Report, RoundReport, Score, SingleSites, object,
+    site_mean,
+};
 use std::sync::Arc;
 
 pub use federation::Federated;
 pub use hospitals::{SimulatedHospital, SplitError};
+pub use outcomes::NothingToLearn;
 pub use synthetic::{SyntheticError, write as write_synthetic};
 
 /// A simulation that did not come to an end.
@@ -62,6 +67,9 @@ pub enum SimulateError {
     /// A cohort, its features or its training.
     #[error("{0}")]
     Stage(String),
+    /// Nobody had the event within the horizon.
+    #[error(transparent)]
+    Outcomes(#[from] NothingToLearn),
     /// The federation could not be set up.
     #[error("setting up the federation: {0}")]
     Setup(String),
@@ -114,7 +122,10 @@ pub async fn simulate(
     let hospitals = hospitals::find(source, simulation.data)?;
     let cache = simulation.out.join("cache");
     // Before anything runs: a table that cannot be used is named here, and not by a site's silence.
+    let mut notes = plan.cautions();
+    notes.extend(outcomes::check(plan, &hospitals)?);
     let tests = evaluate::TestPatients::of(plan, &hospitals, &cache)?;
+    notes.extend(tests.caution(plan));
     let federated = federation::run(&simulation, source.tag, &hospitals, clock, follow).await?;
     let outcome = &federated.outcome;
     let Some(model) = &outcome.model else {
@@ -122,36 +133,48 @@ pub async fn simulate(
         return Err(SimulateError::Failed { run, reason });
     };
 
-    let last = evaluate::final_report(plan, &tests, model)?;
+    // From here on there is a model: a number that these patients do not allow is left out with its reason.
+    let last = evaluate::final_report(plan, &tests, model, &mut notes)?;
     let FinalReport { c_index, c_index_site_mean, .. } = last;
     artifact::measured(&models, &outcome.run, Simulated { c_index, c_index_site_mean })?;
-    let (pooled, single_site) = if simulation.baselines {
+    let mut beside = Beside::default();
+    if simulation.baselines {
         let device = &simulation.device;
         let start = artifact::start(&models, plan)?;
-        let here = (&start[..], cache.as_path(), device);
-        let (pooled, single) = baselines::train_all(plan, &hospitals, &tests, here)?;
-        (Some(pooled), Some(single))
-    } else {
-        (None, None)
-    };
-    let oracle = match source.tag {
-        DataTag::Synthetic => evaluate::oracle(plan, &hospitals, simulation.data)?,
-        DataTag::Private | DataTag::Public => None,
-    };
-    Ok(report(plan, &federated, last, (pooled, single_site, oracle), simulation.out))
+        let here = baselines::Here { start: &start, cache: &cache, device };
+        baselines::train_all(plan, &hospitals, &tests, here, &mut beside)?;
+    }
+    if source.tag == DataTag::Synthetic {
+        match evaluate::oracle(plan, &hospitals, simulation.data) {
+            Ok(oracle) => beside.oracle = oracle,
+            Err(reason) => {
+                beside.notes.push(format!("no score of the generator's own risk: {reason}"))
+            }
+        }
+    }
+    notes.append(&mut beside.notes);
+    beside.notes = notes;
+    Ok(report(plan, &federated, last, beside, simulation.out))
+}
+
+/// What stands beside the federated model: scores of others, and why one is missing.
+#[derive(Debug, Default)]
+struct Beside {
+    pooled: Option<Score>,
+    single_site: Option<SingleSites>,
+    oracle: Option<Score>,
+    notes: Vec<String>,
 }
 
 fn report(
     plan: &Plan,
     federated: &Federated,
     last: FinalReport,
-    (pooled, single_site, oracle): (
-        Option<Score>,
-        Option<crate::report::SingleSites>,
-        Option<Score>,
-    ),
+    beside: Beside,
     out: &Path,
 ) -> Report {
+    let Beside { pooled, single_site, oracle, notes } = beside;
+    let any = pooled.is_some() || single_site.is_some();
     let outcome = &federated.outcome;
     let rounds: Vec<RoundReport> = outcome
         .rounds
@@ -179,6 +202,7 @@ fn report(
         bytes: outcome.bytes,
         rounds,
         last: FinalReport { c_index_site_mean, c_index_released, ..last }.with_told(of_the_last),
+        baselines: if any { BaselineTraining::of(plan) } else { None },
         pooled,
         single_site,
         oracle,
@@ -186,6 +210,7 @@ fn report(
         model_sha256: outcome.model_sha256.clone().unwrap_or_default(),
         seconds: outcome.seconds,
         results: Some(absolute(out).display().to_string()),
+        notes,
     }
 }
 

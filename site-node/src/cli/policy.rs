@@ -62,7 +62,8 @@ pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
             println!(
                 "{}",
                 json!({ "experiment": experiment, "accepted": accepted, "epsilon": epsilon,
-                        "rules": rules, "description": described.json() })
+                        "warnings": plan.cautions(), "rules": rules,
+                        "description": described.json() })
             );
         }
     }
@@ -194,6 +195,9 @@ fn table(plan: &Plan, rulings: &[Ruling]) -> Result<(), Box<dyn Error>> {
         plan.rounds,
         evaluated(plan),
     );
+    for warning in plan.cautions() {
+        println!("warning     {warning}");
+    }
     println!();
     for Ruling { rule, asked, allowed, kept } in rulings {
         let mark = if *kept { "ok" } else { "NO" };

@@ -232,6 +232,18 @@ pub struct Part<'c> {
 }
 
 impl<'c> Part<'c> {
+    /// How long each patient was followed, in the plan's unit.
+    #[must_use]
+    pub fn time(&self) -> &[f64] {
+        &self.time
+    }
+
+    /// Whether follow-up ended with an event of any cause, for each patient.
+    #[must_use]
+    pub fn event(&self) -> &[bool] {
+        &self.event
+    }
+
     /// Patients whose outcome nobody asks for, by their rows: those that a model is to score.
     pub(crate) fn unfollowed(patients: &'c Patients, rows: Vec<usize>) -> Self {
         let n = rows.len();

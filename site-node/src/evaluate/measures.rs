@@ -37,7 +37,8 @@ pub(super) fn at_horizons(
         .and_then(|curves| brier_scores(&training, &test, &curves).ok())
         .and_then(|brier| brier.integrated().ok());
     note(scores, "test.integrated_brier", integrated);
-    let uniform = d_calibration(&test, &curves, BINS).ok();
+    let uniform = within_grid(&test, curves.times())
+        .and_then(|within| d_calibration(&within, &curves, BINS).ok());
     note(scores, "test.d_calibration_p", uniform.map(|uniform| uniform.p_value));
     for &horizon in horizons {
         let at = time(horizon);
@@ -51,6 +52,15 @@ pub(super) fn at_horizons(
         let ratio = large.and_then(|all| all.first().and_then(|one| one.observed_to_predicted));
         note(scores, format!("test.observed_to_predicted/{at}"), ratio);
     }
+}
+
+/// The same patients, followed no further than a curve says anything: an event beyond the last edge is one
+/// after it, whenever it was.
+fn within_grid(test: &Survival, edges: &[f64]) -> Option<Survival> {
+    let last = *edges.last()?;
+    let (times, events) =
+        test.outcomes().map(|(time, event)| (time.min(last), event && time <= last)).unzip();
+    Survival::new(times, events).ok()
 }
 
 /// A time as a metric's name has it: at most six decimals.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::experiment::{Missing, PrivacyMode, Values, View, ViewSource};
+use common::experiment::{Aggregate, Missing, PrivacyMode, Values, View, ViewSource};
 
 use super::aggregate::{Seen, counts};
 use super::{FeatureError, Lookup, codes};
@@ -135,14 +135,15 @@ fn of_unit(
     })
 }
 
-/// A value by the plausible range: kept, held to it, or none.
+/// A value by the plausible range and the transform's domain: kept, held to the range, or none.
 fn plausible(value: f64, values: &Values, rule: Outside, outside: &mut usize) -> Option<f64> {
-    let Some((low, high)) = values.range else { return Some(value) };
-    if (low..=high).contains(&value) {
+    if values.admits(value) {
         return Some(value);
     }
     *outside += 1;
-    (values.missing == Missing::Refuse && rule == Outside::Held).then(|| value.clamp(low, high))
+    let held = values.missing == Missing::Refuse && rule == Outside::Held;
+    // A checked plan has a range within the domain here.
+    values.range.filter(|_| held).map(|(low, high)| value.clamp(low, high))
 }
 
 fn number(
@@ -184,6 +185,9 @@ fn measured(lookup: &mut Lookup<'_>, view: &View, rules: Rules) -> Result<Gather
     };
     let index = lookup.index()?;
     let mut seen = vec![Seen::default(); lookup.patients.table.len()];
+    // A count is not of what its transform is about: each record counts whatever its value is.
+    let of_records = Values { transform: None, ..rule.clone() };
+    let rule = if *aggregate == Aggregate::Count { &of_records } else { rule };
     let measured = lookup.measured(table)?;
     let table = measured.table;
     let mut outside = 0;

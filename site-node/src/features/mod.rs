@@ -12,6 +12,7 @@ mod brought;
 mod codes;
 mod gather;
 mod lookup;
+mod scales;
 
 use common::experiment::{Missing, Plan, View, ViewSource};
 
@@ -22,6 +23,7 @@ use crate::train::{Examples, TrainError};
 pub use brought::Studies;
 pub use gather::{Gathered, Outside, Rules, Units};
 pub use lookup::Lookup;
+pub use scales::{Spread, caution, caution_of};
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
 const LARGEST: f64 = 1e6;
@@ -159,13 +161,15 @@ fn fill(
         ViewSource::Codes { .. } => return codes::fill(inputs, place, lookup, view),
         _ => Gathered::of(lookup, view, rules)?,
     };
-    let (choices, center, scale) = match &view.source {
+    let (choices, numbers) = match &view.source {
         ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } => {
-            (0, values.center, values.scale)
+            (0, Some(values))
         }
-        ViewSource::Category { categories, .. } => (categories.len(), 0.0, 1.0),
+        ViewSource::Category { categories, .. } => (categories.len(), None),
         _ => return Err(FeatureError::NoEncoder { view: view.name.clone() }),
     };
+    // Of a checked plan every value that was gathered and every fill is in the transform's domain.
+    let scaled = |value: f64| numbers.and_then(|values| values.scaled(value)).unwrap_or_default();
     let missing = view.missing().unwrap_or(Missing::Zero);
     // All patients, not these alone: whether a site takes part does not depend on its split.
     if missing == Missing::Refuse
@@ -182,7 +186,7 @@ fn fill(
     for (patient, &row) in inputs.patients.iter().enumerate() {
         match (gathered.values.get(row).copied().flatten(), missing) {
             (Some(value), _) if choices == 0 => {
-                inputs.put(patient, place, (value - center) / scale);
+                inputs.put(patient, place, scaled(value));
             }
             (Some(choice), _) => {
                 #[allow(
@@ -192,7 +196,7 @@ fn fill(
                 )]
                 inputs.put(patient, place + choice as usize, 1.0);
             }
-            (None, Missing::Constant(fill)) => inputs.put(patient, place, (fill - center) / scale),
+            (None, Missing::Constant(fill)) => inputs.put(patient, place, scaled(fill)),
             (None, Missing::Indicator) => inputs.put(patient, place + width, 1.0),
             (None, Missing::Zero | Missing::Refuse) => {}
         }

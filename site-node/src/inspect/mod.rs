@@ -14,14 +14,14 @@ mod value;
 
 use std::path::Path;
 
-use common::experiment::{Missing, Outcome, Plan, TimeUnit};
+use common::experiment::{Missing, Outcome, Plan, TimeUnit, ViewSource};
 use common::policy::Policy;
 
 use crate::cohort::Cohort;
 use crate::data::patients::Withdrawn;
 use crate::data::prepare::Progress;
 use crate::data::{CellFault, DataError, Day, MeaningError, Patients, Problems, Source};
-use crate::features::{FeatureError, Lookup, Rules, Units, gather};
+use crate::features::{FeatureError, Lookup, Rules, Spread, Units, caution, gather};
 
 pub use finding::Finding;
 pub use summary::{Summary, summaries};
@@ -164,16 +164,22 @@ fn least(asked: &Check<'_>, cohort: &Cohort, found: &mut Findings) {
 
 /// What the contract asks of tables, measurements and codes.
 fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &mut Findings) {
+    let mut scales = Vec::new();
     for feature in &plan.features {
         let Some(column) = problems.take(patients.feature(&feature.column)) else { continue };
+        let mut spread = Spread::default();
         for row in 0..column.len() {
             let fault = match column.number(row) {
-                Ok(Some(_)) => continue,
+                Ok(Some(value)) => {
+                    spread.add((value - feature.center) / feature.scale);
+                    continue;
+                }
                 Ok(None) => crate::data::CellFault::Empty,
                 Err(fault) => fault,
             };
             problems.note(column.bad_cell(row, fault));
         }
+        scales.push((feature.column.clone(), spread));
     }
     let all = patients.table.len();
     let mut lookup = Lookup::new(patients);
@@ -182,6 +188,14 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
         let rules = Rules { units: Units::Refuse, ..Rules::of(plan.privacy.mode) };
         match gather(&mut lookup, view, rules) {
             Ok(gathered) => {
+                if let ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } =
+                    &view.source
+                {
+                    let mut spread = Spread::default();
+                    let scaled = gathered.values.iter().flatten();
+                    scaled.filter_map(|value| values.scaled(*value)).for_each(|x| spread.add(x));
+                    scales.push((view.name.clone(), spread));
+                }
                 let missing = gathered.values.iter().filter(|value| value.is_none()).count();
                 found.notes.push(format!(
                     "view {:?}: {:.1} % of patients without a value, {} records out of range",
@@ -203,4 +217,5 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
             }
         }
     }
+    found.notes.extend(caution(&scales));
 }

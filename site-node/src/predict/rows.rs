@@ -26,12 +26,11 @@ pub(super) fn heading(
     writeln!(out)
 }
 
-/// One patient, in the model's precision.
+/// One patient. Each number has as many digits as give it back exactly, so that metrics of the table are those
+/// that `site-node evaluate` tells.
 pub(super) fn row(out: &mut dyn Write, key: &str, values: &[f64]) -> io::Result<()> {
     write!(out, "{}", cell(key))?;
     for value in values {
-        #[allow(clippy::cast_possible_truncation, reason = "a model has single precision")]
-        let value = *value as f32;
         write!(out, ",{value}")?;
     }
     writeln!(out)
@@ -54,11 +53,11 @@ mod tests {
     fn a_table_that_other_programs_read() {
         let mut out = Vec::new();
         heading(&mut out, "patient", &[1.0, 2.5], Some((10.0, &[]))).unwrap();
-        row(&mut out, "a,\"b\"", &[0.25, 1.0, 0.5, 7.5]).unwrap();
+        row(&mut out, "a,\"b\"", &[0.25, 1.0, 0.1 + 0.2, 7.5]).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "patient,risk,survival_1,survival_2.5,rmst_10\n\"a,\"\"b\"\"\",0.25,1,0.5,7.5\n"
+            "patient,risk,survival_1,survival_2.5,rmst_10\n\"a,\"\"b\"\"\",0.25,1,0.30000000000000004,7.5\n"
         );
         let mut out = Vec::new();
         heading(&mut out, "id", &[1.0], Some((2.0, &["a".to_owned(), "b".to_owned()]))).unwrap();

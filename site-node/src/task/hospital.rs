@@ -20,7 +20,7 @@ use super::metrics::evaluate;
 use super::{Model, Objection, Participant, Site, failed, untrained};
 use crate::cohort::Cohort;
 use crate::data::Seen;
-use crate::features::{Studies, examples};
+use crate::features::{Studies, caution_of, examples};
 use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
 use crate::train::{Examples, PrivateGradient};
@@ -182,6 +182,10 @@ impl Hospital {
                 .map_err(|error| failed("features")(&error))
         };
         let training = part(true)?;
+        // For eyes inside the hospital: a coordinator is told nothing of it.
+        if let Some(caution) = caution_of(plan, [&training]) {
+            tracing::warn!("{caution}");
+        }
         // Without test patients the site trains all the same and has nothing to evaluate on.
         let test = if split.is_some() { Some(part(false)?) } else { None };
         Ok((training, test.filter(|test| !test.is_empty())))

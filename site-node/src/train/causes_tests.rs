@@ -29,11 +29,13 @@ fn plan(epochs: u32, learning_rate: f64) -> LocalTraining {
 }
 
 /// Without covariates the likelihood is largest at each interval's shares: events of a cause over patients
-/// at risk, of whom those censored in the interval are some.
+/// at risk, of whom those censored at the end of the interval are some.
 #[test]
 fn hazards_without_covariates_are_the_shares_that_were_observed() {
-    let time: Vec<f64> = (0..60).map(|i| 0.25 + f64::from(i * 7 % 13) * 0.25).collect();
     let cause: Vec<u8> = (0..60).map(|i| [1, 0, 2, 1, 0, 1, 2][i % 7]).collect();
+    let time = (0..60).map(|i: u8| 0.25 + f64::from(u16::from(i) * 7 % 13) * 0.25);
+    let until = |(time, cause): (f64, &u8)| if *cause == 0 { time.ceil() } else { time };
+    let time: Vec<f64> = time.zip(&cause).map(until).collect();
     let edges = [1.0, 2.0, 3.0];
     let examples =
         Examples::of_causes(vec![0.0; 60], 1, time.clone(), cause.clone(), &edges).unwrap();

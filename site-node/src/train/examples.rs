@@ -20,6 +20,13 @@ pub(super) struct OnGrid {
     pub(super) share: f32,
 }
 
+impl OnGrid {
+    /// The share of the interval that was not observed, 0 to 1.
+    pub(super) fn unobserved(self) -> f64 {
+        1.0 - f64::from(self.share)
+    }
+}
+
 /// Features and outcomes, checked once.
 ///
 /// The time grid is public and comes with the plan: edges `e_1 < … < e_K` bound the intervals
@@ -27,8 +34,8 @@ pub(super) struct OnGrid {
 /// the time of observation lies in. A time beyond `e_K` counts as censored in the last interval,
 /// whatever happened after it.
 ///
-/// Censoring: a patient censored in interval k counts as having survived it, and one with an event
-/// in it as having survived those before it.
+/// Censoring: a patient censored in interval k counts with the share of it that was observed, and one with
+/// an event in it as having survived those before it.
 #[derive(Clone)]
 pub struct Examples {
     pub(super) features: Vec<f32>,

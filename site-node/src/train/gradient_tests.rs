@@ -1,6 +1,6 @@
 //! The backward written out here, against stock automatic differentiation and finite differences.
 
-use burn::tensor::activation::{log_sigmoid, relu};
+use burn::tensor::activation::{log_sigmoid, relu, sigmoid};
 use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
 use common::model::{Head, ModelSpec, ParamLayout, initial_parameters};
@@ -104,34 +104,40 @@ fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
     let loss = match spec.head {
         Head::LogisticHazard { intervals, .. } => {
             let columns = intervals as usize;
-            let (mut survived, mut died) = (Vec::new(), Vec::new());
+            let (mut before, mut died, mut shares) = (Vec::new(), Vec::new(), Vec::new());
             for patient in 0..PATIENTS {
-                let OnGrid { interval, event, .. } = examples.outcome_on_grid(patient);
+                let OnGrid { interval, event, share, .. } = examples.outcome_on_grid(patient);
                 for j in 0..columns {
-                    let here = event && j == interval;
-                    survived.push(f32::from(u8::from(j <= interval && !here)));
-                    died.push(f32::from(u8::from(here)));
+                    let here = j == interval;
+                    before.push(f32::from(u8::from(j < interval)));
+                    died.push(f32::from(u8::from(event && here)));
+                    shares.push(if here && !event { -share } else { 0.0 });
                 }
             }
             let shape = [PATIENTS, columns];
-            let likelihood = log_sigmoid(-x.clone()) * constant(survived, shape)
+            let likelihood = log_sigmoid(-x.clone()) * constant(before, shape)
+                + (sigmoid(x.clone()) * constant(shares, shape) + 1.0).log()
                 + log_sigmoid(x) * constant(died, shape);
             -likelihood.sum() / PATIENTS as f32
         }
         Head::CauseHazards { intervals, causes, .. } => {
             let (intervals, causes) = (intervals as usize, causes as usize);
-            let (mut at_risk, mut had) = (Vec::new(), Vec::new());
+            let (mut at_risk, mut had, mut left) = (Vec::new(), Vec::new(), Vec::new());
             for patient in 0..PATIENTS {
-                let OnGrid { interval, event, cause, .. } = examples.outcome_on_grid(patient);
+                let OnGrid { interval, event, cause, share } = examples.outcome_on_grid(patient);
                 let number = |holds: bool| f32::from(u8::from(holds));
                 at_risk.extend((0..intervals).map(|j| number(j <= interval)));
+                let unobserved = if event { 0.0 } else { 1.0 - share };
+                left.extend((0..intervals).map(|j| unobserved * number(j == interval)));
                 let own = |cell: usize| event && cell == cause * intervals + interval;
                 had.extend((0..causes * intervals).map(|cell| number(own(cell))));
             }
             let of_cause =
                 |k: usize| x.clone().slice([0..PATIENTS, k * intervals..(k + 1) * intervals]).exp();
             let total = (1..causes).fold(of_cause(0), |sum, k| sum + of_cause(k));
-            let survived = (total + 1.0).log() * constant(at_risk, [PATIENTS, intervals]);
+            let shape = [PATIENTS, intervals];
+            let censored = (total.clone() * constant(left, shape) + 1.0).log();
+            let survived = (total + 1.0).log() * constant(at_risk, shape) - censored;
             let observed = x * constant(had, [PATIENTS, causes * intervals]);
             (survived.sum() - observed.sum()) / PATIENTS as f32
         }

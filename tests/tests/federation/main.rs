@@ -14,6 +14,7 @@ mod private;
 mod processes;
 mod real_data;
 mod rogue;
+mod statistics;
 
 /// A test that ends with what went wrong.
 type Outcome = Result<(), tests::SetupError>;

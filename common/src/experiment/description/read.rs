@@ -62,9 +62,20 @@ fn column(name: &str) -> View {
         missing: Missing::Zero,
         center: 0.0,
         scale: 1.0,
+        transform: None,
     };
     let source = ViewSource::Number { column: name.to_owned(), values };
     View { name: name.to_owned(), source }
+}
+
+/// A view of the plan, described as it is measured: bounds and quartiles are in the view's unit.
+fn untransformed(mut view: View) -> View {
+    if let ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } =
+        &mut view.source
+    {
+        values.transform = None;
+    }
+    view
 }
 
 /// Bounds that the contract itself gives: a count is not of what its range is about.
@@ -85,7 +96,7 @@ impl Describe {
     /// It names an input that the plan has not, or that cannot be described.
     pub fn question(&self, plan: &Plan) -> Result<(Description, Vec<LeftOut>), Flaw> {
         let columns = plan.features.iter().map(|feature| column(&feature.column));
-        let all: Vec<View> = columns.chain(plan.views.iter().cloned()).collect();
+        let all: Vec<View> = columns.chain(plan.views.iter().cloned().map(untransformed)).collect();
         let known = |name: &String| all.iter().any(|view| view.name == *name);
         let listed = self.columns.iter().flatten().map(|name| ("describe.columns", name));
         let bounded = self.bounds.iter().map(|(name, _)| ("describe.bounds", name));

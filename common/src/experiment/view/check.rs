@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Values, View, ViewSource, ecg_samples, unit,
+    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Transform, Values, View, ViewSource,
+    ecg_samples, unit,
 };
 use crate::experiment::{Outcome, Plan, PrivacyMode};
 use crate::model::{Encoder, EncoderKind};
@@ -152,6 +153,23 @@ impl View {
             &self.source
         {
             values.check(&mut note);
+            let counted =
+                matches!(self.source, ViewSource::Measurement { aggregate: Aggregate::Count, .. });
+            note(
+                !(counted && values.transform == Some(Transform::Log)),
+                "the logarithm of a count, which may be 0",
+                "use transform = \"log1p\"",
+            );
+            // A plan chooses the transform: a refusal would tell whether anybody is outside its domain.
+            let held = values
+                .transform
+                .is_none_or(|transform| values.range.is_some_and(|(low, _)| transform.admits(low)));
+            note(
+                held || !private || values.missing != Missing::Refuse,
+                "a value outside the transform's domain is refused in a private mode",
+                "give a range within the domain, such as [0.1, 100.0], or use missing = \"zero\", \
+                 \"indicator\" or \"constant\"",
+            );
         }
         if let Some(Missing::Constant(fill)) = self.missing() {
             let number = fill.is_finite() && !matches!(self.source, ViewSource::Category { .. });
@@ -186,6 +204,15 @@ impl Values {
         );
         let scale = self.center.is_finite() && self.scale.is_finite() && self.scale > 0.0;
         note(scale, "has no usable scale", "use a finite center and a scale above 0");
+        let fill = match (self.missing, self.transform) {
+            (Missing::Constant(fill), Some(transform)) => transform.admits(fill),
+            _ => true,
+        };
+        note(
+            fill,
+            "the transform has no value at fill",
+            "give a fill that it has one at: above 0 for \"log\", above -1 for \"log1p\", 0 or more for \"sqrt\"",
+        );
         let range =
             self.range.is_none_or(|(low, high)| low.is_finite() && high.is_finite() && low < high);
         note(range, "the range is none", "write [lowest, highest], rising and finite");

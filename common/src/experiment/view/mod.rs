@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! column ─ unit ─ range ──────────────────────┐
-//! measurement ─ unit ─ range ─ window ─ mean ─┼─ missing? ─ scale ─► inputs of the model
+//! measurement ─ unit ─ range ─ window ─ mean ─┼─ missing? ─ transform ─ scale ─► inputs of the model
 //! category ─ one input each ──────────────────┤
 //! codes ─ window ─ one input each ────────────┘
 //! ```
@@ -14,12 +14,15 @@
 mod beats;
 mod check;
 mod read;
+mod transform;
 pub mod unit;
 
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::model::Encoder;
+
+pub use transform::Transform;
 
 pub use beats::{Beats, REACH_MS, RECORDING_S, ecg_samples};
 
@@ -95,7 +98,7 @@ pub enum ViewSource {
     },
 }
 
-/// What is done with numbers before the model reads (x − center) / scale.
+/// What is done with numbers before the model reads (t(x) − center) / scale.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Values {
     /// The unit that they are converted to.
@@ -106,10 +109,12 @@ pub struct Values {
     pub range: Option<(f64, f64)>,
     /// What stands for a missing value.
     pub missing: Missing,
-    /// Subtracted first.
+    /// Subtracted first, from the transformed value.
     pub center: f64,
     /// Divided by then.
     pub scale: f64,
+    /// t, done before both; none reads values as they are. A value outside its domain is one outside the range.
+    pub transform: Option<Transform>,
 }
 
 /// What stands for a missing value.

@@ -1,6 +1,6 @@
 //! `[features.views.NAME]`.
 
-use super::{Aggregate, Beats, Missing, Values, ViewSource};
+use super::{Aggregate, Beats, Missing, Transform, Values, ViewSource};
 use crate::config::{Section, Settings};
 
 /// The word and its number: `missing = "constant"` with `fill = 5.5`.
@@ -55,6 +55,9 @@ impl Settings for Values {
         let missing = missing(section);
         let center = section.or("center", 0.0);
         let scale = section.or("scale", 1.0);
+        let mut transforms = vec![("none", None)];
+        transforms.extend(Transform::ALL.map(|transform| (transform.name(), Some(transform))));
+        let transform = section.choice("transform", Some("none"), &transforms);
         let range = match range?.as_deref() {
             None => None,
             Some(&[low, high]) => Some((low, high)),
@@ -70,6 +73,7 @@ impl Settings for Values {
             missing: missing?,
             center: center?,
             scale: scale?,
+            transform: transform?,
         })
     }
 }

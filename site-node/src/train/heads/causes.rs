@@ -11,10 +11,18 @@
 //! log-likelihood
 //!
 //! ```text
-//! L = Σ_{j≤i} ln(1 + Σ_l e^{z_lj}) − d·z_ci,   ∂L/∂z_kj = h_k(j) − d·[j = i, k = c] for j ≤ i, else 0
+//! d = 1:  L = Σ_{j≤i} ln(1 + Σ_l e^{z_lj}) − z_ci
+//! d = 0:  L = Σ_{j≤i} ln(1 + Σ_l e^{z_lj}) − ln(1 + (1 − ρ)·Σ_l e^{z_li})
 //! ```
 //!
-//! (section 8.3; a patient censored in interval i counts as having survived it). It is a sum over patients.
+//! (section 8.3), where a patient who was censored after a share ρ of interval i counts with the survival then,
+//! `S(i − 1)·(1 − ρ·Σ_k h_k(i))`: the curve between edges is a straight line. Hence
+//!
+//! ```text
+//! ∂L/∂z_kj = h_k(j) for j < i,   ∂L/∂z_ki = h_k(i) − [k = c],   ∂L/∂z_ki = h_k(i) − (1 − ρ)·h_k(i) / (1 − ρ·Σ_l h_l(i))
+//! ```
+//!
+//! for d = 1 and d = 0, and 0 for j > i. It is a sum over patients.
 //! From the hazards,
 //!
 //! ```text
@@ -51,6 +59,13 @@ impl Total {
         }
     }
 
+    /// With a share of the events alone.
+    fn of_share(self, share: f64) -> Self {
+        // Without events, 1 is all that is left, and the largest exponent is none of it.
+        let most = if share > 0.0 { self.most } else { 0.0 };
+        Self { most, events: share * self.events }
+    }
+
     /// The hazard of a cause with this logit.
     fn hazard(self, z: f32) -> f64 {
         (f64::from(z) - self.most).exp() / (self.events + (-self.most).exp())
@@ -64,7 +79,7 @@ pub(super) fn loss(logits: &[f32], intervals: usize, patient: OnGrid) -> f64 {
     let survived: f64 = (0..through).map(|j| Total::of(logits, intervals, j).ln()).sum();
     match logits.get(cause * intervals + interval) {
         Some(&z) if event => survived - f64::from(z),
-        _ => survived,
+        _ => survived - Total::of(logits, intervals, interval).of_share(patient.unobserved()).ln(),
     }
 }
 
@@ -74,8 +89,13 @@ pub(super) fn gradient_in_place(logits: &mut [f32], intervals: usize, patient: O
     let OnGrid { interval, event, cause, .. } = patient;
     for j in 0..intervals {
         let total = (j <= interval).then(|| Total::of(logits, intervals, j));
+        let still = patient.unobserved();
+        let censored = total.filter(|_| !event && j == interval && still > 0.0);
         for (k, z) in logits.iter_mut().skip(j).step_by(intervals.max(1)).enumerate() {
-            let observed = f64::from(u8::from(event && j == interval && k == cause));
+            let observed = match censored {
+                Some(total) => still * total.of_share(still).hazard(*z),
+                None => f64::from(u8::from(event && j == interval && k == cause)),
+            };
             *z = match total {
                 Some(total) => scale * (total.hazard(*z) - observed) as f32,
                 None => 0.0,
@@ -140,7 +160,7 @@ mod tests {
             assert!((loss(&LOGITS, 3, patient) - event).abs() < 1e-12);
         }
         let censored = OnGrid { interval: 1, event: false, cause: 0, share: 0.5 };
-        let survived = -alive[0].ln() - alive[1].ln();
+        let survived = -alive[0].ln() - f64::midpoint(1.0, alive[1]).ln();
         assert!((loss(&LOGITS, 3, censored) - survived).abs() < 1e-12);
     }
 
@@ -164,12 +184,12 @@ mod tests {
     fn one_cause_is_the_logistic_hazard() {
         let logits = [-1.0_f32, 0.25, 2.0];
         for (interval, event) in [(0, true), (1, true), (1, false), (2, false)] {
-            let patient = OnGrid { interval, event, cause: 0, share: 0.5 };
-            let expected = hazard::loss(&logits, interval, event);
+            let patient = OnGrid { interval, event, cause: 0, share: 0.25 };
+            let expected = hazard::loss(&logits, patient);
             assert!((loss(&logits, 3, patient) - expected).abs() < 1e-12);
             let (mut found, mut expected) = (logits, logits);
             gradient_in_place(&mut found, 3, patient, 0.5);
-            hazard::gradient_in_place(&mut expected, interval, event, 0.5);
+            hazard::gradient_in_place(&mut expected, patient, 0.5);
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
         }
         let alive = survival(&logits, 3);

@@ -6,18 +6,18 @@
 //! p_j = e^{z_j} / (1 + Σ_l e^{z_l}),   p_∞ = 1 / (1 + Σ_l e^{z_l})
 //! ```
 //!
-//! and the negative log-likelihood of a patient with an event in interval k, or one censored in it, who
-//! counts as having survived it,
+//! and the negative log-likelihood of a patient with an event in interval k, or one censored in it after a
+//! share ρ of it, with the masses spread evenly over their intervals,
 //!
 //! ```text
-//! L = −ln p_k,   L = −ln (p_∞ + Σ_{j>k} p_j)
+//! L = −ln p_k,   L = −ln S(c),   S(c) = p_∞ + Σ_{j>k} p_j + (1 − ρ)·p_k
 //! ```
 //!
 //! (Lee et al., AAAI 2018, eq. 3, for one cause and without the ranking loss, which couples patients; the
 //! mass beyond the grid as in Kvamme and Borgan, arXiv:1910.06724, section 3.1). Hence
 //!
 //! ```text
-//! ∂L/∂z_j = p_j − [j = k],   ∂L/∂z_j = p_j − [j > k]·p_j / (p_∞ + Σ_{l>k} p_l)
+//! ∂L/∂z_j = p_j − [j = k],   ∂L/∂z_j = p_j − ([j > k] + [j = k]·(1 − ρ))·p_j / S(c)
 //! ```
 
 use crate::train::examples::OnGrid;
@@ -29,12 +29,26 @@ fn log_sum(logits: &[f32]) -> f64 {
     most + (sum + (-most).exp()).ln()
 }
 
+/// ln of e^large + e^small, whichever comes first.
+fn log_add(a: f64, b: f64) -> f64 {
+    a.max(b) + (a.min(b) - a.max(b)).exp().ln_1p()
+}
+
+/// ln of what a censored patient's survival is over, e^z of later intervals and of the unobserved share.
+fn log_alive(logits: &[f32], patient: OnGrid) -> f64 {
+    let later = log_sum(logits.get(patient.interval + 1..).unwrap_or_default());
+    match logits.get(patient.interval) {
+        Some(&z) => log_add(later, f64::from(z) + patient.unobserved().ln()),
+        None => later,
+    }
+}
+
 /// The patient's loss from the logits `[K]`.
 pub(super) fn loss(logits: &[f32], patient: OnGrid) -> f64 {
     let all = log_sum(logits);
     match (patient.event, logits.get(patient.interval)) {
         (true, Some(&z)) => all - f64::from(z),
-        _ => all - log_sum(logits.get(patient.interval + 1..).unwrap_or_default()),
+        _ => all - log_alive(logits, patient),
     }
 }
 
@@ -42,12 +56,15 @@ pub(super) fn loss(logits: &[f32], patient: OnGrid) -> f64 {
 #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
 pub(super) fn gradient_in_place(logits: &mut [f32], patient: OnGrid, scale: f32) {
     let all = log_sum(logits);
-    let later = log_sum(logits.get(patient.interval + 1..).unwrap_or_default());
+    let alive = log_alive(logits, patient);
     for (interval, z) in logits.iter_mut().enumerate() {
         let mass = (f64::from(*z) - all).exp();
         let observed = match (patient.event, interval) {
             (true, interval) => f64::from(u8::from(interval == patient.interval)),
-            (false, interval) if interval > patient.interval => (f64::from(*z) - later).exp(),
+            (false, interval) if interval > patient.interval => (f64::from(*z) - alive).exp(),
+            (false, interval) if interval == patient.interval => {
+                patient.unobserved() * (f64::from(*z) - alive).exp()
+            }
             (false, _) => 0.0,
         };
         *z = scale * (mass - observed) as f32;
@@ -67,9 +84,7 @@ pub(super) fn survival(logits: &[f32]) -> Vec<f64> {
     let mut curve = vec![0.0; logits.len()];
     for (survived, &z) in curve.iter_mut().zip(logits).rev() {
         *survived = (after - all).exp();
-        let z = f64::from(z);
-        let (small, large) = if after < z { (after, z) } else { (z, after) };
-        after = large + (small - large).exp().ln_1p();
+        after = log_add(after, f64::from(z));
     }
     curve
 }
@@ -86,7 +101,9 @@ mod tests {
         let patient = OnGrid { interval: 1, event: true, cause: 0, share: 0.5 };
         assert!((loss(&logits, patient) + mass[1].ln()).abs() < 1e-12);
         let censored = OnGrid { event: false, ..patient };
-        assert!((loss(&logits, censored) + (mass[2] + 1.0 / all).ln()).abs() < 1e-12);
+        assert!(
+            (loss(&logits, censored) + (0.5 * mass[1] + mass[2] + 1.0 / all).ln()).abs() < 1e-12
+        );
         let curve = survival(&logits);
         assert!((curve[0] - (1.0 - mass[0])).abs() < 1e-12);
         assert!((curve[2] - 1.0 / all).abs() < 1e-12);

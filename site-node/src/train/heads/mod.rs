@@ -9,6 +9,8 @@
 //! ```
 
 mod causes;
+#[cfg(test)]
+mod censoring_tests;
 mod mass;
 mod piecewise;
 
@@ -20,7 +22,7 @@ use super::hazard::{self, softplus};
 /// A patient's loss; 0 for Cox, whose loss is of many patients at once.
 pub(super) fn loss(head: Head, logits: &[f32], patient: OnGrid) -> f64 {
     match head {
-        Head::LogisticHazard { .. } => hazard::loss(logits, patient.interval, patient.event),
+        Head::LogisticHazard { .. } => hazard::loss(logits, patient),
         Head::PiecewiseHazard { .. } => piecewise::loss(logits, patient),
         Head::DeepHit { .. } => mass::loss(logits, patient),
         Head::CauseHazards { intervals, .. } => causes::loss(logits, intervals as usize, patient),
@@ -31,9 +33,7 @@ pub(super) fn loss(head: Head, logits: &[f32], patient: OnGrid) -> f64 {
 /// Turns a patient's logits into the loss's gradient with respect to them, times `scale`; zeros for Cox.
 pub(super) fn gradient_in_place(head: Head, logits: &mut [f32], patient: OnGrid, scale: f32) {
     match head {
-        Head::LogisticHazard { .. } => {
-            hazard::gradient_in_place(logits, patient.interval, patient.event, scale);
-        }
+        Head::LogisticHazard { .. } => hazard::gradient_in_place(logits, patient, scale),
         Head::PiecewiseHazard { .. } => piecewise::gradient_in_place(logits, patient, scale),
         Head::DeepHit { .. } => mass::gradient_in_place(logits, patient, scale),
         Head::CauseHazards { intervals, .. } => {
@@ -90,6 +90,8 @@ pub(super) fn incidence(head: Head, logits: &[f32]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use common::survival::survival_at;
+
     use super::*;
 
     #[test]
@@ -105,21 +107,42 @@ mod tests {
             for (interval, event) in [(0, true), (2, true), (2, false), (3, false), (3, true)] {
                 let causes = head.causes() as usize;
                 let (interval, cause) = (interval / causes, interval % causes);
-                let patient = OnGrid { interval, event, cause, share: 0.375 };
-                let mut gradient = logits;
-                gradient_in_place(head, &mut gradient, patient, 1.0);
-                for j in 0..4 {
-                    let at = |step: f32| {
-                        let mut moved = logits;
-                        moved[j] += step;
-                        loss(head, &moved, patient)
-                    };
-                    // The step is a power of two, so that the logits move by just so much.
-                    let step = 2_f32.powi(-9);
-                    let slope = (at(step) - at(-step)) / (2.0 * f64::from(step));
-                    let apart = (slope - f64::from(gradient[j])).abs();
-                    assert!(apart < 1e-5, "{head:?} {interval} {event} {j}");
+                for share in [0.0, 0.375, 1.0] {
+                    let patient = OnGrid { interval, event, cause, share };
+                    let mut gradient = logits;
+                    gradient_in_place(head, &mut gradient, patient, 1.0);
+                    for j in 0..4 {
+                        let at = |step: f32| {
+                            let mut moved = logits;
+                            moved[j] += step;
+                            loss(head, &moved, patient)
+                        };
+                        // The step is a power of two, so that the logits move by just so much.
+                        let step = 2_f32.powi(-9);
+                        let slope = (at(step) - at(-step)) / (2.0 * f64::from(step));
+                        let apart = (slope - f64::from(gradient[j])).abs();
+                        assert!(apart < 1e-5, "{head:?} {patient:?} {j}");
+                    }
                 }
+            }
+        }
+    }
+
+    /// A censored patient counts with the curve that predictions read, a straight line between edges.
+    #[test]
+    fn a_censored_patient_counts_with_the_survival_at_the_time_of_censoring() {
+        let logits = [-1.0_f32, 0.25, -2.0, 0.5];
+        for head in [
+            Head::LogisticHazard { intervals: 4, proportional: false },
+            Head::DeepHit { intervals: 4 },
+            Head::CauseHazards { intervals: 2, causes: 2, proportional: false },
+        ] {
+            let (curve, edges) = (survival(head, &logits), [1.0, 2.0, 3.0, 4.0]);
+            for (interval, share) in [(0, 0.0_f32), (0, 0.375), (1, 0.5), (1, 1.0)] {
+                let patient = OnGrid { interval, event: false, cause: 0, share };
+                let time = f64::from(u8::try_from(interval).unwrap()) + f64::from(share);
+                let read = survival_at(&edges[..curve.len()], &curve, time).unwrap();
+                assert!((loss(head, &logits, patient) + read.ln()).abs() < 1e-12, "{head:?}");
             }
         }
     }

@@ -7,6 +7,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use crate::train::device::Device;
 use crate::train::error::TrainError;
+use crate::train::examples::OnGrid;
 use crate::train::hazard;
 use crate::train::layer::to_device;
 use crate::train::network::Architecture;
@@ -114,8 +115,9 @@ fn random_pass(
     let pass = network.forward(to_device(row.repeat(rows), rows, inputs, device.inner()))?;
     let mut slopes = pass.logits.clone();
     let width = architecture.logits().max(1);
+    let outcome = OnGrid { interval: width - 1, event: true, cause: 0, share: 1.0 };
     for logits in slopes.chunks_exact_mut(width) {
-        hazard::gradient_in_place(logits, width - 1, true, 1.0);
+        hazard::gradient_in_place(logits, outcome, 1.0);
     }
     let mut values = vec![pass.logits];
     for layer in network.rows(pass.activations, slopes)? {

@@ -73,6 +73,7 @@ fn input(item: &str, table: &str) -> DescribedInput {
         missing: Missing::Zero,
         center: 0.0,
         scale: 1.0,
+        transform: None,
     };
     let source = ViewSource::Measurement {
         table: table.to_owned(),

@@ -155,13 +155,17 @@ fn by_autodiff(
     let mut loss = model.constant(&[0.0], [1]);
     for &patient in patients {
         let logits = model.logits(spec, examples, patient);
-        let OnGrid { interval, event, .. } = examples.outcome_on_grid(patient);
+        let OnGrid { interval, event, share, .. } = examples.outcome_on_grid(patient);
         let columns = logits.dims()[1];
-        let here = |j: usize| event && j == interval;
         let number = |holds: bool| f32::from(u8::from(holds));
-        let died: Vec<f32> = (0..columns).map(|j| number(here(j))).collect();
-        let survived: Vec<f32> = (0..columns).map(|j| number(j <= interval && !here(j))).collect();
-        let likelihood = log_sigmoid(-logits.clone()) * model.constant(&survived, [1, columns])
+        let died: Vec<f32> = (0..columns).map(|j| number(event && j == interval)).collect();
+        let before: Vec<f32> = (0..columns).map(|j| number(j < interval)).collect();
+        // ln(1 − ρ h) of the interval that somebody was censored in; ln 1 of all others.
+        let of_it = |j: usize| if !event && j == interval { -share } else { 0.0 };
+        let shares: Vec<f32> = (0..columns).map(of_it).collect();
+        let hazard = sigmoid(logits.clone());
+        let likelihood = log_sigmoid(-logits.clone()) * model.constant(&before, [1, columns])
+            + (hazard * model.constant(&shares, [1, columns]) + 1.0).log()
             + log_sigmoid(logits) * model.constant(&died, [1, columns]);
         loss = loss - likelihood.sum() / patients.len() as f32;
     }

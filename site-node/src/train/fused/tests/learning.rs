@@ -76,11 +76,16 @@ pub(super) fn examples(n: usize) -> Examples {
         let early = fast(patient) == checks(patient);
         (if early { 0.2 } else { 2.2 }) + f64::from(wave(patient * 3) + 1.0) * 0.9
     };
+    // Somebody censored was followed to the end of an interval.
+    let censored = |patient: usize| patient % 5 == 4;
+    let time = |patient: usize| {
+        if censored(patient) { time(patient).ceil() } else { time(patient) }
+    };
     let examples = Examples::new(
         Vec::new(),
         0,
         (0..n).map(time).collect(),
-        (0..n).map(|patient| patient % 5 != 4).collect(),
+        (0..n).map(|patient| !censored(patient)).collect(),
         &[1.0, 2.0, 3.0, 4.0],
     );
     let modalities = vec![
