@@ -133,7 +133,7 @@ impl Outlook {
             experiment: plan.name.to_string(),
             rounds: plan.rounds,
             sites: (plan.aggregation.min_sites, most),
-            model: format!("{}, {}", plan.model.kind(), plan.model.head.name()),
+            model: format!("{}, {}", plan.model.kind().name(), plan.model.head.name()),
             parameters,
             start: plan.start,
             bytes_each_round: each_round,

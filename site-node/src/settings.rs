@@ -43,7 +43,7 @@ impl Settings for DataTable {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let name = section.or("name", "cohort".to_owned());
         let cohort = section.or("cohort", PathBuf::from("cohort.toml"));
-        let tag = section.choice("tag", Some("private"), &DataTag::CHOICES);
+        let tag = section.one_of("tag", Some(DataTag::Private));
         let mut moved = false;
         for key in ["tables", "patient", "split"] {
             if section.has(key) {

@@ -91,6 +91,17 @@ fn the_pure_parts_touch_no_file_no_clock_and_no_network() {
 }
 
 #[test]
+fn the_policy_that_hospitals_get_names_every_kind_and_head() {
+    use common::config::Choice;
+    use common::model::{HeadKind, ModelKind};
+    let text = fs::read_to_string(root().join("configs/policy.toml")).unwrap();
+    let kinds = ModelKind::ALL.iter().map(|kind| kind.name());
+    for word in kinds.chain(HeadKind::ALL.iter().map(|head| head.name())) {
+        assert!(text.contains(&format!("{word:?}")), "configs/policy.toml does not name {word:?}");
+    }
+}
+
+#[test]
 fn a_stage_imports_only_the_stages_before_it() {
     let stages = ["data", "cohort", "features", "train", "evaluate", "privatize"];
     let before: [&[&str]; 6] = [&[], &["data"], &["data", "cohort", "train"], &[], &["train"], &[]];

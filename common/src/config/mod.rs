@@ -10,11 +10,14 @@
 //! it did ask for is named. Getters return `None` after noting a problem, so that reading goes on
 //! to the next key.
 
+mod choice;
 mod document;
 mod problem;
 mod section;
 mod value;
 
+pub(crate) use choice::choice;
+pub use choice::{Choice, UnknownValue};
 pub use document::{Document, Override, load, read};
 pub use problem::{ConfigError, Problem};
 pub use section::{Section, nearest};

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Settings;
+use super::choice::{Choice, UnknownValue, expected_one_of};
 use super::document::line_of;
 use super::problem::Problem;
 use super::value::{FromValue, kind};
@@ -128,6 +129,35 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// One value of a list of words that the whole program shares; `None` where it is missing or another.
+    pub fn one_of<T: Choice>(&mut self, key: &'static str, default: Option<T>) -> Option<T> {
+        let found: Option<String> = self.maybe(key)?;
+        match (found, default) {
+            (Some(word), _) => T::parse(&word).map_err(|error| self.unknown(key, &error)).ok(),
+            (None, Some(default)) => Some(default),
+            (None, None) => {
+                let words = T::ALL.iter().map(|value| value.name());
+                self.problem(key, "missing", expected_one_of(words));
+                None
+            }
+        }
+    }
+
+    /// Several values of such a list, in a list that must be there; `hint` says what it is for.
+    pub fn some_of<T: Choice>(&mut self, key: &'static str, hint: &str) -> Option<Vec<T>> {
+        let words: Vec<String> = self.required(key, hint)?;
+        let read = words.iter().map(|word| T::parse(word));
+        let (known, unknown): (Vec<_>, Vec<_>) = read.partition(Result::is_ok);
+        for error in unknown.iter().filter_map(|word| word.as_ref().err()) {
+            self.unknown(key, error);
+        }
+        unknown.is_empty().then(|| known.into_iter().flatten().collect())
+    }
+
+    fn unknown(&mut self, key: &str, error: &UnknownValue) {
+        self.problem(key, error.what(), error.hint());
+    }
+
     /// One of a few words; `None` where it is missing or another.
     pub fn choice<T: Clone>(
         &mut self,
@@ -136,17 +166,14 @@ impl<'a> Section<'a> {
         choices: &[(&str, T)],
     ) -> Option<T> {
         let names = || choices.iter().map(|(name, _)| *name);
-        let listed = format!("use one of: {}", names().collect::<Vec<_>>().join(", "));
         let found: Option<String> = self.maybe(key)?;
         let Some(word) = found.as_deref().or(default) else {
-            self.problem(key, "missing", listed);
+            self.problem(key, "missing", expected_one_of(names()));
             return None;
         };
         let value = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| value.clone());
         if value.is_none() {
-            let hint =
-                nearest(word, names()).map_or(listed, |name| format!("did you mean {name:?}?"));
-            self.problem(key, format!("{word:?} is not known here"), hint);
+            self.unknown(key, &UnknownValue::new(word, names()));
         }
         value
     }

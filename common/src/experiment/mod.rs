@@ -38,6 +38,8 @@ pub use view::{
     ecg_samples, unit,
 };
 
+use crate::config::choice;
+
 /// What a hospital says of its data, which decides what may be done without noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,21 +52,9 @@ pub enum DataTag {
     Synthetic,
 }
 
+choice!(DataTag { Private => "private", Public => "public", Synthetic => "synthetic" });
+
 impl DataTag {
-    /// The words used in files.
-    pub const CHOICES: [(&'static str, Self); 3] =
-        [("private", Self::Private), ("public", Self::Public), ("synthetic", Self::Synthetic)];
-
-    /// The tag's name in files and reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Private => "private",
-            Self::Public => "public",
-            Self::Synthetic => "synthetic",
-        }
-    }
-
     /// Whether mode `off` and exact metrics are thinkable at all.
     #[must_use]
     pub fn may_leave_unprotected(self) -> bool {

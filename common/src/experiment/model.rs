@@ -5,30 +5,15 @@ use std::path::PathBuf;
 use super::outcome::Outcome;
 use super::view::{View, ViewSource, ecg_samples};
 use crate::config::{Section, Settings};
-use crate::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
-
-/// What a model is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Linear,
-    Mlp,
-    Fused,
-}
-
-/// What the outputs mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    LogisticHazard,
-    PiecewiseHazard,
-    DeepHit,
-    Cox,
-}
+use crate::model::{
+    Block, Encoder, EncoderKind, Fusion, Head, HeadKind, ModelKind, ModelSpec, Pool,
+};
 
 /// The `[model]` table before it meets the features and the time grid.
 pub(super) struct ModelTable {
     pub(super) start: Option<PathBuf>,
     hidden: Vec<u32>,
-    head: Family,
+    head: HeadKind,
     proportional: bool,
     initial_hazard: f64,
     fusion: Option<(FusionTable, Vec<(String, EncoderTable)>)>,
@@ -55,19 +40,12 @@ struct EncoderTable {
 
 impl Settings for ModelTable {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let kinds = [("linear", Kind::Linear), ("mlp", Kind::Mlp), ("fused", Kind::Fused)];
-        let kind = section.choice("kind", None, &kinds);
+        let kind = section.one_of::<ModelKind>("kind", None);
         let hidden = section.maybe::<Vec<u32>>("hidden");
-        let heads = [
-            ("logistic-hazard", Family::LogisticHazard),
-            ("piecewise-hazard", Family::PiecewiseHazard),
-            ("deephit", Family::DeepHit),
-            ("cox", Family::Cox),
-        ];
-        let head = section.choice("head", Some("logistic-hazard"), &heads);
-        let linear = kind == Some(Kind::Linear) && head == Some(Family::LogisticHazard);
+        let head = section.one_of("head", Some(HeadKind::LogisticHazard));
+        let linear = kind == Some(ModelKind::Linear) && head == Some(HeadKind::LogisticHazard);
         let proportional = section.or("proportional", linear);
-        let ignored = matches!(head, Some(Family::PiecewiseHazard | Family::DeepHit));
+        let ignored = matches!(head, Some(HeadKind::PiecewiseHazard | HeadKind::DeepHit));
         if ignored && proportional == Some(true) {
             section.problem(
                 "proportional",
@@ -83,7 +61,7 @@ impl Settings for ModelTable {
             "use the hazard of an interval before training, 0.000001 to 0.999",
         );
         let start = section.maybe("start");
-        let fusion = if kind == Some(Kind::Fused) {
+        let fusion = if kind == Some(ModelKind::Fused) {
             let fusion = section.section("fusion");
             let encoders = section.named("encoders");
             Some(fusion.zip(encoders))
@@ -111,10 +89,14 @@ impl Settings for ModelTable {
 }
 
 /// The hidden layers that a kind has; none after a problem.
-fn layers(section: &mut Section<'_>, kind: Kind, hidden: Option<Vec<u32>>) -> Option<Vec<u32>> {
+fn layers(
+    section: &mut Section<'_>,
+    kind: ModelKind,
+    hidden: Option<Vec<u32>>,
+) -> Option<Vec<u32>> {
     match (kind, hidden) {
-        (Kind::Linear, None) => Some(Vec::new()),
-        (Kind::Linear, Some(_)) => {
+        (ModelKind::Linear, None) => Some(Vec::new()),
+        (ModelKind::Linear, Some(_)) => {
             section.problem(
                 "hidden",
                 "a linear model has no hidden layers",
@@ -122,9 +104,9 @@ fn layers(section: &mut Section<'_>, kind: Kind, hidden: Option<Vec<u32>>) -> Op
             );
             None
         }
-        (Kind::Fused, hidden) => Some(hidden.unwrap_or_default()),
-        (Kind::Mlp, Some(hidden)) if !hidden.is_empty() => Some(hidden),
-        (Kind::Mlp, _) => {
+        (ModelKind::Fused, hidden) => Some(hidden.unwrap_or_default()),
+        (ModelKind::Mlp, Some(hidden)) if !hidden.is_empty() => Some(hidden),
+        (ModelKind::Mlp, _) => {
             section.problem("hidden", "missing", "give the units of each hidden layer: [16]");
             None
         }
@@ -198,17 +180,17 @@ impl ModelTable {
         }
         let intervals = u32::try_from(outcome.edges.len()).unwrap_or(u32::MAX);
         let head = match self.head {
-            Family::LogisticHazard if outcome.causes.len() > 1 => Head::CauseHazards {
+            HeadKind::LogisticHazard if outcome.causes.len() > 1 => Head::CauseHazards {
                 intervals,
                 causes: u32::try_from(outcome.causes.len()).unwrap_or(u32::MAX),
                 proportional: self.proportional,
             },
-            Family::LogisticHazard => {
+            HeadKind::LogisticHazard => {
                 Head::LogisticHazard { intervals, proportional: self.proportional }
             }
-            Family::PiecewiseHazard => Head::PiecewiseHazard { intervals },
-            Family::DeepHit => Head::DeepHit { intervals },
-            Family::Cox => Head::Cox,
+            HeadKind::PiecewiseHazard => Head::PiecewiseHazard { intervals },
+            HeadKind::DeepHit => Head::DeepHit { intervals },
+            HeadKind::Cox => Head::Cox,
         };
         let initial_hazard_ppm = millionths(self.initial_hazard);
         Ok(ModelSpec { inputs: 0, hidden: self.hidden, fusion, head, initial_hazard_ppm })

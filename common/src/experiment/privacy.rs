@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::PrivateEvaluation;
-use crate::config::{Section, Settings};
+use crate::config::{Section, Settings, choice};
 use crate::privacy::accountant::{AccountantError, Delta, pld};
 use crate::privacy::{Mechanism, Released, epsilon};
 
@@ -20,21 +20,8 @@ pub enum PrivacyMode {
     Local,
 }
 
-impl PrivacyMode {
-    /// The words used in files, the default first.
-    pub const CHOICES: [(&'static str, Self); 3] =
-        [("local", Self::Local), ("site", Self::Site), ("off", Self::Off)];
-
-    /// The mode's name in files and reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Site => "site",
-            Self::Local => "local",
-        }
-    }
-}
+// The default first.
+choice!(PrivacyMode { Local => "local", Site => "site", Off => "off" });
 
 /// The private steps of one round, in mode `local`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,7 +124,7 @@ pub(super) struct PrivacyTable {
 
 impl Settings for PrivacyTable {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let mode = section.choice("mode", Some("local"), &PrivacyMode::CHOICES);
+        let mode = section.one_of("mode", Some(PrivacyMode::Local));
         let clip = section.required("clip", "the bound on the norm of an update, such as 1.0");
         let noise = section.maybe::<f64>("noise_multiplier");
         let epsilon = section.maybe::<f64>("epsilon");

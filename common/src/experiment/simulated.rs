@@ -44,7 +44,7 @@ impl Settings for SimulatedData {
         } else {
             SimulatedTables::read(section).map(SimulatedForm::Tables)
         };
-        let tag = section.choice("tag", None, &DataTag::CHOICES);
+        let tag = section.one_of::<DataTag>("tag", None);
         Some(Self { tag: tag?, form: form? })
     }
 }

@@ -7,10 +7,12 @@
 
 pub mod fusion;
 mod init;
+mod kind;
 mod layout;
 mod spec;
 
 pub use fusion::{Block, Encoder, EncoderKind, Fusion, Pool};
 pub use init::initial_parameters;
+pub use kind::{HeadKind, ModelKind};
 pub use layout::{Param, ParamLayout, Start, starts_so};
 pub use spec::{Head, InvalidModel, ModelSpec, limits};

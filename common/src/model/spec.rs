@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fusion::Fusion;
+use super::kind::{HeadKind, ModelKind};
 use crate::digest::Digest;
 
 /// Bounds on what a specification may ask a site to build.
@@ -114,16 +115,22 @@ impl Head {
         !matches!(self, Self::Cox)
     }
 
-    /// The name used in experiment files.
+    /// The kind that experiment files and policies name.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn kind(self) -> HeadKind {
         match self {
             // A file asks for several causes under [outcome].
-            Self::LogisticHazard { .. } | Self::CauseHazards { .. } => "logistic-hazard",
-            Self::Cox => "cox",
-            Self::PiecewiseHazard { .. } => "piecewise-hazard",
-            Self::DeepHit { .. } => "deephit",
+            Self::LogisticHazard { .. } | Self::CauseHazards { .. } => HeadKind::LogisticHazard,
+            Self::Cox => HeadKind::Cox,
+            Self::PiecewiseHazard { .. } => HeadKind::PiecewiseHazard,
+            Self::DeepHit { .. } => HeadKind::DeepHit,
         }
+    }
+
+    /// The name used in experiment files and policies.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.kind().name()
     }
 }
 
@@ -250,13 +257,13 @@ pub enum InvalidModel {
 }
 
 impl ModelSpec {
-    /// The name used in experiment files and policies.
+    /// The kind that experiment files and policies name.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> ModelKind {
         match (&self.fusion, self.hidden.is_empty()) {
-            (Some(_), _) => "fused",
-            (None, true) => "linear",
-            (None, false) => "mlp",
+            (Some(_), _) => ModelKind::Fused,
+            (None, true) => ModelKind::Linear,
+            (None, false) => ModelKind::Mlp,
         }
     }
 

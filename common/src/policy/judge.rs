@@ -1,6 +1,7 @@
 //! A plan held against a hospital's rules.
 
 use super::Policy;
+use crate::config::Choice;
 use crate::experiment::{DataTag, Description, Outcome, Plan, PrivacyMode, View, ViewSource};
 use crate::pki::Fingerprint;
 
@@ -49,8 +50,7 @@ impl Policy {
         if let Some(Ruling { rule: key, asked, allowed, kept }) = self.judge_asker(asker) {
             rule(key, asked, allowed, kept);
         }
-        let modes: Vec<_> = self.modes.iter().map(|mode| mode.name()).collect();
-        rule("policy.modes", mode.name().into(), modes.join(", "), self.modes.contains(&mode));
+        rule("policy.modes", mode.name().into(), names(&self.modes), self.modes.contains(&mode));
         if mode == PrivacyMode::Off
             && let Some(tag) = asker.tag
         {
@@ -58,11 +58,11 @@ impl Policy {
             rule("data.tag", tag.name().into(), allowed, tag.may_leave_unprotected());
         }
         let kind = plan.model.kind();
-        let kept = self.models.iter().any(|allowed| allowed == kind);
-        rule("policy.models", kind.into(), self.models.join(", "), kept);
-        let head = plan.model.head.name();
-        let kept = self.heads.iter().any(|allowed| allowed == head);
-        rule("policy.heads", head.into(), self.heads.join(", "), kept);
+        let kept = self.models.contains(&kind);
+        rule("policy.models", kind.name().into(), names(&self.models), kept);
+        let head = plan.model.head.kind();
+        let kept = self.heads.contains(&head);
+        rule("policy.heads", head.name().into(), names(&self.heads), kept);
         let parameters = plan.model.parameters();
         let (most, kept) = (self.largest_model, parameters <= self.largest_model);
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
@@ -204,6 +204,12 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+/// The words for some choices.
+fn names<T: Choice>(choices: &[T]) -> String {
+    let names: Vec<_> = choices.iter().map(|choice| choice.name()).collect();
+    names.join(", ")
 }
 
 fn all_kept(rulings: Vec<Ruling>) -> Result<(), Denied> {

@@ -13,6 +13,7 @@ use std::path::Path;
 use crate::config::{self, ConfigError};
 use crate::digest::Digest;
 use crate::experiment::{Plan, PrivacyMode};
+use crate::model::{HeadKind, ModelKind};
 use crate::pki::Fingerprint;
 use crate::privacy::{Budget, Limits};
 
@@ -26,9 +27,9 @@ pub struct Policy {
     /// Privacy modes that may be asked for.
     pub modes: Vec<PrivacyMode>,
     /// Kinds of model that may be trained.
-    pub models: Vec<String>,
+    pub models: Vec<ModelKind>,
     /// Heads that may be trained: each stands for its loss.
-    pub heads: Vec<String>,
+    pub heads: Vec<HeadKind>,
     /// A run needs at least this many training patients here.
     pub min_patients: u32,
     /// And this many of them with the event.
@@ -70,8 +71,8 @@ impl Policy {
         Self {
             coordinators: vec![coordinator],
             modes: vec![privacy.mode],
-            models: vec![plan.model.kind().to_owned()],
-            heads: vec![plan.model.head.name().to_owned()],
+            models: vec![plan.model.kind()],
+            heads: vec![plan.model.head.kind()],
             min_patients: 1,
             min_events: 0,
             largest_clip: f64::MAX,

@@ -3,7 +3,6 @@
 use super::Policy;
 use crate::config::{Section, Settings};
 use crate::digest::Digest;
-use crate::experiment::PrivacyMode;
 use crate::pki::Fingerprint;
 use crate::privacy::{Budget, Limits, grid};
 
@@ -40,28 +39,6 @@ impl Settings for Limits {
     }
 }
 
-/// The values of a list of words, each of which must be one of `choices`.
-fn words<T: Copy>(
-    section: &mut Section<'_>,
-    key: &'static str,
-    words: Option<Vec<String>>,
-    choices: &[(&str, T)],
-) -> Option<Vec<T>> {
-    let known = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>();
-    let mut values = Vec::new();
-    for word in words? {
-        match choices.iter().find(|(name, _)| *name == word) {
-            Some((_, value)) => values.push(*value),
-            None => section.problem(
-                key,
-                format!("{word:?} is not one that there is"),
-                format!("use {}", known.join(", ")),
-            ),
-        }
-    }
-    Some(values)
-}
-
 impl Settings for Policy {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let coordinators = section.required::<Vec<String>>(
@@ -80,17 +57,11 @@ impl Settings for Policy {
             }
         }
         let modes = section
-            .required("modes", "list the privacy modes that a run may use, such as [\"local\"]");
-        let modes = words(section, "modes", modes, &PrivacyMode::CHOICES);
-        let models = section.required(
-            "models",
-            "list the kinds of model that may be trained, such as [\"linear\"]",
-        );
-        let models = words(section, "models", models, &[("linear", "linear"), ("mlp", "mlp")]);
+            .some_of("modes", "list the privacy modes that a run may use, such as [\"local\"]");
+        let models = section
+            .some_of("models", "list the kinds of model that may be trained, such as [\"linear\"]");
         let heads = section
-            .required("heads", "list the heads that may be trained, such as [\"logistic-hazard\"]");
-        let known = [("logistic-hazard", "logistic-hazard"), ("cox", "cox")];
-        let heads = words(section, "heads", heads, &known);
+            .some_of("heads", "list the heads that may be trained, such as [\"logistic-hazard\"]");
         let min_patients = section.or("min_patients", 20);
         let min_events = section.or("min_events", 5);
         let min_events = section.within("min_events", min_events, 1.., "use at least 1 event");
@@ -120,14 +91,13 @@ impl Settings for Policy {
         let outcomes = section.maybe("outcomes");
         let describe = section.or("describe", false);
         let limits = section.section("budget");
-        let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
         coordinators?;
         starts?;
         Some(Self {
             coordinators: trusted,
             modes: modes?,
-            models: owned(models?),
-            heads: owned(heads?),
+            models: models?,
+            heads: heads?,
             min_patients: min_patients?,
             min_events: min_events?,
             largest_clip: largest_clip?,

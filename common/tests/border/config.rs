@@ -140,12 +140,18 @@ fn a_word_that_is_not_a_choice_names_the_nearest_or_all() {
         "\"sites\"",
         "mean \"site\"",
     );
-    one_mistake("mode = \"site\"", "mode = \"x\"", "privacy.mode", "not known", "local, site, off");
-    one_mistake("unit = \"days\"", "unit = \"day\"", "outcome.unit", "\"day\"", "mean \"days\"?");
-    one_mistake("kind = \"mlp\"", "kind = \"tree\"", "model.kind", "not known", "linear, mlp");
+    one_mistake("mode = \"site\"", "mode = \"x\"", "privacy.mode", "\"x\"", "\"local\", \"site\"");
+    one_mistake("unit = \"days\"", "unit = \"day\"", "outcome.unit", "\"day\"", "of \"days\"");
+    one_mistake(
+        "kind = \"mlp\"",
+        "kind = \"tree\"",
+        "model.kind",
+        "\"tree\"",
+        "\"linear\", \"mlp\", \"fused\"",
+    );
     let rule = "rule = \"fedsgd\"\nmin_sites = 2";
     let (text, line) = changed("min_sites = 2", rule);
-    let expected = ("aggregation.rule", Some(line), "\"fedsgd\"", "did you mean \"fed");
+    let expected = ("aggregation.rule", Some(line), "\"fedsgd\"", "expected one of \"fed");
     assert_problems(&read(&text).unwrap_err(), &[expected]);
 }
 

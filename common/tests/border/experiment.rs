@@ -7,6 +7,7 @@ use common::model::Head;
 
 use crate::config::{Expected, assert_problems};
 use crate::sample::{FILE, changed, read};
+use common::config::Choice;
 
 /// The changed line breaks one rule, which is reported for `key` on the changed line.
 fn broken(old: &str, new: &str, key: &str, what: &str, hint: &str) {
@@ -350,7 +351,8 @@ fn a_model_has_the_layers_that_its_kind_has() {
 #[test]
 fn a_simulations_tables_are_read_and_checked() {
     let table = "[data]\ntables = [\"a.csv\"]\npatient = \"p\"\nsite = \"s\"\nsplit = \"r\"\n";
-    for (word, tag) in DataTag::CHOICES {
+    for &tag in DataTag::ALL {
+        let word = tag.name();
         let data = read(&format!("{FILE}{table}tag = \"{word}\"")).unwrap().data.unwrap();
         assert_eq!(data.tag, tag);
     }

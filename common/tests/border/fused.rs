@@ -2,7 +2,9 @@
 
 use common::config;
 use common::experiment::{Draft, Experiment, Part, Plan};
-use common::model::{Block, Encoder, EncoderKind, Fusion, InvalidModel, ModelSpec, Pool};
+use common::model::{
+    Block, Encoder, EncoderKind, Fusion, InvalidModel, ModelKind, ModelSpec, Pool,
+};
 use common::wire::{decode, encode};
 
 use crate::golden::{every_variant, golden, variants};
@@ -69,7 +71,7 @@ fn a_file_says_what_each_view_is_encoded_by() {
     let plan = seen();
     // What an encoder reads is no input of the tables' layers.
     assert_eq!(plan.input_names(), ["age", "sex"]);
-    assert_eq!((plan.model.inputs, plan.model.kind()), (2, "fused"));
+    assert_eq!((plan.model.inputs, plan.model.kind()), (2, ModelKind::Fused));
     let dilated = Block { channels: 16, kernel: 7, stride: 1, dilation: 8, residual: true };
     let scan = Block { channels: 8, kernel: 5, stride: 2, dilation: 1, residual: false };
     let encoder = |view: &str, kind, frozen| Encoder {

@@ -7,6 +7,7 @@ mod cohort;
 mod crash;
 mod described;
 mod evil;
+mod kinds;
 mod leaks;
 mod models;
 mod order;

@@ -14,7 +14,7 @@ use common::experiment::{
 };
 use common::ids::{Round, RunId};
 use common::logbook::AuditSettings;
-use common::model::initial_parameters;
+use common::model::{HeadKind, ModelKind, initial_parameters};
 use common::pki::{Fingerprint, Role};
 use common::policy::Policy;
 use common::privacy::{Budget, Limits};
@@ -66,8 +66,8 @@ pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
     Policy {
         coordinators: vec![coordinator],
         modes: vec![PrivacyMode::Local, PrivacyMode::Off],
-        models: vec!["linear".to_owned(), "mlp".to_owned()],
-        heads: vec!["logistic-hazard".to_owned(), "cox".to_owned()],
+        models: vec![ModelKind::Linear, ModelKind::Mlp],
+        heads: vec![HeadKind::LogisticHazard, HeadKind::Cox],
         min_patients: 20,
         min_events: 5,
         largest_clip: 10.0,

@@ -132,7 +132,8 @@ fn list(folder: &Path, format: Format) -> Outcome {
     for card in cards {
         let Card { run, plan, weights, lineage, .. } = &card;
         let model: String = weights.model.to_string().chars().take(12).collect();
-        let (kind, parameters, trained) = (plan.model.kind(), weights.parameters, &lineage.trained);
+        let (kind, parameters, trained) =
+            (plan.model.kind().name(), weights.parameters, &lineage.trained);
         println!(
             "{:<26} {:<20} {kind:<7} {parameters:>10}  {trained:<20} {model}",
             run.as_str(),
@@ -146,7 +147,7 @@ fn object(card: &Card) -> Value {
     json!({
         "run": card.run,
         "experiment": card.plan.name,
-        "kind": card.plan.model.kind(),
+        "kind": card.plan.model.kind().name(),
         "parameters": card.weights.parameters,
         "sha256": card.weights.sha256,
         "model": card.weights.model,

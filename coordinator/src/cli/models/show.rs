@@ -27,7 +27,7 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
             "model is",
             format!(
                 "{} with head {}, {} parameters",
-                plan.model.kind(),
+                plan.model.kind().name(),
                 plan.model.head.name(),
                 weights.parameters
             ),

@@ -1,0 +1,160 @@
+//! Every kind of model and every head on a live federation whose policies list them all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::config::Choice;
+use common::model::{HeadKind, ModelKind};
+use serde_json::Value;
+use tests::{Federation, HOSPITALS, Process, SetupError, binary, edit, failure, root, success};
+
+use crate::Outcome;
+
+const COLUMNS: &str =
+    "columns = [\"e1\", \"e2\", \"e3\", \"e5\", \"codes:diagnoses\", \"ecg\", \"images\"]";
+
+fn shipped(name: &str) -> PathBuf {
+    root().join("configs/experiments").join(name)
+}
+
+/// The words of a choice as a list in a policy.
+fn listed<T: Choice>() -> String {
+    let words: Vec<_> = T::ALL.iter().map(|value| format!("{:?}", value.name())).collect();
+    format!("[{}]", words.join(", "))
+}
+
+/// Six hospitals with the tables, codes, ECGs and images of `coordinator synth`, and the folder of them all.
+fn federation() -> Result<(Federation, PathBuf), SetupError> {
+    let federation = Federation::new()?;
+    let cohort = federation.elsewhere("cohort");
+    let mut synth = Command::new(binary("coordinator")?);
+    synth.arg("synth").arg(&cohort).args(["--patients", "400", "--seed", "7", "--quiet"]);
+    success(Process::start(&mut synth)?)?;
+    for (number, name) in (1..).zip(HOSPITALS) {
+        // A simulation calls a hospital what its folder is called.
+        let folder = cohort.join(name);
+        fs::rename(cohort.join(format!("site-{number}")), &folder)?;
+        let site = federation.site(name);
+        for path in tests::files(&folder)? {
+            let place = site.join(path.strip_prefix(&folder)?);
+            fs::create_dir_all(place.parent().ok_or("no folder")?)?;
+            fs::copy(&path, place)?;
+        }
+        let policy = site.join("policy.toml");
+        let text = fs::read_to_string(&policy)?;
+        let line = text.lines().find(|line| line.starts_with("columns = ")).unwrap_or_default();
+        edit(&policy, line, COLUMNS)?;
+        let models = format!("models = {}", listed::<ModelKind>());
+        edit(&policy, "models = [\"linear\", \"mlp\"]", &models)?;
+        let heads = format!("heads = {}", listed::<HeadKind>());
+        edit(&policy, "heads = [\"logistic-hazard\"]", &heads)?;
+        edit(&policy, "min_patients = 20", "min_patients = 1")?;
+        edit(&policy, "min_events = 5", "min_events = 1")?;
+        edit(&policy, "epsilon = 8.0", "epsilon = 100.0")?;
+        edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 100.0")?;
+    }
+    Ok((federation, cohort))
+}
+
+fn last_line(output: &str) -> Result<Value, SetupError> {
+    Ok(serde_json::from_str(output.lines().last().unwrap_or_default())?)
+}
+
+/// What a simulation of the same hospitals reports.
+fn simulated(
+    federation: &Federation,
+    cohort: &Path,
+    experiment: &Path,
+    sets: &[&str],
+) -> Result<Value, SetupError> {
+    let mut simulate = Command::new(binary("coordinator")?);
+    simulate.arg("simulate").arg(experiment).args(["--format", "json", "--quiet"]);
+    simulate.arg("--no-baselines").arg("--data").arg(cohort);
+    simulate.arg("--out").arg(federation.elsewhere("runs"));
+    simulate.args(sets.iter().flat_map(|set| ["--set", set]));
+    last_line(&success(Process::start(&mut simulate)?)?)
+}
+
+/// The synthetic experiment with another model.
+fn with_model(
+    federation: &Federation,
+    kind: ModelKind,
+    head: HeadKind,
+) -> Result<PathBuf, SetupError> {
+    let file =
+        if kind == ModelKind::Fused { "synthetic-multimodal.toml" } else { "synthetic.toml" };
+    let path = federation.elsewhere(&format!("{}-{}.toml", kind.name(), head.name()));
+    fs::copy(shipped(file), &path)?;
+    edit(&path, "head = \"logistic-hazard\"", &format!("head = {:?}", head.name()))?;
+    if kind == ModelKind::Linear {
+        edit(&path, "kind = \"mlp\"\nhidden = [16]", "kind = \"linear\"")?;
+    }
+    Ok(path)
+}
+
+#[test]
+fn every_kind_and_head_that_policies_list_is_trained_as_a_simulation_trains_it() -> Outcome {
+    let (mut federation, cohort) = federation()?;
+    let _coordinator = federation.serve()?;
+    let _sites: Vec<Process> =
+        HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
+    for &kind in ModelKind::ALL {
+        for &head in HeadKind::ALL {
+            let experiment = with_model(&federation, kind, head)?;
+            let fused = kind == ModelKind::Fused;
+            let sets: &[&str] =
+                if fused { &["rounds=1", "aggregation.average_last=1"] } else { &["rounds=2"] };
+            let live = last_line(&success(federation.run(&experiment, sets)?)?)?;
+            let simulated = simulated(&federation, &cohort, &experiment, sets)?;
+            let of = format!("{} with {}: {live}", kind.name(), head.name());
+            assert_eq!(live["sites"].as_array().map(Vec::len), Some(6), "{of}");
+            assert!(live["model_sha256"].is_string(), "{of}");
+            assert_eq!(live["model_sha256"], simulated["model_sha256"], "{of}");
+        }
+    }
+    // As shipped but for the rounds, with privacy for each patient: the noise differs each time.
+    let experiment = shipped("synthetic-multimodal-private.toml");
+    let sets = ["rounds=2", "aggregation.average_last=1"];
+    let live = last_line(&success(federation.run(&experiment, &sets)?)?)?;
+    assert_eq!(live["sites"].as_array().map(Vec::len), Some(6), "{live}");
+    let epsilon = live["privacy"]["epsilon"].as_f64().unwrap_or(f64::NAN);
+    assert!((epsilon - 8.0).abs() < 0.1, "{epsilon}");
+    Ok(())
+}
+
+#[test]
+fn a_word_that_no_model_has_is_answered_with_those_that_there_are() -> Outcome {
+    let federation = Federation::new()?;
+    let policy = federation.site(HOSPITALS[0]).join("policy.toml");
+    edit(&policy, "models = [\"linear\", \"mlp\"]", "models = [\"linear\", \"fuse\"]")?;
+    edit(&policy, "heads = [\"logistic-hazard\"]", "heads = [\"deep-hit\"]")?;
+    let told = failure(federation.site_node(HOSPITALS[0], "check")?)?;
+    for part in [
+        "2 problems",
+        r#"models: unknown value "fuse"; expected one of "fused", "linear", "mlp""#,
+        r#"heads: unknown value "deep-hit"; expected one of "deephit", "logistic-hazard","#,
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_experiment_of_the_repository_is_judged_by_a_policy_that_names_its_model() -> Outcome {
+    let (federation, _) = federation()?;
+    let policy = federation.site(HOSPITALS[0]).join("policy.toml");
+    let mut judged = 0;
+    for path in tests::files(&root().join("configs/experiments"))? {
+        let mut plan = Command::new(binary("coordinator")?);
+        plan.arg("plan").arg(&path).arg("--policy").arg(&policy);
+        let (_, told) = Process::start(&mut plan)?.finish()?;
+        for rule in ["policy.models", "policy.heads"] {
+            let line = told.lines().find(|line| line.contains(rule)).unwrap_or_default();
+            assert!(line.starts_with("ok"), "{}: {rule}: {told}", path.display());
+        }
+        judged += 1;
+    }
+    assert!(judged >= 9, "{judged} experiments");
+    Ok(())
+}
