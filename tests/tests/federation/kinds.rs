@@ -11,8 +11,8 @@ use tests::{Federation, HOSPITALS, Process, SetupError, binary, edit, failure, r
 
 use crate::Outcome;
 
-const COLUMNS: &str =
-    "columns = [\"e1\", \"e2\", \"e3\", \"e5\", \"codes:diagnoses\", \"ecg\", \"images\"]";
+const COLUMNS: &str = "columns = [\"e1\", \"e2\", \"e3\", \"e4\", \"e5\", \"e6\", \"e7\", \"e8\", \
+                       \"codes:diagnoses\", \"ecg\", \"images\"]";
 
 fn shipped(name: &str) -> PathBuf {
     root().join("configs/experiments").join(name)
@@ -51,6 +51,7 @@ fn federation() -> Result<(Federation, PathBuf), SetupError> {
         edit(&policy, "heads = [\"logistic-hazard\"]", &heads)?;
         edit(&policy, "min_patients = 20", "min_patients = 1")?;
         edit(&policy, "min_events = 5", "min_events = 1")?;
+        edit(&policy, "largest_clip = 10.0", "largest_clip = 100.0")?;
         edit(&policy, "epsilon = 8.0", "epsilon = 100.0")?;
         edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 100.0")?;
     }
