@@ -20,9 +20,11 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Resolves on SIGINT or SIGTERM.
+/// Resolves on SIGINT or SIGTERM. SIGHUP, which a closed terminal sends, no longer ends the program.
 pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
+    // A handler stays once it is there: the signal is caught from now on, whether anybody listens or not.
+    let _hangup = signal(SignalKind::hangup());
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => tokio::select! {
             _ = tokio::signal::ctrl_c() => {}

@@ -14,6 +14,7 @@ use common::wire::{
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
+use crate::progress::ProgressFeed;
 use crate::spool::Spool;
 
 /// Commands that wait for a session; a site that lets more pile up is cut off.
@@ -57,6 +58,8 @@ pub enum Input {
     Described(SiteName, VerifierKey, Described),
     /// The coordinator is told to stop.
     Stopped,
+    /// This operator ends the run.
+    StoppedBy(SiteName),
 }
 
 /// The run that is going on, as sessions see it.
@@ -72,6 +75,8 @@ pub struct ActiveRun {
     pub noised: Arc<[String]>,
     /// Whether it is no run but a description, for which sites describe their patients.
     pub description: bool,
+    /// The run's steps, for those who follow it; a description has none.
+    pub feed: Option<Arc<ProgressFeed>>,
     inbox: mpsc::Sender<Input>,
 }
 
@@ -187,14 +192,16 @@ impl Floor {
     pub fn begin(
         &self,
         run: &RunId,
-        plan: &Plan,
+        feed: &Arc<ProgressFeed>,
     ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
+        let plan = &feed.plan;
         self.start(|inbox| ActiveRun {
             run: run.clone(),
             words: plan.model.parameters(),
             metrics: plan.privacy.mode == PrivacyMode::Off,
             noised: noised_metrics(plan),
             description: false,
+            feed: Some(Arc::clone(feed)),
             inbox,
         })
     }
@@ -209,7 +216,10 @@ impl Floor {
     ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
         let (metrics, noised, description) = (false, Arc::default(), true);
         let run = run.clone();
-        self.start(|inbox| ActiveRun { run, words: 0, metrics, noised, description, inbox })
+        self.start(|inbox| {
+            let feed = None;
+            ActiveRun { run, words: 0, metrics, noised, description, feed, inbox }
+        })
     }
 
     fn start(
@@ -239,6 +249,17 @@ impl Floor {
     pub fn follow(self: &Arc<Self>) -> Follower {
         self.lock().followers += 1;
         Follower(Arc::clone(self))
+    }
+
+    /// Waits until this run is no longer going on.
+    pub async fn await_end(&self, run: &RunId) {
+        loop {
+            let changed = self.changed.notified();
+            if self.lock().run.as_ref().is_none_or(|active| active.run != *run) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Waits until no run is going on and everybody who followed one has heard its end.
@@ -329,15 +350,16 @@ mod tests {
     fn a_run_and_a_description_wait_for_each_other() {
         let demo = include_str!("../../configs/experiments/demo.toml");
         let plan = common::config::read::<Experiment>("demo", demo).unwrap().plan;
+        let feed = Arc::new(ProgressFeed::new(plan));
         let name = |text: &str| text.parse::<RunId>().unwrap();
         let (floor, run, description) = (Floor::default(), name("run-a"), name("describe-a"));
         let busy =
             |refused: Refusal, with: &RunId| assert_eq!(refused, Refusal::Busy(with.clone()));
         floor.begin_description(&description).unwrap();
-        busy(floor.begin(&run, &plan).unwrap_err(), &description);
+        busy(floor.begin(&run, &feed).unwrap_err(), &description);
         busy(floor.begin_description(&name("describe-b")).unwrap_err(), &description);
         floor.end(&description);
-        floor.begin(&run, &plan).unwrap();
+        floor.begin(&run, &feed).unwrap();
         busy(floor.begin_description(&description).unwrap_err(), &run);
     }
 }

@@ -18,6 +18,7 @@ use crate::artifact;
 use crate::describe::Describer;
 use crate::driver::{DriveError, Driver, RunOutcome};
 use crate::floor::Floor;
+use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError};
 
 /// A plan that does not become a run.
@@ -145,8 +146,9 @@ impl Launcher {
         let start = start.map_err(|error| Refusal::Plan(error.to_string()))?;
         let run = RunId::memorable(entropy);
         let registry = Registry::open(&Registry::path(&self.state))?;
-        let (asked, inputs) = self.floor.begin(&run, &plan)?;
-        let (progress, follow) = mpsc::channel(PROGRESS);
+        let feed = Arc::new(ProgressFeed::new(plan.clone()));
+        let progress = feed.follow().unwrap_or_else(|| mpsc::channel(1).1);
+        let (asked, inputs) = self.floor.begin(&run, &feed)?;
         let floor = Arc::clone(&self.floor);
         let driver = Driver {
             run: run.clone(),
@@ -158,7 +160,7 @@ impl Launcher {
             clock: Arc::clone(&self.clock),
             book: Arc::clone(&self.book),
             by: name(by),
-            progress,
+            feed,
         };
         let (runtime, over) = (Handle::current(), run.clone());
         let outcome = tokio::task::spawn_blocking(move || {
@@ -170,6 +172,6 @@ impl Launcher {
             }
             outcome
         });
-        Ok(Launched { run, progress: follow, outcome })
+        Ok(Launched { run, progress, outcome })
     }
 }

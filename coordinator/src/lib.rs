@@ -23,6 +23,7 @@ pub mod means;
 pub mod measured;
 pub mod operator;
 pub mod outlook;
+pub mod progress;
 pub mod registry;
 pub mod report;
 pub mod round;

@@ -1,4 +1,5 @@
-//! The operator's side: launch a plan on a live coordinator, or ask for a description, and follow it.
+//! The operator's side: launch a plan on a live coordinator, or ask for a description, and follow it; attach to
+//! a run, or stop it.
 
 use std::net::SocketAddr;
 
@@ -10,6 +11,7 @@ use common::wire::{
     Hello, Inquiry, Launch, PROTOCOL, Progress, Refusal, ToCoordinator, ToOperator, Told,
 };
 
+use crate::registry::Status;
 use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, object, site_mean};
 
 /// A run that was not launched, or ended without a model.
@@ -40,6 +42,31 @@ pub enum OperatorError {
         /// Why.
         reason: String,
     },
+    /// The person at the terminal no longer follows the run.
+    #[error(
+        "detached; {run} goes on; coordinator runs attach {run} follows it again, coordinator runs stop {run} ends it"
+    )]
+    Detached {
+        /// The run.
+        run: RunId,
+    },
+    /// The person at the terminal left before the coordinator answered.
+    #[error("interrupted before the coordinator answered; coordinator runs list shows whether a run began")]
+    Interrupted,
+    /// The person at the terminal left while a description was asked for.
+    #[error(
+        "interrupted; what hospitals answer is charged and kept: ask the same again to see it, or end it with \
+         coordinator runs stop"
+    )]
+    InterruptedDescription,
+    /// The run was over before it could be stopped.
+    #[error("run {run}: over already ({status}); it was not stopped")]
+    NotStopped {
+        /// The run.
+        run: RunId,
+        /// What it came to.
+        status: String,
+    },
     /// The coordinator broke off.
     #[error(
         "the coordinator stopped following the run; coordinator runs list shows what became of it"
@@ -66,10 +93,80 @@ pub async fn launch(
     let dialer = Dialer::new(identity)?;
     let (link, mut writer, mut reader) = open(&dialer, coordinator, "run").await?;
     writer.send(&ToCoordinator::Launch(Launch { plan: plan.clone() })).await?;
-    let report = collect(&mut reader, &plan, &mut follow).await;
+    let report = until_interrupted(&mut reader, &plan, None, &mut follow).await;
     link.close("done");
     dialer.finish().await;
     report
+}
+
+/// Follows a run that is going on: its steps so far, then each as it happens. Returns the run's report.
+///
+/// # Errors
+/// The coordinator cannot be reached or has no such run, or the run fails.
+pub async fn attach(
+    identity: Identity,
+    coordinator: SocketAddr,
+    run: RunId,
+    mut follow: impl FnMut(&RunId, &Progress),
+) -> Result<Report, OperatorError> {
+    let dialer = Dialer::new(identity)?;
+    let (link, mut writer, mut reader) = open(&dialer, coordinator, "attach").await?;
+    writer.send(&ToCoordinator::Attach { run: run.clone() }).await?;
+    let report = match reader.expect().await? {
+        ToOperator::Attached { plan, .. } => {
+            until_interrupted(&mut reader, &plan, Some(run), &mut follow).await
+        }
+        ToOperator::Refused(refusal) => Err(OperatorError::Refused(refusal)),
+        _ => Err(OperatorError::Broken),
+    };
+    link.close("done");
+    dialer.finish().await;
+    report
+}
+
+/// Ends a run and waits until it is over; why it has no model, in the coordinator's words.
+///
+/// # Errors
+/// The coordinator cannot be reached or has no such run, or the run was over before.
+pub async fn stop(
+    identity: Identity,
+    coordinator: SocketAddr,
+    run: RunId,
+) -> Result<Option<String>, OperatorError> {
+    let dialer = Dialer::new(identity)?;
+    let (link, mut writer, mut reader) = open(&dialer, coordinator, "stop").await?;
+    writer.send(&ToCoordinator::Stop { run: run.clone() }).await?;
+    let answer = reader.expect().await;
+    link.close("done");
+    dialer.finish().await;
+    match answer? {
+        ToOperator::Ended { status, reason, .. } if status == Status::Stopped.name() => Ok(reason),
+        ToOperator::Ended { run, status, .. } => Err(OperatorError::NotStopped { run, status }),
+        ToOperator::Refused(refusal) => Err(OperatorError::Refused(refusal)),
+        _ => Err(OperatorError::Broken),
+    }
+}
+
+/// Collects a run's report until the person at the terminal presses Ctrl-C.
+async fn until_interrupted(
+    reader: &mut FrameReader,
+    plan: &Plan,
+    mut run: Option<RunId>,
+    follow: &mut impl FnMut(&RunId, &Progress),
+) -> Result<Report, OperatorError> {
+    let mut named = |name: &RunId, progress: &Progress| {
+        run.get_or_insert_with(|| name.clone());
+        follow(name, progress);
+    };
+    let interrupted = tokio::select! {
+        report = collect(reader, plan, &mut named) => return report,
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    };
+    if interrupted.is_err() {
+        // Without a handler for the signal, it ends the program by itself.
+        return collect(reader, plan, &mut named).await;
+    }
+    Err(run.map_or(OperatorError::Interrupted, |run| OperatorError::Detached { run }))
 }
 
 /// What was heard of a description.
@@ -95,7 +192,10 @@ pub async fn describe(
     let (link, mut writer, mut reader) = open(&dialer, coordinator, "describe").await?;
     writer.send(&ToCoordinator::Describe(inquiry)).await?;
     let mut steps = Vec::new();
-    let end = listen(&mut reader, &mut follow, &mut steps).await;
+    let end = tokio::select! {
+        end = listen(&mut reader, &mut follow, &mut steps) => end,
+        Ok(()) = tokio::signal::ctrl_c() => Err(OperatorError::InterruptedDescription),
+    };
     link.close("done");
     dialer.finish().await;
     Ok(Heard { steps, end })
@@ -110,7 +210,7 @@ async fn listen(
         let (run, told) = match message {
             ToOperator::Told { run, told } => (run, told),
             ToOperator::Refused(refusal) => return Err(OperatorError::Refused(refusal)),
-            ToOperator::Welcome(_) | ToOperator::Progress { .. } => break,
+            _ => break,
         };
         follow(&told);
         match told {
@@ -135,7 +235,7 @@ async fn open(
     match reader.expect().await? {
         ToOperator::Welcome(_) => Ok((link, writer, reader)),
         ToOperator::Refused(refusal) => Err(OperatorError::Refused(refusal)),
-        ToOperator::Progress { .. } | ToOperator::Told { .. } => Err(OperatorError::Broken),
+        _ => Err(OperatorError::Broken),
     }
 }
 
@@ -165,12 +265,14 @@ async fn collect(
         let (run, progress) = match message {
             ToOperator::Progress { run, progress } => (run, progress),
             ToOperator::Refused(refusal) => return Err(OperatorError::Refused(refusal)),
-            ToOperator::Welcome(_) | ToOperator::Told { .. } => return Err(OperatorError::Broken),
+            _ => return Err(OperatorError::Broken),
         };
         follow(&run, &progress);
         report.run = run.to_string();
         match progress {
-            Progress::Started { .. } | Progress::Declined { .. } => {}
+            Progress::Started { .. }
+            | Progress::Declined { .. }
+            | Progress::Waiting { .. } => {}
             Progress::Round { round, sites, seconds, bytes, metrics } => {
                 let metrics = object(&metrics);
                 report.rounds.push(RoundReport { round: round.0, sites, seconds, bytes, metrics });

@@ -183,6 +183,7 @@ impl Report {
         let mut line = |name: &str, value: &str, note: &str| {
             let _ = writeln!(text, "{name:<22}{value:>8}  {note}");
         };
+        line("run", "", &self.run);
         line("C-index", "", "(Harrell, all test patients)");
         // A baseline of a private run is trained without its noise and its clipping of patients.
         let unlike = if self.baselines.is_some() { "no noise, no patient clipping" } else { "" };

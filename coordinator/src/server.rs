@@ -1,5 +1,7 @@
 //! The coordinator's endpoint: lets peers in by the role in their certificates.
 
+mod operator;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,11 +12,10 @@ use common::clock::Clock;
 use common::logbook::{AuditSettings, COORDINATOR, Logbook, LogbookError};
 use common::pki::{Identity, Role};
 use common::transport::{Incoming, Link, Listener, TransportError};
-use common::wire::{ToCoordinator, ToOperator};
 use tokio::sync::Semaphore;
 
 use crate::floor::{Floor, Input};
-use crate::launch::{Asked, LaunchError, Launched, Launcher};
+use crate::launch::Launcher;
 use crate::session;
 use crate::spool::SpoolFolder;
 
@@ -176,7 +177,7 @@ async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
             let Launcher { floor, book, .. } = launcher;
             session::serve(link, site, (floor, book), spools).await
         }
-        Role::Operator(name) => operator(link, launcher, name.as_str()).await,
+        Role::Operator(name) => operator::serve(link, launcher, &name).await,
         Role::Coordinator => {
             link.close("a coordinator does not connect to another");
             Ok(())
@@ -186,72 +187,6 @@ async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
         Ok(()) => tracing::info!(%peer, "left"),
         Err(error) => tracing::info!(%peer, %error, "gone"),
     }
-}
-
-/// Serves a person who launches a run, or asks for a description, and follows it.
-async fn operator(link: Link, launcher: Launcher, by: &str) -> Result<(), TransportError> {
-    let (mut writer, mut reader) = link.accept_control().await?;
-    let first = reader.expect::<ToCoordinator>();
-    let late = |_| TransportError::Lost("the peer did not introduce itself".to_owned());
-    let first = tokio::time::timeout(session::INTRODUCTION, first).await.map_err(late)??;
-    let refusal = match session::judge_hello(first) {
-        Ok(_) => {
-            writer.send(&ToOperator::Welcome(session::hello(None))).await?;
-            match reader.expect().await? {
-                ToCoordinator::Launch(launch) => {
-                    match launcher.launch(launch.plan, entropy(), by) {
-                        Ok(launched) => {
-                            let _follower = launcher.floor.follow();
-                            return follow(launched, writer).await;
-                        }
-                        Err(LaunchError::Refused(refusal)) => refusal,
-                        Err(error) => {
-                            tracing::error!(%error, "a run could not be launched");
-                            common::wire::Refusal::Internal(error.to_string())
-                        }
-                    }
-                }
-                ToCoordinator::Describe(inquiry) => match launcher.describe(inquiry, by) {
-                    Ok(asked) => {
-                        let _follower = launcher.floor.follow();
-                        return listen(asked, writer).await;
-                    }
-                    Err(refusal) => refusal,
-                },
-                _ => common::wire::Refusal::OutOfTurn,
-            }
-        }
-        Err(refusal) => refusal,
-    };
-    writer.send(&ToOperator::Refused(refusal)).await?;
-    writer.finish().await;
-    Ok(())
-}
-
-/// The run goes on when nobody follows it any more.
-async fn follow(
-    mut launched: Launched,
-    mut writer: common::transport::FrameWriter,
-) -> Result<(), TransportError> {
-    while let Some(progress) = launched.progress.recv().await {
-        let run = launched.run.clone();
-        writer.send(&ToOperator::Progress { run, progress }).await?;
-    }
-    writer.finish().await;
-    Ok(())
-}
-
-/// What is answered when nobody listens any more is charged all the same, and kept.
-async fn listen(
-    mut asked: Asked,
-    mut writer: common::transport::FrameWriter,
-) -> Result<(), TransportError> {
-    while let Some(told) = asked.told.recv().await {
-        let run = asked.run.clone();
-        writer.send(&ToOperator::Told { run, told }).await?;
-    }
-    writer.finish().await;
-    Ok(())
 }
 
 /// 64 bits for a run's name. Not a secret.

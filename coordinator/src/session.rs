@@ -149,7 +149,11 @@ impl Session {
                 ToCoordinator::Described(described) => {
                     (described.run.clone(), Input::Described(site, self.key.clone(), described))
                 }
-                ToCoordinator::Hello(_) | ToCoordinator::Launch(_) | ToCoordinator::Describe(_) => {
+                ToCoordinator::Hello(_)
+                | ToCoordinator::Launch(_)
+                | ToCoordinator::Describe(_)
+                | ToCoordinator::Attach { .. }
+                | ToCoordinator::Stop { .. } => {
                     self.refuse(Refusal::OutOfTurn);
                     continue;
                 }

@@ -10,6 +10,7 @@
 //! at a time; [`link`] speaks with the coordinator and sees a run only through [`task::Participant`],
 //! so that nothing that touches the network can reach a patient's record.
 
+pub mod cancel;
 pub mod cohort;
 pub mod daemon;
 pub mod data;

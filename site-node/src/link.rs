@@ -14,6 +14,7 @@ use common::wire::{
 };
 use tokio::sync::mpsc;
 
+use crate::cancel::Training;
 use crate::send::send;
 use crate::steps::{STEP, in_steps};
 use crate::task::{Model, Objection, Participant};
@@ -75,11 +76,13 @@ pub async fn session(
     // else happened first.
     let (answers, outbox) = mpsc::channel(16);
     let (incoming, inbox) = mpsc::channel(16);
-    let runs = BTreeMap::new();
-    let session = Session { link, participant, watch, answers, runs, waiting: None, asked: None };
+    let (runs, training) = (BTreeMap::new(), Arc::new(Training::default()));
+    let told = Arc::clone(&training);
+    let (waiting, asked) = (None, None);
+    let session = Session { link, participant, watch, answers, runs, training, waiting, asked };
     tokio::select! {
         ended = session.follow(inbox) => ended,
-        ended = read_all(reader, incoming) => ended.map_err(SessionError::from),
+        ended = read_all(reader, incoming, &told) => ended.map_err(SessionError::from),
         ended = write_all(writer, outbox) => ended.map_err(SessionError::from),
     }
 }
@@ -87,8 +90,13 @@ pub async fn session(
 async fn read_all(
     mut reader: FrameReader,
     incoming: mpsc::Sender<ToSite>,
+    training: &Training,
 ) -> Result<(), TransportError> {
     while let Some(message) = reader.next().await? {
+        // Heard at once, while the session itself may be waiting for training to end.
+        if let ToSite::Over { run, .. } = &message {
+            training.end(run);
+        }
         if incoming.send(message).await.is_err() {
             break;
         }
@@ -121,6 +129,7 @@ struct Session {
     watch: Watch,
     answers: mpsc::Sender<ToCoordinator>,
     runs: BTreeMap<RunId, Consented>,
+    training: Arc<Training>,
     /// A model that waits until enough sites have seen the same offer.
     waiting: Option<Order>,
     /// A question that waits likewise, under its name.
@@ -332,13 +341,25 @@ impl Session {
     async fn train(&mut self, order: Order) -> Result<(), SessionError> {
         let Order { header: ModelHeader { run, round, content, .. }, parameters } = order;
         let (participant, asked) = (Arc::clone(&self.participant), run.clone());
+        let cancel = self.training.begin(&run);
+        tracing::debug!(%run, %round, "training begins");
+        let over = cancel.clone();
         let outcome = blocking(move || {
-            let model = Model { digest: content.digest, parameters: &parameters };
+            let model =
+                Model { digest: content.digest, parameters: &parameters, cancel: &cancel };
             let outgoing = participant.round(&asked, round, model)?;
+            if cancel.is_set() {
+                return Err(Objection::over());
+            }
             participant.depart(&asked, round, &outgoing)?;
             Ok(outgoing)
         });
         match outcome.await {
+            // Nothing leaves for a run that is over, and nobody waits for a word about it.
+            Err(_) if over.is_set() => {
+                tracing::info!(%run, %round, "training stopped: the run is over");
+                Ok(())
+            }
             Ok(outgoing) => {
                 let log = self.watch.sight()?;
                 Ok(send(&self.link, (run, round, content.digest), &outgoing, log).await?)

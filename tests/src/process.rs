@@ -106,8 +106,16 @@ impl Process {
     /// # Errors
     /// The signal cannot be sent.
     pub fn terminate(&self) -> Result<(), ProcessError> {
+        self.signal("TERM")
+    }
+
+    /// Sends the process a signal, by its name without `SIG`.
+    ///
+    /// # Errors
+    /// The signal cannot be sent.
+    pub fn signal(&self, name: &str) -> Result<(), ProcessError> {
         let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status()?;
+        Command::new("kill").args(["-s", name, &pid]).status()?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 use super::witness::{Cosignature, KeptLog, LastRecord, Sighting};
+use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::experiment::{Description, Plan};
 use crate::ids::{Round, RunId, SiteName};
@@ -121,6 +122,16 @@ pub enum ToCoordinator {
     Described(Described),
     /// An operator asks for a description.
     Describe(Inquiry),
+    /// An operator follows a run that is going on.
+    Attach {
+        /// The run.
+        run: RunId,
+    },
+    /// An operator ends a run, or a description, that is going on.
+    Stop {
+        /// The run.
+        run: RunId,
+    },
 }
 
 /// From the coordinator to a site.
@@ -228,6 +239,13 @@ pub enum Progress {
         /// Why.
         reason: String,
     },
+    /// Too few hospitals are connected; the run waits for more.
+    Waiting {
+        /// How many more it needs.
+        more: u32,
+        /// When it ends without them.
+        until: Timestamp,
+    },
 }
 
 /// A step of a description that an operator follows.
@@ -267,6 +285,7 @@ pub enum Told {
 }
 
 /// From the coordinator to an operator.
+#[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToOperator {
     /// The session is open.
@@ -286,5 +305,21 @@ pub enum ToOperator {
         run: RunId,
         /// What happened.
         told: Told,
+    },
+    /// The operator follows this run; its steps so far come next.
+    Attached {
+        /// The run.
+        run: RunId,
+        /// All of what it does.
+        plan: Plan,
+    },
+    /// A run that the operator asked to stop is over.
+    Ended {
+        /// The run.
+        run: RunId,
+        /// `stopped`, or what it had come to before: `finished` or `failed`.
+        status: String,
+        /// Why it has no model.
+        reason: Option<String>,
     },
 }

@@ -31,7 +31,9 @@ pub enum Refusal {
     #[error("run {0}: not going on here")]
     UnknownRun(RunId),
     /// Another run is going on.
-    #[error("run {0}: still going on; one run at a time, wait for its end")]
+    #[error(
+        "run {0}: still going on; one run at a time: wait for its end, or end it with coordinator runs stop {0}"
+    )]
     Busy(RunId),
     /// A plan that no site could carry out.
     #[error("plan: {0}")]
@@ -95,6 +97,20 @@ pub enum Refusal {
     /// The coordinator could not keep the update.
     #[error("coordinator: {0}")]
     Internal(String),
+    /// A run that there never was.
+    #[error("run {0}: not known to this coordinator; coordinator runs list shows its runs")]
+    NoSuchRun(RunId),
+    /// A run that cannot be stopped or followed any more.
+    #[error("run {run}: over already ({status}); coordinator runs show {run} shows how it ended")]
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// `finished`, `failed` or `stopped`.
+        status: String,
+    },
+    /// A description has no steps to attach to.
+    #[error("{0}: a description cannot be attached to; ask the same again to see its answers")]
+    Description(RunId),
 }
 
 impl Refusal {
@@ -122,6 +138,9 @@ impl Refusal {
             Self::Metrics(_) => "metrics",
             Self::Log(_) => "log",
             Self::Internal(_) => "internal",
+            Self::NoSuchRun(_) => "no-such-run",
+            Self::RunEnded { .. } => "run-ended",
+            Self::Description(_) => "description",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::clock::Timestamp;
 use common::ids::{Round, RunId};
 use common::wire::{
     ALPN, Consistency, Content, Cosignature, Described, Evaluation, Hello, Inquiry, KeptLog,
@@ -21,11 +22,13 @@ variants!(
     Evaluation,
     Launch,
     Described,
-    Describe
+    Describe,
+    Attach,
+    Stop
 );
 variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over, Describe);
-variants!(ToOperator: Welcome, Refused, Progress, Told);
-variants!(Progress: Started, Declined, Round, Finished, Failed);
+variants!(ToOperator: Welcome, Refused, Progress, Told, Attached, Ended);
+variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting);
 variants!(Purpose: Train, Evaluate);
 
 fn run() -> RunId {
@@ -150,6 +153,16 @@ fn messages_to_the_coordinator_are_these_bytes() {
         {PLAN}                      # plan
         "
     );
+    let attach = "
+        08000000                    # ToCoordinator::Attach
+        0500000000000000 'run-a'    # run
+    "
+    .to_owned();
+    let stop = "
+        09000000                    # ToCoordinator::Stop
+        0500000000000000 'run-a'    # run
+    "
+    .to_owned();
     let metrics = vec![loss(0.25), loss(0.5)];
     let [answer, inquiry] = of_descriptions();
     every_variant(&[
@@ -168,6 +181,8 @@ fn messages_to_the_coordinator_are_these_bytes() {
         (ToCoordinator::Launch(Launch { plan: plan() }), launch),
         answer,
         inquiry,
+        (ToCoordinator::Attach { run: run() }, attach),
+        (ToCoordinator::Stop { run: run() }, stop),
     ]);
 }
 
@@ -284,11 +299,27 @@ fn messages_to_an_operator_are_these_bytes() {
         0700000000000000 'stopped'       #   reason
     ";
     let told = Told::Failed { reason: "stopped".to_owned() };
+    let attached = format!(
+        "
+        04000000                         # ToOperator::Attached
+        0500000000000000 'run-a'         # run
+        {PLAN}                           # plan
+        "
+    );
+    let ended = "
+        05000000                         # ToOperator::Ended
+        0500000000000000 'run-a'         # run
+        0700000000000000 'stopped'       # status
+        01 0300000000000000 'why'        # reason: given
+    ";
+    let (status, reason) = ("stopped".to_owned(), Some("why".to_owned()));
     every_variant(&[
         (ToOperator::Welcome(hello()), welcome),
         (ToOperator::Refused(Refusal::Busy(run())), refused),
         (ToOperator::Progress { run: run(), progress: failed }, progress),
         (ToOperator::Told { run: run(), told }, told_bytes),
+        (ToOperator::Attached { run: run(), plan: plan() }, &attached),
+        (ToOperator::Ended { run: run(), status, reason }, ended),
     ]);
 }
 
@@ -330,6 +361,11 @@ fn every_step_of_a_run_is_these_bytes() {
         04000000                         # Progress::Failed
         0b00000000000000 'quorum lost'   # reason
     ";
+    let waiting = "
+        05000000                         # Progress::Waiting
+        02000000                         # more: 2
+        e803000000000000                 # until: 1000 ms
+    ";
     let sites = vec!["hospital-a".parse().unwrap(), "hospital-b".parse().unwrap()];
     let (rule, reason) = ("policy.modes".to_owned(), "noise is required".to_owned());
     every_variant(&[
@@ -356,6 +392,7 @@ fn every_step_of_a_run_is_these_bytes() {
             finished,
         ),
         (Progress::Failed { reason: "quorum lost".to_owned() }, failed),
+        (Progress::Waiting { more: 2, until: Timestamp(1000) }, waiting),
     ]);
 }
 

@@ -26,6 +26,9 @@ variants!(
     Metrics,
     Log,
     Internal,
+    NoSuchRun,
+    RunEnded,
+    Description,
 );
 
 fn run() -> RunId {
@@ -107,6 +110,20 @@ fn every_refusal_is_these_bytes() {
         13000000                    # Refusal::Internal
         0000000000000000            # why: nothing to say
     ";
+    let no_such_run = "
+        14000000                    # Refusal::NoSuchRun
+        0500000000000000 'run-a'    # run
+    ";
+    let run_ended = "
+        15000000                    # Refusal::RunEnded
+        0500000000000000 'run-a'    # run
+        0700000000000000 'stopped'  # status
+    ";
+    let description = "
+        16000000                    # Refusal::Description
+        0500000000000000 'run-a'    # run
+    ";
+    let status = "stopped".to_owned();
     every_variant(&[
         (Refusal::Protocol { ours: 1, theirs: 2 }, protocol),
         (Refusal::OutOfTurn, "01000000"),
@@ -128,5 +145,8 @@ fn every_refusal_is_these_bytes() {
         (Refusal::Metrics("no".to_owned()), metrics),
         (Refusal::Log("no".to_owned()), log),
         (Refusal::Internal(String::new()), internal),
+        (Refusal::NoSuchRun(run()), no_such_run),
+        (Refusal::RunEnded { run: run(), status }, run_ended),
+        (Refusal::Description(run()), description),
     ]);
 }

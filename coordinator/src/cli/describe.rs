@@ -5,15 +5,13 @@ use std::path::PathBuf;
 
 use common::config::{self, Override};
 use common::experiment::{Experiment, LeftOut};
-use common::pki::Identity;
 use common::privacy::shown_epsilon;
 use common::wire::{Inquiry, Told};
 use coordinator::describe::{Cost, DescriptionReport};
 use coordinator::operator::describe;
-use coordinator::settings::CoordinatorSettings;
 
 use super::output::{Format, Output};
-use super::{Outcome, log, reach, runtime};
+use super::{Outcome, log, operator, runtime};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -39,9 +37,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     if let Some(flaw) = question.check().into_iter().next() {
         return Err(flaw.into());
     }
-    let settings = CoordinatorSettings::load(&args.config)?;
-    let identity = Identity::load(&settings.operator)?;
-    let coordinator = reach(args.coordinator, &settings);
+    let (identity, coordinator) = operator(&args.config, args.coordinator)?;
     let cost = Cost::of(&question, &plan);
     let quiet = args.output.quiet;
     if !quiet {

@@ -1,5 +1,8 @@
 //! A run's progress on stderr.
 
+use std::io::IsTerminal;
+
+use common::ids::RunId;
 use common::wire::{Metric, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -7,6 +10,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(super) struct Follow {
     bar: ProgressBar,
     quiet: bool,
+    /// Without a terminal there is no bar: a line tells of each step.
+    lines: bool,
 }
 
 impl Follow {
@@ -16,22 +21,48 @@ impl Follow {
         let bar = ProgressBar::with_draw_target(Some(u64::from(rounds)), target);
         let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len} {msg}")
             .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> "));
-        Self { bar: bar.with_style(style).with_prefix("Connecting"), quiet }
+        let lines = !quiet && !std::io::stderr().is_terminal();
+        Self { bar: bar.with_style(style).with_prefix("Connecting"), quiet, lines }
+    }
+
+    /// A step of a live run, whose name is the first line.
+    pub(super) fn take_of(&self, run: &RunId, progress: &Progress) {
+        if let Progress::Started { sites, .. } = progress
+            && !self.quiet
+        {
+            let names: Vec<&str> = sites.iter().map(|site| site.as_str()).collect();
+            let asked =
+                if names.is_empty() { "no hospital yet".to_owned() } else { names.join(", ") };
+            self.say(&format!("         Run {run}\n       Asked {asked}"));
+        }
+        self.take(progress);
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
     }
 
     pub(super) fn take(&self, progress: &Progress) {
         match progress {
-            Progress::Started { sites, .. } => {
+            Progress::Started { sites, rounds } => {
+                self.bar.set_length(u64::from(*rounds));
                 self.bar.set_prefix("Training");
                 self.bar.set_message(format!("{} sites", sites.len()));
             }
             Progress::Declined { .. } if self.quiet => {}
             Progress::Declined { site, rule, reason } => {
-                self.bar.suspend(|| eprintln!("    Declined {site}: {rule}: {reason}"));
+                self.say(&format!("    Declined {site}: {rule}: {reason}"));
+            }
+            Progress::Waiting { .. } if self.quiet => {}
+            Progress::Waiting { more, until } => {
+                self.say(&format!("     Waiting for {more} more hospital(s) until {until}"));
             }
             Progress::Round { round, sites, seconds, metrics, .. } => {
                 self.bar.set_position(u64::from(round.0));
                 let shown = shown(metrics);
+                if self.lines {
+                    self.say(&format!("       Round {round}: {sites} sites, {seconds:.3} s{shown}"));
+                }
                 self.bar.set_message(format!("{sites} sites, {seconds:.3} s{shown}"));
             }
             Progress::Finished { .. } => {

@@ -21,10 +21,12 @@ mod synth;
 use std::error::Error;
 use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use audit::cli::Tools;
 use clap::{Parser, Subcommand};
+use common::pki::{Identity, Role};
 use common::process::chain;
 use coordinator::settings::CoordinatorSettings;
 use tracing_subscriber::EnvFilter;
@@ -53,7 +55,7 @@ enum Verb {
     Describe(describe::Args),
     /// Launch an experiment on the live federation and follow it.
     Run(run::Args),
-    /// Look at past and present runs.
+    /// List, show, follow and stop runs.
     #[command(subcommand)]
     Runs(runs::Verb),
     /// The models that runs made: their cards, their hashes, their predictions.
@@ -100,11 +102,29 @@ pub fn run() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if left(error.as_ref()) => {
+            eprintln!("{error}");
+            // 128 + SIGINT, as a shell names it.
+            ExitCode::from(130)
+        }
         Err(error) => {
             eprintln!("error: {}", chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the person at the terminal ended the program, and nothing failed.
+fn left(error: &(dyn Error + 'static)) -> bool {
+    use coordinator::operator::OperatorError;
+    matches!(
+        error.downcast_ref(),
+        Some(
+            OperatorError::Detached { .. }
+                | OperatorError::Interrupted
+                | OperatorError::InterruptedDescription
+        )
+    )
 }
 
 /// What every verb returns.
@@ -130,6 +150,24 @@ fn reach(given: Option<SocketAddr>, settings: &CoordinatorSettings) -> SocketAdd
         coordinator.set_ip(own);
     }
     coordinator
+}
+
+/// An operator's certificate, and where the coordinator is reached.
+fn operator(
+    config: &Path,
+    address: Option<SocketAddr>,
+) -> Result<(Identity, SocketAddr), Box<dyn Error>> {
+    let settings = CoordinatorSettings::load(config)?;
+    let identity = Identity::load(&settings.operator)?;
+    if !matches!(identity.role, Role::Operator(_)) {
+        return Err(format!(
+            "{}: the certificate is that of a {}; this command needs an operator's",
+            settings.operator.display(),
+            identity.role
+        )
+        .into());
+    }
+    Ok((identity, reach(address, &settings)))
 }
 
 /// The threads that everything asynchronous runs on.

@@ -5,14 +5,12 @@ use std::path::PathBuf;
 
 use common::config::{self, Override};
 use common::experiment::Experiment;
-use common::pki::Identity;
 use common::shelf;
 use coordinator::operator::launch;
-use coordinator::settings::CoordinatorSettings;
 
 use super::follow::Follow;
 use super::output::Output;
-use super::{Outcome, log, reach, runtime};
+use super::{Outcome, log, operator, runtime};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -35,13 +33,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
     shelf::begin(&mut experiment, &args.experiment)?;
-    let settings = CoordinatorSettings::load(&args.config)?;
-    let identity = Identity::load(&settings.operator)?;
-    let coordinator = reach(args.coordinator, &settings);
+    let (identity, coordinator) = operator(&args.config, args.coordinator)?;
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
     let report =
-        runtime()?.block_on(launch(identity, coordinator, experiment.plan, |_, progress| {
-            follow.take(progress);
+        runtime()?.block_on(launch(identity, coordinator, experiment.plan, |run, progress| {
+            follow.take_of(run, progress);
         }))?;
     args.output.print(&report)
 }

@@ -1,15 +1,19 @@
-//! `coordinator runs list|show`: what the registry holds.
+//! `coordinator runs list|show|attach|stop`: what the registry holds, and the run that is going on.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use common::ids::RunId;
 use coordinator::measured::measured;
+use coordinator::operator;
 use coordinator::registry::{Registry, RoundRow, RunRow};
 use coordinator::settings::CoordinatorSettings;
 use serde_json::{Value, json};
 
-use super::Outcome;
-use super::output::Format;
+use super::follow::Follow;
+use super::output::{Format, Output};
+use super::{Outcome, log, runtime};
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
@@ -22,6 +26,31 @@ pub(super) enum Verb {
         #[command(flatten)]
         place: Place,
     },
+    /// Follow a run that is going on, as if it had been launched here.
+    Attach {
+        #[command(flatten)]
+        live: Live,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// End a run, or a description, that is going on; hospitals stop training and send nothing more.
+    Stop {
+        #[command(flatten)]
+        live: Live,
+    },
+}
+
+/// A run on the live federation.
+#[derive(clap::Args)]
+pub(super) struct Live {
+    /// The run's name, the first line that `coordinator run` prints.
+    run: RunId,
+    /// The coordinator's settings: where it listens, and the operator's certificate.
+    #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
+    config: PathBuf,
+    /// The coordinator's address, where it is another than the settings' `listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    coordinator: Option<SocketAddr>,
 }
 
 #[derive(clap::Args)]
@@ -51,7 +80,30 @@ pub(super) fn run(verb: &Verb) -> Outcome {
     match verb {
         Verb::List(place) => list(place),
         Verb::Show { run, place } => show(run, place),
+        Verb::Attach { live, output } => attach(live, output),
+        Verb::Stop { live } => stop(live),
     }
+}
+
+fn attach(live: &Live, output: &Output) -> Outcome {
+    log(output.level());
+    let (identity, coordinator) = super::operator(&live.config, live.coordinator)?;
+    let follow = Follow::new(0, output.quiet);
+    let run = live.run.clone();
+    let report = runtime()?.block_on(operator::attach(identity, coordinator, run, |run, step| {
+        follow.take_of(run, step);
+    }))?;
+    output.print(&report)
+}
+
+fn stop(live: &Live) -> Outcome {
+    log("warn");
+    let (identity, coordinator) = super::operator(&live.config, live.coordinator)?;
+    let run = live.run.clone();
+    let reason = runtime()?.block_on(operator::stop(identity, coordinator, run))?;
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    println!("stopped {}{reason}", live.run);
+    Ok(())
 }
 
 fn list(place: &Place) -> Outcome {

@@ -83,7 +83,7 @@ impl Describer {
             self.remember(&sites, unheard);
             heard.and_then(|()| self.seal(&open.witnesses))
         });
-        let outcome = if ended.is_ok() { "described" } else { "the coordinator cannot go on" };
+        let outcome = ended.as_ref().err().map_or("described", String::as_str);
         for site in &sites {
             let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
             self.floor.command(site, Command::Say(over));
@@ -127,6 +127,9 @@ impl Describer {
             let next = runtime.block_on(async { tokio::time::timeout(left, inputs.recv()).await });
             match next {
                 Ok(Some(Input::Stopped)) => return Err("the coordinator was stopped".to_owned()),
+                Ok(Some(Input::StoppedBy(operator))) => {
+                    return Err(format!("operator {operator} stopped it"));
+                }
                 Ok(Some(input)) => self.take(open, input)?,
                 Ok(None) => return Err("the coordinator closed its sessions".to_owned()),
                 Err(_) => {
@@ -138,10 +141,14 @@ impl Describer {
                             "too few hospitals have seen the question in time",
                         )
                     };
-                    for site in open.waiting.late() {
-                        self.declined(site, rule, reason);
-                    }
+                    self.declined_all(open.waiting.late(), rule, reason);
                 }
+            }
+            // Nobody answers before enough have signed: without hope of that, nobody is waited for.
+            if !open.witnesses.can_be_seen(open.waiting.sites()) {
+                let (rule, reason) =
+                    ("aggregation.min_sites", "too few of the other hospitals take part");
+                self.declined_all(open.waiting.late(), rule, reason);
             }
         }
         Ok(())
@@ -265,6 +272,12 @@ impl Describer {
             return self.tell(Told::Answered { site, numbers });
         }
         self.tell_declined(site, rule, reason);
+    }
+
+    fn declined_all(&self, sites: Vec<SiteName>, rule: &str, reason: &str) {
+        for site in sites {
+            self.declined(site, rule, reason);
+        }
     }
 
     fn tell_declined(&self, site: SiteName, rule: &str, reason: &str) {

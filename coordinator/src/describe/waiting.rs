@@ -17,6 +17,11 @@ impl Waiting {
         self.0.remove(site)
     }
 
+    /// Those who are waited for.
+    pub fn sites(&self) -> impl Iterator<Item = &SiteName> {
+        self.0.iter()
+    }
+
     /// Whether nobody is waited for.
     pub fn is_over(&self) -> bool {
         self.0.is_empty()

@@ -85,8 +85,13 @@ pub(crate) fn aggregated(
     inputs.chunks(INPUTS).map(entry).collect()
 }
 
-pub(crate) fn killed(run: &RunId) -> Entry {
-    of_run(run, Event::Kill {})
+/// The run ends before its last round: by the operator who is named, or with the coordinator.
+pub(crate) fn killed(run: &RunId, operator: Option<&SiteName>) -> Entry {
+    let entry = of_run(run, Event::Kill {});
+    match operator {
+        Some(operator) => Entry { actor: name(operator.as_str()), ..entry },
+        None => entry,
+    }
 }
 
 /// A site described its patients to whoever asked.

@@ -5,6 +5,7 @@
 
 mod audit;
 pub(crate) mod log;
+mod waiting;
 pub(crate) mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,10 +32,12 @@ use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::artifact::{self, ArtifactError, Ended};
 use crate::floor::{Command, Floor, Input, Turn};
 use crate::means::mean;
-use crate::registry::{Ending, Journalled, Registry, RegistryError, RoundRecord};
-use crate::round::{Effect, Event, Machine, Offer, Outcome};
+use crate::progress::ProgressFeed;
+use crate::registry::{Ending, Journalled, Registry, RegistryError, RoundRecord, Status};
+use crate::round::{Effect, Event, Machine, Missing, Offer, Outcome};
 use crate::spool::Spool;
 
+use waiting::Objection;
 use witness::Witnesses;
 
 /// Events that share one commit, at most.
@@ -98,8 +101,8 @@ pub struct Driver {
     pub book: Arc<Logbook>,
     /// Who launched it.
     pub by: Name,
-    /// Who follows it.
-    pub progress: mpsc::Sender<Progress>,
+    /// Where its steps are told.
+    pub feed: Arc<ProgressFeed>,
 }
 
 /// What an event brought along, while it goes through the machine.
@@ -136,6 +139,10 @@ struct Running {
     metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
     /// The SHA-256 of the file that keeps the final model.
     kept: Option<::audit::Digest>,
+    /// Sites that will not take part, and why.
+    declined: BTreeMap<SiteName, Objection>,
+    /// What the operator was last told of hospitals that are missing.
+    missing: Option<Missing>,
     outcome: Option<Outcome>,
 }
 
@@ -154,9 +161,7 @@ impl Driver {
         let _entered = span.enter();
         let started = self.clock.now();
         self.registry.start(&self.run, &self.plan, self.clock.wall())?;
-        let _ = self
-            .progress
-            .try_send(Progress::Started { sites: asked.clone(), rounds: self.plan.rounds });
+        self.feed.publish(Progress::Started { sites: asked.clone(), rounds: self.plan.rounds });
         let mut running = Running::new(self, started);
         match running.go(runtime, asked, &mut inputs) {
             Ok(()) => Ok(running.finish()),
@@ -196,6 +201,8 @@ impl Running {
             rounds: Vec::new(),
             metrics: Vec::new(),
             kept: None,
+            declined: BTreeMap::new(),
+            missing: None,
             outcome: None,
         }
     }
@@ -237,6 +244,7 @@ impl Running {
         for (event, arrived) in events {
             self.step(event, arrived, now)?;
         }
+        self.tell_missing(now);
         // One sync for all that arrived together; only then are their sites told.
         self.driver.book.record(Vec::new())?;
         for (site, received) in std::mem::take(&mut self.received) {
@@ -278,6 +286,7 @@ impl Running {
             Input::Consented(site, plan) if plan == self.driver.plan.digest() => {
                 self.driver.book.note(log::consent(&self.driver.run, &site, plan));
                 tracing::info!(%site, "consented");
+                self.declined.remove(&site);
                 Event::Consented { site }
             }
             Input::Consented(site, ..) => {
@@ -288,6 +297,8 @@ impl Running {
                 self.driver.book.note_refused(log::silent(&site, &silence));
                 let (rule, reason) = (silence.rule, silence.reason);
                 tracing::warn!(%site, rule, reason, "no contribution");
+                let objection = Objection { rule: rule.clone(), reason: reason.clone() };
+                self.declined.insert(site.clone(), objection);
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
                 Event::Silent { site, round: silence.round }
             }
@@ -296,6 +307,7 @@ impl Running {
                 return Ok(None);
             }
             Input::Stopped => Event::Stopped,
+            Input::StoppedBy(operator) => Event::StoppedBy { operator },
             // No session passes one on to a run.
             Input::Described(..) => return Ok(None),
             Input::Evaluated(site, evaluation) => {
@@ -461,8 +473,10 @@ impl Running {
         let Driver { run, clock, registry, plan, book, models, .. } = &mut self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
-        if matches!(outcome, Outcome::Stopped { .. }) {
-            book.note(log::killed(run));
+        match &outcome {
+            Outcome::Stopped { .. } => book.note(log::killed(run, None)),
+            Outcome::StoppedBy { operator, .. } => book.note(log::killed(run, Some(operator))),
+            _ => {}
         }
         // What was noted is written, and the run's last state is signed.
         let note = book.checkpoint()?;
@@ -474,17 +488,23 @@ impl Running {
         if finished {
             registry.evaluations(run, Round(plan.rounds), &told)?;
         }
-        let (reason, at) = ((!finished).then(|| outcome.to_string()), clock.wall());
+        let ended = waiting::reason(&outcome, &self.declined);
+        let (reason, at) = ((!finished).then(|| ended.clone()), clock.wall());
         if let Some(sha256) = self.kept {
             let (rounds, metrics, model) = (&self.rounds[..], &mean(&told)[..], self.digest);
             let ended = Ended { run, plan, sha256, model, rounds, metrics, log, at };
             artifact::describe(models, ended)?;
         }
         let model_sha256 = self.kept.map(|hash| hash.to_string());
-        registry.end(run, at, &Ending { finished, reason: reason.clone(), model_sha256 })?;
+        let status = match outcome {
+            Outcome::Finished => Status::Finished,
+            Outcome::StoppedBy { .. } => Status::Stopped,
+            _ => Status::Failed,
+        };
+        registry.end(run, at, &Ending { status, reason: reason.clone(), model_sha256 })?;
         self.dismiss(&outcome.to_string());
         let audit = self.driver.book.writing().saturating_sub(self.written).as_secs_f64();
-        tracing::info!(%outcome, audit_s = audit, "over");
+        tracing::info!(outcome = ended, audit_s = audit, "over");
         if let Some(reason) = reason {
             self.report(Progress::Failed { reason });
         } else {
@@ -519,7 +539,8 @@ impl Running {
     fn give_up(&self, error: &DriveError) {
         let Driver { run, clock, registry, .. } = &self.driver;
         let reason = error.to_string();
-        let ending = Ending { finished: false, reason: Some(reason.clone()), model_sha256: None };
+        let status = Status::Failed;
+        let ending = Ending { status, reason: Some(reason.clone()), model_sha256: None };
         // The registry may be what failed: then the next start of the coordinator says so.
         if let Err(error) = registry.end(run, clock.wall(), &ending) {
             tracing::error!(%error, "the end of the run could not be entered");
@@ -548,7 +569,7 @@ impl Running {
 
     /// Nobody has to follow a run, and one who does not keep up misses steps.
     fn report(&self, progress: Progress) {
-        let _ = self.driver.progress.try_send(progress);
+        self.driver.feed.publish(progress);
     }
 
     fn finish(self) -> RunOutcome {

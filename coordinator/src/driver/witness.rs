@@ -72,6 +72,12 @@ impl Witnesses {
         keys.len() >= self.needed
     }
 
+    /// Whether enough sites can still sign when only `waiting` may.
+    pub fn can_be_seen<'s>(&self, waiting: impl Iterator<Item = &'s SiteName>) -> bool {
+        let more = waiting.filter(|site| !self.cosigned.contains_key(*site)).count();
+        self.is_seen() || self.cosigned.len() + more >= self.needed
+    }
+
     /// Once enough have signed: each site that has and was not told yet, with its proof.
     pub fn news(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
         if self.purpose != Purpose::Train || !self.is_seen() {

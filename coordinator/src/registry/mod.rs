@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 pub use read::{RoundRow, RunRow};
-pub use write::{Ending, Journalled, RoundRecord};
+pub use write::{Ending, Journalled, RoundRecord, Status};
 
 /// A registry that cannot be used.
 #[derive(Debug, thiserror::Error)]

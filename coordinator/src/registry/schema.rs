@@ -14,7 +14,7 @@ CREATE TABLE run (
     experiment TEXT NOT NULL,
     plan TEXT NOT NULL,             -- JSON; never changed afterwards
     plan_digest TEXT NOT NULL,
-    status TEXT NOT NULL,           -- running, finished or failed
+    status TEXT NOT NULL,           -- running, finished, failed or stopped
     reason TEXT,
     started INTEGER NOT NULL,       -- milliseconds since 1970, UTC
     ended INTEGER,

@@ -39,11 +39,34 @@ pub struct Journalled {
     pub event: Event,
 }
 
+/// What a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It has a model.
+    Finished,
+    /// It could not go on.
+    Failed,
+    /// An operator ended it.
+    Stopped,
+}
+
+impl Status {
+    /// As the registry and the lists of runs spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
-    /// Whether it has a model.
-    pub finished: bool,
+    /// What it came to.
+    pub status: Status,
     /// Why it has none.
     pub reason: Option<String>,
     /// SHA-256 of the final model's safetensors file.
@@ -157,7 +180,7 @@ impl Registry {
     /// # Errors
     /// The registry cannot be written.
     pub fn end(&self, run: &RunId, at: Timestamp, ending: &Ending) -> Result<(), RegistryError> {
-        let status = if ending.finished { "finished" } else { "failed" };
+        let status = ending.status.name();
         self.connection
             .execute(
                 "UPDATE run SET status = ?2, reason = ?3, ended = ?4, model_sha256 = ?5 WHERE id = ?1",

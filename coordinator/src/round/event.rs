@@ -59,6 +59,11 @@ pub enum Event {
     Diverged,
     /// The coordinator is told to stop.
     Stopped,
+    /// An operator ends the run.
+    StoppedBy {
+        /// The operator's name, from the certificate.
+        operator: SiteName,
+    },
     /// Nothing but that time passed.
     Tick,
 }
@@ -119,6 +124,13 @@ pub enum Outcome {
         /// In which round.
         round: Round,
     },
+    /// An operator ended the run.
+    StoppedBy {
+        /// In which round.
+        round: Round,
+        /// The operator's name.
+        operator: SiteName,
+    },
     /// A round made a model that is not finite.
     Diverged {
         /// Which round.
@@ -144,6 +156,9 @@ impl std::fmt::Display for Outcome {
                     f,
                     "the coordinator was stopped in round {round}; launch the experiment again"
                 )
+            }
+            Self::StoppedBy { round, operator } => {
+                write!(f, "operator {operator} stopped it in round {round}")
             }
             Self::Diverged { round } => write!(
                 f,

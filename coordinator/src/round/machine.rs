@@ -78,6 +78,15 @@ enum State {
     Over,
 }
 
+/// More hospitals that a run needs before it can go on, and how long it waits for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// How many, beside those that are connected and may still contribute.
+    pub more: u32,
+    /// When the run ends without them.
+    pub until: Moment,
+}
+
 /// A run.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -114,6 +123,29 @@ impl Machine {
         }
     }
 
+    /// The hospitals that the run waits for because too few are connected; none where enough are.
+    #[must_use]
+    pub fn missing(&self) -> Option<Missing> {
+        let waiting = |standing: &Standing| matches!(standing, Standing::Asked | Standing::Present);
+        let there = |site: &SiteName| self.sites.get(site).is_some_and(waiting);
+        let (until, hoped) = match &self.state {
+            State::AwaitQuorum { until } => {
+                (*until, self.sites.values().filter(|standing| waiting(standing)).count())
+            }
+            State::AwaitUpdates { until, offered, taken, .. } => {
+                let open = offered.iter().filter(|site| !taken.contains_key(*site) && there(site));
+                let asked = self.sites.iter().filter(|(site, standing)| {
+                    **standing == Standing::Asked && !offered.contains(*site)
+                });
+                (*until, taken.len() + open.count() + asked.count())
+            }
+            State::AwaitModel | State::AwaitEvaluations { .. } | State::Over => return None,
+        };
+        let hoped = u32::try_from(hoped).unwrap_or(u32::MAX);
+        let more = self.rules.min_sites.saturating_sub(hoped);
+        (more > 0).then_some(Missing { more, until })
+    }
+
     /// Takes in one event and says what follows from it.
     pub fn step(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -143,6 +175,10 @@ impl Machine {
                 self.state = State::Over;
                 effects.push(Effect::End(Outcome::Stopped { round: self.round }));
             }
+            Event::StoppedBy { operator } if self.state != State::Over => {
+                self.state = State::Over;
+                effects.push(Effect::End(Outcome::StoppedBy { round: self.round, operator }));
+            }
             Event::Diverged if self.state == State::AwaitModel => {
                 self.state = State::Over;
                 effects.push(Effect::End(Outcome::Diverged { round: self.round }));
@@ -162,6 +198,7 @@ impl Machine {
             | Event::Evaluated { .. }
             | Event::Diverged
             | Event::Stopped
+            | Event::StoppedBy { .. }
             | Event::Tick => {}
         }
         effects.extend(self.settle(now));
@@ -334,7 +371,16 @@ impl Machine {
             let round = self.round;
             return vec![Effect::Offer(Offer { round, purpose: Purpose::Train, sites })];
         }
-        if window_over { self.give_up(present as usize) } else { Vec::new() }
+        if window_over || self.all_declined() {
+            self.give_up(present as usize)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Whether hospitals answered, and each of them declined: nobody who is connected can still join.
+    fn all_declined(&self) -> bool {
+        !self.sites.is_empty() && self.sites.values().all(|found| *found == Standing::Declined)
     }
 
     fn give_up(&mut self, had: usize) -> Vec<Effect> {

@@ -24,4 +24,4 @@ mod machine;
 mod tests;
 
 pub use event::{Effect, Event, Offer, Outcome};
-pub use machine::{Machine, Rules};
+pub use machine::{Machine, Missing, Rules};

@@ -7,7 +7,7 @@ use common::digest::Digest;
 use common::ids::{Round, SiteName};
 use common::wire::{Purpose, Refusal};
 
-use super::{Effect, Event, Machine, Offer, Outcome, Rules};
+use super::{Effect, Event, Machine, Missing, Offer, Outcome, Rules};
 
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -201,6 +201,52 @@ fn a_site_lost_twice_holds_nobody_up() {
     run.step(lost("c"), at(3));
     run.step(update("a", 1), at(4));
     assert_eq!(run.step(update("b", 1), at(4)), [fold("b"), close(1, &["a", "b"])]);
+}
+
+#[test]
+fn a_run_ends_at_once_when_every_hospital_that_is_connected_declines() {
+    let declined = |name: &str| Event::Silent { site: site(name), round: None };
+    let mut run = Machine::new(rules(), model(0), at(0));
+    for name in ["a", "b", "c"] {
+        run.step(Event::Asked { site: site(name) }, at(0));
+    }
+    assert_eq!(run.step(declined("a"), at(1)), []);
+    assert_eq!(run.step(lost("c"), at(1)), []);
+    let none = Outcome::NoQuorum { round: Round(1), had: 0, needed: 2 };
+    assert_eq!(run.step(declined("b"), at(1)), [Effect::End(none)]);
+
+    // Nobody is connected yet: the run waits for its window.
+    let mut run = Machine::new(rules(), model(0), at(0));
+    assert_eq!(run.step(Event::Tick, at(59)), []);
+}
+
+#[test]
+fn a_run_says_how_many_hospitals_it_waits_for() {
+    let missing = |more: u32, until: u64| Some(Missing { more, until: at(until) });
+    let mut run = Machine::new(rules(), model(0), at(0));
+    assert_eq!(run.missing(), missing(2, 60));
+    run.step(Event::Asked { site: site("a") }, at(1));
+    assert_eq!(run.missing(), missing(1, 60));
+    run.step(consented("a"), at(1));
+    run.step(Event::Asked { site: site("b") }, at(1));
+    assert_eq!(run.missing(), None);
+    run.step(consented("b"), at(2));
+    // The round is open; one of its two hospitals goes away.
+    run.step(lost("b"), at(3));
+    assert_eq!(run.missing(), missing(1, 62));
+    run.step(Event::Asked { site: site("b") }, at(4));
+    assert_eq!(run.missing(), None);
+}
+
+#[test]
+fn a_run_ends_where_an_operator_stops_it() {
+    let mut run = opened(&["a", "b"]);
+    let operator = site("alice");
+    let outcome = Outcome::StoppedBy { round: Round(1), operator: operator.clone() };
+    let stopped = Event::StoppedBy { operator };
+    assert_eq!(run.step(stopped.clone(), at(1)), [Effect::End(outcome)]);
+    assert_eq!(run.step(stopped, at(2)), []);
+    assert_eq!(run.step(update("a", 1), at(3)), [refused("a", Refusal::Late(Round(1)))]);
 }
 
 #[test]

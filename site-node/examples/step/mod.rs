@@ -11,6 +11,7 @@ use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
     Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, PrivateTraining, Released,
 };
+use site_node::cancel::Cancel;
 use site_node::train::{
     Device, Examples, LocalTraining, PrivateGradient, Rule, TrainError, UNITS_PER_CLIP, train,
     train_privately,
@@ -154,7 +155,8 @@ impl Case {
             NoiseKey::from_bytes(&mut [byte; 32]).ok()
         };
         let clock = Clock::now();
-        train_privately(&self.spec, &plan, sums, training, &self.data, key)?;
+        let never = Cancel::default();
+        train_privately(&self.spec, &plan, sums, training, &self.data, &never, key)?;
         Ok(clock.each_step(f64::from(self.steps)))
     }
 }

@@ -13,7 +13,7 @@ use super::metrics::exact;
 use super::{Model, Objection, Site, failed, untrained};
 use crate::privatize::{Gate, fresh_key};
 use crate::send::Outgoing;
-use crate::train::{LocalTraining, train, train_privately};
+use crate::train::{LocalTraining, train_privately, train_until};
 
 /// Trains by the plan's mode, and passes what came of it through the gate.
 pub(super) fn contribute(
@@ -24,13 +24,13 @@ pub(super) fn contribute(
     model: Model<'_>,
 ) -> Result<Outgoing, Objection> {
     match prepared.plan.privacy.mode {
-        PrivacyMode::Off => openly(site, gate, prepared, round, model.parameters),
+        PrivacyMode::Off => openly(site, gate, prepared, round, model),
         PrivacyMode::Site => {
-            let update = noised_whole(site, gate, prepared, round, model.parameters)?;
+            let update = noised_whole(site, gate, prepared, round, model)?;
             kept(gate, update, model.digest)
         }
         PrivacyMode::Local => {
-            let update = noised_by_step(gate, prepared, round, model.parameters)?;
+            let update = noised_by_step(gate, prepared, round, model)?;
             kept(gate, update, model.digest)
         }
     }
@@ -48,13 +48,15 @@ fn openly(
     gate: &mut Gate,
     prepared: &Prepared,
     round: Round,
-    model: &[f32],
+    offered: Model<'_>,
 ) -> Result<Outgoing, Objection> {
     let Prepared { run, plan, training, .. } = prepared;
+    let Model { parameters: model, cancel, .. } = offered;
     let local = LocalTraining::from(&plan.training);
     let seed = batch_seed(plan.seed, &site.name, round);
-    let trained = train(&plan.model, &local, model, training, seed, &site.device)
-        .map_err(|error| untrained(&error))?;
+    let trained = train_until(cancel, &plan.model, &local, model, training, seed, &site.device)
+        .map_err(|error| untrained(&error))?
+        .ok_or_else(Objection::over)?;
     let (numerator, weight) = weight(plan.aggregation.weights, training.len());
     let update = gate
         .pass(plan, run, round, (model, trained.parameters), weight)
@@ -77,15 +79,20 @@ fn noised_whole(
     gate: &mut Gate,
     prepared: &Prepared,
     round: Round,
-    model: &[f32],
+    offered: Model<'_>,
 ) -> Result<PrivatizedUpdate, Objection> {
     let Prepared { run, plan, training, .. } = prepared;
+    let Model { parameters: model, cancel, .. } = offered;
     let local = LocalTraining::from(&plan.training);
     let seed = batch_seed(plan.seed, &site.name, round);
     let trained = catch_unwind(AssertUnwindSafe(|| {
-        train(&plan.model, &local, model, training, seed, &site.device)
+        train_until(cancel, &plan.model, &local, model, training, seed, &site.device)
     }));
-    let after = if let Ok(Ok(trained)) = trained {
+    // Before anything is charged. That the run is over is the coordinator's own word and no patient's.
+    if cancel.is_set() {
+        return Err(Objection::over());
+    }
+    let after = if let Ok(Ok(Some(trained))) = trained {
         trained.parameters
     } else {
         let error = trained.ok().and_then(Result::err);
@@ -100,16 +107,22 @@ fn noised_by_step(
     gate: &mut Gate,
     prepared: &mut Prepared,
     round: Round,
-    model: &[f32],
+    offered: Model<'_>,
 ) -> Result<PrivatizedUpdate, Objection> {
+    let Model { parameters: model, cancel, .. } = offered;
+    // Later the whole round is charged, however few of its steps are taken.
+    if cancel.is_set() {
+        return Err(Objection::over());
+    }
     let Prepared { run, plan, training, gradient, .. } = prepared;
     let Some(gradient) = gradient else {
         return Err(Objection::new("privacy.steps", "the plan has no private steps"));
     };
     let local = LocalTraining::from(&plan.training);
     let paid = gate.begin(plan, run, round, model).map_err(|error| failed("privatize")(&error))?;
-    train_privately(&plan.model, &local, gradient, paid, training, fresh_key)
+    train_privately(&plan.model, &local, gradient, paid, training, cancel, fresh_key)
         .map_err(|error| failed("train")(&error))?
+        .ok_or_else(Objection::over)?
         .finish(plan.privacy.clip, 1.0)
         .map_err(|error| failed("privatize")(&error))
 }

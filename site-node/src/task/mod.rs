@@ -27,6 +27,7 @@ use common::pki::Fingerprint;
 use common::policy::Policy;
 use common::wire::Metric;
 
+use crate::cancel::Cancel;
 use crate::data::{
     DataError, Patients, Secret, Seen, Source, Table, fingerprint_again, load, table_stamps,
 };
@@ -42,6 +43,8 @@ pub struct Model<'m> {
     pub digest: Digest,
     /// Its parameters, every one finite.
     pub parameters: &'m [f32],
+    /// Set when the run is over: training ends after the step that it is in.
+    pub cancel: &'m Cancel,
 }
 
 /// What a link asks of the site, and all that it can ask.
@@ -96,6 +99,11 @@ pub struct Objection {
 impl Objection {
     fn new(rule: &str, reason: impl ToString) -> Self {
         Self { rule: rule.to_owned(), reason: reason.to_string() }
+    }
+
+    /// The run ended while its round was in the making.
+    pub(crate) fn over() -> Self {
+        Self::new("run", "is over; nothing was sent")
     }
 }
 

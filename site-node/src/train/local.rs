@@ -10,6 +10,7 @@ use super::examples::Examples;
 use super::loss;
 use super::memory::keep_freed_memory;
 use super::optimizer::{Optimizer, Rule};
+use crate::cancel::Cancel;
 
 /// What a site does with the model in one round.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +64,25 @@ pub fn train(
     seed: u64,
     device: &Device,
 ) -> Result<Trained, TrainError> {
+    let never = Cancel::default();
+    let trained = train_until(&never, spec, plan, start, examples, seed, device)?;
+    // Nobody else holds the flag: it is never set.
+    trained.ok_or(TrainError::NoPatients)
+}
+
+/// The same, and `None` where the flag is set before the last step.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_until(
+    cancel: &Cancel,
+    spec: &ModelSpec,
+    plan: &LocalTraining,
+    start: &[f32],
+    examples: &Examples,
+    seed: u64,
+    device: &Device,
+) -> Result<Option<Trained>, TrainError> {
     let settings = plan.check()?;
     let engine = Engine::of(spec, device);
     fits(spec, engine.parameters(), start, examples)?;
@@ -88,6 +108,9 @@ pub fn train(
     for epoch in 1..=plan.epochs {
         let patients = if whole { &everyone } else { order.next_epoch() };
         for batch in patients.chunks(size) {
+            if cancel.is_set() {
+                return Ok(None);
+            }
             step += 1;
             let diverged = |what| TrainError::Diverged { what, epoch, step };
             let gradient = gradients.of(&parameters, batch, step)?;
@@ -99,7 +122,7 @@ pub fn train(
         }
     }
     let loss_after = mean_loss(&parameters, "after")?;
-    Ok(Trained { parameters, loss_before, loss_after, steps: step })
+    Ok(Some(Trained { parameters, loss_before, loss_after, steps: step }))
 }
 
 impl LocalTraining {

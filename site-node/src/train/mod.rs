@@ -56,7 +56,7 @@ mod vectors;
 pub use device::{Device, DeviceChoice};
 pub use error::TrainError;
 pub use examples::Examples;
-pub use local::{LocalTraining, Trained, train};
+pub use local::{LocalTraining, Trained, train, train_until};
 pub use modality::{Code, Modality};
 pub use optimizer::Rule;
 pub use predict::{incidence, risk_of_each, risks, survival};

@@ -10,6 +10,7 @@ mod evil;
 mod kinds;
 mod leaks;
 mod models;
+mod operator;
 mod order;
 mod private;
 mod processes;

@@ -7,6 +7,7 @@ use common::privacy::gaussian::NoiseKey;
 use common::privacy::{PrivacyError, PrivateTraining};
 
 use super::PrivateGradient;
+use crate::cancel::Cancel;
 use crate::train::error::TrainError;
 use crate::train::examples::Examples;
 use crate::train::local::LocalTraining;
@@ -29,7 +30,8 @@ pub enum PrivateError {
 /// Takes all steps that were paid for, on the examples of one site.
 ///
 /// `key` gives 32 fresh bytes of the operating system each time. Whether a sum can be computed may
-/// depend on the patients, so a step whose sum fails goes on with noise alone.
+/// depend on the patients, so a step whose sum fails goes on with noise alone. `None` where the flag is set
+/// before the last step: what was paid stays paid, and nothing is released.
 ///
 /// # Errors
 /// A setting outside its range, or no randomness.
@@ -39,14 +41,18 @@ pub fn train_privately(
     gradient: &mut PrivateGradient,
     mut training: PrivateTraining,
     examples: &Examples,
+    cancel: &Cancel,
     mut key: impl FnMut() -> Option<NoiseKey>,
-) -> Result<PrivateTraining, PrivateError> {
+) -> Result<Option<PrivateTraining>, PrivateError> {
     let settings = plan.check()?;
     let start = training.parameters().to_vec();
     let mut optimizer = Optimizer::new(spec, plan, settings, &start);
     let mut sum = vec![0; start.len()];
     let mut fresh = || key().ok_or(PrivateError::NoRandomness);
     while let Some(sampled) = training.sample(examples.len(), fresh()?) {
+        if cancel.is_set() {
+            return Ok(None);
+        }
         let clip = training.clip();
         let parameters = training.parameters();
         // Neither an error nor a panic, of a device without memory for so many patients say, may show.
@@ -64,7 +70,7 @@ pub fn train_privately(
             optimizer.step(parameters, gradient);
         })?;
     }
-    Ok(training)
+    Ok(Some(training))
 }
 
 #[cfg(test)]
@@ -155,8 +161,11 @@ mod tests {
             let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
             let training = paid(&start, steps, 8.0, n as f64);
             let plan = LocalTraining { epochs: 1, ..plan.clone() };
+            let going = Cancel::default();
             let private =
-                train_privately(&spec, &plan, &mut gradient, training, &examples, keys()).unwrap();
+                train_privately(&spec, &plan, &mut gradient, training, &examples, &going, keys())
+                    .unwrap()
+                    .unwrap();
             let pairs = || plain.parameters.iter().zip(private.parameters());
             let apart = pairs().map(|(w, private)| f64::from((w - private).abs())).sum::<f64>();
             let moved = pairs().zip(&start).map(|((_, w), start)| (w - start).abs());
@@ -189,8 +198,10 @@ mod tests {
         };
         let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
         let training = paid(&[0.0; 2], 1, 1.0, 1.0);
+        let going = Cancel::default();
         let none =
-            train_privately(&spec, &plan, &mut gradient, training, &examples, || None).map(drop);
+            train_privately(&spec, &plan, &mut gradient, training, &examples, &going, || None)
+                .map(drop);
         assert!(matches!(none, Err(PrivateError::NoRandomness)));
     }
 }

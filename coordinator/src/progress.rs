@@ -1,0 +1,126 @@
+//! The steps of a run, for those who follow it from its launch and for those who attach later.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use common::experiment::Plan;
+use common::wire::Progress;
+use tokio::sync::mpsc;
+
+/// Steps that are kept for those who attach later; of longer runs the oldest are left out.
+const HISTORY: usize = 4096;
+
+/// Operators who may follow one run at once.
+const FOLLOWERS: usize = 64;
+
+#[derive(Default)]
+struct Inner {
+    history: VecDeque<Progress>,
+    followers: Vec<mpsc::Sender<Progress>>,
+    over: bool,
+}
+
+/// The steps of one run. The driver publishes them; every follower hears all of them.
+pub struct ProgressFeed {
+    /// What the run does.
+    pub plan: Plan,
+    inner: Mutex<Inner>,
+}
+
+impl ProgressFeed {
+    /// The feed of a run that has not begun.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        Self { plan, inner: Mutex::default() }
+    }
+
+    /// Passes a step on. A follower who does not keep up misses steps.
+    pub fn publish(&self, progress: Progress) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.followers.retain(|follower| {
+            !matches!(
+                follower.try_send(progress.clone()),
+                Err(mpsc::error::TrySendError::Closed(_))
+            )
+        });
+        if matches!(progress, Progress::Finished { .. } | Progress::Failed { .. }) {
+            inner.followers.clear();
+            inner.over = true;
+        }
+        if inner.history.len() == HISTORY {
+            // The first step names the run's sites and rounds.
+            inner.history.remove(1);
+        }
+        inner.history.push_back(progress);
+    }
+
+    /// Follows the run: the steps so far, and then each as it happens. The receiver closes after the last.
+    /// None where too many follow already.
+    #[must_use]
+    pub fn follow(&self) -> Option<mpsc::Receiver<Progress>> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.followers.retain(|follower| !follower.is_closed());
+        if inner.followers.len() >= FOLLOWERS {
+            return None;
+        }
+        let (send, receive) = mpsc::channel(2 * HISTORY);
+        for progress in &inner.history {
+            let _ = send.try_send(progress.clone());
+        }
+        if !inner.over {
+            inner.followers.push(send);
+        }
+        Some(receive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::experiment::Experiment;
+    use common::ids::Round;
+
+    use super::*;
+
+    fn feed() -> ProgressFeed {
+        let demo = include_str!("../../configs/experiments/demo.toml");
+        ProgressFeed::new(common::config::read::<Experiment>("demo", demo).unwrap().plan)
+    }
+
+    fn round(number: u32) -> Progress {
+        let (round, metrics) = (Round(number), Vec::new());
+        Progress::Round { round, sites: 2, seconds: 1.0, bytes: 1, metrics }
+    }
+
+    #[test]
+    fn whoever_attaches_hears_what_happened_before_and_then_the_rest() {
+        let feed = feed();
+        let started = Progress::Started { sites: Vec::new(), rounds: 2 };
+        let failed = Progress::Failed { reason: "stopped".to_owned() };
+        feed.publish(started.clone());
+        let mut early = feed.follow().unwrap();
+        feed.publish(round(1));
+        let mut late = feed.follow().unwrap();
+        feed.publish(failed.clone());
+        let after = feed.follow();
+        for receiver in [&mut early, &mut late, &mut after.unwrap()] {
+            for expected in [&started, &round(1), &failed] {
+                assert_eq!(receiver.try_recv().as_ref(), Ok(expected));
+            }
+            assert!(matches!(receiver.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
+        }
+    }
+
+    #[test]
+    fn followers_and_steps_are_bounded() {
+        let feed = feed();
+        let _followers: Vec<_> = (0..FOLLOWERS).map(|_| feed.follow().unwrap()).collect();
+        assert!(feed.follow().is_none());
+        drop(_followers);
+        for number in 0..2 * HISTORY {
+            feed.publish(round(u32::try_from(number).unwrap()));
+        }
+        let mut late = feed.follow().unwrap();
+        assert_eq!(late.try_recv(), Ok(round(0)));
+        assert_eq!(std::iter::from_fn(|| late.try_recv().ok()).count(), HISTORY - 1);
+    }
+}

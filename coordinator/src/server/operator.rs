@@ -1,0 +1,164 @@
+//! Serves a person who launches a run, asks for a description, attaches to a run, or stops one.
+
+use common::ids::{RunId, SiteName};
+use common::transport::{FrameWriter, Link, TransportError};
+use common::wire::{Progress, Refusal, ToCoordinator, ToOperator};
+use tokio::sync::mpsc;
+
+use super::entropy;
+use crate::floor::{ActiveRun, Input};
+use crate::launch::{Asked, LaunchError, Launcher};
+use crate::registry::{Registry, RegistryError, RunRow};
+use crate::session;
+
+/// Serves one operator's request until it is answered.
+///
+/// # Errors
+/// How the connection ended, if it ended first.
+pub(super) async fn serve(
+    link: Link,
+    launcher: Launcher,
+    by: &SiteName,
+) -> Result<(), TransportError> {
+    let (mut writer, mut reader) = link.accept_control().await?;
+    let first = reader.expect::<ToCoordinator>();
+    let late = |_| TransportError::Lost("the peer did not introduce itself".to_owned());
+    let first = tokio::time::timeout(session::INTRODUCTION, first).await.map_err(late)??;
+    if let Err(refusal) = session::judge_hello(first) {
+        return refuse(writer, refusal).await;
+    }
+    writer.send(&ToOperator::Welcome(session::hello(None))).await?;
+    match reader.expect().await? {
+        ToCoordinator::Launch(launch) => {
+            match launcher.launch(launch.plan, entropy(), by.as_str()) {
+                Ok(launched) => {
+                    let _follower = launcher.floor.follow();
+                    follow(&launched.run, launched.progress, writer).await
+                }
+                Err(LaunchError::Refused(refusal)) => refuse(writer, refusal).await,
+                Err(error) => {
+                    tracing::error!(%error, "a run could not be launched");
+                    refuse(writer, Refusal::Internal(error.to_string())).await
+                }
+            }
+        }
+        ToCoordinator::Describe(inquiry) => match launcher.describe(inquiry, by.as_str()) {
+            Ok(asked) => {
+                let _follower = launcher.floor.follow();
+                listen(asked, writer).await
+            }
+            Err(refusal) => refuse(writer, refusal).await,
+        },
+        ToCoordinator::Attach { run } => attach(&launcher, &run, writer).await,
+        ToCoordinator::Stop { run } => stop(&launcher, run, by, writer).await,
+        _ => refuse(writer, Refusal::OutOfTurn).await,
+    }
+}
+
+async fn refuse(mut writer: FrameWriter, refusal: Refusal) -> Result<(), TransportError> {
+    tracing::info!(%refusal, "an operator's request was refused");
+    writer.send(&ToOperator::Refused(refusal)).await?;
+    writer.finish().await;
+    Ok(())
+}
+
+/// The run goes on when nobody follows it any more.
+async fn follow(
+    run: &RunId,
+    mut steps: mpsc::Receiver<Progress>,
+    mut writer: FrameWriter,
+) -> Result<(), TransportError> {
+    while let Some(progress) = steps.recv().await {
+        writer.send(&ToOperator::Progress { run: run.clone(), progress }).await?;
+    }
+    writer.finish().await;
+    Ok(())
+}
+
+/// What is answered when nobody listens any more is charged all the same, and kept.
+async fn listen(mut asked: Asked, mut writer: FrameWriter) -> Result<(), TransportError> {
+    while let Some(told) = asked.told.recv().await {
+        let run = asked.run.clone();
+        writer.send(&ToOperator::Told { run, told }).await?;
+    }
+    writer.finish().await;
+    Ok(())
+}
+
+async fn attach(
+    launcher: &Launcher,
+    run: &RunId,
+    mut writer: FrameWriter,
+) -> Result<(), TransportError> {
+    let feed = match going_on(launcher, run) {
+        Ok(active) => active.feed.ok_or_else(|| Refusal::Description(run.clone())),
+        Err(refusal) => Err(refusal),
+    };
+    let followed = feed.and_then(|feed| {
+        let many = || Refusal::Internal("too many operators follow this run already".to_owned());
+        Ok((feed.plan.clone(), feed.follow().ok_or_else(many)?))
+    });
+    match followed {
+        Ok((plan, steps)) => {
+            let _follower = launcher.floor.follow();
+            writer.send(&ToOperator::Attached { run: run.clone(), plan }).await?;
+            follow(run, steps, writer).await
+        }
+        Err(refusal) => refuse(writer, refusal).await,
+    }
+}
+
+/// Ends a run for the operator `by`, and answers when it is over.
+async fn stop(
+    launcher: &Launcher,
+    run: RunId,
+    by: &SiteName,
+    mut writer: FrameWriter,
+) -> Result<(), TransportError> {
+    let active = match going_on(launcher, &run) {
+        Ok(active) => active,
+        Err(refusal) => return refuse(writer, refusal).await,
+    };
+    tracing::info!(%run, operator = %by, "an operator stops the run");
+    let is_description = active.description;
+    active.tell(Input::StoppedBy(by.clone())).await;
+    drop(active);
+    launcher.floor.await_end(&run).await;
+    let ended = if is_description {
+        Ok(ToOperator::Ended { run, status: "stopped".to_owned(), reason: None })
+    } else {
+        registered(launcher, &run).map(|row| {
+            let status = row.as_ref().map_or("failed", |row| row.status.as_str()).to_owned();
+            ToOperator::Ended { run, status, reason: row.and_then(|row| row.reason) }
+        })
+    };
+    match ended {
+        Ok(message) => {
+            writer.send(&message).await?;
+            writer.finish().await;
+            Ok(())
+        }
+        Err(error) => refuse(writer, Refusal::Internal(error.to_string())).await,
+    }
+}
+
+/// The run of this name, if it is going on.
+fn going_on(launcher: &Launcher, run: &RunId) -> Result<ActiveRun, Refusal> {
+    if let Some(active) = launcher.floor.active().filter(|active| active.run == *run) {
+        return Ok(active);
+    }
+    match registered(launcher, run) {
+        Ok(Some(row)) => Err(Refusal::RunEnded { run: run.clone(), status: row.status }),
+        Ok(None) => Err(Refusal::NoSuchRun(run.clone())),
+        Err(error) => Err(Refusal::Internal(error.to_string())),
+    }
+}
+
+fn registered(launcher: &Launcher, run: &RunId) -> Result<Option<RunRow>, RegistryError> {
+    let path = Registry::path(&launcher.state);
+    match Registry::read(&path).and_then(|registry| registry.run(run.as_str())) {
+        Ok(row) => Ok(Some(row)),
+        Err(RegistryError::UnknownRun { .. } | RegistryError::Absent { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
