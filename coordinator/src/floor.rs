@@ -87,8 +87,22 @@ impl ActiveRun {
     }
 }
 
+/// A site that was let in.
+pub struct Entered {
+    /// The number of its session.
+    pub id: u64,
+    /// What its session is told to do.
+    pub commands: mpsc::Receiver<Command>,
+    /// The run that is going on.
+    pub run: Option<ActiveRun>,
+    /// Whether an older session of the site gave way.
+    pub replaced: bool,
+}
+
 struct Session {
     id: u64,
+    /// Of the site's audit log.
+    key: VerifierKey,
     commands: mpsc::Sender<Command>,
     link: Link,
     /// States of the coordinator's log, by size, that the site may have seen last.
@@ -131,28 +145,39 @@ impl Floor {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a site in, that has seen so many records of the coordinator's log.
+    /// Lets a site in, whose log has this key, and that has seen so many records of the coordinator's log. A
+    /// newer session of the same log takes the place of the older: its node was restarted, or lost its network.
     ///
     /// # Errors
-    /// It is connected already.
+    /// It is connected already, with another log.
     pub fn enter(
         &self,
         site: &SiteName,
+        key: &VerifierKey,
         link: &Link,
         seen: u64,
-    ) -> Result<(u64, mpsc::Receiver<Command>, Option<ActiveRun>), Refusal> {
+    ) -> Result<Entered, Refusal> {
         let mut inner = self.lock();
-        if inner.sessions.contains_key(site) {
+        if inner.sessions.get(site).is_some_and(|session| session.key != *key) {
             return Err(Refusal::AlreadyConnected);
+        }
+        let older = inner.sessions.remove(site);
+        let replaced = older.is_some();
+        if let Some(older) = older {
+            inner.past_bytes = inner.past_bytes.saturating_add(older.link.bytes());
+            older.link.close("a newer session of this site took the place of this one");
         }
         let id = inner.next_id;
         inner.next_id += 1;
         let (commands, queue) = mpsc::channel(COMMANDS);
         inner
             .sessions
-            .insert(site.clone(), Session { id, commands, link: link.clone(), seen: vec![seen] });
+            .insert(
+                site.clone(),
+                Session { id, key: key.clone(), commands, link: link.clone(), seen: vec![seen] },
+            );
         self.changed.notify_waiters();
-        Ok((id, queue, inner.run.clone()))
+        Ok(Entered { id, commands: queue, run: inner.run.clone(), replaced })
     }
 
     /// Lets a site go; says which run has to know.

@@ -1,12 +1,10 @@
 //! The operator's side: launch a plan on a live coordinator, or ask for a description, and follow it; attach to
 //! a run, or stop it.
 
-use std::net::SocketAddr;
-
 use common::experiment::Plan;
 use common::ids::RunId;
 use common::pki::Identity;
-use common::transport::{Dialer, FrameReader, FrameWriter, Link, TransportError};
+use common::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
 use common::wire::{
     Hello, Inquiry, Launch, PROTOCOL, Progress, Refusal, ToCoordinator, ToOperator, Told,
 };
@@ -86,7 +84,7 @@ pub enum OperatorError {
 /// The coordinator cannot be reached or refuses, or the run fails.
 pub async fn launch(
     identity: Identity,
-    coordinator: SocketAddr,
+    coordinator: &Address,
     plan: Plan,
     mut follow: impl FnMut(&RunId, &Progress),
 ) -> Result<Report, OperatorError> {
@@ -105,7 +103,7 @@ pub async fn launch(
 /// The coordinator cannot be reached or has no such run, or the run fails.
 pub async fn attach(
     identity: Identity,
-    coordinator: SocketAddr,
+    coordinator: &Address,
     run: RunId,
     mut follow: impl FnMut(&RunId, &Progress),
 ) -> Result<Report, OperatorError> {
@@ -130,7 +128,7 @@ pub async fn attach(
 /// The coordinator cannot be reached or has no such run, or the run was over before.
 pub async fn stop(
     identity: Identity,
-    coordinator: SocketAddr,
+    coordinator: &Address,
     run: RunId,
 ) -> Result<Option<String>, OperatorError> {
     let dialer = Dialer::new(identity)?;
@@ -184,7 +182,7 @@ pub struct Heard {
 /// The coordinator cannot be reached.
 pub async fn describe(
     identity: Identity,
-    coordinator: SocketAddr,
+    coordinator: &Address,
     inquiry: Inquiry,
     mut follow: impl FnMut(&Told),
 ) -> Result<Heard, OperatorError> {
@@ -225,14 +223,20 @@ async fn listen(
 /// A session with the coordinator.
 async fn open(
     dialer: &Dialer,
-    coordinator: SocketAddr,
+    coordinator: &Address,
     verb: &str,
 ) -> Result<(Link, FrameWriter, FrameReader), OperatorError> {
     let link = dialer.dial(coordinator).await?;
-    let (mut writer, mut reader) = link.open_control().await?;
+    // TLS 1.3 tells a client only now that its certificate is not accepted.
+    let unwelcome = |error: TransportError| TransportError::Unreachable {
+        address: coordinator.clone(),
+        why: error.to_string(),
+    };
+    let (mut writer, mut reader) = link.open_control().await.map_err(unwelcome)?;
     let software = format!("coordinator {verb} {}", env!("CARGO_PKG_VERSION"));
-    writer.send(&ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log: None })).await?;
-    match reader.expect().await? {
+    let hello = Hello { protocol: PROTOCOL, software, log: None };
+    writer.send(&ToCoordinator::Hello(hello)).await.map_err(unwelcome)?;
+    match reader.expect().await.map_err(unwelcome)? {
         ToOperator::Welcome(_) => Ok((link, writer, reader)),
         ToOperator::Refused(refusal) => Err(OperatorError::Refused(refusal)),
         _ => Err(OperatorError::Broken),
@@ -255,7 +259,7 @@ async fn collect(
         single_site: None,
         oracle: None,
         privacy: PrivacyReport::of(plan, plan.rounds),
-        model_sha256: String::new(),
+        file_sha256: String::new(),
         seconds: 0.0,
         bytes: 0,
         results: None,
@@ -286,7 +290,7 @@ async fn collect(
                     report.last.c_index_site_mean = site_mean(&metrics);
                 }
                 report.last.metrics = object(&metrics);
-                report.model_sha256 = model_sha256;
+                report.file_sha256 = model_sha256;
                 return Ok(report);
             }
             Progress::Failed { reason } => return Err(OperatorError::Failed { run, reason }),

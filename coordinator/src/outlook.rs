@@ -7,7 +7,7 @@ use std::path::Path;
 use bytesize::ByteSize;
 use common::config::ConfigError;
 use common::digest::Digest;
-use common::experiment::{Description, Plan};
+use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::RunId;
 use common::policy::{Asker, Denied, Policy, Ruling};
 use common::privacy::accountant::rdp::ORDERS;
@@ -90,8 +90,21 @@ pub struct PolicyOutlook {
     pub accepted: bool,
     /// What each rule says.
     pub rules: Vec<RuleOutlook>,
+    /// Rules on what only the hospital knows: which coordinator asks, and what its data are.
+    pub unknown: Vec<UnknownRule>,
     /// The rule that refuses a description of the same file, given the same; none where it is answered.
     pub description_refused_by: Option<&'static str>,
+}
+
+/// A rule that cannot be judged away from the hospital.
+#[derive(Debug, Serialize)]
+pub struct UnknownRule {
+    /// The policy's key.
+    pub rule: &'static str,
+    /// What it will be held against.
+    pub asked: &'static str,
+    /// What the hospital allows.
+    pub allowed: String,
 }
 
 /// One rule.
@@ -202,9 +215,24 @@ impl PolicyOutlook {
         rules.extend(budget(plan, &policy));
         let accepted = rules.iter().all(|rule| rule.kept);
         let description_refused_by = describes(question, &policy, asker);
+        let unknown = unknown(plan, &policy);
         let policy = path.display().to_string();
-        Ok(Self { policy, accepted, rules, description_refused_by })
+        Ok(Self { policy, accepted, rules, unknown, description_refused_by })
     }
+}
+
+/// What the hospital will check besides, once it is asked.
+fn unknown(plan: &Plan, policy: &Policy) -> Vec<UnknownRule> {
+    let listed: Vec<String> = policy.coordinators.iter().map(ToString::to_string).collect();
+    let allowed = if listed.is_empty() { "nobody".to_owned() } else { listed.join(", ") };
+    let asked = "the authority of the coordinator that asks";
+    let mut rules = vec![UnknownRule { rule: "policy.coordinators", asked, allowed }];
+    if plan.privacy.mode == PrivacyMode::Off {
+        let allowed = "\"public\" or \"synthetic\", as the mode is \"off\"".to_owned();
+        let asked = "the tag in the hospital's site-node.toml";
+        rules.push(UnknownRule { rule: "data.tag", asked, allowed });
+    }
+    rules
 }
 
 /// The rule that refuses a question, or a budget of which nothing was spent.
@@ -309,6 +337,9 @@ impl Outlook {
                 let mark = if rule.kept { "ok " } else { "NO " };
                 let RuleOutlook { rule, asked, allowed, .. } = rule;
                 let _ = writeln!(text, "  {mark} {rule:<30}{asked}; allowed: {allowed}");
+            }
+            for UnknownRule { rule, asked, allowed } in &policy.unknown {
+                let _ = writeln!(text, "  ?   {rule:<30}{asked}; allowed: {allowed}");
             }
             let _ = match policy.description_refused_by {
                 None => writeln!(text, "  coordinator describe: would answer"),

@@ -40,7 +40,7 @@ pub struct Report {
     /// What was promised to patients.
     pub privacy: PrivacyReport,
     /// SHA-256 of the final model's safetensors file.
-    pub model_sha256: String,
+    pub file_sha256: String,
     /// From launch to end.
     pub seconds: f64,
     /// On the wire, both ways, all sites.
@@ -230,7 +230,7 @@ impl Report {
             _ => "no noise, no promise".to_owned(),
         };
         line("privacy", self.privacy.mode, &promise);
-        line("model sha256", "", &self.model_sha256);
+        line("model file sha256", "", &self.file_sha256);
         if let Some(results) = &self.results {
             line("results", "", results);
         }

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::floor::{Floor, Input};
 use crate::launch::Launcher;
-use crate::session;
+use crate::session::{self, Ended};
 use crate::spool::SpoolFolder;
 
 /// Handshakes that may be under way at once; further peers wait their turn in the socket.
@@ -68,16 +68,16 @@ impl Server {
         state: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
-        Self::bind_with(&AuditSettings::default(), listen, identity, state, clock)
+        Self::bind_with(&AuditSettings::default(), &[listen], identity, state, clock)
     }
 
-    /// The same, with an audit log that is kept as the settings say.
+    /// The same on the first address that can be had, with an audit log that is kept as the settings say.
     ///
     /// # Errors
     /// As [`Server::bind`].
     pub fn bind_with(
         audit: &AuditSettings,
-        listen: SocketAddr,
+        listen: &[SocketAddr],
         identity: Identity,
         state: PathBuf,
         clock: Arc<dyn Clock>,
@@ -157,35 +157,38 @@ impl Server {
 }
 
 async fn accept(incoming: Incoming) -> Option<Link> {
+    let address = incoming.address();
     match tokio::time::timeout(HANDSHAKE, incoming.accept()).await {
         Ok(Ok(link)) => Some(link),
         Ok(Err(error)) => {
-            tracing::warn!(%error, "a peer was not let in");
+            tracing::warn!(%address, %error, "a peer was not let in");
             None
         }
         Err(_) => {
-            tracing::warn!("a peer did not finish its handshake");
+            tracing::warn!(%address, "a peer did not finish its handshake");
             None
         }
     }
 }
 
 async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
-    let peer = link.peer().clone();
+    let (peer, address) = (link.peer().clone(), link.address());
     let ended = match peer.clone() {
         Role::Site(site) => {
             let Launcher { floor, book, .. } = launcher;
             session::serve(link, site, (floor, book), spools).await
         }
-        Role::Operator(name) => operator::serve(link, launcher, &name).await,
+        Role::Operator(name) => operator::serve(link, launcher, &name).await.map(|()| Ended::Left),
         Role::Coordinator => {
             link.close("a coordinator does not connect to another");
-            Ok(())
+            Ok(Ended::Left)
         }
     };
     match ended {
-        Ok(()) => tracing::info!(%peer, "left"),
-        Err(error) => tracing::info!(%peer, %error, "gone"),
+        Ok(Ended::Left) => tracing::info!(%peer, %address, "left"),
+        // Why stands in the line before.
+        Ok(Ended::NotAdmitted) => {}
+        Err(error) => tracing::info!(%peer, %address, %error, "gone"),
     }
 }
 

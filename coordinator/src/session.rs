@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::driver::log;
-use crate::floor::{ActiveRun, Command, Floor, Input, Turn};
+use crate::floor::{ActiveRun, Command, Entered, Floor, Input, Turn};
 use crate::spool::SpoolFolder;
 
 /// A peer that has not introduced itself by then is cut off.
@@ -59,6 +59,15 @@ pub(crate) fn judge_hello(message: ToCoordinator) -> Result<Hello, Refusal> {
     }
 }
 
+/// How a connection ended, where nothing broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The peer was let in, and left.
+    Left,
+    /// The peer was not let in.
+    NotAdmitted,
+}
+
 /// Serves one site until its connection ends.
 ///
 /// # Errors
@@ -68,7 +77,7 @@ pub async fn serve(
     site: SiteName,
     (floor, book): (Arc<Floor>, Arc<Logbook>),
     spools: Arc<SpoolFolder>,
-) -> Result<(), TransportError> {
+) -> Result<Ended, TransportError> {
     let opening = async {
         let (writer, mut reader) = link.accept_control().await?;
         let first = reader.expect::<ToCoordinator>().await;
@@ -82,18 +91,26 @@ pub async fn serve(
         .and_then(judge_hello)
         .and_then(|hello| {
             let (key, seen) = meet(&book, &site, &hello)?;
-            Ok((hello, key, floor.enter(&site, &link, seen)?))
+            let entered = floor.enter(&site, &key, &link, seen)?;
+            Ok((hello, key, entered))
         });
-    let (peer, key, (id, commands, run)) = match welcomed {
+    let (peer, key, Entered { id, commands, run, replaced }) = match welcomed {
         Ok(welcomed) => welcomed,
         Err(refusal) => {
-            tracing::warn!(%site, %refusal, "not let in");
+            tracing::warn!(%site, address = %link.address(), %refusal, "not let in");
             writer.send(&ToSite::Refused(refusal)).await?;
             writer.finish().await;
-            return Ok(());
+            return Ok(Ended::NotAdmitted);
         }
     };
-    tracing::info!(%site, software = plain(&peer.software, 64), "connected");
+    let address = link.address();
+    tracing::info!(%site, %address, software = plain(&peer.software, 64), "connected");
+    if replaced {
+        tracing::info!(%site, "a newer session takes the place of the older");
+        if let Some(run) = &run {
+            run.tell(Input::Lost(site.clone())).await;
+        }
+    }
     let goodbye = link.clone();
     let log = KeptLog { key: book.verifier().to_string(), seen: book.seen_of(&key) };
     let session =
@@ -116,7 +133,7 @@ pub async fn serve(
     if let Some(run) = floor.leave(&site, id) {
         run.tell(Input::Lost(site)).await;
     }
-    ended
+    ended.map(|()| Ended::Left)
 }
 
 struct Session {

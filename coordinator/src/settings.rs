@@ -1,16 +1,16 @@
 //! `coordinator.toml`: where the coordinator listens and keeps its things.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use common::config::{self, ConfigError, Section, Settings};
 use common::logbook::AuditSettings;
+use common::transport::Address;
 
 /// What a coordinator is told by the people who run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoordinatorSettings {
     /// Where sites and operators connect to.
-    pub listen: SocketAddr,
+    pub listen: Address,
     /// Folder with `ca.pem`, `cert.pem` and `key.pem`.
     pub identity: PathBuf,
     /// Folder for the registry, the models, and updates on their way in.

@@ -1,18 +1,14 @@
 //! The loop that keeps a hospital in its federation: connect, take part, connect again.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::transport::{Dialer, TransportError};
+use common::clock::{Clock, SystemClock};
+use common::transport::{Address, Backoff, Dialer, TransportError, jitter};
 use common::wire::Refusal;
 
 use crate::link::{SessionError, session};
 use crate::task::Participant;
-
-/// First pause before trying again, doubled with every failure up to the last one.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LAST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long the goodbye to the coordinator may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -34,17 +30,23 @@ pub enum DaemonError {
 /// The coordinator refuses this site for a reason that another try would not change.
 pub async fn run(
     dialer: Dialer,
-    coordinator: SocketAddr,
+    coordinator: impl Into<Address>,
     participant: Arc<dyn Participant>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
     tokio::pin!(stop);
-    let mut pause = FIRST_PAUSE;
+    let coordinator = coordinator.into();
+    let clock = SystemClock::new();
+    let mut backoff = Backoff::default();
     loop {
+        let begun = clock.now();
         let ended = tokio::select! {
-            ended = session(&dialer, coordinator, Arc::clone(&participant)) => ended,
+            ended = session(&dialer, &coordinator, Arc::clone(&participant)) => ended,
             () = &mut stop => break,
         };
+        // One pause for every kind of failure: a coordinator that lets this site in and drops it at once is
+        // not asked more often than one that is not there.
+        let pause = backoff.after(clock.now().since(begun), jitter());
         match ended {
             // After a crash the coordinator may not know yet that the old session is dead.
             Err(error @ SessionError::Refused(Refusal::AlreadyConnected)) => {
@@ -60,15 +62,13 @@ pub async fn run(
             }
             Err(error) => {
                 tracing::warn!(%error, again_in = ?pause, "session ended");
-                pause = FIRST_PAUSE;
             }
             Ok(()) => {
-                tracing::info!("the coordinator ended the session");
-                pause = FIRST_PAUSE;
+                tracing::info!(again_in = ?pause, "the coordinator ended the session");
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(pause) => pause = LAST_PAUSE.min(pause * 2),
+            () = tokio::time::sleep(pause) => {}
             () = &mut stop => break,
         }
     }

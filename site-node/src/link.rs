@@ -1,13 +1,12 @@
 //! One session with the coordinator: what it says, and what the site answers.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::digest::Digest;
 use common::experiment::{Description, Plan};
 use common::ids::{Round, RunId};
-use common::transport::{Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words};
+use common::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words};
 use common::wire::{
     Cosignature, DESCRIBED, Described, Evaluation, Hello, LastRecord, ModelHeader, PROTOCOL,
     Purpose, Refusal, Sighting, Silence, ToCoordinator, ToSite, words,
@@ -49,17 +48,17 @@ struct Order {
 /// How it ended, which is never well: a coordinator that shuts down says so.
 pub async fn session(
     dialer: &Dialer,
-    coordinator: SocketAddr,
+    coordinator: &Address,
     participant: Arc<dyn Participant>,
 ) -> Result<(), SessionError> {
     let link = dialer.dial(coordinator).await?;
-    let (mut writer, mut reader) = link.open_control().await?;
-    let software = format!("site-node {}", env!("CARGO_PKG_VERSION"));
     // TLS 1.3 tells a client only now that its certificate is not accepted.
     let unwelcome = |error: TransportError| TransportError::Unreachable {
-        address: coordinator,
+        address: coordinator.clone(),
         why: error.to_string(),
     };
+    let (mut writer, mut reader) = link.open_control().await.map_err(unwelcome)?;
+    let software = format!("site-node {}", env!("CARGO_PKG_VERSION"));
     let book = participant.book();
     let log = Some(introduction(&book));
     let hello = ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log });

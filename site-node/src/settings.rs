@@ -1,11 +1,11 @@
 //! `site-node.toml`: where the coordinator is, where the data lie, what this node may use.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use common::config::{self, ConfigError, Section, Settings};
 use common::experiment::DataTag;
 use common::logbook::AuditSettings;
+use common::transport::Address;
 
 use crate::data::Source;
 use crate::train::DeviceChoice;
@@ -13,8 +13,9 @@ use crate::train::DeviceChoice;
 /// What a site node is told by the hospital that runs it.
 #[derive(Debug, Clone)]
 pub struct SiteSettings {
-    /// Where the coordinator listens: the only address that is ever contacted.
-    pub coordinator: SocketAddr,
+    /// Where the coordinator listens: the only place that is ever contacted. A name is looked up at each
+    /// connection.
+    pub coordinator: Address,
     /// Folder with `ca.pem`, `cert.pem` and `key.pem`.
     pub identity: PathBuf,
     /// Folder for what must outlive the process: the privacy ledger.
@@ -68,7 +69,7 @@ impl Settings for DataTable {
 impl Settings for SiteSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let coordinator =
-            section.required("coordinator", "the coordinator's address, such as \"10.0.0.5:7443\"");
+            section.required("coordinator", "where the coordinator listens, such as \"10.0.0.5:7443\"");
         let identity = section.or("identity", PathBuf::from("identity"));
         let state = section.or("state", PathBuf::from("state"));
         let policy = section.or("policy", PathBuf::from("policy.toml"));

@@ -60,7 +60,7 @@ impl Observer {
         let clock = Arc::new(SystemClock::new());
         let book =
             Logbook::open(folder.path(), COORDINATOR, Role::Coordinator, clock, &mut |_| ())?;
-        let listener = Listener::bind(any_port, identity)?;
+        let listener = Listener::bind([any_port], identity)?;
         Ok(Self { listener, book: Arc::new(book), _folder: folder })
     }
 

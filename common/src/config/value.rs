@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use toml::de::DeValue;
 
 use crate::ids::{ExperimentName, SiteName};
+use crate::transport::Address;
 
 /// A value of the wrong kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +127,14 @@ fn parsed<T: FromStr>(value: &DeValue<'_>, hint: &str) -> Result<T, ValueError> 
 impl FromValue for SocketAddr {
     fn from_value(value: &DeValue<'_>) -> Result<Self, ValueError> {
         parsed(value, "use an address and a port such as \"127.0.0.1:7443\"")
+    }
+}
+
+impl FromValue for Address {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, ValueError> {
+        let hint = "use a host name or an IP address, and a port, such as \"coordinator.example.org:7443\", \
+                    \"10.0.0.5:7443\" or \"[2001:db8::5]:7443\"";
+        parsed(value, hint)
     }
 }
 

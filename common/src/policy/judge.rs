@@ -68,7 +68,11 @@ impl Policy {
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
         if let Some(start) = plan.start {
             let listed =
-                format!("a random start, or one of the {} listed", self.start_models.len());
+                format!(
+                    "a random start, or one of the {} model hashes listed (as coordinator models list prints them, \
+                     not the SHA-256 of a file)",
+                    self.start_models.len()
+                );
             rule(
                 "policy.start_models",
                 start.to_string(),

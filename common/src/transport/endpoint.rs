@@ -14,6 +14,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 use socket2::SockRef;
 
+use super::address::Address;
 use super::error::{TransportError, explain};
 use super::link::{Incoming, Link};
 use crate::pki::{COORDINATOR_NAME, Identity, PkiError, Role};
@@ -37,6 +38,9 @@ const SOCKET_BUFFER: usize = 4 << 20;
 /// A peer that says nothing for so long is gone; a living one says something more often.
 const IDLE: Duration = Duration::from_secs(12);
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
+
+/// How long one of several addresses is tried.
+const ATTEMPT: Duration = Duration::from_secs(5);
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
@@ -86,11 +90,14 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on `address` with a coordinator's identity.
+    /// Listens with a coordinator's identity, on the first of the addresses that can be had.
     ///
     /// # Errors
-    /// The address cannot be bound, or the identity cannot serve.
-    pub fn bind(address: SocketAddr, identity: Identity) -> Result<Self, TransportError> {
+    /// None of the addresses can be bound, or the identity cannot serve.
+    pub fn bind(
+        addresses: impl AsRef<[SocketAddr]>,
+        identity: Identity,
+    ) -> Result<Self, TransportError> {
         let roots = Arc::new(identity.roots);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
             .build()
@@ -107,7 +114,14 @@ impl Listener {
             .map_err(|error| tls(rustls::Error::General(error.to_string())))?;
         let mut server = ServerConfig::with_crypto(Arc::new(crypto));
         server.transport_config(transport());
-        Ok(Self { endpoint: endpoint(address, Some(server))? })
+        let mut failed = None;
+        for address in addresses.as_ref() {
+            match endpoint(*address, Some(server.clone())) {
+                Ok(endpoint) => return Ok(Self { endpoint }),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| TransportError::Lost("there is no address to bind".to_owned())))
     }
 
     /// Where it listens: the port that the system chose, if it was asked to.
@@ -165,18 +179,50 @@ impl Dialer {
         Ok(Self { endpoint: both.or_else(one)?, config })
     }
 
-    /// Connects to the coordinator, whose certificate must carry the coordinator's name.
+    /// Connects to the coordinator, whose certificate must carry the coordinator's name, whatever name or
+    /// address it is reached under. A host name is looked up now, and each of its addresses is tried in turn.
     ///
     /// # Errors
-    /// It cannot be reached, or one side does not trust the other.
-    pub async fn dial(&self, address: SocketAddr) -> Result<Link, TransportError> {
-        let unreachable = |why: String| TransportError::Unreachable { address, why };
+    /// It cannot be reached, or one side does not trust the other; what was tried is named.
+    pub async fn dial(&self, to: impl Into<Address>) -> Result<Link, TransportError> {
+        let to = to.into();
+        let found = match to.resolve().await {
+            Ok(found) => found,
+            Err(error) => {
+                let why = format!("the name cannot be looked up ({error}); check it, and this machine's DNS");
+                return Err(TransportError::Unreachable { address: to, why });
+            }
+        };
+        let mut failures: Vec<String> = Vec::new();
+        for (place, address) in found.iter().enumerate() {
+            let attempt = self.dial_one(*address);
+            // Where others are left to try, one that says nothing is not waited for so long.
+            let reached = if place + 1 < found.len() {
+                let silent = "the peer does not answer".to_owned();
+                tokio::time::timeout(ATTEMPT, attempt).await.unwrap_or(Err(silent))
+            } else {
+                attempt.await
+            };
+            match reached {
+                Ok(connection) => return Ok(Link::new(connection, Role::Coordinator)),
+                Err(why) if found.len() == 1 && to == Address::from(*address) => failures.push(why),
+                Err(why) => failures.push(format!("{address}: {why}")),
+            }
+        }
+        let why = if failures.is_empty() {
+            "the name has no address; check it, and this machine's DNS".to_owned()
+        } else {
+            failures.join("; ")
+        };
+        Err(TransportError::Unreachable { address: to, why })
+    }
+
+    async fn dial_one(&self, address: SocketAddr) -> Result<quinn::Connection, String> {
         let connecting = self
             .endpoint
             .connect_with(self.config.clone(), address, COORDINATOR_NAME)
-            .map_err(|error| unreachable(error.to_string()))?;
-        let connection = connecting.await.map_err(|error| unreachable(explain(&error)))?;
-        Ok(Link::new(connection, Role::Coordinator))
+            .map_err(|error| error.to_string())?;
+        connecting.await.map_err(|error| explain(&error))
     }
 
     /// Waits until every connection has said its goodbye.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use quinn::ConnectionError;
 
+use super::address::Address;
 use crate::pki::PkiError;
 use crate::wire::WireError;
 
@@ -24,7 +25,7 @@ pub enum TransportError {
     #[error("connecting to {address}: {why}")]
     Unreachable {
         /// The peer.
-        address: SocketAddr,
+        address: Address,
         /// In words.
         why: String,
     },
@@ -64,9 +65,12 @@ impl From<ConnectionError> for TransportError {
 
 /// TLS alerts reach QUIC as transport error 0x100 + alert (RFC 9001, section 4.8).
 pub(super) fn explain(error: &ConnectionError) -> String {
-    let code = match error {
-        ConnectionError::TransportError(error) => u64::from(error.code),
-        ConnectionError::ConnectionClosed(close) => u64::from(close.error_code),
+    let (code, who) = match error {
+        ConnectionError::TransportError(error) => (u64::from(error.code), ""),
+        // The peer's words, of what it trusts and what its clock says.
+        ConnectionError::ConnectionClosed(close) => {
+            (u64::from(close.error_code), "the other side says: ")
+        }
         ConnectionError::TimedOut => {
             return "the peer does not answer; check the address, that UDP is let through, and \
                     that the other side runs"
@@ -90,5 +94,5 @@ pub(super) fn explain(error: &ConnectionError) -> String {
         Some(42..=44 | 46) => "a certificate was refused",
         _ => return error.to_string(),
     };
-    format!("{words} ({error})")
+    format!("{who}{words} ({error})")
 }

@@ -1,5 +1,7 @@
 //! One connection, and who is at its other end.
 
+use std::net::SocketAddr;
+
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use rustls_pki_types::CertificateDer;
 
@@ -13,6 +15,12 @@ pub struct Incoming(quinn::Incoming);
 impl Incoming {
     pub(super) fn new(incoming: quinn::Incoming) -> Self {
         Self(incoming)
+    }
+
+    /// Where the peer is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.0.remote_address()
     }
 
     /// Asks a peer whose address is not proven to prove it first; none where it has to.
@@ -65,6 +73,12 @@ impl Link {
     #[must_use]
     pub fn peer(&self) -> &Role {
         &self.peer
+    }
+
+    /// Where the peer is now.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.connection.remote_address()
     }
 
     /// Opens the control stream: the dialing side's part.

@@ -9,12 +9,16 @@
 //! TLS 1.3 alone, client certificates always, no 0-RTT, aws-lc-rs as the only provider. The site
 //! connects outward; it opens no port.
 
+mod address;
+mod backoff;
 mod endpoint;
 mod error;
 mod frames;
 mod link;
 mod transfer;
 
+pub use address::{Address, InvalidAddress};
+pub use backoff::{Backoff, jitter};
 pub use endpoint::{Dialer, Listener};
 pub use error::TransportError;
 pub use frames::{FrameReader, FrameWriter};

@@ -22,7 +22,9 @@ pub enum Refusal {
     #[error("session: a peer of this role does not send that message here")]
     OutOfTurn,
     /// A second session with one certificate.
-    #[error("session: this site is connected already; stop its other site-node first")]
+    #[error(
+        "session: a site-node of this name with another audit log is connected already; stop that one first"
+    )]
     AlreadyConnected,
     /// The bytes are not a message.
     #[error("wire: the message could not be read: {0}")]

@@ -1,11 +1,12 @@
 //! `coordinator describe`: what hospitals tell of their patients, with noise, before anything is trained.
 
-use std::net::SocketAddr;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use common::config::{self, Override};
 use common::experiment::{Experiment, LeftOut};
 use common::privacy::shown_epsilon;
+use common::transport::Address;
 use common::wire::{Inquiry, Told};
 use coordinator::describe::{Cost, DescriptionReport};
 use coordinator::operator::describe;
@@ -20,12 +21,15 @@ pub(super) struct Args {
     /// The coordinator's settings: where it listens, and the operator's certificate.
     #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
     config: PathBuf,
-    /// The coordinator's address, where it is another than the settings' `listen`.
+    /// Where the coordinator is reached, by host name or address, if not as the settings' `listen`.
     #[arg(long, value_name = "ADDRESS")]
-    coordinator: Option<SocketAddr>,
+    coordinator: Option<Address>,
     /// A value in place of the file's, such as describe.rho=0.1; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<Override>,
+    /// Ask the hospitals without asking here first whether the charge is wanted.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -37,14 +41,17 @@ pub(super) fn run(args: &Args) -> Outcome {
     if let Some(flaw) = question.check().into_iter().next() {
         return Err(flaw.into());
     }
-    let (identity, coordinator) = operator(&args.config, args.coordinator)?;
+    let (identity, coordinator) = operator(&args.config, args.coordinator.as_ref())?;
     let cost = Cost::of(&question, &plan);
     let quiet = args.output.quiet;
-    if !quiet {
+    if !quiet || !args.yes {
         announce(cost, &left_out);
     }
+    if !args.yes {
+        confirm()?;
+    }
     let inquiry = Inquiry { question: question.clone(), window: plan.aggregation.window };
-    let heard = runtime()?.block_on(describe(identity, coordinator, inquiry, |told| {
+    let heard = runtime()?.block_on(describe(identity, &coordinator, inquiry, |told| {
         if !quiet {
             follow(told);
         }
@@ -59,13 +66,22 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     heard.end?;
     if report.sites.is_empty() {
-        return Err(
-            "no hospital answered; each one's reason stands above. One that was lost or late after it answered \
-             is charged and has kept the answer: ask the same again"
-                .into()
-        );
+        return Err(nobody(&heard.steps).into());
     }
     Ok(())
+}
+
+/// Why there is no answer: each hospital's reason.
+fn nobody(steps: &[Told]) -> String {
+    let reason = |told: &Told| match told {
+        Told::Declined { site, rule, reason } => Some(format!("\n  {site}: {rule}: {reason}")),
+        _ => None,
+    };
+    let reasons: String = steps.iter().filter_map(reason).collect();
+    format!(
+        "no hospital answered{reasons}\nOne that was lost or late after it answered is charged and has kept the \
+         answer: ask the same again"
+    )
 }
 
 /// What each hospital will be charged, before any is asked.
@@ -78,6 +94,21 @@ fn announce(cost: Cost, left_out: &[LeftOut]) {
     );
     for LeftOut { name, why } in left_out {
         eprintln!("left out {name}: {why}");
+    }
+}
+
+/// Asks the person at the terminal whether hospitals' budgets may be spent.
+fn confirm() -> Outcome {
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return Err("nothing was asked, as it is charged to the hospitals' budgets; add --yes to go on".into());
+    }
+    eprint!("Go on? [y/N] ");
+    let mut answer = String::new();
+    input.read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err("nothing was asked".into()),
     }
 }
 

@@ -20,7 +20,6 @@ mod synth;
 
 use std::error::Error;
 use std::io::IsTerminal;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -28,6 +27,7 @@ use audit::cli::Tools;
 use clap::{Parser, Subcommand};
 use common::pki::{Identity, Role};
 use common::process::chain;
+use common::transport::Address;
 use coordinator::settings::CoordinatorSettings;
 use tracing_subscriber::EnvFilter;
 
@@ -138,25 +138,11 @@ fn log(level: &str) {
     format.with_writer(std::io::stderr).init();
 }
 
-/// Where an operator reaches the coordinator: listening on all addresses is heard on this machine's own.
-fn reach(given: Option<SocketAddr>, settings: &CoordinatorSettings) -> SocketAddr {
-    let mut coordinator = given.unwrap_or(settings.listen);
-    if coordinator.ip().is_unspecified() {
-        let own = if coordinator.is_ipv4() {
-            IpAddr::from(Ipv4Addr::LOCALHOST)
-        } else {
-            IpAddr::from(Ipv6Addr::LOCALHOST)
-        };
-        coordinator.set_ip(own);
-    }
-    coordinator
-}
-
 /// An operator's certificate, and where the coordinator is reached.
 fn operator(
     config: &Path,
-    address: Option<SocketAddr>,
-) -> Result<(Identity, SocketAddr), Box<dyn Error>> {
+    address: Option<&Address>,
+) -> Result<(Identity, Address), Box<dyn Error>> {
     let settings = CoordinatorSettings::load(config)?;
     let identity = Identity::load(&settings.operator)?;
     if !matches!(identity.role, Role::Operator(_)) {
@@ -167,7 +153,7 @@ fn operator(
         )
         .into());
     }
-    Ok((identity, reach(address, &settings)))
+    Ok((identity, address.unwrap_or(&settings.listen).from_here()))
 }
 
 /// The threads that everything asynchronous runs on.

@@ -1,11 +1,11 @@
 //! `coordinator run`: launch an experiment on the live federation and follow it.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use common::config::{self, Override};
 use common::experiment::Experiment;
 use common::shelf;
+use common::transport::Address;
 use coordinator::operator::launch;
 
 use super::follow::Follow;
@@ -19,9 +19,9 @@ pub(super) struct Args {
     /// The coordinator's settings: where it listens, and the operator's certificate.
     #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
     config: PathBuf,
-    /// The coordinator's address, where it is another than the settings' `listen`.
+    /// Where the coordinator is reached, by host name or address, if not as the settings' `listen`.
     #[arg(long, value_name = "ADDRESS")]
-    coordinator: Option<SocketAddr>,
+    coordinator: Option<Address>,
     /// A value in place of the file's, such as training.epochs=5; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<Override>,
@@ -33,10 +33,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
     shelf::begin(&mut experiment, &args.experiment)?;
-    let (identity, coordinator) = operator(&args.config, args.coordinator)?;
+    let (identity, coordinator) = operator(&args.config, args.coordinator.as_ref())?;
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
     let report =
-        runtime()?.block_on(launch(identity, coordinator, experiment.plan, |run, progress| {
+        runtime()?.block_on(launch(identity, &coordinator, experiment.plan, |run, progress| {
             follow.take_of(run, progress);
         }))?;
     args.output.print(&report)

@@ -1,10 +1,10 @@
 //! `coordinator runs list|show|attach|stop`: what the registry holds, and the run that is going on.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use common::ids::RunId;
+use common::transport::Address;
 use coordinator::measured::measured;
 use coordinator::operator;
 use coordinator::registry::{Registry, RoundRow, RunRow};
@@ -48,9 +48,9 @@ pub(super) struct Live {
     /// The coordinator's settings: where it listens, and the operator's certificate.
     #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
     config: PathBuf,
-    /// The coordinator's address, where it is another than the settings' `listen`.
+    /// Where the coordinator is reached, by host name or address, if not as the settings' `listen`.
     #[arg(long, value_name = "ADDRESS")]
-    coordinator: Option<SocketAddr>,
+    coordinator: Option<Address>,
 }
 
 #[derive(clap::Args)]
@@ -87,10 +87,10 @@ pub(super) fn run(verb: &Verb) -> Outcome {
 
 fn attach(live: &Live, output: &Output) -> Outcome {
     log(output.level());
-    let (identity, coordinator) = super::operator(&live.config, live.coordinator)?;
+    let (identity, coordinator) = super::operator(&live.config, live.coordinator.as_ref())?;
     let follow = Follow::new(0, output.quiet);
     let run = live.run.clone();
-    let report = runtime()?.block_on(operator::attach(identity, coordinator, run, |run, step| {
+    let report = runtime()?.block_on(operator::attach(identity, &coordinator, run, |run, step| {
         follow.take_of(run, step);
     }))?;
     output.print(&report)
@@ -98,9 +98,9 @@ fn attach(live: &Live, output: &Output) -> Outcome {
 
 fn stop(live: &Live) -> Outcome {
     log("warn");
-    let (identity, coordinator) = super::operator(&live.config, live.coordinator)?;
+    let (identity, coordinator) = super::operator(&live.config, live.coordinator.as_ref())?;
     let run = live.run.clone();
-    let reason = runtime()?.block_on(operator::stop(identity, coordinator, run))?;
+    let reason = runtime()?.block_on(operator::stop(identity, &coordinator, run))?;
     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
     println!("stopped {}{reason}", live.run);
     Ok(())
@@ -118,7 +118,7 @@ fn list(place: &Place) -> Outcome {
         "RUN", "EXPERIMENT", "STATUS", "ROUNDS", "STARTED"
     );
     for run in runs {
-        let model: String = run.model_sha256.unwrap_or_default().chars().take(12).collect();
+        let model: String = run.model.unwrap_or_default().chars().take(12).collect();
         let started = run.started.to_string();
         println!(
             "{:<26} {:<20} {:<9} {:>6}  {started:<20} {model}",
@@ -156,8 +156,11 @@ fn show(name: &str, place: &Place) -> Outcome {
     if let Some(ended) = run.ended {
         println!("ended       {ended}");
     }
-    if let Some(model) = &run.model_sha256 {
+    if let Some(model) = &run.model {
         println!("model       {model}");
+    }
+    if let Some(file) = &run.file_sha256 {
+        println!("file sha256 {file}");
     }
     println!(
         "\n{:>5} {:>5} {:>9} {:>12}  METRICS (mean over sites)",
@@ -185,7 +188,8 @@ fn run_json(run: &RunRow) -> Value {
         "reason": run.reason,
         "started": run.started.to_string(),
         "ended": run.ended.map(|ended| ended.to_string()),
-        "model_sha256": run.model_sha256,
+        "model": run.model,
+        "file_sha256": run.file_sha256,
     })
 }
 

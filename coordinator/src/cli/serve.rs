@@ -29,8 +29,11 @@ pub(super) fn run(args: &Args) -> Outcome {
         if stale > 0 {
             tracing::warn!(runs = stale, "runs that were going on at the last stop have failed");
         }
+        let listen = settings.listen.resolve().await.map_err(|error| {
+            format!("listen = \"{}\": the name cannot be looked up: {error}", settings.listen)
+        })?;
         let server =
-            Server::bind_with(&settings.audit, settings.listen, identity, settings.state, clock)?;
+            Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
         tracing::info!(address = %server.address()?, "listening");
         server.serve(stop_signal()).await;
         tracing::info!("stopped");

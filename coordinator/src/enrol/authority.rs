@@ -39,6 +39,12 @@ pub enum EnrolError {
         /// Which one.
         site: common::ids::SiteName,
     },
+    /// The coordinator's own name for a site.
+    #[error("site {site}: is the coordinator's own name in audit logs; give the hospital another one")]
+    Reserved {
+        /// The name.
+        site: common::ids::SiteName,
+    },
     /// The folder holds a federation already.
     #[error("{}: not empty; name a new folder, an authority is made once", path.display())]
     NotEmpty {

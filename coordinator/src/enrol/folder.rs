@@ -33,6 +33,9 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
     if let Some(site) = sites.iter().find(|site| !seen.insert(*site)) {
         return Err(EnrolError::Twice { site: site.clone() });
     }
+    if let Some(site) = sites.iter().find(|site| site.as_str() == common::logbook::COORDINATOR) {
+        return Err(EnrolError::Reserved { site: site.clone() });
+    }
     let authority = Authority::new(now)?;
     let ca = folder.join("authority");
     write(&ca.join("ca.pem"), &authority.certificate_pem(), Mode::Public)?;

@@ -14,7 +14,7 @@ pub struct RunRow {
     pub id: String,
     /// Its experiment.
     pub experiment: String,
-    /// `running`, `finished` or `failed`.
+    /// `running`, `finished`, `failed` or `stopped`.
     pub status: String,
     /// Why it failed.
     pub reason: Option<String>,
@@ -24,8 +24,10 @@ pub struct RunRow {
     pub ended: Option<Timestamp>,
     /// The hash of its plan.
     pub plan_digest: String,
-    /// SHA-256 of its final model's bytes.
-    pub model_sha256: Option<String>,
+    /// The hash of its final model, over the tensors; none where it has no model.
+    pub model: Option<String>,
+    /// SHA-256 of the file that keeps its final model.
+    pub file_sha256: Option<String>,
     /// Rounds closed.
     pub rounds: u32,
 }
@@ -47,7 +49,9 @@ pub struct RoundRow {
 
 const RUN: &str =
     "SELECT id, experiment, status, reason, started, ended, plan_digest, model_sha256,
-     (SELECT count(*) FROM round WHERE run = id) FROM run";
+     (SELECT count(*) FROM round WHERE run = id),
+     (SELECT model FROM round WHERE run = id AND model_sha256 IS NOT NULL ORDER BY round DESC LIMIT 1)
+     FROM run";
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let at = |millis: i64| Timestamp(u64::try_from(millis).unwrap_or(0));
@@ -59,8 +63,9 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         started: at(row.get(4)?),
         ended: row.get::<_, Option<i64>>(5)?.map(at),
         plan_digest: row.get(6)?,
-        model_sha256: row.get(7)?,
+        file_sha256: row.get(7)?,
         rounds: row.get(8)?,
+        model: row.get(9)?,
     })
 }
 

@@ -207,7 +207,7 @@ fn report(
         single_site,
         oracle,
         privacy: PrivacyReport::of(plan, released),
-        model_sha256: outcome.model_sha256.clone().unwrap_or_default(),
+        file_sha256: outcome.model_sha256.clone().unwrap_or_default(),
         seconds: outcome.seconds,
         results: Some(absolute(out).display().to_string()),
         notes,

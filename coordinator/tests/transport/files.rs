@@ -125,7 +125,7 @@ async fn a_key_of_another_certificate_is_refused_by_either_end() {
     };
     let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     for error in [
-        Listener::bind(any, mixed()).map(drop).unwrap_err(),
+        Listener::bind([any], mixed()).map(drop).unwrap_err(),
         Dialer::new(mixed()).map(drop).unwrap_err(),
     ] {
         assert!(matches!(error, TransportError::Pki(PkiError::Tls(_))), "{error}");

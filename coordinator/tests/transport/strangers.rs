@@ -104,7 +104,7 @@ async fn a_server_that_names_no_protocol_is_not_spoken_to() {
 async fn an_address_in_use_is_named() {
     let authority = authority();
     let (_listener, address) = listen(identity(&authority, Role::Coordinator));
-    let again = Listener::bind(address, identity(&authority, Role::Coordinator)).map(drop);
+    let again = Listener::bind([address], identity(&authority, Role::Coordinator)).map(drop);
     match again {
         Err(TransportError::Socket { address: at, source, .. }) => {
             assert_eq!((at, source.kind()), (address, std::io::ErrorKind::AddrInUse));

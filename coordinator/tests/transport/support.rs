@@ -42,7 +42,7 @@ pub fn identity(authority: &Authority, role: Role) -> Identity {
 }
 
 pub fn listen(identity: Identity) -> (Listener, SocketAddr) {
-    let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), identity).unwrap();
+    let listener = Listener::bind([SocketAddr::from(([127, 0, 0, 1], 0))], identity).unwrap();
     let address = listener.address().unwrap();
     (listener, address)
 }

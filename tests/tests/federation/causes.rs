@@ -223,7 +223,7 @@ fn hospitals_number_causes_as_they_do_and_charge_for_what_they_tell() -> Outcome
     let _coordinator = federation.serve()?;
     let _sites: Vec<Process> =
         HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
-    let mut describe = federation.coordinator(&["describe"])?;
+    let mut describe = federation.coordinator(&["describe", "--yes"])?;
     describe.arg(experiment()).args(["--coordinator", &federation.address, "--format", "json"]);
     let output = success(Process::start(describe.args(["--set", "describe.rho=0.5"]))?)?;
     let told: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;

@@ -58,7 +58,7 @@ fn six_described_hospitals_train_one_model() -> Outcome {
     let _coordinator = federation.serve()?;
     let _sites: Vec<Process> =
         HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
-    let mut describe = federation.coordinator(&["describe"])?;
+    let mut describe = federation.coordinator(&["describe", "--yes"])?;
     describe.arg(experiment()).args(["--coordinator", &federation.address, "--format", "json"]);
     let output = success(Process::start(describe.args(["--set", "describe.rho=0.2"]))?)?;
     let told: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;

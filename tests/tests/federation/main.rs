@@ -1,5 +1,6 @@
 //! The product as its users see it: built binaries, and hostile peers over real QUIC.
 
+mod addresses;
 mod audit;
 mod bad_input;
 mod causes;

@@ -7,7 +7,7 @@ use audit::record::Event;
 use audit::verify::Verdict;
 use serde_json::Value;
 use tests::{
-    Federation, HOSPITALS, Process, SetupError, demo, edit, failure, records, success, verdict,
+    Federation, HOSPITALS, Process, SetupError, binary, demo, edit, failure, records, success, verdict,
 };
 
 use crate::Outcome;
@@ -61,6 +61,40 @@ fn a_run_that_every_hospital_declines_ends_at_once_and_names_each() -> Outcome {
     let listed: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;
     assert_eq!(listed[0]["status"], "failed");
     assert!(listed[0]["reason"].as_str().is_some_and(|reason| reason.contains(&all)), "{listed}");
+    // It has no model, and whoever asks for it is told why.
+    let run = listed[0]["run"].as_str().unwrap_or_default();
+    let none = failure(Process::start(&mut federation.coordinator(&["models", "show", run])?)?)?;
+    assert!(none.contains("has no model, for it failed: round 1 had 0 of the 3"), "{none}");
+    let none = failure(Process::start(&mut federation.coordinator(&["models", "show", "nil"])?)?)?;
+    assert!(none.contains("nil: no such run and no such file"), "{none}");
+    Ok(())
+}
+
+#[test]
+fn a_description_is_charged_only_when_the_operator_says_yes() -> Outcome {
+    let federation = Federation::new()?;
+    let demo = demo();
+    let refused =
+        failure(operate(&federation, &["describe", demo.to_str().unwrap_or_default(), "--quiet"])?)?;
+    assert!(refused.contains("is charged ε = ") && refused.contains("add --yes"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn a_plan_is_held_against_every_rule_and_a_site_may_not_be_called_coordinator() -> Outcome {
+    let federation = Federation::new()?;
+    let mut plan = Command::new(binary("coordinator")?);
+    plan.arg("plan").arg(demo()).arg("--policy");
+    let output =
+        success(Process::start(plan.arg(federation.site(HOSPITALS[0]).join("policy.toml")))?)?;
+    for told in ["policy.coordinators", "allowed: sha256:", "data.tag", "\"synthetic\""] {
+        assert!(output.contains(told), "{told} is not in {output}");
+    }
+    let mut init = Command::new(binary("coordinator")?);
+    init.arg("init").arg(federation.elsewhere("other")).args(["--site", "coordinator"]);
+    let refused = failure(Process::start(&mut init)?)?;
+    assert!(refused.contains("coordinator's own name"), "{refused}");
+    assert!(!federation.elsewhere("other").exists());
     Ok(())
 }
 

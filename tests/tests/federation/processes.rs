@@ -31,7 +31,7 @@ fn six_processes_train_the_model_that_a_simulation_trains() -> Outcome {
     simulate.arg("simulate").arg(demo()).args(["--format", "json", "--quiet", "--no-baselines"]);
     simulate.arg("--data").arg(federation.data()).arg("--out").arg(federation.elsewhere("runs"));
     let simulated = last_line(&success(Process::start(&mut simulate)?)?)?;
-    assert_eq!(report["model_sha256"], simulated["model_sha256"]);
+    assert_eq!(report["file_sha256"], simulated["file_sha256"]);
 
     let run = report["run"].as_str().unwrap_or_default();
     let mut list = federation.coordinator(&["runs", "list"])?;
@@ -40,7 +40,7 @@ fn six_processes_train_the_model_that_a_simulation_trains() -> Outcome {
     let mut show = federation.coordinator(&["runs", "show", run])?;
     let shown = last_line(&success(Process::start(show.args(["--format", "json"]))?)?)?;
     assert_eq!(shown["status"], "finished");
-    assert_eq!(shown["model_sha256"], report["model_sha256"]);
+    assert_eq!(shown["file_sha256"], report["file_sha256"]);
     assert_eq!(shown["rounds"].as_array().map(Vec::len), Some(20));
     assert!(shown["rounds"][19]["metrics"]["train.loss"].is_f64());
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use common::artifact::Card;
 use common::shelf::{self, Stored};
+use coordinator::registry::Registry;
 use coordinator::settings::CoordinatorSettings;
 use serde_json::{Value, json};
 
@@ -83,7 +84,34 @@ impl Model {
             return Ok(self.model.clone());
         }
         let run = self.model.display();
-        Ok(self.place.folder()?.join(format!("{run}.{}", shelf::CARD)))
+        let folder = self.place.folder()?;
+        let card = folder.join(format!("{run}.{}", shelf::CARD));
+        if !card.exists() {
+            return Err(missing(&run.to_string(), &folder).into());
+        }
+        Ok(card)
+    }
+}
+
+/// Why a run has no model here.
+fn missing(run: &str, folder: &Path) -> String {
+    let known = folder.parent().and_then(|state| {
+        let registry = Registry::read(&Registry::path(state)).ok()?;
+        registry.run(run).ok()
+    });
+    let Some(row) = known else {
+        return format!(
+            "{run}: no such run and no such file; name a run that coordinator runs list shows, a .{} file or its \
+             card",
+            shelf::WEIGHTS
+        );
+    };
+    match (row.status.as_str(), row.reason) {
+        ("running", _) => format!("run {run}: still going on; its model is kept when it ends"),
+        (status, Some(reason)) => format!("run {run}: has no model, for it {status}: {reason}"),
+        (status, None) => {
+            format!("run {run}: {status}, and its model's card is not in {}", folder.display())
+        }
     }
 }
 
@@ -149,7 +177,7 @@ fn object(card: &Card) -> Value {
         "experiment": card.plan.name,
         "kind": card.plan.model.kind().name(),
         "parameters": card.weights.parameters,
-        "sha256": card.weights.sha256,
+        "file_sha256": card.weights.sha256,
         "model": card.weights.model,
         "contract": card.hashes.contract,
         "trained": card.lineage.trained,
@@ -160,7 +188,7 @@ fn verify(path: &Path) -> Outcome {
     let Stored { card, parameters } = shelf::open(path)?;
     let tensors = common::model::ParamLayout::of(&card.plan.model).blocks().len();
     println!(
-        "ok  {}: {} finite parameters in {tensors} tensors\nsha256    {}\nmodel     {}\nplan      {}\ncontract  {}",
+        "ok  {}: {} finite parameters in {tensors} tensors\nfile sha256  {}\nmodel        {}\nplan         {}\ncontract     {}",
         card.run,
         parameters.len(),
         card.weights.sha256,

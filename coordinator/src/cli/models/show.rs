@@ -77,7 +77,7 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
         ));
     }
     lines.extend([
-        ("sha256", weights.sha256.to_string()),
+        ("file sha256", weights.sha256.to_string()),
         ("model", weights.model.to_string()),
         ("plan", hashes.plan.to_string()),
         ("contract", hashes.contract.to_string()),

@@ -42,7 +42,7 @@ fn numbers(group: &Value) -> Vec<Metric> {
 }
 
 fn ask(federation: &Federation, experiment: &Path, format: &[&str]) -> Result<Process, SetupError> {
-    let mut command = federation.coordinator(&["describe"])?;
+    let mut command = federation.coordinator(&["describe", "--yes"])?;
     command.arg(experiment).args(["--coordinator", &federation.address]).args(format);
     Ok(Process::start(&mut command)?)
 }

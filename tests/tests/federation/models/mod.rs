@@ -97,8 +97,8 @@ fn a_model_of_described_hospitals_is_shown_verified_and_scored() -> Outcome {
     let listed = success(models(&["list", "--format", "json"], &out)?)?;
     let listed: Value = serde_json::from_str(listed.lines().last().unwrap_or_default())?;
     assert_eq!(
-        (&listed[0]["run"], &listed[0]["sha256"]),
-        (&report["run"], &report["model_sha256"])
+        (&listed[0]["run"], &listed[0]["file_sha256"]),
+        (&report["run"], &report["file_sha256"])
     );
     let shown = success(models(&["show", run], &out)?)?;
     for told in ["mlp with head logistic-hazard", "codes:diagnoses", "C-index", "random, seed 1"] {
