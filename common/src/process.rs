@@ -2,6 +2,10 @@
 //! reads on.
 
 use std::error::Error;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::pki::Validity;
 
 /// An error with what lies behind it, a line each.
 #[must_use]
@@ -32,6 +36,27 @@ pub async fn stop_signal() {
         },
         // Without a handler for the one, the other still works.
         Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+/// Warns once a day, from a month before its end on, that this program's own certificate ends; never returns
+/// before that.
+pub async fn warn_before_end(validity: Option<Validity>, renew: &'static str) {
+    /// How often the date is looked at.
+    const LOOK: Duration = Duration::from_secs(3600);
+    let Some(validity) = validity else { return };
+    let clock = SystemClock::new();
+    let mut warned = None;
+    loop {
+        let days = validity.ends_soon(clock.wall());
+        if let Some(days) = days
+            && warned != Some(days)
+        {
+            let expires = validity.not_after;
+            tracing::warn!(%expires, days, renew, "this program's certificate ends soon");
+        }
+        warned = days;
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -26,6 +26,7 @@ pub mod outlook;
 pub mod progress;
 pub mod registry;
 pub mod report;
+pub mod revoked;
 pub mod round;
 pub mod server;
 pub mod session;

@@ -1,5 +1,6 @@
 //! The coordinator's endpoint: lets peers in by the role in their certificates.
 
+mod admission;
 mod operator;
 
 use std::net::SocketAddr;
@@ -16,8 +17,10 @@ use tokio::sync::Semaphore;
 
 use crate::floor::{Floor, Input};
 use crate::launch::Launcher;
+use crate::revoked::Revoked;
 use crate::session::{self, Ended};
 use crate::spool::SpoolFolder;
+use admission::Admission;
 
 /// Handshakes that may be under way at once; further peers wait their turn in the socket.
 const HANDSHAKES: usize = 64;
@@ -55,6 +58,7 @@ pub struct Server {
     listener: Listener,
     launcher: Launcher,
     spools: Arc<SpoolFolder>,
+    revoked: Option<Arc<Revoked>>,
 }
 
 impl Server {
@@ -92,7 +96,13 @@ impl Server {
         let (node, ignore) = ((COORDINATOR, LogRole::Coordinator), &mut |_: &_| ());
         let book = Logbook::open_with(audit, &state, node, Arc::clone(&clock), ignore)?;
         let launcher = Launcher { floor: Arc::default(), state, clock, book: Arc::new(book) };
-        Ok(Self { listener, launcher, spools })
+        Ok(Self { listener, launcher, spools, revoked: None })
+    }
+
+    /// Lets nobody in whose certificate is in this list, and ends the sessions of those who are.
+    #[must_use]
+    pub fn with_revoked(self, revoked: Revoked) -> Self {
+        Self { revoked: Some(Arc::new(revoked)), ..self }
     }
 
     /// Where it listens.
@@ -136,10 +146,14 @@ impl Server {
             };
             let Ok(permit) = permit else { break };
             let (launcher, spools) = (self.launcher.clone(), Arc::clone(&self.spools));
+            let admission = Admission::new(self.revoked.clone(), Arc::clone(&launcher.clock));
             tokio::spawn(async move {
                 let accepted = accept(incoming).await;
                 drop(permit);
-                if let Some(link) = accepted {
+                if let Some(link) = accepted
+                    && admission.admits(&link)
+                {
+                    let _guard = admission.watch(&link);
                     welcome(link, launcher, spools).await;
                 }
             });

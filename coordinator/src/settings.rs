@@ -6,6 +6,8 @@ use common::config::{self, ConfigError, Section, Settings};
 use common::logbook::AuditSettings;
 use common::transport::Address;
 
+use crate::revoked;
+
 /// What a coordinator is told by the people who run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoordinatorSettings {
@@ -17,6 +19,8 @@ pub struct CoordinatorSettings {
     pub state: PathBuf,
     /// Folder with an operator's `ca.pem`, `cert.pem` and `key.pem`, for `coordinator run`.
     pub operator: PathBuf,
+    /// The list of certificates that are no longer let in.
+    pub revoked: PathBuf,
     /// How the audit log is kept.
     pub audit: AuditSettings,
 }
@@ -28,12 +32,14 @@ impl Settings for CoordinatorSettings {
         let identity = section.or("identity", PathBuf::from("identity"));
         let state = section.or("state", PathBuf::from("state"));
         let operator = section.or("operator", PathBuf::from("operator"));
+        let revoked = section.or("revoked", PathBuf::from(revoked::FILE));
         let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
         Some(Self {
             listen: listen?,
             identity: identity?,
             state: state?,
             operator: operator?,
+            revoked: revoked?,
             audit: audit?.unwrap_or_default(),
         })
     }
@@ -47,7 +53,8 @@ impl CoordinatorSettings {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let mut settings: Self = config::load(path, &[])?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for path in [&mut settings.identity, &mut settings.state, &mut settings.operator] {
+        let CoordinatorSettings { identity, state, operator, revoked, .. } = &mut settings;
+        for path in [identity, state, operator, revoked] {
             *path = folder.join(&path);
         }
         Ok(settings)

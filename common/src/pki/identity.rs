@@ -8,6 +8,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::fingerprint::Fingerprint;
 use super::role::Role;
+use super::validity::Validity;
 
 /// A certificate, a key or an authority that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,12 @@ impl Identity {
         let mut roots = RootCertStore::empty();
         roots.add(authority)?;
         Ok(Self { chain, key, roots, authority: fingerprint, role })
+    }
+
+    /// When the peer's own certificate is valid; none where that cannot be read.
+    #[must_use]
+    pub fn validity(&self) -> Option<Validity> {
+        self.chain.first().and_then(|certificate| Validity::of(certificate))
     }
 
     /// Reads `ca.pem`, `cert.pem` and `key.pem` from a folder.

@@ -7,7 +7,9 @@
 mod fingerprint;
 mod identity;
 mod role;
+mod validity;
 
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use identity::{Identity, PkiError};
 pub use role::{COORDINATOR_NAME, Role};
+pub use validity::{Validity, WARNING};

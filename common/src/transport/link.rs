@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::error::TransportError;
 use super::frames::{FrameReader, FrameWriter};
-use crate::pki::{PkiError, Role};
+use crate::pki::{Fingerprint, PkiError, Role, Validity};
 
 /// A peer that knocked, before the handshake.
 pub struct Incoming(quinn::Incoming);
@@ -40,8 +40,10 @@ impl Incoming {
     /// The peer is not trusted, speaks something else, or its certificate has no role.
     pub async fn accept(self) -> Result<Link, TransportError> {
         let connection = self.0.accept()?.await?;
-        match role_of(&connection) {
-            Ok(role) => Ok(Link::new(connection, role)),
+        match peer_of(&connection) {
+            Ok((role, certificate)) => {
+                Ok(Link { connection, peer: role, certificate: Some(certificate) })
+            }
             Err(error) => {
                 connection.close(VarInt::from_u32(1), error.to_string().as_bytes());
                 Err(error.into())
@@ -50,11 +52,22 @@ impl Incoming {
     }
 }
 
-fn role_of(connection: &Connection) -> Result<Role, PkiError> {
+/// What a listener knows of the certificate that a peer showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Its SHA-256.
+    pub fingerprint: Fingerprint,
+    /// When it is valid; none where that cannot be read.
+    pub validity: Option<Validity>,
+}
+
+fn peer_of(connection: &Connection) -> Result<(Role, PeerCertificate), PkiError> {
     let none = || PkiError::NoRole("no certificate".to_owned());
     let identity = connection.peer_identity().ok_or_else(none)?;
     let chain = identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| none())?;
-    Role::of(chain.first().ok_or_else(none)?)
+    let own = chain.first().ok_or_else(none)?;
+    let (fingerprint, validity) = (Fingerprint::of(own), Validity::of(own));
+    Ok((Role::of(own)?, PeerCertificate { fingerprint, validity }))
 }
 
 /// A connection to one peer whose role is verified. Clones share the connection.
@@ -62,17 +75,24 @@ fn role_of(connection: &Connection) -> Result<Role, PkiError> {
 pub struct Link {
     connection: Connection,
     peer: Role,
+    certificate: Option<PeerCertificate>,
 }
 
 impl Link {
     pub(super) fn new(connection: Connection, peer: Role) -> Self {
-        Self { connection, peer }
+        Self { connection, peer, certificate: None }
     }
 
     /// Who is at the other end.
     #[must_use]
     pub fn peer(&self) -> &Role {
         &self.peer
+    }
+
+    /// The peer's certificate, where this side listened.
+    #[must_use]
+    pub fn certificate(&self) -> Option<PeerCertificate> {
+        self.certificate
     }
 
     /// Where the peer is now.

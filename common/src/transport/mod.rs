@@ -22,5 +22,5 @@ pub use backoff::{Backoff, jitter};
 pub use endpoint::{Dialer, Listener};
 pub use error::TransportError;
 pub use frames::{FrameReader, FrameWriter};
-pub use link::{Incoming, Link};
+pub use link::{Incoming, Link, PeerCertificate};
 pub use transfer::{Sink, receive_words, send_words};

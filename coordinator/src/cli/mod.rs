@@ -16,6 +16,7 @@ mod runs;
 mod serve;
 #[cfg(feature = "simulate")]
 mod simulate;
+mod sites;
 mod synth;
 
 use std::error::Error;
@@ -43,6 +44,9 @@ struct Cli {
 enum Verb {
     /// Make a federation: authority, certificates, and settings with comments.
     Init(init::Args),
+    /// List, add, renew and revoke the hospitals' certificates.
+    #[command(subcommand)]
+    Sites(sites::Verb),
     /// Serve a federation: let sites in and run what operators launch.
     Serve(serve::Args),
     /// What an experiment would cost in privacy and send, and what policies say, before it runs.
@@ -84,6 +88,7 @@ enum Verb {
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Init(args) => init::run(&args),
+        Verb::Sites(verb) => sites::run(&verb),
         Verb::Serve(args) => serve::run(&args),
         Verb::Plan(args) => plan::run(&args),
         Verb::Describe(args) => describe::run(&args),

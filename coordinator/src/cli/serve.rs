@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use common::clock::{Clock, SystemClock};
 use common::pki::Identity;
-use common::process::stop_signal;
+use common::process::{stop_signal, warn_before_end};
 use coordinator::registry::Registry;
+use coordinator::revoked::Revoked;
 use coordinator::server::Server;
 use coordinator::settings::CoordinatorSettings;
 
@@ -23,7 +24,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     log("info");
     let settings = CoordinatorSettings::load(&args.config)?;
     let identity = Identity::load(&settings.identity)?;
+    let validity = identity.validity();
     runtime()?.block_on(async {
+        let renew = "coordinator sites renew --coordinator, and restart";
+        tokio::spawn(warn_before_end(validity, renew));
         let clock = Arc::new(SystemClock::new());
         let stale = Registry::open(&Registry::path(&settings.state))?.end_stale(clock.wall())?;
         if stale > 0 {
@@ -34,6 +38,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         })?;
         let server =
             Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
+        let server = server.with_revoked(Revoked::open(settings.revoked)?);
         tracing::info!(address = %server.address()?, "listening");
         server.serve(stop_signal()).await;
         tracing::info!("stopped");

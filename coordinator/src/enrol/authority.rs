@@ -1,13 +1,15 @@
 //! The authority: one key that says who belongs to a federation.
 
+use std::path::Path;
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::pki::{Fingerprint, Identity, PkiError, Role};
+use common::pki::{Fingerprint, Identity, PkiError, Role, Validity};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SerialNumber,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SerialNumber,
 };
+use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 
@@ -45,6 +47,41 @@ pub enum EnrolError {
         /// The name.
         site: common::ids::SiteName,
     },
+    /// The site belongs already.
+    #[error("site {site}: belongs to the federation already; coordinator sites renew {site} makes a new certificate")]
+    Known {
+        /// Which one.
+        site: common::ids::SiteName,
+    },
+    /// The site does not belong.
+    #[error("site {site}: no certificate of that name was issued here; coordinator sites list shows all that were")]
+    Unknown {
+        /// Which one.
+        site: common::ids::SiteName,
+    },
+    /// Nothing is left to revoke.
+    #[error("{whose}: revoked already")]
+    Revoked {
+        /// Whose certificates.
+        whose: String,
+    },
+    /// The list of revoked certificates.
+    #[error(transparent)]
+    List(#[from] crate::revoked::RevokedError),
+    /// A register that was damaged.
+    #[error("{}: line {line}: not a fingerprint, a role, a name, and two times; restore the file, or remove the line", path.display())]
+    Register {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The authority's files are of another kind, or of two authorities.
+    #[error("{}: ca.pem and ca-key.pem are not those of one authority that coordinator init made", path.display())]
+    Authority {
+        /// Their folder.
+        path: std::path::PathBuf,
+    },
     /// The folder holds a federation already.
     #[error("{}: not empty; name a new folder, an authority is made once", path.display())]
     NotEmpty {
@@ -59,10 +96,24 @@ const MEMBER_LIFE: Duration = Duration::from_secs(365 * 86_400);
 /// Hospital clocks differ: a certificate is valid from a little before it was made.
 const SKEW: Duration = Duration::from_secs(3600);
 
+/// The authority's own name.
+const NAME: &str = "Consilium federation authority";
+
 /// A federation's certificate authority.
 pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    certificate_pem: String,
     now: Timestamp,
+}
+
+/// What an authority's certificate says.
+fn own_params() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, NAME);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 /// A certificate and its key.
@@ -89,25 +140,47 @@ impl Authority {
     pub fn new(now: Timestamp) -> Result<Self, EnrolError> {
         let failed = |source| EnrolError::Certificate { whom: "the authority".to_owned(), source };
         let key = KeyPair::generate().map_err(failed)?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "Consilium federation authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let mut params = own_params();
         validity(&mut params, now, AUTHORITY_LIFE);
-        let issuer = CertifiedIssuer::self_signed(params, key).map_err(failed)?;
-        Ok(Self { issuer, now })
+        let certificate = params.self_signed(&key).map_err(failed)?;
+        let certificate_pem = certificate.pem();
+        let issuer = Issuer::new(params, key);
+        Ok(Self { issuer, certificate: certificate.into(), certificate_pem, now })
+    }
+
+    /// The authority whose `ca.pem` and `ca-key.pem` lie in a folder, as of `now`.
+    ///
+    /// # Errors
+    /// A file cannot be read, or they are not those of one authority that [`Authority::new`] made.
+    pub fn load(folder: &Path, now: Timestamp) -> Result<Self, EnrolError> {
+        let text = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read_to_string(&path).map_err(|source| EnrolError::Io { path, source })
+        };
+        let certificate_pem = text("ca.pem")?;
+        let other = || EnrolError::Authority { path: folder.to_owned() };
+        let key = KeyPair::from_pem(&text("ca-key.pem")?).map_err(|_| other())?;
+        let certificate =
+            CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|_| other())?;
+        // Its name and its key stand in the certificate as they are.
+        let holds = |part: &[u8]| certificate.windows(part.len()).any(|window| window == part);
+        if !holds(key.public_key_raw()) || !holds(NAME.as_bytes()) {
+            return Err(other());
+        }
+        let issuer = Issuer::new(own_params(), key);
+        Ok(Self { issuer, certificate, certificate_pem, now })
     }
 
     /// The authority's certificate in PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> String {
-        self.issuer.pem()
+        self.certificate_pem.clone()
     }
 
     /// The authority's fingerprint, which hospitals compare and list in their policies.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.issuer.der())
+        Fingerprint::of(&self.certificate)
     }
 
     /// The authority's key in PEM: whoever has it decides who belongs to the federation.
@@ -150,12 +223,31 @@ impl Authority {
             certificate_pem: certificate.pem(),
             certificate: certificate.into(),
             key,
-            authority: self.issuer.der().clone(),
+            authority: self.certificate.clone(),
         })
     }
 }
 
 impl Issued {
+    /// Whose it is.
+    #[must_use]
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// SHA-256 of the certificate.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.certificate)
+    }
+
+    /// When it ends.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        // One that was just made parses.
+        Validity::of(&self.certificate).map_or(Timestamp(0), |validity| validity.not_after)
+    }
+
     /// The certificate in PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {

@@ -11,6 +11,7 @@ use common::ids::SiteName;
 use common::pki::Role;
 
 use super::authority::{Authority, EnrolError, Issued};
+use super::register;
 
 /// The files of a new federation.
 #[derive(Debug)]
@@ -43,7 +44,8 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
 
     let member = |place: &Path, role: Role| -> Result<(), EnrolError> {
         let issued = authority.issue(role)?;
-        write_identity(place, &authority, &issued)
+        write_identity(place, &authority, &issued)?;
+        register::enter(folder, &issued, now)
     };
     member(&folder.join("identity"), Role::Coordinator)?;
     let operator: SiteName =
@@ -52,21 +54,41 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
     let coordinator = folder.join("coordinator.toml");
     write(&coordinator, COORDINATOR, Mode::Public)?;
 
-    let trusted = format!("coordinators = [\"{}\"]", authority.fingerprint());
-    let policy = POLICY.replace("coordinators = []", &trusted);
     let mut made = Vec::new();
     for site in sites {
         let place = folder.join("sites").join(site.as_str());
-        member(&place.join("identity"), Role::Site(site.clone()))?;
-        write(&place.join("site-node.toml"), SITE_NODE, Mode::Public)?;
-        write(&place.join("cohort.toml"), COHORT, Mode::Public)?;
-        write(&place.join("policy.toml"), &policy, Mode::Public)?;
+        let issued = site_folder(&place, &authority, site)?;
+        register::enter(folder, &issued, now)?;
         made.push(place);
     }
     Ok(Federation { coordinator, sites: made })
 }
 
-fn write_identity(place: &Path, authority: &Authority, issued: &Issued) -> Result<(), EnrolError> {
+/// The folder that a hospital takes home, with a new certificate.
+pub(super) fn site_folder(
+    place: &Path,
+    authority: &Authority,
+    site: &SiteName,
+) -> Result<Issued, EnrolError> {
+    if site.as_str() == common::logbook::COORDINATOR {
+        return Err(EnrolError::Reserved { site: site.clone() });
+    }
+    let trusted = format!("coordinators = [\"{}\"]", authority.fingerprint());
+    let policy = POLICY.replace("coordinators = []", &trusted);
+    let issued = authority.issue(Role::Site(site.clone()))?;
+    write_identity(&place.join("identity"), authority, &issued)?;
+    write(&place.join("site-node.toml"), SITE_NODE, Mode::Public)?;
+    write(&place.join("cohort.toml"), COHORT, Mode::Public)?;
+    write(&place.join("policy.toml"), &policy, Mode::Public)?;
+    Ok(issued)
+}
+
+/// Writes a certificate, its key, and the authority's certificate.
+pub(super) fn write_identity(
+    place: &Path,
+    authority: &Authority,
+    issued: &Issued,
+) -> Result<(), EnrolError> {
     write(&place.join("ca.pem"), &authority.certificate_pem(), Mode::Public)?;
     write(&place.join("cert.pem"), issued.certificate_pem(), Mode::Public)?;
     write(&place.join("key.pem"), &issued.key_pem(), Mode::Secret)

@@ -10,7 +10,7 @@ use common::digest::Digest;
 use common::ids::SiteName;
 use common::pki::{Identity, Role};
 use common::policy::Policy;
-use common::process::stop_signal;
+use common::process::{stop_signal, warn_before_end};
 use common::transport::Dialer;
 use site_node::data::Source;
 use site_node::settings::SiteSettings;
@@ -67,7 +67,10 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     let ready = prepare(config)?;
     tracing::info!(role = %ready.identity.role, coordinator = %ready.settings.coordinator, "starting");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let validity = ready.identity.validity();
     runtime.block_on(async {
+        let renew = "ask the research centre for a new one: coordinator sites renew";
+        tokio::spawn(warn_before_end(validity, renew));
         let dialer = Dialer::new(ready.identity)?;
         let coordinator = ready.settings.coordinator;
         let hospital = Arc::new(ready.hospital);

@@ -10,6 +10,7 @@ mod described;
 mod evil;
 mod kinds;
 mod leaks;
+mod membership;
 mod models;
 mod operator;
 mod order;

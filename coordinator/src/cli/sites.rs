@@ -1,0 +1,179 @@
+//! `coordinator sites list|add|renew|revoke`: who belongs to the federation.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use common::clock::{Clock, SystemClock};
+use common::ids::SiteName;
+use common::pki::{Fingerprint, Role};
+use coordinator::enrol::{Enrolment, members, revoke, revoke_site};
+use coordinator::revoked;
+use coordinator::settings::CoordinatorSettings;
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::output::Format;
+
+#[derive(Subcommand)]
+pub(super) enum Verb {
+    /// List the certificates that were issued: whose, until when, and whether they are valid.
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// How it is printed.
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
+    },
+    /// Add a hospital to the federation: make its certificate, settings and policy, to be carried there.
+    Add {
+        /// The hospital's name.
+        site: SiteName,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        authority: AuthorityArg,
+    },
+    /// Renew a certificate, with a new key. The one before stays valid until it ends or is revoked.
+    Renew {
+        /// The hospital's name.
+        #[arg(required_unless_present_any = ["coordinator", "operator"])]
+        site: Option<SiteName>,
+        /// Renew the coordinator's own certificate.
+        #[arg(long, conflicts_with_all = ["site", "operator"])]
+        coordinator: bool,
+        /// Renew the certificate of the operator of this name.
+        #[arg(long, value_name = "NAME", conflicts_with = "site")]
+        operator: Option<SiteName>,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        authority: AuthorityArg,
+    },
+    /// Revoke a hospital's certificates. A coordinator that runs ends its session within seconds.
+    Revoke {
+        /// The hospital's name.
+        #[arg(required_unless_present = "fingerprint")]
+        site: Option<SiteName>,
+        /// One certificate, of a hospital or of an operator, as `coordinator sites list` prints it.
+        #[arg(long, value_name = "SHA256", conflicts_with = "site")]
+        fingerprint: Option<Fingerprint>,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(clap::Args)]
+pub(super) struct Place {
+    /// The coordinator's settings; the federation's files lie in their folder.
+    #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
+    config: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(super) struct AuthorityArg {
+    /// Folder with the authority's ca.pem and ca-key.pem, such as a medium that is kept offline. Without it, the
+    /// folder authority beside the settings.
+    #[arg(long, value_name = "DIR")]
+    authority: Option<PathBuf>,
+}
+
+impl Place {
+    fn folder(&self) -> &Path {
+        self.config.parent().unwrap_or(Path::new(""))
+    }
+
+    fn enrolment(&self, authority: &AuthorityArg) -> Result<Enrolment, Box<dyn std::error::Error>> {
+        // Settings that cannot be read say more than a missing authority.
+        CoordinatorSettings::load(&self.config)?;
+        let given = authority.authority.clone();
+        let authority = given.unwrap_or_else(|| self.folder().join("authority"));
+        Ok(Enrolment::open(self.folder(), &authority, SystemClock::new().wall())?)
+    }
+}
+
+pub(super) fn run(verb: &Verb) -> Outcome {
+    match verb {
+        Verb::List { place, format } => list(place, *format),
+        Verb::Add { site, place, authority } => {
+            let made = place.enrolment(authority)?.add(site)?;
+            println!("site         {}", made.display());
+            eprintln!(
+                "Next: carry this folder to the hospital, and there: site-node check, site-node run. The coordinator \
+                 needs no restart"
+            );
+            Ok(())
+        }
+        Verb::Renew { site, coordinator: _, operator, place, authority } => {
+            let role = match (site, operator) {
+                (Some(site), _) => Role::Site(site.clone()),
+                (None, Some(operator)) => Role::Operator(operator.clone()),
+                (None, None) => Role::Coordinator,
+            };
+            let made = place.enrolment(authority)?.renew(&role)?;
+            println!("identity     {}", made.display());
+            match role {
+                Role::Site(_) => eprintln!(
+                    "Next: carry this folder to the hospital in the place of its identity folder, and restart \
+                     site-node there"
+                ),
+                Role::Coordinator => eprintln!("Next: restart coordinator serve"),
+                Role::Operator(_) => {}
+            }
+            Ok(())
+        }
+        Verb::Revoke { site, fingerprint, place } => {
+            let settings = CoordinatorSettings::load(&place.config)?;
+            let now = SystemClock::new().wall();
+            let done = match (site, fingerprint) {
+                (Some(site), _) => revoke_site(place.folder(), &settings.revoked, site, now)?,
+                (None, Some(one)) => revoke(&settings.revoked, &[*one], "by fingerprint", now)?,
+                (None, None) => Vec::new(),
+            };
+            for fingerprint in done {
+                println!("revoked      {fingerprint}");
+            }
+            Ok(())
+        }
+    }
+}
+
+fn list(place: &Place, format: Format) -> Outcome {
+    let settings = CoordinatorSettings::load(&place.config)?;
+    let now = SystemClock::new().wall();
+    let revoked: BTreeSet<String> = match std::fs::read_to_string(&settings.revoked) {
+        Ok(text) => revoked::read(&settings.revoked, &text)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
+        Err(error) => return Err(format!("{}: {error}", settings.revoked.display()).into()),
+    };
+    let all = members(place.folder())?;
+    if format == Format::Json {
+        let rows: Vec<Value> = all
+            .iter()
+            .map(|member| {
+                json!({
+                    "role": member.role,
+                    "name": member.name,
+                    "status": member.status(&revoked, now),
+                    "issued": member.issued,
+                    "expires": member.expires,
+                    "fingerprint": member.fingerprint.to_string(),
+                })
+            })
+            .collect();
+        println!("{}", Value::from(rows));
+        return Ok(());
+    }
+    println!("{:<12} {:<26} {:<8} {:<20} FINGERPRINT", "ROLE", "NAME", "STATUS", "EXPIRES");
+    for member in &all {
+        println!(
+            "{:<12} {:<26} {:<8} {:<20} {}",
+            member.role,
+            member.name,
+            member.status(&revoked, now),
+            member.expires,
+            member.fingerprint
+        );
+    }
+    Ok(())
+}

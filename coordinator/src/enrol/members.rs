@@ -1,0 +1,150 @@
+//! Who belongs to a federation after its beginning: a hospital that comes later, a certificate that is renewed,
+//! and one that is revoked.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use common::clock::Timestamp;
+use common::ids::SiteName;
+use common::pki::{Fingerprint, Role};
+
+use super::authority::{Authority, EnrolError};
+use super::folder::{site_folder, write_identity};
+use super::register::{self, members};
+use crate::revoked;
+
+/// A federation's folder, with its authority at hand.
+pub struct Enrolment {
+    folder: PathBuf,
+    authority: Authority,
+    now: Timestamp,
+}
+
+impl Enrolment {
+    /// Opens the folder with `coordinator.toml`, and the authority's.
+    ///
+    /// # Errors
+    /// The authority's files cannot be read, or do not belong together.
+    pub fn open(folder: &Path, authority: &Path, now: Timestamp) -> Result<Self, EnrolError> {
+        let authority = Authority::load(authority, now)?;
+        Ok(Self { folder: folder.to_owned(), authority, now })
+    }
+
+    /// Makes a folder for a hospital that joins later; where it is.
+    ///
+    /// # Errors
+    /// The name is the coordinator's or belongs already, or something cannot be written.
+    pub fn add(&self, site: &SiteName) -> Result<PathBuf, EnrolError> {
+        let place = self.folder.join("sites").join(site.as_str());
+        let known = members(&self.folder)?.iter().any(|member| member.is_of(site));
+        if known || place.exists() {
+            return Err(EnrolError::Known { site: site.clone() });
+        }
+        let issued = site_folder(&place, &self.authority, site)?;
+        register::enter(&self.folder, &issued, self.now)?;
+        Ok(place)
+    }
+
+    /// Makes a new certificate, with a new key; the folder that holds it. One that was there before is kept
+    /// beside it.
+    ///
+    /// # Errors
+    /// The site does not belong, or something cannot be written.
+    pub fn renew(&self, role: &Role) -> Result<PathBuf, EnrolError> {
+        let place = match role {
+            Role::Coordinator => self.folder.join("identity"),
+            Role::Operator(_) => self.folder.join("operator"),
+            Role::Site(site) => {
+                let site_place = self.folder.join("sites").join(site.as_str());
+                let known = members(&self.folder)?.iter().any(|member| member.is_of(site));
+                if !known && !site_place.exists() {
+                    return Err(EnrolError::Unknown { site: site.clone() });
+                }
+                site_place.join("identity")
+            }
+        };
+        let issued = self.authority.issue(role.clone())?;
+        let beside = |ending: &str| {
+            let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            place.with_file_name(format!("{name}-{ending}"))
+        };
+        let new = beside("new");
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| EnrolError::Io { path, source }
+        };
+        if new.exists() {
+            // What a renewal left that was interrupted was never in use.
+            fs::remove_dir_all(&new).map_err(failed(&new))?;
+        }
+        write_identity(&new, &self.authority, &issued)?;
+        if place.exists() {
+            let ending = self.now.to_string().replace(':', "");
+            let old = beside(&format!("until-{ending}"));
+            fs::rename(&place, &old).map_err(failed(&old))?;
+        }
+        fs::rename(&new, &place).map_err(failed(&place))?;
+        register::enter(&self.folder, &issued, self.now)?;
+        Ok(place)
+    }
+}
+
+/// Revokes every certificate of a site that is in the register; their fingerprints.
+///
+/// # Errors
+/// The register knows none of the site, all are revoked already, or the list cannot be written.
+pub fn revoke_site(
+    folder: &Path,
+    list: &Path,
+    site: &SiteName,
+    now: Timestamp,
+) -> Result<Vec<Fingerprint>, EnrolError> {
+    let all: Vec<Fingerprint> = members(folder)?
+        .into_iter()
+        .filter(|member| member.is_of(site))
+        .map(|member| member.fingerprint)
+        .collect();
+    if all.is_empty() {
+        return Err(EnrolError::Unknown { site: site.clone() });
+    }
+    revoke(list, &all, &format!("site {site}"), now)
+}
+
+/// Revokes certificates; those that were not revoked before.
+///
+/// # Errors
+/// All are revoked already, or the list cannot be read or written.
+pub fn revoke(
+    list: &Path,
+    certificates: &[Fingerprint],
+    whose: &str,
+    now: Timestamp,
+) -> Result<Vec<Fingerprint>, EnrolError> {
+    let failed = |source| EnrolError::Io { path: list.to_owned(), source };
+    let text = match fs::read_to_string(list) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(failed(error)),
+    };
+    let listed = revoked::read(list, &text)?;
+    let new: Vec<Fingerprint> = certificates
+        .iter()
+        .filter(|fingerprint| !listed.contains(&fingerprint.to_string()))
+        .copied()
+        .collect();
+    if new.is_empty() {
+        return Err(EnrolError::Revoked { whose: whose.to_owned() });
+    }
+    let mut lines = String::new();
+    if !text.is_empty() && !text.ends_with('\n') {
+        lines.push('\n');
+    }
+    for fingerprint in &new {
+        lines.push_str(&format!("{fingerprint} {whose}, revoked {now}\n"));
+    }
+    let mut file = fs::OpenOptions::new().append(true).create(true).open(list).map_err(failed)?;
+    file.write_all(lines.as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    Ok(new)
+}

@@ -1,0 +1,87 @@
+//! Who belongs to a federation that runs: a hospital that comes later, one whose certificate is renewed, revoked,
+//! or ends.
+
+use std::fs;
+use std::time::Duration;
+
+use common::clock::{Clock, SystemClock};
+use common::pki::Role;
+use coordinator::enrol::Authority;
+use serde_json::Value;
+use tests::{Federation, HOSPITALS, Process, SetupError, edit, failure, success};
+
+use crate::Outcome;
+
+const LATER: &str = "hospital-g";
+
+fn sites(federation: &Federation, verb: &[&str]) -> Result<Process, SetupError> {
+    let verb = [&["sites"], verb].concat();
+    Ok(Process::start(&mut federation.coordinator(&verb)?)?)
+}
+
+/// A certificate's status by its holder's name, in the order in which they were issued.
+fn statuses(federation: &Federation, name: &str) -> Result<Vec<String>, SetupError> {
+    let output = success(sites(federation, &["list", "--format", "json"])?)?;
+    let listed: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;
+    let rows = listed.as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = rows.iter().filter(|row| row["name"] == name);
+    Ok(own.map(|row| row["status"].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+#[test]
+fn a_hospital_joins_later_and_is_revoked_and_renewed_without_a_restart() -> Outcome {
+    let mut federation = Federation::new()?;
+    let mut coordinator = federation.serve()?;
+    success(sites(&federation, &["add", LATER])?)?;
+    assert_eq!(statuses(&federation, LATER)?, ["valid"]);
+    let known = failure(sites(&federation, &["add", LATER])?)?;
+    assert!(known.contains(&format!("coordinator sites renew {LATER}")), "{known}");
+    let reserved = failure(sites(&federation, &["add", "coordinator"])?)?;
+    assert!(reserved.contains("coordinator's own name"), "{reserved}");
+
+    let own = federation.site(LATER);
+    let place = format!("\"{}\"", federation.address);
+    edit(&own.join("site-node.toml"), "\"127.0.0.1:7443\"", &place)?;
+    fs::copy(federation.site(HOSPITALS[0]).join("cohort.csv"), own.join("cohort.csv"))?;
+    let mut site = federation.start_site(LATER)?;
+
+    success(sites(&federation, &["revoke", LATER])?)?;
+    assert_eq!(statuses(&federation, LATER)?, ["revoked"]);
+    site.wait_for("this certificate was revoked")?;
+    coordinator.wait_for("this certificate was revoked")?;
+    // It stays out.
+    let out = site.wait_for("no connection")?;
+    assert!(out.contains("this certificate was revoked"), "{out}");
+    let again = failure(sites(&federation, &["revoke", LATER])?)?;
+    assert!(again.contains("revoked already"), "{again}");
+    drop(site);
+
+    success(sites(&federation, &["renew", LATER])?)?;
+    assert_eq!(statuses(&federation, LATER)?, ["revoked", "valid"]);
+    let _site = federation.start_site(LATER)?;
+    let unknown = failure(sites(&federation, &["renew", "hospital-z"])?)?;
+    assert!(unknown.contains("coordinator sites list"), "{unknown}");
+    Ok(())
+}
+
+#[test]
+fn a_session_ends_with_its_certificate_and_both_sides_are_warned() -> Outcome {
+    let mut federation = Federation::new()?;
+    let mut coordinator = federation.serve()?;
+    let authority = Authority::load(&federation.place("authority"), SystemClock::new().wall())?;
+    let site = HOSPITALS[0];
+    // From an hour before now on, so that eight seconds are left.
+    let life = Duration::from_secs(3608);
+    let issued = authority.issue_for(Role::Site(site.parse()?), life)?;
+    let identity = federation.site(site).join("identity");
+    fs::write(identity.join("cert.pem"), issued.certificate_pem())?;
+    // Over the old one, whose permissions it keeps.
+    fs::write(identity.join("key.pem"), issued.key_pem())?;
+    let mut node = federation.site_node(site, "run")?;
+    node.wait_for("this program's certificate ends soon")?;
+    node.wait_for("connected")?;
+    coordinator.wait_for("a certificate ends soon")?;
+    coordinator.wait_for("this certificate has expired")?;
+    node.wait_for("this certificate has expired")?;
+    Ok(())
+}
