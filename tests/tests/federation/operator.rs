@@ -7,7 +7,8 @@ use audit::record::Event;
 use audit::verify::Verdict;
 use serde_json::Value;
 use tests::{
-    Federation, HOSPITALS, Process, SetupError, binary, demo, edit, failure, records, success, verdict,
+    Federation, HOSPITALS, Process, SetupError, binary, demo, edit, failure, records, stop,
+    success, verdict,
 };
 
 use crate::Outcome;
@@ -176,6 +177,8 @@ fn a_run_goes_on_when_it_is_left_and_hospitals_stop_training_when_it_is_stopped(
     }
     // Everybody is free for the next run.
     success(federation.run(&demo(), &["rounds=1"])?)?;
+    stop(sites)?;
+    stop([coordinator])?;
     for name in &HOSPITALS[..3] {
         assert_eq!(verdict(&federation.log_of(name))?.verdict, Verdict::Sound);
         let all = records(&federation.site(name).join("state"))?;
