@@ -170,12 +170,10 @@ impl Floor {
         let id = inner.next_id;
         inner.next_id += 1;
         let (commands, queue) = mpsc::channel(COMMANDS);
-        inner
-            .sessions
-            .insert(
-                site.clone(),
-                Session { id, key: key.clone(), commands, link: link.clone(), seen: vec![seen] },
-            );
+        inner.sessions.insert(
+            site.clone(),
+            Session { id, key: key.clone(), commands, link: link.clone(), seen: vec![seen] },
+        );
         self.changed.notify_waiters();
         Ok(Entered { id, commands: queue, run: inner.run.clone(), replaced })
     }

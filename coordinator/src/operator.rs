@@ -49,7 +49,9 @@ pub enum OperatorError {
         run: RunId,
     },
     /// The person at the terminal left before the coordinator answered.
-    #[error("interrupted before the coordinator answered; coordinator runs list shows whether a run began")]
+    #[error(
+        "interrupted before the coordinator answered; coordinator runs list shows whether a run began"
+    )]
     Interrupted,
     /// The person at the terminal left while a description was asked for.
     #[error(
@@ -274,9 +276,7 @@ async fn collect(
         follow(&run, &progress);
         report.run = run.to_string();
         match progress {
-            Progress::Started { .. }
-            | Progress::Declined { .. }
-            | Progress::Waiting { .. } => {}
+            Progress::Started { .. } | Progress::Declined { .. } | Progress::Waiting { .. } => {}
             Progress::Round { round, sites, seconds, bytes, metrics } => {
                 let metrics = object(&metrics);
                 report.rounds.push(RoundReport { round: round.0, sites, seconds, bytes, metrics });

@@ -113,9 +113,9 @@ mod tests {
     #[test]
     fn followers_and_steps_are_bounded() {
         let feed = feed();
-        let _followers: Vec<_> = (0..FOLLOWERS).map(|_| feed.follow().unwrap()).collect();
+        let followers: Vec<_> = (0..FOLLOWERS).map(|_| feed.follow().unwrap()).collect();
         assert!(feed.follow().is_none());
-        drop(_followers);
+        drop(followers);
         for number in 0..2 * HISTORY {
             feed.publish(round(u32::try_from(number).unwrap()));
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use common::digest::Digest;
 use common::experiment::{Description, Plan};
 use common::ids::{Round, RunId};
-use common::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words};
+use common::transport::{
+    Address, Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words,
+};
 use common::wire::{
     Cosignature, DESCRIBED, Described, Evaluation, Hello, LastRecord, ModelHeader, PROTOCOL,
     Purpose, Refusal, Sighting, Silence, ToCoordinator, ToSite, words,
@@ -344,8 +346,7 @@ impl Session {
         tracing::debug!(%run, %round, "training begins");
         let over = cancel.clone();
         let outcome = blocking(move || {
-            let model =
-                Model { digest: content.digest, parameters: &parameters, cancel: &cancel };
+            let model = Model { digest: content.digest, parameters: &parameters, cancel: &cancel };
             let outgoing = participant.round(&asked, round, model)?;
             if cancel.is_set() {
                 return Err(Objection::over());

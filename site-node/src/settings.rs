@@ -68,8 +68,8 @@ impl Settings for DataTable {
 
 impl Settings for SiteSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let coordinator =
-            section.required("coordinator", "where the coordinator listens, such as \"10.0.0.5:7443\"");
+        let coordinator = section
+            .required("coordinator", "where the coordinator listens, such as \"10.0.0.5:7443\"");
         let identity = section.or("identity", PathBuf::from("identity"));
         let state = section.or("state", PathBuf::from("state"));
         let policy = section.or("policy", PathBuf::from("policy.toml"));

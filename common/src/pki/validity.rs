@@ -139,14 +139,18 @@ mod tests {
         assert_eq!(time(UTC_TIME, "491231235959Z"), is("2049-12-31T23:59:59Z"));
         assert_eq!(time(UTC_TIME, "240229120000Z"), is("2024-02-29T12:00:00Z"));
         assert_eq!(time(GENERALIZED_TIME, "21000301000001Z"), is("2100-03-01T00:00:01Z"));
-        for bad in ["", "230229000000Z", "231301000000Z", "2301010000Z", "230101000000", "23010100000+Z"] {
+        for bad in
+            ["", "230229000000Z", "231301000000Z", "2301010000Z", "230101000000", "23010100000+Z"]
+        {
             assert_eq!(time(UTC_TIME, bad), None, "{bad}");
         }
     }
 
     #[test]
     fn bytes_that_are_no_certificate_have_no_validity() {
-        for bytes in [&[][..], &[0x30], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30, 0x02, 0x30, 0x00]] {
+        for bytes in
+            [&[][..], &[0x30], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30, 0x02, 0x30, 0x00]]
+        {
             assert_eq!(Validity::of(bytes), None, "{bytes:?}");
         }
     }

@@ -67,12 +67,11 @@ impl Policy {
         let (most, kept) = (self.largest_model, parameters <= self.largest_model);
         rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
         if let Some(start) = plan.start {
-            let listed =
-                format!(
-                    "a random start, or one of the {} model hashes listed (as coordinator models list prints them, \
+            let listed = format!(
+                "a random start, or one of the {} model hashes listed (as coordinator models list prints them, \
                      not the SHA-256 of a file)",
-                    self.start_models.len()
-                );
+                self.start_models.len()
+            );
             rule(
                 "policy.start_models",
                 start.to_string(),

@@ -32,7 +32,7 @@ impl Backoff {
         let pause = self.next;
         self.next = LAST.min(pause * 2);
         let half = u64::try_from(pause.as_millis() / 2).unwrap_or(0);
-        pause - Duration::from_millis(jitter % (half + 1))
+        pause.saturating_sub(Duration::from_millis(jitter % (half + 1)))
     }
 }
 

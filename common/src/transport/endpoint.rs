@@ -121,7 +121,8 @@ impl Listener {
                 Err(error) => failed = Some(error),
             }
         }
-        Err(failed.unwrap_or_else(|| TransportError::Lost("there is no address to bind".to_owned())))
+        Err(failed
+            .unwrap_or_else(|| TransportError::Lost("there is no address to bind".to_owned())))
     }
 
     /// Where it listens: the port that the system chose, if it was asked to.
@@ -189,7 +190,9 @@ impl Dialer {
         let found = match to.resolve().await {
             Ok(found) => found,
             Err(error) => {
-                let why = format!("the name cannot be looked up ({error}); check it, and this machine's DNS");
+                let why = format!(
+                    "the name cannot be looked up ({error}); check it, and this machine's DNS"
+                );
                 return Err(TransportError::Unreachable { address: to, why });
             }
         };

@@ -35,6 +35,29 @@ fn run() -> RunId {
     "run-a".parse().unwrap()
 }
 
+/// What operators are told who stop or follow a run.
+fn of_operators() -> [(Refusal, &'static str); 3] {
+    let no_such_run = "
+        14000000                    # Refusal::NoSuchRun
+        0500000000000000 'run-a'    # run
+    ";
+    let run_ended = "
+        15000000                    # Refusal::RunEnded
+        0500000000000000 'run-a'    # run
+        0700000000000000 'stopped'  # status
+    ";
+    let description = "
+        16000000                    # Refusal::Description
+        0500000000000000 'run-a'    # run
+    ";
+    let status = "stopped".to_owned();
+    [
+        (Refusal::NoSuchRun(run()), no_such_run),
+        (Refusal::RunEnded { run: run(), status }, run_ended),
+        (Refusal::Description(run()), description),
+    ]
+}
+
 #[test]
 fn every_refusal_is_these_bytes() {
     let protocol = "
@@ -110,20 +133,7 @@ fn every_refusal_is_these_bytes() {
         13000000                    # Refusal::Internal
         0000000000000000            # why: nothing to say
     ";
-    let no_such_run = "
-        14000000                    # Refusal::NoSuchRun
-        0500000000000000 'run-a'    # run
-    ";
-    let run_ended = "
-        15000000                    # Refusal::RunEnded
-        0500000000000000 'run-a'    # run
-        0700000000000000 'stopped'  # status
-    ";
-    let description = "
-        16000000                    # Refusal::Description
-        0500000000000000 'run-a'    # run
-    ";
-    let status = "stopped".to_owned();
+    let [no_such_run, run_ended, description] = of_operators();
     every_variant(&[
         (Refusal::Protocol { ours: 1, theirs: 2 }, protocol),
         (Refusal::OutOfTurn, "01000000"),
@@ -145,8 +155,8 @@ fn every_refusal_is_these_bytes() {
         (Refusal::Metrics("no".to_owned()), metrics),
         (Refusal::Log("no".to_owned()), log),
         (Refusal::Internal(String::new()), internal),
-        (Refusal::NoSuchRun(run()), no_such_run),
-        (Refusal::RunEnded { run: run(), status }, run_ended),
-        (Refusal::Description(run()), description),
+        no_such_run,
+        run_ended,
+        description,
     ]);
 }

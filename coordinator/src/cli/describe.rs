@@ -101,7 +101,10 @@ fn announce(cost: Cost, left_out: &[LeftOut]) {
 fn confirm() -> Outcome {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        return Err("nothing was asked, as it is charged to the hospitals' budgets; add --yes to go on".into());
+        return Err(
+            "nothing was asked, as it is charged to the hospitals' budgets; add --yes to go on"
+                .into(),
+        );
     }
     eprint!("Go on? [y/N] ");
     let mut answer = String::new();

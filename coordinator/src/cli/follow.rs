@@ -61,7 +61,9 @@ impl Follow {
                 self.bar.set_position(u64::from(round.0));
                 let shown = shown(metrics);
                 if self.lines {
-                    self.say(&format!("       Round {round}: {sites} sites, {seconds:.3} s{shown}"));
+                    self.say(&format!(
+                        "       Round {round}: {sites} sites, {seconds:.3} s{shown}"
+                    ));
                 }
                 self.bar.set_message(format!("{sites} sites, {seconds:.3} s{shown}"));
             }

@@ -36,8 +36,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         let listen = settings.listen.resolve().await.map_err(|error| {
             format!("listen = \"{}\": the name cannot be looked up: {error}", settings.listen)
         })?;
-        let server =
-            Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
+        let server = Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
         let server = server.with_revoked(Revoked::open(settings.revoked)?);
         tracing::info!(address = %server.address()?, "listening");
         server.serve(stop_signal()).await;

@@ -42,19 +42,25 @@ pub enum EnrolError {
         site: common::ids::SiteName,
     },
     /// The coordinator's own name for a site.
-    #[error("site {site}: is the coordinator's own name in audit logs; give the hospital another one")]
+    #[error(
+        "site {site}: is the coordinator's own name in audit logs; give the hospital another one"
+    )]
     Reserved {
         /// The name.
         site: common::ids::SiteName,
     },
     /// The site belongs already.
-    #[error("site {site}: belongs to the federation already; coordinator sites renew {site} makes a new certificate")]
+    #[error(
+        "site {site}: belongs to the federation already; coordinator sites renew {site} makes a new certificate"
+    )]
     Known {
         /// Which one.
         site: common::ids::SiteName,
     },
     /// The site does not belong.
-    #[error("site {site}: no certificate of that name was issued here; coordinator sites list shows all that were")]
+    #[error(
+        "site {site}: no certificate of that name was issued here; coordinator sites list shows all that were"
+    )]
     Unknown {
         /// Which one.
         site: common::ids::SiteName,

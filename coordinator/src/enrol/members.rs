@@ -1,6 +1,7 @@
 //! Who belongs to a federation after its beginning: a hospital that comes later, a certificate that is renewed,
 //! and one that is revoked.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -141,7 +142,8 @@ pub fn revoke(
         lines.push('\n');
     }
     for fingerprint in &new {
-        lines.push_str(&format!("{fingerprint} {whose}, revoked {now}\n"));
+        // A String takes whatever is written to it.
+        let _ = writeln!(lines, "{fingerprint} {whose}, revoked {now}");
     }
     let mut file = fs::OpenOptions::new().append(true).create(true).open(list).map_err(failed)?;
     file.write_all(lines.as_bytes()).map_err(failed)?;

@@ -81,8 +81,7 @@ pub(super) fn enter(folder: &Path, issued: &Issued, now: Timestamp) -> Result<()
         expires: issued.expires().to_string(),
     };
     let head = if path.exists() { "" } else { HEAD };
-    let mut file =
-        fs::OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
+    let mut file = fs::OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
     file.write_all(format!("{head}{}", member.line()).as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)
 }

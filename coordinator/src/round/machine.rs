@@ -371,11 +371,7 @@ impl Machine {
             let round = self.round;
             return vec![Effect::Offer(Offer { round, purpose: Purpose::Train, sites })];
         }
-        if window_over || self.all_declined() {
-            self.give_up(present as usize)
-        } else {
-            Vec::new()
-        }
+        if window_over || self.all_declined() { self.give_up(present as usize) } else { Vec::new() }
     }
 
     /// Whether hospitals answered, and each of them declined: nobody who is connected can still join.

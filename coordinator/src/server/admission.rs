@@ -79,7 +79,9 @@ impl Admission {
                 Ok(true) => tracing::info!("the list of revoked certificates was read anew"),
                 Ok(false) => {}
                 // What was revoked before stays so.
-                Err(error) => tracing::error!(%error, "the list of revoked certificates cannot be read"),
+                Err(error) => {
+                    tracing::error!(%error, "the list of revoked certificates cannot be read")
+                }
             }
             if revoked.holds(&certificate.fingerprint) {
                 return Some("this certificate was revoked; ask the research centre for a new one");

@@ -14,8 +14,7 @@ use tests::{
 use crate::Outcome;
 
 /// More training than any test waits for.
-const LONG: [&str; 3] =
-    ["training.epochs=10000", "training.batch=1", "aggregation.window=10m"];
+const LONG: [&str; 3] = ["training.epochs=10000", "training.batch=1", "aggregation.window=10m"];
 
 /// A verb of the operator's on the live federation, which prints what a person sees.
 fn operate(federation: &Federation, verb: &[&str]) -> Result<Process, SetupError> {
@@ -75,8 +74,10 @@ fn a_run_that_every_hospital_declines_ends_at_once_and_names_each() -> Outcome {
 fn a_description_is_charged_only_when_the_operator_says_yes() -> Outcome {
     let federation = Federation::new()?;
     let demo = demo();
-    let refused =
-        failure(operate(&federation, &["describe", demo.to_str().unwrap_or_default(), "--quiet"])?)?;
+    let refused = failure(operate(
+        &federation,
+        &["describe", demo.to_str().unwrap_or_default(), "--quiet"],
+    )?)?;
     assert!(refused.contains("is charged ε = ") && refused.contains("add --yes"), "{refused}");
     Ok(())
 }
