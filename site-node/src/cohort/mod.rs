@@ -16,6 +16,7 @@ pub struct Cohort {
     /// Of each patient's event, by the plan's order, from 1; 0 for none.
     cause: Vec<u8>,
     training: Vec<bool>,
+    zero_times: usize,
 }
 
 /// A cohort that cannot be trained on.
@@ -47,6 +48,7 @@ struct Followed {
     time: Vec<f64>,
     cause: Vec<u8>,
     training: Vec<bool>,
+    zero_times: usize,
 }
 
 /// What times are multiplied by to be in the plan's unit. `cohort.toml` states the unit of its own outcome
@@ -113,7 +115,8 @@ fn followed(
     };
     let factor = problems.take(factor(patients, outcome)).unwrap_or(1.0);
     let numbers = problems.take(numbers(patients, outcome))?;
-    let mut read = Followed { time: Vec::new(), cause: Vec::new(), training: Vec::new() };
+    let mut read =
+        Followed { time: Vec::new(), cause: Vec::new(), training: Vec::new(), zero_times: 0 };
     for row in 0..table.len() {
         let cause = events.cause(row, numbers.len()).map_err(|fault| events.bad_cell(row, fault));
         let cause = usize::from(problems.take(cause).unwrap_or_default());
@@ -129,6 +132,7 @@ fn followed(
         let training = split.map_or(Ok(true), |column| {
             column.flag(row).map_err(|fault| column.bad_cell(row, fault))
         });
+        read.zero_times += usize::from(time == Some(0.0));
         read.time.push(time.unwrap_or_default());
         read.cause.push(cause);
         read.training.push(problems.take(training).unwrap_or_default());
@@ -176,14 +180,15 @@ impl Cohort {
         problems: &mut Problems,
     ) -> Option<Self> {
         let patients = patients.into();
-        let Followed { time, cause, training } = followed(&patients, outcome, split, problems)?;
-        Some(Self { patients, time, cause, training })
+        let Followed { time, cause, training, zero_times } =
+            followed(&patients, outcome, split, problems)?;
+        Some(Self { patients, time, cause, training, zero_times })
     }
 
-    /// How many patients were followed for no time at all.
+    /// How many patients were followed for no time at all. A time that could not be read is none of them.
     #[must_use]
     pub fn zero_times(&self) -> usize {
-        self.time.iter().filter(|time| **time == 0.0).count()
+        self.zero_times
     }
 
     /// Everything that is known of them.

@@ -10,10 +10,16 @@ pub enum CellFault {
     NotANumber,
     /// `1,5`.
     DecimalComma,
+    /// `1.5` where `cohort.toml` states a decimal comma.
+    DecimalPoint,
+    /// `1.234,5` or `1 234`.
+    Thousands,
     /// NaN or infinity.
     NotFinite,
     /// A number other than 0 and 1.
     NotAFlag,
+    /// No word or number of an event or of its absence.
+    NotAnEvent,
     /// A number that no cause of the outcome has.
     NotACause,
     /// A time below zero.
@@ -48,8 +54,10 @@ impl CellFault {
             Self::Empty => "empty",
             Self::NotANumber => "not a number",
             Self::DecimalComma => "a number with a decimal comma",
+            Self::DecimalPoint => "a number with a point in a table of decimal commas",
+            Self::Thousands => "a number with separators between thousands",
             Self::NotFinite => "not a finite number",
-            Self::NotAFlag => "neither 0 nor 1",
+            Self::NotAFlag | Self::NotAnEvent => "neither 0 nor 1",
             Self::NotACause => "neither 0 nor the number of a cause",
             Self::NegativeTime => "a negative time",
             Self::ZeroTime => "a time of zero",
@@ -70,10 +78,22 @@ impl CellFault {
     pub fn fix(self) -> &'static str {
         match self {
             Self::Empty => "fill the cell or remove the patient",
-            Self::NotANumber => "write it as digits with a decimal point",
-            Self::DecimalComma => "export with a decimal point",
-            Self::NotFinite => "remove the patient or correct the cell",
+            Self::NotANumber => {
+                "write it as digits with a decimal point, leave the cell empty where the value is missing, or \
+                 list the word under missing in cohort.toml"
+            }
+            Self::DecimalComma => {
+                "write decimal = \",\" in cohort.toml where the comma is the decimal sign, or export with a \
+                 decimal point and nothing between thousands"
+            }
+            Self::DecimalPoint => "export all numbers with the decimal sign of cohort.toml",
+            Self::Thousands => "export without separators between thousands",
+            Self::NotFinite => "correct the cell, or leave it empty where the value is missing",
             Self::NotAFlag => "write 1 for yes and 0 for no",
+            Self::NotAnEvent => {
+                "write 1 for the event and 0 for none, or list the column's words as event_is and no_event_is \
+                 under [outcome] in cohort.toml"
+            }
             Self::NotACause => {
                 "write 0 where follow-up ended without an event, else 1 for the first of the causes, 2 for \
                  the second, or name the cause that is missing"

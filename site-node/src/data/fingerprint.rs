@@ -23,7 +23,7 @@ use super::error::{DataError, TableError};
 use super::omop::{self, Cdm, TABLES};
 use super::place::inside;
 use super::source::Source;
-use super::table::{self, Cell, Table};
+use super::table::{self, Cell, Request, Table, TableFormat};
 use super::{FileError, Seen, Signals, open};
 
 /// The largest ECG or image that is hashed.
@@ -112,7 +112,8 @@ pub fn fingerprint_again(
     piece(&mut all, schema(source).as_bytes());
     let patient = source.patient.as_str();
     let mut add = |role: &str, path: &Path, texts: &[&str]| -> Result<(), DataError> {
-        let read = table::read(&inside(&source.folder, path)?, texts);
+        let asked = Request::of(texts, source.formats.of(path));
+        let read = table::read_as(&inside(&source.folder, path)?, &asked);
         piece(&mut all, role.as_bytes());
         match read {
             // Nobody withdrew yet.
@@ -148,7 +149,8 @@ pub fn fingerprint_again(
         for name in TABLES {
             if let Some(path) = cdm.path(name)? {
                 piece(&mut all, name.as_bytes());
-                piece(&mut all, hashed(&table::read(&path, omop::texts(name))?, secret).as_bytes());
+                let asked = Request::of(omop::texts(name), &source.formats.all);
+                piece(&mut all, hashed(&table::read_as(&path, &asked)?, secret).as_bytes());
             }
         }
     }
@@ -213,8 +215,17 @@ fn schema(source: &Source) -> String {
     // Nothing where none are stated: what a number stands for is then what it always was.
     let stated = source.outcome.as_ref().filter(|outcome| !outcome.causes.is_empty());
     let causes = stated.map(|outcome| format!(" {:?}", outcome.causes)).unwrap_or_default();
+    // Likewise how cells are written, and which stand for the event.
+    let formats =
+        [&source.formats.all].into_iter().chain(source.formats.of.iter().map(|(_, it)| it));
+    let default = TableFormat::default();
+    let other: Vec<&TableFormat> = formats.filter(|format| **format != default).collect();
+    let formats = if other.is_empty() { String::new() } else { format!(" {other:?}") };
+    let words = source.outcome.as_ref().filter(|outcome| !outcome.event_is.is_empty());
+    let words = words.map(|it| format!(" {:?} {:?}", it.event_is, it.no_event_is));
+    let words = words.unwrap_or_default();
     format!(
-        "{:?} {:?} {:?} {outcome:?} {units:?} {long:?} {codes:?} {days:?}{causes}",
+        "{:?} {:?} {:?} {outcome:?} {units:?} {long:?} {codes:?} {days:?}{causes}{formats}{words}",
         source.patient, source.index_date, source.split
     )
 }

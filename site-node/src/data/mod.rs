@@ -37,9 +37,12 @@ pub use losses::{Counted, Loss, Losses};
 pub use open::{FileError, OpenFault};
 pub use patients::{Patients, load};
 pub use place::inside;
-pub use problems::Problems;
+pub use problems::{Problems, Repeats};
 pub use seen::{Seen, Stamp, table_stamps};
 pub use signals::{Checked, Signals};
 pub use source::{Source, tables as table_files};
 pub(crate) use table::number;
-pub use table::{Cell, Column, Table, Words, join, join_some, read};
+pub use table::{
+    Cell, Column, Formats, MISSING, Request, Table, TableFormat, Unusable, Words, join, join_some,
+    read, read_as,
+};

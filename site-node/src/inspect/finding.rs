@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::place::{kind, place, signal};
-use crate::data::{DataError, Loss};
+use crate::data::{DataError, Loss, Repeats};
 
 /// A mistake, where it is, and how to mend it. It holds no patient's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub struct Finding {
     pub file: Option<String>,
     /// Which row of it.
     pub row: Option<u64>,
+    /// The first rows of it, where the same is wrong in several.
+    pub rows: Vec<u64>,
+    /// In how many rows it is wrong; 1 where it is about no row.
+    pub count: usize,
     /// Which column.
     pub column: Option<String>,
     /// The ECG or image, which may bear its patient's name: for eyes that asked for values.
@@ -28,7 +32,17 @@ impl Finding {
     /// One that no single file holds.
     pub(super) fn about(check: &'static str, problem: String, fix: &str) -> Self {
         let fix = fix.to_owned();
-        Self { check, file: None, row: None, column: None, path: None, problem, fix }
+        Self {
+            check,
+            file: None,
+            row: None,
+            rows: Vec::new(),
+            count: 1,
+            column: None,
+            path: None,
+            problem,
+            fix,
+        }
     }
 
     /// Patients or rows that are left out, with their count.
@@ -40,6 +54,30 @@ impl Finding {
         );
         let about = Self::about("patients", loss.to_string(), &fix);
         Self { file: Some(loss.table.clone()), ..about }
+    }
+
+    /// One of the readers' that stands in several rows.
+    #[must_use]
+    pub fn repeated(error: &DataError, repeats: &Repeats) -> Self {
+        let mut found = Self::of(error);
+        if repeats.count < 2 || repeats.rows.is_empty() {
+            return found;
+        }
+        let rows: Vec<String> = repeats.rows.iter().map(u64::to_string).collect();
+        let more = if repeats.count > rows.len() { ", …" } else { "" };
+        let told = format!("{} rows ({}{more})", repeats.count, rows.join(", "));
+        found.problem = match error {
+            DataError::DuplicatePatient { file, .. } => {
+                format!("{file}: {told} repeat a patient of an earlier row")
+            }
+            _ => {
+                let one = found.row.map_or_else(String::new, |row| format!("row {row},"));
+                found.problem.replacen(&one, &format!("{told},"), 1)
+            }
+        };
+        found.count = repeats.count;
+        found.rows.clone_from(&repeats.rows);
+        found
     }
 
     /// One of the readers'.
@@ -55,6 +93,8 @@ impl Finding {
             check: kind(error),
             file,
             row,
+            rows: row.into_iter().collect(),
+            count: 1,
             column,
             path: signal(error),
             problem: problem.to_owned(),

@@ -7,6 +7,7 @@
 //! Every mistake at once, by file, row and column. Nothing here reaches a network or a log.
 
 mod finding;
+mod notes;
 mod place;
 mod signals;
 mod summary;
@@ -18,7 +19,6 @@ use common::experiment::{Missing, Outcome, Plan, TimeUnit, ViewSource};
 use common::policy::Policy;
 
 use crate::cohort::Cohort;
-use crate::data::patients::Withdrawn;
 use crate::data::prepare::Progress;
 use crate::data::{CellFault, DataError, Day, MeaningError, Patients, Problems, Source};
 use crate::features::{FeatureError, Lookup, Rules, Spread, Units, caution, gather};
@@ -66,14 +66,7 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
     if let Some(patients) = patients {
         let units = patients.measurements.iter().flat_map(|(_, table)| table.unknown_units());
         found.notes.extend(units.take(MOST_UNITS).map(|unit| unit.to_string()));
-        let Withdrawn { listed, unknown } = patients.withdrawn;
-        if unknown > 0 {
-            found.notes.push(format!(
-                "{unknown} of {listed} patients who withdrew stand in no table of patients: check that \
-                 their names are written as they are there"
-            ));
-        }
-        found.notes.extend(patients.losses.iter().map(ToString::to_string));
+        notes::of_patients(asked, &patients, &mut problems, &mut found.notes);
         ends(asked, &patients, &mut problems);
         signals::check(asked, &patients, &mut problems, &mut found.notes, tell);
         let cohort = cohort(asked, patients, &mut problems);
@@ -91,8 +84,10 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
             }
         }
     }
-    let told: Vec<Finding> = problems.found().iter().map(Finding::of).collect();
+    let told: Vec<Finding> =
+        problems.grouped().map(|(error, repeats)| Finding::repeated(error, repeats)).collect();
     found.problems.splice(..0, told);
+    found.notes.splice(..0, problems.remarks().iter().cloned());
     found.more = problems.more();
     found
 }
@@ -186,6 +181,9 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
     for view in &plan.views {
         // Strictly, whatever the mode: here and nowhere else is a unit that does not convert told.
         let rules = Rules { units: Units::Refuse, ..Rules::of(plan.privacy.mode) };
+        if !notes::cells(patients, view, problems, found) {
+            continue;
+        }
         match gather(&mut lookup, view, rules) {
             Ok(gathered) => {
                 if let ViewSource::Number { values, .. } | ViewSource::Measurement { values, .. } =
@@ -203,7 +201,12 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
                     100.0 * missing as f64 / all.max(1) as f64,
                     gathered.outside
                 ));
-                if missing > 0 && view.missing() == Some(Missing::Refuse) {
+                if missing == all && all > 0 {
+                    let what = format!("view {:?}: no patient has a value", view.name);
+                    let fix = "check its column or item, its words and units, and that patients are \
+                               written alike in every table";
+                    found.problems.push(Finding::about("contract", what, fix));
+                } else if missing > 0 && view.missing() == Some(Missing::Refuse) {
                     let what = format!("view {:?}: {missing} patients have no value", view.name);
                     let fix = "remove them, or ask for a contract that says what stands for it";
                     found.problems.push(Finding::about("contract", what, fix));

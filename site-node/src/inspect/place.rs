@@ -28,7 +28,8 @@ pub(super) fn place(error: &DataError) -> Place {
         DataError::Meaning(error) => of_meaning(error),
         DataError::Cell { file, row, column, .. }
         | DataError::NamelessPatient { file, row, column }
-        | DataError::UnknownPatient { file, row, column } => {
+        | DataError::UnknownPatient { file, row, column }
+        | DataError::UnknownWithdrawn { file, row, column, .. } => {
             (Some(file.clone()), Some(*row), Some(column.clone()))
         }
         DataError::DuplicatePatient { file, second, .. } => {
@@ -96,6 +97,8 @@ fn of_table(error: &TableError) -> Place {
         | TableError::TooManyColumns { file, .. }
         | TableError::NoParquet { file }
         | TableError::BrokenParquet { file }
+        | TableError::ParquetCodec { file, .. }
+        | TableError::ParquetParts { file, .. }
         | TableError::NoHeader { file }
         | TableError::NamelessColumn { file, .. } => (Some(file.clone()), None, None),
     }
@@ -117,6 +120,7 @@ pub(super) fn kind(error: &DataError) -> &'static str {
         DataError::DuplicatePatient { .. }
         | DataError::NamelessPatient { .. }
         | DataError::UnknownPatient { .. }
+        | DataError::UnknownWithdrawn { .. }
         | DataError::LeftOut { .. }
         | DataError::EmptyJoin { .. } => "patients",
         DataError::Cell { .. } => "cells",
@@ -156,6 +160,8 @@ fn kind_of_table(error: &TableError) -> &'static str {
         | TableError::TooManyColumns { .. }
         | TableError::NoParquet { .. }
         | TableError::BrokenParquet { .. }
+        | TableError::ParquetCodec { .. }
+        | TableError::ParquetParts { .. }
         | TableError::ParquetRows { .. } => "format",
         TableError::ParquetType { .. }
         | TableError::NoHeader { .. }

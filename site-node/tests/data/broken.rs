@@ -24,10 +24,10 @@ macro_rules! refused {
 }
 
 refused! {
-    a_latin_1_cell: |h| h.write("base.csv", b"pid,day,age,sex,glucose\np1,2020-01-10,61,\xe4,5\n")
-        => DataError::Table(TableError::Encoding { row: 2, .. }),
-    a_latin_1_header: |h| h.write("base.csv", b"pid,day,\xe4\np1,2020-01-10,61\n")
-        => DataError::Table(TableError::Encoding { row: 1, .. }),
+    a_latin_1_cell: |h| h.write("base.csv", b"pid,day,age,sex,glucose\np1,2020-01-10,61,f,5\n\xe4,2020-01-10,61,f,5\n")
+        => DataError::Table(TableError::Encoding { row: 3, .. }),
+    a_latin_1_header: |h| h.write("base.csv", b"pid,d\xe4y,glucose\np1,2020-01-10,61\n")
+        => DataError::MissingColumn { .. },
     a_utf_16_file: |h| h.write("base.csv", b"\xff\xfep\0i\0d\0")
         => DataError::Table(TableError::Kind { .. }),
     a_spreadsheet: |h| h.write("base.csv", b"PK\x03\x04whatever")
@@ -46,25 +46,21 @@ refused! {
         => DataError::Table(TableError::Ragged { row: 3, found: 1, wanted: 5, .. }),
     a_long_row: |h| h.edit("base.csv", "61,f,5.5", &format!("61,f,5.5,{SECRET}"))
         => DataError::Table(TableError::Ragged { row: 2, found: 6, wanted: 5, .. }),
-    a_blank_row: |h| h.edit("base.csv", "p2,", "\np2,")
-        => DataError::Table(TableError::BlankRow { row: 3, .. }),
-    a_column_twice: |h| h.edit("base.csv", "age,sex", "age,age")
+    a_column_twice: |h| h.edit("base.csv", "age,sex", "glucose,sex")
         => DataError::DuplicateColumn { .. },
     a_table_without_a_header: |h| h.write("base.csv", format!("p1,2020-01-10,61,f,{SECRET}\np2,2020-01-10,61,f,5\n"))
         => DataError::Table(TableError::NoHeader { .. }),
-    a_table_without_a_header_or_a_number: |h| h.write("base.csv", format!("{SECRET},f\np2,f\n"))
-        => DataError::MissingColumn { .. },
-    a_table_whose_first_row_repeats: |h| h.write("base.csv", format!("pid,{SECRET},{SECRET}\np2,f,m\n"))
-        => DataError::DuplicateColumn { .. },
+    a_table_whose_first_row_repeats: |h| {
+        h.write("base.csv", format!("pid,day,glucose,{SECRET},{SECRET}\np1,,1,f,m\np2,,1,f,m\np3,,1,f,m\n"));
+        h.edit("cohort.toml", "\"day\"", &format!("\"{SECRET}\""));
+    } => DataError::DuplicateColumn { .. },
     a_first_row_that_resembles_a_column: |h| {
         let text = format!("pid,{SECRET},age,sex,glucose\np2,2020-01-10,1,f,5\n");
         h.write("base.csv", text);
         h.edit("cohort.toml", "\"day\"", &format!("\"{}\"", SECRET.replace('8', "9")));
     } => DataError::MissingColumn { nearest: Some(_), .. },
-    a_column_of_two_tables: |h| h.edit("outcome.csv", "months,died", "age,died")
+    a_column_of_two_tables: |h| h.edit("outcome.csv", "months,died", "glucose,died")
         => DataError::DuplicateColumn { .. },
-    a_column_without_a_name: |h| h.edit("base.csv", "age,sex", "age,")
-        => DataError::Table(TableError::NamelessColumn { place: 4, .. }),
     a_misspelt_column: |h| h.edit("base.csv", "pid,day,", "pid,daay,")
         => DataError::MissingColumn { nearest: Some(_), .. },
     a_patient_twice: |h| h.edit("base.csv", "p2,", "p1,")
@@ -96,6 +92,18 @@ refused! {
         std::fs::remove_file(h.place("labs.csv")).unwrap();
         symlink("/etc/passwd", h.place("labs.csv")).unwrap();
     } => DataError::LinkOut { .. },
+}
+
+/// Every column that is missing is told at once.
+#[test]
+fn a_table_without_a_header_or_a_number() {
+    let hospital = Hospital::new();
+    hospital.write("base.csv", format!("{SECRET},f\np2,f\n"));
+    let (_, problems) = hospital.read();
+    super::sound(&problems, &hospital.place(""));
+    let missing = |error: &DataError| matches!(error, DataError::MissingColumn { .. });
+    assert!(problems.found().iter().all(missing), "{problems:?}");
+    assert_eq!(problems.found().len(), 3);
 }
 
 /// A byte-order mark, Windows line ends, other delimiters and trailing blank lines are no mistakes.

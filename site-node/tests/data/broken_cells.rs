@@ -53,10 +53,13 @@ fn every_bad_outcome_is_named_by_row_and_column() {
         ("p2,3.5,0", "p2,,1", "months", CellFault::EventWithoutTime),
         ("p2,3.5,0", "p2,zx81secret,0", "months", CellFault::NotANumber),
         ("p2,3.5,0", "p2,\"3,5\",0", "months", CellFault::DecimalComma),
-        ("p2,3.5,0", "p2,NaN,0", "months", CellFault::NotFinite),
-        ("p2,3.5,0", "p2,3.5,2", "died", CellFault::NotAFlag),
+        ("p2,3.5,0", "p2,inf,0", "months", CellFault::NotFinite),
+        ("p2,3.5,0", "p2,NaN,0", "months", CellFault::Empty),
+        ("p2,3.5,0", "p2,\"1,234.5\",0", "months", CellFault::Thousands),
+        ("p2,3.5,0", "p2,3.5,2", "died", CellFault::NotAnEvent),
+        ("p2,3.5,0", "p2,3.5,Dead", "died", CellFault::NotAnEvent),
         ("p2,3.5,0", "p2,3.5,", "died", CellFault::Empty),
-        ("p2,3.5,0,1", "p2,3.5,0,maybe", "train", CellFault::NotANumber),
+        ("p2,3.5,0,1", "p2,3.5,0,maybe", "train", CellFault::NotAFlag),
     ] {
         let hospital = Hospital::new();
         hospital.edit("outcome.csv", old, new);
@@ -83,7 +86,10 @@ fn all_mistakes_are_named_together() {
     hospital.edit("outcome.csv", "p3,40", "p3,-40");
     let found = hospital.check(None);
     let checks: Vec<&str> = found.problems.iter().map(|finding| finding.check).collect();
-    assert_eq!(checks, ["cells", "cells", "cells", "codes", "cells"]);
+    assert_eq!(checks, ["cells", "cells", "codes", "cells"]);
+    let days = &found.problems[0];
+    assert_eq!((days.count, days.rows.as_slice()), (2, &[3, 4][..]));
+    assert!(days.problem.contains("2 rows (3, 4), column \"day\""), "{}", days.problem);
 }
 
 #[test]
@@ -116,7 +122,7 @@ fn a_follow_up_that_has_not_ended_yet() {
     let rows = "pid,seen,died,train\np1,9999-12-31,1,1\np2,2021-01-01,1,1\n";
     hospital.write("outcome.csv", rows);
     hospital.edit("base.csv", "p3,", "p3x,");
-    hospital.edit("base.csv", "p4,", "p4x,");
+    hospital.edit("cohort.toml", "[outcome]", "[allowed_losses]\n\"base.csv\" = 1.0\n\n[outcome]");
     assert!(matches!(
         hospital.problem(),
         DataError::Cell { fault: CellFault::FarDate, row: 2, .. }

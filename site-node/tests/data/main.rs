@@ -11,6 +11,7 @@ mod brought;
 #[cfg(feature = "parquet")]
 mod columnar;
 mod fingerprint;
+mod messy;
 mod omop;
 mod whole;
 

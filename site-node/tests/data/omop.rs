@@ -118,12 +118,15 @@ fn who_withdrew_is_nowhere_and_keys_that_mean_nothing_here_are_refused() {
     assert_eq!(persons(&hospital), ["1", "2"]);
     hospital.write("withdrawn.csv", "person_id\n1\n");
     assert_eq!(persons(&hospital), ["2"]);
-    // Written in another way, a name is that of nobody; who counts them tells.
+    // Written in another way, a name is that of nobody, who must not be trained on for it.
     hospital.write("withdrawn.csv", "person_id\n0001\n2\n");
+    let error = load(&hospital.source()).unwrap_err();
+    assert!(matches!(error, DataError::UnknownWithdrawn { row: 2, .. }), "{error}");
+    assert!(error.to_string().contains("leading zeros") && !error.to_string().contains("0001"));
+    hospital.edit("cohort.toml", "[omop]", "withdrawn_without_records = 1\n[omop]");
     assert_eq!(persons(&hospital), ["1"]);
-    let notes = hospital.check(None).notes.join("\n");
-    assert!(notes.contains("1 of 2 patients who withdrew stand in no table"), "{notes}");
-    assert!(!notes.contains("0001"), "{notes}");
+    hospital.write("withdrawn.csv", "person_id\n2.0\n");
+    assert_eq!(persons(&hospital), ["1"]);
     for key in ["split = \"s\"", "optional_tables = [\"a.csv\"]", "units = { age = \"years\" }"] {
         let hospital = made();
         hospital.edit("cohort.toml", "[omop]", &format!("{key}\n[omop]"));

@@ -145,9 +145,9 @@ fn object(found: &Findings, values: &[Option<String>]) -> serde_json::Value {
         .iter()
         .zip(values)
         .map(|(finding, value)| {
-            let Finding { check, file, row, column, problem, fix, .. } = finding;
-            json!({ "check": check, "file": file, "row": row, "column": column,
-                    "problem": problem, "fix": fix, "value": value })
+            let Finding { check, file, row, rows, count, column, problem, fix, .. } = finding;
+            json!({ "check": check, "file": file, "row": row, "rows": rows, "count": count,
+                    "column": column, "problem": problem, "fix": fix, "value": value })
         })
         .collect();
     let sound = found.problems.is_empty() && found.more == 0;

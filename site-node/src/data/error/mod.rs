@@ -110,6 +110,23 @@ pub enum DataError {
         /// The patient column.
         column: String,
     },
+    /// A patient on the list of those who withdrew whom no table of patients names.
+    #[error(
+        "{file}: row {row}, column {column:?}: a patient who withdrew and stands in no table of \
+         patients{}; write the name as it is there, or state how many have no records left as \
+         withdrawn_without_records in cohort.toml",
+        advice(hint.as_ref())
+    )]
+    UnknownWithdrawn {
+        /// The list.
+        file: String,
+        /// Which row.
+        row: u64,
+        /// The patient column.
+        column: String,
+        /// How the name may differ.
+        hint: Option<String>,
+    },
     /// A row of somebody who stands in no patient table.
     #[error(
         "{file}: row {row}, column {column:?}: a patient who stands in no table of patients; add the \
@@ -202,6 +219,55 @@ pub enum DataError {
         /// What to do.
         fix: &'static str,
     },
+}
+
+impl DataError {
+    /// Whether it says the same of another row.
+    pub(super) fn repeats(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Cell { file: a, column: b, fault: c, .. },
+                Self::Cell { file: x, column: y, fault: z, .. },
+            ) => (a, b, c) == (x, y, z),
+            (
+                Self::NamelessPatient { file: a, column: b, .. },
+                Self::NamelessPatient { file: x, column: y, .. },
+            )
+            | (
+                Self::UnknownPatient { file: a, column: b, .. },
+                Self::UnknownPatient { file: x, column: y, .. },
+            )
+            | (
+                Self::UnknownWithdrawn { file: a, column: b, .. },
+                Self::UnknownWithdrawn { file: x, column: y, .. },
+            )
+            | (
+                Self::Meaning(MeaningError::CodeSystem { file: a, column: b, .. }),
+                Self::Meaning(MeaningError::CodeSystem { file: x, column: y, .. }),
+            )
+            | (
+                Self::MissingColumn { file: a, column: b, .. },
+                Self::MissingColumn { file: x, column: y, .. },
+            ) => (a, b) == (x, y),
+            (Self::DuplicatePatient { file: a, .. }, Self::DuplicatePatient { file: x, .. }) => {
+                a == x
+            }
+            _ => false,
+        }
+    }
+
+    /// The row that it is about.
+    pub(super) fn row(&self) -> Option<u64> {
+        match self {
+            Self::Cell { row, .. }
+            | Self::NamelessPatient { row, .. }
+            | Self::UnknownPatient { row, .. }
+            | Self::UnknownWithdrawn { row, .. }
+            | Self::Meaning(MeaningError::CodeSystem { row, .. })
+            | Self::DuplicatePatient { second: row, .. } => Some(*row),
+            _ => None,
+        }
+    }
 }
 
 /// A patient's row in a table of patients: who it is without saying the name.

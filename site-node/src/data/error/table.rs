@@ -32,7 +32,9 @@ pub enum TableError {
         kind: &'static str,
     },
     /// Bytes that are no UTF-8.
-    #[error("{file}: row {row} is not UTF-8; export the table as UTF-8")]
+    #[error(
+        "{file}: row {row} of a column that is asked for is not UTF-8; export the table as UTF-8"
+    )]
     Encoding {
         /// Which file.
         file: String,
@@ -54,8 +56,8 @@ pub enum TableError {
         /// The header's.
         wanted: usize,
     },
-    /// A blank line between rows.
-    #[error("{file}: row {row} is blank; remove the line")]
+    /// More blank lines than are passed over.
+    #[error("{file}: too many blank lines above row {row}; remove them")]
     BlankRow {
         /// Which file.
         file: String,
@@ -127,6 +129,27 @@ pub enum TableError {
         column: String,
         /// What it is.
         found: &'static str,
+    },
+    /// A Parquet file of a compression that is not read.
+    #[error(
+        "{file}: is compressed by {codec}, which is not read here; write it with snappy or zstd"
+    )]
+    ParquetCodec {
+        /// Which file.
+        file: String,
+        /// The compression.
+        codec: &'static str,
+    },
+    /// Parquet files in one folder with other columns than the first.
+    #[error(
+        "{file}: part {part} by name has other columns or types than the first; write all parts with one \
+         schema"
+    )]
+    ParquetParts {
+        /// The folder.
+        file: String,
+        /// Which part, from 1.
+        part: usize,
     },
     /// A Parquet file whose parts do not fit together.
     #[error("{file}: column {column:?} has {found} rows of {wanted}; write the file again")]

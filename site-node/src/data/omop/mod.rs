@@ -25,8 +25,7 @@ use super::date::Day;
 use super::error::{DataError, MeaningError};
 use super::losses::Losses;
 use super::patients::{
-    Code, Codes, Measurement, Measurements, Patients, Rows, System, UnitCells, Who, Withdrawn,
-    withdrawn,
+    Code, Codes, Measurement, Measurements, Patients, Rows, System, UnitCells, Who, WithdrawnList,
 };
 use super::problems::Problems;
 use super::source::{Omop, Source};
@@ -65,16 +64,16 @@ const RESERVED: [(&str, &str); 4] = [
 
 pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) -> Option<Patients> {
     let cdm = Cdm { source, omop };
-    let gone = withdrawn(source, "person_id", problems);
+    let gone = WithdrawnList::read(source, "person_id", problems);
     let persons = cdm.table("person", problems)?;
     let (gone, column) = (gone?, problems.take(persons.column("person_id"))?);
     // Their rows elsewhere are passed over, and are no rows of a stranger.
     let mut everybody: HashSet<String> =
         (0..persons.len()).map(|row| column.text(row).into_owned()).collect();
-    let left = Withdrawn::of(&gone, &everybody);
-    everybody.extend(gone.iter().cloned());
+    let left = gone.match_with(source, &everybody, problems);
+    everybody.extend(gone.names().map(str::to_owned));
     let stay: Vec<usize> =
-        (0..persons.len()).filter(|row| !gone.contains(column.text(*row).as_ref())).collect();
+        (0..persons.len()).filter(|row| !gone.contains(&column.text(*row))).collect();
     let persons = persons.select(&stay);
     let mut people = Person::all(&persons, problems)?;
     let who = Who::new(problems.take(persons.column("person_id"))?, everybody);

@@ -156,6 +156,6 @@ pub(super) fn table(
         });
         return None;
     }
-    let table = problems.take(Table::built("person", columns, rows))?.of_ours();
+    let table = Table::built("person", columns, rows).of_ours();
     Some((table, index, kept))
 }

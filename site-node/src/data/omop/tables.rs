@@ -6,7 +6,7 @@ use crate::data::error::{DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{Omop, Source};
-use crate::data::table::{self, Table};
+use crate::data::table::{self, Request, Table};
 
 /// A folder of tables, each `name.csv` or `name.parquet`, in lower or upper case.
 pub(in crate::data) struct Cdm<'s> {
@@ -66,10 +66,21 @@ impl Cdm<'_> {
         Ok(None)
     }
 
+    /// Reads a table. Identifiers and concepts are `5` where all are written as `5.0`.
+    fn read(&self, path: &Path, name: &str) -> Result<Table, DataError> {
+        let texts = texts(name);
+        let identifiers: Vec<&str> =
+            texts.iter().copied().filter(|column| !column.ends_with("_date")).collect();
+        let format = &self.source.formats.all;
+        table::read_as(path, &Request { texts, identifiers: &identifiers, format })
+    }
+
     /// A table that must be there.
     pub(super) fn table(&self, name: &'static str, problems: &mut Problems) -> Option<Table> {
         if let Some(path) = problems.take(self.path(name))? {
-            return problems.take(table::read(&path, texts(name)));
+            let table = problems.take(self.read(&path, name))?;
+            problems.remark(table.notes());
+            return Some(table);
         }
         let (what, name) = ("OMOP table", name.to_owned());
         problems.note(DataError::Meaning(MeaningError::NoSource { what, name, nearest: None }));
@@ -79,6 +90,8 @@ impl Cdm<'_> {
     /// A table that may be missing.
     pub(super) fn optional(&self, name: &str, problems: &mut Problems) -> Option<Table> {
         let path = problems.take(self.path(name))??;
-        problems.take(table::read(&path, texts(name)))
+        let table = problems.take(self.read(&path, name))?;
+        problems.remark(table.notes());
+        Some(table)
     }
 }

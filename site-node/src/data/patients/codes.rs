@@ -9,7 +9,7 @@ use crate::data::error::{CellFault, DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{CodeTable, Source};
-use crate::data::table::{self, Words};
+use crate::data::table::{self, Request, Words};
 
 /// One code of one patient.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,8 +60,14 @@ impl Codes {
         let patient = patient.as_deref().unwrap_or(&source.patient);
         let mut texts = vec![patient, date.as_str(), code.as_str()];
         texts.extend(until.as_deref());
+        // "250.0" is a code of ICD-9, and no concept.
+        let concepts = ["omop", "snomed"].contains(&system.as_str());
+        let identifiers = [patient, if concepts { code.as_str() } else { patient }];
+        let format = source.formats.of(path);
         let path = problems.take(inside(&source.folder, path))?;
-        let table = problems.take(table::read(&path, &texts))?;
+        let asked = Request { texts: &texts, identifiers: &identifiers, format };
+        let table = problems.take(table::read_as(&path, &asked))?;
+        problems.remark(table.notes());
         let rows = Rows::read(&table, patient, date, who, problems);
         let column = problems.take(table.column(code));
         let ends = match until {

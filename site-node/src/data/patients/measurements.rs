@@ -8,7 +8,7 @@ use crate::data::error::{CellFault, DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{MeasurementTable, Source};
-use crate::data::table::{self, Column, Words};
+use crate::data::table::{self, Column, Request, Words};
 use crate::data::unit;
 
 /// One measurement.
@@ -95,8 +95,12 @@ impl Measurements {
         let patient = patient.as_deref().unwrap_or(&source.patient);
         let mut texts = vec![patient, date.as_str(), item.as_str()];
         texts.extend(unit.as_deref());
+        let identifiers = [patient, item.as_str()];
+        let format = source.formats.of(path);
         let path = problems.take(inside(&source.folder, path))?;
-        let table = problems.take(table::read(&path, &texts))?;
+        let asked = Request { texts: &texts, identifiers: &identifiers, format };
+        let table = problems.take(table::read_as(&path, &asked))?;
+        problems.remark(table.notes());
         let rows = Rows::read(&table, patient, date, who, problems);
         let items = problems.take(table.column(item));
         let values = problems.take(table.column(value));

@@ -6,19 +6,22 @@
 //!             measurements, codes ─ by patient ──────┘
 //! ```
 
+mod alike;
 mod codes;
 mod dated;
 mod join;
 mod measurements;
 mod system;
+mod withdrawn;
 
 pub use codes::{Code, Codes};
 pub use measurements::{Measurement, Measurements, UnitCells};
 pub use system::System;
 
 pub(super) use dated::{Rows, Who};
-pub use join::Withdrawn;
-pub(super) use join::{tables, withdrawn};
+use join::{Joined, tables};
+pub use withdrawn::Withdrawn;
+pub(super) use withdrawn::WithdrawnList;
 
 use std::fmt;
 
@@ -107,7 +110,7 @@ impl Patients {
         if let Some(omop) = &source.omop {
             return omop::patients(source, omop, problems);
         }
-        let (table, who, withdrawn) = tables(source, problems)?;
+        let Joined { mut table, who, withdrawn, losses } = tables(source, problems)?;
         for (column, unit) in &source.units {
             problems.take(table.column(column));
             if !unit::known(unit) {
@@ -123,7 +126,9 @@ impl Patients {
             ),
             None => None,
         };
-        let mut table = table;
+        if let Some(outcome) = &source.outcome {
+            join::event_words(&mut table, outcome, problems)?;
+        }
         if let (Some(outcome), Some(index)) = (&source.outcome, &index) {
             join::follow_up(&mut table, outcome, index, problems)?;
         }
@@ -153,7 +158,7 @@ impl Patients {
             described,
             reserved,
             withdrawn,
-            losses: Losses::default(),
+            losses,
             measurements,
             codes,
         })

@@ -7,6 +7,7 @@
 //! ecg, images ── a file a patient
 //! ```
 
+mod format;
 mod read;
 mod tables;
 
@@ -19,6 +20,7 @@ pub use tables::{CodeTable, MeasurementTable};
 
 use super::omop;
 use super::place::inside;
+use super::table::{self, Formats};
 
 /// Where one site's records lie.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +42,10 @@ pub struct Source {
     pub withdrawn: Option<PathBuf>,
     /// By table, the share of its patients or rows that may be left out, from 0 to 1.
     pub allowed_losses: Vec<(String, f64)>,
+    /// How many of them have no records left, and hence stand in no table of patients.
+    pub withdrawn_without_records: usize,
+    /// How the tables' cells are written.
+    pub formats: Formats,
     /// The outcome's columns.
     pub outcome: Option<OutcomeColumns>,
     /// Units of the tables' columns.
@@ -65,6 +71,10 @@ pub struct OutcomeColumns {
     pub unit: TimeUnit,
     /// Column that is 1 for an event and 0 for censoring; with causes, the number of the cause, from 1.
     pub event: String,
+    /// Cells of that column that stand for the event; none where it holds 1 and 0.
+    pub event_is: Vec<String>,
+    /// Cells of it that stand for no event.
+    pub no_event_is: Vec<String>,
     /// What 1, 2, … stand for; none where the event is one.
     pub causes: Vec<String>,
     /// Column of the day on which follow-up ended, one way or the other.
@@ -120,8 +130,9 @@ pub fn tables(source: &Source) -> Vec<PathBuf> {
     let codes = source.codes.iter().map(|(_, it)| &it.table);
     let one = source.tables.iter().chain(&source.optional_tables).chain(&source.withdrawn);
     let named = one.chain(long).chain(codes);
+    let paths = named.filter_map(|path| inside(&source.folder, path).ok());
     let mut files: Vec<PathBuf> =
-        named.filter_map(|path| inside(&source.folder, path).ok()).collect();
+        paths.flat_map(|path| table::parts(&path).unwrap_or_else(|_| vec![path])).collect();
     files.extend(omop::files(source));
     files
 }
@@ -138,6 +149,8 @@ impl Source {
             index_date: None,
             split: None,
             withdrawn: None,
+            withdrawn_without_records: 0,
+            formats: Formats::default(),
             allowed_losses: Vec::new(),
             outcome: None,
             units: Vec::new(),

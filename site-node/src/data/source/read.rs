@@ -17,6 +17,8 @@ impl Settings for Source {
         let index_date = section.maybe("index_date");
         let split = section.maybe("split");
         let withdrawn = section.maybe("withdrawn");
+        let without_records = section.or("withdrawn_without_records", 0_u32);
+        let formats = super::format::formats(section);
         let allowed_losses: Option<Vec<(String, f64)>> = section.values("allowed_losses");
         for (table, share) in allowed_losses.iter().flatten() {
             if !(0.0..=1.0).contains(share) {
@@ -92,6 +94,8 @@ impl Settings for Source {
             index_date,
             split: split?,
             withdrawn: withdrawn?,
+            withdrawn_without_records: without_records? as usize,
+            formats: formats?,
             allowed_losses: allowed_losses?,
             outcome,
             units: units?,
@@ -114,13 +118,40 @@ impl Settings for OutcomeColumns {
         );
         let event = section.required("event", "the column that is 1 for an event, 0 for censoring");
         let causes = section.or("causes", Vec::new());
+        let event_is = section.or("event_is", Vec::new());
+        let no_event_is = section.or("no_event_is", Vec::new());
         let ends = section.maybe("ends");
         let causes: Vec<String> = causes?;
         if let Some((what, hint)) = cause_flaws(&causes).into_iter().next() {
             section.problem("causes", &what, hint);
             return None;
         }
-        Some(Self { time: time?, unit: unit?, event: event?, ends: ends?, causes })
+        let event_is: Vec<String> = event_is?;
+        let no_event_is: Vec<String> = no_event_is?;
+        if event_is.is_empty() != no_event_is.is_empty() {
+            section.problem(
+                if event_is.is_empty() { "event_is" } else { "no_event_is" },
+                "missing beside the other",
+                "list the cells for the event as event_is and those for none as no_event_is: a word in \
+                 neither is an error, never a censoring",
+            );
+            return None;
+        }
+        if let Some(word) = event_is.iter().find(|word| no_event_is.contains(word)) {
+            let what = format!("{word:?} stands for the event too");
+            section.problem("no_event_is", &what, "list it once");
+            return None;
+        }
+        if !event_is.is_empty() && causes.len() > 1 {
+            section.problem(
+                "event_is",
+                "given beside several causes",
+                "number the causes in the column: 0 for none, 1 for the first of causes, 2 for the second",
+            );
+            return None;
+        }
+        let (time, unit, event, ends) = (time?, unit?, event?, ends?);
+        Some(Self { time, unit, event, event_is, no_event_is, ends, causes })
     }
 }
 

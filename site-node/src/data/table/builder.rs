@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::column::{Cells, Column};
-use super::words::Words;
+use super::format::TableFormat;
+use super::words::{EMPTY, Words};
 
 /// A column that is being read.
 pub(in crate::data) struct Builder {
     cells: Cells,
     words: Words,
+    format: TableFormat,
+    /// The first cell that is no UTF-8.
+    spoilt: Option<usize>,
 }
 
 /// A cell as a number: digits with a point, `true` (1) or `false` (0). What a float cannot hold exactly,
@@ -32,12 +36,17 @@ pub(crate) fn number(cell: &[u8]) -> Option<f64> {
 
 impl Builder {
     pub(in crate::data) fn new(texts: bool) -> Self {
+        Self::with_format(texts, &TableFormat::default())
+    }
+
+    /// The same for cells that are written in the hospital's own way.
+    pub(in crate::data) fn with_format(texts: bool, format: &TableFormat) -> Self {
         let cells = if texts {
             Cells::Texts(Vec::new())
         } else {
             Cells::Numbers { values: Vec::new(), odd: Vec::new() }
         };
-        Self { cells, words: Words::default() }
+        Self { cells, words: Words::default(), format: format.clone(), spoilt: None }
     }
 
     /// Whether every cell is kept as a text.
@@ -47,7 +56,6 @@ impl Builder {
     }
 
     /// How many cells it holds.
-    #[cfg(feature = "parquet")]
     pub(in crate::data) fn len(&self) -> usize {
         match &self.cells {
             Cells::Numbers { values, .. } => values.len(),
@@ -55,26 +63,54 @@ impl Builder {
         }
     }
 
-    /// Adds a cell as it was written; `None` where it is not UTF-8.
-    pub(in crate::data) fn push(&mut self, cell: &[u8]) -> Option<()> {
+    /// Adds a cell as it was written. A cell that is no UTF-8 spoils the column.
+    pub(in crate::data) fn push(&mut self, cell: &[u8]) {
         let cell = cell.trim_ascii();
+        if let Cells::Numbers { values, .. } = &mut self.cells
+            && let Some(value) = self.format.cell(cell)
+        {
+            values.push(value);
+            return;
+        }
+        let text = std::str::from_utf8(cell).map(str::trim);
+        if text.is_err() && self.spoilt.is_none() {
+            self.spoilt = Some(self.len());
+        }
+        let word = text.map_or(EMPTY, |text| self.words.number(text));
         match &mut self.cells {
-            Cells::Texts(texts) => {
-                texts.push(self.words.number(std::str::from_utf8(cell).ok()?.trim()));
-            }
+            Cells::Texts(texts) => texts.push(word),
             Cells::Numbers { values, odd } => {
-                let value = number(cell);
-                if value.is_none() {
-                    let text = std::str::from_utf8(cell).ok()?.trim();
-                    if !text.is_empty() {
-                        let place = u32::try_from(values.len()).unwrap_or(u32::MAX);
-                        odd.push((place, self.words.number(text)));
-                    }
+                if word != EMPTY {
+                    let place = u32::try_from(values.len()).unwrap_or(u32::MAX);
+                    odd.push((place, word));
                 }
-                values.push(value.unwrap_or(f64::NAN));
+                values.push(f64::NAN);
             }
         }
-        Some(())
+    }
+
+    /// Adds a number that is written with a decimal point, whatever the hospital's own sign is. In a column of
+    /// texts a whole number has no point.
+    #[cfg(feature = "parquet")]
+    pub(in crate::data) fn push_plain(&mut self, digits: &str) {
+        if self.texts() {
+            self.push(super::column::whole(digits).unwrap_or(digits).as_bytes());
+        } else {
+            match number(digits.as_bytes()) {
+                Some(value) => self.push_number(Some(value)),
+                None => self.push(digits.as_bytes()),
+            }
+        }
+    }
+
+    /// Says that the column's name is no UTF-8.
+    pub(super) fn spoil(&mut self) {
+        self.spoilt = Some(usize::MAX);
+    }
+
+    /// The first row that spoils the column; the header's where its name does.
+    pub(super) fn spoilt(&self, rows: &[u32]) -> Option<u32> {
+        self.spoilt.map(|place| rows.get(place).copied().unwrap_or(1))
     }
 
     /// Adds a number, which may be none.
@@ -104,6 +140,7 @@ impl Builder {
         rows: &Arc<[u32]>,
     ) -> Column {
         let (file, rows) = (Arc::clone(file), Arc::clone(rows));
-        Column { name, cells: self.cells, words: Arc::new(self.words), file, place, rows }
+        let (cells, words) = (self.cells, Arc::new(self.words));
+        Column { name, cells, words, file, place, rows, format: self.format }
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::format::TableFormat;
 use super::words::{EMPTY, Words};
 use crate::data::date::Day;
 use crate::data::error::{CellFault, DataError};
@@ -41,6 +42,7 @@ pub struct Column {
     /// Its place in the file, from 1; 0 where its name is ours or the hospital's own.
     pub(super) place: u32,
     pub(super) rows: Arc<[u32]>,
+    pub(super) format: TableFormat,
 }
 
 impl Column {
@@ -53,6 +55,7 @@ impl Column {
             file: Arc::clone(&like.file),
             place: 0,
             rows: Arc::clone(&like.rows),
+            format: TableFormat::default(),
         }
     }
 
@@ -137,12 +140,17 @@ impl Column {
         match self.cell(index) {
             Cell::Missing => Ok(None),
             Cell::Number(value) => Ok(Some(value)),
-            Cell::Text(text) => match text.parse::<f64>() {
-                Ok(value) if value.is_finite() => Ok(Some(value)),
-                Ok(_) => Err(CellFault::NotFinite),
-                Err(_) if decimal_comma(text) => Err(CellFault::DecimalComma),
-                Err(_) => Err(CellFault::NotANumber),
-            },
+            Cell::Text(text) => self.format.number(text),
+        }
+    }
+
+    /// Whether a cell is empty, or a word that stands for a missing value.
+    #[must_use]
+    pub fn is_missing(&self, index: usize) -> bool {
+        match self.cell(index) {
+            Cell::Missing => true,
+            Cell::Number(_) => false,
+            Cell::Text(text) => self.format.is_missing(text),
         }
     }
 
@@ -170,11 +178,11 @@ impl Column {
     /// # Errors
     /// It is neither.
     pub fn flag(&self, index: usize) -> Result<bool, CellFault> {
-        match self.number(index)? {
-            None => Err(CellFault::Empty),
-            Some(0.0) => Ok(false),
-            Some(1.0) => Ok(true),
-            Some(_) => Err(CellFault::NotAFlag),
+        match self.number(index) {
+            Ok(None) => Err(CellFault::Empty),
+            Ok(Some(0.0)) => Ok(false),
+            Ok(Some(1.0)) => Ok(true),
+            Ok(Some(_)) | Err(_) => Err(CellFault::NotAFlag),
         }
     }
 
@@ -186,9 +194,17 @@ impl Column {
     #[allow(clippy::float_cmp, reason = "a cell is a cause's number exactly, or none")]
     pub fn cause(&self, index: usize, causes: usize) -> Result<u8, CellFault> {
         if causes <= 1 {
-            return self.flag(index).map(u8::from);
+            return match self.flag(index) {
+                Ok(event) => Ok(u8::from(event)),
+                Err(CellFault::Empty) => Err(CellFault::Empty),
+                Err(_) => Err(CellFault::NotAnEvent),
+            };
         }
-        let Some(number) = self.number(index)? else { return Err(CellFault::Empty) };
+        let number = match self.number(index) {
+            Ok(Some(number)) => number,
+            Ok(None) => return Err(CellFault::Empty),
+            Err(_) => return Err(CellFault::NotACause),
+        };
         let found = (0_u8..=u8::MAX).take(causes + 1).find(|cause| f64::from(*cause) == number);
         found.ok_or(CellFault::NotACause)
     }
@@ -207,7 +223,7 @@ impl Column {
     pub fn days(&self) -> Vec<Result<Option<Day>, CellFault>> {
         match &self.cells {
             Cells::Texts(texts) => {
-                let day = |text: &str| Day::parse(text).map(Some);
+                let day = |text: &str| self.day(text);
                 let mut days: Vec<_> = self.words.all().map(day).collect();
                 days.splice(..1, [Ok(None)]);
                 texts
@@ -219,10 +235,48 @@ impl Column {
                 .map(|index| match self.cell(index) {
                     Cell::Missing => Ok(None),
                     Cell::Number(_) => Err(CellFault::DateFormat),
-                    Cell::Text(text) => Day::parse(text).map(Some),
+                    Cell::Text(text) => self.day(text),
                 })
                 .collect(),
         }
+    }
+
+    fn day(&self, text: &str) -> Result<Option<Day>, CellFault> {
+        if self.format.is_missing(text) { Ok(None) } else { Day::parse(text).map(Some) }
+    }
+
+    /// A column of numbers in place of this one's words: what `label` gives, and -1 where it gives nothing
+    /// for a cell that is there.
+    pub(in crate::data) fn relabelled(&self, label: impl Fn(Cell<'_>) -> Option<f64>) -> Self {
+        let of = |index| match (label(self.cell(index)), self.is_missing(index)) {
+            (Some(value), _) => value,
+            (None, true) => f64::NAN,
+            (None, false) => -1.0,
+        };
+        let values = (0..self.len()).map(of).collect();
+        let cells = Cells::Numbers { values, odd: Vec::new() };
+        Self { cells, ..self.clone() }
+    }
+
+    /// Reads `5.0` as `5` where every cell is written so, as pandas writes whole numbers beside missing ones;
+    /// whether it did.
+    pub(super) fn without_point_zero(&mut self) -> bool {
+        let Cells::Texts(cells) = &mut self.cells else { return false };
+        let mut words = Words::default();
+        let mut numbers = Vec::new();
+        for word in self.words.all() {
+            let plain = if word.is_empty() { Some("") } else { whole(word) };
+            let Some(plain) = plain else { return false };
+            numbers.push(words.number(plain));
+        }
+        if numbers.len() < 2 {
+            return false;
+        }
+        for cell in cells {
+            *cell = numbers.get(*cell as usize).copied().unwrap_or(EMPTY);
+        }
+        self.words = Arc::new(words);
+        true
     }
 
     /// An error about one cell, without its value.
@@ -264,14 +318,16 @@ impl Column {
             file: Arc::clone(&self.file),
             place: self.place,
             rows: places,
+            format: self.format.clone(),
         }
     }
 }
 
-fn decimal_comma(text: &str) -> bool {
-    let mut parts = text.trim_start_matches(['-', '+']).split(',');
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    matches!((parts.next(), parts.next(), parts.next()), (Some(a), Some(b), None) if digits(a) && digits(b))
+/// The digits of `5.0`.
+pub(in crate::data) fn whole(text: &str) -> Option<&str> {
+    let (digits, zeros) = text.split_once('.')?;
+    let sound = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    (sound && !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0')).then_some(digits)
 }
 
 /// Says which column it is, and nothing of what is in it.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use csv::ByteRecord;
 
 use super::builder::{Builder, number};
-use super::{MAX_COLUMNS, Table};
+use super::{MAX_COLUMNS, Request, Table};
 use crate::data::date::Day;
 use crate::data::error::{DataError, TableError};
 
@@ -28,7 +28,7 @@ const KINDS: [(&[u8], &str); 7] = [
     (b"%PDF", "a PDF; export the table as CSV"),
 ];
 
-/// Blank lines that are remembered; one is enough to refuse a file.
+/// Blank lines that are remembered, so that rows after them are counted as a spreadsheet does.
 const MAX_BLANKS: usize = 1 << 16;
 
 /// Passes bytes on until a row's share is used up, and notes blank lines.
@@ -68,9 +68,14 @@ impl Seen {
         }
     }
 
-    /// Whether a blank line lies between two lines.
-    fn blank(&self, from: u64, to: u64) -> bool {
-        self.blanks.borrow().range(from..to.max(from)).next().is_some()
+    /// How many blank lines lie between two lines.
+    fn blank(&self, from: u64, to: u64) -> u64 {
+        self.blanks.borrow().range(from..to.max(from)).count() as u64
+    }
+
+    /// Whether there were more blank lines than are remembered.
+    fn too_many(&self) -> bool {
+        self.blanks.borrow().len() >= MAX_BLANKS
     }
 }
 
@@ -98,7 +103,7 @@ impl<R: Read> Read for Bounded<R> {
 pub(in crate::data) fn parse(
     file: &str,
     mut bytes: impl Read,
-    texts: &[&str],
+    asked: &Request<'_>,
 ) -> Result<Table, DataError> {
     let name = || file.to_owned();
     let unreadable = |error: std::io::Error| {
@@ -120,7 +125,10 @@ pub(in crate::data) fn parse(
     }
     // Spreadsheets write a byte-order mark, which would become part of the first column's name.
     let given = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let delimiter = delimiter(start.get(given..).unwrap_or_default());
+    let (given, delimiter) = match stated(start.get(given..).unwrap_or_default()) {
+        Some((length, delimiter)) => (given + length, delimiter),
+        None => (given, delimiter(start.get(given..).unwrap_or_default())),
+    };
     let seen = Rc::new(Seen::default());
     seen.left.set(MAX_ROW);
     let bounded = Bounded { inner: bytes, seen: Rc::clone(&seen), start, given };
@@ -132,35 +140,50 @@ pub(in crate::data) fn parse(
         .from_reader(bounded);
 
     let mut record = ByteRecord::new();
-    let mut columns = Vec::new();
-    let mut rows = Vec::new();
-    for row in 1..=MAX_ROWS {
+    let mut columns: Option<Vec<(String, Builder)>> = None;
+    let (mut rows, mut row, mut blank) = (Vec::new(), 0_u32, 0_u64);
+    while row < MAX_ROWS {
         let line = reader.position().line();
         let more =
-            reader.read_byte_record(&mut record).map_err(|error| failed(file, row, &error))?;
+            reader.read_byte_record(&mut record).map_err(|error| failed(file, row + 1, &error))?;
         if !more {
-            if row == 1 {
+            let Some(columns) = columns else {
                 return Err(DataError::Table(TableError::EmptyFile { file: name() }));
-            }
+            };
             if rows.is_empty() {
                 return Err(DataError::Table(TableError::NoRows { file: name() }));
             }
-            return Table::built(file, columns, rows);
+            let mut table = Table::built(file, columns, rows);
+            if blank > 0 {
+                table.notes.push(format!("{file}: {blank} empty rows are passed over"));
+            }
+            return Ok(table);
         }
         seen.left.set(MAX_ROW);
         // The reader passes over blank lines, and rows after them would be counted wrong. Those within
         // quotes belong to a cell.
         let (inner, next) = (count(record.as_slice(), b'\n') as u64, reader.position().line());
-        if next.saturating_sub(line) > 1 + inner && seen.blank(line, next) {
+        let passed =
+            next.saturating_sub(line).saturating_sub(1 + inner).min(seen.blank(line, next));
+        row = row.saturating_add(1).saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
+        if seen.too_many() {
             return Err(DataError::Table(TableError::BlankRow { file: name(), row: row.into() }));
         }
-        let encoding = || DataError::Table(TableError::Encoding { file: name(), row: row.into() });
-        if row == 1 {
-            columns = header(file, &record, texts)?;
+        blank += passed;
+        let Some(columns) = &mut columns else {
+            columns = Some(header(file, &record, asked)?);
+            continue;
+        };
+        let nothing = |cell: &[u8]| cell.trim_ascii().is_empty();
+        if record.iter().all(nothing) {
+            blank += 1;
             continue;
         }
+        // A delimiter at the end of each row, or of the header alone, is a column of nothing.
         let (found, wanted) = (record.len(), columns.len());
-        if found != wanted {
+        let beyond = record.iter().skip(wanted).all(nothing);
+        let short = columns.iter().skip(found).all(|(name, _)| name.is_empty());
+        if !beyond || !short {
             return Err(DataError::Table(TableError::Ragged {
                 file: name(),
                 row: row.into(),
@@ -168,20 +191,35 @@ pub(in crate::data) fn parse(
                 wanted,
             }));
         }
-        for ((_, column), cell) in columns.iter_mut().zip(&record) {
-            column.push(cell).ok_or_else(encoding)?;
+        let cells = record.iter().chain(std::iter::repeat(&b""[..]));
+        for ((_, column), cell) in columns.iter_mut().zip(cells) {
+            column.push(cell);
         }
         rows.push(row);
     }
     Err(DataError::Table(TableError::TooManyRows { file: name(), most: MAX_ROWS.into() }))
 }
 
+/// How long the line `sep=;` is that spreadsheets write above the header, and the delimiter that it states.
+fn stated(start: &[u8]) -> Option<(usize, u8)> {
+    let end = start.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
+    let line = start.get(..end)?;
+    let quoted = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\""));
+    let (key, delimiter) = quoted.unwrap_or(line).split_at_checked(4)?;
+    let &[delimiter] = delimiter else { return None };
+    if !key.eq_ignore_ascii_case(b"sep=") || delimiter.is_ascii_alphanumeric() {
+        return None;
+    }
+    let both = start.get(end..end + 2) == Some(b"\r\n");
+    Some((end + if both { 2 } else { 1 }, delimiter))
+}
+
 fn header(
     file: &str,
     record: &ByteRecord,
-    texts: &[&str],
+    asked: &Request<'_>,
 ) -> Result<Vec<(String, Builder)>, DataError> {
-    let file = || file.to_owned();
+    let (file, texts) = (|| file.to_owned(), asked.texts);
     if record.len() > MAX_COLUMNS {
         return Err(DataError::Table(TableError::TooManyColumns {
             file: file(),
@@ -200,20 +238,24 @@ fn header(
         return Err(DataError::Table(TableError::NoHeader { file: file() }));
     }
     let named = |cell: &[u8]| {
-        let name = std::str::from_utf8(cell)
-            .map_err(|_| DataError::Table(TableError::Encoding { file: file(), row: 1 }))?;
-        let name = name.trim().to_owned();
-        let builder = Builder::new(texts.contains(&name.as_str()));
-        Ok((name, builder))
+        let name = String::from_utf8_lossy(cell).trim().to_owned();
+        let mut builder = Builder::with_format(texts.contains(&name.as_str()), asked.format);
+        if std::str::from_utf8(cell).is_err() {
+            builder.spoil();
+        }
+        (name, builder)
     };
-    record.iter().map(named).collect()
+    Ok(record.iter().map(named).collect())
 }
 
-/// Of comma, tab and semicolon the one that the first line has most of.
+/// Of comma, tab, semicolon and bar the one that the first line has most of.
 fn delimiter(start: &[u8]) -> u8 {
     let line = start.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     // Of equals, max_by_key takes the last.
-    [b';', b'\t', b','].into_iter().max_by_key(|delimiter| count(line, *delimiter)).unwrap_or(b',')
+    [b'|', b';', b'\t', b',']
+        .into_iter()
+        .max_by_key(|delimiter| count(line, *delimiter))
+        .unwrap_or(b',')
 }
 
 /// How often a byte stands in others.
@@ -240,10 +282,11 @@ fn failed(file: &str, row: u32, error: &csv::Error) -> DataError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::TableFormat;
     use super::*;
 
     fn table(text: &[u8]) -> Result<Table, DataError> {
-        parse("a.csv", text, &[])
+        parse("a.csv", text, &Request::of(&[], &TableFormat::default()))
     }
 
     #[test]
@@ -263,18 +306,50 @@ mod tests {
         );
         assert!(!ragged.to_string().contains("secret"));
         for text in
-            ["pid,x\n1,2\n\n3,4\n", "pid,x\r\n1,2\r\n\r\n3,4\r\n", "pid,x\n1,\"a\nb\"\n\n3,4\n"]
+            ["pid,x\n1,2\n\n3,4\n", "pid,x\r\n1,2\r\n\r\n3,4\r\n", "pid,x\n1,2\n,\n3,4\n,\n,\n"]
         {
-            let blank = table(text.as_bytes()).unwrap_err();
-            assert!(
-                matches!(blank, DataError::Table(TableError::BlankRow { row: 3, .. })),
-                "{blank}"
-            );
+            let read = table(text.as_bytes()).unwrap();
+            let x = read.column("x").unwrap();
+            assert_eq!((read.len(), x.row(0), x.row(1)), (2, 2, 4), "{text:?}");
+            assert!(read.notes().any(|note| note.contains("passed over")));
         }
+        let read = table(b"pid,x\n1,\"a\nb\"\n\n3,4\n").unwrap();
+        assert_eq!(read.column("x").unwrap().row(1), 4);
         assert_eq!(table(b"pid,x\r\n1,2\r\n3,4\r\n\r\n").unwrap().len(), 2);
         for good in ["pid,x\n1,\"a\n\nb\"\n3,4\n", "pid,x\r\n1,2\n3,4\n", "pid,x\n1,2\r\n3,4\n"] {
             assert_eq!(table(good.as_bytes()).unwrap().len(), 2, "{good:?}");
         }
+    }
+
+    #[test]
+    fn a_delimiter_is_stated_above_the_header_and_stands_at_the_end_of_rows() {
+        for text in [
+            "sep=;\npid;x\n1;2\n",
+            "\u{feff}SEP=;\r\npid;x\r\n1;2\r\n",
+            "pid,x,\n1,2,\n",
+            "pid,x,\n1,2\n",
+            "pid,x\n1,2,\n",
+            "pid,x\r1,2\r",
+            "pid|x\n1|2\n",
+            " pid , x \n1,2\n",
+        ] {
+            let read = table(text.as_bytes()).unwrap();
+            let x = read.column("x").unwrap();
+            assert_eq!((x.text(0).as_ref(), x.row(0)), ("2", 2), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_cannot_be_used_refuses_whoever_asks_for_it() {
+        let read = table(b"pid,ward,,a,a,\xe4\n1,\xe4,0,1,2,3\n").unwrap();
+        assert_eq!(read.columns().len(), 1);
+        assert_eq!(read.notes().count(), 5);
+        assert!(matches!(
+            read.column("ward"),
+            Err(DataError::Table(TableError::Encoding { row: 2, .. }))
+        ));
+        assert!(matches!(read.column("a"), Err(DataError::DuplicateColumn { .. })));
+        assert!(read.column("pid").is_ok());
     }
 
     #[test]
@@ -288,7 +363,7 @@ mod tests {
     #[test]
     fn a_row_of_four_gigabytes_costs_no_memory() {
         let endless = std::io::Read::chain(&b"pid,x\n1,"[..], std::io::repeat(b'7').take(4 << 30));
-        let long = parse("a.csv", endless, &[]).unwrap_err();
+        let long = parse("a.csv", endless, &Request::of(&[], &TableFormat::default())).unwrap_err();
         assert!(matches!(long, DataError::Table(TableError::LongRow { row: 2, .. })), "{long}");
     }
 }

@@ -9,8 +9,8 @@ use crate::data::error::DataError;
 /// first table's order.
 ///
 /// # Errors
-/// A table has no such column, a row without a patient or two rows of one patient; two tables share
-/// another column; or no patient stands in all.
+/// A table has no such column, a row without a patient or two rows of one patient; or no patient stands in
+/// all.
 pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
     let places = tables.iter().map(|table| index(table, patient)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = tables.iter().map(Table::files).collect();
@@ -26,12 +26,6 @@ pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
     if in_all.is_empty() {
         return Err(empty());
     }
-    for (file, place) in names.iter().zip(&places) {
-        if place.len() > in_all.len() {
-            // Not how many: a count below the site's minimum must not reach a log either.
-            tracing::warn!(file, "patients who do not stand in all tables are left out");
-        }
-    }
     let selected: Vec<Vec<usize>> = places
         .iter()
         .map(|place| {
@@ -43,7 +37,7 @@ pub fn join(tables: Vec<Table>, patient: &str) -> Result<Table, DataError> {
     let mut selected = selected.into_iter();
     let mut joined = picked(first, &selected.next().unwrap_or_default());
     for (table, rows) in tables.zip(selected) {
-        joined = joined.beside(picked(table, &rows), patient)?;
+        joined = joined.beside(picked(table, &rows), patient);
     }
     Ok(joined)
 }
@@ -59,7 +53,7 @@ pub fn join_some(joined: Table, table: &Table, patient: &str) -> Result<Table, D
     let rows: Vec<Option<usize>> =
         (0..joined.len()).map(|row| places.get(column.text(row).as_ref()).copied()).collect();
     let more = table.select_some(&rows);
-    joined.beside(more, patient)
+    Ok(joined.beside(more, patient))
 }
 
 /// The rows of a table; the table itself where they are all, in order.
@@ -92,10 +86,11 @@ pub(in crate::data) fn index(
 #[cfg(test)]
 mod tests {
     use super::super::csv_file::parse;
+    use super::super::{Request, TableFormat};
     use super::*;
 
     fn table(file: &str, text: &str) -> Table {
-        parse(file, text.as_bytes(), &["pid"]).unwrap()
+        parse(file, text.as_bytes(), &Request::of(&["pid"], &TableFormat::default())).unwrap()
     }
 
     #[test]
@@ -131,8 +126,8 @@ mod tests {
         assert!(matches!(nameless, DataError::NamelessPatient { row: 3, .. }));
         let nowhere = refused(vec![good(), table("b.csv", "pid,y\np9,1\n")]);
         assert!(matches!(nowhere, DataError::EmptyJoin { .. }));
-        let shared = refused(vec![good(), table("b.csv", "pid,x\np1,1\n")]);
-        assert!(matches!(shared, DataError::DuplicateColumn { .. }));
+        let shared = join(vec![good(), table("b.csv", "pid,x\np1,1\n")], "pid").unwrap();
+        assert!(matches!(shared.column("x"), Err(DataError::DuplicateColumn { .. })));
         let missing = refused(vec![good(), table("b.csv", "pidd,y\np1,1\n")]);
         assert!(matches!(missing, DataError::MissingColumn { nearest: Some(_), .. }));
     }

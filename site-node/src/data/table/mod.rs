@@ -9,25 +9,35 @@
 mod builder;
 mod column;
 mod csv_file;
+mod format;
 mod join;
 #[cfg(feature = "parquet")]
 mod parquet_file;
 #[cfg(feature = "parquet")]
 mod parquet_values;
+mod unusable;
 mod words;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::config::nearest;
 
-use super::error::{DataError, TableError};
+use super::error::DataError;
+#[cfg(not(feature = "parquet"))]
+use super::error::TableError;
+use super::place::inside;
 
 pub(in crate::data) use builder::Builder;
 pub(crate) use builder::number;
+pub(in crate::data) use column::whole;
 pub use column::{Cell, Column};
+pub use format::{Formats, MISSING, TableFormat};
 pub(in crate::data) use join::index;
 pub use join::{join, join_some};
+pub use unusable::Unusable;
+use unusable::Why;
 pub use words::Words;
 
 /// The largest table file that is read.
@@ -35,33 +45,107 @@ const MAX_BYTES: u64 = 8 << 30;
 /// The most columns of one.
 const MAX_COLUMNS: usize = 50_000;
 
-/// Reads one table, CSV or Parquet by its name's ending. `texts` are columns whose cells stay as they
-/// are written: names of patients, codes, dates.
+/// How a table is to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'r> {
+    /// Columns whose cells stay as they are written: names of patients, codes, dates.
+    pub texts: &'r [&'r str],
+    /// Those of them that name somebody or something by a number: `5.0` is `5` where all cells are so.
+    pub identifiers: &'r [&'r str],
+    /// How its cells are written.
+    pub format: &'r TableFormat,
+}
+
+impl<'r> Request<'r> {
+    /// Without identifiers.
+    #[must_use]
+    pub fn of(texts: &'r [&'r str], format: &'r TableFormat) -> Self {
+        Self { texts, identifiers: &[], format }
+    }
+}
+
+/// Reads one table as it is written by default, and its identifiers as they are written.
+///
+/// # Errors
+/// As [`read_as`].
+pub fn read(path: &Path, texts: &[&str]) -> Result<Table, DataError> {
+    read_as(path, &Request::of(texts, &TableFormat::default()))
+}
+
+/// Reads one table, CSV or Parquet by its name's ending, or a folder of Parquet files that are one table.
+/// A column that cannot be used refuses whoever asks for it, and nobody else.
 ///
 /// # Errors
 /// The file cannot be read, or is not a table.
-pub fn read(path: &Path, texts: &[&str]) -> Result<Table, DataError> {
+pub fn read_as(path: &Path, asked: &Request<'_>) -> Result<Table, DataError> {
+    let parts = parts(path)?;
+    let mut files = Vec::with_capacity(parts.len());
+    let mut bytes = 0_u64;
+    for part in &parts {
+        let unreadable = |error: std::io::Error| DataError::Unreadable {
+            path: part.clone(),
+            why: error.to_string(),
+        };
+        let found = std::fs::metadata(part).map_err(unreadable)?;
+        if !found.is_file() {
+            return Err(DataError::NotAFile { path: part.clone() });
+        }
+        bytes = bytes.saturating_add(found.len());
+        if bytes > MAX_BYTES {
+            return Err(DataError::TooLarge {
+                path: path.to_owned(),
+                found: bytes,
+                most: MAX_BYTES,
+            });
+        }
+        files.push(std::fs::File::open(part).map_err(unreadable)?);
+    }
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let mut table = if parts.first().is_some_and(|part| is_parquet(part)) {
+        #[cfg(feature = "parquet")]
+        {
+            parquet_file::read(&name, files, asked)?
+        }
+        #[cfg(not(feature = "parquet"))]
+        return Err(DataError::Table(TableError::NoParquet { file: name.into_owned() }));
+    } else {
+        let file = files.pop().ok_or_else(|| DataError::NotAFile { path: path.to_owned() })?;
+        csv_file::parse(&name, file, asked)?
+    };
+    table.without_point_zero(asked.identifiers);
+    Ok(table)
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
+}
+
+/// The files that a table is read from: itself, or the Parquet files in its folder by their names.
+///
+/// # Errors
+/// The folder holds none, or a link out of it.
+pub(in crate::data) fn parts(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
     let unreadable = |error: std::io::Error| DataError::Unreadable {
         path: path.to_owned(),
         why: error.to_string(),
     };
-    let found = std::fs::metadata(path).map_err(unreadable)?;
-    if !found.is_file() {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        // Spark and others leave files of their own beside the parts.
+        let hidden = name.to_string_lossy().starts_with(['.', '_']);
+        if !hidden && is_parquet(Path::new(&name)) {
+            found.push(inside(path, Path::new(&name))?);
+        }
+    }
+    if found.is_empty() {
         return Err(DataError::NotAFile { path: path.to_owned() });
     }
-    if found.len() > MAX_BYTES {
-        let (path, found) = (path.to_owned(), found.len());
-        return Err(DataError::TooLarge { path, found, most: MAX_BYTES });
-    }
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
-        #[cfg(feature = "parquet")]
-        return parquet_file::read(&name, file, texts);
-        #[cfg(not(feature = "parquet"))]
-        return Err(DataError::Table(TableError::NoParquet { file: name.into_owned() }));
-    }
-    csv_file::parse(&name, file, texts)
+    found.sort();
+    Ok(found)
 }
 
 /// Columns of equal length, from one file or joined from several.
@@ -69,34 +153,72 @@ pub fn read(path: &Path, texts: &[&str]) -> Result<Table, DataError> {
 pub struct Table {
     columns: Vec<Column>,
     len: usize,
+    unusable: Vec<Unusable>,
+    notes: Vec<String>,
 }
 
 impl Table {
     /// A table of one file; `rows` says where in it each row of cells stands.
-    ///
-    /// # Errors
-    /// Two columns have one name, or one has none.
     pub(in crate::data) fn built(
         file: &str,
         columns: Vec<(String, Builder)>,
         rows: Vec<u32>,
-    ) -> Result<Self, DataError> {
+    ) -> Self {
+        let places: Vec<u32> = (1..).take(columns.len()).collect();
+        let columns = places.into_iter().zip(columns).collect();
+        Self::placed(file, columns, rows)
+    }
+
+    /// The same by columns that have their places in the file.
+    fn placed(file: &str, columns: Vec<(u32, (String, Builder))>, rows: Vec<u32>) -> Self {
         let (file, rows): (Arc<str>, Arc<[u32]>) = (file.into(), rows.into());
-        let mut table = Self { columns: Vec::with_capacity(columns.len()), len: rows.len() };
-        let mut names = std::collections::BTreeMap::new();
-        for (place, (name, builder)) in (1_u32..).zip(columns) {
-            if name.is_empty() {
-                let (file, place) = (file.to_string(), place as usize);
-                return Err(DataError::Table(TableError::NamelessColumn { file, place }));
-            }
-            if let Some(first) = names.insert(name.clone(), place) {
-                let (file, other) = (file.to_string(), file.to_string());
-                let [column, first] = [place, first].map(|place| format!("column {place}"));
-                return Err(DataError::DuplicateColumn { file, column, other, first });
-            }
-            table.columns.push(builder.finish((place, name), &file, &rows));
+        let mut places: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (place, (name, _)) in &columns {
+            places.entry(name.clone()).or_default().push(*place);
         }
-        Ok(table)
+        let mut table = Self::empty(rows.len());
+        for (place, (name, builder)) in columns {
+            let others = places.get(&name).map_or(&[][..], Vec::as_slice);
+            let other = others.iter().find(|other| **other != place);
+            let why = match (builder.spoilt(&rows), other) {
+                _ if name.is_empty() => Some(Why::Nameless),
+                (_, Some(first)) => Some(Why::Twice { other: Arc::clone(&file), first: *first }),
+                (Some(row), None) => Some(Why::Encoding(row)),
+                (None, None) => None,
+            };
+            if let Some(why) = why {
+                table.unusable.push(Unusable { name, file: Arc::clone(&file), place, why });
+            } else {
+                table.columns.push(builder.finish((place, name), &file, &rows));
+            }
+        }
+        table
+    }
+
+    fn empty(len: usize) -> Self {
+        Self { columns: Vec::new(), len, unusable: Vec::new(), notes: Vec::new() }
+    }
+
+    /// What is worth knowing of how it was read: for eyes inside the hospital.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.unusable.iter().map(Unusable::note).chain(self.notes.iter().cloned())
+    }
+
+    /// Identifiers without the `.0` that pandas writes.
+    fn without_point_zero(&mut self, identifiers: &[&str]) {
+        for column in &mut self.columns {
+            if identifiers.contains(&column.name()) && column.without_point_zero() {
+                let (file, called) = (column.file(), column.called());
+                self.notes.push(format!("{file}: {called} is written as 5.0 and read as 5"));
+            }
+        }
+    }
+
+    /// Puts a column in place of that of its name.
+    pub(in crate::data) fn replace(&mut self, column: Column) {
+        if let Some(place) = self.columns.iter_mut().find(|known| known.name() == column.name()) {
+            *place = column;
+        }
     }
 
     /// The same table whose columns have names of ours, which errors may tell.
@@ -117,7 +239,11 @@ impl Table {
                 column.push(row.get(place).copied().unwrap_or_default().as_bytes());
             }
         }
-        Self::built(file, columns, (2..).take(rows.len()).collect())
+        let table = Self::built(file, columns, (2..).take(rows.len()).collect());
+        match table.unusable.first() {
+            Some(unusable) => Err(unusable.error()),
+            None => Ok(table),
+        }
     }
 
     /// Adds a column of as many cells as the table has rows.
@@ -166,17 +292,29 @@ impl Table {
     /// It is missing; where the most similar one stands is told.
     pub fn column(&self, name: &str) -> Result<&Column, DataError> {
         self.columns.iter().find(|column| column.name() == name).ok_or_else(|| {
-            let similar = nearest(name, self.columns.iter().map(Column::name));
-            let similar = self.columns.iter().find(|column| Some(column.name()) == similar);
-            DataError::MissingColumn {
-                file: self.files(),
-                column: name.to_owned(),
-                nearest: similar.map(|it| match it.place {
-                    0 => it.called(),
-                    _ => format!("{} of {}", it.called(), it.file()),
-                }),
+            if let Some(unusable) = self.unusable.iter().find(|column| column.name == name) {
+                return unusable.error();
             }
+            let place = |it: &Column| match it.place {
+                0 => it.called(),
+                _ => format!("{} of {}", it.called(), it.file()),
+            };
+            let same = |it: &&Column| it.name().eq_ignore_ascii_case(name);
+            let nearest = match self.columns.iter().find(same) {
+                Some(column) => Some(format!("{}, which differs in capitals", place(column))),
+                None => nearest(name, self.columns.iter().map(Column::name))
+                    .and_then(|similar| self.columns.iter().find(|it| it.name() == similar))
+                    .map(place),
+            };
+            DataError::MissingColumn { file: self.files(), column: name.to_owned(), nearest }
         })
+    }
+
+    /// Whether there is a column of this name, or one that cannot be used.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name() == name)
+            || self.unusable.iter().any(|column| column.name == name)
     }
 
     /// Some of the rows, in the order given.
@@ -202,18 +340,29 @@ impl Table {
             };
             columns.push(column.select(rows, moved));
         }
-        Self { columns, len: rows.len() }
+        let (unusable, notes) = (self.unusable.clone(), self.notes.clone());
+        Self { columns, len: rows.len(), unusable, notes }
     }
 
-    /// The columns of both tables, side by side; both must have the same rows in the same order.
-    ///
-    /// # Errors
-    /// A column stands in both, other than `shared`, which is kept once.
-    fn beside(mut self, other: Self, shared: &str) -> Result<Self, DataError> {
+    /// The columns of both tables, side by side; both must have the same rows in the same order. `shared` is
+    /// kept once; any other column that stands in both cannot be used.
+    fn beside(mut self, other: Self, shared: &str) -> Self {
         for column in other.columns.into_iter().filter(|column| column.name() != shared) {
-            self.add(column)?;
+            let known = self.columns.iter().position(|known| known.name() == column.name());
+            let Some(known) = known else {
+                if !self.unusable.iter().any(|known| known.name == column.name) {
+                    self.columns.push(column);
+                }
+                continue;
+            };
+            let first = self.columns.remove(known);
+            let why = Why::Twice { other: Arc::clone(&first.file), first: first.place };
+            let Column { name, file, place, .. } = column;
+            self.unusable.push(Unusable { name, file, place, why });
         }
-        Ok(self)
+        self.unusable.extend(other.unusable);
+        self.notes.extend(other.notes);
+        self
     }
 }
 

@@ -1,4 +1,5 @@
-//! One Parquet file: flat columns of numbers, texts, dates and booleans.
+//! One Parquet file, or a folder of them: flat columns of numbers, texts, dates and booleans. A column of
+//! another type is not decoded, and refuses whoever asks for it.
 //!
 //! Values come to the same cells as those of a CSV file that holds them: a date as `2021-03-04`, a
 //! boolean as 1 or 0, a missing value as an empty cell.
@@ -6,14 +7,15 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use parquet::basic::{ConvertedType, LogicalType, Type};
+use parquet::basic::{Compression, ConvertedType, LogicalType, Type};
 use parquet::column::reader::ColumnReader;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
-use parquet::schema::types::ColumnDescriptor;
+use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor};
 
 use super::builder::Builder;
 use super::parquet_values::{Kind, fill};
-use super::{MAX_COLUMNS, Table};
+use super::unusable::{Unusable, Why};
+use super::{MAX_COLUMNS, Request, Table};
 use crate::data::error::{DataError, TableError};
 
 /// The most rows.
@@ -22,10 +24,10 @@ const MAX_ROWS: u32 = 1 << 30;
 /// file's size is no bound.
 const MAX_CELLS: u64 = 1 << 30;
 
-/// Reads a table; `file` names it in errors.
-pub(super) fn read(file: &str, bytes: File, texts: &[&str]) -> Result<Table, DataError> {
+/// Reads the parts of a table, in their order; `file` names it in errors.
+pub(super) fn read(file: &str, parts: Vec<File>, asked: &Request<'_>) -> Result<Table, DataError> {
     // The decoder indexes by numbers from the file. Nothing of ours is changed by half.
-    let read = catch_unwind(AssertUnwindSafe(|| decode(file, bytes, texts, MAX_CELLS)));
+    let read = catch_unwind(AssertUnwindSafe(|| decode(file, parts, asked, MAX_CELLS)));
     read.unwrap_or_else(|_| Err(broken(file)))
 }
 
@@ -33,41 +35,100 @@ fn broken(file: &str) -> DataError {
     DataError::Table(TableError::BrokenParquet { file: file.to_owned() })
 }
 
-fn decode(file: &str, bytes: File, texts: &[&str], most: u64) -> Result<Table, DataError> {
+/// A column that is read, or why it is not.
+struct Found {
+    name: String,
+    kind: Result<Kind, &'static str>,
+    /// None where it is not read.
+    builder: Option<Builder>,
+}
+
+/// The columns of a file, without their cells.
+fn columns(schema: &SchemaDescriptor, asked: &Request<'_>) -> Vec<Found> {
+    let of = |column: &ColumnDescPtr| {
+        // What is nested goes by the name of the column that it is in.
+        let name = column.path().parts().first().cloned().unwrap_or_default();
+        let kind = kind(column, asked.format.local_timestamps);
+        let texts = asked.texts.contains(&name.as_str());
+        let builder = kind.is_ok().then(|| Builder::with_format(texts, asked.format));
+        Found { name, kind, builder }
+    };
+    schema.columns().iter().map(of).collect()
+}
+
+fn decode(
+    file: &str,
+    parts: Vec<File>,
+    asked: &Request<'_>,
+    most: u64,
+) -> Result<Table, DataError> {
+    let mut made: Option<Vec<Found>> = None;
+    let mut wanted = 0;
+    for (part, bytes) in parts.into_iter().enumerate() {
+        if bytes.metadata().is_ok_and(|found| found.len() == 0) {
+            return Err(DataError::Table(TableError::EmptyFile { file: file.to_owned() }));
+        }
+        let reader = SerializedFileReader::new(bytes).map_err(|_| broken(file))?;
+        let schema = reader.metadata().file_metadata().schema_descr_ptr();
+        let count = schema.num_columns();
+        if count > MAX_COLUMNS {
+            let (file, most) = (file.to_owned(), MAX_COLUMNS);
+            return Err(DataError::Table(TableError::TooManyColumns { file, found: count, most }));
+        }
+        let found = columns(&schema, asked);
+        let known = made.get_or_insert_with(|| columns(&schema, asked));
+        let alike = |(a, b): (&Found, &Found)| a.name == b.name && a.kind == b.kind;
+        if found.len() != known.len() || !found.iter().zip(known.iter()).all(alike) {
+            let (file, part) = (file.to_owned(), part + 1);
+            return Err(DataError::Table(TableError::ParquetParts { file, part }));
+        }
+        wanted = fill_part(file, &reader, known, Room { before: wanted, most })?;
+    }
+    let columns = made.unwrap_or_default();
+    if wanted == 0 {
+        return Err(DataError::Table(TableError::NoRows { file: file.to_owned() }));
+    }
+    let rows = (1..=u32::try_from(wanted).unwrap_or(MAX_ROWS)).collect();
+    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    for (place, Found { name, kind, builder }) in (1_u32..).zip(columns) {
+        match (kind, builder) {
+            (Ok(_), Some(builder)) => read.push((place, (name, builder))),
+            (Err(found), _) => unread.push((place, name, found)),
+            (Ok(_), None) => {}
+        }
+    }
+    let mut table = Table::placed(file, read, rows);
+    for (place, name, found) in unread {
+        table.unusable.push(Unusable { name, file: file.into(), place, why: Why::Type(found) });
+    }
+    Ok(table)
+}
+
+/// How many rows were read before, and the most cells of a table.
+#[derive(Clone, Copy)]
+struct Room {
+    before: usize,
+    most: u64,
+}
+
+/// Adds one file's cells, and says how many rows there are then.
+fn fill_part(
+    file: &str,
+    reader: &SerializedFileReader<File>,
+    columns: &mut [Found],
+    room: Room,
+) -> Result<usize, DataError> {
     let damaged = |_| broken(file);
-    if bytes.metadata().is_ok_and(|found| found.len() == 0) {
-        return Err(DataError::Table(TableError::EmptyFile { file: file.to_owned() }));
-    }
-    let reader = SerializedFileReader::new(bytes).map_err(damaged)?;
-    let schema = reader.metadata().file_metadata().schema_descr_ptr();
-    let count = schema.num_columns();
-    if count > MAX_COLUMNS {
-        let (file, most) = (file.to_owned(), MAX_COLUMNS);
-        return Err(DataError::Table(TableError::TooManyColumns { file, found: count, most }));
-    }
-    let rows = reader
-        .metadata()
-        .row_groups()
-        .iter()
-        .try_fold(0_u64, |rows, group| rows.checked_add(u64::try_from(group.num_rows()).ok()?));
-    let rows = rows.ok_or_else(|| broken(file))?;
-    if rows.saturating_mul(count as u64) > most {
-        let (file, columns) = (file.to_owned(), count);
+    let groups = reader.metadata().row_groups().iter();
+    let rows = groups.map(|group| u64::try_from(group.num_rows()).ok());
+    let rows = rows.sum::<Option<u64>>().ok_or_else(|| broken(file))?;
+    let rows = rows.saturating_add(room.before as u64);
+    let read = columns.iter().filter(|column| column.builder.is_some()).count();
+    if rows.saturating_mul(read as u64) > room.most {
+        let (file, columns, most) = (file.to_owned(), read, room.most);
         return Err(DataError::Table(TableError::TooManyCells { file, rows, columns, most }));
     }
-    let mut columns = Vec::with_capacity(count);
-    for column in schema.columns() {
-        let name = column.name().to_owned();
-        let kind = kind(column).map_err(|found| {
-            DataError::Table(TableError::ParquetType {
-                file: file.to_owned(),
-                column: column.path().string(),
-                found,
-            })
-        })?;
-        columns.push((kind, Builder::new(texts.contains(&name.as_str())), name));
-    }
-    let mut wanted = 0;
+    let mut wanted = room.before;
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group).map_err(damaged)?;
         wanted += usize::try_from(group.metadata().num_rows()).map_err(|_| broken(file))?;
@@ -77,34 +138,46 @@ fn decode(file: &str, bytes: File, texts: &[&str], most: u64) -> Result<Table, D
                 most: MAX_ROWS.into(),
             }));
         }
-        for (place, (kind, builder, name)) in columns.iter_mut().enumerate() {
+        for (place, found) in columns.iter_mut().enumerate() {
+            let (Ok(kind), Some(builder)) = (found.kind, &mut found.builder) else { continue };
+            if let Some(codec) = unread_codec(group.metadata().column(place).compression()) {
+                let file = file.to_owned();
+                return Err(DataError::Table(TableError::ParquetCodec { file, codec }));
+            }
             let column = column(&*group, place).ok_or_else(|| broken(file))?;
-            let found = fill(*kind, column, wanted, builder).ok_or_else(|| broken(file))?;
-            if found != wanted {
-                let (file, column) = (file.to_owned(), name.clone());
+            let held = fill(kind, column, wanted, builder).ok_or_else(|| broken(file))?;
+            if held != wanted {
+                let (file, column) = (file.to_owned(), found.name.clone());
                 return Err(DataError::Table(TableError::ParquetRows {
                     file,
                     column,
-                    found,
+                    found: held,
                     wanted,
                 }));
             }
         }
     }
-    if wanted == 0 {
-        return Err(DataError::Table(TableError::NoRows { file: file.to_owned() }));
+    Ok(wanted)
+}
+
+/// The name of a compression that is not read here.
+fn unread_codec(codec: Compression) -> Option<&'static str> {
+    match codec {
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => None,
+        Compression::GZIP(_) => Some("gzip"),
+        Compression::LZO => Some("LZO"),
+        Compression::BROTLI(_) => Some("brotli"),
+        Compression::LZ4 | Compression::LZ4_RAW => Some("LZ4"),
     }
-    let rows = (1..=u32::try_from(wanted).unwrap_or(MAX_ROWS)).collect();
-    let columns = columns.into_iter().map(|(_, builder, name)| (name, builder)).collect();
-    Table::built(file, columns, rows)
 }
 
 fn column(group: &dyn RowGroupReader, place: usize) -> Option<ColumnReader> {
     group.get_column_reader(place).ok()
 }
 
-/// How a column's values are read, or why they are not.
-fn kind(column: &ColumnDescriptor) -> Result<Kind, &'static str> {
+/// How a column's values are read, or why they are not. `local`: moments that are marked as UTC hold the
+/// hospital's local time.
+fn kind(column: &ColumnDescriptor, local: bool) -> Result<Kind, &'static str> {
     if column.max_rep_level() > 0 {
         return Err("a list");
     }
@@ -113,33 +186,40 @@ fn kind(column: &ColumnDescriptor) -> Result<Kind, &'static str> {
     }
     let logical = column.logical_type_ref();
     let converted = column.converted_type();
-    let scale = |decimal: bool| if decimal { column.type_scale() } else { 0 };
     let decimal =
         converted == ConvertedType::DECIMAL || matches!(logical, Some(LogicalType::Decimal(_)));
+    let scale = if decimal { column.type_scale() } else { 0 };
     let date = converted == ConvertedType::DATE || matches!(logical, Some(LogicalType::Date));
     // Its day in the hospital may be another one. The older types without isAdjustedToUTC are of UTC too
     // (LogicalTypes.md of the Parquet format, "Deprecated timestamp ConvertedType").
-    let legacy = [ConvertedType::TIMESTAMP_MILLIS, ConvertedType::TIMESTAMP_MICROS];
+    let legacy =
+        [ConvertedType::TIMESTAMP_MILLIS, ConvertedType::TIMESTAMP_MICROS].contains(&converted);
     let utc = match logical {
         Some(LogicalType::Timestamp(stamp)) => stamp.is_adjusted_to_u_t_c,
-        _ => legacy.contains(&converted),
+        _ => legacy,
     };
-    if utc {
-        return Err("a moment in UTC, whose day here may be another");
+    if utc && !local {
+        return Err("a moment in UTC, whose day here may be another (timestamps = \"local\" in \
+                    cohort.toml says that it holds local time)");
     }
-    let timestamp = matches!(logical, Some(LogicalType::Timestamp(_)));
+    let timestamp = legacy || matches!(logical, Some(LogicalType::Timestamp(_)));
     let unsigned = matches!(converted, ConvertedType::UINT_32 | ConvertedType::UINT_64);
     Ok(match column.physical_type() {
         Type::BOOLEAN => Kind::Flag,
         Type::INT32 if date => Kind::Date,
-        Type::INT32 | Type::INT64 if unsigned => return Err("an unsigned number of full width"),
+        Type::INT32 | Type::INT64 if unsigned => Kind::Unsigned,
         Type::INT64 if timestamp => Kind::Stamp(ticks(column)),
-        Type::INT32 | Type::INT64 => Kind::Whole(scale(decimal)),
+        Type::INT32 | Type::INT64 => Kind::Whole(scale),
         Type::FLOAT => Kind::Single,
         Type::DOUBLE => Kind::Double,
-        Type::BYTE_ARRAY if decimal => return Err("a decimal of bytes"),
+        Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY if decimal => Kind::Decimal(scale),
         Type::BYTE_ARRAY => Kind::Text,
-        Type::INT96 => return Err("a timestamp of 96 bits"),
+        Type::INT96 if local => Kind::Stamp96,
+        Type::INT96 => {
+            return Err("a moment of 96 bits, which may be in UTC (timestamps = \"local\" in \
+                        cohort.toml says that it holds local time)");
+        }
+        Type::FIXED_LEN_BYTE_ARRAY if matches!(logical, Some(LogicalType::Uuid)) => Kind::Uuid,
         Type::FIXED_LEN_BYTE_ARRAY => return Err("bytes of fixed length"),
     })
 }
@@ -153,6 +233,7 @@ fn ticks(column: &ColumnDescriptor) -> i64 {
             TimeUnit::MICROS => 1_000_000,
             TimeUnit::NANOS => 1_000_000_000,
         },
+        _ if column.converted_type() == ConvertedType::TIMESTAMP_MICROS => 1_000_000,
         _ => 1000,
     }
 }
@@ -165,6 +246,7 @@ mod tests {
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
 
+    use super::super::TableFormat;
     use super::*;
 
     /// 500 rows of two columns without a value: some hundred bytes.
@@ -181,7 +263,11 @@ mod tests {
         }
         group.close().unwrap();
         writer.close().unwrap();
-        let read = |most| decode("a.parquet", file.try_clone().unwrap(), &[], most);
+        let format = TableFormat::default();
+        let read = |most| {
+            let parts = vec![file.try_clone().unwrap()];
+            decode("a.parquet", parts, &Request::of(&[], &format), most)
+        };
         assert_eq!(read(1000).unwrap().len(), 500);
         let error = read(999).unwrap_err();
         let wanted = DataError::Table(TableError::TooManyCells {

@@ -6,18 +6,27 @@ use parquet::data_type::DataType;
 use super::builder::Builder;
 use crate::data::date::Day;
 
+/// The Julian day of 1970-01-01.
+const UNIX_EPOCH_JULIAN: i64 = 2_440_588;
 /// Records read at a time.
 const BATCH: usize = 8192;
 
 /// How a column's values are read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Flag,
     Date,
     /// Ticks a second.
     Stamp(i64),
+    /// A moment of 96 bits: nanoseconds of the day, and the Julian day.
+    Stamp96,
     /// Digits after the point.
     Whole(i32),
+    /// A whole number whose highest bit is no sign.
+    Unsigned,
+    /// A decimal of bytes, the highest first, and its digits after the point.
+    Decimal(i32),
+    Uuid,
     Single,
     Double,
     Text,
@@ -39,18 +48,58 @@ pub(super) fn fill(
             })
         }
         (Kind::Date, ColumnReader::Int32ColumnReader(reader)) => {
-            each(reader, wanted, builder, |day, cells| cells.push(Day(*day).to_string().as_bytes()))
+            each(reader, wanted, builder, |day, cells| {
+                cells.push(Day(*day).to_string().as_bytes());
+                Some(())
+            })
         }
         (Kind::Stamp(ticks), ColumnReader::Int64ColumnReader(reader)) => {
             each(reader, wanted, builder, |stamp, cells| {
-                cells.push(moment(*stamp, ticks)?.as_bytes())
+                cells.push(moment(*stamp, ticks)?.as_bytes());
+                Some(())
+            })
+        }
+        (Kind::Stamp96, ColumnReader::Int96ColumnReader(reader)) => {
+            each(reader, wanted, builder, |stamp, cells| {
+                let [low, high, day] = *<&[u32; 3]>::try_from(stamp.data()).ok()?;
+                let nanoseconds = u64::from(high) << 32 | u64::from(low);
+                let seconds = i64::try_from(nanoseconds / 1_000_000_000).ok()?;
+                let days = i64::from(day) - UNIX_EPOCH_JULIAN;
+                cells.push(moment(86_400 * days + seconds, 1)?.as_bytes());
+                Some(())
+            })
+        }
+        (Kind::Unsigned, ColumnReader::Int32ColumnReader(reader)) => {
+            each(reader, wanted, builder, |value, cells| {
+                decimal(i128::from(value.cast_unsigned()), 0, cells)
+            })
+        }
+        (Kind::Unsigned, ColumnReader::Int64ColumnReader(reader)) => {
+            each(reader, wanted, builder, |value, cells| {
+                decimal(i128::from(value.cast_unsigned()), 0, cells)
+            })
+        }
+        (Kind::Decimal(scale), ColumnReader::ByteArrayColumnReader(reader)) => {
+            each(reader, wanted, builder, |bytes, cells| {
+                decimal(big_endian(bytes.data())?, scale, cells)
+            })
+        }
+        (Kind::Decimal(scale), ColumnReader::FixedLenByteArrayColumnReader(reader)) => {
+            each(reader, wanted, builder, |bytes, cells| {
+                decimal(big_endian(bytes.data())?, scale, cells)
+            })
+        }
+        (Kind::Uuid, ColumnReader::FixedLenByteArrayColumnReader(reader)) => {
+            each(reader, wanted, builder, |bytes, cells| {
+                cells.push(uuid(bytes.data())?.as_bytes());
+                Some(())
             })
         }
         (Kind::Whole(scale), ColumnReader::Int32ColumnReader(reader)) => {
-            each(reader, wanted, builder, |value, cells| whole(i64::from(*value), scale, cells))
+            each(reader, wanted, builder, |value, cells| decimal((*value).into(), scale, cells))
         }
         (Kind::Whole(scale), ColumnReader::Int64ColumnReader(reader)) => {
-            each(reader, wanted, builder, |value, cells| whole(*value, scale, cells))
+            each(reader, wanted, builder, |value, cells| decimal((*value).into(), scale, cells))
         }
         (Kind::Single, ColumnReader::FloatColumnReader(reader)) => {
             // Through its shortest text, so that it is the number that a CSV file would hold.
@@ -66,7 +115,10 @@ pub(super) fn fill(
             })
         }
         (Kind::Text, ColumnReader::ByteArrayColumnReader(reader)) => {
-            each(reader, wanted, builder, |text, cells| cells.push(text.data()))
+            each(reader, wanted, builder, |text, cells| {
+                cells.push(text.data());
+                Some(())
+            })
         }
         _ => None,
     }
@@ -104,8 +156,8 @@ fn each<T: DataType>(
 }
 
 /// A whole number, or a decimal by its digits.
-fn whole(value: i64, scale: i32, cells: &mut Builder) -> Option<()> {
-    const EXACT: i64 = 1 << 53;
+fn decimal(value: i128, scale: i32, cells: &mut Builder) -> Option<()> {
+    const EXACT: i128 = 1 << 53;
     if scale == 0 && !cells.texts() && (-EXACT..=EXACT).contains(&value) {
         #[allow(clippy::cast_precision_loss, reason = "exact within these bounds")]
         cells.push_number(Some(value as f64));
@@ -113,12 +165,31 @@ fn whole(value: i64, scale: i32, cells: &mut Builder) -> Option<()> {
     }
     let scale = usize::try_from(scale).ok()?;
     if scale == 0 {
-        return cells.push(value.to_string().as_bytes());
+        cells.push(value.to_string().as_bytes());
+        return Some(());
     }
     let (sign, digits) = (if value < 0 { "-" } else { "" }, value.unsigned_abs().to_string());
     let digits = format!("{digits:0>width$}", width = scale + 1);
     let (before, after) = digits.split_at_checked(digits.len() - scale)?;
-    cells.push(format!("{sign}{before}.{after}").as_bytes())
+    cells.push_plain(&format!("{sign}{before}.{after}"));
+    Some(())
+}
+
+/// A number of at most 128 bits by its bytes, the highest first.
+fn big_endian(bytes: &[u8]) -> Option<i128> {
+    if bytes.len() > 16 {
+        return None;
+    }
+    let first = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) { -1 } else { 0 };
+    Some(bytes.iter().fold(first, |value: i128, byte| value << 8 | i128::from(*byte)))
+}
+
+/// `123e4567-e89b-12d3-a456-426614174000`.
+fn uuid(bytes: &[u8]) -> Option<String> {
+    let bytes: [u8; 16] = bytes.try_into().ok()?;
+    let digits = format!("{:032x}", u128::from_be_bytes(bytes));
+    let part = |from: usize, to: usize| digits.get(from..to);
+    Some([part(0, 8)?, part(8, 12)?, part(12, 16)?, part(16, 20)?, part(20, 32)?].join("-"))
 }
 
 /// `2021-03-04`, or `2021-03-04T10:11:12` where it is not midnight.
