@@ -164,7 +164,7 @@ fn every_broken_rule_is_named() {
         ("[features.views.bmi]", "[features.views.age]", "\"age\" stands twice"),
         ("kind = \"number\"", "kind = \"nummber\"", r#"expected one of "number""#),
         ("unit = \"mmol/L\"\n", "", "has no unit"),
-        ("\"mmol/L\"", "\"drops\"", "the unit is not known"),
+        ("\"mmol/L\"", "\"a; b\"", "the unit is none"),
         ("analyte = \"glucose\"", "analyte = \"grape\"", "the analyte is not known"),
         ("analyte =", "analite =", "did you mean \"analyte\""),
     ] {

@@ -99,6 +99,12 @@ impl Problems {
         self.more
     }
 
+    /// How often something was noted, the same in another row included.
+    #[must_use]
+    pub fn noted(&self) -> usize {
+        self.rows.iter().map(|repeats| repeats.count).sum::<usize>() + self.more
+    }
+
     /// The first one.
     #[must_use]
     pub fn first(self) -> Option<DataError> {

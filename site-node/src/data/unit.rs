@@ -1,3 +1,3 @@
 //! Units of measurement: the table that plans are checked against too.
 
-pub use common::experiment::unit::{Conversion, analyte_known, convert, known};
+pub use common::experiment::unit::{Conversion, analyte_known, convert, known, writable};

@@ -69,9 +69,13 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
         notes::of_patients(asked, &patients, &mut problems, &mut found.notes);
         ends(asked, &patients, &mut problems);
         signals::check(asked, &patients, &mut problems, &mut found.notes, tell);
+        let before = problems.noted();
         let cohort = cohort(asked, patients, &mut problems);
         if let Some(cohort) = &cohort {
-            least(asked, cohort, &mut found);
+            // Where outcomes could not be read, they cannot be counted either.
+            if problems.noted() == before {
+                least(asked, cohort, &mut found);
+            }
             if let (Some(plan), Some(policy)) = (asked.plan, asked.policy)
                 && let Err(denied) =
                     policy.admit_measurements(&plan.views, asked.source.measurements.len())

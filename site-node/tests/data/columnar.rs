@@ -173,7 +173,8 @@ fn a_changed_schema_is_named_by_its_column() {
 fn julian(days: u32) -> Int96 {
     let nanoseconds: u64 = 43_200 * 1_000_000_000;
     let mut made = Int96::new();
-    made.set_data(nanoseconds as u32, (nanoseconds >> 32) as u32, 2_440_588 + days);
+    let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap();
+    made.set_data(half(nanoseconds), half(nanoseconds >> 32), 2_440_588 + days);
     made
 }
 

@@ -191,11 +191,10 @@ impl View {
 
 impl Values {
     fn check(&self, note: &mut impl FnMut(bool, &str, &'static str)) {
-        // Free words would let a plan ask which words stand in a hospital's rows.
         note(
-            self.unit.as_deref().is_none_or(unit::known),
-            "the unit is not known",
-            "write it as in the table of units, such as \"mg/dL\"",
+            self.unit.as_deref().is_none_or(unit::writable),
+            "the unit is none",
+            "write a unit such as \"mg/dL\", in at most 40 letters, digits and signs",
         );
         note(
             self.analyte.as_deref().is_none_or(unit::analyte_known),
