@@ -69,12 +69,16 @@ impl CellFault {
             Self::ZeroTime => "a time of zero",
             Self::EventWithoutTime => "an event without a time",
             Self::NotADate => "not a date",
-            Self::DateFormat => "a date in another form than YYYY-MM-DD, or than date_format states",
+            Self::DateFormat => {
+                "a date in another form than YYYY-MM-DD, or than date_format states"
+            }
             Self::ShortYear => "a date whose year has two digits",
             Self::DateNumber => "a number where a date is expected",
             Self::NoSuchDay => "a day that no calendar has",
             Self::Zone => "a moment with a time zone",
-            Self::UnknownZone => "a time in a zone that is neither UTC nor an offset such as +01:00",
+            Self::UnknownZone => {
+                "a time in a zone that is neither UTC nor an offset such as +01:00"
+            }
             Self::DatesOutOfOrder => "an end before its start",
             Self::FarDate => "a date before 1850 or after 2150",
             Self::AfterToday => "a follow-up that ends after today",

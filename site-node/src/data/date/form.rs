@@ -13,9 +13,8 @@ use super::zone::{Rest, rest};
 use crate::data::error::CellFault;
 
 /// Directives of `strftime` that a date may be written by.
-const DIRECTIVES: [&str; 19] = [
-    "Y", "m", "d", "e", "b", "B", "h", "j", "F", "H", "k", "I", "l", "M", "S", "T", "R", "p", "z",
-];
+const DIRECTIVES: [&str; 19] =
+    ["Y", "m", "d", "e", "b", "B", "h", "j", "F", "H", "k", "I", "l", "M", "S", "T", "R", "p", "z"];
 /// Those that say the time of day.
 const OF_TIME: [&str; 9] = ["H", "k", "I", "l", "T", "R", "M", "S", "p"];
 /// Those that write a year by two digits.
