@@ -30,18 +30,12 @@ pub enum CellFault {
     EventWithoutTime,
     /// No date at all.
     NotADate,
-    /// A date in another form than the one that is stated.
+    /// A date in another form, which may be read in two ways.
     DateFormat,
-    /// `25.08.10`.
-    ShortYear,
-    /// A number where a date is expected: days since some day.
-    DateNumber,
     /// The 30th of February.
     NoSuchDay,
     /// A moment in a time zone, whose day here may be another.
     Zone,
-    /// A zone by a name of its own, such as CET.
-    UnknownZone,
     /// The end before the start.
     DatesOutOfOrder,
     /// A date outside the years that a hospital has records of.
@@ -69,16 +63,9 @@ impl CellFault {
             Self::ZeroTime => "a time of zero",
             Self::EventWithoutTime => "an event without a time",
             Self::NotADate => "not a date",
-            Self::DateFormat => {
-                "a date in another form than YYYY-MM-DD, or than date_format states"
-            }
-            Self::ShortYear => "a date whose year has two digits",
-            Self::DateNumber => "a number where a date is expected",
+            Self::DateFormat => "a date in another form than YYYY-MM-DD",
             Self::NoSuchDay => "a day that no calendar has",
             Self::Zone => "a moment with a time zone",
-            Self::UnknownZone => {
-                "a time in a zone that is neither UTC nor an offset such as +01:00"
-            }
             Self::DatesOutOfOrder => "an end before its start",
             Self::FarDate => "a date before 1850 or after 2150",
             Self::AfterToday => "a follow-up that ends after today",
@@ -114,20 +101,8 @@ impl CellFault {
             Self::NegativeTime => "remove patients whose event lies before the start of follow-up",
             Self::ZeroTime => "remove patients who were not followed, or count from an earlier day",
             Self::EventWithoutTime => "add the time of the event or remove the patient",
-            Self::NotADate => "write it as YYYY-MM-DD, such as 2021-03-04",
-            Self::DateFormat => {
-                "state how dates are written in cohort.toml, such as date_format = \"%d.%m.%Y\", or export \
-                 YYYY-MM-DD"
-            }
-            Self::ShortYear => "export years of four digits: of two, nobody knows the century",
-            Self::DateNumber => {
-                "state date_format = \"excel\" in cohort.toml if a spreadsheet wrote it, or export YYYY-MM-DD"
-            }
-            Self::Zone => {
-                "state the hospital's zone in cohort.toml, such as time_zone = \"Europe/Berlin\", or export \
-                 local dates"
-            }
-            Self::UnknownZone => "export times in UTC, with an offset, or without a zone",
+            Self::NotADate | Self::DateFormat => "write it as YYYY-MM-DD, such as 2021-03-04",
+            Self::Zone => "export the hospital's local date, without a zone",
             Self::NoSuchDay | Self::FarDate | Self::AfterToday => "correct the date",
             Self::DatesOutOfOrder => "correct one of the two dates",
             Self::Nameless => "fill the cell or remove the row",
