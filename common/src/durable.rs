@@ -1,22 +1,42 @@
-//! Files that survive a power cut.
+//! Files that survive a power cut, readable by their owner alone.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Puts a whole new file in the place of an old one: whoever looks sees one of the two.
+/// Puts a whole new file of mode 0600 in the place of an old one: a reader sees one of the two.
 ///
 /// # Errors
 /// The disk fails.
 pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
+    let mut file = create(&new)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
     file.sync_all()?;
     fs::rename(&new, path)
 }
 
-/// Makes a folder whose name survives a power cut.
+/// Replaces a file as [`replace`] does, and makes its name durable as well.
+///
+/// # Errors
+/// The disk fails.
+pub fn replace_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, &[bytes])?;
+    sync_folder(parent(path))
+}
+
+/// Creates or empties a file of mode 0600.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path)
+}
+
+/// Makes a folder of mode 0700 whose name survives a power cut.
 ///
 /// # Errors
 /// The disk fails.
@@ -24,14 +44,18 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = folder.parent().filter(|parent| *parent != Path::new("")) {
-        make_folder(parent)?;
+    let above = parent(folder);
+    if above != Path::new(".") {
+        make_folder(above)?;
     }
-    match fs::create_dir(folder) {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    builder.mode(0o700);
+    match builder.create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    sync_folder(folder.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))
+    sync_folder(above)
 }
 
 /// Makes the names in a folder durable.
@@ -40,4 +64,10 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 /// The disk fails.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all())
+}
+
+/// The folder that a path lies in; the current one for a bare name.
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }

@@ -12,8 +12,10 @@ use audit::folder;
 use audit::record::{Entry, Event, Outcome, Record, Role};
 use audit::verify::{Options, Verdict, verify, verify_each};
 use common::clock::{Clock, Moment, SystemClock, Timestamp};
+use common::logbook::generation::{self, Presence, Remains};
 use common::logbook::{
-    AuditSettings, COORDINATOR, Logbook, PeerError, check_shown, name, set_aside,
+    AuditSettings, COORDINATOR, LogGeneration, Logbook, LogbookError, PeerError, StateLock, Tracking,
+    check_shown, name, permit_first, register,
 };
 use common::wire::Sighting;
 
@@ -180,7 +182,7 @@ fn a_fork_is_kept_and_outlives_a_restart_until_a_person_decides() {
 }
 
 #[test]
-fn another_key_needs_a_later_epoch_and_is_never_another_nodes() {
+fn another_key_needs_a_person_and_is_never_another_nodes() {
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let [ours, theirs, wiped] = [0, 1, 2].map(|place: usize| folders[place].path());
     let of = name(COORDINATOR);
@@ -196,22 +198,133 @@ fn another_key_needs_a_later_epoch_and_is_never_another_nodes() {
     assert!(matches!(error, PeerError::OtherNode { .. }), "{error}");
     assert!(matches!(site_a.meet(&of, "no key", true), Err(PeerError::Key { .. })));
 
-    let old = set_aside(theirs).unwrap();
-    let node = (COORDINATOR, Role::Coordinator);
-    let next = Logbook::begin(theirs, node, &old, name("restored"), clock()).unwrap();
+    let next = restart(theirs, "restored");
     assert_eq!(next.verifier().name().as_str(), "coordinator.2");
-    site_a.meet(&of, &next.verifier().to_string(), true).unwrap();
+    // Not by itself: the coordinator's people say that the key is theirs.
+    let key = next.verifier().to_string();
+    let error = site_a.meet(&of, &key, true).unwrap_err();
+    assert!(matches!(error, PeerError::Replaced { .. }), "{error}");
+    site_a.trust(&of, &key).unwrap();
+    site_a.meet(&of, &key, true).unwrap();
     drop((site_a, next));
     let rotated = |record: &&Record| matches!(record.event, Event::KeyRotated { .. });
     assert_eq!(sound(ours).iter().filter(rotated).count(), 1);
     let Event::Epoch { number, reason, .. } = &sound(theirs)[0].event else { panic!("no epoch") };
     assert_eq!((*number, reason.as_str()), (2, "restored"));
     // The old log lies beside it and still verifies.
-    let key = folder::key(&old.kept).unwrap();
-    assert_eq!(verify(&old.kept, &key, &Options::default()).verdict, Verdict::Sound);
-    // Nothing is set aside twice, and no log is begun over another.
-    let node = (COORDINATOR, Role::Coordinator);
-    assert!(Logbook::begin(theirs, node, &old, name("again"), clock()).is_err());
+    let old = generation::set_aside(theirs).unwrap().pop().unwrap();
+    assert_eq!(old.generation, 1);
+    let key = folder::key(&old.folder).unwrap();
+    assert_eq!(verify(&old.folder, &key, &Options::default()).verdict, Verdict::Sound);
+}
+
+fn restart(state: &Path, reason: &str) -> Logbook {
+    let lock = StateLock::take(state).unwrap();
+    let next = LogGeneration {
+        node: generation::node(COORDINATOR, Role::Coordinator).unwrap(),
+        number: Remains::of(Tracking::Untracked, state).unwrap().generation + 1,
+        reason: name(reason),
+        entries: Vec::new(),
+    };
+    next.begin(&lock, Tracking::Untracked, clock().as_ref()).unwrap();
+    drop(lock);
+    coordinator(state)
+}
+
+fn live(state: &Path) -> Result<Logbook, LogbookError> {
+    let node = generation::node("site-a", Role::Site)?;
+    let settings = AuditSettings::default();
+    Logbook::open_locked(&settings, StateLock::take(state)?, node, clock(), &mut |_| ())
+}
+
+/// Whatever is deleted, the node does not take what is left for a first start.
+#[test]
+fn a_log_begins_once_and_what_is_lost_is_not_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let refused = |state: &Path| live(state).err().unwrap().to_string();
+    assert!(refused(&state).contains("audit begin"));
+    permit_first(&state).unwrap();
+    let first = live(&state).unwrap().verifier();
+    assert_eq!(std::fs::read_to_string(register(&state)).unwrap().trim(), first.to_string());
+    drop(live(&state).unwrap());
+    // Permitting it again permits nothing.
+    permit_first(&state).unwrap();
+    for gone in ["audit/key.pub", "audit-key", "audit", ""] {
+        let (kept, lost) = (folder.path().join("kept"), state.join(gone));
+        copy(&state, &kept);
+        if lost.is_dir() {
+            std::fs::remove_dir_all(&lost).unwrap();
+        } else {
+            std::fs::remove_file(&lost).unwrap();
+        }
+        let why = refused(&state);
+        assert!(why.contains("audit restart --reason lost`"), "{gone}: {why}");
+        let _ = std::fs::remove_dir_all(&state);
+        copy(&kept, &state);
+        std::fs::set_permissions(
+            state.join("audit-key"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o600),
+        )
+        .unwrap();
+        std::fs::remove_dir_all(&kept).unwrap();
+        assert_eq!(live(&state).unwrap().verifier(), first);
+    }
+    assert_eq!(
+        generation::presence(Tracking::Registered, &state).unwrap(),
+        Presence::Held(first)
+    );
+}
+
+/// Its checkpoint tells a charge that is missing, and nothing is recorded in a folder that was moved.
+#[test]
+fn a_charge_is_signed_at_once_and_in_the_folder_that_was_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path();
+    let book = site(state);
+    let data_set = name("cohort");
+    let budget = Event::Budget {
+        data_set: data_set.clone(),
+        epsilon: 8.0,
+        delta: 1e-5,
+        orders: vec![2.0],
+        carried: Vec::new(),
+    };
+    book.record(vec![Entry::new(name("policy"), budget)]).unwrap();
+    let charge = |round: u32| {
+        let reserve = audit::record::Reserve {
+            data_set: data_set.clone(),
+            what: name("update"),
+            mechanism: audit::record::Mechanism::ClipOnly,
+            clip: 1.0,
+            cost: vec![0],
+            total: vec![0],
+        };
+        Entry::new(name("ledger"), Event::Reserve(reserve)).of_run(name("run-a")).of_round(round)
+    };
+    let consent = Event::Consent { plan: audit::Digest::sha256(b"plan") };
+    book.record(vec![Entry::new(name("test"), consent).of_run(name("run-a"))]).unwrap();
+    book.record(vec![charge(1)]).unwrap();
+    // As a power cut leaves it: no STOP, and no checkpoint but the charge's.
+    let cut = tempfile::tempdir().unwrap();
+    copy(state, cut.path());
+    let text = std::fs::read_to_string(cut.path().join("audit/000001.jsonl")).unwrap();
+    let (kept, last) = text.trim_end().rsplit_once('\n').unwrap();
+    assert!(last.contains("RESERVE"), "{last}");
+    std::fs::write(cut.path().join("audit/000001.jsonl"), format!("{kept}\n")).unwrap();
+    std::fs::set_permissions(
+        cut.path().join("audit-key"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    let open = Logbook::open(cut.path(), "site-a", Role::Site, clock(), &mut |_| ());
+    let why = open.err().unwrap().to_string();
+    assert!(why.contains("records were cut off") && why.contains("audit restart"), "{why}");
+
+    std::fs::rename(state.join("audit"), state.join("elsewhere")).unwrap();
+    copy(&state.join("elsewhere"), &state.join("audit"));
+    let error = book.record(vec![charge(2)]).unwrap_err().to_string();
+    assert!(error.contains("moved or replaced"), "{error}");
 }
 
 /// Clocks that a test sets.

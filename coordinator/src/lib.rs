@@ -24,6 +24,7 @@ pub mod measured;
 pub mod operator;
 pub mod outlook;
 pub mod progress;
+pub mod recovery;
 pub mod registry;
 pub mod report;
 pub mod revoked;
@@ -31,6 +32,7 @@ pub mod round;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod site_logs;
 #[cfg(feature = "simulate")]
 pub mod simulate;
 pub mod spool;

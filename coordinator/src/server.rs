@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use audit::record::Role as LogRole;
 use common::clock::Clock;
-use common::logbook::{AuditSettings, COORDINATOR, Logbook, LogbookError};
+use common::logbook::{
+    AuditSettings, COORDINATOR, Logbook, LogbookError, StateLock, generation,
+};
 use common::pki::{Identity, Role};
 use common::transport::{Incoming, Link, Listener, TransportError};
 use tokio::sync::Semaphore;
 
 use crate::floor::{Floor, Input};
 use crate::launch::Launcher;
+use crate::recovery::{self, RecoveryError};
 use crate::revoked::Revoked;
 use crate::session::{self, Ended};
 use crate::spool::SpoolFolder;
@@ -48,6 +51,12 @@ pub enum ServerError {
     /// The audit log.
     #[error(transparent)]
     Log(#[from] LogbookError),
+    /// What an earlier process left cannot be put in order.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The audit log took no more records, and the coordinator stopped.
+    #[error("{0}")]
+    LogFailed(String),
     /// The certificate is another role's.
     #[error("the certificate is that of a {0}; a coordinator needs its own")]
     Role(Role),
@@ -72,7 +81,7 @@ impl Server {
         state: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
-        Self::bind_with(&AuditSettings::default(), &[listen], identity, state, clock)
+        Self::bind_with(&AuditSettings::untracked(), &[listen], identity, state, clock)
     }
 
     /// The same on the first address that can be had, with an audit log that is kept as the settings say.
@@ -89,12 +98,15 @@ impl Server {
         if identity.role != Role::Coordinator {
             return Err(ServerError::Role(identity.role));
         }
+        // Before anything of another coordinator's is touched.
+        let lock = StateLock::take(&state)?;
+        let node = generation::node(COORDINATOR, LogRole::Coordinator)?;
         let folder = state.join("spool");
         let spools = SpoolFolder::new(folder.clone())
             .map_err(|source| ServerError::State { path: folder, source })?;
         let listener = Listener::bind(listen, identity)?;
-        let (node, ignore) = ((COORDINATOR, LogRole::Coordinator), &mut |_: &_| ());
-        let book = Logbook::open_with(audit, &state, node, Arc::clone(&clock), ignore)?;
+        let book = Logbook::open_locked(audit, lock, node, Arc::clone(&clock), &mut |_| ())?;
+        recovery::recover(&state, &book, clock.as_ref())?;
         let launcher = Launcher { floor: Arc::default(), state, clock, book: Arc::new(book) };
         Ok(Self { listener, launcher, spools, revoked: None })
     }
@@ -126,13 +138,24 @@ impl Server {
     }
 
     /// Serves peers until `stop` resolves, then says goodbye to them.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// The audit log took no more records.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let book = Arc::clone(&self.launcher.book);
+        let failed = book.failed();
+        tokio::pin!(failed);
+        let mut outcome = Ok(());
         let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
         tokio::pin!(stop);
         loop {
             let incoming = tokio::select! {
                 incoming = self.listener.accept() => incoming,
                 () = &mut stop => None,
+                why = &mut failed => {
+                    outcome = Err(ServerError::LogFailed(why));
+                    None
+                }
             };
             let Some(incoming) = incoming else { break };
             // When it gets crowded, peers prove their address before they cost a handshake.
@@ -167,6 +190,7 @@ impl Server {
             }
         }
         self.listener.close("the coordinator is stopping").await;
+        outcome
     }
 }
 

@@ -27,7 +27,7 @@ impl SpoolFolder {
     /// # Errors
     /// It cannot be made.
     pub fn new(folder: PathBuf) -> io::Result<Arc<Self>> {
-        std::fs::create_dir_all(&folder)?;
+        common::durable::make_folder(&folder)?;
         Ok(Arc::new(Self { folder, idle: Mutex::default() }))
     }
 

@@ -19,6 +19,9 @@ pub enum DaemonError {
     /// The coordinator does not let this site in.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The audit log takes no more records: nothing may leave this site.
+    #[error("{0}")]
+    Log(String),
     /// The outgoing end could not be made.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -27,7 +30,8 @@ pub enum DaemonError {
 /// Takes part until `stop` resolves.
 ///
 /// # Errors
-/// The coordinator refuses this site for a reason that another try would not change.
+/// The coordinator refuses this site for a reason that another try would not change, or the audit log takes no
+/// more records.
 pub async fn run(
     dialer: Dialer,
     coordinator: impl Into<Address>,
@@ -38,11 +42,15 @@ pub async fn run(
     let coordinator = coordinator.into();
     let clock = SystemClock::new();
     let mut backoff = Backoff::default();
+    let book = participant.book();
+    let failed = book.failed();
+    tokio::pin!(failed);
     loop {
         let begun = clock.now();
         let ended = tokio::select! {
             ended = session(&dialer, &coordinator, Arc::clone(&participant)) => ended,
             () = &mut stop => break,
+            why = &mut failed => return Err(DaemonError::Log(why)),
         };
         // One pause for every kind of failure: a coordinator that lets this site in and drops it at once is
         // not asked more often than one that is not there.
@@ -70,6 +78,7 @@ pub async fn run(
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = &mut stop => break,
+            why = &mut failed => return Err(DaemonError::Log(why)),
         }
     }
     // A coordinator that does not answer is not waited for.

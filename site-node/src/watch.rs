@@ -40,9 +40,18 @@ pub enum WatchError {
     /// What it saw of this site's log is not in it.
     #[error(
         "this site's audit log lacks what the coordinator saw of it: it was put back from an older \
-         copy; begin a new epoch with `site-node epoch`"
+         copy; begin the next log with `site-node audit restart --reason restored`"
     )]
     Restored,
+    /// It shows another log than the one that is known, which no person has trusted yet.
+    #[error(
+        "the coordinator shows the audit log {found}, and another log of it is known here; ask the coordinator's \
+         people by another way than the network. If the key is right, run `site-node trust {found}`, then start again"
+    )]
+    OtherLog {
+        /// The key of the log that it shows.
+        found: String,
+    },
     /// It shows a checkpoint of this site's that is none.
     #[error("the coordinator shows a checkpoint of this site's log that is not one: {0}")]
     NotOurs(NoteError),
@@ -79,7 +88,7 @@ impl WatchError {
     #[must_use]
     pub fn is_breach(&self) -> bool {
         match self {
-            Self::Restored | Self::Attest(AttestError::Diverged { .. }) => true,
+            Self::Restored | Self::OtherLog { .. } | Self::Attest(AttestError::Diverged { .. }) => true,
             Self::Peer(error) => error.is_breach(),
             _ => false,
         }
@@ -92,6 +101,7 @@ impl WatchError {
             Self::NoLog => "witness.no-log",
             Self::Peer(error) => error.rule(),
             Self::Restored => "ledger.restored",
+            Self::OtherLog { .. } => "witness.replaced",
             Self::NotOurs(_) => "witness.checkpoint",
             Self::Shown(_) => "witness.record",
             Self::OtherOffer { .. } => "witness.offer",
@@ -349,7 +359,10 @@ fn meet(
     shown: Option<&KeptLog>,
 ) -> Result<(VerifierKey, u64), WatchError> {
     let shown = shown.ok_or(WatchError::NoLog)?;
-    let key = book.meet(of, &shown.key, true)?;
+    let key = book.meet(of, &shown.key, true).map_err(|error| match error {
+        PeerError::Replaced { found, .. } => WatchError::OtherLog { found },
+        error => error.into(),
+    })?;
     let seen = shown.seen.as_deref().map(|seen| book.held(seen));
     match seen.transpose().map_err(WatchError::NotOurs)? {
         None => Ok((key, 0)),

@@ -147,6 +147,17 @@ impl Federation {
         Ok(process)
     }
 
+    /// A hospital's binary with its settings.
+    ///
+    /// # Errors
+    /// It is not built.
+    pub fn site_command(&self, name: &str, verb: &[&str]) -> Result<Command, SetupError> {
+        let mut command = Command::new(binary("site-node")?);
+        command.args(verb).arg("--config").arg(self.site(name).join("site-node.toml"));
+        command.env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+        Ok(command)
+    }
+
     /// Starts a verb of a hospital's `site-node`.
     ///
     /// # Errors

@@ -12,20 +12,26 @@ use crate::name::Name;
 /// Far above any key's line.
 const MAX_KEY: u64 = 1024;
 
-/// Makes a key for the log with this id and keeps it in a new file of mode 600.
+/// Makes a key for the log with this id and keeps it in a new file of mode 600, which is whole from its first
+/// moment on.
 ///
 /// # Errors
 /// The file exists already or cannot be written.
 pub fn create_key(path: &Path, log: &Name) -> Result<SigningKey, NoteError> {
     let io = |doing| move |source| NoteError::File { path: path.to_owned(), doing, source };
+    if path.exists() {
+        return Err(io("creating")(std::io::ErrorKind::AlreadyExists.into()));
+    }
     let key = SigningKey::generate(log)?;
+    let text = format!("{}\n", key.to_secret_text()?);
+    let new = path.with_extension("new");
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     options.mode(0o600);
-    let mut file = options.open(path).map_err(io("creating"))?;
-    let text = format!("{}\n", key.to_secret_text()?);
+    let mut file = options.open(&new).map_err(io("creating"))?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io("writing"))?;
+    std::fs::rename(&new, path).map_err(io("naming"))?;
     // The new file's name must survive a power cut as well: without the key the log is closed.
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     File::open(folder.unwrap_or(Path::new(".")))

@@ -97,7 +97,11 @@ pub(super) fn epoch(folder: &Path, key: &SigningKey, settings: &Settings) -> Res
 /// Keeps other processes out for as long as the file is open.
 pub(super) fn lock(folder: &Path) -> Result<File, LogError> {
     let path = folder.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&path);
     let file = file.map_err(LogError::io("opening", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -73,12 +73,19 @@ pub struct Files {
     open: Option<(PathBuf, File)>,
 }
 
+/// New files are their owner's alone.
+fn own(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
 impl Files {
     fn appending(&mut self, path: &Path) -> io::Result<&mut File> {
         let same = self.open.as_ref().is_some_and(|(open, _)| open == path);
         let open = match self.open.take().filter(|_| same) {
             Some(open) => open,
-            None => (path.to_owned(), OpenOptions::new().append(true).create(true).open(path)?),
+            None => (path.to_owned(), own(OpenOptions::new().append(true).create(true)).open(path)?),
         };
         Ok(&mut self.open.insert(open).1)
     }
@@ -94,7 +101,8 @@ impl Disk for Files {
     }
 
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create(path)?;
+        let mut file =
+            own(OpenOptions::new().write(true).create(true).truncate(true)).open(path)?;
         file.write_all(bytes)?;
         file.sync_all()
     }
@@ -117,7 +125,11 @@ impl Disk for Files {
     }
 
     fn make_folder(&mut self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)
     }
 
     fn sync_folder(&mut self, path: &Path) -> io::Result<()> {

@@ -79,9 +79,18 @@ pub enum LogError {
         folder: PathBuf,
     },
     /// There is a log already.
-    #[error("audit log {}: the folder holds a log already, whole or begun; open it, or begin a new \
-             epoch in another folder", folder.display())]
+    #[error("audit log {}: the folder holds a log already, whole or begun; open it, or begin in \
+             another folder", folder.display())]
     Exists {
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// The folder is another one than the log was opened in.
+    #[error(
+        "audit log {}: the folder or its lock was moved or replaced while this process used it, so nothing \
+         more is recorded and nothing may leave; put it back, then start again", folder.display()
+    )]
+    Moved {
         /// Which folder.
         folder: PathBuf,
     },
@@ -104,7 +113,7 @@ pub enum LogError {
     /// Records are missing that the checkpoint signed.
     #[error(
         "audit log: its checkpoint signs {signed} records, of which {found} are there; \
-             never put back an older copy: begin a new epoch and keep this folder as evidence"
+             records were cut off, or an older copy was put back"
     )]
     Truncated {
         /// How many records were signed.
@@ -113,19 +122,13 @@ pub enum LogError {
         found: u64,
     },
     /// The records are not those that the checkpoint signed.
-    #[error(
-        "audit log: its first {size} records are not those that were signed; begin a new epoch \
-             and keep this folder as evidence"
-    )]
+    #[error("audit log: its first {size} records are not those that were signed")]
     Altered {
         /// How many were signed.
         size: u64,
     },
     /// A record has another number than its place.
-    #[error(
-        "audit log: record {found} stands where record {expected} should; begin a new epoch and \
-             keep this folder as evidence"
-    )]
+    #[error("audit log: record {found} stands where record {expected} should")]
     Sequence {
         /// The number that its place has.
         expected: u64,

@@ -12,10 +12,12 @@
 
 mod accountant;
 mod attest;
-mod epoch;
 mod forward;
+pub mod generation;
+mod lock;
 mod names;
 mod peers;
+mod register;
 mod settings;
 mod show;
 mod stamp;
@@ -26,20 +28,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use audit::folder::Archived;
-use audit::note::{SignedNote, VerifierKey, create_key, load_key};
+use audit::note::{SignedNote, VerifierKey, load_key};
 use audit::record::{Entry, Event, Node, Outcome, Record, Role};
-use audit::segments::{Log, LogError, Settings, log_id};
+use audit::segments::{Log, LogError, Settings};
 use audit::witness::Peers;
 use audit::{Name, UtcTime};
+
+use tokio::sync::watch;
 
 use crate::clock::{Clock, Moment};
 use crate::ids::{Round, RunId};
 
 pub use accountant::{UnknownMechanism, cost};
 pub use attest::{AttestError, MOST_WITNESSES, attest, cosigned_by, signed_by};
-pub use epoch::{SetAside, set_aside};
+pub use generation::{LogGeneration, Presence};
+pub use lock::StateLock;
 pub use names::{hash, name};
 pub use peers::PeerError;
+pub use register::{Tracking, permit_first, register};
 pub use settings::{AuditSettings, Collector};
 pub use show::{Shown, ShownError, check_shown};
 
@@ -73,14 +79,107 @@ pub enum LogbookError {
     /// A name that no record may hold.
     #[error("audit log: {0}")]
     Name(#[from] audit::name::InvalidName),
-    /// A log was set aside and none begun in its place.
+    /// Another process writes the state folder.
+    #[error("state folder {}: in use by another process; stop that process first", state.display())]
+    InUse {
+        /// Which folder.
+        state: PathBuf,
+    },
+    /// No log was begun, and none may begin by itself.
     #[error(
-        "audit log: the one before was set aside as {} and none begun in its place; begin it with \
-         `epoch --reason …`", kept.display()
+        "state folder {}: it holds no audit log, and none was permitted here; begin the first one with \
+         `{p} audit begin`, or, if this node took part before, the next one with `{p} audit restart --reason lost`",
+        state.display(), p = program()
     )]
-    SetAside {
-        /// The one before.
-        kept: PathBuf,
+    NotBegun {
+        /// Which folder.
+        state: PathBuf,
+    },
+    /// A switch to another log was interrupted.
+    #[error(
+        "state folder {}: the switch to the audit log {} was interrupted; start the node, or run `{p} audit \
+         restart`, which completes it", state.display(), log.name(), p = program()
+    )]
+    Interrupted {
+        /// Which folder.
+        state: PathBuf,
+        /// The log.
+        log: VerifierKey,
+    },
+    /// A log was begun and is not there any more.
+    #[error(
+        "state folder {}: the audit log{} is missing, or its key.pub is; put back what was moved, or begin \
+         the next log with `{p} audit restart --reason lost`", state.display(), of(log.as_ref()), p = program()
+    )]
+    Lost {
+        /// Which folder.
+        state: PathBuf,
+        /// The log, where anything names it.
+        log: Option<Name>,
+    },
+    /// The folder holds another log than the node's.
+    #[error(
+        "state folder {}: it holds the audit log {found}, and this node's is {expected}; put back what was \
+         moved, or begin the next log with `{p} audit restart --reason restored`", state.display(), p = program()
+    )]
+    OtherLog {
+        /// Which folder.
+        state: PathBuf,
+        /// The node's log.
+        expected: String,
+        /// The log that is there.
+        found: String,
+    },
+    /// The log, its key or a peer's key is damaged.
+    #[error(
+        "{source}. Nothing was changed. Keep {} as evidence, and begin the next log with `{p} audit restart \
+         --reason lost`", folder.display(), p = program()
+    )]
+    Damaged {
+        /// The log's folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: Box<LogbookError>,
+    },
+    /// A first log was begun before.
+    #[error(
+        "{}: the audit log {log} was begun before; begin the next one with `{p} audit restart --reason lost`",
+        register.display(), p = program()
+    )]
+    BegunBefore {
+        /// The file that says so.
+        register: PathBuf,
+        /// The log.
+        log: VerifierKey,
+    },
+    /// A first log begins in an empty folder alone.
+    #[error(
+        "state folder {}: it holds {found}, and a first audit log begins only in an empty folder; use \
+         another folder, or begin the next log with `{p} audit restart --reason lost`", state.display(), p = program()
+    )]
+    NotEmpty {
+        /// Which folder.
+        state: PathBuf,
+        /// What it holds.
+        found: String,
+    },
+    /// The file of a peer's key holds none.
+    #[error("{}: {source}; remove the file, and accept the peer's key anew", path.display())]
+    PeerKey {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: audit::note::NoteError,
+    },
+    /// The register is none.
+    #[error(
+        "{}: {source}; it holds the word `new` or the public key in state/audit/key.pub", path.display()
+    )]
+    Register {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: audit::note::NoteError,
     },
     /// A folder or a peer's key cannot be made or read.
     #[error("audit log: {doing} {}: {source}; let this user read and write it", path.display())]
@@ -92,6 +191,35 @@ pub enum LogbookError {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+impl LogbookError {
+    /// The same, where the log can be mended by nobody, with what to do.
+    fn damaged(self, folder: &Path) -> Self {
+        let lasting = match &self {
+            Self::Log(error) => {
+                !matches!(error, LogError::Io { .. } | LogError::Held { .. } | LogError::Poisoned)
+            }
+            Self::Key(error) => !matches!(error, audit::note::NoteError::Exposed { .. }),
+            _ => false,
+        };
+        if lasting {
+            Self::Damaged { folder: folder.to_owned(), source: Box::new(self) }
+        } else {
+            self
+        }
+    }
+}
+
+/// The program that runs, as its user calls it.
+fn program() -> String {
+    let file = std::env::current_exe().ok();
+    let name = file.and_then(|file| Some(file.file_stem()?.to_string_lossy().into_owned()));
+    name.unwrap_or_else(|| "site-node".to_owned())
+}
+
+fn of(log: Option<&Name>) -> String {
+    log.map(|log| format!(" {log}")).unwrap_or_default()
 }
 
 /// A peer's log, by its id and its key's.
@@ -107,6 +235,14 @@ struct Inner {
     /// The model that each round of each run was offered with.
     offers: BTreeMap<(Name, u32), audit::Digest>,
     forwarder: Option<Forwarder>,
+    /// Peers' keys that the log names by their fingerprints: one whose file is gone is still known.
+    fingerprints: BTreeMap<audit::Digest, Name>,
+    /// The lock on the state folder.
+    held: StateLock,
+    /// The log's folder as it was opened.
+    folder: Option<lock::Identity>,
+    /// The time of the newest record before this process.
+    newest: Option<UtcTime>,
     /// When the log's own copy of its checkpoint was last written.
     sealed: Moment,
     /// How long writing and syncing took so far.
@@ -118,11 +254,13 @@ pub struct Logbook {
     inner: Mutex<Inner>,
     clock: Arc<dyn Clock>,
     witnesses: Vec<VerifierKey>,
+    /// Why the log takes no more, once it does not.
+    failure: watch::Sender<Option<String>>,
 }
 
 impl Logbook {
-    /// Opens a node's log in its state folder, or begins it, passes every record that it holds to
-    /// `replay`, and records that the node started.
+    /// Opens the log of a simulation or a test, or begins it where nothing is left of an earlier one, passes
+    /// every record that it holds to `replay`, and records that the node started.
     ///
     /// # Errors
     /// The log is not what was signed, belongs to another node, is in use, or cannot be written.
@@ -133,112 +271,116 @@ impl Logbook {
         clock: Arc<dyn Clock>,
         replay: &mut dyn FnMut(&Record),
     ) -> Result<Self, LogbookError> {
-        Self::open_with(&AuditSettings::default(), state, (name, role), clock, replay)
+        let node = generation::node(name, role)?;
+        let settings = AuditSettings::untracked();
+        Self::open_locked(&settings, StateLock::take(state)?, node, clock, replay)
     }
 
-    /// The same, kept as the node's settings say.
+    /// Opens a node's log in the state folder that is locked, as its settings say. The first log begins here,
+    /// where the register permits it, and a switch to the next one that was interrupted is completed.
     ///
     /// # Errors
-    /// As [`Logbook::open`].
-    pub fn open_with(
+    /// The log was begun and is missing, is not what was signed, belongs to another node, or cannot be written.
+    pub fn open_locked(
         audit: &AuditSettings,
-        state: &Path,
-        node: (&str, Role),
+        held: StateLock,
+        node: Node,
         clock: Arc<dyn Clock>,
         replay: &mut dyn FnMut(&Record),
     ) -> Result<Self, LogbookError> {
-        Self::start(audit, state, node, (1, "new".parse()?), clock, replay)
-    }
-
-    /// Begins the epoch after one that was set aside. Peers that the old log knew stay known.
-    ///
-    /// # Errors
-    /// There is a log in the state folder, or it cannot be written.
-    pub fn begin(
-        state: &Path,
-        node: (&str, Role),
-        old: &SetAside,
-        reason: Name,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, LogbookError> {
-        let folder = state.join(FOLDER);
-        if folder.exists() {
-            return Err(LogError::Exists { folder }.into());
-        }
-        let begun = (old.epoch.saturating_add(1), reason);
-        let book = Self::start(&AuditSettings::default(), state, node, begun, clock, &mut |_| ())?;
-        epoch::keep_peers(&old.kept, &folder)?;
-        Ok(book)
+        generation::ensure(&held, audit.tracking, &node, &clock)?;
+        let folder = held.state().join(FOLDER);
+        Self::start(audit, held, node, clock, replay).map_err(|error| error.damaged(&folder))
     }
 
     fn start(
         audit: &AuditSettings,
-        state: &Path,
-        (name, role): (&str, Role),
-        begun: (u32, Name),
+        held: StateLock,
+        node: Node,
         clock: Arc<dyn Clock>,
         replay: &mut dyn FnMut(&Record),
     ) -> Result<Self, LogbookError> {
-        let folder = state.join(FOLDER);
+        let folder = held.state().join(FOLDER);
         let failed =
-            |source| LogbookError::Io { doing: "making the folder", path: folder.clone(), source };
-        std::fs::create_dir_all(state).map_err(failed)?;
-        let node = Node { name: name.parse()?, role };
+            |source| LogbookError::Io { doing: "opening the folder", path: folder.clone(), source };
         let mut ticks = Ticks::new();
         let (stamp, _) = ticks.stamp(clock.as_ref());
-        let mut settings = Settings::new(node.clone());
+        let mut settings = Settings::new(node);
         settings.segment_bytes = audit.segment_bytes.unwrap_or(settings.segment_bytes);
-        let key = state.join(KEY);
         let mut peers = Peers::default();
         let mut offers = BTreeMap::new();
-        if folder.join(audit::folder::KEY).exists() {
-            let removed =
-                Archived::read(&folder, &audit::folder::key(&folder).map_err(LogError::from)?);
-            for (run, round, model) in removed.map_err(LogError::from)?.history.offers() {
-                offers.insert((run.clone(), round), model);
-            }
+        let mut fingerprints = BTreeMap::new();
+        let mut newest = None;
+        let removed = Archived::read(&folder, &audit::folder::key(&folder).map_err(LogError::from)?);
+        for (run, round, model) in removed.map_err(LogError::from)?.history.offers() {
+            offers.insert((run.clone(), round), model);
         }
+        crate::durable::make_folder(&folder.join(audit::folder::WITNESS)).map_err(failed)?;
         let keys = peers::load(&folder)?;
-        let log = if folder.join(audit::folder::KEY).exists() {
-            let mut each = |record: &Record| {
-                peers.replay(record);
-                peers::replay_trust(&mut peers, &keys, record);
-                if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
-                    (&record.event, &record.run, record.round, record.outcome)
-                {
-                    offers.insert((run.clone(), round), *model);
-                }
-                replay(record);
-            };
-            Log::open(&folder, load_key(&key)?, settings, &stamp, &mut each)?
-        } else {
-            let (number, reason) = begun;
-            if number == 1
-                && let Some(old) = epoch::unfinished(state)?
+        let key = load_key(&held.state().join(KEY))?;
+        let mut each = |record: &Record| {
+            newest = newest.max(Some(record.time));
+            peers.replay(record);
+            peers::replay_trust(&mut peers, &keys, record);
+            if let (
+                Event::KeyNew { fingerprint } | Event::KeyRotated { fingerprint },
+                Some(of),
+                Outcome::Ok,
+            ) = (&record.event, &record.site, record.outcome)
             {
-                // Where one was set aside, the next one says so, and carries on what was spent.
-                return Err(LogbookError::SetAside { kept: old.kept });
+                fingerprints.insert(*fingerprint, of.clone());
             }
-            std::fs::create_dir_all(&folder).map_err(failed)?;
-            let id = log_id(&node.name, number)?;
-            // A key without a log is what a crash left of a beginning.
-            let key = if key.exists() { load_key(&key)? } else { create_key(&key, &id)? };
-            Log::create(&folder, key, settings, &stamp, reason)?
+            if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
+                (&record.event, &record.run, record.round, record.outcome)
+            {
+                offers.insert((run.clone(), round), *model);
+            }
+            replay(record);
         };
+        let log = Log::open(&folder, key, settings, &stamp, &mut each)?;
         ticks.begin();
         let forwarder = audit.forward.clone().map(Forwarder::new).transpose().map_err(failed)?;
-        let noted = Vec::new();
-        let (sealed, writing) = (clock.now(), Duration::ZERO);
-        let mut inner =
-            Inner { log, noted, ticks, peers, keys, offers, forwarder, sealed, writing };
+        let mut inner = Inner {
+            log,
+            noted: Vec::new(),
+            ticks,
+            peers,
+            keys,
+            offers,
+            forwarder,
+            fingerprints,
+            folder: lock::identity_of(&folder),
+            held,
+            newest,
+            sealed: clock.now(),
+            writing: Duration::ZERO,
+        };
         if let Some(keep) = audit.keep {
             inner.archive(clock.as_ref(), keep)?;
         }
         let witnesses = audit.witnesses.clone();
-        let book = Self { inner: Mutex::new(inner), clock, witnesses };
+        let failure = watch::Sender::new(None);
+        let book = Self { inner: Mutex::new(inner), clock, witnesses, failure };
         let start = Event::Start { version: version(), binary: binary() };
         book.record(vec![Entry::new("daemon".parse()?, start)])?;
         Ok(book)
+    }
+
+    /// Waits until the log takes no more records, and tells why: nothing may leave any more, and the process
+    /// is to end.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.subscribe();
+        let why = failure.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        match why {
+            Some(why) => why,
+            // Only with the log itself, which whoever waits here holds.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the work with this log, such as when a peer shows that records are missing from it.
+    pub fn fail(&self, why: String) {
+        self.failure.send_if_modified(|failure| failure.is_none().then(|| *failure = Some(why)).is_some());
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -252,7 +394,17 @@ impl Logbook {
     /// # Errors
     /// It could not be recorded: nothing may follow.
     pub fn record(&self, entries: Vec<Entry>) -> Result<(), LogError> {
-        self.lock().record(self.clock.as_ref(), entries).map(drop)
+        let written = self.lock().record(self.clock.as_ref(), entries);
+        self.noticed(written).map(drop)
+    }
+
+    /// Passes a log's answer on; a log that failed ends the process.
+    fn noticed<T>(&self, answer: Result<T, LogError>) -> Result<T, LogError> {
+        answer.inspect_err(|error| {
+            if !matches!(error, LogError::Record(_)) {
+                self.fail(error.to_string());
+            }
+        })
     }
 
     /// Notes what happened, to be written with the next record: for what nothing follows from.
@@ -279,8 +431,8 @@ impl Logbook {
     /// It cannot be signed or written.
     pub fn checkpoint(&self) -> Result<SignedNote, LogError> {
         let mut inner = self.lock();
-        inner.record(self.clock.as_ref(), Vec::new())?;
-        Ok(inner.log.checkpoint()?.clone())
+        self.noticed(inner.record(self.clock.as_ref(), Vec::new()))?;
+        Ok(self.noticed(inner.log.checkpoint().cloned())?)
     }
 
     /// The model that a round was offered with, where it was.
@@ -293,6 +445,12 @@ impl Logbook {
     #[must_use]
     pub fn writing(&self) -> Duration {
         self.lock().writing
+    }
+
+    /// The state folder that it lies in.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.lock().held.state().to_owned()
     }
 
     /// Whose it is.
@@ -339,10 +497,22 @@ impl Inner {
         Ok(self.log.checkpoint()?.clone())
     }
 
+    /// That the log still lies where it was opened, under the lock that was taken.
+    fn in_place(&self) -> Result<(), LogError> {
+        let folder = self.log.folder();
+        let same = self.folder.is_some() && self.folder == lock::identity_of(folder);
+        if same && self.held.is_in_place() {
+            return Ok(());
+        }
+        Err(LogError::Moved { folder: folder.to_owned() })
+    }
+
     /// Removes segments that are older than they are kept.
     fn archive(&mut self, clock: &dyn Clock, keep: Duration) -> Result<(), LogError> {
         let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
-        let cutoff = UtcTime::from_millis(clock.wall().0.saturating_sub(keep));
+        // A clock that was put forward ages nothing: records are as old as the newest one makes them.
+        let newest = self.newest.map_or(0, UtcTime::millis);
+        let cutoff = UtcTime::from_millis(clock.wall().0.min(newest).saturating_sub(keep));
         let removed = self.log.archive_older(cutoff)?;
         if removed > 0 {
             tracing::info!(removed, "segments of the audit log that are older than they are kept");
@@ -362,12 +532,17 @@ impl Inner {
         if all.is_empty() {
             return Ok(None);
         }
+        self.in_place()?;
         let (stamp, stepped) = self.ticks.stamp(clock);
         if let Some(by_ms) = stepped {
             all.insert(0, Entry::new(name("clock"), Event::ClockStep { by_ms }));
         }
         let start = clock.now();
-        let appended = self.log.append_all(&stamp, &all);
+        let mut appended = self.log.append_all(&stamp, &all);
+        // A charge is signed before its receipt: a log that lacks it is shorter than its checkpoint.
+        if all.iter().any(|entry| matches!(entry.event, Event::Reserve(_))) {
+            appended = appended.and_then(|seqs| self.log.checkpoint().map(|_| seqs));
+        }
         self.writing = self.writing.saturating_add(clock.now().since(start));
         let seqs = appended.inspect_err(|error| {
             if matches!(error, LogError::Record(_)) {

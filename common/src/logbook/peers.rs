@@ -41,18 +41,18 @@ pub enum PeerError {
         /// Whose it says it is.
         found: Name,
     },
-    /// A log that was known is replaced by another one that is not said to be a later one.
+    /// A log that was known is replaced by another one, which no person has trusted yet.
     #[error(
-        "{of} shows the log {found} with another key than that of {known}, which this node knows; a \
-         log that was lost begins a later epoch: ask its owner, and trust the new key by hand"
+        "{of} shows the log {found}, and the log {known} of the same node is known here; ask its owner by \
+         another way than the network whether that key is right, and accept it by hand"
     )]
     Replaced {
         /// Whose.
         of: Name,
         /// The log that is known.
         known: Name,
-        /// The log that it shows.
-        found: Name,
+        /// The key of the log that it shows.
+        found: String,
     },
     /// Its owner was caught with two histories before.
     #[error(
@@ -108,8 +108,8 @@ impl PeerError {
 impl Logbook {
     /// Meets a peer's log: one that is new is written down, and counts from now on.
     ///
-    /// With `one`, a peer has one log at a time, and a new key needs a later epoch of a log that is
-    /// trusted.
+    /// With `one`, a peer that is known has the log that is known: another key counts only once a person has
+    /// trusted it.
     ///
     /// # Errors
     /// The key is none, is another node's, takes another's place, or is not trusted.
@@ -117,9 +117,9 @@ impl Logbook {
         let key: VerifierKey =
             key.parse().map_err(|source| PeerError::Key { of: of.clone(), source })?;
         let epoch = |log: &Name| epoch(of, log);
-        let Some(number) = epoch(key.name()) else {
+        if epoch(key.name()).is_none() {
             return Err(PeerError::OtherNode { of: of.clone(), found: key.name().clone() });
-        };
+        }
         let mut inner = self.lock();
         let id = (key.name().clone(), key.id());
         let distrusted = |key: &VerifierKey| {
@@ -142,22 +142,23 @@ impl Logbook {
         }
         let known = inner.keys.keys().map(|(log, _)| log);
         let known = known.filter_map(|log| Some((epoch(log)?, log.clone()))).max();
-        if let Some((latest, known)) = known.clone()
-            && one
-            && number <= latest
-        {
-            let found = key.name().clone();
-            return Err(PeerError::Replaced { of: of.clone(), known, found });
-        }
         let fingerprint = Digest::sha256(key.to_string().as_bytes());
-        let event = match known {
-            Some(_) if one => Event::KeyRotated { fingerprint },
-            _ => Event::KeyNew { fingerprint },
-        };
+        if inner.fingerprints.get(&fingerprint) == Some(of) {
+            // On record already: only its file is gone.
+            keep(inner.log.folder(), &key)?;
+            inner.keys.insert(id, key.clone());
+            return Ok(key);
+        }
+        if one && (known.is_some() || inner.fingerprints.values().any(|known| known == of)) {
+            let known = known.map_or_else(|| name("unknown"), |(_, log)| log);
+            return Err(PeerError::Replaced { of: of.clone(), known, found: key.to_string() });
+        }
+        let event = Event::KeyNew { fingerprint };
         // On record before it counts.
         let entry = Entry::new(name("witness"), event).with_site(of.clone());
-        inner.record(self.clock.as_ref(), vec![entry])?;
+        self.noticed(inner.record(self.clock.as_ref(), vec![entry]))?;
         keep(inner.log.folder(), &key)?;
+        inner.fingerprints.insert(fingerprint, of.clone());
         inner.keys.insert(id, key.clone());
         Ok(key)
     }
@@ -173,12 +174,13 @@ impl Logbook {
             return Err(PeerError::OtherNode { of: of.clone(), found: key.name().clone() });
         }
         let mut inner = self.lock();
-        keep(inner.log.folder(), &key)?;
         let fingerprint = Digest::sha256(key.to_string().as_bytes());
         let entry = Entry::new(name(OPERATOR), Event::KeyRotated { fingerprint });
-        inner.record(self.clock.as_ref(), vec![entry.with_site(of.clone())])?;
-        inner.log.checkpoint()?;
+        self.noticed(inner.record(self.clock.as_ref(), vec![entry.with_site(of.clone())]))?;
+        self.noticed(inner.log.checkpoint().map(drop))?;
+        keep(inner.log.folder(), &key)?;
         inner.peers.forgive(&key);
+        inner.fingerprints.insert(fingerprint, of.clone());
         inner.keys.insert((key.name().clone(), key.id()), key.clone());
         Ok(key)
     }
@@ -259,8 +261,8 @@ impl Logbook {
     ) -> Result<(), LogError> {
         let mut inner = self.lock();
         let entry = witnessed(of, note, false)?.ended(Outcome::Refused, name(reason));
-        inner.record(self.clock.as_ref(), vec![entry])?;
-        inner.log.checkpoint()?;
+        self.noticed(inner.record(self.clock.as_ref(), vec![entry]))?;
+        self.noticed(inner.log.checkpoint().map(drop))?;
         inner.peers.distrust(peer, name(reason));
         Ok(())
     }
@@ -326,6 +328,25 @@ pub(super) fn replay_trust(
     }
 }
 
+/// Copies the keys that were written down, as far as they are keys: damaged files stay behind.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), LogbookError> {
+    let folder = to;
+    let failed = |source| LogbookError::Io {
+        doing: "copying peers' keys to",
+        path: folder.to_owned(),
+        source,
+    };
+    for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let is_key = path.extension().is_some_and(|ending| ending == ENDING);
+        if is_key && text.parse::<VerifierKey>().is_ok() {
+            durable::replace(&folder.join(entry.file_name()), &[text.as_bytes()]).map_err(failed)?;
+        }
+    }
+    durable::sync_folder(folder).map_err(failed)
+}
+
 /// The keys that were written down.
 pub(super) fn load(folder: &Path) -> Result<BTreeMap<LogKey, VerifierKey>, LogbookError> {
     let folder = folder.join(WITNESS);
@@ -343,7 +364,8 @@ pub(super) fn load(folder: &Path) -> Result<BTreeMap<LogKey, VerifierKey>, Logbo
             continue;
         }
         let text = fs::read_to_string(&path).map_err(failed(&path))?;
-        let key: VerifierKey = text.parse()?;
+        let key: VerifierKey =
+            text.parse().map_err(|source| LogbookError::PeerKey { path: path.clone(), source })?;
         keys.insert((key.name().clone(), key.id()), key);
     }
     Ok(keys)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use audit::note::VerifierKey;
 
+use super::Tracking;
 use crate::config::{Section, Settings};
 
 /// Sizes of a segment that make sense.
@@ -22,6 +23,16 @@ pub struct AuditSettings {
     /// Public keys of other hospitals' logs, learnt by another way than the network. Where any are
     /// given, only these count as having seen an offer.
     pub witnesses: Vec<VerifierKey>,
+    /// Whether the node keeps a register of its log beside the state folder.
+    pub tracking: Tracking,
+}
+
+impl AuditSettings {
+    /// Those of a simulation or a test, whose state folders are made for one run.
+    #[must_use]
+    pub fn untracked() -> Self {
+        Self { tracking: Tracking::Untracked, ..Self::default() }
+    }
 }
 
 /// A syslog server (RFC 5424).
@@ -102,6 +113,7 @@ impl Settings for AuditSettings {
                 }
             }
         }
-        Some(Self { keep: keep?, segment_bytes: segment, forward, witnesses })
+        let tracking = Tracking::Registered;
+        Some(Self { keep: keep?, segment_bytes: segment, forward, witnesses, tracking })
     }
 }

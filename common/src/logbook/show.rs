@@ -38,7 +38,7 @@ impl Logbook {
     /// It could not be recorded or signed.
     pub fn show(&self, entries: Vec<Entry>) -> Result<Shown, LogError> {
         let mut inner = self.lock();
-        let line = inner.record(self.clock.as_ref(), entries)?.unwrap_or_default();
+        let line = self.noticed(inner.record(self.clock.as_ref(), entries))?.unwrap_or_default();
         let note = inner.seal(self.clock.as_ref())?;
         let size = inner.log.size();
         let inclusion = inner.log.tree().inclusion(size.saturating_sub(1), size)?;
@@ -51,8 +51,8 @@ impl Logbook {
     /// It cannot be signed or written.
     pub fn sighting(&self, from: &[u64]) -> Result<(Sighting, SignedNote, u64), LogError> {
         let mut inner = self.lock();
-        inner.record(self.clock.as_ref(), Vec::new())?;
-        let note = inner.seal(self.clock.as_ref())?;
+        self.noticed(inner.record(self.clock.as_ref(), Vec::new()))?;
+        let note = self.noticed(inner.seal(self.clock.as_ref()))?;
         let size = inner.log.size();
         drop(inner);
         Ok((self.sight(&note, size, from), note, size))

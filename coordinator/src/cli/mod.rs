@@ -1,10 +1,10 @@
 //! One file a verb. Data on stdout, progress and logs on stderr, every failure exits non-zero with
 //! what was tried, why it failed, and where that is known, the next step.
 
+mod audit;
 #[cfg(feature = "simulate")]
 mod demo;
 mod describe;
-mod epoch;
 mod follow;
 mod init;
 mod models;
@@ -24,7 +24,6 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use audit::cli::Tools;
 use clap::{Parser, Subcommand};
 use common::pki::{Identity, Role};
 use common::process::chain;
@@ -65,11 +64,10 @@ enum Verb {
     /// The models that runs made: their cards, their hashes, their predictions.
     #[command(subcommand)]
     Models(models::Verb),
-    /// Verify audit logs, reconcile the hospitals' with the coordinator's, and report on a run.
+    /// Verify audit logs, reconcile the hospitals' with the coordinator's, report on a run; begin or restart
+    /// this coordinator's log.
     #[command(subcommand)]
-    Audit(audit::cli::Verb),
-    /// Begin a new audit log in the place of one that was lost or put back.
-    Epoch(epoch::Args),
+    Audit(audit::Verb),
     /// What a mechanism costs in privacy, and what noise a budget asks for.
     #[command(subcommand)]
     Privacy(privacy::Verb),
@@ -95,9 +93,7 @@ pub fn run() -> ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Runs(verb) => runs::run(&verb),
         Verb::Models(verb) => models::run(&verb),
-        // Its exit codes say more than good or bad.
-        Verb::Audit(verb) => return verb.run(Tools { cost: Some(&common::logbook::cost) }),
-        Verb::Epoch(args) => epoch::run(&args),
+        Verb::Audit(verb) => return audit::run(verb),
         Verb::Privacy(verb) => privacy::run(&verb),
         Verb::Synth(args) => synth::run(&args),
         #[cfg(feature = "simulate")]

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::clock::{Clock, SystemClock};
+use common::clock::SystemClock;
 use common::pki::Identity;
 use common::process::{stop_signal, warn_before_end};
-use coordinator::registry::Registry;
 use coordinator::revoked::Revoked;
 use coordinator::server::Server;
 use coordinator::settings::CoordinatorSettings;
@@ -29,17 +28,13 @@ pub(super) fn run(args: &Args) -> Outcome {
         let renew = "coordinator sites renew --coordinator, and restart";
         tokio::spawn(warn_before_end(validity, renew));
         let clock = Arc::new(SystemClock::new());
-        let stale = Registry::open(&Registry::path(&settings.state))?.end_stale(clock.wall())?;
-        if stale > 0 {
-            tracing::warn!(runs = stale, "runs that were going on at the last stop have failed");
-        }
         let listen = settings.listen.resolve().await.map_err(|error| {
             format!("listen = \"{}\": the name cannot be looked up: {error}", settings.listen)
         })?;
         let server = Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
         let server = server.with_revoked(Revoked::open(settings.revoked)?);
         tracing::info!(address = %server.address()?, "listening");
-        server.serve(stop_signal()).await;
+        server.serve(stop_signal()).await?;
         tracing::info!("stopped");
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! `coordinator sites list|add|renew|revoke`: who belongs to the federation.
+//! `coordinator sites list|add|renew|accept|revoke`: who belongs to the federation.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use common::pki::{Fingerprint, Role};
 use coordinator::enrol::{Enrolment, members, revoke, revoke_site};
 use coordinator::revoked;
 use coordinator::settings::CoordinatorSettings;
+use coordinator::site_logs::SiteLogs;
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -49,6 +50,16 @@ pub(super) enum Verb {
         place: Place,
         #[command(flatten)]
         authority: AuthorityArg,
+    },
+    /// Accept the new audit log that a known hospital showed when it last tried to connect.
+    ///
+    /// Ask the hospital's people first, by another way than the network, whether they restarted their log and
+    /// whether the key is theirs. The running coordinator takes it with the hospital's next connection.
+    Accept {
+        /// The hospital's name.
+        site: SiteName,
+        #[command(flatten)]
+        place: Place,
     },
     /// Revoke a hospital's certificates. A coordinator that runs ends its session within seconds.
     Revoke {
@@ -120,6 +131,13 @@ pub(super) fn run(verb: &Verb) -> Outcome {
                 Role::Coordinator => eprintln!("Next: restart coordinator serve"),
                 Role::Operator(_) => {}
             }
+            Ok(())
+        }
+        Verb::Accept { site, place } => {
+            let settings = CoordinatorSettings::load(&place.config)?;
+            let key = SiteLogs::of(&settings.state).accept(site)?;
+            println!("accepted     {key}");
+            eprintln!("Next: start site-node run at {site} again");
             Ok(())
         }
         Verb::Revoke { site, fingerprint, place } => {

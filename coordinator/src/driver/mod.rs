@@ -425,6 +425,18 @@ impl Running {
         // The sum's own memory becomes the next model: this one is let go with its last reader.
         self.model = self.optimizer.next(&self.model, sum).into();
         self.digest = Digest::of(&self.model);
+        // Before anything says that it exists: it was paid for.
+        let words = self.model.as_chunks::<4>().0;
+        let diverged = words.iter().any(|word| !f32::from_le_bytes(*word).is_finite());
+        if round.0 == self.driver.plan.rounds && !diverged {
+            let kept = artifact::keep(
+                &self.driver.models,
+                &self.driver.run,
+                &self.driver.plan,
+                &self.model,
+            )?;
+            self.kept = Some(kept);
+        }
         self.aggregated(round)?;
         let now = self.driver.clock.now();
         let bytes = self.driver.floor.bytes();
@@ -450,17 +462,6 @@ impl Running {
         self.report(Progress::Round { round, sites: count, seconds, bytes, metrics });
         self.rounds.push(record);
         self.metrics.push(told);
-        let words = self.model.as_chunks::<4>().0;
-        let diverged = words.iter().any(|word| !f32::from_le_bytes(*word).is_finite());
-        if round.0 == self.driver.plan.rounds && !diverged {
-            let kept = artifact::keep(
-                &self.driver.models,
-                &self.driver.run,
-                &self.driver.plan,
-                &self.model,
-            )?;
-            self.kept = Some(kept);
-        }
         let event =
             if diverged { Event::Diverged } else { Event::Aggregated { model: self.digest } };
         self.journal(now, std::iter::once(&event))?;

@@ -53,6 +53,7 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
     member(&folder.join("operator"), Role::Operator(operator))?;
     let coordinator = folder.join("coordinator.toml");
     write(&coordinator, COORDINATOR, Mode::Public)?;
+    permit(folder)?;
 
     let mut made = Vec::new();
     for site in sites {
@@ -62,6 +63,13 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
         made.push(place);
     }
     Ok(Federation { coordinator, sites: made })
+}
+
+/// The first audit log of a node begins by itself, and only once.
+fn permit(place: &Path) -> Result<(), EnrolError> {
+    let state = place.join("state");
+    let path = common::logbook::register(&state);
+    common::logbook::permit_first(&state).map_err(|source| EnrolError::Io { path, source })
 }
 
 /// The folder that a hospital takes home, with a new certificate.
@@ -80,6 +88,7 @@ pub(super) fn site_folder(
     write(&place.join("site-node.toml"), SITE_NODE, Mode::Public)?;
     write(&place.join("cohort.toml"), COHORT, Mode::Public)?;
     write(&place.join("policy.toml"), &policy, Mode::Public)?;
+    permit(place)?;
     Ok(issued)
 }
 

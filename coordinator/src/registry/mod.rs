@@ -10,6 +10,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
+use common::durable;
 use rusqlite::Connection;
 
 pub use read::{RoundRow, RunRow};
@@ -80,10 +81,17 @@ impl Registry {
     /// # Errors
     /// The file cannot be made or used, or is of another format.
     pub fn open(path: &Path) -> Result<Self, RegistryError> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| RegistryError::Folder { path: folder.to_owned(), source })?;
-        }
+        let folder = durable::parent(path);
+        let private = || -> std::io::Result<()> {
+            durable::make_folder(folder)?;
+            // SQLite makes its files with the modes of this one.
+            let mut options = std::fs::OpenOptions::new();
+            options.create(true).append(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.open(path).map(drop)
+        };
+        private().map_err(|source| RegistryError::Folder { path: folder.to_owned(), source })?;
         let connection = Connection::open(path).map_err(|source| RegistryError::Sql {
             path: path.to_owned(),
             doing: "opening",

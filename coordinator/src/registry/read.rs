@@ -1,6 +1,7 @@
 //! What people and programs ask of the registry.
 
 use common::clock::Timestamp;
+use common::experiment::Plan;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Registry, RegistryError};
@@ -95,6 +96,18 @@ impl Registry {
                 run: run.to_owned(),
                 path: self.path.clone(),
             })
+    }
+
+    /// A run's plan; none where it is of another version.
+    ///
+    /// # Errors
+    /// There is no such run, or the registry cannot be read.
+    pub fn plan(&self, run: &str) -> Result<Option<Plan>, RegistryError> {
+        let text: String = self
+            .connection
+            .query_row("SELECT plan FROM run WHERE id = ?1", params![run], |row| row.get(0))
+            .map_err(self.sql("reading a plan"))?;
+        Ok(serde_json::from_str(&text).ok())
     }
 
     /// A run's closed rounds in order.

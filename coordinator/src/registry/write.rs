@@ -189,21 +189,6 @@ impl Registry {
             .map_err(self.sql("ending a run"))?;
         Ok(())
     }
-
-    /// Enters that runs which were going on when the coordinator last stopped have failed.
-    ///
-    /// # Errors
-    /// The registry cannot be written.
-    pub fn end_stale(&self, at: Timestamp) -> Result<usize, RegistryError> {
-        self.connection
-            .execute(
-                "UPDATE run SET status = 'failed', ended = ?1,
-                 reason = 'the coordinator stopped while the run was going on'
-                 WHERE status = 'running'",
-                params![millis(at)],
-            )
-            .map_err(self.sql("ending stale runs"))
-    }
 }
 
 fn millis(at: Timestamp) -> i64 {

@@ -53,7 +53,12 @@ pub(super) async fn run(
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let mut tasks = JoinSet::new();
-    tasks.spawn(server.serve(until_stopped(stopped.clone())));
+    let until = until_stopped(stopped.clone());
+    tasks.spawn(async move {
+        if let Err(error) = server.serve(until).await {
+            tracing::error!(%error, "the simulated coordinator stopped");
+        }
+    });
     for hospital in hospitals {
         let role = Role::Site(hospital.name.clone());
         let identity = identity(role).map_err(|error| setup(&error))?;
@@ -75,7 +80,7 @@ pub(super) async fn run(
             tag,
             device: simulation.device.clone(),
             state,
-            audit: AuditSettings::default(),
+            audit: AuditSettings::untracked(),
         };
         let hospital = Arc::new(Hospital::open(site).map_err(|error| setup(&error))?);
         let stop = until_stopped(stopped.clone());

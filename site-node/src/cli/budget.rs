@@ -16,7 +16,10 @@ use super::Format;
 pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let policy = Policy::load(&settings.policy)?;
-    let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
+    let told = {
+        let (tracking, data_set) = (settings.audit.tracking, settings.data_set.parse()?);
+        LedgerLog::look_as(tracking, &settings.state, &data_set)?
+    };
     let carried = told.carried.spent.clone();
     let account = Account::after(policy.limits, told.carried, told.entries)?;
     let account = (&account, &carried);
@@ -67,12 +70,19 @@ fn table(
         println!("each run   ε = {run} at the same δ");
     }
     let total = up(epsilon(account.entries().iter(), delta)?);
-    println!("spent      ε = {total:.4}, {:.1} % of what may be charged", part(account, spent));
-    if !carried.is_zero() {
-        let part = part(account, carried).min(100.0);
+    if *carried == Cost::unknown() {
         println!(
-            "earlier    {part:.1} % of it before the first release below, in logs that are set aside"
+            "spent      all: what was spent under an earlier log is not known. Where the logs that were set \
+             aside verify,\n           `site-node audit restart --reason restored --spent recorded` carries on \
+             what they record"
         );
+    } else {
+        let used = share(limit.used(spent));
+        println!("spent      ε = {total:.4} by the releases below; {used} of what may be charged");
+        if !carried.is_zero() {
+            let earlier = share(limit.used(carried));
+            println!("earlier    {earlier} of it before them, under logs that were set aside");
+        }
     }
     if account.entries().is_empty() {
         println!("\nno release was charged here yet");
@@ -81,11 +91,12 @@ fn table(
     println!("\n{:<34}{:>9}{:>12}{:>9}", "run", "releases", "ε", "part");
     for (run, cost) in account.by_run() {
         let of_run = || account.entries().iter().filter(|entry| entry.run == *run);
-        let (own, part) = (up(epsilon(of_run(), delta)?), part(account, cost));
-        println!("{run:<34}{:>9}{own:>12.4}{part:>7.1} %", of_run().count());
+        let (own, part) = (up(epsilon(of_run(), delta)?), share(limit.used(cost)));
+        println!("{run:<34}{:>9}{own:>12.4}{part:>9}", of_run().count());
     }
     if let Some(last) = account.entries().last() {
         let fits = limit.fits(spent, &Cost::of(last.mechanism));
+        let fits = if fits == u32::MAX { "any number of".to_owned() } else { fits.to_string() };
         println!("\nleft       {fits} more releases like the last one (run {})", last.run);
     }
     println!(
@@ -95,9 +106,10 @@ fn table(
     Ok(())
 }
 
-/// Percent of what may be charged in all, rounded up.
-fn part(account: &Account, cost: &Cost) -> f64 {
-    (account.limit().used(cost) * 1e3).ceil() / 10.0
+/// A part of what may be charged in all, in percent and rounded up; `all` from the whole on.
+pub(super) fn share(used: f64) -> String {
+    let percent = (used * 1e3).ceil() / 10.0;
+    if percent < 100.0 { format!("{percent:.1} %") } else { "all".to_owned() }
 }
 
 fn object(
@@ -120,10 +132,14 @@ fn object(
         "delta": delta,
         "epsilon_per_run": policy.limits.epsilon_per_run,
         "spent": epsilon(account.entries().iter(), delta)?,
-        "used": limit.used(account.spent()),
-        "used_earlier": limit.used(carried),
+        "used": limit.used(account.spent()).min(1.0),
+        "used_earlier": limit.used(carried).min(1.0),
         "releases": account.entries().len(),
         "runs": runs,
-        "fits": last.map(|last| limit.fits(account.spent(), &Cost::of(last.mechanism))),
+        // None for any number.
+        "fits": last
+            .map(|last| limit.fits(account.spent(), &Cost::of(last.mechanism)))
+            .filter(|fits| *fits < u32::MAX),
+        "spent_all": *carried == Cost::unknown(),
     }))
 }

@@ -1,19 +1,33 @@
-//! `site-node check`: everything that `run` would need, without contacting anybody.
+//! `site-node check`: everything that `run` would need. Writes nothing and contacts nobody, and works beside a
+//! running node.
 
 use std::error::Error;
 use std::path::Path;
 
-use site_node::data;
+use site_node::data::{self, Secret};
+use site_node::privatize::{Inspection, LedgerLog};
 
 use super::run::prepare;
 
 pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     let ready = prepare(config)?;
+    let Inspection { log, records, .. } = LedgerLog::inspect(
+        ready.settings.audit.tracking,
+        &ready.settings.state,
+        &ready.site.data_set,
+    )?;
+    if Secret::exists(&ready.settings.state) {
+        Secret::open(&ready.settings.state)?;
+    }
     println!("coordinator's authority: {}", ready.identity.authority);
     println!(
         "settings, policy, certificate, ledger and randomness: good ({})",
         ready.identity.role
     );
+    match log {
+        Some(key) => println!("audit log: {} verifies, {records} records", key.name()),
+        None => println!("audit log: none yet; the first `site-node run` begins it"),
+    }
     let table = data::load(&ready.source)?.table;
     println!("data: {} joined, {} columns", table.files(), table.columns().len());
     for (key, empty) in [

@@ -1,9 +1,9 @@
 //! One file a verb. Data on stdout, everything else on stderr, every failure exits non-zero.
 
+mod audit;
 mod budget;
 mod check;
 mod data;
-mod epoch;
 mod evaluate;
 mod policy;
 mod predict;
@@ -13,7 +13,6 @@ mod trust;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use audit::cli::Tools;
 use clap::{Parser, Subcommand};
 use common::process::chain;
 
@@ -33,13 +32,11 @@ enum Verb {
     Check(ConfigArg),
     /// What was spent of the privacy budget, by which run, and what is left.
     Budget(BudgetArgs),
-    /// Verify this hospital's audit log, show it, prove single records, and report on a run.
+    /// Verify this hospital's audit log, show it, prove single records, report on a run, begin or restart it.
     #[command(subcommand)]
-    Audit(audit::cli::Verb),
+    Audit(audit::Verb),
     /// Trust a coordinator's audit log by hand, whatever was seen of it before.
     Trust(trust::Args),
-    /// Begin a new audit log and ledger in the place of one that was lost or put back.
-    Epoch(epoch::Args),
     /// What this hospital's policy says.
     #[command(subcommand)]
     Policy(policy::Verb),
@@ -83,10 +80,8 @@ pub fn run() -> ExitCode {
         Verb::Run(arg) => run::run(&arg.config),
         Verb::Check(arg) => check::run(&arg.config),
         Verb::Budget(args) => budget::run(&args.config.config, args.format),
-        // Its exit codes say more than good or bad.
-        Verb::Audit(verb) => return verb.run(Tools { cost: Some(&common::logbook::cost) }),
+        Verb::Audit(verb) => return audit::run(verb),
         Verb::Trust(args) => trust::run(&args),
-        Verb::Epoch(args) => epoch::run(&args),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Data(verb) => data::run(&verb),
         Verb::Evaluate(args) => evaluate::run(&args),

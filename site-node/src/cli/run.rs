@@ -18,12 +18,12 @@ use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
 use tracing_subscriber::EnvFilter;
 
-/// Everything that a site needs, checked before anything is contacted.
+/// Everything that a site needs, read before anything is written or contacted.
 pub(super) struct Ready {
     pub settings: SiteSettings,
     pub identity: Identity,
     pub policy: Policy,
-    pub hospital: Hospital,
+    pub site: Site,
     pub source: Source,
 }
 
@@ -55,8 +55,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         clock: Arc::new(SystemClock::new()),
     };
     common::privacy::release::check_randomness()?;
-    let hospital = Hospital::open(site)?;
-    Ok(Ready { settings, identity, policy, hospital, source })
+    Ok(Ready { settings, identity, policy, site, source })
 }
 
 pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
@@ -73,7 +72,7 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
         tokio::spawn(warn_before_end(validity, renew));
         let dialer = Dialer::new(ready.identity)?;
         let coordinator = ready.settings.coordinator;
-        let hospital = Arc::new(ready.hospital);
+        let hospital = Arc::new(Hospital::open(ready.site)?);
         site_node::daemon::run(dialer, coordinator, hospital, stop_signal()).await?;
         tracing::info!("stopped");
         Ok(())

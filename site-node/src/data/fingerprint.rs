@@ -11,12 +11,13 @@
 //! fingerprint of what was read before sees by `table_stamps` that no table changed in between. Keyed, so that nobody who sees two fingerprints, or
 //! guesses a value, can try it out.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use common::digest::{Digest, Hasher, KeyedHasher};
+use common::durable;
 
 use super::ecg::EcgSource;
 use super::error::{DataError, TableError};
@@ -57,7 +58,11 @@ impl Secret {
                 let mut key = [0; 32];
                 let whole = found.len() == 32 && file.read_exact(&mut key).is_ok();
                 if !whole {
-                    return Err(failed("is not a key of 32 bytes".to_owned()));
+                    return Err(DataError::Key {
+                        path,
+                        what: "is not a key of 32 bytes".to_owned(),
+                        fix: "put back the file, or remove it: then the same data has another fingerprint",
+                    });
                 }
                 Ok(Self(key))
             }
@@ -66,17 +71,20 @@ impl Secret {
                 aws_lc_rs::rand::fill(&mut key)
                     .map_err(|_| failed("the system gives no randomness".to_owned()))?;
                 let put = || -> std::io::Result<()> {
-                    DirBuilder::new().recursive(true).mode(0o700).create(state)?;
-                    let mut file =
-                        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-                    file.write_all(&key)?;
-                    file.sync_all()
+                    durable::make_folder(state)?;
+                    durable::replace_synced(&path, &key)
                 };
                 put().map_err(|error| failed(error.to_string()))?;
                 Ok(Self(key))
             }
             Err(error) => Err(failed(error.to_string())),
         }
+    }
+
+    /// Whether the state folder holds a key, of whatever state.
+    #[must_use]
+    pub fn exists(state: &Path) -> bool {
+        state.join("fingerprint.key").exists()
     }
 
     /// A key that is known, for tests and simulations.

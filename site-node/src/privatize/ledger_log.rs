@@ -9,7 +9,7 @@
 //! A log that was altered, or cut below what was signed, does not open. What a crash left of a last
 //! record is set aside by the log and owned up to; no receipt was given for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,10 @@ use audit::record::{Event, Record, Reserve, Role};
 use common::clock::Clock;
 use common::digest::Digest;
 use common::ids::{InvalidName, Round, RunId};
-use common::logbook::{AuditSettings, FOLDER, Logbook, LogbookError, UnknownMechanism};
+use common::logbook::generation::{self, Presence};
+use common::logbook::{
+    AuditSettings, FOLDER, Logbook, LogbookError, StateLock, Tracking, UnknownMechanism,
+};
 use common::privacy::{
     Budget, Carried, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, Released,
 };
@@ -58,7 +61,7 @@ pub enum LedgerLogError {
     /// A later epoch that does not say what was spent before it.
     #[error(
         "ledger {}: log {log} was begun after another one and does not say what was spent before; \
-         begin the next with `site-node epoch --reason …`", state.display()
+         begin the next with `site-node audit restart --reason lost`", state.display()
     )]
     Unfinished {
         /// Which folder.
@@ -76,6 +79,26 @@ pub enum LedgerLogError {
         /// What is wrong with it.
         what: String,
     },
+    /// A log does not verify: what it says was spent cannot be relied on.
+    #[error("audit log {}: it does not verify: {why}", folder.display())]
+    Unverified {
+        /// Its folder.
+        folder: PathBuf,
+        /// The verdict.
+        why: String,
+    },
+    /// What was spent is not on record.
+    #[error(
+        "what was spent is not on record: {why}; put the folder back, or let all of the budget count as spent \
+         with --spent all"
+    )]
+    NotRecorded {
+        /// What is missing.
+        why: String,
+    },
+    /// The hospital's own key for fingerprints of its data.
+    #[error(transparent)]
+    Fingerprint(#[from] Box<crate::data::DataError>),
     /// The entries contradict each other.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -89,6 +112,78 @@ pub struct Told {
     pub entries: Vec<Entry>,
     /// ε and δ of the budget that stands.
     budget: Option<(f64, f64)>,
+    /// Whose patients' budget it is.
+    data_set: Name,
+}
+
+impl Told {
+    fn nothing(data_set: &Name) -> Self {
+        let carried = Carried::nothing();
+        Self { carried, entries: Vec::new(), budget: None, data_set: data_set.clone() }
+    }
+
+    /// What was spent in all.
+    #[must_use]
+    pub fn spent(&self) -> Cost {
+        self.entries.last().map_or_else(|| self.carried.spent.clone(), |last| last.total.clone())
+    }
+
+    /// Adds what logs that were set aside released: none of it is noised a second time.
+    fn remember(&mut self, state: &Path) -> Result<(), LedgerLogError> {
+        let own: BTreeSet<_> = self
+            .entries
+            .iter()
+            .map(|entry| (entry.run.clone(), entry.round, entry.released.code()))
+            .collect();
+        for old in generation::set_aside(state)? {
+            // A damaged one tells what it can: this list only ever refuses a release.
+            let Ok(mut replay) = Replay::new(&old.folder, &self.data_set) else { continue };
+            if let Err(error) = replay.scan(&old.folder) {
+                tracing::warn!(%error, "a log that was set aside is read in part");
+            }
+            let Told { carried, entries, .. } = replay.told;
+            let entries = entries.into_iter().map(|entry| (entry.run, entry.round, entry.released));
+            let released = carried.released.into_iter().chain(entries);
+            self.carried.released.extend(released.filter(|(run, round, released)| {
+                !own.contains(&(run.clone(), *round, released.code()))
+            }));
+        }
+        Ok(())
+    }
+}
+
+/// What a log that was verified holds.
+pub struct Inspection {
+    /// Its key; none where no log was begun yet.
+    pub log: Option<audit::note::VerifierKey>,
+    /// How many records it holds.
+    pub records: u64,
+    /// The ledger in it.
+    pub told: Told,
+}
+
+/// Verifies a log's folder with the accountant, and reads the ledger from it.
+///
+/// # Errors
+/// It does not verify, or belongs to another data set.
+pub(super) fn verified(
+    folder: &Path,
+    key: &audit::note::VerifierKey,
+    data_set: &Name,
+) -> Result<(Told, u64), LedgerLogError> {
+    let unverified = |why: String| LedgerLogError::Unverified { folder: folder.to_owned(), why };
+    let mut replay =
+        Replay::new(folder, data_set).map_err(|error| unverified(error.to_string()))?;
+    let tools = audit::verify::Options {
+        checkpoints: Vec::new(),
+        cost: Some(&common::logbook::cost),
+    };
+    let report =
+        audit::verify::verify_each(folder, key, &tools, &mut |record| replay.take(record));
+    match report.verdict {
+        audit::verify::Verdict::Sound => Ok((replay.finish()?, report.records)),
+        verdict => Err(unverified(verdict.code())),
+    }
 }
 
 /// What a log tells of the ledger, record by record.
@@ -105,14 +200,13 @@ struct Replay {
 }
 
 impl Replay {
-    /// Begins with what was removed from the log in `state`, where anything was.
-    fn new(state: &Path, data_set: &Name) -> Result<Self, LedgerLogError> {
-        let folder = state.join(FOLDER);
-        let mut told = Told { carried: Carried::nothing(), entries: Vec::new(), budget: None };
+    /// Begins with what was removed from the log in `folder`, where anything was.
+    fn new(folder: &Path, data_set: &Name) -> Result<Self, LedgerLogError> {
+        let mut told = Told::nothing(data_set);
         let mut plans = BTreeMap::new();
         let mut archived = false;
         if folder.join(audit::folder::KEY).exists() {
-            let removed = Archived::read(&folder, &audit::folder::key(&folder)?)?;
+            let removed = Archived::read(folder, &audit::folder::key(folder)?)?;
             archived = removed.segments > 0;
             if let Some(spent) = removed.history.spent(data_set) {
                 told.carried.spent = Cost::from_units(spent.to_vec());
@@ -128,7 +222,7 @@ impl Replay {
             }
         }
         Ok(Self {
-            state: state.to_owned(),
+            state: folder.to_owned(),
             data_set: data_set.clone(),
             told,
             plans,
@@ -136,6 +230,25 @@ impl Replay {
             archived,
             wrong: None,
         })
+    }
+
+    /// Takes every whole record of a log's folder.
+    fn scan(&mut self, folder: &Path) -> Result<(), LedgerLogError> {
+        let removed = Archived::read(folder, &audit::folder::key(folder)?)?.segments;
+        let mut scan = Scan::open(folder, removed + 1)?;
+        loop {
+            match scan.next() {
+                Ok(Some(line)) => {
+                    let record = Record::parse(line.bytes).map_err(|error| {
+                        let (state, what) = (folder.to_owned(), error.to_string());
+                        LedgerLogError::Foreign { state, seq: 0, what }
+                    })?;
+                    self.take(&record);
+                }
+                Ok(None) | Err(ReadError::Torn { .. }) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     fn take(&mut self, record: &Record) {
@@ -227,10 +340,23 @@ impl LedgerLog {
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Told), LedgerLogError> {
-        let mut replay = Replay::new(state, data_set)?;
+        let lock = StateLock::take(state)?;
+        generation::complete(&lock, audit.tracking)?;
+        let folder = state.join(FOLDER);
+        let damaged = |error: LedgerLogError| match error {
+            LedgerLogError::Read(error) => {
+                let source = Box::new(LogbookError::Log(error.into()));
+                LogbookError::Damaged { folder: folder.clone(), source }.into()
+            }
+            error => error,
+        };
+        generation::presence(audit.tracking, state)?;
+        let mut replay = Replay::new(&folder, data_set).map_err(damaged)?;
         let mut take = |record: &Record| replay.take(record);
-        let book = Logbook::open_with(audit, state, (site, Role::Site), clock, &mut take)?;
-        let told = replay.finish()?;
+        let node = generation::node(site, Role::Site)?;
+        let book = Logbook::open_locked(audit, lock, node, clock, &mut take)?;
+        let mut told = replay.finish()?;
+        told.remember(state)?;
         let Budget { epsilon, delta } = limits.total;
         let epsilon = epsilon.min(f64::MAX);
         if told.budget != Some((epsilon, delta)) {
@@ -248,32 +374,55 @@ impl LedgerLog {
         Ok((Self { book: Arc::new(book), data_set: data_set.clone() }, told))
     }
 
-    /// Reads the ledger of a log that another process may have open. A record on its way is left out.
+    /// Reads the ledger of a log that another process may have open, and changes nothing. A record on its way
+    /// is left out.
     ///
     /// # Errors
-    /// The log cannot be read, or belongs to another data set; one that is not there holds nothing.
+    /// The log is missing, cannot be read, or belongs to another data set.
     pub fn look(state: &Path, data_set: &Name) -> Result<Told, LedgerLogError> {
+        Self::look_as(Tracking::Untracked, state, data_set)
+    }
+
+    /// The same, of a node that keeps a register of its log or does not.
+    ///
+    /// # Errors
+    /// As [`LedgerLog::look`]; or the log is another one than the register's.
+    pub fn look_as(
+        tracking: Tracking,
+        state: &Path,
+        data_set: &Name,
+    ) -> Result<Told, LedgerLogError> {
         let folder = state.join(FOLDER);
-        let mut replay = Replay::new(state, data_set)?;
-        if !folder.join(audit::folder::KEY).exists() {
-            return replay.finish();
-        }
-        let removed = Archived::read(&folder, &audit::folder::key(&folder)?)?.segments;
-        let mut scan = Scan::open(&folder, removed + 1)?;
-        loop {
-            match scan.next() {
-                Ok(Some(line)) => {
-                    let record = Record::parse(line.bytes).map_err(|error| {
-                        let (state, what) = (state.to_owned(), error.to_string());
-                        LedgerLogError::Foreign { state, seq: 0, what }
-                    })?;
-                    replay.take(&record);
-                }
-                Ok(None) | Err(ReadError::Torn { .. }) => break,
-                Err(error) => return Err(error.into()),
+        match generation::presence(tracking, state)? {
+            Presence::New => return Ok(Told::nothing(data_set)),
+            Presence::Interrupted(log) => {
+                return Err(LogbookError::Interrupted { state: state.to_owned(), log }.into());
             }
+            Presence::Held(_) => {}
         }
+        let mut replay = Replay::new(&folder, data_set)?;
+        replay.scan(&folder)?;
         replay.finish()
+    }
+
+    /// Verifies the log in a state folder whole, reads the ledger from it, and changes nothing: another process
+    /// may have it open.
+    ///
+    /// # Errors
+    /// The log is missing, does not verify, or belongs to another data set.
+    pub fn inspect(
+        tracking: Tracking,
+        state: &Path,
+        data_set: &Name,
+    ) -> Result<Inspection, LedgerLogError> {
+        let told = Self::look_as(tracking, state, data_set)?;
+        let Presence::Held(key) = generation::presence(tracking, state)? else {
+            return Ok(Inspection { log: None, records: 0, told });
+        };
+        let (told, records) = verified(&state.join(FOLDER), &key, data_set)?;
+        // The node opens its log with its own secret key.
+        audit::note::load_key(&state.join(common::logbook::KEY)).map_err(LogbookError::from)?;
+        Ok(Inspection { log: Some(key), records, told })
     }
 
     /// The log.

@@ -7,11 +7,11 @@
 //! description      answer ─ reserve ─────────────────────────────────► Receipt of one question
 //! ```
 
-mod epoch;
-#[cfg(test)]
-mod epoch_tests;
 mod ledger_log;
 mod outbox;
+mod restart;
+#[cfg(test)]
+mod restart_tests;
 
 use std::io;
 use std::path::Path;
@@ -31,8 +31,8 @@ use common::privacy::{
 
 use outbox::Outbox;
 
-pub use epoch::{Epoch, begin_epoch};
-pub use ledger_log::{LedgerLog, LedgerLogError, Told};
+pub use ledger_log::{Inspection, LedgerLog, LedgerLogError, Told};
+pub use restart::{Next, Restart};
 
 /// A change that may not leave.
 #[derive(Debug, thiserror::Error)]

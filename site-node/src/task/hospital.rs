@@ -17,9 +17,9 @@ use super::contribute::contribute;
 use super::describe::{Facts, answer};
 use super::log;
 use super::metrics::evaluate;
-use super::{Model, Objection, Participant, Site, failed, untrained};
+use super::{Model, Objection, Participant, Records, Site, failed, untrained};
 use crate::cohort::Cohort;
-use crate::data::Seen;
+use crate::data::{Secret, Seen};
 use crate::features::{Studies, caution_of, examples};
 use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
@@ -56,6 +56,7 @@ impl Hospital {
     /// # Errors
     /// The ledger cannot be used.
     pub fn open(site: Site) -> Result<Self, LedgerLogError> {
+        let known = site.state.join("outbox").exists();
         let gate = Gate::open(
             (&site.state, &site.audit),
             site.name.as_str(),
@@ -64,6 +65,15 @@ impl Hospital {
             Arc::clone(&site.clock),
         )?;
         let book = Arc::clone(gate.book());
+        if let Records::Files(_) = &site.records {
+            if known && !Secret::exists(&site.state) {
+                tracing::warn!(
+                    "fingerprint.key is missing and made anew: the same data has another fingerprint from now on"
+                );
+            }
+            // A key that cannot be used is told here, and not with every run.
+            Secret::open(&site.state).map_err(Box::new)?;
+        }
         book.record(log::policy(site.policy_hash)).map_err(LogbookError::from)?;
         Ok(Self {
             site,

@@ -8,6 +8,7 @@ mod cohort;
 mod crash;
 mod described;
 mod evil;
+mod kills;
 mod kinds;
 mod leaks;
 mod membership;

@@ -132,7 +132,7 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
     )?;
     let (address, launcher, floor) = (server.address()?, server.launcher(), server.floor());
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(server.serve(std::future::pending()));
+    tasks.spawn(async move { drop(server.serve(std::future::pending()).await) });
 
     let registry = Registry::path(&folder.path().join("coordinator"));
     let turns = Arc::new(Turns { order, registry });
@@ -156,7 +156,7 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
             tag,
             device,
             state,
-            audit: AuditSettings::default(),
+            audit: AuditSettings::untracked(),
             clock,
         })?;
         let site = InTurn { hospital, site: index, turns: Arc::clone(&turns) };

@@ -114,7 +114,7 @@ impl Stage {
             tag: DataTag::Private,
             device: Device::cpu(),
             state: folder.path().join("state"),
-            audit: AuditSettings::default(),
+            audit: AuditSettings::untracked(),
         };
         let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(Hospital::open(site)?));
         let address = observer.address()?;

@@ -1,8 +1,9 @@
 //! A site that does not keep to the protocol, over real QUIC: each misdeed is refused by its name,
 //! and an honest update counts after all of them.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use common::clock::{Clock, SystemClock};
@@ -27,7 +28,9 @@ pub(crate) struct Stage {
     authority: Authority,
     address: SocketAddr,
     pub(crate) launcher: coordinator::launch::Launcher,
-    _folder: TempDir,
+    /// Each site's log: a known site shows the same one in every session.
+    books: Mutex<BTreeMap<String, Arc<Logbook>>>,
+    folder: TempDir,
 }
 
 impl Stage {
@@ -40,7 +43,7 @@ impl Stage {
         let server = Server::bind(any_port, identity, folder.path().to_owned(), clock)?;
         let (address, launcher) = (server.address()?, server.launcher());
         tokio::spawn(server.serve(std::future::pending()));
-        Ok(Self { authority, address, launcher, _folder: folder })
+        Ok(Self { authority, address, launcher, books: Mutex::default(), folder })
     }
 
     pub(crate) async fn rogue(&self, name: &str) -> Result<Rogue, tests::SetupError> {
@@ -49,10 +52,18 @@ impl Stage {
         let link = dialer.dial(self.address).await?;
         let (writer, reader) = link.open_control().await?;
         let clock = Arc::new(SystemClock::new());
-        let folder = tempfile::tempdir()?;
-        let book =
-            Logbook::open(folder.path(), name, audit::record::Role::Site, clock, &mut |_| ())?;
-        Ok(Rogue { link, writer, reader, book, _folder: folder, _dialer: dialer })
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = if let Some(book) = books.get(name) {
+            Arc::clone(book)
+        } else {
+            let state = self.folder.path().join(format!("site-{name}"));
+            let role = audit::record::Role::Site;
+            let book = Arc::new(Logbook::open(&state, name, role, clock, &mut |_| ())?);
+            books.insert(name.to_owned(), Arc::clone(&book));
+            book
+        };
+        drop(books);
+        Ok(Rogue { link, writer, reader, book, _dialer: dialer })
     }
 
     pub(crate) fn launch(&self, plan: Plan) -> Result<Launched, tests::SetupError> {
@@ -64,8 +75,7 @@ pub(crate) struct Rogue {
     link: Link,
     writer: FrameWriter,
     reader: FrameReader,
-    pub(crate) book: Logbook,
-    _folder: TempDir,
+    pub(crate) book: Arc<Logbook>,
     _dialer: Dialer,
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         launched.outcome.await??;
         let peak = peak_rss()?;
         let _ = stop.send(());
-        serving.await?;
+        serving.await??;
         let median = |mut values: Vec<f64>| {
             values.sort_by(f64::total_cmp);
             values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

@@ -156,7 +156,9 @@ async fn a_fork_stops_a_site_for_good() -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_log_does_not_take_the_known_ones_place() -> Outcome {
     for (log, words, rule) in [
-        ("coordinator.1", "with another key", "witness.replaced"),
+        ("coordinator.1", "site-node trust coordinator.1", "witness.replaced"),
+        // A later one is accepted by a person as well, and never by itself.
+        ("coordinator.2", "site-node trust coordinator.2", "witness.replaced"),
         ("centre.1", "not one of its own", "witness.other-node"),
     ] {
         let stage = Stage::new(1)?;

@@ -38,7 +38,7 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
     let stage = Stage::new(2)?;
     let (known, invented) = (Signer::new(B, 3)?, Signer::new("hospital-x", 9)?);
     let audit =
-        AuditSettings { witnesses: vec![known.verifier().clone()], ..AuditSettings::default() };
+        AuditSettings { witnesses: vec![known.verifier().clone()], ..AuditSettings::untracked() };
     let (node, mut site) = stage.consenting_with(A, audit).await?;
     let of = (&stage.run, Round(1), Purpose::Train);
     let shown = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;

@@ -80,7 +80,7 @@ impl Stage {
 
     /// Starts a hospital's daemon, for the first time or again.
     pub fn start(&self, name: &str) -> Result<Node, SetupError> {
-        self.start_with(name, AuditSettings::default())
+        self.start_with(name, AuditSettings::untracked())
     }
 
     /// The same, with a log that is kept so.
@@ -114,7 +114,7 @@ impl Stage {
 
     /// Starts a hospital that consents to the plan.
     pub async fn consenting(&self, name: &str) -> Result<(Node, Observed), SetupError> {
-        self.consenting_with(name, AuditSettings::default()).await
+        self.consenting_with(name, AuditSettings::untracked()).await
     }
 
     /// The same, with a log that is kept so.

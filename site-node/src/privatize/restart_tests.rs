@@ -8,12 +8,12 @@ use audit::Name;
 use common::clock::{Clock, Moment, SystemClock, Timestamp};
 use common::digest::Digest;
 use common::ids::Round;
-use common::logbook::AuditSettings;
+use common::logbook::{AuditSettings, StateLock};
 use common::privacy::{
     Account, Budget, Charge, Cost, Ledger, LedgerError, Limits, Mechanism, Released,
 };
 
-use super::{LedgerLog, LedgerLogError, begin_epoch};
+use super::{LedgerLog, LedgerLogError, Next, Restart};
 
 const LIMITS: Limits =
     Limits { total: Budget { epsilon: 8.0, delta: 1e-5 }, epsilon_per_run: None };
@@ -44,25 +44,33 @@ fn system() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
 }
 
-fn epoch(state: &Path, carried: Cost) -> Result<(), LedgerLogError> {
-    let node = ("site-a", "restored".parse().unwrap());
-    begin_epoch(state, node, &data_set(), (LIMITS, carried), system()).map(drop)
+/// Restarts the log; what was spent is the logs' own word where none is given.
+fn restart(state: &Path, carried: Option<Cost>) -> Result<(), LedgerLogError> {
+    let (lock, settings) = (StateLock::take(state).unwrap(), AuditSettings::untracked());
+    let mut survey = Restart::survey(&lock, &settings, &data_set())?;
+    let recorded = std::mem::replace(&mut survey.recorded, Ok(Cost::zero()));
+    let carried = carried.map_or(recorded, Ok)?;
+    let reason = "restored".parse().unwrap();
+    let next = Next { reason, data_set: data_set(), limits: LIMITS, carried };
+    survey.begin(&lock, &settings, "site-a", next, &system()).map(drop)
 }
 
 #[test]
-fn the_next_epoch_carries_on_what_the_last_one_told() {
+fn the_next_generation_carries_on_what_the_last_one_told() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path();
-    let settings = AuditSettings::default();
+    let settings = AuditSettings::untracked();
     let mut ledger = open(state, &settings, system());
     charge(&mut ledger, 1).unwrap();
     charge(&mut ledger, 2).unwrap();
     let spent = ledger.account().spent().clone();
     drop(ledger);
-    epoch(state, spent.clone()).unwrap();
+    restart(state, None).unwrap();
     let mut ledger = open(state, &settings, system());
     assert_eq!(ledger.account().spent(), &spent);
     assert_eq!(ledger.store().book().verifier().name().as_str(), "site-a.2");
+    // What was released under the last log is not noised a second time.
+    assert!(matches!(charge(&mut ledger, 2), Err(LedgerError::Repeated { .. })));
     charge(&mut ledger, 3).unwrap();
     drop(ledger);
     // Read without being opened, and once more in the next process.
@@ -81,20 +89,56 @@ fn the_next_epoch_carries_on_what_the_last_one_told() {
     }
 }
 
+/// The way back from a budget that was burnt, and no way on from a log that does not verify.
+#[test]
+fn recorded_is_the_last_real_total_of_logs_that_verify() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path();
+    let settings = AuditSettings::untracked();
+    let mut ledger = open(state, &settings, system());
+    charge(&mut ledger, 1).unwrap();
+    let spent = ledger.account().spent().clone();
+    drop(ledger);
+    restart(state, Some(Cost::unknown())).unwrap();
+    restart(state, Some(Cost::unknown())).unwrap();
+    restart(state, None).unwrap();
+    assert_eq!(open(state, &settings, system()).account().spent(), &spent);
+    // The folder that tells is gone: nothing is recorded any more.
+    restart(state, Some(Cost::unknown())).unwrap();
+    std::fs::rename(state.join("audit-4"), state.join("elsewhere")).unwrap();
+    let missing = restart(state, None).unwrap_err();
+    assert!(matches!(missing, LedgerLogError::NotRecorded { .. }), "{missing}");
+    std::fs::rename(state.join("elsewhere"), state.join("audit-4")).unwrap();
+    let log = state.join("audit-4/000001.jsonl");
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::write(&log, text.replacen("site-a", "site-b", 1)).unwrap();
+    let altered = restart(state, None).unwrap_err();
+    assert!(matches!(altered, LedgerLogError::Unverified { .. }), "{altered}");
+    // Damage of every kind is set aside all the same.
+    for damage in ["audit/key.pub", "audit-key", "audit/checkpoint", "audit/000001.jsonl"] {
+        std::fs::write(state.join(damage), "").unwrap();
+        std::fs::write(state.join("audit/witness/broken.pub"), "no key").unwrap();
+        restart(state, Some(Cost::unknown())).unwrap();
+        drop(open(state, &settings, system()));
+    }
+    std::fs::remove_dir_all(state.join("audit")).unwrap();
+    restart(state, Some(Cost::unknown())).unwrap();
+    assert_eq!(
+        open(state, &settings, system()).store().book().verifier().name().as_str(),
+        "site-a.10"
+    );
+}
+
 #[test]
 fn what_nobody_can_tell_counts_as_the_whole_budget() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path();
-    let settings = AuditSettings::default();
+    let settings = AuditSettings::untracked();
     drop(open(state, &settings, system()));
-    epoch(state, Cost::unknown()).unwrap();
+    restart(state, Some(Cost::unknown())).unwrap();
     let mut ledger = open(state, &settings, system());
     let refused = charge(&mut ledger, 1).unwrap_err();
     assert!(matches!(refused, LedgerError::Overspent { .. }), "{refused}");
-    // Nothing to set aside a second time over what is kept.
-    drop(ledger);
-    std::fs::create_dir(state.join("audit-2")).unwrap();
-    assert!(epoch(state, Cost::unknown()).is_err());
 }
 
 /// A clock some time ahead.
@@ -115,7 +159,7 @@ fn segments_that_are_kept_no_longer_leave_what_they_spent() {
     let state = folder.path();
     let year = Duration::from_secs(365 * 24 * 3600);
     let settings =
-        AuditSettings { keep: Some(year), segment_bytes: Some(4096), ..AuditSettings::default() };
+        AuditSettings { keep: Some(year), segment_bytes: Some(4096), ..AuditSettings::untracked() };
     let mut ledger = open(state, &settings, system());
     for round in 1..=20 {
         charge(&mut ledger, round).unwrap();
@@ -126,6 +170,9 @@ fn segments_that_are_kept_no_longer_leave_what_they_spent() {
     drop(open(state, &settings, system()));
     assert!(first.exists(), "removed before its time");
     let later = || Arc::new(Later(SystemClock::new(), year * 2)) as Arc<dyn Clock>;
+    drop(open(state, &settings, later()));
+    assert!(first.exists(), "a clock that was put forward removed it");
+    // Once there are records of that time, it has passed.
     drop(open(state, &settings, later()));
     assert!(!first.exists(), "kept for ever");
     let ledger = open(state, &settings, later());

@@ -1,0 +1,132 @@
+//! What a coordinator that was killed left behind: runs are ended on record, and a model that hospitals paid for
+//! is not lost.
+//!
+//! ```text
+//! run `running` in the registry ─► KILL in the log
+//!     weights without a card ─► card from the plan and the journal; the run has its model
+//!     none                   ─► failed
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use audit::segments::LogError;
+use common::clock::{Clock, Timestamp};
+use common::digest::Digest;
+use common::experiment::Plan;
+use common::ids::{Round, RunId, SiteName};
+use common::logbook::Logbook;
+use common::shelf::{self, ShelfError};
+use common::wire::{Metric, words};
+
+use crate::artifact::{self, ArtifactError, Ended};
+use crate::driver::log;
+use crate::registry::{Ending, Registry, RegistryError, RoundRecord};
+use crate::round::Event;
+
+/// What cannot be put in order.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The audit log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A model's card.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+/// Why a run ended that was going on when the coordinator stopped.
+const STOPPED: &str = "the coordinator stopped while the run was going on";
+
+/// The same, of a run whose last round was closed.
+const KEPT: &str = "the coordinator stopped after the last round; the model was kept, without the sites' metrics of it";
+
+/// Puts in order what an earlier process left in the state folder.
+///
+/// # Errors
+/// The registry, the log or a card cannot be written.
+pub fn recover(state: &Path, book: &Logbook, clock: &dyn Clock) -> Result<(), RecoveryError> {
+    let path = Registry::path(state);
+    if !path.exists() {
+        return Ok(());
+    }
+    let registry = Registry::open(&path)?;
+    let models = state.join("models");
+    for row in registry.runs()?.into_iter().filter(|row| row.status == "running") {
+        let Ok(run) = row.id.parse::<RunId>() else { continue };
+        let kept = kept(&registry, &models, &run, clock.wall())?;
+        book.record(vec![log::killed(&run)])?;
+        let reason = if kept.is_some() { KEPT } else { STOPPED };
+        tracing::warn!(%run, reason, "a run that was going on at the last stop has ended");
+        let ending = Ending {
+            finished: kept.is_some(),
+            reason: Some(reason.to_owned()),
+            model_sha256: kept.map(|hash| hash.to_string()),
+        };
+        registry.end(&run, clock.wall(), &ending)?;
+    }
+    clean(&models);
+    Ok(())
+}
+
+/// The card of weights that were kept whole, written where it is missing; none where there are none.
+fn kept(
+    registry: &Registry,
+    models: &Path,
+    run: &RunId,
+    at: Timestamp,
+) -> Result<Option<audit::Digest>, RecoveryError> {
+    let path = models.join(format!("{run}.{}", shelf::WEIGHTS));
+    if !path.exists() {
+        return Ok(None);
+    }
+    let Some(plan) = registry.plan(run.as_str())? else { return Ok(None) };
+    let (weights, sha256) = match shelf::weights(&path, &plan.model) {
+        Ok(read) => read,
+        Err(error @ ShelfError { .. }) => {
+            tracing::warn!(%run, %error, "weights that were not written whole are not a model");
+            return Ok(None);
+        }
+    };
+    if shelf::open(&path).is_ok() {
+        return Ok(Some(sha256));
+    }
+    let model = Digest::of(&words::from_parameters(&weights.parameters));
+    let rounds = rounds(&registry.events(run.as_str())?, &plan, model);
+    // What the sites told of a model that was released before the stop was not entered yet.
+    let metrics: &[Metric] = &[];
+    let ended = Ended { run, plan: &plan, sha256, model, rounds: &rounds, metrics, log: None, at };
+    artifact::describe(models, ended)?;
+    Ok(Some(sha256))
+}
+
+/// The rounds of a run with their sites, as its journal tells them.
+fn rounds(events: &[Event], plan: &Plan, model: Digest) -> Vec<RoundRecord> {
+    let mut sites: BTreeMap<u32, BTreeSet<SiteName>> = BTreeMap::new();
+    for event in events {
+        if let Event::Updated { site, round, .. } = event {
+            sites.entry(round.0).or_default().insert(site.clone());
+        }
+    }
+    let round = |round: u32| RoundRecord {
+        round: Round(round),
+        sites: sites.get(&round).into_iter().flatten().cloned().collect(),
+        seconds: 0.0,
+        bytes: 0,
+        model,
+    };
+    (1..=plan.rounds).map(round).collect()
+}
+
+/// Removes files that were being written under another name.
+fn clean(models: &Path) {
+    for entry in std::fs::read_dir(models).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|ending| ending == "new") {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}

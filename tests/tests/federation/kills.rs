@@ -1,0 +1,315 @@
+//! Every verb that writes state, killed before each of its durable steps: the next start goes on by itself, or by
+//! the one command that it names, and nothing that was spent is forgotten.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use audit::verify::{Options, Verdict, verify};
+use common::clock::SystemClock;
+use common::digest::Digest;
+use common::ids::Round;
+use common::logbook::{AuditSettings, Tracking, generation, hash, name};
+use common::privacy::{Budget, Charge, Cost, Ledger, Limits, Mechanism, Released};
+use coordinator::registry::Registry;
+use site_node::privatize::LedgerLog;
+use tests::{Federation, HOSPITALS, SetupError, copy_folder, demo, edit, root, success};
+
+use crate::Outcome;
+
+/// More durable steps than any verb takes: a bound for loops that end by themselves.
+const MOST_STEPS: u32 = 400;
+
+/// The library that kills, compiled once a test.
+fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
+    let library = federation.elsewhere("kill.so");
+    let source = root().join("tests/src/kill.c");
+    let made = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).output()?;
+    if made.status.success() {
+        Ok(library)
+    } else {
+        Err(String::from_utf8_lossy(&made.stderr).into())
+    }
+}
+
+/// Runs a command that is killed before its durable step number `at`; none where it ended before.
+fn killed(command: &mut Command, shim: &Path, at: u32) -> Result<bool, SetupError> {
+    let output = command.env("LD_PRELOAD", shim).env("CONSILIUM_KILL_AT", at.to_string()).output()?;
+    if output.status.signal() == Some(9) {
+        return Ok(true);
+    }
+    assert!(output.status.success(), "step {at}: {}", told(&output));
+    Ok(false)
+}
+
+fn told(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    format!("{out}{err}")
+}
+
+fn works(command: &mut Command) -> Result<String, SetupError> {
+    let output = command.output()?;
+    if output.status.success() { Ok(told(&output)) } else { Err(told(&output).into()) }
+}
+
+/// All logs in a state folder verify.
+fn logs_verify(state: &Path) -> Outcome {
+    let aside = generation::set_aside(state)?.into_iter().map(|old| old.folder);
+    for folder in aside.chain([state.join("audit")]) {
+        let key = audit::folder::key(&folder)?;
+        let tools = Options { checkpoints: Vec::new(), cost: Some(&common::logbook::cost) };
+        let report = verify(&folder, &key, &tools);
+        assert_eq!(report.verdict, Verdict::Sound, "{}: {report:?}", folder.display());
+    }
+    Ok(())
+}
+
+/// Puts a hospital's folder back as it was.
+fn reset(from: &Path, to: &Path) -> Outcome {
+    std::fs::remove_dir_all(to)?;
+    copy_folder(from, to)?;
+    for key in ["identity/key.pem", "state/audit-key"] {
+        let path = to.join(key);
+        if path.exists() {
+            std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        }
+    }
+    Ok(())
+}
+
+fn spend(state: &Path) -> Result<Cost, SetupError> {
+    let limits = Limits { total: Budget { epsilon: 8.0, delta: 1e-5 }, epsilon_per_run: Some(4.0) };
+    let at = (state, &AuditSettings::default());
+    let clock = Arc::new(SystemClock::new());
+    let (log, told) = LedgerLog::open(at, HOSPITALS[0], &name("cohort"), limits, clock)?;
+    let plan = Digest::of(b"plan");
+    let consent = audit::record::Event::Consent { plan: hash(plan) };
+    let consent = audit::record::Entry::new(name("test"), consent).of_run(name("run-a"));
+    log.book().record(vec![consent])?;
+    let mut ledger = Ledger::after(log, limits, told.carried, told.entries)?;
+    for round in 1..=3 {
+        let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 20.0 };
+        let (run, released) = ("run-a".parse()?, Released::Update);
+        ledger.reserve(Charge { run, plan, round: Round(round), released, mechanism, clip: 1.0 })?;
+    }
+    Ok(ledger.account().spent().clone())
+}
+
+fn spent(state: &Path) -> Result<Cost, SetupError> {
+    Ok(LedgerLog::look_as(Tracking::Registered, state, &name("cohort"))?.spent())
+}
+
+/// A coordinator's key, as a hospital's operator is told it.
+fn key() -> Result<String, SetupError> {
+    Ok(audit::note::SigningKey::generate(&name("coordinator.1"))?.verifier().to_string())
+}
+
+#[test]
+fn a_site_killed_at_any_step_of_its_first_start_starts_by_itself() -> Outcome {
+    let federation = Federation::new()?;
+    let (shim, home, key) = (shim(&federation)?, federation.site(HOSPITALS[0]), key()?);
+    let fresh = federation.elsewhere("fresh");
+    copy_folder(&home, &fresh)?;
+    let mut kills = 0;
+    for at in 1..MOST_STEPS {
+        reset(&fresh, &home)?;
+        // It opens the ledger as the daemon does, and ends.
+        let mut start = federation.site_command(HOSPITALS[0], &["trust", &key])?;
+        if !killed(&mut start, &shim, at)? {
+            break;
+        }
+        kills += 1;
+        works(&mut federation.site_command(HOSPITALS[0], &["trust", &key])?)
+            .map_err(|why| format!("step {at}: {why}"))?;
+        works(&mut federation.site_command(HOSPITALS[0], &["check"])?)?;
+        logs_verify(&home.join("state"))?;
+    }
+    println!("{kills} kills at the first start of a site");
+    assert!(kills > 20, "{kills} steps");
+    Ok(())
+}
+
+#[test]
+fn a_site_killed_at_any_step_of_a_restart_forgets_nothing() -> Outcome {
+    let federation = Federation::new()?;
+    let (shim, home, key) = (shim(&federation)?, federation.site(HOSPITALS[0]), key()?);
+    let (state, before) = (home.join("state"), federation.elsewhere("before"));
+    let total = spend(&state)?;
+    copy_folder(&home, &before)?;
+    let restart = ["audit", "restart", "--reason", "key-exposed", "--spent", "recorded"];
+    let mut kills = 0;
+    for at in 1..MOST_STEPS {
+        reset(&before, &home)?;
+        if !killed(&mut federation.site_command(HOSPITALS[0], &restart)?, &shim, at)? {
+            break;
+        }
+        kills += 1;
+        // By itself, whether or not the switch had been decided on.
+        if kills % 2 == 0 {
+            works(&mut federation.site_command(HOSPITALS[0], &["trust", &key])?)
+                .map_err(|why| format!("step {at}: {why}"))?;
+            assert_eq!(spent(&state)?, total, "step {at}");
+        }
+        // Or by the same command again.
+        works(&mut federation.site_command(HOSPITALS[0], &restart)?)
+            .map_err(|why| format!("step {at}: {why}"))?;
+        works(&mut federation.site_command(HOSPITALS[0], &["trust", &key])?)?;
+        assert_eq!(spent(&state)?, total, "step {at}");
+        logs_verify(&state)?;
+    }
+    println!("{kills} kills in a site's restart");
+    assert!(kills > 20, "{kills} steps");
+    Ok(())
+}
+
+#[test]
+fn a_coordinator_killed_at_any_step_of_a_start_or_restart_starts_again() -> Outcome {
+    let mut federation = Federation::new()?;
+    let (shim, state) = (shim(&federation)?, federation.place("state"));
+    let register = common::logbook::register(&state);
+    let mut kills = 0;
+    for at in 1..MOST_STEPS {
+        if state.exists() {
+            std::fs::remove_dir_all(&state)?;
+        }
+        std::fs::write(&register, "new\n")?;
+        let mut serve = federation.coordinator(&["serve"])?;
+        serve.env("LD_PRELOAD", &shim).env("CONSILIUM_KILL_AT", at.to_string());
+        let mut process = tests::Process::start(serve.env("NO_COLOR", "1"))?;
+        if process.wait_for("listening address=").is_ok() {
+            process.kill()?;
+            break;
+        }
+        kills += 1;
+        federation.serve().map_err(|why| format!("step {at}: {why}"))?.kill()?;
+        logs_verify(&state)?;
+    }
+    println!("{kills} kills at the first start of a coordinator");
+    assert!(kills > 20, "{kills} steps");
+    let before = federation.elsewhere("before");
+    copy_folder(&state, &before)?;
+    let registered = std::fs::read(&register)?;
+    for at in 1..MOST_STEPS {
+        std::fs::remove_dir_all(&state)?;
+        copy_folder(&before, &state)?;
+        let secret = state.join("audit-key");
+        std::fs::set_permissions(secret, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        std::fs::write(&register, &registered)?;
+        let restart = ["audit", "restart", "--reason", "lost"];
+        if !killed(&mut federation.coordinator(&restart)?, &shim, at)? {
+            break;
+        }
+        kills += 1;
+        federation.serve().map_err(|why| format!("step {at}: {why}"))?.kill()?;
+        logs_verify(&state)?;
+    }
+    println!("{kills} kills in all of a coordinator");
+    Ok(())
+}
+
+/// Late in a run as early: no run stays open, and each model that is kept has its card.
+#[test]
+fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outcome {
+    let mut federation = Federation::new()?;
+    let shim = shim(&federation)?;
+    let first = federation.serve()?;
+    // The same address for all of its lives.
+    let listen = format!("listen = \"{}\"", federation.address);
+    edit(&federation.place("coordinator.toml"), "listen = \"127.0.0.1:0\"", &listen)?;
+    let _sites: Vec<_> =
+        HOSPITALS[..3].iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
+    tests::stop([first])?;
+    let (state, sets) = (federation.place("state"), ["rounds=2", "aggregation.window=20s"]);
+    let (mut kills, mut kept) = (0, 0);
+    for turn in 0..50_u32 {
+        let mut serve = federation.coordinator(&["serve"])?;
+        // Through all of a run of two rounds, and most often at its end.
+        serve.env("LD_PRELOAD", &shim).env("CONSILIUM_KILL_AT", (60 + turn * 3).to_string());
+        let mut process = tests::Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", "info"))?;
+        for _ in 0..3 {
+            if process.wait_for("connected").is_err() {
+                break;
+            }
+        }
+        let ran = success(federation.run(&demo(), &sets)?);
+        if ran.is_ok() {
+            process.kill()?;
+        } else {
+            kills += 1;
+        }
+        drop(process);
+        let next = federation.serve()?;
+        let registry = Registry::read(&Registry::path(&state))?;
+        for run in registry.runs()? {
+            assert_ne!(run.status, "running", "turn {turn}: {run:?}");
+            let weights = state.join(format!("models/{}.safetensors", run.id));
+            if weights.exists() {
+                let stored = common::shelf::open(&weights)?;
+                assert_eq!(run.model_sha256, Some(stored.card.weights.sha256.to_string()));
+                kept += usize::from(run.reason.is_some());
+            }
+        }
+        tests::stop([next])?;
+        logs_verify(&state)?;
+    }
+    println!("{kills} kills of a coordinator in a run; models without metrics that were kept: {kept}");
+    assert!(kills > 10, "{kills} kills");
+    Ok(())
+}
+
+/// Verbs that would write beside a running node are refused; those that read are not.
+#[test]
+fn one_process_writes_a_state_folder_and_any_may_read_it() -> Outcome {
+    let mut federation = Federation::new()?;
+    let coordinator = federation.serve()?;
+    let site = federation.start_site(HOSPITALS[0])?;
+    let key = audit::folder::key(&federation.log())?.to_string();
+    let log = std::fs::read(federation.log_of(HOSPITALS[0]).join("000001.jsonl"))?;
+    let restart = ["audit", "restart", "--reason", "lost", "--spent", "all"];
+    for verb in [&["run"][..], &["trust", &key], &["audit", "begin"], &restart] {
+        let why = works(&mut federation.site_command(HOSPITALS[0], verb)?).err();
+        let why = why.map(|why| why.to_string()).unwrap_or_default();
+        assert!(why.contains("in use by another process"), "{verb:?}: {why}");
+    }
+    for verb in [&["check"][..], &["budget"]] {
+        works(&mut federation.site_command(HOSPITALS[0], verb)?)?;
+    }
+    assert_eq!(std::fs::read(federation.log_of(HOSPITALS[0]).join("000001.jsonl"))?, log);
+    for verb in [&["serve"][..], &["audit", "begin"], &["audit", "restart", "--reason", "lost"]] {
+        let why = works(&mut federation.coordinator(verb)?).err();
+        let why = why.map(|why| why.to_string()).unwrap_or_default();
+        assert!(why.contains("in use by another process"), "{verb:?}: {why}");
+    }
+    works(&mut federation.coordinator(&["runs", "list"])?)?;
+    tests::stop([site, coordinator])
+}
+
+/// Deleting the state is no way to a fresh budget: the node says so, and then the coordinator.
+#[test]
+fn a_deleted_state_folder_stops_the_node_and_its_next_log_waits_for_the_operator() -> Outcome {
+    let mut federation = Federation::new()?;
+    let coordinator = federation.serve()?;
+    let site = federation.start_site(HOSPITALS[0])?;
+    tests::stop([site])?;
+    let state = federation.site(HOSPITALS[0]).join("state");
+    std::fs::remove_dir_all(&state)?;
+    let mut run = federation.site_command(HOSPITALS[0], &["run"])?;
+    let why = works(&mut run).err().map(|why| why.to_string()).unwrap_or_default();
+    assert!(why.contains("audit restart --reason lost`"), "{why}");
+    let begin = works(&mut federation.site_command(HOSPITALS[0], &["audit", "begin"])?);
+    assert!(begin.is_err());
+    let mut silent = federation.site_command(HOSPITALS[0], &["audit", "restart", "--reason", "lost"])?;
+    let why = works(&mut silent).err().map(|why| why.to_string()).unwrap_or_default();
+    assert!(why.contains("--spent all") && why.contains("nothing was changed"), "{why}");
+    let restart = ["audit", "restart", "--reason", "lost", "--spent", "all"];
+    works(&mut federation.site_command(HOSPITALS[0], &restart)?)?;
+    let budget = works(&mut federation.site_command(HOSPITALS[0], &["budget"])?)?;
+    assert!(budget.contains("spent      all"), "{budget}");
+    let why = works(&mut federation.site_command(HOSPITALS[0], &["run"])?).err();
+    let why = why.map(|why| why.to_string()).unwrap_or_default();
+    assert!(why.contains("`coordinator sites accept hospital-a`"), "{why}");
+    works(&mut federation.coordinator(&["sites", "accept", HOSPITALS[0]])?)?;
+    let site = federation.start_site(HOSPITALS[0])?;
+    tests::stop([site, coordinator])
+}
