@@ -14,8 +14,8 @@ use audit::verify::{Options, Verdict, verify, verify_each};
 use common::clock::{Clock, Moment, SystemClock, Timestamp};
 use common::logbook::generation::{self, Presence, Remains};
 use common::logbook::{
-    AuditSettings, COORDINATOR, LogGeneration, Logbook, LogbookError, PeerError, StateLock, Tracking,
-    check_shown, name, permit_first, register,
+    AuditSettings, COORDINATOR, LogGeneration, Logbook, LogbookError, PeerError, StateLock,
+    Tracking, check_shown, name, permit_first, register,
 };
 use common::wire::Sighting;
 
@@ -270,10 +270,7 @@ fn a_log_begins_once_and_what_is_lost_is_not_begun_anew() {
         std::fs::remove_dir_all(&kept).unwrap();
         assert_eq!(live(&state).unwrap().verifier(), first);
     }
-    assert_eq!(
-        generation::presence(Tracking::Registered, &state).unwrap(),
-        Presence::Held(first)
-    );
+    assert_eq!(generation::presence(Tracking::Registered, &state).unwrap(), Presence::Held(first));
 }
 
 /// Its checkpoint tells a charge that is missing, and nothing is recorded in a folder that was moved.

@@ -32,8 +32,8 @@ pub mod round;
 pub mod server;
 pub mod session;
 pub mod settings;
-pub mod site_logs;
 #[cfg(feature = "simulate")]
 pub mod simulate;
+pub mod site_logs;
 pub mod spool;
 pub mod synth;

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use audit::record::Role as LogRole;
 use common::clock::Clock;
-use common::logbook::{
-    AuditSettings, COORDINATOR, Logbook, LogbookError, StateLock, generation,
-};
+use common::logbook::{AuditSettings, COORDINATOR, Logbook, LogbookError, StateLock, generation};
 use common::pki::{Identity, Role};
 use common::transport::{Incoming, Link, Listener, TransportError};
 use tokio::sync::Semaphore;

@@ -37,7 +37,8 @@ fn meet(book: &Logbook, site: &SiteName, hello: &Hello) -> Result<(VerifierKey, 
     let decisions = SiteLogs::of(&book.state());
     let key = match book.meet(&of, &shown.key, true) {
         Err(PeerError::Replaced { .. }) if decisions.is_accepted(site, &shown.key) => {
-            let key = book.trust(&of, &shown.key).map_err(|error| Refusal::Log(error.to_string()))?;
+            let key =
+                book.trust(&of, &shown.key).map_err(|error| Refusal::Log(error.to_string()))?;
             tracing::warn!(%site, log = %key, "a new log of a known site, which the operator accepted");
             if let Err(error) = decisions.done(site) {
                 tracing::warn!(%site, %error, "the operator's decision stays in the state folder");

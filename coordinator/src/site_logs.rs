@@ -18,7 +18,9 @@ use common::ids::SiteName;
 #[derive(Debug, thiserror::Error)]
 pub enum SiteLogError {
     /// There is nothing to accept.
-    #[error("{site} showed no new audit log since the last one was accepted; ask it to start site-node run first")]
+    #[error(
+        "{site} showed no new audit log since the last one was accepted; ask it to start site-node run first"
+    )]
     NothingShown {
         /// The hospital.
         site: SiteName,

@@ -88,7 +88,9 @@ impl WatchError {
     #[must_use]
     pub fn is_breach(&self) -> bool {
         match self {
-            Self::Restored | Self::OtherLog { .. } | Self::Attest(AttestError::Diverged { .. }) => true,
+            Self::Restored | Self::OtherLog { .. } | Self::Attest(AttestError::Diverged { .. }) => {
+                true
+            }
             Self::Peer(error) => error.is_breach(),
             _ => false,
         }

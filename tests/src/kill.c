@@ -1,12 +1,9 @@
-// Kills the process with SIGKILL before its n-th durable step: a call that changes a file's name, existence, length
-// or durability. Loaded with LD_PRELOAD by tests alone. CONSILIUM_KILL_AT=n; the number of steps that were seen is
-// appended to CONSILIUM_STEPS at exit, so that a test knows how many there are.
+// Kills the process with SIGKILL before its n-th durable step: a call that changes a file's name, existence, length or
+// durability. Tests load it with LD_PRELOAD; CONSILIUM_KILL_AT is n. The programs themselves know nothing of it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,18 +19,15 @@ static void step(void) {
     if (++steps == at) kill(getpid(), SIGKILL);
 }
 
-__attribute__((destructor)) static void tell(void) {
-    const char *path = getenv("CONSILIUM_STEPS");
-    FILE *file = path ? fopen(path, "w") : NULL;
-    if (file) { fprintf(file, "%ld\n", (long)steps); fclose(file); }
-}
-
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+int rename(const char *from, const char *to);
 
 int fsync(int fd) { step(); return NEXT(fsync)(fd); }
 int fdatasync(int fd) { step(); return NEXT(fdatasync)(fd); }
 int rename(const char *from, const char *to) { step(); return NEXT(rename)(from, to); }
 int unlink(const char *path) { step(); return NEXT(unlink)(path); }
+int unlinkat(int at, const char *path, int flags) { step(); return NEXT(unlinkat)(at, path, flags); }
 int rmdir(const char *path) { step(); return NEXT(rmdir)(path); }
 int mkdir(const char *path, mode_t mode) { step(); return NEXT(mkdir)(path, mode); }
 int ftruncate64(int fd, off64_t length) { step(); return NEXT(ftruncate64)(fd, length); }

@@ -85,7 +85,9 @@ impl Files {
         let same = self.open.as_ref().is_some_and(|(open, _)| open == path);
         let open = match self.open.take().filter(|_| same) {
             Some(open) => open,
-            None => (path.to_owned(), own(OpenOptions::new().append(true).create(true)).open(path)?),
+            None => {
+                (path.to_owned(), own(OpenOptions::new().append(true).create(true)).open(path)?)
+            }
         };
         Ok(&mut self.open.insert(open).1)
     }

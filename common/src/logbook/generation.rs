@@ -49,8 +49,7 @@ pub enum Presence {
     New,
     /// The log with this key.
     Held(VerifierKey),
-    /// None yet: the switch to the log with this key was interrupted, and the next process that writes
-    /// completes it.
+    /// The log with this key: the switch to it was interrupted, and the next process that writes completes it.
     Interrupted(VerifierKey),
 }
 
@@ -82,6 +81,20 @@ pub fn presence(tracking: Tracking, state: &Path) -> Result<Presence, LogbookErr
             Tracking::Registered => Err(LogbookError::NotBegun { state }),
         },
         _ => Err(LogbookError::Lost { state, log: None }),
+    }
+}
+
+/// The folder of the log that a state folder holds; none where it holds none yet.
+#[must_use]
+pub fn folder_of(state: &Path, presence: &Presence) -> Option<PathBuf> {
+    let folder = state.join(FOLDER);
+    match presence {
+        Presence::New => None,
+        Presence::Held(_) => Some(folder),
+        Presence::Interrupted(key) => {
+            let moved = audit::folder::key(&folder).is_ok_and(|found| found == *key);
+            Some(if moved { folder } else { state.join(NEXT) })
+        }
     }
 }
 
@@ -292,10 +305,7 @@ impl Switch {
 ///
 /// # Errors
 /// The disk fails.
-pub fn complete(
-    lock: &StateLock,
-    tracking: Tracking,
-) -> Result<Option<VerifierKey>, LogbookError> {
+pub fn complete(lock: &StateLock, tracking: Tracking) -> Result<Option<VerifierKey>, LogbookError> {
     let state = lock.state();
     let Some(switch) = Switch::read(state)? else { return Ok(None) };
     let key = switch.key()?;
@@ -388,4 +398,3 @@ pub fn permit_in_empty(lock: &StateLock) -> Result<(), LogbookError> {
 pub fn node(name: &str, role: Role) -> Result<Node, LogbookError> {
     Ok(Node { name: name.parse()?, role })
 }
-

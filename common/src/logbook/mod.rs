@@ -95,17 +95,6 @@ pub enum LogbookError {
         /// Which folder.
         state: PathBuf,
     },
-    /// A switch to another log was interrupted.
-    #[error(
-        "state folder {}: the switch to the audit log {} was interrupted; start the node, or run `{p} audit \
-         restart`, which completes it", state.display(), log.name(), p = program()
-    )]
-    Interrupted {
-        /// Which folder.
-        state: PathBuf,
-        /// The log.
-        log: VerifierKey,
-    },
     /// A log was begun and is not there any more.
     #[error(
         "state folder {}: the audit log{} is missing, or its key.pub is; put back what was moved, or begin \
@@ -311,7 +300,8 @@ impl Logbook {
         let mut offers = BTreeMap::new();
         let mut fingerprints = BTreeMap::new();
         let mut newest = None;
-        let removed = Archived::read(&folder, &audit::folder::key(&folder).map_err(LogError::from)?);
+        let removed =
+            Archived::read(&folder, &audit::folder::key(&folder).map_err(LogError::from)?);
         for (run, round, model) in removed.map_err(LogError::from)?.history.offers() {
             offers.insert((run.clone(), round), model);
         }
@@ -380,7 +370,8 @@ impl Logbook {
 
     /// Ends the work with this log, such as when a peer shows that records are missing from it.
     pub fn fail(&self, why: String) {
-        self.failure.send_if_modified(|failure| failure.is_none().then(|| *failure = Some(why)).is_some());
+        self.failure
+            .send_if_modified(|failure| failure.is_none().then(|| *failure = Some(why)).is_some());
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

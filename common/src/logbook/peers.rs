@@ -341,7 +341,8 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), LogbookError> {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let is_key = path.extension().is_some_and(|ending| ending == ENDING);
         if is_key && text.parse::<VerifierKey>().is_ok() {
-            durable::replace(&folder.join(entry.file_name()), &[text.as_bytes()]).map_err(failed)?;
+            durable::replace(&folder.join(entry.file_name()), &[text.as_bytes()])
+                .map_err(failed)?;
         }
     }
     durable::sync_folder(folder).map_err(failed)

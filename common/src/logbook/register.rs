@@ -72,10 +72,9 @@ pub(super) fn read(tracking: Tracking, state: &Path) -> Result<Registered, Logbo
     };
     match text.trim() {
         NEW => Ok(Registered::New),
-        key => Ok(Registered::Log(key.parse().map_err(|source| LogbookError::Register {
-            path,
-            source,
-        })?)),
+        key => Ok(Registered::Log(
+            key.parse().map_err(|source| LogbookError::Register { path, source })?,
+        )),
     }
 }
 

@@ -98,7 +98,9 @@ fn restart(args: &RestartArgs) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     if matches!(generation::presence(tracking, &settings.state), Ok(Presence::New)) {
-        return Err("there is no audit log to restart: `coordinator serve` begins the first one".into());
+        return Err(
+            "there is no audit log to restart: `coordinator serve` begins the first one".into()
+        );
     }
     let next = LogGeneration {
         node: generation::node(COORDINATOR, Role::Coordinator)?,

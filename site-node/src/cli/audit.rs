@@ -9,8 +9,8 @@ use ::audit::Name;
 use ::audit::cli::Tools;
 use clap::Subcommand;
 use common::clock::{Clock, SystemClock};
-use common::logbook::generation::{self, Presence};
 use common::logbook::StateLock;
+use common::logbook::generation::{self, Presence};
 use common::policy::Policy;
 use common::privacy::{Cost, Filter};
 use common::process::chain;
@@ -162,7 +162,9 @@ fn ask(
     share: impl Fn(&Cost) -> String,
 ) -> Result<Spent, Box<dyn Error>> {
     let told = match recorded {
-        Ok(cost) => format!("The verified logs record {} of the privacy budget as spent.", share(cost)),
+        Ok(cost) => {
+            format!("The verified logs record {} of the privacy budget as spent.", share(cost))
+        }
         Err(error) => format!("What was spent is not known: {}.", chain(error)),
     };
     if !io::stdin().is_terminal() {
@@ -173,7 +175,9 @@ fn ask(
     }
     eprintln!("{told}");
     eprintln!("recorded: carry that on; right only if nothing ran after it.");
-    eprintln!("all:      count all of the budget as spent; runs that add noise are refused from then on.");
+    eprintln!(
+        "all:      count all of the budget as spent; runs that add noise are refused from then on."
+    );
     eprint!("Which one, recorded or all? ");
     io::stderr().flush()?;
     let mut answer = String::new();

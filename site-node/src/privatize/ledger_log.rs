@@ -174,12 +174,9 @@ pub(super) fn verified(
     let unverified = |why: String| LedgerLogError::Unverified { folder: folder.to_owned(), why };
     let mut replay =
         Replay::new(folder, data_set).map_err(|error| unverified(error.to_string()))?;
-    let tools = audit::verify::Options {
-        checkpoints: Vec::new(),
-        cost: Some(&common::logbook::cost),
-    };
-    let report =
-        audit::verify::verify_each(folder, key, &tools, &mut |record| replay.take(record));
+    let tools =
+        audit::verify::Options { checkpoints: Vec::new(), cost: Some(&common::logbook::cost) };
+    let report = audit::verify::verify_each(folder, key, &tools, &mut |record| replay.take(record));
     match report.verdict {
         audit::verify::Verdict::Sound => Ok((replay.finish()?, report.records)),
         verdict => Err(unverified(verdict.code())),
@@ -392,14 +389,10 @@ impl LedgerLog {
         state: &Path,
         data_set: &Name,
     ) -> Result<Told, LedgerLogError> {
-        let folder = state.join(FOLDER);
-        match generation::presence(tracking, state)? {
-            Presence::New => return Ok(Told::nothing(data_set)),
-            Presence::Interrupted(log) => {
-                return Err(LogbookError::Interrupted { state: state.to_owned(), log }.into());
-            }
-            Presence::Held(_) => {}
-        }
+        let presence = generation::presence(tracking, state)?;
+        let Some(folder) = generation::folder_of(state, &presence) else {
+            return Ok(Told::nothing(data_set));
+        };
         let mut replay = Replay::new(&folder, data_set)?;
         replay.scan(&folder)?;
         replay.finish()
@@ -415,13 +408,17 @@ impl LedgerLog {
         state: &Path,
         data_set: &Name,
     ) -> Result<Inspection, LedgerLogError> {
-        let told = Self::look_as(tracking, state, data_set)?;
-        let Presence::Held(key) = generation::presence(tracking, state)? else {
-            return Ok(Inspection { log: None, records: 0, told });
+        let presence = generation::presence(tracking, state)?;
+        let folder = generation::folder_of(state, &presence);
+        let (Presence::Held(key) | Presence::Interrupted(key), Some(folder)) = (presence, folder)
+        else {
+            return Ok(Inspection { log: None, records: 0, told: Told::nothing(data_set) });
         };
-        let (told, records) = verified(&state.join(FOLDER), &key, data_set)?;
-        // The node opens its log with its own secret key.
-        audit::note::load_key(&state.join(common::logbook::KEY)).map_err(LogbookError::from)?;
+        let (told, records) = verified(&folder, &key, data_set)?;
+        if folder == state.join(FOLDER) {
+            // The node opens its log with its own secret key.
+            audit::note::load_key(&state.join(common::logbook::KEY)).map_err(LogbookError::from)?;
+        }
         Ok(Inspection { log: Some(key), records, told })
     }
 

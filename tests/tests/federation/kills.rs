@@ -25,7 +25,8 @@ const MOST_STEPS: u32 = 400;
 fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
     let library = federation.elsewhere("kill.so");
     let source = root().join("tests/src/kill.c");
-    let made = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).output()?;
+    let made =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).output()?;
     if made.status.success() {
         Ok(library)
     } else {
@@ -35,7 +36,8 @@ fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
 
 /// Runs a command that is killed before its durable step number `at`; none where it ended before.
 fn killed(command: &mut Command, shim: &Path, at: u32) -> Result<bool, SetupError> {
-    let output = command.env("LD_PRELOAD", shim).env("CONSILIUM_KILL_AT", at.to_string()).output()?;
+    let output =
+        command.env("LD_PRELOAD", shim).env("CONSILIUM_KILL_AT", at.to_string()).output()?;
     if output.status.signal() == Some(9) {
         return Ok(true);
     }
@@ -91,7 +93,14 @@ fn spend(state: &Path) -> Result<Cost, SetupError> {
     for round in 1..=3 {
         let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 20.0 };
         let (run, released) = ("run-a".parse()?, Released::Update);
-        ledger.reserve(Charge { run, plan, round: Round(round), released, mechanism, clip: 1.0 })?;
+        ledger.reserve(Charge {
+            run,
+            plan,
+            round: Round(round),
+            released,
+            mechanism,
+            clip: 1.0,
+        })?;
     }
     Ok(ledger.account().spent().clone())
 }
@@ -226,7 +235,8 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
         let mut serve = federation.coordinator(&["serve"])?;
         // Through all of a run of two rounds, and most often at its end.
         serve.env("LD_PRELOAD", &shim).env("CONSILIUM_KILL_AT", (60 + turn * 3).to_string());
-        let mut process = tests::Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", "info"))?;
+        let mut process =
+            tests::Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", "info"))?;
         for _ in 0..3 {
             if process.wait_for("connected").is_err() {
                 break;
@@ -253,7 +263,9 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
         tests::stop([next])?;
         logs_verify(&state)?;
     }
-    println!("{kills} kills of a coordinator in a run; models without metrics that were kept: {kept}");
+    println!(
+        "{kills} kills of a coordinator in a run; models without metrics that were kept: {kept}"
+    );
     assert!(kills > 10, "{kills} kills");
     Ok(())
 }
@@ -299,7 +311,8 @@ fn a_deleted_state_folder_stops_the_node_and_its_next_log_waits_for_the_operator
     assert!(why.contains("audit restart --reason lost`"), "{why}");
     let begin = works(&mut federation.site_command(HOSPITALS[0], &["audit", "begin"])?);
     assert!(begin.is_err());
-    let mut silent = federation.site_command(HOSPITALS[0], &["audit", "restart", "--reason", "lost"])?;
+    let mut silent =
+        federation.site_command(HOSPITALS[0], &["audit", "restart", "--reason", "lost"])?;
     let why = works(&mut silent).err().map(|why| why.to_string()).unwrap_or_default();
     assert!(why.contains("--spent all") && why.contains("nothing was changed"), "{why}");
     let restart = ["audit", "restart", "--reason", "lost", "--spent", "all"];
