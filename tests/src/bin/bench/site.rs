@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let total = Budget { epsilon: 1.0, delta: 1e-5 };
     let limits = Limits { total, epsilon_per_run: None };
     let gate = Gate::open(
-        (&args.folder.join("state"), &AuditSettings::default()),
+        (&args.folder.join("state"), &AuditSettings::untracked()),
         name.as_str(),
         &"bench".parse()?,
         limits,
