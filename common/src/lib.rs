@@ -11,6 +11,7 @@
 //!    config                                    pki
 //! ```
 
+pub mod allowance;
 pub mod answers;
 pub mod artifact;
 pub mod clock;

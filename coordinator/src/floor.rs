@@ -2,26 +2,42 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use audit::note::VerifierKey;
 use bytes::Bytes;
+use common::allowance::Allowance;
+use common::clock::Moment;
 use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode, deviation_metric, withheld_metric};
 use common::ids::{Round, RunId, SiteName};
+use common::privacy::{Mechanism, UpdateBound};
 use common::transport::Link;
 use common::wire::{
     C_INDEX, Described, Evaluation, ModelHeader, Refusal, Silence, ToSite, UpdateHeader,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
+use crate::incoming::BoundedUpdate;
 use crate::progress::ProgressFeed;
-use crate::spool::Spool;
 
 /// Commands that wait for a session; a site that lets more pile up is cut off.
 const COMMANDS: usize = 64;
 
 /// States of the log that a site was shown and has not confirmed, at most.
 const UNCONFIRMED: usize = 32;
+
+/// What a site may send at once: a message counts one, a session and a refused message
+/// [`REFUSED`] more. Everything that it sends may become a record or a row, and all of these are kept.
+const AT_ONCE: u32 = 128;
+
+/// A site may send one message more after such a time, and so many more for each model, question or
+/// plan that it is sent: about twice what it answers.
+const EVERY: Duration = Duration::from_secs(5);
+const ANSWERS: u32 = 4;
+
+/// What a refused message, or a session, counts beside the message itself.
+pub const REFUSED: u32 = 3;
 
 /// A site's turn to send an update; it has the next one when this is dropped.
 pub type Turn = OwnedSemaphorePermit;
@@ -50,8 +66,11 @@ pub enum Input {
     Cosigned(SiteName, Round, VerifierKey, String),
     /// A site sends no update.
     Silent(SiteName, Silence),
-    /// An update is complete, and its words have the hash that its header names.
-    Updated(SiteName, VerifierKey, UpdateHeader, Spool, Turn),
+    /// An update is complete, and its words have the hash that its header names and keep the plan's
+    /// bound.
+    Updated(SiteName, VerifierKey, UpdateHeader, BoundedUpdate, Turn),
+    /// A site's words are beyond the plan's bound: it is left out of this round.
+    Overstepped(SiteName, Round, Refusal),
     /// A site evaluated the final model.
     Evaluated(SiteName, Evaluation),
     /// A site, whose log has this key, describes its patients.
@@ -69,6 +88,8 @@ pub struct ActiveRun {
     pub run: RunId,
     /// Words in its model.
     pub words: u64,
+    /// What the words of an update may be.
+    pub bound: UpdateBound,
     /// Whether sites may tell exact metrics.
     pub metrics: bool,
     /// The metrics with noise that they may tell of the final model.
@@ -112,6 +133,8 @@ struct Session {
 #[derive(Default)]
 struct Inner {
     sessions: BTreeMap<SiteName, Session>,
+    /// What each site that was ever here may still send; it outlives a session.
+    allowances: BTreeMap<SiteName, Allowance>,
     next_id: u64,
     run: Option<ActiveRun>,
     /// Operators who follow a run and have not heard its end.
@@ -221,6 +244,7 @@ impl Floor {
         self.start(|inbox| ActiveRun {
             run: run.clone(),
             words: plan.model.parameters(),
+            bound: plan.update_bound(),
             metrics: plan.privacy.mode == PrivacyMode::Off,
             noised: noised_metrics(plan),
             description: false,
@@ -239,9 +263,16 @@ impl Floor {
     ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
         let (metrics, noised, description) = (false, Arc::default(), true);
         let run = run.clone();
-        self.start(|inbox| {
-            let feed = None;
-            ActiveRun { run, words: 0, metrics, noised, description, feed, inbox }
+        let (bound, words, feed) = (UpdateBound::new(Mechanism::ClipOnly, 0), 0, None);
+        self.start(|inbox| ActiveRun {
+            run,
+            words,
+            bound,
+            metrics,
+            noised,
+            description,
+            feed,
+            inbox,
         })
     }
 
@@ -255,7 +286,20 @@ impl Floor {
         }
         let (inbox, inputs) = mpsc::channel(1024);
         inner.run = Some(run(inbox));
+        inner.allowances.values_mut().for_each(|allowance| allowance.grant(ANSWERS));
         Ok((inner.sessions.keys().cloned().collect(), inputs))
+    }
+
+    /// Takes so many messages off what a site may send; false where it has sent too many.
+    pub fn spend(&self, site: &SiteName, count: u32, now: Moment) -> bool {
+        let mut inner = self.lock();
+        let new = || Allowance::new(AT_ONCE, EVERY, now);
+        inner.allowances.entry(site.clone()).or_insert_with(new).take(count, now)
+    }
+
+    /// Something was asked of every site: each may send more.
+    pub fn grant(&self) {
+        self.lock().allowances.values_mut().for_each(|allowance| allowance.grant(ANSWERS));
     }
 
     /// Ends a run.

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::answers::Answers;
 use common::clock::Clock;
-use common::experiment::Plan;
+use common::experiment::{Plan, WINDOWS};
 use common::ids::RunId;
 use common::logbook::{Logbook, name};
 use common::wire::{Inquiry, Progress, Refusal, Told};
@@ -20,6 +19,7 @@ use crate::driver::{DriveError, Driver, RunOutcome};
 use crate::floor::Floor;
 use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError};
+use crate::reporter::Reporter;
 
 /// A plan that does not become a run.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +31,6 @@ pub enum LaunchError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }
-
-/// Steps of a run that may wait for whoever follows it: far more than any run has between two looks.
-const PROGRESS: usize = 4096;
-
-/// How long sites may be given for a description.
-const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Frees the floor for the next run, however this one ends: by a panic too.
 pub(crate) struct Ended {
@@ -93,7 +86,7 @@ impl Launcher {
         if let Some(flaw) = question.check().first() {
             return Err(Refusal::Plan(flaw.to_string()));
         }
-        if !(SHORTEST..=LONGEST).contains(&window) {
+        if !WINDOWS.contains(&window) {
             let why = "aggregation.window: the sites have 1 second to 1 day to answer";
             return Err(Refusal::Plan(why.to_owned()));
         }
@@ -111,7 +104,7 @@ impl Launcher {
             // Nobody would answer; what was answered before is told all the same.
             sites.clear();
         }
-        let (tell, told) = mpsc::channel(PROGRESS);
+        let (tell, told) = Reporter::new();
         let floor = Arc::clone(&self.floor);
         let describer = Describer {
             run: run.clone(),

@@ -7,6 +7,8 @@ use common::experiment::Plan;
 use common::wire::Progress;
 use tokio::sync::mpsc;
 
+use crate::reporter::Reporter;
+
 /// Steps that are kept for those who attach later; of longer runs the oldest are left out.
 const HISTORY: usize = 4096;
 
@@ -16,7 +18,7 @@ const FOLLOWERS: usize = 64;
 #[derive(Default)]
 struct Inner {
     history: VecDeque<Progress>,
-    followers: Vec<mpsc::Sender<Progress>>,
+    followers: Vec<Reporter<Progress>>,
     over: bool,
 }
 
@@ -34,18 +36,18 @@ impl ProgressFeed {
         Self { plan, inner: Mutex::default() }
     }
 
-    /// Passes a step on. A follower who does not keep up misses steps.
+    /// Passes a step on. A follower who does not keep up misses steps, but never the last one.
     pub fn publish(&self, progress: Progress) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.followers.retain(|follower| {
-            !matches!(
-                follower.try_send(progress.clone()),
-                Err(mpsc::error::TrySendError::Closed(_))
-            )
-        });
         if matches!(progress, Progress::Finished { .. } | Progress::Failed { .. }) {
-            inner.followers.clear();
             inner.over = true;
+            for mut follower in std::mem::take(&mut inner.followers) {
+                follower.end(progress.clone());
+            }
+        }
+        inner.followers.retain(Reporter::is_followed);
+        for follower in &inner.followers {
+            follower.step(progress.clone());
         }
         if inner.history.len() == HISTORY {
             // The first step names the run's sites and rounds.
@@ -59,16 +61,16 @@ impl ProgressFeed {
     #[must_use]
     pub fn follow(&self) -> Option<mpsc::Receiver<Progress>> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.followers.retain(|follower| !follower.is_closed());
+        inner.followers.retain(Reporter::is_followed);
         if inner.followers.len() >= FOLLOWERS {
             return None;
         }
-        let (send, receive) = mpsc::channel(2 * HISTORY);
+        let (follower, receive) = Reporter::new();
         for progress in &inner.history {
-            let _ = send.try_send(progress.clone());
+            follower.step(progress.clone());
         }
         if !inner.over {
-            inner.followers.push(send);
+            inner.followers.push(follower);
         }
         Some(receive)
     }
@@ -108,6 +110,20 @@ mod tests {
             }
             assert!(matches!(receiver.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
         }
+    }
+
+    #[test]
+    fn a_follower_who_reads_nothing_hears_the_end_all_the_same() {
+        let feed = feed();
+        let mut slow = feed.follow().unwrap();
+        for number in 0..10 * HISTORY {
+            feed.publish(round(u32::try_from(number).unwrap()));
+        }
+        let failed = Progress::Failed { reason: "stopped".to_owned() };
+        feed.publish(failed.clone());
+        let heard: Vec<Progress> = std::iter::from_fn(|| slow.try_recv().ok()).collect();
+        assert_eq!(heard.last(), Some(&failed));
+        assert!(matches!(slow.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use common::clock::Clock;
 use common::logbook::{AuditSettings, COORDINATOR, Logbook, LogbookError, StateLock, generation};
 use common::pki::{Identity, Role};
 use common::transport::{Incoming, Link, Listener, TransportError};
-use tokio::sync::Semaphore;
 
+use crate::door::Door;
 use crate::floor::{Floor, Input};
 use crate::launch::Launcher;
 use crate::recovery::{self, RecoveryError};
@@ -22,9 +22,6 @@ use crate::revoked::Revoked;
 use crate::session::{self, Ended};
 use crate::spool::SpoolFolder;
 use admission::Admission;
-
-/// Handshakes that may be under way at once; further peers wait their turn in the socket.
-const HANDSHAKES: usize = 64;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -144,7 +141,7 @@ impl Server {
         let failed = book.failed();
         tokio::pin!(failed);
         let mut outcome = Ok(());
-        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+        let door = Door::new(Arc::clone(&self.launcher.clock));
         tokio::pin!(stop);
         loop {
             let incoming = tokio::select! {
@@ -157,20 +154,24 @@ impl Server {
             };
             let Some(incoming) = incoming else { break };
             // When it gets crowded, peers prove their address before they cost a handshake.
-            let crowded = handshakes.available_permits() < HANDSHAKES / 2;
-            let Some(incoming) = (if crowded { incoming.proven() } else { Some(incoming) }) else {
+            let proven = if door.is_crowded() { incoming.proven() } else { Some(incoming) };
+            let Some(incoming) = proven else { continue };
+            let Some(visit) = door.visit(incoming.address().ip()) else {
+                incoming.ignore();
+                if let Some(left_out) = door.line() {
+                    tracing::warn!(left_out, "too many peers of one address knock at once");
+                }
                 continue;
             };
-            let permit = tokio::select! {
-                permit = Arc::clone(&handshakes).acquire_owned() => permit,
-                () = &mut stop => break,
-            };
-            let Ok(permit) = permit else { break };
-            let (launcher, spools) = (self.launcher.clone(), Arc::clone(&self.spools));
+            let door = Arc::clone(&door);
+            let launcher = self.launcher.clone();
+            let spools = Arc::clone(&self.spools);
             let admission = Admission::new(self.revoked.clone(), Arc::clone(&launcher.clock));
+            // Nobody who knocks later waits for this one.
             tokio::spawn(async move {
-                let accepted = accept(incoming).await;
-                drop(permit);
+                let turn = visit.turn().await;
+                let accepted = accept(incoming, &door).await;
+                drop((turn, visit));
                 if let Some(link) = accepted
                     && admission.admits(&link)
                 {
@@ -192,28 +193,23 @@ impl Server {
     }
 }
 
-async fn accept(incoming: Incoming) -> Option<Link> {
+async fn accept(incoming: Incoming, door: &Door) -> Option<Link> {
     let address = incoming.address();
-    match tokio::time::timeout(HANDSHAKE, incoming.accept()).await {
-        Ok(Ok(link)) => Some(link),
-        Ok(Err(error)) => {
-            tracing::warn!(%address, %error, "a peer was not let in");
-            None
-        }
-        Err(_) => {
-            tracing::warn!(%address, "a peer did not finish its handshake");
-            None
-        }
+    let error = match tokio::time::timeout(HANDSHAKE, incoming.accept()).await {
+        Ok(Ok(link)) => return Some(link),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it did not finish its handshake".to_owned(),
+    };
+    if let Some(left_out) = door.line() {
+        tracing::warn!(%address, error, left_out, "a peer was not let in");
     }
+    None
 }
 
 async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
     let (peer, address) = (link.peer().clone(), link.address());
     let ended = match peer.clone() {
-        Role::Site(site) => {
-            let Launcher { floor, book, .. } = launcher;
-            session::serve(link, site, (floor, book), spools).await
-        }
+        Role::Site(site) => session::serve(link, site, launcher, spools).await,
         Role::Operator(name) => operator::serve(link, launcher, &name).await.map(|()| Ended::Left),
         Role::Coordinator => {
             link.close("a coordinator does not connect to another");

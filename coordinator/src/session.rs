@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::note::VerifierKey;
+use common::clock::Clock;
 use common::experiment::{DEVIATION, METRIC_NAME, METRICS};
 use common::ids::SiteName;
 use common::logbook::{Logbook, PeerError, name};
@@ -17,7 +18,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::driver::log;
-use crate::floor::{ActiveRun, Command, Entered, Floor, Input, Turn};
+use crate::floor::{ActiveRun, Command, Entered, Floor, Input, REFUSED, Turn};
+use crate::incoming::Incoming;
+use crate::launch::Launcher;
 use crate::site_logs::SiteLogs;
 use crate::spool::SpoolFolder;
 
@@ -107,9 +110,10 @@ pub enum Ended {
 pub async fn serve(
     link: Link,
     site: SiteName,
-    (floor, book): (Arc<Floor>, Arc<Logbook>),
+    launcher: Launcher,
     spools: Arc<SpoolFolder>,
 ) -> Result<Ended, TransportError> {
+    let Launcher { floor, book, clock, .. } = launcher;
     let opening = async {
         let (writer, mut reader) = link.accept_control().await?;
         let first = reader.expect::<ToCoordinator>().await;
@@ -122,6 +126,9 @@ pub async fn serve(
         .map_err(|error| Refusal::Malformed(error.to_string()))
         .and_then(judge_hello)
         .and_then(|hello| {
+            if !floor.spend(&site, 1 + REFUSED, clock.now()) {
+                return Err(Refusal::TooMany);
+            }
             let (key, seen) = meet(&book, &site, &hello)?;
             let entered = floor.enter(&site, &key, &link, seen)?;
             Ok((hello, key, entered))
@@ -129,14 +136,19 @@ pub async fn serve(
     let (peer, key, Entered { id, commands, run, replaced }) = match welcomed {
         Ok(welcomed) => welcomed,
         Err(refusal) => {
-            tracing::warn!(%site, address = %link.address(), %refusal, "not let in");
+            if refusal == Refusal::TooMany {
+                // The log says so since the site was cut off.
+                tracing::debug!(%site, "not let in yet");
+            } else {
+                tracing::warn!(%site, address = %link.address(), %refusal, "not let in");
+            }
             writer.send(&ToSite::Refused(refusal)).await?;
             writer.finish().await;
             return Ok(Ended::NotAdmitted);
         }
     };
     let address = link.address();
-    tracing::info!(%site, %address, software = plain(&peer.software, 64), "connected");
+    tracing::info!(%site, %address, software = peer.software, "connected");
     if replaced {
         tracing::info!(%site, "a newer session takes the place of the older");
         if let Some(run) = &run {
@@ -146,7 +158,7 @@ pub async fn serve(
     let goodbye = link.clone();
     let log = KeptLog { key: book.verifier().to_string(), seen: book.seen_of(&key) };
     let session =
-        Session { link, site: site.clone(), key, floor: Arc::clone(&floor), book, spools };
+        Session { link, site: site.clone(), key, floor: Arc::clone(&floor), book, clock, spools };
     let ended = async {
         writer.send(&ToSite::Welcome(hello(Some(log)))).await?;
         if let Some(run) = run {
@@ -175,21 +187,21 @@ struct Session {
     key: VerifierKey,
     floor: Arc<Floor>,
     book: Arc<Logbook>,
+    clock: Arc<dyn Clock>,
     spools: Arc<SpoolFolder>,
 }
 
 impl Session {
     async fn listen(&self, mut reader: FrameReader) -> Result<(), TransportError> {
         while let Some(message) = reader.next::<ToCoordinator>().await? {
+            self.count(1)?;
             let site = self.site.clone();
             let (run, input) = match message {
                 ToCoordinator::Consent { run, plan } => (run, Input::Consented(site, plan)),
                 ToCoordinator::Cosigned { run, round, signature } => {
                     (run, Input::Cosigned(site, round, self.key.clone(), signature))
                 }
-                ToCoordinator::Silence(mut silence) => {
-                    silence.rule = plain(&silence.rule, 64);
-                    silence.reason = plain(&silence.reason, 500);
+                ToCoordinator::Silence(silence) => {
                     (silence.run.clone(), Input::Silent(site, silence))
                 }
                 ToCoordinator::Evaluation(evaluation) => {
@@ -203,14 +215,14 @@ impl Session {
                 | ToCoordinator::Describe(_)
                 | ToCoordinator::Attach { .. }
                 | ToCoordinator::Stop { .. } => {
-                    self.refuse(Refusal::OutOfTurn);
+                    self.refuse(Refusal::OutOfTurn)?;
                     continue;
                 }
             };
             match self.floor.active().filter(|active| active.run == run) {
-                None => self.refuse(Refusal::UnknownRun(run)),
+                None => self.refuse(Refusal::UnknownRun(run))?,
                 Some(active) => match fault(&active, &input) {
-                    Some(refusal) => self.refuse(refusal),
+                    Some(refusal) => self.refuse(refusal)?,
                     None => active.tell(input).await,
                 },
             }
@@ -218,9 +230,26 @@ impl Session {
         Ok(())
     }
 
-    fn refuse(&self, refusal: Refusal) {
+    /// Takes messages off what the site may send.
+    ///
+    /// # Errors
+    /// It has sent too many: it is cut off, with one record and one line.
+    fn count(&self, messages: u32) -> Result<(), TransportError> {
+        if self.floor.spend(&self.site, messages, self.clock.now()) {
+            return Ok(());
+        }
+        tracing::warn!(site = %self.site, "sent more than it may, and is cut off");
+        self.book.note_refused(log::too_many(&self.site));
+        let why = Refusal::TooMany.to_string();
+        self.link.close(&why);
+        Err(TransportError::Lost(why))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Result<(), TransportError> {
+        self.count(REFUSED)?;
         tracing::warn!(site = %self.site, %refusal, "refused");
         self.floor.command(&self.site, Command::Say(ToSite::Refused(refusal)));
+        Ok(())
     }
 
     async fn speak(
@@ -261,12 +290,21 @@ impl Session {
             let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return Ok(()) };
             let mut reader = self.link.accept_transfer().await?;
             let header: UpdateHeader = reader.expect().await?;
+            self.count(1)?;
             let (run, round) = (header.run.clone(), header.round);
             match self.update(reader, header, turn).await {
                 Ok((active, input)) => active.tell(input).await,
                 Err(refusal) => {
                     self.book.note_refused(log::rejected((&run, round), &self.site, &refusal));
-                    self.refuse(refusal);
+                    let overstepped =
+                        matches!(refusal, Refusal::Norm { .. } | Refusal::Element { .. });
+                    if let Some(active) = self.floor.active().filter(|active| active.run == run)
+                        && overstepped
+                    {
+                        let (site, refusal) = (self.site.clone(), refusal.clone());
+                        active.tell(Input::Overstepped(site, round, refusal)).await;
+                    }
+                    self.refuse(refusal)?;
                 }
             }
         }
@@ -293,14 +331,20 @@ impl Session {
             tracing::error!(%error, "an update could not be kept");
             Refusal::Internal("the update could not be kept; the log says why".to_owned())
         };
-        let mut spool = self.spools.room(header.content.words.saturating_mul(4)).map_err(kept)?;
-        receive_words(reader, &header.content, &mut spool).await.map_err(|error| match error {
-            TransportError::Length { expected, found } => Refusal::Truncated { expected, found },
-            TransportError::Digest => Refusal::Digest,
-            TransportError::Sink(error) => kept(error),
-            other => Refusal::Malformed(other.to_string()),
-        })?;
-        Ok((active, Input::Updated(self.site.clone(), self.key.clone(), header, spool, turn)))
+        let spool = self.spools.room(header.content.words.saturating_mul(4)).map_err(kept)?;
+        let mut incoming = Incoming::new(spool);
+        receive_words(reader, &header.content, &mut incoming).await.map_err(
+            |error| match error {
+                TransportError::Length { expected, found } => {
+                    Refusal::Truncated { expected, found }
+                }
+                TransportError::Digest => Refusal::Digest,
+                TransportError::Sink(error) => kept(error),
+                other => Refusal::Malformed(other.to_string()),
+            },
+        )?;
+        let update = incoming.within(active.bound)?;
+        Ok((active, Input::Updated(self.site.clone(), self.key.clone(), header, update, turn)))
     }
 }
 
@@ -311,11 +355,6 @@ impl Drop for Abort {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// What a peer wrote, fit for a log and a terminal.
-fn plain(text: &str, most: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 /// Why an input of a run that is going on is not passed to its driver.

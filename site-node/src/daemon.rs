@@ -57,7 +57,7 @@ pub async fn run(
         let pause = backoff.after(clock.now().since(begun), jitter());
         match ended {
             // After a crash the coordinator may not know yet that the old session is dead.
-            Err(error @ SessionError::Refused(Refusal::AlreadyConnected)) => {
+            Err(error @ SessionError::Refused(Refusal::AlreadyConnected | Refusal::TooMany)) => {
                 tracing::warn!(%error, again_in = ?pause, "not let in yet");
             }
             Err(error @ SessionError::Refused(_)) => return Err(error.into()),

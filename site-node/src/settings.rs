@@ -8,6 +8,7 @@ use common::logbook::AuditSettings;
 use common::transport::Address;
 
 use crate::data::Source;
+use crate::data::cache::MOST_BYTES;
 use crate::train::DeviceChoice;
 
 /// What a site node is told by the hospital that runs it.
@@ -24,6 +25,8 @@ pub struct SiteSettings {
     pub policy: PathBuf,
     /// What to train on.
     pub device: DeviceChoice,
+    /// The most bytes of ECGs and images that are kept in a plan's form.
+    pub cache_bytes: u64,
     /// What the hospital calls its patients: a ledger belongs to one data set.
     pub data_set: String,
     /// The file that describes them.
@@ -78,6 +81,9 @@ impl Settings for SiteSettings {
             Some("auto"),
             &[("auto", DeviceChoice::Auto), ("cpu", DeviceChoice::Cpu), ("gpu", DeviceChoice::Gpu)],
         );
+        let hint = "use a size in GiB, such as 50: at least 1";
+        let cache = section.or("max_cache_gib", MOST_BYTES >> 30);
+        let cache = section.within("max_cache_gib", cache, 1..=1 << 20, hint);
         let data: Option<DataTable> = section.section("data");
         let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
         let data = data?;
@@ -87,6 +93,7 @@ impl Settings for SiteSettings {
             state: state?,
             policy: policy?,
             device: device?,
+            cache_bytes: cache? << 30,
             data_set: data.name,
             cohort: data.cohort,
             tag: data.tag,

@@ -1,10 +1,14 @@
 //! What the coordinator does with the updates of one round, and how long it waits for them.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Section, Settings};
+
+/// How long sites may be given for a round, and for a description.
+pub const WINDOWS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
 /// How the mean update changes the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ mod simulated;
 mod training;
 mod view;
 
-pub use aggregation::{Aggregation, ServerRule, Weights};
+pub use aggregation::{Aggregation, ServerRule, WINDOWS, Weights};
 pub use check::Flaw;
 pub use description::{Describe, DescribedInput, Description, LeftOut, Question};
 pub use evaluation::{Evaluation, METRIC_NAME, METRICS, metric_word};

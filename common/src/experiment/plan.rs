@@ -20,6 +20,7 @@ use crate::config::{Section, Settings};
 use crate::digest::Digest;
 use crate::ids::ExperimentName;
 use crate::model::ModelSpec;
+use crate::privacy::UpdateBound;
 
 /// What a run does, in full: nothing else decides what a site trains or sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +71,12 @@ impl Plan {
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&crate::wire::encode(self))
+    }
+
+    /// What the words of a site's update may be, whatever the site's weight is.
+    #[must_use]
+    pub fn update_bound(&self) -> UpdateBound {
+        UpdateBound::new(self.privacy.mechanism(), self.model.parameters())
     }
 
     /// The contract's identity: the hash of what a model predicts, from what, and how it is built. Two

@@ -102,6 +102,13 @@ impl Policy {
         }
         let (rounds, most) = (plan.rounds, self.most_rounds);
         rule("policy.most_rounds", rounds.to_string(), format!("at most {most}"), rounds <= most);
+        let (key, asked, most) = match &privacy.local {
+            Some(local) => ("policy.most_steps", local.steps, self.most_steps),
+            None => ("policy.most_epochs", plan.training.epochs, self.most_epochs),
+        };
+        rule(key, format!("{asked} a round"), format!("at most {most}"), asked <= most);
+        let seen = self.judge_sites(plan.aggregation.min_sites);
+        rulings.push(seen);
         rulings
     }
 
@@ -117,7 +124,8 @@ impl Policy {
         };
         let reads: Vec<String> = asked.inputs.iter().map(|input| self.word(&input.view)).collect();
         let columns = self.judge_columns(&reads, &asked.outcome, asker);
-        self.judge_asker(asker).into_iter().chain([describe]).chain(columns).collect()
+        let sites = self.judge_sites(asked.min_sites);
+        self.judge_asker(asker).into_iter().chain([describe, sites]).chain(columns).collect()
     }
 
     fn judge_asker(&self, asker: Asker<'_>) -> Option<Ruling> {
@@ -128,6 +136,15 @@ impl Policy {
             allowed: format!("{} listed", self.coordinators.len()),
             kept: self.coordinators.contains(authority),
         })
+    }
+
+    fn judge_sites(&self, asked: u32) -> Ruling {
+        Ruling {
+            rule: "policy.min_sites",
+            asked: format!("{asked} sites that see the same offer"),
+            allowed: format!("at least {}", self.min_sites),
+            kept: asked >= self.min_sites,
+        }
     }
 
     fn judge_columns(&self, reads: &[String], outcome: &Outcome, asker: Asker<'_>) -> [Ruling; 2] {
@@ -269,5 +286,26 @@ mod tests {
         policy.start_models.push(parent);
         assert_eq!(policy.admit(&plan, asker), Ok(()));
         assert_eq!(Policy::just(&plan, authority).start_models, [parent]);
+    }
+
+    #[test]
+    fn what_a_round_computes_and_who_has_seen_it_is_the_hospitals_to_bound() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/experiments/demo.toml");
+        let plan = crate::config::load::<Experiment>(&path, &[]).unwrap().plan;
+        let policy = Policy::just(&plan, Fingerprint::of(b"authority"));
+        let asker = Asker { coordinator: None, tag: Some(DataTag::Synthetic) };
+        let ruled = |change: &dyn Fn(&mut Policy)| {
+            let mut policy = policy.clone();
+            change(&mut policy);
+            policy.admit(&plan, asker).map_err(|denied| denied.rule)
+        };
+        let sites = plan.aggregation.min_sites;
+        let epochs = plan.training.epochs;
+        assert_eq!(ruled(&|policy| policy.min_sites = sites), Ok(()));
+        assert_eq!(ruled(&|policy| policy.min_sites = sites + 1), Err("policy.min_sites"));
+        assert_eq!(ruled(&|policy| policy.most_epochs = epochs), Ok(()));
+        assert_eq!(ruled(&|policy| policy.most_epochs = epochs - 1), Err("policy.most_epochs"));
+        // Without private steps their bound says nothing.
+        assert_eq!(ruled(&|policy| policy.most_steps = 0), Ok(()));
     }
 }

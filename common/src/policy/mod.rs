@@ -40,6 +40,13 @@ pub struct Policy {
     pub least_noise: f64,
     /// The most rounds of one run.
     pub most_rounds: u32,
+    /// The most private steps of one round, in mode `local`.
+    pub most_steps: u32,
+    /// The most passes over the training patients in one round, in the other modes.
+    pub most_epochs: u32,
+    /// The least that a plan or a description may ask as `min_sites`: so many hospitals have seen the
+    /// same offer before anything leaves this one.
+    pub min_sites: u32,
     /// The most parameters of a model.
     pub largest_model: u64,
     /// Models that a run may begin with, by the hash of their words, beside a random start.
@@ -78,6 +85,9 @@ impl Policy {
             largest_clip: f64::MAX,
             least_noise: privacy.noise_multiplier,
             most_rounds: plan.rounds,
+            most_steps: u32::MAX,
+            most_epochs: u32::MAX,
+            min_sites: 1,
             largest_model: u64::MAX,
             start_models: plan.start.into_iter().collect(),
             columns: Some(columns),

@@ -74,6 +74,10 @@ impl Settings for Policy {
         let least_noise =
             section.within("least_noise", least_noise, range, "use at least 0.01, at most 1000");
         let most_rounds = section.or("most_rounds", 1000);
+        let most_steps = section.or("most_steps", 10_000);
+        let most_epochs = section.or("most_epochs", 1000);
+        let min_sites = section.or("min_sites", 1);
+        let min_sites = section.within("min_sites", min_sites, 1..=1000, "use 1 to 1000 hospitals");
         let largest_model = section.or("largest_model", 10_000_000);
         let starts = section.or("start_models", Vec::<String>::new());
         let mut start_models = Vec::new();
@@ -103,6 +107,9 @@ impl Settings for Policy {
             largest_clip: largest_clip?,
             least_noise: least_noise?,
             most_rounds: most_rounds?,
+            most_steps: most_steps?,
+            most_epochs: most_epochs?,
+            min_sites: min_sites?,
             largest_model: largest_model?,
             start_models,
             columns: columns?,

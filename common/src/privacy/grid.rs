@@ -14,9 +14,9 @@ pub const MIN_NOISE_MULTIPLIER: f64 = 0.01;
 /// The largest noise multiplier that a plan may ask for.
 pub const MAX_NOISE_MULTIPLIER: f64 = 1000.0;
 
-/// How many standard deviations of noise the 32-bit sum leaves room for: beyond this a word wraps
-/// with probability below 1e-22, and a wrapped word is a wrong sum but never a privacy loss.
-const TAIL: f64 = 10.0;
+/// How many standard deviations of noise a 32-bit word leaves room for: beyond this a word wraps
+/// with a probability of 2Q(10) < 2⁻⁷⁵. A wrapped word is a wrong sum but never a privacy loss.
+pub(super) const TAIL: f64 = 10.0;
 
 /// The size of one grid unit, for the bound `clip`.
 #[must_use]
@@ -30,14 +30,11 @@ pub fn noise_units(noise_multiplier: f64) -> f64 {
     noise_multiplier * f64::from(UNITS_PER_CLIP)
 }
 
-/// Whether the sum of `sites` updates with this noise stays inside a signed 32-bit word.
-///
-/// The clipped parts add up to at most n·2²⁰, the noise to a deviation of √n·z·2²⁰.
+/// Whether a clipped word with this noise stays inside a signed 32-bit word.
 #[must_use]
-pub fn sum_fits(sites: u32, noise_multiplier: f64) -> bool {
-    let sites = f64::from(sites);
-    let widest = sites + TAIL * noise_multiplier * sites.sqrt();
-    widest * f64::from(UNITS_PER_CLIP) < f64::from(i32::MAX)
+pub fn word_fits(noise_multiplier: f64) -> bool {
+    let widest = 1.0 + TAIL * noise_multiplier;
+    widest * f64::from(UNITS_PER_CLIP) < f64::from(i32::MAX) - 1.0
 }
 
 #[cfg(test)]
@@ -45,10 +42,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_sites_fit_without_noise_and_fewer_with_more() {
-        assert!(sum_fits(1000, 0.0));
-        assert!(sum_fits(100, 10.0));
-        assert!(!sum_fits(2048, 0.0));
-        assert!(!sum_fits(1000, 4.0));
+    fn words_have_room_for_all_but_the_largest_noise() {
+        assert!(word_fits(0.0));
+        assert!(word_fits(204.0));
+        assert!(!word_fits(205.0));
     }
 }

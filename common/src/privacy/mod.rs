@@ -13,8 +13,9 @@
 //! alone. Sending raw weights is a type error.
 //!
 //! Updates are integers: a clipped delta is put on a grid of C·2⁻²⁰ as 32-bit words, noise is added
-//! on the grid, and words are summed modulo 2³². Integer sums do not depend on the order of
-//! arrival, and noise on integers has no floating-point holes (Mironov, CCS 2012).
+//! on the grid, and words are summed as integers. Integer sums do not depend on the order of
+//! arrival, and noise on integers has no floating-point holes (Mironov, CCS 2012). Whoever sums
+//! updates holds each against its [`UpdateBound`] first: a clipping bound counts where it is checked.
 //!
 //! [`accountant`] says what a mechanism costs: plans and reports show its bounds. [`gaussian`] draws
 //! the noise. [`release`] answers low-dimensional questions, each against a receipt of its own.
@@ -22,6 +23,7 @@
 //! Nothing here reads files, clocks or the network; the ledger's storage is passed in.
 
 pub mod accountant;
+mod bound;
 mod concentrated;
 pub mod gaussian;
 pub mod grid;
@@ -35,6 +37,7 @@ mod steps;
 mod testing;
 mod update;
 
+pub use bound::{NormMeter, OverBound, UpdateBound};
 pub use concentrated::{epsilon, shown_epsilon};
 pub use ledger::{
     Account, Budget, Carried, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore,

@@ -6,7 +6,7 @@ use quinn::ConnectionError;
 
 use super::address::Address;
 use crate::pki::PkiError;
-use crate::wire::WireError;
+use crate::wire::{WireError, plain};
 
 /// A failure of the connection, or of what came over it.
 #[derive(Debug, thiserror::Error)]
@@ -78,8 +78,7 @@ pub(super) fn explain(error: &ConnectionError) -> String {
         }
         ConnectionError::ApplicationClosed(close) => {
             let reason = String::from_utf8_lossy(&close.reason);
-            let reason: String = reason.chars().filter(|c| !c.is_control()).take(300).collect();
-            return format!("closed by the peer: {reason}");
+            return format!("closed by the peer: {}", plain(&reason));
         }
         _ => return error.to_string(),
     };

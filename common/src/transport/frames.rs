@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::TransportError;
-use crate::wire::{MAX_MESSAGE, WireError, decode, encode};
+use crate::wire::{MAX_MESSAGE, PeerMessage, WireError, decode, encode};
 
 /// Writes messages to a stream.
 pub struct FrameWriter {
@@ -81,13 +81,13 @@ impl FrameReader {
         Self { stream }
     }
 
-    /// The next message; `None` where the peer has finished.
+    /// The next message, its texts made plain; `None` where the peer has finished.
     ///
     /// # Errors
     /// The stream breaks off, or the bytes are not the message.
     pub async fn next<M>(&mut self) -> Result<Option<M>, TransportError>
     where
-        M: Serialize + DeserializeOwned,
+        M: Serialize + DeserializeOwned + PeerMessage,
     {
         let mut length = [0; 4];
         match self.stream.read_exact(&mut length).await {
@@ -102,7 +102,9 @@ impl FrameReader {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await.map_err(unread_exactly)?;
-        Ok(Some(decode(&body)?))
+        let mut message: M = decode(&body)?;
+        message.make_plain();
+        Ok(Some(message))
     }
 
     /// The next message, which must come.
@@ -111,7 +113,7 @@ impl FrameReader {
     /// As [`Self::next`], and where the peer has finished.
     pub async fn expect<M>(&mut self) -> Result<M, TransportError>
     where
-        M: Serialize + DeserializeOwned,
+        M: Serialize + DeserializeOwned + PeerMessage,
     {
         let ended = || TransportError::Stream("ended before the message".to_owned());
         self.next().await?.ok_or_else(ended)

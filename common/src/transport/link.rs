@@ -17,10 +17,15 @@ impl Incoming {
         Self(incoming)
     }
 
-    /// Where the peer is.
+    /// Where the peer's datagrams come from.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.0.remote_address()
+    }
+
+    /// Does not answer the peer, which tries again by itself.
+    pub fn ignore(self) {
+        self.0.ignore();
     }
 
     /// Asks a peer whose address is not proven to prove it first; none where it has to.

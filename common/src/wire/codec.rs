@@ -10,6 +10,8 @@ use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::plain::plain;
+
 /// The largest message, in bytes. Words travel outside of messages and are not bounded by it.
 pub const MAX_MESSAGE: usize = 4 << 20;
 
@@ -64,9 +66,8 @@ pub fn decode<M: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<M, WireEr
         return Err(WireError::TooLong(bytes.len()));
     }
     let (message, used) = bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| {
-        // The decoder may quote what a peer sent: keep the first words, without control characters.
-        let why: String = error.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
-        WireError::Malformed { what, why }
+        // The decoder may quote what a peer sent.
+        WireError::Malformed { what, why: plain(&error.to_string()) }
     })?;
     match bytes.len() - used {
         0 if encode(&message) == bytes => Ok(message),

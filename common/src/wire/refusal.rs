@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Round, RunId};
+use crate::privacy::OverBound;
 
 /// Why a coordinator refuses what a peer sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -113,6 +114,40 @@ pub enum Refusal {
     /// A description has no steps to attach to.
     #[error("{0}: a description cannot be attached to; ask the same again to see its answers")]
     Description(RunId),
+    /// An update whose norm is over the plan's bound. In grid units: privacy.clip / 2²⁰.
+    #[error(
+        "update: a norm of {found} units of privacy.clip / 1048576; the plan allows {most}; clip the \
+         update"
+    )]
+    Norm {
+        /// The update's, rounded up.
+        found: u64,
+        /// The plan's.
+        most: u64,
+    },
+    /// An update with a word over the plan's bound, in the same units.
+    #[error(
+        "update: a word of {found} units of privacy.clip / 1048576; the plan allows {most}; clip the \
+         update"
+    )]
+    Element {
+        /// The largest magnitude of a word.
+        found: u32,
+        /// The plan's.
+        most: u32,
+    },
+    /// The site sent more messages than its allowance.
+    #[error("session: this site sent more than it may; it can connect again in a minute")]
+    TooMany,
+}
+
+impl From<OverBound> for Refusal {
+    fn from(over: OverBound) -> Self {
+        match over {
+            OverBound::Norm { found, most } => Self::Norm { found, most },
+            OverBound::Element { found, most } => Self::Element { found, most },
+        }
+    }
 }
 
 impl Refusal {
@@ -140,6 +175,9 @@ impl Refusal {
             Self::Metrics(_) => "metrics",
             Self::Log(_) => "log",
             Self::Internal(_) => "internal",
+            Self::Norm { .. } => "norm",
+            Self::Element { .. } => "element",
+            Self::TooMany => "too-many",
             Self::NoSuchRun(_) => "no-such-run",
             Self::RunEnded { .. } => "run-ended",
             Self::Description(_) => "description",

@@ -29,6 +29,9 @@ variants!(
     NoSuchRun,
     RunEnded,
     Description,
+    Norm,
+    Element,
+    TooMany,
 );
 
 fn run() -> RunId {
@@ -57,6 +60,17 @@ fn of_operators() -> [(Refusal, &'static str); 3] {
         (Refusal::Description(run()), description),
     ]
 }
+const NORM: &str = "
+    17000000                    # Refusal::Norm
+    0110000000000000            # found: 4097 units
+    0010000000000000            # most: 4096 units
+";
+
+const ELEMENT: &str = "
+    18000000                    # Refusal::Element
+    01100000                    # found: 4097 units
+    00100000                    # most: 4096 units
+";
 
 #[test]
 fn every_refusal_is_these_bytes() {
@@ -158,5 +172,8 @@ fn every_refusal_is_these_bytes() {
         no_such_run,
         run_ended,
         description,
+        (Refusal::Norm { found: 4097, most: 4096 }, NORM),
+        (Refusal::Element { found: 4097, most: 4096 }, ELEMENT),
+        (Refusal::TooMany, "19000000"),
     ]);
 }

@@ -197,6 +197,12 @@ fn a_round_has_a_quorum_a_limit_and_time() {
                 p.privacy.noise_multiplier = 0.5;
             }),
             ("aggregation.window", "0s is out", |p| p.aggregation.window = Duration::ZERO),
+            ("aggregation.window", "999ms is out", |p| {
+                p.aggregation.window = Duration::from_millis(999);
+            }),
+            ("aggregation.window", "1 second to 1 day", |p| {
+                p.aggregation.window = Duration::from_secs(86_401);
+            }),
         ],
     );
     let mut bad = plan();
@@ -274,20 +280,19 @@ fn a_private_mode_has_noise_that_is_noise() {
             (delta, "0.5 is out of bounds", |p| p.privacy.delta = 0.5),
             (delta, "-0.1 is out of bounds", |p| p.privacy.delta = -0.1),
             (delta, "NaN", |p| p.privacy.delta = f64::NAN),
-            // √100 · 10 · z · 2²⁰ and 100 · 2²⁰ pass 2³¹ from z = 19.5 on.
-            (noise, "may overflow 32-bit sums", |p| p.privacy.noise_multiplier = 19.5),
-            (noise, "from 1000 sites may overflow", |p| p.aggregation.max_sites = 1000),
+            // (1 + 10 · z) · 2²⁰ passes 2³¹ from z = 204.7 on.
+            (noise, "does not fit the 32-bit words", |p| p.privacy.noise_multiplier = 204.8),
         ],
     );
     let mut most = plan();
-    most.privacy.noise_multiplier = 19.4;
+    (most.privacy.noise_multiplier, most.aggregation.max_sites) = (204.6, 1000);
     assert_eq!(most.check(), []);
     for bad in [1000.5, f64::NAN, f64::INFINITY] {
         let mut over = plan();
         over.privacy.noise_multiplier = bad;
         let flaws = over.check();
         assert!(flaws[0].to_string().contains("at most 1000"), "{flaws:?}");
-        assert!(flaws[1].to_string().contains("may overflow"), "{flaws:?}");
+        assert!(flaws[1].to_string().contains("at most 204"), "{flaws:?}");
         assert_eq!((flaws.len(), flaws[0].key, flaws[1].key), (2, noise, noise));
     }
 }

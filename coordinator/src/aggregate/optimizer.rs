@@ -103,7 +103,7 @@ impl ServerOptimizer {
             if frozen.iter().any(|range| range.contains(&index)) {
                 return parameter;
             }
-            let mean = f64::from(word) * scale;
+            let mean = word as f64 * scale;
             let step = match moments.get_mut(index) {
                 None => mean,
                 Some([m, v]) => {
@@ -128,6 +128,7 @@ impl ServerOptimizer {
 #[cfg(test)]
 mod tests {
     use common::experiment::Experiment;
+    use common::privacy::{Mechanism, UpdateBound};
     use common::wire::words;
 
     use super::*;
@@ -156,7 +157,8 @@ mod tests {
     fn sum(weights: [u32; 2]) -> Accumulator {
         #[allow(clippy::cast_possible_truncation, reason = "whole units")]
         let word = |part: f64| (part * f64::from(grid::UNITS_PER_CLIP)) as i32;
-        let mut accumulator = Accumulator::new(2);
+        let bound = UpdateBound::new(Mechanism::ClipOnly, 2);
+        let mut accumulator = Accumulator::new(2, bound, 2);
         for weight in weights {
             let update: Vec<u8> =
                 [word(0.25), word(-0.5)].iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -32,8 +32,9 @@ use tokio::sync::mpsc;
 
 use crate::driver::log;
 use crate::driver::witness::Witnesses;
-use crate::floor::{Command, Floor, Input};
+use crate::floor::{Command, Floor, Input, REFUSED};
 use crate::launch::Ended;
+use crate::reporter::Reporter;
 use waiting::Waiting;
 
 pub use report::{Cost, DescriptionReport};
@@ -52,7 +53,7 @@ pub(crate) struct Describer {
     /// Who asked.
     pub by: Name,
     /// Who follows it.
-    pub tell: mpsc::Sender<Told>,
+    pub tell: Reporter<Told>,
 }
 
 /// Who is waited for, and who has seen the question.
@@ -65,7 +66,7 @@ impl Describer {
     /// Asks the sites and passes on what they say, until each has said something or is gone.
     /// `floor_free` frees the floor, once: the same question may be asked again at once, under the same name.
     pub fn go(
-        self,
+        mut self,
         runtime: &Handle,
         sites: Vec<SiteName>,
         mut inputs: mpsc::Receiver<Input>,
@@ -74,7 +75,6 @@ impl Describer {
         let span = tracing::info_span!("description", run = %self.run);
         let _entered = span.enter();
         let started = self.clock.now();
-        let seconds = || self.clock.now().since(started).as_secs_f64();
         let ended = self.ask(sites.clone()).and_then(|mut open| {
             let heard = self.hear(runtime, &mut open, &mut inputs);
             let waited = open.waiting.late();
@@ -90,9 +90,10 @@ impl Describer {
         }
         // Only now may something new begin: what it says to a site must come after the end of this.
         drop(floor_free);
-        tracing::info!(seconds = seconds(), "over");
-        self.tell(match ended {
-            Ok(()) => Told::Complete { seconds: seconds() },
+        let seconds = self.clock.now().since(started).as_secs_f64();
+        tracing::info!(seconds, "over");
+        self.tell.end(match ended {
+            Ok(()) => Told::Complete { seconds },
             Err(reason) => Told::Failed { reason },
         });
     }
@@ -244,6 +245,7 @@ impl Describer {
     /// An answer that is none.
     fn refuse(&self, site: &SiteName, refusal: Refusal) {
         tracing::warn!(%site, %refusal, "refused");
+        self.floor.spend(site, REFUSED, self.clock.now());
         self.book.note_refused(log::rejected((&self.run, DESCRIBED), site, &refusal));
         // Also where it answered before: that something is wrong now is what the operator must hear.
         self.tell_declined(site.clone(), "answer", &refusal.to_string());
@@ -287,6 +289,6 @@ impl Describer {
 
     /// Nobody has to follow it.
     fn tell(&self, told: Told) {
-        let _ = self.tell.try_send(told);
+        self.tell.step(told);
     }
 }

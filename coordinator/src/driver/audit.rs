@@ -7,7 +7,7 @@ use common::wire::{Purpose, Refusal, ToSite, UpdateHeader};
 
 use super::witness::Witnesses;
 use super::{DriveError, Driver, Running, log};
-use crate::floor::Command;
+use crate::floor::{Command, REFUSED};
 
 impl Running {
     /// A site signed the state of the log that it was offered a model in.
@@ -49,6 +49,7 @@ impl Running {
             }
         }
         let refusal = Refusal::Log(error.to_string());
+        self.driver.floor.spend(site, REFUSED, self.driver.clock.now());
         self.driver.book.note_refused(log::rejected((&header.run, header.round), site, &refusal));
         tracing::warn!(%site, %refusal, "update refused");
         self.say(site, ToSite::Refused(refusal));
@@ -60,7 +61,7 @@ impl Running {
         if let Some(open) = self.witnesses.as_ref().filter(|open| open.is_of(round, purpose)) {
             return Ok(open.shown().clone());
         }
-        let Driver { run, book, by, plan, .. } = &self.driver;
+        let Driver { run, book, by, plan, floor, .. } = &self.driver;
         let entry = match purpose {
             Purpose::Train => log::offer((by, run, round), self.digest, plan.digest()),
             Purpose::Evaluate => log::release(run, round, self.digest),
@@ -68,6 +69,7 @@ impl Running {
         let shown = book.show(vec![entry])?;
         let needed = plan.aggregation.min_sites;
         self.witnesses = Some(Witnesses::new((round, purpose), shown.clone(), needed));
+        floor.grant();
         Ok(shown)
     }
 

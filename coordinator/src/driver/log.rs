@@ -3,10 +3,36 @@
 use audit::Name;
 use audit::record::{Entry, Event, Input, Outcome};
 use common::digest::Digest;
-use common::experiment::ServerRule;
+use common::experiment::{Plan, ServerRule};
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::{hash, name};
 use common::wire::{Refusal, Silence, UpdateHeader};
+
+use crate::floor::Input as Told;
+use crate::round::Event as Happened;
+
+/// What a site says by a word alone, as the round's machine hears it.
+pub(super) fn said(input: &Told, plan: &Plan) -> Option<Happened> {
+    match input {
+        Told::Consented(site, of) if *of == plan.digest() => {
+            Some(Happened::Consented { site: site.clone() })
+        }
+        Told::Consented(site, _) => Some(Happened::Silent { site: site.clone(), round: None }),
+        Told::Silent(site, silence) => {
+            Some(Happened::Silent { site: site.clone(), round: silence.round })
+        }
+        Told::Overstepped(site, round, _) => {
+            Some(Happened::Silent { site: site.clone(), round: Some(*round) })
+        }
+        _ => None,
+    }
+}
+
+/// A site that sent more than it may, and is cut off.
+pub(crate) fn too_many(site: &SiteName) -> Entry {
+    let rule = name(Refusal::TooMany.code());
+    Entry::new(name("session"), Event::Refused { rule }).with_site(name(site.as_str()))
+}
 
 /// Inputs in one record of an aggregation: a line is at most 64 KiB.
 const INPUTS: usize = 256;

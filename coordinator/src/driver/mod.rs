@@ -30,12 +30,12 @@ use tokio::sync::mpsc;
 
 use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::artifact::{self, ArtifactError, Ended};
-use crate::floor::{Command, Floor, Input, Turn};
+use crate::floor::{Command, Floor, Input, REFUSED, Turn};
+use crate::incoming::BoundedUpdate;
 use crate::means::mean;
 use crate::progress::ProgressFeed;
 use crate::registry::{Ending, Journalled, Registry, RegistryError, RoundRecord, Status};
 use crate::round::{Effect, Event, Machine, Missing, Offer, Outcome};
-use crate::spool::Spool;
 
 use waiting::Objection;
 use witness::Witnesses;
@@ -108,7 +108,7 @@ pub struct Driver {
 /// What an event brought along, while it goes through the machine.
 enum Arrived {
     /// An update's header and words, and the turn to send that its site has back afterwards.
-    Update(Box<UpdateHeader>, VerifierKey, Spool, Turn),
+    Update(Box<UpdateHeader>, VerifierKey, BoundedUpdate, Turn),
     /// What a site told of the final model.
     Metrics(Vec<Metric>),
 }
@@ -228,20 +228,30 @@ impl Running {
 
     /// Event → durable → effect, for a batch of inputs; for none, time has passed.
     fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), DriveError> {
-        let mut events = Vec::new();
-        for input in inputs {
-            events.extend(self.event(input)?);
-        }
         // One moment for the journal and the machine, so that a replay sees what the machine saw.
         let now = self.driver.clock.now();
+        let mut events = Vec::new();
+        for input in inputs {
+            events.extend(self.event(input, now)?);
+        }
         if events.is_empty() {
             if self.machine.deadline().is_none_or(|until| until > now) {
                 return Ok(());
             }
             events.push((Event::Tick, None));
         }
-        self.journal(now, events.iter().map(|(event, _)| event))?;
-        for (event, arrived) in events {
+        // What changes nothing needs no replay: a peer that repeats itself fills no journal.
+        let changes =
+            |(event, _): &(Event, Option<Arrived>)| self.machine.is_changed_by(event, now);
+        let counted: Vec<bool> = events.iter().map(changes).collect();
+        let journalled = events.iter().zip(&counted).filter(|(_, counted)| **counted);
+        let journalled: Vec<Event> = journalled.map(|((event, _), _)| event.clone()).collect();
+        self.journal(now, journalled.iter())?;
+        for ((event, arrived), counted) in events.into_iter().zip(counted) {
+            if !counted && self.machine.is_changed_by(&event, now) {
+                // By what came before it in this batch.
+                self.journal(now, std::iter::once(&event))?;
+            }
             self.step(event, arrived, now)?;
         }
         self.tell_missing(now);
@@ -258,6 +268,10 @@ impl Running {
         now: Moment,
         events: impl Iterator<Item = &'e Event>,
     ) -> Result<(), RegistryError> {
+        let mut events = events.peekable();
+        if events.peek().is_none() {
+            return Ok(());
+        }
         let at = self.driver.clock.wall();
         let moment = now.since(self.started);
         let events: Vec<Journalled> =
@@ -269,7 +283,17 @@ impl Running {
 
     /// What an input means for the run, with what it brought along; nothing where it is for the audit
     /// log alone.
-    fn event(&mut self, input: Input) -> Result<Option<(Event, Option<Arrived>)>, DriveError> {
+    fn event(
+        &mut self,
+        input: Input,
+        now: Moment,
+    ) -> Result<Option<(Event, Option<Arrived>)>, DriveError> {
+        if let Some(said) = log::said(&input, &self.driver.plan)
+            && !self.machine.is_changed_by(&said, now)
+        {
+            // Said before, or of a round that is not open: recorded, told and journalled once.
+            return Ok(None);
+        }
         let event = match input {
             Input::Joined(site) => {
                 let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
@@ -306,6 +330,14 @@ impl Running {
                 self.cosigned(&site, round, &key, &signature);
                 return Ok(None);
             }
+            Input::Overstepped(site, round, refusal) => {
+                let (rule, reason) = (refusal.code().to_owned(), refusal.to_string());
+                tracing::warn!(%site, %round, reason, "left out of the round");
+                let objection = Objection { rule: rule.clone(), reason: reason.clone() };
+                self.declined.insert(site.clone(), objection);
+                self.report(Progress::Declined { site: site.clone(), rule, reason });
+                Event::Silent { site, round: Some(round) }
+            }
             Input::Stopped => Event::Stopped,
             Input::StoppedBy(operator) => Event::StoppedBy { operator },
             // No session passes one on to a run.
@@ -314,7 +346,7 @@ impl Running {
                 let event = Event::Evaluated { site, model: evaluation.model };
                 return Ok(Some((event, Some(Arrived::Metrics(evaluation.metrics)))));
             }
-            Input::Updated(site, key, header, spool, turn) => {
+            Input::Updated(site, key, header, update, turn) => {
                 if let Err(error) = self.driver.book.judge(&key, &header.log) {
                     self.disbelieve((&site, &key), &header, &error)?;
                     return Ok(None);
@@ -326,7 +358,7 @@ impl Running {
                     digest: header.content.digest,
                     weight: header.weight,
                 };
-                let arrived = Arrived::Update(Box::new(header), key, spool, turn);
+                let arrived = Arrived::Update(Box::new(header), key, update, turn);
                 return Ok(Some((event, Some(arrived))));
             }
         };
@@ -353,11 +385,12 @@ impl Running {
             match effect {
                 Effect::Offer(offer) => self.offer(offer, now)?,
                 Effect::Fold { site, weight } => {
-                    if let Some(Arrived::Update(header, key, spool, _turn)) = arrived.take() {
-                        self.fold((&site, &key), weight, *header, spool)?;
+                    if let Some(Arrived::Update(header, key, update, _turn)) = arrived.take() {
+                        self.fold((&site, &key), weight, *header, update)?;
                     }
                 }
                 Effect::Refuse { site, refusal } => {
+                    self.driver.floor.spend(&site, REFUSED, now);
                     tracing::warn!(%site, %refusal, "update refused");
                     if let Some(Arrived::Update(header, ..)) = &arrived {
                         let of = (&header.run, header.round);
@@ -381,7 +414,7 @@ impl Running {
         let Offer { round, purpose, sites } = offer;
         if self.sum.is_none() && purpose == Purpose::Train {
             self.opened = now;
-            self.sum = Some(Accumulator::new(self.model.len() / 4));
+            self.sum = Some(self.empty_sum());
         }
         tracing::debug!(%round, ?purpose, sites = sites.len(), "model offered");
         let content = Content { words: self.model.len() as u64 / 4, digest: self.digest };
@@ -401,15 +434,15 @@ impl Running {
         (site, key): (&SiteName, &VerifierKey),
         weight: u32,
         header: UpdateHeader,
-        spool: Spool,
+        update: BoundedUpdate,
     ) -> Result<(), DriveError> {
         let span = tracing::debug_span!("site", %site);
         let _entered = span.enter();
         let cosignature = self.take(site, key, &header)?;
-        let words = self.model.len() / 4;
-        let sum = self.sum.get_or_insert_with(|| Accumulator::new(words));
-        spool.read(|start, piece| sum.fold(start, piece))?;
+        let mut sum = self.sum.take().unwrap_or_else(|| self.empty_sum());
+        update.read(|start, piece| sum.fold(start, piece))?;
         sum.weigh(weight);
+        self.sum = Some(sum);
         tracing::debug!(round = %header.round, weight, "update folded");
         self.told.insert(site.clone(), header.metrics);
         let (run, round, digest) = (header.run, header.round, header.content.digest);
@@ -417,11 +450,16 @@ impl Running {
         Ok(())
     }
 
+    fn empty_sum(&self) -> Accumulator {
+        let plan = &self.driver.plan;
+        let words = self.model.len() / 4;
+        Accumulator::new(words, plan.update_bound(), plan.aggregation.max_sites)
+    }
+
     fn close(&mut self, round: Round, sites: Vec<SiteName>) -> Result<(), DriveError> {
         let span = tracing::info_span!("round", %round);
         let _entered = span.enter();
-        let words = self.model.len() / 4;
-        let sum = self.sum.take().unwrap_or_else(|| Accumulator::new(words));
+        let sum = self.sum.take().unwrap_or_else(|| self.empty_sum());
         // The sum's own memory becomes the next model: this one is let go with its last reader.
         self.model = self.optimizer.next(&self.model, sum).into();
         self.digest = Digest::of(&self.model);
@@ -568,7 +606,6 @@ impl Running {
         self.driver.floor.command(site, Command::Say(message));
     }
 
-    /// Nobody has to follow a run, and one who does not keep up misses steps.
     fn report(&self, progress: Progress) {
         self.driver.feed.publish(progress);
     }

@@ -88,7 +88,7 @@ pub struct Missing {
 }
 
 /// A run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Machine {
     rules: Rules,
     round: Round,
@@ -123,6 +123,14 @@ impl Machine {
         }
     }
 
+    /// Whether an event would change the run. What does not may be forgotten.
+    #[must_use]
+    pub fn is_changed_by(&self, event: &Event, now: Moment) -> bool {
+        let mut after = self.clone();
+        after.step(event.clone(), now);
+        after != *self
+    }
+
     /// The hospitals that the run waits for because too few are connected; none where enough are.
     #[must_use]
     pub fn missing(&self) -> Option<Missing> {
@@ -153,7 +161,7 @@ impl Machine {
             Event::Asked { site } => {
                 self.sites.insert(site, Standing::Asked);
             }
-            Event::Consented { site } => {
+            Event::Consented { site } if self.sites.get(&site) != Some(&Standing::Present) => {
                 self.sites.insert(site.clone(), Standing::Present);
                 effects.extend(self.join_open_round(site));
             }
@@ -193,7 +201,8 @@ impl Machine {
                     effects.push(Effect::Heed { site });
                 }
             }
-            Event::Silent { .. }
+            Event::Consented { .. }
+            | Event::Silent { .. }
             | Event::Aggregated { .. }
             | Event::Evaluated { .. }
             | Event::Diverged

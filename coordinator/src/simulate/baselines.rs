@@ -13,7 +13,8 @@ use common::experiment::Plan;
 use common::ids::{Round, RunId};
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
-    Budget, Charge, Delta, Entry, Ledger, LedgerStore, Limits, Mechanism, Released, privatize,
+    Budget, Charge, Delta, Entry, Ledger, LedgerStore, Limits, Mechanism, Released, UpdateBound,
+    privatize,
 };
 use common::wire::words;
 use site_node::train::{Device, Examples, LocalTraining, train};
@@ -73,7 +74,8 @@ fn train_alone(
         // Never drawn from: the mechanism has no noise.
         let key = NoiseKey::from_bytes(&mut [1; 32]).map_err(stage)?;
         let update = privatize(delta.map_err(stage)?, receipt, key).map_err(stage)?;
-        let mut sum = Accumulator::new(model.len());
+        let bound = UpdateBound::new(mechanism, model.len() as u64);
+        let mut sum = Accumulator::new(model.len(), bound, 1);
         sum.fold(0, update.words());
         sum.weigh(full_weight);
         let next = server.next(&words::from_parameters(&model), sum);

@@ -12,6 +12,7 @@ use common::policy::Policy;
 use common::transport::Dialer;
 use common::wire::Progress;
 use site_node::daemon;
+use site_node::data::cache::MOST_BYTES;
 use site_node::task::{Hospital, Site};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -66,6 +67,7 @@ pub(super) async fn run(
         let dialer = Dialer::new(identity).map_err(|error| setup(&error))?;
         let state: PathBuf = ledgers.path().join(hospital.name.as_str());
         let site = Site {
+            cache_bytes: MOST_BYTES,
             name: hospital.name.clone(),
             coordinator: authority,
             policy: Policy::just(&plan, authority),

@@ -3,7 +3,8 @@
 use common::ids::Round;
 use common::transport::TransportError;
 use common::wire::{
-    Hello, MAX_MESSAGE, PROTOCOL, Refusal, Silence, ToCoordinator, ToSite, WireError, encode,
+    Hello, MAX_MESSAGE, MOST_TEXT, PROTOCOL, Refusal, Silence, ToCoordinator, ToSite, WireError,
+    encode,
 };
 
 use crate::raw::{Raw, connected};
@@ -56,6 +57,38 @@ async fn messages_arrive_both_ways_in_order_and_the_end_is_seen() {
     assert!(coordinator.bytes() > 0);
 }
 
+/// A forged line, an erased one, and a text that reads from right to left.
+#[tokio::test]
+async fn no_peer_writes_into_the_others_log_or_terminal() {
+    const FORGED: &str = "no\u{1b}[2K\r\n2026-01-01 INFO all patients were forgotten\u{2028}\u{202e}x\u{2066}\u{200b}";
+    const PLAIN: &str = "no[2K2026-01-01 INFO all patients were forgottenx";
+    let meeting = pair().await;
+    let (coordinator, site) = meeting.links();
+    let ours = async {
+        let (mut writer, mut reader) = coordinator.accept_control().await.unwrap();
+        let heard = reader.expect::<ToCoordinator>().await.unwrap();
+        let over = ToSite::Over { run: "run-a".parse().unwrap(), outcome: FORGED.to_owned() };
+        for message in [ToSite::Refused(Refusal::Log(FORGED.to_owned())), over] {
+            writer.send(&message).await.unwrap();
+        }
+        writer.finish().await;
+        heard
+    };
+    let theirs = async {
+        let (mut writer, mut reader) = site.open_control().await.unwrap();
+        writer.send(&silence(FORGED)).await.unwrap();
+        let refused = reader.expect::<ToSite>().await.unwrap();
+        assert_eq!(refused, ToSite::Refused(Refusal::Log(PLAIN.to_owned())));
+        let over = ToSite::Over { run: "run-a".parse().unwrap(), outcome: PLAIN.to_owned() };
+        assert_eq!(reader.expect::<ToSite>().await.unwrap(), over);
+    };
+    let (heard, ()) = within(Box::pin(async { tokio::join!(ours, theirs) })).await;
+    assert_eq!(heard, silence(PLAIN));
+    // A reason of the connection's end is a text as well.
+    coordinator.close(FORGED);
+    assert_eq!(site.closed().await.to_string().matches(PLAIN).count(), 1);
+}
+
 #[tokio::test]
 async fn a_message_of_four_mebibytes_arrives_and_a_longer_one_is_not_sent() {
     let meeting = pair().await;
@@ -77,7 +110,8 @@ async fn a_message_of_four_mebibytes_arrives_and_a_longer_one_is_not_sent() {
         writer.finish().await;
     };
     let (first, ()) = within(async { tokio::join!(ours, theirs) }).await;
-    assert_eq!(first, most);
+    // All of it arrived; of a text no more is kept than a log takes.
+    assert_eq!(first, hello(&"x".repeat(MOST_TEXT)));
 }
 
 /// What the coordinator makes of these bytes on a control stream that then ends.

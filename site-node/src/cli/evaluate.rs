@@ -53,7 +53,8 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         return Err(message.into());
     };
     let cohort = Cohort::new(load(&source)?, &plan.outcome, Some(split))?;
-    let studies = Studies { source: &source, cache: &cache };
+    let cache_bytes = settings.cache_bytes;
+    let studies = Studies { source: &source, cache: &cache, cache_bytes };
     let training = examples(&cohort.part(true), plan, Some(studies))?;
     let test = examples(&cohort.part(false), plan, Some(studies))?;
     let held = Held { plan, model: &model.parameters, training: &training, test: &test, least: 0 };

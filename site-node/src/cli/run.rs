@@ -42,6 +42,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let identity = Identity::load(&settings.identity)?;
     let name = site_name(&settings)?;
     let site = Site {
+        cache_bytes: settings.cache_bytes,
         name,
         coordinator: identity.authority,
         policy: policy.clone(),

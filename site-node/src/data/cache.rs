@@ -11,9 +11,10 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::digest::Digest;
 
@@ -49,10 +50,16 @@ pub struct CacheError {
     pub source: io::Error,
 }
 
+/// What a cache may hold where nobody says otherwise: 50 GiB.
+pub const MOST_BYTES: u64 = 50 << 30;
+
 /// A folder of arrays.
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
+    most_bytes: u64,
+    /// What the folder holds; none until the first array is stored.
+    held: Arc<Mutex<Option<u64>>>,
 }
 
 impl Cache {
@@ -61,6 +68,15 @@ impl Cache {
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
+        Self::open_within(folder, MOST_BYTES)
+    }
+
+    /// The same, of a folder that holds at most so many bytes: the oldest arrays make room for new
+    /// ones. Plans choose the form of an array, and would else fill the disk.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn open_within(folder: &Path, most_bytes: u64) -> Result<Self, CacheError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         let failed = |source| CacheError {
             path: folder.to_owned(),
@@ -68,7 +84,7 @@ impl Cache {
             source,
         };
         made.map_err(failed)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), most_bytes, held: Arc::default() })
     }
 
     fn place(&self, key: Digest) -> PathBuf {
@@ -110,13 +126,65 @@ impl Cache {
         let bytes: Vec<u8> = array.values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let mut head = head(key, &array.shape);
         head.extend(Digest::of(&bytes).as_bytes());
-        let written = write(&new, &[&head, &bytes]).and_then(|()| fs::rename(&new, &path));
+        let written = self
+            .make_room((head.len() + bytes.len()) as u64)
+            .and_then(|()| write(&new, &[&head, &bytes]))
+            .and_then(|()| fs::rename(&new, &path));
         written.map_err(|source| {
             // Whatever was written is of no use; that it cannot be removed adds nothing.
             fs::remove_file(&new).ok();
             CacheError { path, what: "cannot write to the cache", source }
         })
     }
+
+    /// Counts so many bytes more, and removes the oldest files where they would be too many: down to
+    /// nine tenths, so that the next array does not look for room again.
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match *held {
+            Some(held) => held,
+            None => self.files()?.iter().map(|file| file.bytes).sum(),
+        };
+        let mut after = before.saturating_add(bytes);
+        if after > self.most_bytes {
+            let mut files = self.files()?;
+            files.sort();
+            // Other processes may have stored or removed files meanwhile.
+            after = files.iter().map(|file| file.bytes).sum::<u64>().saturating_add(bytes);
+            for file in files {
+                if after <= self.most_bytes / 10 * 9 {
+                    break;
+                }
+                // One that another process removed first is gone all the same.
+                fs::remove_file(&file.path).ok();
+                after = after.saturating_sub(file.bytes);
+            }
+        }
+        *held = Some(after);
+        Ok(())
+    }
+
+    fn files(&self) -> io::Result<Vec<Kept>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            // A file that went away since is none.
+            let Ok(found) = entry.metadata() else { continue };
+            if found.is_file() {
+                let changed = (found.mtime(), found.mtime_nsec());
+                files.push(Kept { changed, path: entry.path(), bytes: found.len() });
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// A file of the cache, the oldest first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Kept {
+    changed: (i64, i64),
+    path: PathBuf,
+    bytes: u64,
 }
 
 fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {

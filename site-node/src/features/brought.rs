@@ -28,6 +28,8 @@ pub struct Studies<'s> {
     pub source: &'s Source,
     /// The folder that keeps them in the contract's form.
     pub cache: &'s Path,
+    /// The most bytes that the folder may hold.
+    pub cache_bytes: u64,
 }
 
 /// What each encoder of the plan reads, in its order.
@@ -83,7 +85,7 @@ fn modality(
         // A hospital without such a folder takes part: its patients lack the modality.
         return Ok(Modality::numbers(part.rows.iter().map(|_| None), each)?);
     };
-    let cache = Cache::open(studies.cache).map_err(DataError::Cache)?;
+    let cache = Cache::open_within(studies.cache, studies.cache_bytes).map_err(DataError::Cache)?;
     let names = part.patients.table.column(&studies.source.patient)?;
     let read = |&row: &usize| match files.files.get(names.text(row).as_ref()) {
         None => Ok(None),

@@ -22,6 +22,7 @@ use common::shelf::Stored;
 use common::survival::{restricted_mean, survival_at};
 
 use crate::cohort::Part;
+use crate::data::cache::MOST_BYTES;
 use crate::data::{Patients, Source, load};
 use crate::features::{FeatureError, Lookup, Rules, Studies, Units, examples, gather};
 use crate::train::{TrainError, incidence, risks, survival};
@@ -111,7 +112,7 @@ pub fn predict(asked: Asked<'_>, out: &mut dyn Write) -> Result<Told, PredictErr
     let patients = load(asked.source)?;
     let keys = patients.table.column(&asked.source.patient)?;
     units(&patients, plan)?;
-    let studies = Studies { source: asked.source, cache: asked.cache };
+    let studies = Studies { source: asked.source, cache: asked.cache, cache_bytes: MOST_BYTES };
     let causes = &plan.outcome.causes;
     rows::heading(out, keys.name(), &times, curves.then_some((horizon, causes)))?;
     let encoders = plan.model.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);

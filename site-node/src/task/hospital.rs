@@ -17,9 +17,10 @@ use super::contribute::contribute;
 use super::describe::{Facts, answer};
 use super::log;
 use super::metrics::evaluate;
+use super::questions::Questions;
 use super::{Model, Objection, Participant, Records, Site, failed, untrained};
 use crate::cohort::Cohort;
-use crate::data::{Secret, Seen};
+use crate::data::{Secret, Seen, Stamp};
 use crate::features::{Studies, caution_of, examples};
 use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
@@ -35,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) gradient: Option<PrivateGradient>,
     /// Of the patients, where they lie in files.
     fingerprint: Option<Digest>,
+    /// Of their files before they were read; none where that does not tell whether they changed.
+    stamps: Option<Vec<Option<Stamp>>>,
     last: Option<(Round, Digest, Outgoing)>,
     /// The last round whose update the coordinator has.
     acked: Option<Round>,
@@ -48,6 +51,7 @@ pub struct Hospital {
     prepared: Mutex<Option<Prepared>>,
     /// Hashes of ECGs and images that did not change since.
     seen: Seen,
+    questions: Mutex<Questions>,
 }
 
 impl Hospital {
@@ -75,20 +79,37 @@ impl Hospital {
             Secret::open(&site.state).map_err(Box::new)?;
         }
         book.record(log::policy(site.policy_hash)).map_err(LogbookError::from)?;
+        let questions = Questions::new(site.clock.now());
         Ok(Self {
             site,
             book,
             gate: Mutex::new(gate),
             prepared: Mutex::new(None),
             seen: Seen::default(),
+            questions: Mutex::new(questions),
         })
+    }
+
+    /// That the coordinator does not ask too often.
+    fn may_ask(&self) -> Result<(), Objection> {
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = questions.admit(self.site.clock.now())? {
+            self.book.note(entry);
+        }
+        Ok(())
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn prepare(&self, run: &RunId, plan: &Plan) -> Result<Prepared, Objection> {
+    /// Prepares for a plan. What was `held` of the same plan is used again where the patients did not change.
+    fn prepare(
+        &self,
+        run: &RunId,
+        plan: &Plan,
+        held: Option<Prepared>,
+    ) -> Result<Prepared, Objection> {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
         let Site { policy, tag, coordinator, device, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
@@ -100,6 +121,14 @@ impl Hospital {
         };
         // Before a record is read: the budget knows nothing of patients.
         self.gate().foresee(run, plan).map_err(rule)?;
+        let stamps = self.site.records.stamps();
+        if let Some(held) = held
+            && held.plan == *plan
+            && stamps.is_some()
+            && held.stamps == stamps
+        {
+            return Ok(Prepared { run: run.clone(), last: None, acked: None, ..held });
+        }
         let gradient = if plan.privacy.local.is_some() {
             let gradient = PrivateGradient::new(&plan.model, device);
             Some(gradient.map_err(|error| untrained(&error))?)
@@ -115,7 +144,8 @@ impl Hospital {
                 })
             })?;
         let (run, plan) = (run.clone(), plan.clone());
-        Ok(Prepared { run, plan, training, test, gradient, fingerprint, last: None, acked: None })
+        let (last, acked) = (None, None);
+        Ok(Prepared { run, plan, training, test, gradient, fingerprint, stamps, last, acked })
     }
 
     /// That a question keeps the rules, and the policy allows it.
@@ -186,7 +216,8 @@ impl Hospital {
             .admit_cohort(cohort.training_patients(), cohort.training_events())
             .map_err(denied)?;
         let cache = self.site.state.join("cache");
-        let studies = records.source().map(|source| Studies { source, cache: &cache });
+        let cache_bytes = self.site.cache_bytes;
+        let studies = records.source().map(|source| Studies { source, cache: &cache, cache_bytes });
         let part = |training| {
             examples(&cohort.part(training), plan, studies)
                 .map_err(|error| failed("features")(&error))
@@ -254,13 +285,13 @@ impl Participant for Hospital {
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         let same = prepared.as_ref().is_some_and(|held| held.run == *run && held.plan == *plan);
-        let decided = if same {
-            Ok(())
-        } else {
-            // What the site knows of a run outlives a lost connection, but not another run.
-            *prepared = None;
-            self.prepare(run, plan).map(|ready| *prepared = Some(ready))
-        };
+        if same {
+            return Ok(()); // Recorded when it was given.
+        }
+        self.may_ask()?;
+        // What the site knows of a run outlives a lost connection, but not another run.
+        let held = prepared.take();
+        let decided = self.prepare(run, plan, held).map(|ready| *prepared = Some(ready));
         let entries = match &decided {
             Ok(()) => {
                 let fingerprint = prepared.as_ref().and_then(|prepared| prepared.fingerprint);
@@ -307,6 +338,7 @@ impl Participant for Hospital {
     }
 
     fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
+        self.may_ask()?;
         let mut gate = self.gate();
         if let Some(numbers) = self.said_before(&gate, question) {
             return self.say_again(question, numbers);

@@ -13,6 +13,7 @@ mod describe;
 mod hospital;
 mod log;
 mod metrics;
+mod questions;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use common::wire::Metric;
 
 use crate::cancel::Cancel;
 use crate::data::{
-    DataError, Patients, Secret, Seen, Source, Table, fingerprint_again, load, table_stamps,
+    DataError, Patients, Secret, Seen, Source, Stamp, Table, fingerprint_again, load, table_stamps,
 };
 use crate::send::Outgoing;
 use crate::train::{Device, TrainError};
@@ -165,6 +166,18 @@ impl Records {
         }
     }
 
+    /// The stamps of all files of the patients; none where there are ECGs or images, of which there are
+    /// too many.
+    fn stamps(&self) -> Option<Vec<Option<Stamp>>> {
+        match self {
+            Self::Files(source) if source.ecg.is_none() && source.images.is_none() => {
+                Some(table_stamps(source)).filter(|stamps| stamps.iter().all(Option::is_some))
+            }
+            Self::Files(_) => None,
+            Self::Table { .. } => Some(Vec::new()),
+        }
+    }
+
     /// What `act` makes of the patients' tables, which must not change meanwhile: it reads them twice.
     fn steady<T>(&self, act: impl FnOnce() -> Result<T, Objection>) -> Result<T, Objection> {
         let Self::Files(source) = self else { return act() };
@@ -209,6 +222,8 @@ pub struct Site {
     pub device: Device,
     /// Where its log and outbox lie.
     pub state: PathBuf,
+    /// The most bytes of ECGs and images that it keeps in a plan's form.
+    pub cache_bytes: u64,
     /// How it keeps its log.
     pub audit: AuditSettings,
     /// Where it reads the time.

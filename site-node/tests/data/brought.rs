@@ -53,7 +53,11 @@ fn brought(hospital: &Hospital) -> Result<Examples, FeatureError> {
     let (plan, source) = (plan(), hospital.source());
     let cohort = Cohort::new(load(&source).unwrap(), &plan.outcome, None).unwrap();
     let cache = hospital.place("state/cache");
-    examples(&cohort.part(true), &plan, Some(Studies { source: &source, cache: &cache }))
+    examples(
+        &cohort.part(true),
+        &plan,
+        Some(Studies { source: &source, cache: &cache, cache_bytes: 1 << 30 }),
+    )
 }
 
 /// The place of a view's encoder: `[model.encoders]` is read in the order of its names.

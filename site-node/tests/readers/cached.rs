@@ -115,3 +115,26 @@ fn many_files_are_prepared_at_once_and_bad_ones_reported() {
     assert_eq!((second.made, second.found, second.failed.len()), (0, 17, 3));
     assert!(all(&[], &form, Export::default(), &cache, 2, &|_| {}).failed.is_empty());
 }
+
+/// A plan chooses the form: sizes without end would fill the disk, each with all patients once more.
+#[test]
+fn the_oldest_arrays_make_room_for_new_ones() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let data: Vec<u8> = (0..64).collect();
+    let file = png(8, 8, png::ColorType::Grayscale, png::BitDepth::Eight, &data);
+    let path = written(&folder, "a.png", &file);
+    let held = || arrays(&store).iter().map(|path| fs::metadata(path).unwrap().len()).sum::<u64>();
+    let form = |width| Form::Image(ImageStandard { width, height: 50, window: None });
+    let most = 100_000;
+    for width in 1..=200 {
+        // As each consent does: the folder is opened anew.
+        let cache = Cache::open_within(store.path(), most).unwrap();
+        assert!(form(width).load(&path, &cache).unwrap().1);
+        assert!(held() <= most, "{} bytes after {width}", held());
+        // What was just made is there.
+        assert!(!form(width).load(&path, &cache).unwrap().1);
+    }
+    let cache = Cache::open_within(store.path(), most).unwrap();
+    assert!(!form(199).load(&path, &cache).unwrap().1);
+    assert!(form(1).load(&path, &cache).unwrap().1, "the oldest one is gone");
+}

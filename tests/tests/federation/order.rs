@@ -147,6 +147,7 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
         let (policy, tag) = (Policy::just(&plan, coordinator), DataTag::Synthetic);
         let (data_set, clock) = ("cohort".parse()?, Arc::clone(&clock));
         let hospital = Hospital::open(Site {
+            cache_bytes: 1 << 30,
             name,
             coordinator,
             policy,

@@ -73,6 +73,9 @@ pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
         largest_clip: 10.0,
         least_noise: 0.5,
         most_rounds: 50,
+        most_steps: 1000,
+        most_epochs: 100,
+        min_sites: 1,
         largest_model: 10_000,
         start_models: Vec::new(),
         columns: Some((1..=12).map(|column| format!("x{column:02}")).collect()),
@@ -104,6 +107,7 @@ impl Stage {
         let mut policy = policy(identity.authority);
         change(&mut policy);
         let site = Site {
+            cache_bytes: 1 << 30,
             name: "hospital-a".parse()?,
             coordinator: identity.authority,
             policy,

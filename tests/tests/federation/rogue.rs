@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use audit::record::Record;
 use bytes::Bytes;
 use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
@@ -66,13 +68,23 @@ impl Stage {
         Ok(Rogue { link, writer, reader, book, _dialer: dialer })
     }
 
+    /// The coordinator's state folder.
+    pub(crate) fn state(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the coordinator's audit log holds.
+    pub(crate) fn records(&self) -> Result<Vec<Record>, tests::SetupError> {
+        tests::records(self.folder.path())
+    }
+
     pub(crate) fn launch(&self, plan: Plan) -> Result<Launched, tests::SetupError> {
         Ok(self.launcher.launch(plan, entropy(), "test")?)
     }
 }
 
 pub(crate) struct Rogue {
-    link: Link,
+    pub(crate) link: Link,
     writer: FrameWriter,
     reader: FrameReader,
     pub(crate) book: Arc<Logbook>,
@@ -93,9 +105,14 @@ impl Rogue {
         Hello { protocol, software: "rogue".to_owned(), log }
     }
 
-    pub(crate) async fn enter(&mut self) -> Outcome {
+    /// Says who it is.
+    pub(crate) async fn introduce(&mut self) -> Outcome {
         let hello = self.hello(PROTOCOL);
-        self.say(ToCoordinator::Hello(hello)).await?;
+        self.say(ToCoordinator::Hello(hello)).await
+    }
+
+    pub(crate) async fn enter(&mut self) -> Outcome {
+        self.introduce().await?;
         assert!(matches!(self.hear().await?, ToSite::Welcome(_)));
         Ok(())
     }
@@ -110,7 +127,7 @@ impl Rogue {
     }
 
     /// Sends an update whose stream the coordinator may stop at any time.
-    async fn update(&self, header: &UpdateHeader, words: Vec<u8>) {
+    pub(crate) async fn update(&self, header: &UpdateHeader, words: Vec<u8>) {
         drop(send_words(&self.link, header, &Bytes::from(words)).await);
     }
 }
@@ -123,7 +140,7 @@ pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
 }
 
 /// What an honest site would send for the model it was offered.
-fn honest(
+pub(crate) fn honest(
     rogue: &Rogue,
     run: &RunId,
     model: &ModelHeader,

@@ -7,6 +7,7 @@ mod training;
 use super::Plan;
 use crate::model::InvalidModel;
 use crate::privacy::grid;
+use crate::wire::is_plain;
 
 /// A rule that a plan breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +117,7 @@ impl Flaws {
     }
 
     fn column(&mut self, key: &'static str, name: &str) {
-        if name.is_empty() || name.len() > limits::COLUMN || name.contains(char::is_control) {
+        if name.is_empty() || name.len() > limits::COLUMN || !is_plain(name) {
             self.note(key, "not a column's name", "use 1 to 256 printable characters");
         }
     }

@@ -78,15 +78,11 @@ impl Flaws {
             );
         }
         // In mode `local` what leaves is a change that was noised before it was clipped.
-        let on_the_grid = if mode == PrivacyMode::Site { z } else { 0.0 };
-        if !grid::sum_fits(plan.aggregation.max_sites, on_the_grid) {
+        if mode == PrivacyMode::Site && !grid::word_fits(z) {
             self.note(
                 "privacy.noise_multiplier",
-                format!(
-                    "noise of {z} from {} sites may overflow 32-bit sums",
-                    plan.aggregation.max_sites
-                ),
-                "lower aggregation.max_sites or the noise",
+                format!("noise of {z} does not fit the 32-bit words of an update"),
+                "use at most 204 in mode \"site\"",
             );
         }
     }

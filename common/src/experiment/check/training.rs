@@ -1,7 +1,7 @@
 //! How a site trains, and how updates become a model.
 
 use super::{Flaws, limits, positive};
-use crate::experiment::{Plan, PrivacyMode, Weights};
+use crate::experiment::{Plan, PrivacyMode, WINDOWS, Weights};
 use crate::model::{ParamLayout, starts_so};
 
 impl Flaws {
@@ -83,10 +83,10 @@ impl Flaws {
             "use min_sites to 1000",
         );
         self.hold(
-            !rule.window.is_zero(),
+            WINDOWS.contains(&rule.window),
             "aggregation.window",
-            "0s",
-            "give the sites time for a round, such as \"10m\"",
+            humantime::format_duration(rule.window),
+            "give the sites 1 second to 1 day for a round, such as \"10m\"",
         );
         self.hold(
             positive(rule.learning_rate),

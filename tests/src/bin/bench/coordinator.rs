@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use common::clock::{Clock, SystemClock};
 use common::pki::Identity;
+use common::privacy::{NormMeter, UpdateBound};
 use common::wire::Progress;
 use coordinator::server::{Server, entropy};
 use serde_json::json;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let serving = tokio::spawn(server.serve(async move { drop(stopped.await) }));
         floor.await_sites(args.sites as usize).await;
 
+        let plan_bound = plan.update_bound();
         let mut launched = launcher.launch(plan, entropy(), "bench")?;
         let opened = clock.wall();
         // A round lasts from one model to the next, journal, registry and all.
@@ -75,6 +77,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 "round_s_min": counted.iter().copied().fold(f64::INFINITY, f64::min),
                 "round_s_max": counted.iter().copied().fold(0.0, f64::max),
                 "first_round_s": seconds.first(),
+                "norm_check_s_per_round": norm_check(args, plan_bound)?,
                 "bytes_per_round": median(moved),
                 "coordinator_peak_rss_bytes": peak,
                 "cold_start_s": opened.0.saturating_sub(args.begun) as f64 / 1e3,
@@ -82,6 +85,25 @@ pub(crate) fn run(args: &Args) -> Outcome {
         );
         Ok(())
     })
+}
+
+/// Seconds that the coordinator takes to hold one round's updates against the plan's bound.
+fn norm_check(args: &Args, bound: UpdateBound) -> Result<f64, Box<dyn std::error::Error>> {
+    // Of the length that arrives at a time.
+    let words: Vec<u8> = (0..64 << 10).flat_map(|word: i32| (word % 3).to_le_bytes()).collect();
+    let clock = SystemClock::new();
+    let begun = clock.now();
+    for _ in 0..args.sites {
+        let mut meter = NormMeter::default();
+        let mut left = 4 * args.params as usize;
+        while left > 0 {
+            let piece = left.min(words.len());
+            meter.add(&words[..piece]);
+            left -= piece;
+        }
+        meter.check(bound)?;
+    }
+    Ok(clock.now().since(begun).as_secs_f64())
 }
 
 /// The most memory that this process ever held, as Linux counts it.

@@ -4,6 +4,7 @@
 mod histories;
 mod invented;
 mod offers;
+mod plans;
 mod questions;
 mod restored;
 mod signatures;

@@ -90,6 +90,7 @@ impl Stage {
         let mut policy = policy(identity.authority);
         policy.describe = true;
         let site = Site {
+            cache_bytes: 1 << 30,
             name: name.parse()?,
             coordinator: identity.authority,
             policy,
