@@ -126,7 +126,9 @@ mod tests {
             fault,
         };
         let mut problems = Problems::new(2);
-        (2..62).for_each(|row| problems.note(cell(row, CellFault::NotANumber)));
+        for row in 2..62 {
+            problems.note(cell(row, CellFault::NotANumber));
+        }
         problems.note(cell(7, CellFault::Empty));
         problems.note(cell(9, CellFault::NotFinite));
         problems.note(cell(62, CellFault::NotANumber));

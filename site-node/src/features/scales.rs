@@ -93,7 +93,9 @@ mod tests {
 
     fn spread(values: &[f64]) -> Spread {
         let mut spread = Spread::default();
-        values.iter().for_each(|value| spread.add(*value));
+        for value in values {
+            spread.add(*value);
+        }
         spread
     }
 

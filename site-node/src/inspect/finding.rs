@@ -66,14 +66,11 @@ impl Finding {
         let rows: Vec<String> = repeats.rows.iter().map(u64::to_string).collect();
         let more = if repeats.count > rows.len() { ", …" } else { "" };
         let told = format!("{} rows ({}{more})", repeats.count, rows.join(", "));
-        found.problem = match error {
-            DataError::DuplicatePatient { file, .. } => {
-                format!("{file}: {told} repeat a patient of an earlier row")
-            }
-            _ => {
-                let one = found.row.map_or_else(String::new, |row| format!("row {row},"));
-                found.problem.replacen(&one, &format!("{told},"), 1)
-            }
+        found.problem = if let DataError::DuplicatePatient { file, .. } = error {
+            format!("{file}: {told} repeat a patient of an earlier row")
+        } else {
+            let one = found.row.map_or_else(String::new, |row| format!("row {row},"));
+            found.problem.replacen(&one, &format!("{told},"), 1)
         };
         found.count = repeats.count;
         found.rows.clone_from(&repeats.rows);

@@ -166,8 +166,8 @@ fn who_stands_in_one_table_alone_is_counted_and_must_be_allowed() {
     let name = |number: u32| format!("{:04}", 989 + number);
     let row = |number| plain(number).replacen(&number.to_string(), &name(number), 1);
     let hospital = sixty(HEADER, row, "");
-    let bmi: String = (1..=60).map(|number: u32| format!("{},25\n", 989 + number)).collect();
-    hospital.write("extra.csv", format!("pid,bmi\n{bmi}"));
+    let bmi: Vec<String> = (1..=60).map(|number: u32| format!("{},25", 989 + number)).collect();
+    hospital.write("extra.csv", format!("pid,bmi\n{}\n", bmi.join("\n")));
     hospital.edit("cohort.toml", "[\"cohort.csv\"]", "[\"cohort.csv\", \"extra.csv\"]");
     let found = hospital.check(None);
     let all = told(&found);
@@ -195,12 +195,12 @@ fn an_identifier_is_the_same_with_point_zero() {
     let labs = wide(&|n| format!("{n}.0,2020-01-0{},3023103.0,{n}\n", n % 9 + 1));
     hospital.write("labs.csv", format!("pid,date,item,value\n{labs}"));
     let days = std::fs::read_to_string(hospital.place("cohort.csv")).unwrap();
-    let days: String = days
+    let days: Vec<String> = days
         .lines()
         .enumerate()
-        .map(|(row, line)| format!("{line},{}\n", if row == 0 { "day" } else { "2020-01-10" }))
+        .map(|(row, line)| format!("{line},{}", if row == 0 { "day" } else { "2020-01-10" }))
         .collect();
-    hospital.write("cohort.csv", days);
+    hospital.write("cohort.csv", days.join("\n"));
     hospital.write("gone.csv", "pid\n5.0\n7.0\n");
     hospital.edit(
         "cohort.toml",

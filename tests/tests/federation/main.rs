@@ -13,6 +13,7 @@ mod kills;
 mod kinds;
 mod leaks;
 mod membership;
+mod messy;
 mod models;
 mod operator;
 mod order;

@@ -193,7 +193,9 @@ fn no_event_within_the_horizon_is_told_before_anything_is_trained() -> Outcome {
     let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
     let mut study = patients(60, 0.0);
     // Days that the experiment takes for years.
-    study.iter_mut().for_each(|patient| patient.time = 365.25 * patient.time + 11.0);
+    for patient in &mut study {
+        patient.time = 365.25 * patient.time + 11.0;
+    }
     write(&data, &study, 2)?;
     let file = experiment(folder.path(), &[])?;
     let told = failure(simulate(&file, (&data, &out), &[])?)?;

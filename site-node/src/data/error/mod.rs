@@ -221,38 +221,36 @@ pub enum DataError {
     },
 }
 
+/// Where mistakes of one kind stand.
+#[derive(PartialEq, Eq)]
+struct Group<'e> {
+    file: &'e str,
+    column: &'e str,
+    fault: Option<CellFault>,
+}
+
 impl DataError {
     /// Whether it says the same of another row.
     pub(super) fn repeats(&self, other: &Self) -> bool {
-        match (self, other) {
-            (
-                Self::Cell { file: a, column: b, fault: c, .. },
-                Self::Cell { file: x, column: y, fault: z, .. },
-            ) => (a, b, c) == (x, y, z),
-            (
-                Self::NamelessPatient { file: a, column: b, .. },
-                Self::NamelessPatient { file: x, column: y, .. },
-            )
-            | (
-                Self::UnknownPatient { file: a, column: b, .. },
-                Self::UnknownPatient { file: x, column: y, .. },
-            )
-            | (
-                Self::UnknownWithdrawn { file: a, column: b, .. },
-                Self::UnknownWithdrawn { file: x, column: y, .. },
-            )
-            | (
-                Self::Meaning(MeaningError::CodeSystem { file: a, column: b, .. }),
-                Self::Meaning(MeaningError::CodeSystem { file: x, column: y, .. }),
-            )
-            | (
-                Self::MissingColumn { file: a, column: b, .. },
-                Self::MissingColumn { file: x, column: y, .. },
-            ) => (a, b) == (x, y),
-            (Self::DuplicatePatient { file: a, .. }, Self::DuplicatePatient { file: x, .. }) => {
-                a == x
-            }
-            _ => false,
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            && self.group().is_some_and(|group| Some(group) == other.group())
+    }
+
+    /// What mistakes of one kind share; none where each is told alone.
+    fn group(&self) -> Option<Group<'_>> {
+        let fault = match self {
+            Self::Cell { fault, .. } => Some(*fault),
+            _ => None,
+        };
+        match self {
+            Self::Cell { file, column, .. }
+            | Self::NamelessPatient { file, column, .. }
+            | Self::UnknownPatient { file, column, .. }
+            | Self::UnknownWithdrawn { file, column, .. }
+            | Self::Meaning(MeaningError::CodeSystem { file, column, .. })
+            | Self::MissingColumn { file, column, .. } => Some(Group { file, column, fault }),
+            Self::DuplicatePatient { file, .. } => Some(Group { file, column: "", fault }),
+            _ => None,
         }
     }
 

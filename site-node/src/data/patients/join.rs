@@ -1,6 +1,6 @@
 //! The tables with one row a patient.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::alike::alike;
@@ -104,7 +104,7 @@ impl Named {
     /// Notes every row without a patient, and every second row of one.
     fn of(table: &Table, patient: &str, problems: &mut Problems) -> Option<Self> {
         let column = problems.take(table.column(patient))?;
-        let mut rows: HashMap<String, usize> = HashMap::with_capacity(table.len());
+        let mut rows: BTreeMap<String, usize> = BTreeMap::new();
         let mut sound = true;
         for row in 0..table.len() {
             let name = column.text(row);

@@ -151,7 +151,7 @@ impl Settings for OutcomeColumns {
             return None;
         }
         let (time, unit, event, ends) = (time?, unit?, event?, ends?);
-        Some(Self { time, unit, event, event_is, no_event_is, ends, causes })
+        Some(Self { time, unit, event, event_is, no_event_is, causes, ends })
     }
 }
 

@@ -44,13 +44,10 @@ impl TableFormat {
         if !self.decimal_comma {
             return number(cell);
         }
-        let commas = cell.iter().filter(|byte| **byte == b',').count();
-        if cell.contains(&b'.') || commas > 1 {
+        if cell.contains(&b'.') {
             return None;
         }
-        if commas == 0 {
-            return number(cell);
-        }
+        // With two commas it is no number.
         let point: Vec<u8> =
             cell.iter().map(|byte| if *byte == b',' { b'.' } else { *byte }).collect();
         number(&point)

@@ -28,7 +28,7 @@ fn study(rng: &mut ChaCha20Rng) -> (Vec<f64>, Vec<u8>, Vec<f64>) {
     let outcome = |rng: &mut ChaCha20Rng| {
         let event = -uniform(rng).ln() / hazard;
         let censored = -uniform(rng).ln() / censoring;
-        let cause = if rng.next_u32() % 2 == 0 { 1 } else { 2 };
+        let cause = if rng.next_u32().is_multiple_of(2) { 1 } else { 2 };
         (event.min(censored), if event < censored { cause } else { 0 })
     };
     let (time, cause) = (0..PATIENTS).map(|_| outcome(rng)).unzip();
