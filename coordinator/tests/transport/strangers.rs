@@ -78,7 +78,7 @@ async fn a_coordinator_of_another_version_is_recognised_by_the_site() {
         assert!(served.is_err());
         match reached {
             Err(TransportError::Unreachable { address: at, why }) => {
-                assert_eq!(at, address);
+                assert_eq!(at, address.into());
                 assert!(why.contains(VERSION), "{why}");
             }
             other => panic!("{:?}", other.map(drop)),
