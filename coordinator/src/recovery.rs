@@ -21,7 +21,7 @@ use common::wire::{Metric, words};
 
 use crate::artifact::{self, ArtifactError, Ended};
 use crate::driver::log;
-use crate::registry::{Ending, Registry, RegistryError, RoundRecord};
+use crate::registry::{Ending, Registry, RegistryError, RoundRecord, Status};
 use crate::round::Event;
 
 /// What cannot be put in order.
@@ -58,11 +58,11 @@ pub fn recover(state: &Path, book: &Logbook, clock: &dyn Clock) -> Result<(), Re
     for row in registry.runs()?.into_iter().filter(|row| row.status == "running") {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
         let kept = kept(&registry, &models, &run, clock.wall())?;
-        book.record(vec![log::killed(&run)])?;
+        book.record(vec![log::killed(&run, None)])?;
         let reason = if kept.is_some() { KEPT } else { STOPPED };
         tracing::warn!(%run, reason, "a run that was going on at the last stop has ended");
         let ending = Ending {
-            finished: kept.is_some(),
+            status: if kept.is_some() { Status::Finished } else { Status::Failed },
             reason: Some(reason.to_owned()),
             model_sha256: kept.map(|hash| hash.to_string()),
         };

@@ -96,9 +96,6 @@ pub enum LedgerLogError {
         /// What is missing.
         why: String,
     },
-    /// The hospital's own key for fingerprints of its data.
-    #[error(transparent)]
-    Fingerprint(#[from] Box<crate::data::DataError>),
     /// The entries contradict each other.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

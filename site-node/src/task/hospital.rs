@@ -20,7 +20,7 @@ use super::metrics::evaluate;
 use super::questions::Questions;
 use super::{Model, Objection, Participant, Records, Site, failed, untrained};
 use crate::cohort::Cohort;
-use crate::data::{Secret, Seen, Stamp};
+use crate::data::{DataError, Secret, Seen, Stamp};
 use crate::features::{Studies, caution_of, examples};
 use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
@@ -43,6 +43,17 @@ pub(super) struct Prepared {
     acked: Option<Round>,
 }
 
+/// A hospital that cannot take part.
+#[derive(Debug, thiserror::Error)]
+pub enum HospitalError {
+    /// Its ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerLogError),
+    /// Its own key for fingerprints of its data.
+    #[error(transparent)]
+    Fingerprint(#[from] Box<DataError>),
+}
+
 /// The hospital's part in a federation.
 pub struct Hospital {
     site: Site,
@@ -58,8 +69,8 @@ impl Hospital {
     /// A hospital whose ledger is open.
     ///
     /// # Errors
-    /// The ledger cannot be used.
-    pub fn open(site: Site) -> Result<Self, LedgerLogError> {
+    /// The ledger, or the key for fingerprints, cannot be used.
+    pub fn open(site: Site) -> Result<Self, HospitalError> {
         let known = site.state.join("outbox").exists();
         let gate = Gate::open(
             (&site.state, &site.audit),
@@ -78,7 +89,8 @@ impl Hospital {
             // A key that cannot be used is told here, and not with every run.
             Secret::open(&site.state).map_err(Box::new)?;
         }
-        book.record(log::policy(site.policy_hash)).map_err(LogbookError::from)?;
+        let recorded = book.record(log::policy(site.policy_hash)).map_err(LogbookError::from);
+        recorded.map_err(LedgerLogError::from)?;
         let questions = Questions::new(site.clock.now());
         Ok(Self {
             site,

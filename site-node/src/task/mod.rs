@@ -35,7 +35,7 @@ use crate::data::{
 use crate::send::Outgoing;
 use crate::train::{Device, TrainError};
 
-pub use hospital::Hospital;
+pub use hospital::{Hospital, HospitalError};
 
 /// A model as it was offered.
 #[derive(Debug, Clone, Copy)]
