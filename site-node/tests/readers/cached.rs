@@ -129,12 +129,12 @@ fn the_oldest_arrays_make_room_for_new_ones() {
     for width in 1..=200 {
         // As each consent does: the folder is opened anew.
         let cache = Cache::open_within(store.path(), most).unwrap();
-        assert!(form(width).load(&path, &cache).unwrap().1);
+        assert!(form(width).load(&path, Export::default(), &cache).unwrap().1);
         assert!(held() <= most, "{} bytes after {width}", held());
         // What was just made is there.
-        assert!(!form(width).load(&path, &cache).unwrap().1);
+        assert!(!form(width).load(&path, Export::default(), &cache).unwrap().1);
     }
     let cache = Cache::open_within(store.path(), most).unwrap();
-    assert!(!form(199).load(&path, &cache).unwrap().1);
-    assert!(form(1).load(&path, &cache).unwrap().1, "the oldest one is gone");
+    assert!(!form(199).load(&path, Export::default(), &cache).unwrap().1);
+    assert!(form(1).load(&path, Export::default(), &cache).unwrap().1, "the oldest one is gone");
 }
