@@ -60,17 +60,24 @@ fn of_operators() -> [(Refusal, &'static str); 3] {
         (Refusal::Description(run()), description),
     ]
 }
-const NORM: &str = "
-    17000000                    # Refusal::Norm
-    0110000000000000            # found: 4097 units
-    0010000000000000            # most: 4096 units
-";
-
-const ELEMENT: &str = "
-    18000000                    # Refusal::Element
-    01100000                    # found: 4097 units
-    00100000                    # most: 4096 units
-";
+/// What a site is told whose update is beyond its bound, or who sends too many messages.
+fn of_limits() -> [(Refusal, &'static str); 3] {
+    let norm = "
+        17000000                    # Refusal::Norm
+        0110000000000000            # found: 4097 units
+        0010000000000000            # most: 4096 units
+    ";
+    let element = "
+        18000000                    # Refusal::Element
+        01100000                    # found: 4097 units
+        00100000                    # most: 4096 units
+    ";
+    [
+        (Refusal::Norm { found: 4097, most: 4096 }, norm),
+        (Refusal::Element { found: 4097, most: 4096 }, element),
+        (Refusal::TooMany, "19000000"),
+    ]
+}
 
 #[test]
 fn every_refusal_is_these_bytes() {
@@ -148,6 +155,7 @@ fn every_refusal_is_these_bytes() {
         0000000000000000            # why: nothing to say
     ";
     let [no_such_run, run_ended, description] = of_operators();
+    let [norm, element, too_many] = of_limits();
     every_variant(&[
         (Refusal::Protocol { ours: 1, theirs: 2 }, protocol),
         (Refusal::OutOfTurn, "01000000"),
@@ -172,8 +180,8 @@ fn every_refusal_is_these_bytes() {
         no_such_run,
         run_ended,
         description,
-        (Refusal::Norm { found: 4097, most: 4096 }, NORM),
-        (Refusal::Element { found: 4097, most: 4096 }, ELEMENT),
-        (Refusal::TooMany, "19000000"),
+        norm,
+        element,
+        too_many,
     ]);
 }
