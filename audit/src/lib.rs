@@ -17,6 +17,7 @@
 //! - [`folder`]: how a log lies on disk, read one line at a time.
 //! - [`segments`]: the one place that writes: "no record, no release".
 //! - [`verify`]: what must hold, written as the specification of the log.
+//! - [`judgement`]: the one verdict that verify, reconcile and report give.
 //! - [`witness`]: peers that see to it that a log only grows.
 //! - [`show`], [`prove`], [`anchor`], [`reconcile`] and `report`: the other verbs of
 //!   `consilium-audit`.
@@ -57,8 +58,10 @@ pub mod anchor;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod digest;
+pub mod epsilon;
 pub mod folder;
 pub mod history;
+pub mod judgement;
 pub mod moment;
 pub mod name;
 pub mod note;
@@ -73,6 +76,6 @@ pub mod tree;
 pub mod verify;
 pub mod witness;
 
-pub use digest::Digest;
+pub use digest::{Digest, Sha256};
 pub use moment::UtcTime;
-pub use name::Name;
+pub use name::{Label, Name};

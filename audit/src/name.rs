@@ -74,9 +74,84 @@ impl fmt::Display for Name {
     }
 }
 
+/// What is released beside models: `update`, `concordance`, `test.auc/5`, `importance/Age`.
+///
+/// 1 to 80 letters, digits, '-', '_', '.' and '/', starting with a letter or digit. It comes from a
+/// plan, never from a patient's data, and is never used as a file's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Label(String);
+
+/// A text that is not a label.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{found:?} is not a label: use 1 to {MAX_NAME} of a-z, A-Z, 0-9, '-', '_', '.' and '/', starting \
+     with a letter or digit"
+)]
+pub struct InvalidLabel {
+    found: String,
+}
+
+impl Label {
+    /// The label as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Label {
+    type Error = InvalidLabel;
+    fn try_from(text: String) -> Result<Self, InvalidLabel> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        let starts = text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+        if starts && text.len() <= MAX_NAME && text.bytes().all(allowed) {
+            return Ok(Self(text));
+        }
+        Err(InvalidLabel { found: text.chars().take(MAX_NAME).collect() })
+    }
+}
+
+impl FromStr for Label {
+    type Err = InvalidLabel;
+    fn from_str(text: &str) -> Result<Self, InvalidLabel> {
+        text.chars().take(MAX_NAME + 1).collect::<String>().try_into()
+    }
+}
+
+impl From<Name> for Label {
+    fn from(name: Name) -> Self {
+        Self(name.0)
+    }
+}
+
+impl From<Label> for String {
+    fn from(label: Label) -> Self {
+        label.0
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_hold_what_metrics_are_called() {
+        for good in ["update", "test.auc/5", "importance/BMI", "deviation/withheld/scan"] {
+            assert!(good.parse::<Label>().is_ok(), "{good}");
+        }
+        let long = "x".repeat(MAX_NAME + 1);
+        for bad in ["", "/a", ".", "jane doe", "a\n", "a\u{1b}", "a\u{202e}b", "ä", "a:b", &long] {
+            assert!(bad.parse::<Label>().is_err(), "{bad}");
+            assert!(serde_json::from_value::<Label>(bad.into()).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_are_short_and_plain() {

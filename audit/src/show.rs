@@ -1,11 +1,14 @@
 //! Reading a log, some of its records only. Nothing is verified here: that is [`crate::verify`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::folder::{ReadError, Scan, segments};
+use crate::epsilon;
+use crate::folder::{ReadError, Scan, checkpoint_note, segments};
 use crate::moment::UtcTime;
 use crate::name::Name;
-use crate::record::Record;
+use crate::note::Checkpoint;
+use crate::record::{Event, Outcome, Record, Reserve};
 
 /// Which records are shown: those that fit everything that is given.
 #[derive(Debug, Clone, Default)]
@@ -39,34 +42,124 @@ impl Filter {
     }
 }
 
-/// Passes on each record that fits, with its line. Returns how many lines could not be read.
+/// What stands in a log that was shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Lines that could not be read.
+    pub unread: u64,
+    /// Records that fit and stand after the last checkpoint: no evidence of anything.
+    pub unsigned: u64,
+}
+
+/// One record that fits.
+pub struct Found<'a> {
+    /// What it tells.
+    pub record: &'a Record,
+    /// Its bytes, without the newline.
+    pub line: &'a [u8],
+    /// Whether the log's checkpoint covers it. Nobody checked the checkpoint here.
+    pub signed: bool,
+    /// The budgets that were set up to it.
+    pub budgets: &'a Budgets,
+}
+
+/// Passes on each record that fits, with its line.
 ///
 /// # Errors
 /// The folder cannot be read, or a line has no end.
 pub fn show(
     folder: &Path,
     filter: &Filter,
-    visit: &mut dyn FnMut(&Record, &[u8]),
-) -> Result<u64, ReadError> {
+    visit: &mut dyn FnMut(&Found<'_>),
+) -> Result<Shown, ReadError> {
+    // Where there is no checkpoint that can be read, nothing is signed.
+    let note = checkpoint_note(folder).ok();
+    let checkpoint = note.and_then(|note| Checkpoint::parse(note.text()).ok());
+    let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
     let first = segments(folder)?.first().copied().unwrap_or(1);
     let mut scan = Scan::open(folder, first)?;
-    let mut unread = 0;
+    let (mut shown, mut budgets) = (Shown::default(), Budgets::default());
     while let Some(line) = scan.next()? {
         match Record::parse(line.bytes) {
-            Ok(record) if filter.fits(&record) => visit(&record, line.bytes),
-            Ok(_) => {}
-            Err(_) => unread += 1,
+            Ok(record) => {
+                budgets.take(&record);
+                if filter.fits(&record) {
+                    let signed = record.seq <= size;
+                    shown.unsigned += u64::from(!signed);
+                    let (record, line) = (&record, line.bytes);
+                    visit(&Found { record, line, signed, budgets: &budgets });
+                }
+            }
+            Err(_) => shown.unread += 1,
         }
     }
-    Ok(unread)
+    Ok(shown)
+}
+
+/// What an event tells, beside its name. Long lists of numbers are left to JSON.
+fn details(event: &Event) -> Option<String> {
+    match event {
+        Event::Budget { data_set, epsilon, delta, orders, carried } => Some(format!(
+            "data_set {data_set} epsilon {epsilon} delta {delta} at {} orders{}",
+            orders.len(),
+            if carried.is_empty() { "" } else { ", carrying on what earlier logs spent" }
+        )),
+        _ => {
+            let details = serde_json::to_value(event).ok()?;
+            details.get(event.name()).map(ToString::to_string)
+        }
+    }
+}
+
+/// The budgets of a log so far, by data set: what a charge comes to as ε depends on them.
+#[derive(Debug, Default)]
+pub struct Budgets(BTreeMap<Name, (Vec<f64>, f64)>);
+
+impl Budgets {
+    /// Takes the next record of the log.
+    pub fn take(&mut self, record: &Record) {
+        if let Event::Budget { data_set, orders, delta, .. } = &record.event
+            && record.outcome == Outcome::Ok
+        {
+            self.0.insert(data_set.clone(), (orders.clone(), *delta));
+        }
+    }
+
+    /// A charge in one line, with ε before and after it.
+    fn charge(&self, reserve: &Reserve) -> String {
+        let before: Vec<u64> = reserve
+            .total
+            .iter()
+            .zip(&reserve.cost)
+            .map(|(total, cost)| total.saturating_sub(*cost))
+            .collect();
+        let budget = self.0.get(&reserve.data_set);
+        let epsilon = |total: &[u64]| {
+            let (orders, delta) = budget?;
+            epsilon::of(orders, total, *delta).map(epsilon::text)
+        };
+        let spent = if !reserve.mechanism.noises() {
+            "without noise: no ε".to_owned()
+        } else if let (Some(before), Some(after)) = (epsilon(&before), epsilon(&reserve.total)) {
+            let delta = budget.map_or(0.0, |(_, delta)| *delta);
+            format!("ε {before} → {after} at δ = {delta}")
+        } else {
+            "its budget is not among the records that are left: no ε can be stated".to_owned()
+        };
+        let mechanism = serde_json::to_string(&reserve.mechanism).unwrap_or_default();
+        let Reserve { data_set, what, clip, .. } = reserve;
+        format!("{what} of data_set {data_set}: {spent}; mechanism {mechanism} clip {clip}")
+    }
 }
 
 /// A record as one line for people.
 #[must_use]
-pub fn describe(record: &Record) -> String {
+pub fn describe(record: &Record, budgets: &Budgets) -> String {
     let of = |what: &str, value: Option<String>| value.map(|value| format!(" {what} {value}"));
-    let details = serde_json::to_value(&record.event).ok();
-    let details = details.and_then(|event| event.get(record.event.name()).map(ToString::to_string));
+    let details = match &record.event {
+        Event::Reserve(reserve) => Some(budgets.charge(reserve)),
+        event => details(event),
+    };
     let reason = record.reason.as_ref().map(|reason| format!(" ({reason})"));
     [
         Some(format!("{:>8}  {}  {:<13}", record.seq, record.time, record.event.name())),

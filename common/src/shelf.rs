@@ -142,7 +142,7 @@ pub fn open(model: &Path) -> Result<Stored, ShelfError> {
 ///
 /// # Errors
 /// They cannot be read, or are not of this specification.
-pub fn weights(path: &Path, spec: &ModelSpec) -> Result<(Weights, audit::Digest), ShelfError> {
+pub fn weights(path: &Path, spec: &ModelSpec) -> Result<(Weights, audit::Sha256), ShelfError> {
     let layout = ParamLayout::of(spec);
     let bytes = bounded(path, largest(&layout)).map_err(at(path))?;
     Ok((read(&layout, &bytes).map_err(at(path))?, sha256(&[&bytes])))
@@ -254,7 +254,7 @@ pub fn keep_weights(
     name: &str,
     plan: &Plan,
     words: &[u8],
-) -> Result<audit::Digest, ShelfError> {
+) -> Result<audit::Sha256, ShelfError> {
     let header = header(&plan.model, plan.digest());
     put(folder, &format!("{name}.{WEIGHTS}"), &[&header, words])?;
     Ok(sha256(&[&header, words]))

@@ -29,7 +29,7 @@ fn card() -> (Card, Vec<f32>) {
         format: CARD_FORMAT,
         run: "run-a".parse().unwrap(),
         weights: WeightsRecord {
-            sha256: audit::Digest::sha256(b""),
+            sha256: audit::Sha256::of(b""),
             model: shelf::model_hash(&parameters),
             parameters: plan.model.parameters(),
         },

@@ -291,7 +291,7 @@ fn a_charge_is_signed_at_once_and_in_the_folder_that_was_opened() {
     let charge = |round: u32| {
         let reserve = audit::record::Reserve {
             data_set: data_set.clone(),
-            what: name("update"),
+            what: name("update").into(),
             mechanism: audit::record::Mechanism::ClipOnly,
             clip: 1.0,
             cost: vec![0],

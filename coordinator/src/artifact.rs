@@ -81,7 +81,7 @@ pub fn keep(
     run: &RunId,
     plan: &Plan,
     words: &Bytes,
-) -> Result<audit::Digest, ArtifactError> {
+) -> Result<audit::Sha256, ArtifactError> {
     Ok(shelf::keep_weights(models, run.as_str(), plan, words)?)
 }
 
@@ -92,7 +92,7 @@ pub struct Ended<'r> {
     /// What it did.
     pub plan: &'r Plan,
     /// SHA-256 of the weights.
-    pub sha256: audit::Digest,
+    pub sha256: audit::Sha256,
     /// The hash of the final model's words.
     pub model: Digest,
     /// Its closed rounds.

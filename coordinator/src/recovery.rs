@@ -58,7 +58,7 @@ pub fn recover(state: &Path, book: &Logbook, clock: &dyn Clock) -> Result<(), Re
     for row in registry.runs()?.into_iter().filter(|row| row.status == "running") {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
         let kept = kept(&registry, &models, &run, clock.wall())?;
-        book.record(vec![log::killed(&run, None)])?;
+        book.record(vec![log::interrupted(&run)])?;
         let reason = if kept.is_some() { KEPT } else { STOPPED };
         tracing::warn!(%run, reason, "a run that was going on at the last stop has ended");
         let ending = Ending {
@@ -78,7 +78,7 @@ fn kept(
     models: &Path,
     run: &RunId,
     at: Timestamp,
-) -> Result<Option<audit::Digest>, RecoveryError> {
+) -> Result<Option<audit::Sha256>, RecoveryError> {
     let path = models.join(format!("{run}.{}", shelf::WEIGHTS));
     if !path.exists() {
         return Ok(None);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::folder::read_text;
 use crate::prove::{MAX_PROOF, Proof, ProveError, check};
-use crate::show::describe;
+use crate::show::{Budgets, describe};
 use serde_json::json;
 
 use super::Outcome;
@@ -32,7 +32,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
             Ok(0)
         }
         Ok(record) => {
-            writeln!(out, "ok {}: {}", key.name(), describe(&record).trim_start())?;
+            writeln!(
+                out,
+                "ok {}: {}",
+                key.name(),
+                describe(&record, &Budgets::default()).trim_start()
+            )?;
             Ok(0)
         }
         Err(error @ (ProveError::Note(_) | ProveError::False | ProveError::Place { .. })) => {

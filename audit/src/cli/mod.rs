@@ -13,23 +13,35 @@ pub mod verify;
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::folder::read_text;
+use crate::folder::{self, read_text, shown};
 use crate::history::Cost;
+use crate::judgement::Judgement;
 use crate::note::VerifierKey;
+use crate::reconcile::Source;
 use clap::{Parser, Subcommand};
 
 /// The command line was wrong (EX_USAGE of sysexits.h): 2 would say that a log was tampered with.
 const USAGE: u8 = 64;
+
+/// What `--help` says below the verbs.
+const EXIT_CODES: &str = "\
+Exit codes of verify, reconcile and report:
+  0   sound, or explained by the logs themselves
+  1   attention (something is missing or unexplained) or violation (a rule was broken, logs contradict)
+  2   tampered: a log is not what was signed
+  3   unreadable: a log cannot be judged
+  64  the command line is wrong
+The format is described in docs/audit-format.md.";
 
 /// Neither good nor bad: it could not be read.
 const UNREADABLE: u8 = 3;
 
 /// Verifies what hospitals and coordinators recorded of a federation.
 #[derive(Parser)]
-#[command(name = "consilium-audit", version, arg_required_else_help = true)]
+#[command(name = "consilium-audit", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -48,7 +60,7 @@ pub enum Verb {
     Check(check::Args),
     /// Print the latest checkpoint, to be kept where the log's owner cannot reach it.
     Anchor(anchor::Args),
-    /// Hold a coordinator's log against those of sites.
+    /// Hold logs of a coordinator and of sites against each other.
     Reconcile(reconcile::Args),
     /// Write one page on a run, for people: what left, who agreed, privacy, and how to verify it.
     Report(report::Args),
@@ -89,7 +101,7 @@ impl Verb {
             Self::Prove(args) => prove::run(&args, out),
             Self::Check(args) => check::run(&args, out),
             Self::Anchor(args) => anchor::run(&args, out),
-            Self::Reconcile(args) => reconcile::run(args, out),
+            Self::Reconcile(args) => reconcile::run(&args, tools, out),
             Self::Report(args) => report::run(&args, tools, out),
         };
         // A reader such as `head` that has seen enough is no failure.
@@ -107,11 +119,37 @@ impl Verb {
     }
 }
 
+/// Each folder with its key: the one that lies in it, which must be trusted where any are.
+fn sources<'a>(
+    folders: &'a [PathBuf],
+    trusted: &[String],
+) -> Result<Vec<Source<'a>>, Box<dyn Error>> {
+    let trusted = trusted.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
+    let mut sources = Vec::new();
+    for path in folders {
+        let found = folder::key(path)?;
+        if !trusted.is_empty() && !trusted.contains(&found) {
+            let path = shown(path);
+            return Err(format!("{path}: its key {found} is not among those given").into());
+        }
+        sources.push((path.as_path(), found));
+    }
+    Ok(sources)
+}
+
+/// The verdict and its reasons, as every verb that has several prints them.
+fn verdict(judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
+    for reason in &judgement.reasons {
+        writeln!(out, "  {reason}")?;
+    }
+    writeln!(out, "verdict: {}. {}", judgement.level.word(), judgement.level.sentence())
+}
+
 /// A key as it stands on the command line: the key itself, or a file that holds it.
 fn key(text: &str) -> Result<VerifierKey, Box<dyn Error>> {
     if let Ok(key) = text.parse() {
         return Ok(key);
     }
     let found = read_text(Path::new(text), 1024)?;
-    Ok(found.parse().map_err(|error| format!("key file {text}: {error}"))?)
+    Ok(found.parse().map_err(|error| format!("key file {}: {error}", shown(Path::new(text))))?)
 }

@@ -1,23 +1,19 @@
-//! `reconcile COORDINATOR SITE…`: where logs differ.
+//! `reconcile FOLDER…`: where logs differ.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::folder;
-use crate::note::VerifierKey;
-use crate::reconcile::{Discrepancy, MAX_SKEW_MS, reconcile};
+use crate::reconcile::{Discrepancy, MAX_SKEW_MS, reconcile_with};
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::{Outcome, Tools};
 
 /// What `reconcile` is asked for.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The coordinator's log.
-    coordinator: PathBuf,
-    /// The sites' logs.
-    #[arg(required = true)]
-    sites: Vec<PathBuf>,
+    /// Logs of the coordinator and of sites, in any order. Every generation of a node's log may be given.
+    #[arg(required = true, num_args = 2.., value_name = "FOLDER")]
+    logs: Vec<PathBuf>,
     /// A public key that is trusted, or a file with it. May be given again; where any is given,
     /// every log's must be among them, and otherwise the folders' own are taken.
     #[arg(long)]
@@ -30,37 +26,23 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: Args, out: &mut dyn Write) -> Outcome {
-    let trusted = args.key.iter().map(|text| super::key(text)).collect::<Result<Vec<_>, _>>()?;
-    let key = |path: &PathBuf| -> Result<VerifierKey, Box<dyn std::error::Error>> {
-        let found = folder::key(path)?;
-        if trusted.is_empty() || trusted.contains(&found) {
-            return Ok(found);
-        }
-        Err(format!("{}: its key {found} is not among those given", path.display()).into())
-    };
-    let coordinator = (args.coordinator.as_path(), key(&args.coordinator)?);
-    let mut sites = Vec::new();
-    for path in &args.sites {
-        sites.push((path.as_path(), key(path)?));
-    }
-    let found = reconcile(&coordinator, &sites, args.skew.saturating_mul(1000));
+pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome {
+    let sources = super::sources(&args.logs, &args.key)?;
+    let found = reconcile_with(&sources, args.skew.saturating_mul(1000), tools.cost);
     if args.json {
         let reports: Vec<Value> =
             found.reports.iter().map(crate::verify::Report::to_json).collect();
-        let discrepancies = &found.discrepancies;
-        let (agreed, absent) = (found.agreed, &found.absent);
-        writeln!(
-            out,
-            "{}",
-            json!({
-                "logs": reports,
-                "discrepancies": discrepancies,
-                "agreed": agreed,
-                "absent": absent,
-                "unknown": found.unknown,
-            })
-        )?;
+        let object = json!({
+            "verdict": found.judgement.level,
+            "reasons": found.judgement.reasons,
+            "logs": reports,
+            "discrepancies": found.discrepancies,
+            "agreed": found.agreed,
+            "absent": found.absent,
+            "unknown": found.unknown,
+            "second": found.second,
+        });
+        writeln!(out, "{object}")?;
     } else {
         for report in &found.reports {
             writeln!(out, "{report}")?;
@@ -68,26 +50,25 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Outcome {
         for discrepancy in &found.discrepancies {
             writeln!(out, "{}", line(discrepancy))?;
         }
-        for site in &found.absent {
-            writeln!(out, "absent {site}: the coordinator names it, and its log was not given")?;
-        }
-        for log in &found.unknown {
-            writeln!(out, "unknown {log}: others have seen this log, and it was not given")?;
-        }
         writeln!(out, "{} updates agree, {} differ", found.agreed, found.discrepancies.len())?;
+        super::verdict(&found.judgement, out)?;
     }
     Ok(found.exit_code())
 }
 
 fn line(found: &Discrepancy) -> String {
-    let seq = |seq: Option<u64>| seq.map_or("no record".to_owned(), |seq| format!("record {seq}"));
+    let place = |seq: Option<u64>, log: &Option<String>| match (seq, log) {
+        (Some(0), Some(log)) => format!("archived in {log}"),
+        (Some(seq), Some(log)) => format!("record {seq} of {log}"),
+        _ => "no record".to_owned(),
+    };
     format!(
         "{} run {} round {} site {}: coordinator {}, site {}",
         found.class.name(),
         found.run,
         found.round,
         found.site,
-        seq(found.coordinator_seq),
-        seq(found.site_seq)
+        place(found.coordinator_seq, &found.coordinator_log),
+        place(found.site_seq, &found.site_log)
     )
 }

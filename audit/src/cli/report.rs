@@ -4,13 +4,12 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::note::VerifierKey;
-use crate::reconcile::Source;
 use crate::report::{Request, gather, render};
-use crate::{Digest, Name, folder};
+use crate::{Name, Sha256};
 use serde_json::json;
 
 use super::{Outcome, Tools};
+use crate::folder::shown;
 
 /// What `report` is asked for.
 #[derive(clap::Args)]
@@ -18,9 +17,9 @@ pub struct Args {
     /// The run.
     #[arg(long)]
     run: Name,
-    /// The coordinator's log.
+    /// A coordinator's log. May be given again.
     #[arg(long, value_name = "FOLDER", required_unless_present = "site")]
-    coordinator: Option<PathBuf>,
+    coordinator: Vec<PathBuf>,
     /// A site's log. May be given again.
     #[arg(long, value_name = "FOLDER")]
     site: Vec<PathBuf>,
@@ -40,30 +39,15 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome {
-    let trusted = args.key.iter().map(|text| super::key(text)).collect::<Result<Vec<_>, _>>()?;
-    let source = |path: &'_ PathBuf| -> Result<VerifierKey, Box<dyn std::error::Error>> {
-        let found = folder::key(path)?;
-        if trusted.is_empty() || trusted.contains(&found) {
-            return Ok(found);
-        }
-        Err(format!("{}: its key {found} is not among those given", path.display()).into())
-    };
-    let coordinator = match &args.coordinator {
-        Some(path) => Some((path.as_path(), source(path)?)),
-        None => None,
-    };
-    let mut sites: Vec<Source<'_>> = Vec::new();
-    for path in &args.site {
-        sites.push((path.as_path(), source(path)?));
-    }
-    let run = args.run.clone();
-    let trusted = !trusted.is_empty();
-    let request = Request { run, coordinator, sites, trusted, cost: tools.cost, epsilon: None };
+    let folders = [&args.coordinator[..], &args.site[..]].concat();
+    let logs = super::sources(&folders, &args.key)?;
+    let (run, trusted) = (args.run.clone(), !args.key.is_empty());
+    let request = Request { run, logs, trusted, cost: tools.cost, epsilon: None };
     let data = gather(&request)?;
     let page = render(&data);
     write(args, page.as_bytes())
-        .map_err(|error| format!("writing {}: {error}", args.out.display()))?;
-    let (bytes, hash) = (page.len(), Digest::sha256(page.as_bytes()));
+        .map_err(|error| format!("writing {}: {error}", shown(&args.out)))?;
+    let (bytes, hash) = (page.len(), Sha256::of(page.as_bytes()));
     if args.json {
         let mut object = data.to_json();
         object["file"] = json!(args.out);
@@ -74,11 +58,8 @@ pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome
         for log in &data.logs {
             writeln!(out, "{}", log.report)?;
         }
-        let differences = data.differences.as_ref().map_or(0, Vec::len);
-        if differences > 0 {
-            writeln!(out, "the logs differ in {differences} places: see the page")?;
-        }
-        writeln!(out, "wrote {} ({bytes} bytes, sha256 {hash})", args.out.display())?;
+        super::verdict(&data.judgement, out)?;
+        writeln!(out, "wrote {} ({bytes} bytes, sha256 {hash})", shown(&args.out))?;
     }
     Ok(data.exit_code())
 }

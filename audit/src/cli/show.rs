@@ -52,12 +52,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
         site: args.site.clone(),
     };
     let mut written: io::Result<()> = Ok(());
-    let unread = show(&args.folder, &filter, &mut |record, line| {
+    let shown = show(&args.folder, &filter, &mut |found| {
         if written.is_ok() {
             written = if args.json {
-                out.write_all(line).and_then(|()| out.write_all(b"\n"))
+                out.write_all(found.line).and_then(|()| out.write_all(b"\n"))
             } else {
-                writeln!(out, "{}", describe(record))
+                let mark = if found.signed { "" } else { "  [not signed: no evidence]" };
+                writeln!(out, "{}{mark}", describe(found.record, found.budgets))
             };
         }
     })?;
@@ -66,10 +67,16 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Box::<dyn Error>::from(error))
         }
-        _ if unread > 0 => {
-            eprintln!("{unread} lines are not records; run verify");
+        _ if shown.unread > 0 => {
+            eprintln!("{} lines are not records; run verify", shown.unread);
             Ok(UNREADABLE)
         }
-        _ => Ok(0),
+        _ => {
+            if shown.unsigned > 0 {
+                let many = shown.unsigned;
+                eprintln!("{many} of these records are not signed yet and prove nothing");
+            }
+            Ok(0)
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::{ARCHIVED, ReadError, read_text};
 use crate::history::History;
 use crate::note::{MAX_CHECKPOINT, NoteError, SignedNote, SigningKey, VerifierKey};
 use crate::tree::Frontier;
+use crate::tree::MAX_SIZE;
 
 const KIND: &str = "consilium-archived/v1";
 
@@ -69,6 +70,9 @@ impl Archived {
         }
         let segments = line()?.parse().map_err(|_| malformed("its segments are not a number"))?;
         let size: u64 = line()?.parse().map_err(|_| malformed("its size is not a number"))?;
+        if size > MAX_SIZE {
+            return Err(malformed("its size is above 2^53, which no log reaches"));
+        }
         let mut peaks = Vec::new();
         for _ in 0..size.count_ones() {
             peaks.push(line()?.parse().map_err(|_| malformed("a peak is not a hash"))?);

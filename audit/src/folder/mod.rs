@@ -51,7 +51,7 @@ pub struct Place {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A file or folder cannot be read.
-    #[error("{doing} {}: {source}", path.display())]
+    #[error("{doing} {}: {source}", shown(path))]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -130,6 +130,56 @@ pub fn segments(folder: &Path) -> Result<Vec<u32>, ReadError> {
     Ok(found)
 }
 
+/// Opens a file to read, and nothing else that stands under its name: a pipe or a device could keep the
+/// reader for ever.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, O_NONBLOCK);
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        let why = "a regular file is expected here; put the log's own file back";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    Ok(file)
+}
+
+/// Opening a pipe does not wait for its other end.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const O_NONBLOCK: i32 = 0o4000;
+/// Opening a pipe does not wait for its other end.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+const O_NONBLOCK: i32 = 0x4;
+
+/// A path as it may stand on a terminal or a page: what is not plain in it is escaped.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    plain(&path.display().to_string())
+}
+
+/// Text of a stranger as it may stand on a terminal or a page: control characters, and those that
+/// change the direction of what is read, are escaped.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let hides = |found: char| {
+        found.is_control()
+            || matches!(
+                found,
+                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                    | '\u{61c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+            )
+    };
+    let escaped = |found: char| match hides(found) {
+        true => found.escape_unicode().to_string(),
+        false => found.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// Reads a text file, but no more than `limit` bytes of it.
 ///
 /// # Errors
@@ -137,7 +187,7 @@ pub fn segments(folder: &Path) -> Result<Vec<u32>, ReadError> {
 pub fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
     let io = ReadError::io("reading", path);
     let mut text = String::new();
-    let file = File::open(path).map_err(&io)?;
+    let file = open_regular(path).map_err(&io)?;
     file.take(limit + 1).read_to_string(&mut text).map_err(&io)?;
     if text.len() as u64 > limit {
         return Err(io(io::Error::new(
@@ -153,7 +203,7 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
 #[must_use]
 pub fn torn(folder: &Path, name: &Name) -> Option<(Digest, u64)> {
     let mut found = Vec::new();
-    let file = File::open(folder.join(name.as_str())).ok()?;
+    let file = open_regular(&folder.join(name.as_str())).ok()?;
     file.take(MAX_LINE as u64 + 1).read_to_end(&mut found).ok()?;
     Some((Digest::sha256(&found), found.len() as u64))
 }

@@ -29,7 +29,7 @@ pub struct Scan {
 
 fn open(folder: &Path, number: u32) -> Result<BufReader<File>, ReadError> {
     let path = segment(folder, number);
-    let file = File::open(&path).map_err(ReadError::io("opening", &path))?;
+    let file = super::open_regular(&path).map_err(ReadError::io("opening", &path))?;
     Ok(BufReader::with_capacity(256 << 10, file))
 }
 

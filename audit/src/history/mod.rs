@@ -30,10 +30,11 @@ use serde::{Deserialize, Serialize};
 use clock::Clock;
 use ledger::Account;
 pub use ledger::Cost;
+pub use run::PastRound;
 use run::Run;
 
 use crate::digest::Digest;
-use crate::name::Name;
+use crate::name::{Label, Name};
 use crate::record::{Event, Node, Outcome, Record, Role};
 
 /// What a record breaks.
@@ -159,12 +160,28 @@ impl History {
     }
 
     /// What was charged for: run, round and what was released.
-    pub fn charges(&self) -> impl Iterator<Item = (&Name, u32, &Name)> {
+    pub fn charges(&self) -> impl Iterator<Item = (&Name, u32, &Label)> {
         self.runs.iter().flat_map(|(name, run)| {
             run.rounds().flat_map(move |(round, _, reserved)| {
                 reserved.iter().map(move |(what, _)| (name, round, what))
             })
         })
+    }
+
+    /// Whose log it is, once its first record was taken.
+    #[must_use]
+    pub fn node(&self) -> Option<&Node> {
+        self.node.as_ref()
+    }
+
+    /// Every data set with a budget, and what was spent of it at each of the ledger's orders.
+    pub fn totals(&self) -> impl Iterator<Item = (&Name, &[u64])> {
+        self.accounts.iter().map(|(data_set, account)| (data_set, account.total()))
+    }
+
+    /// Every round of every run, as far as it is remembered.
+    pub fn rounds(&self) -> impl Iterator<Item = PastRound<'_>> {
+        self.runs.iter().flat_map(|(name, run)| run.past(name))
     }
 
     /// Takes the next record. After a violation the history is not to be used.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Violation;
 use crate::digest::Digest;
-use crate::name::Name;
+use crate::name::{Label, Name};
 use crate::record::{Event, Input, Record, UPDATE};
 
 /// An update's hash and length.
@@ -24,13 +24,32 @@ pub(super) struct Run {
     rounds: BTreeMap<u32, Round>,
 }
 
+/// What a history remembers of a round.
+#[derive(Debug, Clone)]
+pub struct PastRound<'a> {
+    /// Of which run.
+    pub run: &'a Name,
+    /// Which, from 1.
+    pub round: u32,
+    /// The plan that the run's node agreed to last, where it still does.
+    pub plan: Option<Digest>,
+    /// The model that the round starts from.
+    pub offered: Option<Digest>,
+    /// What was charged for.
+    pub reserved: Vec<&'a Label>,
+    /// What a site sent: hash and length in bytes.
+    pub sent: Option<(Digest, u64)>,
+    /// What a coordinator received, by site.
+    pub received: &'a BTreeMap<Name, Digest>,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Round {
     /// The model that it starts from.
     offered: Option<Digest>,
     /// What was charged for, and whether it is noised.
-    reserved: Vec<(Name, bool)>,
+    reserved: Vec<(Label, bool)>,
     noised: Option<Content>,
     sent: Option<Content>,
     received: BTreeMap<Name, Digest>,
@@ -48,8 +67,21 @@ impl Run {
     }
 
     /// Each round's offer, and what it was charged for.
-    pub fn rounds(&self) -> impl Iterator<Item = (u32, Option<Digest>, &[(Name, bool)])> {
+    pub fn rounds(&self) -> impl Iterator<Item = (u32, Option<Digest>, &[(Label, bool)])> {
         self.rounds.iter().map(|(number, round)| (*number, round.offered, &*round.reserved))
+    }
+
+    /// Each round as it is remembered.
+    pub fn past<'a>(&'a self, run: &'a Name) -> impl Iterator<Item = PastRound<'a>> {
+        self.rounds.iter().map(move |(number, round)| PastRound {
+            run,
+            round: *number,
+            plan: self.plan,
+            offered: round.offered,
+            reserved: round.reserved.iter().map(|(what, _)| what).collect(),
+            sent: round.sent,
+            received: &round.received,
+        })
     }
 
     pub fn apply(&mut self, record: &Record, site: bool) -> Result<(), Violation> {
@@ -100,11 +132,6 @@ impl Run {
             }
             (Event::Received { update, .. }, Some(round)) => {
                 round.receive(record.site.as_ref(), *update)?;
-            }
-            (Event::Rejected { .. }, Some(round)) => {
-                if let Some(site) = &record.site {
-                    round.received.remove(site);
-                }
             }
             (Event::Aggregated { inputs, output, .. }, Some(round)) => {
                 round.aggregate(inputs, *output)?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NoteError, SignedNote, SigningKey, VerifierKey};
 use crate::name::Name;
-use crate::tree::Hash;
+use crate::tree::{Hash, MAX_SIZE};
 
 /// The longest checkpoint with its signatures, in bytes.
 pub const MAX_CHECKPOINT: usize = 16 << 10;
@@ -58,6 +58,9 @@ impl Checkpoint {
         let number: u64 = size.parse().map_err(|_| malformed("its size is not a number"))?;
         if number.to_string() != size {
             return Err(malformed("its size is not written plainly"));
+        }
+        if number > MAX_SIZE {
+            return Err(malformed("its size is above 2^53, which no log reaches"));
         }
         let root = root.parse().map_err(|_| malformed("its root is not a hash"))?;
         Ok(Self { origin, size: number, root })

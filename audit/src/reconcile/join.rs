@@ -2,130 +2,308 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::side::{Key, Side, Told};
+use super::side::{Key, Offer, Side, Told};
 use super::{Class, Discrepancy};
 use crate::digest::Digest;
+use crate::moment::UtcTime;
 use crate::name::Name;
+
+/// One log that is joined, with its name and how far it is signed.
+pub(super) struct Part<'a> {
+    pub log: String,
+    pub side: &'a Side,
+    pub signed: u64,
+}
+
+/// What is joined: every log of the coordinator, and of each site.
+pub(super) struct Join<'a> {
+    pub coordinators: Vec<Part<'a>>,
+    pub sites: BTreeMap<Name, Vec<Part<'a>>>,
+    /// Whether the coordinator has logs that were not given.
+    pub coordinator_has_others: bool,
+    /// Sites that have logs that were not given.
+    pub with_others: BTreeSet<Name>,
+    /// How far apart clocks may be, in milliseconds.
+    pub max_skew_ms: u64,
+}
 
 pub(super) struct Joined {
     pub discrepancies: Vec<Discrepancy>,
     pub agreed: u64,
 }
 
-/// One round of one site, seen from both sides.
-struct Pair<'a> {
-    key: &'a Key,
-    name: &'a Name,
-    coordinator: &'a Side,
-    site: &'a Side,
-    sent: &'a [Told],
-    received: &'a [Told],
+/// An update, and the log that tells of it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    part: &'a Part<'a>,
+    told: &'a Told,
 }
 
-pub(super) fn join(coordinator: &Side, sites: &BTreeMap<Name, Side>, max_skew_ms: u64) -> Joined {
-    let mut joined = Joined { discrepancies: Vec::new(), agreed: 0 };
-    // Which round each update was first received in: a second one is a replay.
-    let mut first: BTreeMap<(&Name, Digest), u64> = BTreeMap::new();
-    for ((_, name), told) in &coordinator.received {
-        for told in told {
-            let seq = first.entry((name, told.update)).or_insert(told.seq);
-            *seq = told.seq.min(*seq);
+impl Place<'_> {
+    fn is_signed(&self) -> bool {
+        self.told.seq <= self.part.signed
+    }
+}
+
+/// One round of one site, seen from both sides.
+struct Pair<'a> {
+    join: &'a Join<'a>,
+    key: &'a Key,
+    name: &'a Name,
+    parts: &'a [Part<'a>],
+    sent: Vec<Place<'a>>,
+    received: Vec<Place<'a>>,
+}
+
+impl Join<'_> {
+    pub fn run(&self) -> Joined {
+        let mut joined = Joined { discrepancies: Vec::new(), agreed: 0 };
+        let first = self.first_received();
+        for (name, parts) in &self.sites {
+            let sent = parts.iter().flat_map(|part| part.side.sent.keys());
+            let received = self.coordinators.iter().flat_map(|part| part.side.received.keys());
+            let received = received.filter(|(_, of)| of == name).map(|(key, _)| key);
+            let keys: BTreeSet<&Key> = sent.chain(received).collect();
+            for key in keys {
+                let pair = self.pair(key, name, parts);
+                let before = joined.discrepancies.len();
+                pair.sides(&mut joined.discrepancies, &first);
+                pair.rights(&mut joined.discrepancies);
+                pair.skew(&mut joined.discrepancies);
+                joined.agreed += u64::from(joined.discrepancies.len() == before);
+            }
+            self.numbers(name, parts, &mut joined.discrepancies);
+        }
+        joined.discrepancies.sort();
+        joined
+    }
+
+    /// Which record first received each update: one that comes again in another round is a replay.
+    fn first_received(&self) -> BTreeMap<(&Name, Digest), (usize, u64)> {
+        let mut first = BTreeMap::new();
+        for (place, part) in self.coordinators.iter().enumerate() {
+            for ((_, name), told) in &part.side.received {
+                for told in told {
+                    let at = (place, told.seq);
+                    let kept = first.entry((name, told.update)).or_insert(at);
+                    *kept = at.min(*kept);
+                }
+            }
+        }
+        first
+    }
+
+    fn pair<'a>(&'a self, key: &'a Key, name: &'a Name, parts: &'a [Part<'a>]) -> Pair<'a> {
+        let mut pair =
+            Pair { join: self, key, name, parts, sent: Vec::new(), received: Vec::new() };
+        for part in parts {
+            let told = part.side.sent.get(key).into_iter().flatten();
+            pair.sent.extend(told.map(|told| Place { part, told }));
+        }
+        for part in &self.coordinators {
+            let told = part.side.received.get(&(key.clone(), name.clone())).into_iter().flatten();
+            pair.received.extend(told.map(|told| Place { part, told }));
+        }
+        pair
+    }
+
+    /// Noised numbers beside updates: descriptions, and metrics of a final model.
+    fn numbers(&self, name: &Name, parts: &[Part<'_>], found: &mut Vec<Discrepancy>) {
+        let told = |run: &Name, class| Discrepancy::new((run, 0), name, class);
+        for part in &self.coordinators {
+            for ((run, of), seq) in &part.side.arrived {
+                let released = parts.iter().any(|part| part.side.released.contains_key(run));
+                if of == name && !released {
+                    let class = if self.with_others.contains(name) {
+                        Class::Unaccounted
+                    } else {
+                        Class::Forged
+                    };
+                    found.push(told(run, class).with_coordinator(&part.log, *seq));
+                }
+            }
+        }
+        for part in parts {
+            for (run, released) in &part.side.released {
+                let of = (run.clone(), name.clone());
+                let arrived =
+                    self.coordinators.iter().any(|part| part.side.arrived.contains_key(&of));
+                // What a coordinator archived no more tells of such numbers.
+                let known = |part: &Part<'_>| {
+                    part.side.offers.iter().any(|((of, _), offer)| of == run && offer.seq > 0)
+                };
+                if arrived || !self.coordinators.iter().any(known) {
+                    continue;
+                }
+                let ends = self.coordinators.iter().filter_map(|part| part.side.run_ends.get(run));
+                let class = if self.was_interrupted(released.interrupted, ends.max().copied()) {
+                    Class::Undelivered
+                } else {
+                    Class::Lost
+                };
+                found.push(told(run, class).with_site(&part.log, released.seq));
+            }
         }
     }
-    for (name, site) in sites {
-        let received = coordinator.received.keys().filter(|(_, of)| of == name);
-        let keys: BTreeSet<&Key> = site.sent.keys().chain(received.map(|(key, _)| key)).collect();
-        for key in keys {
-            let received = coordinator.received.get(&(key.clone(), name.clone()));
-            let pair = Pair {
-                key,
-                name,
-                coordinator,
-                site,
-                sent: site.sent.get(key).map_or(&[], Vec::as_slice),
-                received: received.map_or(&[], Vec::as_slice),
-            };
-            let before = joined.discrepancies.len();
-            pair.sides(&mut joined.discrepancies, &first);
-            pair.rights(&mut joined.discrepancies);
-            pair.skew(&mut joined.discrepancies, max_skew_ms);
-            joined.agreed += u64::from(joined.discrepancies.len() == before);
-        }
+
+    /// Whether a process ended before what it was in was over, as far as clocks can tell.
+    fn was_interrupted(&self, ended: Option<UtcTime>, over: Option<UtcTime>) -> bool {
+        let after = |ended: UtcTime, over: UtcTime| {
+            ended.millis() > over.millis().saturating_add(self.max_skew_ms)
+        };
+        ended.is_some_and(|ended| over.is_none_or(|over| !after(ended, over)))
     }
-    joined.discrepancies.sort();
-    joined
+
+    /// When the newest of the coordinator's logs ends.
+    fn coordinator_ends(&self) -> Option<UtcTime> {
+        self.coordinators.iter().filter_map(|part| part.side.last).max()
+    }
 }
 
 impl Pair<'_> {
-    fn found(&self, class: Class, coordinator: Option<u64>, site: Option<u64>) -> Discrepancy {
-        Discrepancy {
-            run: self.key.0.clone(),
-            round: self.key.1,
-            site: self.name.clone(),
-            class,
-            coordinator_seq: coordinator,
-            site_seq: site,
+    fn found(
+        &self,
+        class: Class,
+        ours: Option<&Place<'_>>,
+        sent: Option<&Place<'_>>,
+    ) -> Discrepancy {
+        let mut found = Discrepancy::new((&self.key.0, self.key.1), self.name, class);
+        if let Some(place) = ours {
+            found = found.with_coordinator(&place.part.log, place.told.seq);
         }
+        if let Some(place) = sent {
+            found = found.with_site(&place.part.log, place.told.seq);
+        }
+        found
     }
 
     /// Whether both sides tell of the same bytes, once.
-    fn sides(&self, found: &mut Vec<Discrepancy>, first: &BTreeMap<(&Name, Digest), u64>) {
-        let sent = self.sent.first().map(|told| told.seq);
-        let rejected = self.coordinator.rejected.contains(&(self.key.clone(), self.name.clone()));
-        // What failed on its way need not have arrived, unless the site was told that it did.
-        let whole = self.sent.iter().any(|told| !told.failed) || self.site.acked.contains(self.key);
-        if self.received.is_empty() && !rejected && whole {
-            found.push(self.found(Class::Lost, None, sent));
+    fn sides(&self, found: &mut Vec<Discrepancy>, first: &BTreeMap<(&Name, Digest), (usize, u64)>) {
+        let sent = self.sent.first();
+        if self.received.is_empty() && !self.is_refused() {
+            if let Some(class) = self.missing() {
+                found.push(self.found(class, None, sent));
+            }
+            return;
         }
-        for (place, told) in self.received.iter().enumerate() {
-            let same = |other: &&Told| (other.update, other.bytes) == (told.update, told.bytes);
-            let again = first.get(&(self.name, told.update)).is_some_and(|seq| *seq < told.seq);
-            let class = match (sent, self.sent.iter().any(|other| same(&other))) {
+        for (place, received) in self.received.iter().enumerate() {
+            let log = |part: &Part<'_>| std::ptr::eq(part, received.part);
+            let at = self.join.coordinators.iter().position(log).unwrap_or(0);
+            let again = first
+                .get(&(self.name, received.told.update))
+                .is_some_and(|seen| *seen < (at, received.told.seq));
+            let same = self.sent.iter().filter(|place| is_same(place.told, received.told));
+            let same: Vec<&Place<'_>> = same.collect();
+            let unknown = self.join.with_others.contains(self.name);
+            let class = match (sent, same.is_empty()) {
                 _ if place > 0 => Class::Duplicate,
                 (None, _) if again => Class::Duplicate,
+                (_, true) if unknown => Class::Unaccounted,
                 (None, _) => Class::Forged,
-                (Some(_), false) => Class::Altered,
-                (Some(_), true) => continue,
+                (Some(_), true) => Class::Altered,
+                (Some(_), false) => {
+                    let signed = same.iter().any(|place| place.is_signed());
+                    if signed && received.is_signed() {
+                        continue;
+                    }
+                    Class::Unsigned
+                }
             };
-            found.push(self.found(class, Some(told.seq), sent));
+            found.push(self.found(class, Some(received), sent));
         }
+    }
+
+    fn is_refused(&self) -> bool {
+        let of = (self.key.clone(), self.name.clone());
+        self.join.coordinators.iter().any(|part| part.side.refused.contains(&of))
+    }
+
+    /// What it means that nothing arrived; nothing where it need not have.
+    fn missing(&self) -> Option<Class> {
+        let acked = self.parts.iter().any(|part| part.side.acked.contains(self.key));
+        // What failed on its way need not have arrived, unless the site was told that it did.
+        if !acked && self.sent.iter().all(|place| place.told.failed) {
+            return None;
+        }
+        let cut = self.join.coordinators.iter().any(|part| part.side.cut.contains(self.key));
+        let closed = self.join.coordinators.iter();
+        let closed = closed.filter_map(|part| part.side.closed.get(self.key)).max().copied();
+        let ended = self.sent.iter().filter_map(|place| place.told.interrupted).min();
+        let interrupted = self.join.was_interrupted(ended, closed);
+        let later = |ends: UtcTime| self.sent.iter().all(|place| place.told.time > Some(ends));
+        Some(if self.join.coordinator_has_others {
+            Class::Unaccounted
+        } else if !self.sent.iter().any(Place::is_signed) {
+            Class::Unsigned
+        } else if acked {
+            Class::Dropped
+        } else if interrupted || cut {
+            Class::Undelivered
+        } else if self.join.coordinator_ends().is_some_and(later) {
+            Class::Pending
+        } else {
+            Class::Lost
+        })
+    }
+
+    /// The coordinator's offer of the round.
+    fn offer(&self) -> Option<(&Part<'_>, &Offer)> {
+        let parts = self.join.coordinators.iter();
+        parts.filter_map(|part| Some((part, part.side.offers.get(self.key)?))).next()
     }
 
     /// Whether the site could send at all.
     fn rights(&self, found: &mut Vec<Discrepancy>) {
-        let Some(sent) = self.sent.first() else {
+        // What was archived was held to this when it was.
+        let Some(sent) = self.sent.iter().find(|place| place.told.seq > 0) else {
             return;
         };
-        let received = self.received.first().map(|told| told.seq);
-        if self.site.reserved.get(self.key).is_none_or(|seq| *seq > sent.seq) {
-            found.push(self.found(Class::Uncharged, received, Some(sent.seq)));
+        let (side, seq) = (sent.part.side, sent.told.seq);
+        let received = self.received.first();
+        if side.reserved.get(self.key).is_none_or(|reserved| *reserved > seq) {
+            found.push(self.found(Class::Uncharged, received, Some(sent)));
         }
-        let offer = self.coordinator.offers.get(self.key);
-        let agreed = self.site.consent_at(&self.key.0, sent.seq);
-        let other = offer.zip(agreed).is_some_and(|(offer, agreed)| offer.plan != agreed);
+        let agreed = side.consent_at(&self.key.0, seq);
+        let offer = self.offer();
+        let offered = offer.and_then(|(_, offer)| offer.plan);
+        let other = offered.zip(agreed).is_some_and(|(offered, agreed)| offered != agreed);
         if agreed.is_none() || other {
-            let seq = offer.filter(|_| other).map(|offer| offer.seq).or(received);
-            found.push(self.found(Class::Unconsented, seq, Some(sent.seq)));
+            let class = Class::Unconsented;
+            let told = match offer.filter(|_| other) {
+                Some((part, offer)) => {
+                    self.found(class, None, Some(sent)).with_coordinator(&part.log, offer.seq)
+                }
+                None => self.found(class, received, Some(sent)),
+            };
+            found.push(told);
         }
         // Different models to different sites.
-        if let Some((ours, theirs)) = offer.zip(self.site.offers.get(self.key))
-            && (ours.model, ours.plan) != (theirs.model, theirs.plan)
+        if let Some(((part, ours), theirs)) = offer.zip(side.offers.get(self.key))
+            && (ours.model != theirs.model
+                || ours.plan.zip(theirs.plan).is_some_and(|(ours, theirs)| ours != theirs))
         {
-            found.push(self.found(Class::Altered, Some(ours.seq), Some(theirs.seq)));
+            let altered = Discrepancy::new((&self.key.0, self.key.1), self.name, Class::Altered);
+            let altered = altered.with_coordinator(&part.log, ours.seq);
+            found.push(altered.with_site(&sent.part.log, theirs.seq));
         }
     }
 
-    fn skew(&self, found: &mut Vec<Discrepancy>, max_skew_ms: u64) {
-        let Some(received) = self.received.first() else {
-            return;
-        };
-        let apart = |sent: &&Told| sent.time.millis().abs_diff(received.time.millis());
+    fn skew(&self, found: &mut Vec<Discrepancy>) {
+        let Some(received) = self.received.first() else { return };
+        let Some(at) = received.told.time else { return };
+        let apart =
+            |place: &&Place<'_>| place.told.time.map(|sent| sent.millis().abs_diff(at.millis()));
         // The same bytes may have been sent several times: the nearest is the one that arrived.
-        let Some(sent) = self.sent.iter().min_by_key(apart) else {
-            return;
-        };
-        if apart(&sent) > max_skew_ms {
-            found.push(self.found(Class::ClockSkew, Some(received.seq), Some(sent.seq)));
+        let timed = self.sent.iter().filter(|place| place.told.time.is_some());
+        let Some(sent) = timed.min_by_key(apart) else { return };
+        if apart(&sent).is_some_and(|apart| apart > self.join.max_skew_ms) {
+            found.push(self.found(Class::ClockSkew, Some(received), Some(sent)));
         }
     }
+}
+
+/// Whether two sides tell of the same update, as far as either knows its length.
+fn is_same(sent: &Told, received: &Told) -> bool {
+    sent.update == received.update
+        && sent.bytes.zip(received.bytes).is_none_or(|(sent, received)| sent == received)
 }

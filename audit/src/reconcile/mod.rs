@@ -1,83 +1,42 @@
 //! What the hospitals say they sent against what the coordinator says it got.
 //!
 //! ```text
-//!  site A ─ verify ─┐                          ┌─► lost, forged, altered, uncharged,
-//!  site B ─ verify ─┼─► by (run, round, site) ─┤   unconsented, duplicate, clock-skew
-//!  coordinator ─────┘                          └─► checkpoints that each saw of the others
+//!  logs of site A ─ verify ─┐                          ┌─► lost, forged, altered, uncharged, …
+//!  logs of site B ─ verify ─┼─► by (run, round, site) ─┤
+//!  coordinator's logs ──────┘                          └─► checkpoints that each saw of the others
 //! ```
 //!
+//! Which node a log is of stands in it, so that the order of the folders means nothing. A node may have
+//! several logs: generations, or one for each data set. What one of them tells, its node tells. What was
+//! archived counts as far as its signed state remembers it.
+//!
 //! Logs that break a rule of their own are joined all the same; logs that were altered or cannot be
-//! read are not. Each log is also held against the latest checkpoint of it that the others recorded
+//! read are not. Each log is also held against the checkpoints of it that the others recorded
 //! as WITNESS, so that one that was forked, or cut short since, shows.
 
+mod class;
 mod join;
 mod side;
+mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde::Serialize;
+pub use class::{Class, Discrepancy};
 
+use crate::digest::Digest;
+use crate::folder::Archived;
+use crate::history::Cost;
+use crate::judgement::Judgement;
 use crate::name::Name;
 use crate::note::{CheckpointText, VerifierKey};
-use crate::verify::{Options, Report, Verdict, verify, verify_each};
+use crate::record::{Node, Role};
+use crate::verify::{Options, Report, Verdict, verify_each};
+use join::{Join, Part};
 use side::Side;
 
 /// How far apart two sides' clocks may be, in milliseconds: a round is refused beyond it.
 pub const MAX_SKEW_MS: u64 = 300_000;
-
-/// How two logs differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// The site sent it; the coordinator neither received nor rejected anything.
-    Lost,
-    /// The coordinator received it; the site sent nothing.
-    Forged,
-    /// What was received is not what was sent, or the round began from another model or plan.
-    Altered,
-    /// The site sent it without a charge to its ledger.
-    Uncharged,
-    /// The site sent it without its consent to the run, or to this plan of it.
-    Unconsented,
-    /// The coordinator took it twice.
-    Duplicate,
-    /// It was received long before or after it was sent.
-    ClockSkew,
-}
-
-impl Class {
-    /// Its name, as in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Lost => "lost",
-            Self::Forged => "forged",
-            Self::Altered => "altered",
-            Self::Uncharged => "uncharged",
-            Self::Unconsented => "unconsented",
-            Self::Duplicate => "duplicate",
-            Self::ClockSkew => "clock-skew",
-        }
-    }
-}
-
-/// One difference between the coordinator's log and a site's.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Discrepancy {
-    /// Of which run.
-    pub run: Name,
-    /// In which round.
-    pub round: u32,
-    /// With which site.
-    pub site: Name,
-    /// Which kind it is.
-    pub class: Class,
-    /// The record of the coordinator that it is about, where there is one.
-    pub coordinator_seq: Option<u64>,
-    /// The record of the site that it is about, where there is one.
-    pub site_seq: Option<u64>,
-}
 
 /// A log's folder and the key that it is verified with.
 pub type Source<'a> = (&'a Path, VerifierKey);
@@ -85,91 +44,233 @@ pub type Source<'a> = (&'a Path, VerifierKey);
 /// What came of holding logs against each other.
 #[derive(Debug, Clone)]
 pub struct Reconciliation {
-    /// The verdict on each log by itself, the coordinator's first.
+    /// The verdict on each log by itself, in the order given.
     pub reports: Vec<Report>,
+    /// Whose each log is, where it says so.
+    pub nodes: Vec<Option<Node>>,
     /// Where logs differ. Empty as well where one was altered or cannot be read.
     pub discrepancies: Vec<Discrepancy>,
     /// How many updates both sides tell of in the same way.
     pub agreed: u64,
     /// Sites that the coordinator names and whose logs were not given.
     pub absent: Vec<Name>,
-    /// Logs of these nodes that others have seen and that were not given, as `log+key id`: one that was
-    /// begun anew under another key, or of another data set.
-    pub unknown: Vec<String>,
+    /// Logs of these nodes that others have seen and that were not given: one that was begun anew under
+    /// another key, or of another data set.
+    pub unknown: Vec<UnknownLog>,
+    /// Further logs of a node whose log of the same number was given as well, as `log+key id`.
+    pub second: Vec<String>,
+    /// Logs that say that less was spent before them than an earlier log of the node records.
+    pub forgetful: Vec<String>,
+    /// The one verdict on all of it.
+    pub judgement: Judgement,
+}
+
+/// A log that others have seen and that was not given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct UnknownLog {
+    /// Whose it is.
+    pub node: Name,
+    /// The log as `log+key id`, or the fingerprint of its key.
+    pub log: String,
 }
 
 impl Reconciliation {
-    /// The exit code: that of the worst log, and 1 where logs differ or one that others saw is missing.
+    /// The exit code of the one verdict.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let own = self.reports.iter().map(|report| report.verdict.exit_code()).max();
-        let differ = !self.discrepancies.is_empty() || !self.unknown.is_empty();
-        own.unwrap_or(0).max(u8::from(differ))
+        self.judgement.exit_code()
     }
 }
 
-/// Holds a coordinator's log against those of sites.
+/// A log as people name it: its id, and the id of its key.
 #[must_use]
-pub fn reconcile(
-    coordinator: &Source<'_>,
-    sites: &[Source<'_>],
+pub fn log_name(key: &VerifierKey) -> String {
+    format!("{}+{:08x}", key.name(), key.id())
+}
+
+/// Holds logs against each other, in whatever order they come.
+#[must_use]
+pub fn reconcile(sources: &[Source<'_>], max_skew_ms: u64) -> Reconciliation {
+    reconcile_with(sources, max_skew_ms, None)
+}
+
+/// The same, with an accountant where the caller has one.
+#[must_use]
+pub fn reconcile_with(
+    sources: &[Source<'_>],
     max_skew_ms: u64,
+    cost: Option<&Cost<'_>>,
 ) -> Reconciliation {
-    let sources: Vec<&Source<'_>> = std::iter::once(coordinator).chain(sites).collect();
-    let mut sides = Vec::new();
-    let mut reports = Vec::new();
-    for (folder, key) in &sources {
+    let (mut sides, mut reports) = (Vec::new(), Vec::new());
+    for (folder, key) in sources {
         let mut side = Side::default();
-        reports
-            .push(verify_each(folder, key, &Options::default(), &mut |record| side.take(record)));
+        // What cannot be read is told by the verifier.
+        if let Ok(archived) = Archived::read(folder, key) {
+            side.archived(&archived.history);
+        }
+        let options = Options { checkpoints: Vec::new(), cost };
+        reports.push(verify_each(folder, key, &options, &mut |record| side.take(record)));
         sides.push(side);
     }
     for (place, (folder, key)) in sources.iter().enumerate() {
-        let others = sides.iter().enumerate().filter(|(other, _)| *other != place);
-        let log = (key.name().clone(), key.id());
-        let seen =
-            others.flat_map(|(_, side)| side.witnessed.get(&log).into_iter().chain(&side.evidence));
-        // A false signature on what another log recorded is no evidence against this one.
-        let seen = seen.map(CheckpointText::note).filter(|note| note.check(key).is_ok());
-        let checkpoints: Vec<_> = seen.cloned().collect();
+        let checkpoints = seen_by_others(place, key, &sides, reports[place].archived);
         if !checkpoints.is_empty() && reports[place].verdict == Verdict::Sound {
-            reports[place] = verify(folder, key, &Options { checkpoints, cost: None });
+            let options = Options { checkpoints, cost };
+            reports[place] = crate::verify::verify(folder, key, &options);
         }
     }
+    let mut found = Reconciliation {
+        nodes: sides.iter().map(|side| side.node.clone()).collect(),
+        reports,
+        discrepancies: Vec::new(),
+        agreed: 0,
+        absent: Vec::new(),
+        unknown: Vec::new(),
+        second: Vec::new(),
+        forgetful: Vec::new(),
+        judgement: Judgement::default(),
+    };
     let known = |report: &Report| matches!(report.verdict, Verdict::Sound | Verdict::Violation(_));
-    if !reports.iter().all(known) {
-        return Reconciliation {
-            reports,
-            discrepancies: Vec::new(),
-            agreed: 0,
-            absent: Vec::new(),
-            unknown: Vec::new(),
-        };
+    if found.reports.iter().all(known) {
+        found.unknown = unknown(sources, &sides);
+        found.second = second(sources);
+        found.forgetful = forgetful(sources, &sides);
+        hold(sources, &sides, max_skew_ms, &mut found);
     }
-    let unknown = unknown(&sources, &sides);
-    let mut sides = sides.into_iter();
-    let coordinator = sides.next().unwrap_or_default();
-    let sites: BTreeMap<Name, Side> =
-        sides.filter_map(|side| Some((side.node.clone()?, side))).collect();
-    let joined = join::join(&coordinator, &sites, max_skew_ms);
-    let absent = coordinator.sites().filter(|site| !sites.contains_key(*site)).cloned().collect();
-    let (discrepancies, agreed) = (joined.discrepancies, joined.agreed);
-    Reconciliation { reports, discrepancies, agreed, absent, unknown }
+    found.judgement = verdict::judge(&found);
+    found
+}
+
+/// Checkpoints of a log that the others recorded. Those of records that were archived since cannot be met.
+fn seen_by_others(
+    place: usize,
+    key: &VerifierKey,
+    sides: &[Side],
+    archived: u64,
+) -> Vec<crate::note::SignedNote> {
+    let log = (key.name().clone(), key.id());
+    let others = sides.iter().enumerate().filter(|(other, _)| *other != place);
+    let seen =
+        others.flat_map(|(_, side)| side.witnessed.get(&log).into_iter().chain(&side.evidence));
+    let left = |text: &&CheckpointText| text.checkpoint().is_ok_and(|seen| seen.size >= archived);
+    // A false signature on what another log recorded is no evidence against this one.
+    let seen = seen.filter(left).map(CheckpointText::note).filter(|note| note.check(key).is_ok());
+    seen.cloned().collect()
+}
+
+fn is_of(side: &Side, role: Role) -> bool {
+    side.node.as_ref().is_some_and(|node| node.role == role)
+}
+
+/// Joins the logs, where there are both sides.
+fn hold(sources: &[Source<'_>], sides: &[Side], max_skew_ms: u64, found: &mut Reconciliation) {
+    let mut join = Join {
+        coordinators: Vec::new(),
+        sites: BTreeMap::new(),
+        coordinator_has_others: false,
+        with_others: found.unknown.iter().map(|log| log.node.clone()).collect(),
+        max_skew_ms,
+    };
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by_key(|place| generation(&sources[*place].1));
+    for place in order {
+        let side = &sides[place];
+        let (log, signed) = (log_name(&sources[place].1), found.reports[place].signed);
+        let part = Part { log, side, signed };
+        match &side.node {
+            Some(Node { role: Role::Coordinator, name }) => {
+                join.coordinator_has_others |= join.with_others.contains(name);
+                join.coordinators.push(part);
+            }
+            Some(Node { role: Role::Site, name }) => {
+                join.sites.entry(name.clone()).or_default().push(part);
+            }
+            None => {}
+        }
+    }
+    if join.coordinators.is_empty() {
+        return;
+    }
+    let named: BTreeSet<&Name> =
+        join.coordinators.iter().flat_map(|part| part.side.sites()).collect();
+    found.absent =
+        named.into_iter().filter(|site| !join.sites.contains_key(*site)).cloned().collect();
+    let joined = join.run();
+    (found.discrepancies, found.agreed) = (joined.discrepancies, joined.agreed);
+}
+
+/// The number of a node's log, from its id, and then its key: the order in which a node's logs are told.
+fn generation(key: &VerifierKey) -> (u32, u32) {
+    let number = key.name().as_str().rsplit_once('.').and_then(|(_, number)| number.parse().ok());
+    (number.unwrap_or(0), key.id())
 }
 
 /// Logs of the given nodes that somebody has seen and that were not given.
-fn unknown(sources: &[&Source<'_>], sides: &[Side]) -> Vec<String> {
-    let nodes: BTreeSet<&Name> = sides.iter().filter_map(|side| side.node.as_ref()).collect();
+fn unknown(sources: &[Source<'_>], sides: &[Side]) -> Vec<UnknownLog> {
+    let nodes: BTreeSet<&Name> =
+        sides.iter().filter_map(|side| Some(&side.node.as_ref()?.name)).collect();
     let given: BTreeSet<(Name, u32)> =
         sources.iter().map(|(_, key)| (key.name().clone(), key.id())).collect();
-    let of_these = |log: &Name| {
-        log.as_str()
-            .rsplit_once('.')
-            .is_some_and(|(node, _)| nodes.iter().any(|name| name.as_str() == node))
-    };
-    let seen: BTreeSet<&(Name, u32)> =
-        sides.iter().flat_map(|side| side.witnessed.keys()).collect();
-    let missing =
-        seen.into_iter().filter(|(log, id)| of_these(log) && !given.contains(&(log.clone(), *id)));
-    missing.map(|(log, id)| format!("{log}+{id:08x}")).collect()
+    let fingerprints: BTreeSet<Digest> =
+        sources.iter().map(|(_, key)| Digest::sha256(key.to_string().as_bytes())).collect();
+    let mut found = BTreeSet::new();
+    for (log, id) in sides.iter().flat_map(|side| side.witnessed.keys()) {
+        let node = log.as_str().rsplit_once('.').and_then(|(node, _)| node.parse::<Name>().ok());
+        if let Some(node) = node.filter(|node| nodes.contains(node))
+            && !given.contains(&(log.clone(), *id))
+        {
+            found.insert(UnknownLog { node, log: format!("{log}+{id:08x}") });
+        }
+    }
+    for (node, fingerprint) in sides.iter().flat_map(|side| &side.keys) {
+        let named = found.iter().any(|log| log.node == *node);
+        if nodes.contains(node) && !fingerprints.contains(fingerprint) && !named {
+            found.insert(UnknownLog { node: node.clone(), log: fingerprint.to_string() });
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Logs that bear the same id as another one, under another key.
+fn second(sources: &[Source<'_>]) -> Vec<String> {
+    let mut seen: BTreeMap<&Name, BTreeSet<u32>> = BTreeMap::new();
+    for (_, key) in sources {
+        seen.entry(key.name()).or_default().insert(key.id());
+    }
+    let twice = seen
+        .into_iter()
+        .flat_map(|(log, keys)| keys.into_iter().skip(1).map(move |id| format!("{log}+{id:08x}")));
+    twice.collect()
+}
+
+/// Later logs of a node that carry on less than the one before had spent of the same data set.
+fn forgetful(sources: &[Source<'_>], sides: &[Side]) -> Vec<String> {
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by_key(|place| generation(&sources[*place].1));
+    let mut spent: BTreeMap<(&Name, &Name), (u32, &Vec<u64>)> = BTreeMap::new();
+    let mut found = Vec::new();
+    for place in order {
+        let (side, key) = (&sides[place], &sources[place].1);
+        let Some(node) = side.node.as_ref().filter(|_| is_of(side, Role::Site)) else { continue };
+        let number = generation(key).0;
+        for (data_set, total) in &side.spent {
+            let before =
+                spent.get(&(&node.name, data_set)).filter(|(earlier, _)| *earlier < number);
+            if let Some((_, before)) = before {
+                let carried = side.carried.get(data_set);
+                let kept = carried.is_some_and(|carried| {
+                    carried.len() == before.len()
+                        && carried.iter().zip(before.iter()).all(|(now, then)| now >= then)
+                });
+                // The first segments of a log, which say what it carries, may have been archived.
+                if !kept
+                    && (carried.is_some() || total.iter().zip(before.iter()).any(|(a, b)| a < b))
+                {
+                    found.push(log_name(key));
+                }
+            }
+            spent.insert((&node.name, data_set), (number, total));
+        }
+    }
+    found
 }

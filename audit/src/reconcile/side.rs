@@ -1,12 +1,13 @@
-//! What one log tells about updates.
+//! What one log tells about releases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
+use crate::history::History;
 use crate::moment::UtcTime;
 use crate::name::Name;
 use crate::note::CheckpointText;
-use crate::record::{Event, Outcome, Record, UPDATE};
+use crate::record::{Event, Node, Outcome, Record, Role, UPDATE};
 
 /// A round of a run.
 pub(super) type Key = (Name, u32);
@@ -14,12 +15,17 @@ pub(super) type Key = (Name, u32);
 /// An update that one side tells of.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
+    /// The record, from 1; 0 where it was archived.
     pub seq: u64,
     pub update: Digest,
-    pub bytes: u64,
-    pub time: UtcTime,
+    /// Its length; not known of what a coordinator archived.
+    pub bytes: Option<u64>,
+    /// When; not known of what was archived.
+    pub time: Option<UtcTime>,
     /// Whether it was begun and not finished.
     pub failed: bool,
+    /// When the process ended, where that was before the other side said that it has it.
+    pub interrupted: Option<UtcTime>,
 }
 
 /// The offer of a round.
@@ -27,14 +33,23 @@ pub(super) struct Told {
 pub(super) struct Offer {
     pub seq: u64,
     pub model: Digest,
-    pub plan: Digest,
+    /// The plan; not always known of what was archived.
+    pub plan: Option<Digest>,
+}
+
+/// Noised numbers that a site let out of a run, beside updates.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Released {
+    pub seq: u64,
+    /// When the process ended next.
+    pub interrupted: Option<UtcTime>,
 }
 
 /// One log's part in the story.
 #[derive(Debug, Default)]
 pub(super) struct Side {
     /// Who tells it.
-    pub node: Option<Name>,
+    pub node: Option<Node>,
     /// Consents and their end, by run: from which record on which plan is agreed to.
     pub consents: BTreeMap<Name, Vec<(u64, Option<Digest>)>>,
     pub offers: BTreeMap<Key, Offer>,
@@ -42,19 +57,80 @@ pub(super) struct Side {
     pub sent: BTreeMap<Key, Vec<Told>>,
     pub acked: BTreeSet<Key>,
     pub received: BTreeMap<(Key, Name), Vec<Told>>,
-    pub rejected: BTreeSet<(Key, Name)>,
+    pub refused: BTreeSet<(Key, Name)>,
+    /// Sites that agreed to a run, as a coordinator tells it.
+    pub agreed: BTreeSet<Name>,
+    /// Rounds that the coordinator, or whoever stopped the run, cut short.
+    pub cut: BTreeSet<Key>,
+    /// When each round was closed, and when the last record of each run was made.
+    pub closed: BTreeMap<Key, UtcTime>,
+    pub run_ends: BTreeMap<Name, UtcTime>,
+    /// Noised numbers beside updates, by run.
+    pub released: BTreeMap<Name, Released>,
+    /// The same as a coordinator received them, by run and site.
+    pub arrived: BTreeMap<(Name, Name), u64>,
+    /// Keys of other nodes' logs that were met, by node.
+    pub keys: BTreeSet<(Name, Digest)>,
+    /// What was spent of each data set before this log, and at its end.
+    pub carried: BTreeMap<Name, Vec<u64>>,
+    pub spent: BTreeMap<Name, Vec<u64>>,
+    /// The time of the last record.
+    pub last: Option<UtcTime>,
     /// The largest checkpoint seen of each other log, by its id and its key's.
     pub witnessed: BTreeMap<(Name, u32), CheckpointText>,
     /// Checkpoints that did not go on from what was seen: evidence against their owner.
     pub evidence: Vec<CheckpointText>,
+    /// Rounds that are going on.
+    open: BTreeSet<Key>,
 }
 
 /// What is kept of a log that tells of one breach after the other.
 const MOST_EVIDENCE: usize = 64;
 
 impl Side {
+    /// What was archived, before the first record that is left.
+    pub fn archived(&mut self, history: &History) {
+        self.node = history.node().cloned();
+        for round in history.rounds() {
+            let key = (round.run.clone(), round.round);
+            if let Some(plan) = round.plan {
+                self.consents.entry(round.run.clone()).or_insert_with(|| vec![(0, Some(plan))]);
+            }
+            if let Some(model) = round.offered {
+                self.offers.insert(key.clone(), Offer { seq: 0, model, plan: round.plan });
+            }
+            let told = |update: Digest, bytes: Option<u64>| Told {
+                seq: 0,
+                update,
+                bytes,
+                time: None,
+                failed: false,
+                interrupted: None,
+            };
+            if let Some((update, bytes)) = round.sent {
+                self.sent.insert(key.clone(), vec![told(update, Some(bytes))]);
+            }
+            for what in round.reserved {
+                if what.as_str() == UPDATE {
+                    self.reserved.insert(key.clone(), 0);
+                } else {
+                    let released = Released { seq: 0, interrupted: None };
+                    self.released.insert(round.run.clone(), released);
+                }
+            }
+            for (site, update) in round.received {
+                let of = (key.clone(), site.clone());
+                self.received.insert(of, vec![told(*update, None)]);
+            }
+        }
+        for (data_set, total) in history.totals() {
+            self.spent.insert(data_set.clone(), total.to_vec());
+        }
+    }
+
     pub fn take(&mut self, record: &Record) {
-        self.node.get_or_insert_with(|| record.node.name.clone());
+        self.node.get_or_insert_with(|| record.node.clone());
+        self.last = self.last.max(Some(record.time));
         if let Event::Witness { checkpoint, .. } = &record.event {
             if record.outcome == Outcome::Ok {
                 self.witness(checkpoint);
@@ -65,28 +141,55 @@ impl Side {
         if record.outcome == Outcome::Refused {
             return;
         }
-        let Some(run) = record.run.clone() else {
-            return;
-        };
+        match (&record.event, &record.site) {
+            (Event::Start { .. } | Event::Stop { .. } | Event::Recovered { .. }, _) => {
+                self.process_ended(record.time, None);
+            }
+            (Event::Kill {}, _) => self.process_ended(record.time, record.run.as_ref()),
+            (Event::KeyNew { fingerprint } | Event::KeyRotated { fingerprint }, Some(node)) => {
+                self.keys.insert((node.clone(), *fingerprint));
+            }
+            (Event::Budget { data_set, carried, .. }, _) if !carried.is_empty() => {
+                self.carried.insert(data_set.clone(), carried.clone());
+                self.spent.insert(data_set.clone(), carried.clone());
+            }
+            (Event::Reserve(reserve), _) => {
+                self.spent.insert(reserve.data_set.clone(), reserve.total.clone());
+            }
+            _ => {}
+        }
+        if let Some(run) = record.run.clone() {
+            self.of_run(record, run);
+        }
+    }
+
+    fn of_run(&mut self, record: &Record, run: Name) {
         let key = (run.clone(), record.round.unwrap_or(0));
         let seq = record.seq;
         let told = |update: &Digest, bytes: &u64| Told {
             seq,
             update: *update,
-            bytes: *bytes,
-            time: record.time,
+            bytes: Some(*bytes),
+            time: Some(record.time),
             failed: record.outcome == Outcome::Failed,
+            interrupted: None,
         };
+        let done = record.outcome == Outcome::Ok;
+        self.run_ends.insert(run.clone(), record.time);
         match (&record.event, &record.site) {
-            (Event::Consent { plan }, _) if record.outcome == Outcome::Ok => {
+            (Event::Consent { .. }, Some(site)) if done => {
+                self.agreed.insert(site.clone());
+            }
+            (Event::Consent { plan }, None) if done => {
                 self.consents.entry(run).or_default().push((seq, Some(*plan)));
             }
-            (Event::Declined { .. } | Event::Kill {}, _) => {
+            (Event::Declined { .. } | Event::Kill {}, None) => {
                 self.consents.entry(run).or_default().push((seq, None));
             }
-            (Event::RoundOffer { model, plan }, _) if record.outcome == Outcome::Ok => {
-                let (model, plan) = (*model, *plan);
-                self.offers.entry(key).or_insert(Offer { seq, model, plan });
+            (Event::RoundOffer { model, plan }, _) if done => {
+                let offer = Offer { seq, model: *model, plan: Some(*plan) };
+                self.offers.entry(key.clone()).or_insert(offer);
+                self.open.insert(key);
             }
             (Event::Reserve(reserve), _) if reserve.what.as_str() == UPDATE => {
                 self.reserved.entry(key).or_insert(seq);
@@ -97,15 +200,50 @@ impl Side {
             (Event::Acked { .. }, _) => {
                 self.acked.insert(key);
             }
-            (Event::Received { update, bytes }, Some(site)) if record.outcome == Outcome::Ok => {
+            (Event::Received { update, bytes }, Some(site)) if done => {
                 let told = told(update, bytes);
                 self.received.entry((key, site.clone())).or_default().push(told);
             }
             // A coordinator that refused an update has not lost it.
-            (Event::Rejected { .. } | Event::Refused { .. }, Some(site)) => {
-                self.rejected.insert((key, site.clone()));
+            (Event::Refused { .. }, Some(site)) => {
+                self.refused.insert((key, site.clone()));
+            }
+            (Event::Aggregated { .. }, _) => {
+                self.open.remove(&key);
+                self.closed.insert(key, record.time);
+            }
+            (Event::Metric { noised: true, .. }, Some(site)) => {
+                self.arrived.entry((run, site.clone())).or_insert(seq);
+            }
+            (Event::Metric { noised: true, .. }, None) => {
+                let released = Released { seq, interrupted: None };
+                self.released.entry(run).or_insert(released);
             }
             _ => {}
+        }
+    }
+
+    /// Nothing that was going on can have been finished by the process that ended, of one run or of all.
+    fn process_ended(&mut self, at: UtcTime, run: Option<&Name>) {
+        let ended = |key: &Key| run.is_none_or(|run| key.0 == *run);
+        for (key, sent) in &mut self.sent {
+            if ended(key) && !self.acked.contains(key) {
+                for told in sent {
+                    told.interrupted.get_or_insert(at);
+                }
+            }
+        }
+        for (of, released) in &mut self.released {
+            if run.is_none_or(|run| run == of) {
+                released.interrupted.get_or_insert(at);
+            }
+        }
+        if self.node.as_ref().is_some_and(|node| node.role == Role::Coordinator) {
+            let cut: Vec<Key> = self.open.iter().filter(|key| ended(key)).cloned().collect();
+            for key in cut {
+                self.open.remove(&key);
+                self.cut.insert(key);
+            }
         }
     }
 
@@ -120,13 +258,12 @@ impl Side {
         }
     }
 
-    /// Sites that this log tells of.
+    /// Sites of which this log says that they took part.
     pub fn sites(&self) -> impl Iterator<Item = &Name> {
         let received = self.received.keys().map(|(_, site)| site);
-        received
-            .chain(self.rejected.iter().map(|(_, site)| site))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
+        let refused = self.refused.iter().map(|(_, site)| site);
+        let arrived = self.arrived.keys().map(|(_, site)| site);
+        received.chain(refused).chain(arrived).chain(&self.agreed)
     }
 
     /// The plan that is agreed to at some record.

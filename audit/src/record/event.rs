@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Mechanism, RecordError};
 use crate::digest::Digest;
-use crate::name::Name;
+use crate::name::{Label, Name};
 use crate::note::CheckpointText;
 
 /// What [`Reserve::what`] calls a round's update.
@@ -27,7 +27,7 @@ pub struct Reserve {
     /// The data set whose ledger is charged.
     pub data_set: Name,
     /// What is released: [`UPDATE`], or a metric such as `concordance`.
-    pub what: Name,
+    pub what: Label,
     /// How it is protected.
     pub mechanism: Mechanism,
     /// Bound on its norm.
@@ -86,7 +86,8 @@ pub enum Event {
         /// The plan that it follows; the question again.
         plan: Digest,
     },
-    /// Something asked for was refused.
+    /// Something asked for was refused. With a site and outcome `ok`, in a coordinator's log: an update of
+    /// that site was not taken. With a site and outcome `refused`: the site refused the round.
     Refused {
         /// The rule by which it was.
         rule: Name,
@@ -119,11 +120,6 @@ pub enum Event {
         /// Its length.
         bytes: u64,
     },
-    /// What a site sent was refused.
-    Rejected {
-        /// The check that it did not pass.
-        check: Name,
-    },
     /// Updates were summed into a model.
     Aggregated {
         /// Which.
@@ -136,7 +132,7 @@ pub enum Event {
     /// A metric of the data was released.
     Metric {
         /// Which.
-        name: Name,
+        name: Label,
         /// Whether it bears noise that was charged for.
         noised: bool,
     },
@@ -155,17 +151,13 @@ pub enum Event {
         /// The fingerprint of the new one.
         fingerprint: Digest,
     },
-    /// A key or certificate is trusted no more.
-    KeyRevoked {
-        /// Its fingerprint.
-        fingerprint: Digest,
-    },
     /// The wall clock jumped.
     ClockStep {
         /// How far forward, in milliseconds; back where below 0.
         by_ms: i64,
     },
-    /// Somebody stopped a run, or the node where no run stands in the record.
+    /// A run ended before its last round, by whoever is named as the actor and for the reason given;
+    /// or the node was stopped, where no run stands in the record.
     Kill {},
     /// A line that a crash had torn was cut off and kept aside.
     Recovered {
@@ -235,13 +227,11 @@ impl Event {
             Self::Sent { .. } => "SENT",
             Self::Acked { .. } => "ACKED",
             Self::Received { .. } => "RECEIVED",
-            Self::Rejected { .. } => "REJECTED",
             Self::Aggregated { .. } => "AGGREGATED",
             Self::Metric { .. } => "METRIC",
             Self::Release { .. } => "RELEASE",
             Self::KeyNew { .. } => "KEY_NEW",
             Self::KeyRotated { .. } => "KEY_ROTATED",
-            Self::KeyRevoked { .. } => "KEY_REVOKED",
             Self::ClockStep { .. } => "CLOCK_STEP",
             Self::Kill {} => "KILL",
             Self::Recovered { .. } => "RECOVERED",
@@ -260,7 +250,6 @@ impl Event {
                 | Self::Sent { .. }
                 | Self::Acked { .. }
                 | Self::Received { .. }
-                | Self::Rejected { .. }
                 | Self::Aggregated { .. }
                 | Self::Metric { .. }
         );
@@ -271,7 +260,7 @@ impl Event {
                 | Self::Declined { .. }
                 | Self::Release { .. }
         );
-        let site = matches!(self, Self::Received { .. } | Self::Rejected { .. });
+        let site = matches!(self, Self::Received { .. });
         Needs { run: run || round, round, site }
     }
 

@@ -1,13 +1,13 @@
 //! One line of the log: what happened, when, where, by whom, and how it ended.
 //!
 //! ```text
-//! {"v":1,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"…",
+//! {"v":2,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"…",
 //!  "node":{"name":"site-a","role":"site"},"actor":"daemon",
 //!  "run":"quiet-heron-5f3a09c1","round":3,"outcome":"ok",
-//!  "event":{"SENT":{"update":"9f86…","bytes":4096}}}              (one line in the file)
+//!  "event":{"SENT":{"update":"blake3:9f86…","bytes":4096}}}              (one line in the file)
 //! ```
 //!
-//! A record has no free text: every text in it is a [`Name`], a hash, a time or a signed
+//! A record has no free text: every text in it is a [`Name`], a [`Label`](crate::Label), a hash, a time or a signed
 //! checkpoint, and unknown fields are refused. This is checked when a record is written and again
 //! whenever one is read.
 
@@ -23,7 +23,7 @@ use crate::moment::UtcTime;
 use crate::name::Name;
 
 /// The version of the line format that this crate writes and reads.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// The longest line, in bytes, without its newline.
 pub const MAX_LINE: usize = 64 << 10;
@@ -145,7 +145,7 @@ pub struct Stamp {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// The version of the format: 1.
+    /// The version of the format: [`VERSION`].
     pub v: u64,
     /// Place in the log, from 1.
     pub seq: u64,
@@ -182,7 +182,7 @@ pub struct Record {
 pub enum RecordError {
     /// The line is of a version that this program does not know.
     #[error(
-        "record of version {0}, where this program knows {VERSION}; verify it with a newer release"
+        "record of version {0}, where this program knows {VERSION}; verify it with the release that wrote it"
     )]
     Version(u64),
     /// The line is not a record.

@@ -20,13 +20,13 @@ fn sent() -> Record {
 }
 
 /// What stands before a record's event.
-const HEAD: &str = r#"{"v":1,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
+const HEAD: &str = r#"{"v":2,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
 
 #[test]
 fn lines_are_these_bytes() {
     let line = String::from_utf8(sent().to_line().unwrap()).unwrap();
     let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    assert_eq!(line, format!(r#"{HEAD}{{"SENT":{{"update":"{hash}","bytes":4096}}}}}}"#));
+    assert_eq!(line, format!(r#"{HEAD}{{"SENT":{{"update":"sha256:{hash}","bytes":4096}}}}}}"#));
     assert_eq!(Record::parse(line.as_bytes()).unwrap(), sent());
 
     let reserve = record(Event::Reserve(Reserve {
@@ -69,6 +69,8 @@ fn nothing_stands_in_a_record_that_its_fields_do_not_know() {
         ("\"SENT\"", "\"RECEIVED\""),
         ("\"seq\":7", "\"seq\":7,\"seq\":8"),
         ("e3b0", "E3B0"),
+        ("sha256:", ""),
+        ("sha256:", "md5:"),
     ];
     for (what, with) in spoil {
         let spoiled = line.replacen(what, with, 1);
@@ -79,11 +81,11 @@ fn nothing_stands_in_a_record_that_its_fields_do_not_know() {
 
 #[test]
 fn another_version_is_named_as_such() {
-    for line in [r#"{"v":2,"what":"ever"}"#, r#"{"v":0}"#] {
+    for line in [r#"{"v":3,"what":"ever"}"#, r#"{"v":1}"#] {
         assert!(matches!(Record::parse(line.as_bytes()), Err(RecordError::Version(_))));
     }
-    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":1,", ":2,", 1);
-    assert_eq!(Record::parse(line.as_bytes()), Err(RecordError::Version(2)));
+    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":2,", ":3,", 1);
+    assert_eq!(Record::parse(line.as_bytes()), Err(RecordError::Version(3)));
 }
 
 #[test]

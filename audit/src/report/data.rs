@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::epsilon;
+use super::ended::{self, Ended};
 use super::ledger::Ledger;
 use super::story::Story;
 use super::update::{Part, Update};
+use crate::epsilon;
+use crate::judgement::Judgement;
 use crate::name::Name;
 use crate::note::{Checkpoint, SignedNote, VerifierKey};
-use crate::reconcile::Discrepancy;
+use crate::reconcile::{Discrepancy, UnknownLog};
 use crate::verify::{Report, Verdict};
 
 /// One log that was given.
 #[derive(Debug, Clone)]
 pub struct Log {
-    /// Whether it was given as the coordinator's.
+    /// Whether it is the coordinator's.
     pub coordinator: bool,
     /// The key that it was verified with.
     pub key: VerifierKey,
@@ -24,8 +26,10 @@ pub struct Log {
     pub report: Report,
     /// Its latest checkpoint, with whatever signatures it bears, where it has the right form.
     pub head: Option<(Checkpoint, SignedNote)>,
-    /// What it tells of the run.
+    /// What it tells of the run, in records that are signed.
     pub story: Story,
+    /// How many of the run's records are not signed yet. They are left out.
+    pub unsigned: u64,
 }
 
 impl Log {
@@ -54,19 +58,58 @@ pub struct Data {
     pub run: Name,
     /// Whether the logs' keys came from elsewhere than the folders.
     pub trusted: bool,
-    /// The coordinator's log first, where there is one.
+    /// Whether each charge's cost was worked out anew by an accountant, and not added up alone.
+    pub accountant: bool,
+    /// The coordinator's logs first, where there are any.
     pub logs: Vec<Log>,
     /// Updates by round and site, from both sides.
     pub updates: BTreeMap<(u32, Name), Update>,
     /// Where the logs differ about the run; nothing where they were not held against each other.
     pub differences: Option<Vec<Discrepancy>>,
+    /// Logs of the given nodes that others have seen and that were not given.
+    pub unknown: Vec<UnknownLog>,
+    /// The one verdict on the logs, this run's records and all others in them.
+    pub judgement: Judgement,
 }
 
 impl Data {
-    /// The coordinator's log.
+    /// The coordinator's log; its first one, where there are several.
     #[must_use]
     pub fn coordinator(&self) -> Option<&Log> {
-        self.logs.iter().find(|log| log.coordinator)
+        self.coordinators().next()
+    }
+
+    /// The coordinator's logs.
+    pub fn coordinators(&self) -> impl Iterator<Item = &Log> {
+        self.logs.iter().filter(|log| log.coordinator)
+    }
+
+    /// How the run ended, by whom and why.
+    #[must_use]
+    pub fn ended(&self) -> Ended {
+        ended::ended(self)
+    }
+
+    /// Hospitals that declined the run as a whole, each with its rule.
+    #[must_use]
+    pub fn declined(&self) -> Vec<(Name, Name)> {
+        ended::declined(self)
+    }
+
+    /// Another log of the same node: what was spent under it is in no number of this one.
+    #[must_use]
+    pub fn other_log_of(&self, log: &Log) -> Option<String> {
+        let unknown = self.unknown.iter().find(|other| other.node == *log.name());
+        if let Some(other) = unknown {
+            return Some(other.log.clone());
+        }
+        let given = self.site_logs().find(|other| {
+            other.name() == log.name()
+                && (other.key.name(), other.key.id()) != (log.key.name(), log.key.id())
+                && !log.story.carries
+                && !other.story.carries
+        });
+        given.map(|other| crate::reconcile::log_name(&other.key))
     }
 
     /// The sites' logs.
@@ -104,18 +147,10 @@ impl Data {
         rounds.into_iter().any(|round| round.plan.is_some() && round.plan == round.model)
     }
 
-    /// Whether every log verifies and none differs from another.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.exit_code() == 0
-    }
-
-    /// The exit code: that of the worst log, and 1 where logs differ.
+    /// The exit code of the one verdict.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let worst = self.logs.iter().map(|log| log.report.verdict.exit_code()).max();
-        let differ = self.differences.as_ref().is_some_and(|found| !found.is_empty());
-        worst.unwrap_or(0).max(u8::from(differ))
+        self.judgement.exit_code()
     }
 
     /// The figures as one object.
@@ -134,6 +169,7 @@ impl Data {
                     "epsilon_run": rounded(ledger.stated.own),
                     "epsilon_after": rounded(ledger.stated.after),
                     "epsilon_now": rounded(ledger.stated.now),
+                    "under_this_log_alone": self.other_log_of(log).is_some(),
                     "without_noise": ledger.bare,
                     "exact_metrics": log.story.exact,
                 })
@@ -143,6 +179,8 @@ impl Data {
         let summed = self.updates.values().filter(|update| update.part() == Part::Summed);
         json!({
             "run": self.run,
+            "verdict": self.judgement.level,
+            "reasons": self.judgement.reasons,
             "logs": self.logs.iter().map(|log| log.report.to_json()).collect::<Vec<_>>(),
             "sites": self.sites(),
             "absent": self.absent(),
@@ -152,6 +190,7 @@ impl Data {
             "summed": summed.count(),
             "privacy": ledgers.collect::<Vec<_>>(),
             "differences": self.differences,
+            "unknown": self.unknown,
         })
     }
 }

@@ -1,24 +1,26 @@
 //! From folders to what a report tells.
 
+use std::collections::BTreeSet;
+
 use super::data::{Data, Log};
-use super::epsilon::Epsilon;
 use super::story::Story;
 use super::update;
+use crate::epsilon::Epsilon;
 use crate::folder;
 use crate::history::Cost;
+use crate::judgement::{Judgement, Level, Reason};
 use crate::name::Name;
 use crate::note::Checkpoint;
-use crate::reconcile::{MAX_SKEW_MS, Source, reconcile};
-use crate::verify::{Options, verify_each};
+use crate::reconcile::{MAX_SKEW_MS, Reconciliation, Source, log_name, reconcile_with};
+use crate::record::Role;
+use crate::verify::{Options, Report, verify_each};
 
 /// What a report is asked for.
 pub struct Request<'a> {
     /// Of which run.
     pub run: Name,
-    /// The coordinator's log.
-    pub coordinator: Option<Source<'a>>,
-    /// Sites' logs.
-    pub sites: Vec<Source<'a>>,
+    /// Logs of the coordinator and of sites, in any order.
+    pub logs: Vec<Source<'a>>,
     /// Whether the keys come from elsewhere than the folders.
     pub trusted: bool,
     /// What mechanisms cost, where the caller has an accountant.
@@ -35,42 +37,82 @@ pub struct UnknownRun {
     pub run: Name,
 }
 
-/// Verifies and reads the logs. One that does not verify is told of with its verdict.
+/// Verifies and reads the logs, and holds them against each other. One that does not verify is told of
+/// with its verdict.
 ///
 /// # Errors
 /// Every log verifies and none tells of the run.
 pub fn gather(request: &Request<'_>) -> Result<Data, UnknownRun> {
-    let coordinator = request.coordinator.iter().map(|source| (true, source));
-    let sites = request.sites.iter().map(|source| (false, source));
-    let mut logs: Vec<Log> =
-        coordinator.chain(sites).map(|(is, source)| read(request, is, source)).collect();
-    let mut differences = None;
-    if let (Some(coordinator), false) = (&request.coordinator, request.sites.is_empty()) {
-        let found = reconcile(coordinator, &request.sites, MAX_SKEW_MS);
-        for (log, report) in logs.iter_mut().zip(found.reports) {
-            // Held against what its peers have seen: as strict as the first verdict, or stricter.
-            if log.is_sound() {
-                log.report = report;
-            }
-        }
-        // Of logs that were altered nothing can be said.
-        if logs.iter().all(|log| log.report.verdict.exit_code() < 2) {
-            let of_run = found.discrepancies.into_iter().filter(|found| found.run == request.run);
-            differences = Some(of_run.collect());
-        }
+    let mut found = reconcile_with(&request.logs, MAX_SKEW_MS, request.cost);
+    let mut logs: Vec<Log> = Vec::new();
+    for (place, source) in request.logs.iter().enumerate() {
+        logs.push(read(request, source, found.reports[place].clone()));
     }
-    if logs.iter().all(|log| log.is_sound() && log.story.records == 0) {
+    logs.sort_by_key(|log| !log.coordinator);
+    if logs.iter().all(|log| log.is_sound() && log.story.records == 0 && log.unsigned == 0) {
         return Err(UnknownRun { run: request.run.clone() });
     }
+    let both = logs.iter().map(|log| log.coordinator).collect::<BTreeSet<_>>().len() == 2;
+    let whole = logs.iter().all(|log| log.report.verdict.level() <= Level::Violation);
+    let mut discrepancies = std::mem::take(&mut found.discrepancies);
+    discrepancies.retain(|found| found.run == request.run);
     let updates = update::join(&logs);
-    Ok(Data { run: request.run.clone(), trusted: request.trusted, logs, updates, differences })
+    let mut data = Data {
+        run: request.run.clone(),
+        trusted: request.trusted,
+        accountant: request.cost.is_some(),
+        logs,
+        updates,
+        differences: (both && whole).then_some(discrepancies),
+        unknown: std::mem::take(&mut found.unknown),
+        judgement: Judgement::default(),
+    };
+    data.judgement = judge(&data, found);
+    Ok(data)
 }
 
-fn read(request: &Request<'_>, coordinator: bool, (folder, key): &Source<'_>) -> Log {
+/// The verdict on the logs, and on how much of this run they tell.
+fn judge(data: &Data, found: Reconciliation) -> Judgement {
+    let mut reasons = found.judgement.reasons;
+    // Whose log is missing is a matter of this run alone.
+    reasons.retain(|reason| reason.code != "absent");
+    let mut attention = |code: &str, text: String| {
+        reasons.push(Reason { level: Level::Attention, code: code.to_owned(), text });
+    };
+    for site in data.absent() {
+        let text = format!(
+            "the log of {site} was not given: what is said of it is the coordinator's word alone"
+        );
+        attention("absent", text);
+    }
+    if data.coordinator().is_none() {
+        let text = "no coordinator's log was given: nothing that sites say was held against it";
+        attention("absent", text.to_owned());
+    }
+    for log in data.logs.iter().filter(|log| log.unsigned > 0) {
+        let text = format!(
+            "{} of this run's records in log {} are not signed yet, prove nothing and are left out; ask \
+             for a later copy",
+            log.unsigned,
+            log_name(&log.key)
+        );
+        attention("unsigned", text);
+    }
+    Judgement::of(reasons)
+}
+
+fn read(request: &Request<'_>, (folder, key): &Source<'_>, report: Report) -> Log {
     let mut story = Story::default();
+    let mut unsigned = 0;
     let options = Options { checkpoints: Vec::new(), cost: request.cost };
-    let report = verify_each(folder, key, &options, &mut |record| {
-        story.take(&request.run, record);
+    // Of a log that does not verify, what is signed is not known: all of it is told, and marked.
+    let told = if report.verdict.level() == Level::Sound { report.signed } else { u64::MAX };
+    let _ = verify_each(folder, key, &options, &mut |record| {
+        if record.seq <= told {
+            story.take(&request.run, record);
+        } else {
+            unsigned += u64::from(record.run.as_ref() == Some(&request.run));
+        }
     });
     let last = story.last.map_or(0, |(seq, _)| seq);
     for ledger in story.ledgers.values_mut() {
@@ -80,5 +122,6 @@ fn read(request: &Request<'_>, coordinator: bool, (folder, key): &Source<'_>) ->
     // Shown whether it verifies or not, but only in its own form: size, root, signatures.
     let head = folder::checkpoint_note(folder).ok();
     let head = head.and_then(|note| Some((Checkpoint::parse(note.text()).ok()?, note)));
-    Log { coordinator, key: key.clone(), report, head, story }
+    let coordinator = story.node.as_ref().is_some_and(|node| node.role == Role::Coordinator);
+    Log { coordinator, key: key.clone(), report, head, story, unsigned }
 }

@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::data::Data;
 use super::format::many;
 use super::section;
+use crate::judgement::{Colour, Judgement};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -81,46 +82,49 @@ pub fn render(data: &Data) -> String {
 
 /// The verdict on the logs, before anything else.
 fn banner(data: &Data) -> Markup {
-    let bad: Vec<_> = data.logs.iter().filter(|log| !log.is_sound()).collect();
-    let differences = data.differences.as_deref().unwrap_or_default();
-    if bad.is_empty() && differences.is_empty() {
-        return html! {
-            div.banner.good {
-                p.verdict { span.mark aria-hidden="true" { "✓" }
-                    @if data.logs.len() == 1 { "The log verifies." }
-                    @else { "All " (many(data.logs.len(), "log")) " verify." }
+    let Judgement { level, reasons } = &data.judgement;
+    let (class, mark) = match level.colour() {
+        Colour::Green => ("banner good", "✓"),
+        Colour::Amber => ("banner amber", "!"),
+        Colour::Red => ("banner bad", "✕"),
+    };
+    html! {
+        div class=(class) role=[(level.colour() == Colour::Red).then_some("alert")] {
+            p.verdict { span.mark aria-hidden="true" { (mark) }
+                @match level.colour() {
+                    Colour::Green if data.logs.len() == 1 => "The log verifies.",
+                    Colour::Green => { "All " (many(data.logs.len(), "log")) " verify." }
+                    Colour::Amber => (level.sentence()),
+                    Colour::Red => "Do not rely on this report as it stands.",
                 }
-                p {
-                    "Every record has the hash, the place and the signature that it should have, and "
-                    "follows the rules; the privacy sums were done again and agree."
-                    @if data.differences.is_some() {
+            }
+            @if level.colour() == Colour::Red { p { (level.sentence()) " What this page repeats may be "
+                "false or incomplete." } }
+            @else {
+                p { "Every signed record has the hash and the place that it should have, and follows the "
+                    "rules; the privacy sums were " (sums(data)) " and agree."
+                    @if data.differences.as_ref().is_some_and(Vec::is_empty) {
                         " What the sites say they sent is what the coordinator says it received."
                     }
                 }
-                (keys(data))
             }
-        };
-    }
-    html! {
-        div.banner.bad role="alert" {
-            p.verdict { span.mark aria-hidden="true" { "✕" }
-                "Do not rely on this report as it stands."
-            }
-            @if !bad.is_empty() {
-                p { (many(bad.len(), "log")) " of " (data.logs.len())
-                    @if bad.len() == 1 { " does" } @else { " do" }
-                    " not verify. What this page repeats from " @if bad.len() == 1 { "it" }
-                    @else { "them" } " may be false or incomplete:" }
-                ul { @for log in &bad { li { (log.report) } } }
-            }
-            @if !differences.is_empty() {
-                p {
-                    "The logs differ about this run in " (many(differences.len(), "place"))
-                    ": see " a href="#incidents" { "Refusals and incidents" } "."
-                }
+            @if !reasons.is_empty() {
+                ul { @for reason in reasons {
+                    li { strong { (reason.level.word()) } ", " (reason.code) ": " (reason.text) "." }
+                } }
+                p { "See " a href="#incidents" { "Refusals and incidents" } "." }
             }
             (keys(data))
         }
+    }
+}
+
+/// What was done to the privacy sums: without an accountant, costs are taken as they were recorded.
+fn sums(data: &Data) -> &'static str {
+    if data.accountant {
+        "done again, each charge's cost from its mechanism,"
+    } else {
+        "added up again from the recorded costs, which were not worked out anew,"
     }
 }
 

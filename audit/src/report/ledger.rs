@@ -5,9 +5,9 @@
 //!   (all runs)    the run's own, with other runs' in between
 //! ```
 
-use super::epsilon::{self, Epsilon};
+use crate::epsilon::{self, Epsilon};
 use crate::moment::UtcTime;
-use crate::name::Name;
+use crate::name::{Label, Name};
 use crate::record::{Event, Mechanism, Record, Reserve};
 
 /// A data set's budget, as it was set.
@@ -37,7 +37,7 @@ pub struct Charge {
     /// In which round.
     pub round: Option<u32>,
     /// What was released.
-    pub what: Name,
+    pub what: Label,
     /// How it is protected.
     pub mechanism: Mechanism,
     /// Bound on its norm.
@@ -139,6 +139,12 @@ impl Ledger {
     #[must_use]
     pub fn is_charged(&self) -> bool {
         !self.charges.is_empty()
+    }
+
+    /// Whether the run charged it for anything with noise.
+    #[must_use]
+    pub fn is_noised(&self) -> bool {
+        self.charges.iter().any(|charge| charge.mechanism.noises())
     }
 
     /// Budgets set after the run's last record were not in force in it.

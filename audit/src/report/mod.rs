@@ -15,7 +15,7 @@
 
 mod chart;
 mod data;
-pub mod epsilon;
+mod ended;
 mod format;
 mod gather;
 mod html;
@@ -26,8 +26,9 @@ mod story;
 mod update;
 mod words;
 
+pub use crate::epsilon::{self, Epsilon};
 pub use data::{Data, Log};
-pub use epsilon::Epsilon;
+pub use ended::Ended;
 pub use gather::{Request, UnknownRun, gather};
 pub use html::render;
 pub use ledger::{Budget, Charge, Ledger, Stated};

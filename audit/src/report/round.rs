@@ -50,7 +50,7 @@ pub struct Round {
     pub acked: bool,
     /// What a coordinator received, by site.
     pub received: BTreeMap<Name, Sent>,
-    /// The check that a site's update did not pass.
+    /// The rule by which a coordinator did not take a site's update.
     pub rejected: BTreeMap<Name, Name>,
     /// What came of it.
     pub aggregated: Option<Aggregated>,
@@ -78,8 +78,8 @@ impl Round {
             (Event::Received { update, bytes }, Some(site)) => {
                 self.received.insert(site.clone(), told(update, bytes));
             }
-            (Event::Rejected { check }, Some(site)) => {
-                self.rejected.insert(site.clone(), check.clone());
+            (Event::Refused { rule }, Some(site)) => {
+                self.rejected.insert(site.clone(), rule.clone());
             }
             (Event::Aggregated { inputs, rule, output }, _) => {
                 let (inputs, rule, output) = (inputs.clone(), rule.clone(), *output);

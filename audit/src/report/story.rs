@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::ledger::Ledger;
 use super::round::Round;
 use crate::moment::UtcTime;
-use crate::name::Name;
+use crate::name::{Label, Name};
 use crate::note::CheckpointText;
 use crate::record::{Event, Node, Outcome, Record, Role};
 
@@ -40,13 +40,17 @@ pub struct Story {
     /// Whatever was refused, rejected or failed in the run.
     pub refusals: Vec<Record>,
     /// Metrics that left: name, whether noised, and how many times.
-    pub metrics: BTreeMap<(Name, bool), u64>,
+    pub metrics: BTreeMap<(Label, bool), u64>,
     /// Exact metrics that left the site in any run of the log.
     pub exact: u64,
     /// Its rounds.
     pub rounds: BTreeMap<u32, Round>,
     /// Data sets that were charged, or have a budget.
     pub ledgers: BTreeMap<Name, Ledger>,
+    /// Whether a process of the node ended, in order or not, after the run's last record.
+    pub process_ended: bool,
+    /// Whether the log says what earlier logs had spent.
+    pub carries: bool,
     /// How many peers' checkpoints were recorded, and the largest of each peer, and whether cosigned.
     pub witnessed: BTreeMap<Name, (u64, CheckpointText, bool)>,
     /// The latest of each kind before the run.
@@ -63,7 +67,8 @@ impl Story {
         }
         let outcome = record.outcome;
         match &record.event {
-            Event::Budget { data_set, .. } if outcome == Outcome::Ok => {
+            Event::Budget { data_set, carried, .. } if outcome == Outcome::Ok => {
+                self.carries |= !carried.is_empty();
                 let running = self.first.is_some();
                 self.ledgers.entry(data_set.clone()).or_default().set(record, running);
             }
@@ -77,7 +82,12 @@ impl Story {
             }
             _ => {}
         }
+        if matches!(record.event, Event::Start { .. } | Event::Stop { .. }) && self.first.is_some()
+        {
+            self.process_ended = true;
+        }
         if record.run.as_ref() == Some(run) {
+            self.process_ended = false;
             self.of_run(record);
         } else if record.run.is_none() && is_of_node(&record.event) {
             if self.first.is_some() {
@@ -102,7 +112,10 @@ impl Story {
             self.keep(record);
         }
         let refused = record.outcome != Outcome::Ok
-            || matches!(record.event, Event::Refused { .. } | Event::Rejected { .. });
+            || matches!(
+                record.event,
+                Event::Refused { .. } | Event::Declined { .. } | Event::Kill {}
+            );
         if refused {
             self.refusals.push(record.clone());
         }
@@ -152,7 +165,7 @@ impl Story {
 }
 
 fn is_key(event: &Event) -> bool {
-    matches!(event, Event::KeyNew { .. } | Event::KeyRotated { .. } | Event::KeyRevoked { .. })
+    matches!(event, Event::KeyNew { .. } | Event::KeyRotated { .. })
 }
 
 /// What holds for a node whatever run it is in.

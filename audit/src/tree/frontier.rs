@@ -1,6 +1,6 @@
 //! The state that appending needs: one hash for each bit of the size.
 
-use super::{Hash, empty, node};
+use super::{Hash, MAX_SIZE, empty, node};
 
 /// The roots of a tree's complete subtrees, largest first: O(log n) of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,10 +16,12 @@ impl Frontier {
         Self::default()
     }
 
-    /// A tree of which the peaks were kept. `None` where their number is not that of the size.
+    /// A tree of which the peaks were kept. `None` where their number is not that of the size, or the size
+    /// is above [`MAX_SIZE`].
     #[must_use]
     pub fn from_peaks(size: u64, peaks: Vec<Hash>) -> Option<Self> {
-        (peaks.len() == size.count_ones() as usize).then_some(Self { size, peaks })
+        let fits = size <= MAX_SIZE && peaks.len() == size.count_ones() as usize;
+        fits.then_some(Self { size, peaks })
     }
 
     /// How many leaves it has.

@@ -28,6 +28,10 @@ pub use check::{check_consistency, check_inclusion};
 pub use frontier::Frontier;
 pub use levels::{ProofError, Tree};
 
+/// The largest number of leaves that anything read may state: far more than any log reaches, and few
+/// enough that no sum of them overflows.
+pub const MAX_SIZE: u64 = 1 << 53;
+
 /// The hash of a leaf, a node or a whole tree; written in base64, as signed notes do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hash(pub [u8; 32]);

@@ -3,12 +3,11 @@
 //! The cache of leaf hashes is no evidence by itself. Where its own tree has the signed root, though,
 //! its hashes are those of the signed lines, and the first line with another hash is the one.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use super::Start;
-use crate::folder::{Place, Scan, leaves, segments};
+use crate::folder::{Place, Scan, leaves, open_regular, segments};
 use crate::note::Checkpoint;
 use crate::tree::{Hash, leaf};
 
@@ -17,7 +16,7 @@ fn cached(folder: &Path, first: u32) -> impl Iterator<Item = Hash> {
     let files = segments(folder).unwrap_or_default().into_iter().filter(|number| *number >= first);
     let files: Vec<_> = files.map(|number| leaves(folder, number)).collect();
     files.into_iter().flat_map(|path| {
-        let mut reader = File::open(path).ok().map(BufReader::new);
+        let mut reader = open_regular(&path).ok().map(BufReader::new);
         std::iter::from_fn(move || {
             let mut hash = [0; 32];
             reader.as_mut()?.read_exact(&mut hash).ok()?;

@@ -257,7 +257,8 @@ impl<'a> Walk<'a> {
     }
 
     fn report(self, report: &mut Report) {
-        let signed = self.checks.signed;
+        // A checkpoint that a peer kept signs as far as the log's own, once the lines have met it.
+        let signed = self.checks.ahead.last().map_or(self.checks.signed, |last| last.size);
         report.records = self.frontier.size();
         report.archived = self.start.frontier.size();
         report.signed = signed.min(report.records);
@@ -300,7 +301,7 @@ impl From<ReadError> for Verdict {
                 if checkpoint && there && source.kind() == std::io::ErrorKind::NotFound {
                     return Tampering::NoCheckpoint.into();
                 }
-                Unreadable::Io { why: format!("{doing} {}: {source}", path.display()) }.into()
+                Unreadable::Io { why: format!("{doing} {}: {source}", folder::shown(&path)) }.into()
             }
         }
     }

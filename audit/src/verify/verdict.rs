@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::history::Violation;
+use crate::judgement::{Level, Reason};
 use crate::name::Name;
 
 /// The log is not what was signed.
@@ -51,7 +52,10 @@ pub enum Tampering {
         found: u64,
     },
     /// Records are missing at the end.
-    #[error("{signed} records were signed and {found} are there")]
+    #[error(
+        "{signed} records were signed and {found} are there: records were cut off, or this copy is older \
+             than what a peer has seen; copy the folder again"
+    )]
     Truncated {
         /// How many were signed.
         signed: u64,
@@ -107,7 +111,7 @@ pub enum Unreadable {
     #[error("the line is not a record")]
     Line,
     /// A line is of another version.
-    #[error("the record is of version {version}; verify it with a newer release")]
+    #[error("the record is of version {version}; verify it with the release that wrote it")]
     Version {
         /// Which.
         version: u64,
@@ -146,31 +150,28 @@ impl From<Unreadable> for Verdict {
 }
 
 impl Verdict {
-    /// The exit code: 0 sound, 1 violation, 2 tampered, 3 unreadable.
+    /// How grave it is.
     #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    pub fn level(&self) -> Level {
         match self {
-            Self::Sound => 0,
-            Self::Violation(_) => 1,
-            Self::Tampered(_) => 2,
-            Self::Unreadable(_) => 3,
+            Self::Sound => Level::Sound,
+            Self::Violation(_) => Level::Violation,
+            Self::Tampered(_) => Level::Tampered,
+            Self::Unreadable(_) => Level::Unreadable,
         }
     }
 
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Sound => "ok",
-            Self::Violation(_) => "violation",
-            Self::Tampered(_) => "tampered",
-            Self::Unreadable(_) => "unreadable",
-        }
+    /// The exit code of its level.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.level().exit_code()
     }
 
     /// The variant as a code, such as `truncated`.
     #[must_use]
     pub fn code(&self) -> String {
         let value = match self {
-            Self::Sound => Ok(Value::from("ok")),
+            Self::Sound => Ok(Value::from("sound")),
             Self::Violation(found) => serde_json::to_value(found),
             Self::Tampered(found) => serde_json::to_value(found).map(|value| value["code"].clone()),
             Self::Unreadable(found) => {
@@ -226,12 +227,29 @@ impl Report {
         }
     }
 
+    /// Why the log is not sound; nothing where it is.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        let level = self.verdict.level();
+        (level != Level::Sound).then(|| Reason {
+            level,
+            code: self.verdict.code(),
+            text: format!("log {}: {}", self.log, self.told()),
+        })
+    }
+
+    /// How many records stand after the last checkpoint: no evidence of anything.
+    #[must_use]
+    pub fn unsigned(&self) -> u64 {
+        self.records.saturating_sub(self.signed)
+    }
+
     /// The report as one object.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
             "log": self.log,
-            "verdict": self.verdict.word(),
+            "verdict": self.verdict.level().word(),
             "code": self.verdict.code(),
             "why": self.verdict.why(),
             "seq": self.seq,
@@ -239,29 +257,44 @@ impl Report {
             "offset": self.offset,
             "records": self.records,
             "signed": self.signed,
+            "unsigned": self.unsigned(),
             "archived": self.archived,
         })
     }
 }
 
+impl Report {
+    /// What was found, without the word for how grave it is.
+    fn told(&self) -> String {
+        let Some(why) = self.verdict.why() else {
+            let mut text = format!("{} records", self.records);
+            if self.archived > 0 {
+                text += &format!(", {} of them archived", self.archived);
+            }
+            match self.unsigned() {
+                0 => text += ", all of them signed",
+                1 => text += ", the last of which is not signed yet and proves nothing",
+                unsigned => {
+                    text += &format!(
+                        ", the last {unsigned} of which are not signed yet and prove nothing"
+                    );
+                }
+            }
+            return text;
+        };
+        let place = match (self.seq, self.segment, self.offset) {
+            (Some(seq), Some(segment), Some(offset)) => {
+                format!("record {seq} (segment {segment:06}.jsonl, byte {offset}): ")
+            }
+            (Some(seq), ..) => format!("record {seq}: "),
+            _ => String::new(),
+        };
+        place + &why
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.verdict.word(), self.log)?;
-        let Some(why) = self.verdict.why() else {
-            write!(f, "{} records, {} of them signed", self.records, self.signed)?;
-            return if self.archived > 0 {
-                write!(f, ", {} archived", self.archived)
-            } else {
-                Ok(())
-            };
-        };
-        if let Some(seq) = self.seq {
-            write!(f, "record {seq}")?;
-            if let (Some(segment), Some(offset)) = (self.segment, self.offset) {
-                write!(f, " (segment {segment:06}.jsonl, byte {offset})")?;
-            }
-            write!(f, ": ")?;
-        }
-        f.write_str(&why)
+        write!(f, "{} {}: {}", self.verdict.level().word(), self.log, self.told())
     }
 }

@@ -176,8 +176,8 @@ fn opening_that_fails_at_any_step_can_be_done_again() {
         // However often it was tried, the torn line is owned up to once. Where the record that says
         // so was torn in its turn, that is owned up to as well.
         let mut recovered = Vec::new();
-        audit::show::show(folder.path(), &audit::show::Filter::default(), &mut |record, _| {
-            if let Event::Recovered { file, bytes, .. } = &record.event {
+        audit::show::show(folder.path(), &audit::show::Filter::default(), &mut |found| {
+            if let Event::Recovered { file, bytes, .. } = &found.record.event {
                 recovered.push((file.clone(), *bytes));
             }
         })

@@ -73,7 +73,7 @@ pub fn budget() -> Event {
 pub fn reserve(mechanism: Mechanism, cost: u64, total: u64) -> Event {
     Event::Reserve(Reserve {
         data_set: name("registry"),
-        what: name(UPDATE),
+        what: name(UPDATE).into(),
         mechanism,
         clip: 1.0,
         cost: vec![cost; ORDERS],
@@ -175,7 +175,7 @@ impl Writer {
             self.of(run, round, Event::Acked { update });
         }
         if !noisy && self.below(4) == 0 {
-            self.of(run, round, Event::Metric { name: name("concordance"), noised: false });
+            self.of(run, round, Event::Metric { name: name("concordance").into(), noised: false });
         }
         match self.below(40) {
             0 => {
@@ -242,7 +242,7 @@ impl Writer {
                     };
                     self.put(&of(Event::Received { update, bytes: 4096 }));
                     if self.below(5) == 0 {
-                        self.put(&of(Event::Rejected { check: name("norm") }));
+                        self.put(&of(Event::Refused { rule: name("norm") }));
                     } else {
                         inputs.push(Input { site: name(site), update });
                     }

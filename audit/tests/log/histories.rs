@@ -95,7 +95,7 @@ fn a_site_that_breaks_a_rule_is_named() {
     assert_eq!(then(of(Event::Sent { update, bytes: 9 })), Some(V::SentOther));
     assert_eq!(then(of(Event::Sent { update, bytes: 8 })), None);
     assert_eq!(then(of(Event::Acked { update: other })), Some(V::NotSent));
-    let metric = |noised| Event::Metric { name: name("concordance"), noised };
+    let metric = |noised| Event::Metric { name: name("concordance").into(), noised };
     assert_eq!(then(of(metric(false))), Some(V::ExactMetric));
     assert_eq!(then(of(metric(true))), Some(V::NoReserve));
     let next = |event| entry(event).of_run(name("run-a")).of_round(2);
@@ -160,8 +160,9 @@ fn a_coordinator_that_breaks_a_rule_is_named() {
     assert_eq!(then(&[sum(&twice, digest("w"))]), Some(V::InputTwice));
     let again = [sum(&one, digest("w")), sum(&one, digest("x"))];
     assert_eq!(then(&again), Some(V::AggregatedTwice));
-    let rejected = of(Event::Rejected { check: name("norm") }).with_site(name("site-b"));
-    assert_eq!(then(&[rejected, sum(&one, digest("w"))]), Some(V::NotReceived));
+    // A later update that is refused takes nothing back of the one that was taken.
+    let refused = of(Event::Refused { rule: name("late") }).with_site(name("site-b"));
+    assert_eq!(then(&[refused, sum(&one, digest("w"))]), None);
     let early = [entry(start()), received(update)];
     assert_eq!(violation(Role::Coordinator, &early), Some(V::NotOffered));
     // Offered again it is the same model; another one is for some sites alone.
@@ -169,7 +170,7 @@ fn a_coordinator_that_breaks_a_rule_is_named() {
     assert_eq!(then(&[offer("m")]), None);
     assert_eq!(then(&[offer("n")]), Some(V::OfferedTwice));
     // What a site told, the site was charged for.
-    let told = of(Event::Metric { name: name("description"), noised: true });
+    let told = of(Event::Metric { name: name("description").into(), noised: true });
     assert_eq!(then(&[told.with_site(name("site-b"))]), None);
 }
 

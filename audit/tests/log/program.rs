@@ -26,10 +26,10 @@ fn verify_says_one_line_and_an_exit_code() {
     let (place, key) = (text(folder.path()), public("site-a").to_string());
     let sound = run(&["verify", place, "--key", &key]);
     assert_eq!(sound.status.code(), Some(0));
-    assert!(out(&sound).starts_with("ok site-a.1: ") && out(&sound).lines().count() == 1);
+    assert!(out(&sound).starts_with("sound site-a.1: ") && out(&sound).lines().count() == 1);
     let json = out(&run(&["verify", place, "--key", &key, "--json"]));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&json["verdict"], &json["seq"]), (&"ok".into(), &serde_json::Value::Null));
+    assert_eq!((&json["verdict"], &json["seq"]), (&"sound".into(), &serde_json::Value::Null));
     let path = folder.path().join("000001.jsonl");
     let lines = fs::read_to_string(&path).unwrap();
     fs::write(&path, lines.replacen("\"boot\":\"b", "\"boot\":\"x", 1)).unwrap();

@@ -191,7 +191,7 @@ fn reports_read_as_one_line_and_as_one_object() {
     let folder = site_log(100, 1);
     let report = judge(folder.path());
     let count = report.records;
-    assert_eq!(report.to_string(), format!("ok site-a.1: {count} records, {count} of them signed"));
+    assert_eq!(report.to_string(), format!("sound site-a.1: {count} records, all of them signed"));
     let last = segment(folder.path(), 1);
     let text = fs::read_to_string(&last).unwrap();
     let second = text.find('\n').unwrap() + 1;

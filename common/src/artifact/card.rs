@@ -39,7 +39,7 @@ pub struct Card {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightsRecord {
     /// SHA-256 of the safetensors file.
-    pub sha256: audit::Digest,
+    pub sha256: audit::Sha256,
     /// The hash of the words alone: what audit logs call the model, and what a policy lists.
     pub model: Digest,
     /// How many there are.

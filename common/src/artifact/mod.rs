@@ -42,12 +42,12 @@ pub const WEIGHTS_FORMAT: &str = "1";
 
 /// The SHA-256 of a file in parts: what `sha256sum` prints.
 #[must_use]
-pub fn sha256(parts: &[&[u8]]) -> audit::Digest {
+pub fn sha256(parts: &[&[u8]]) -> audit::Sha256 {
     let mut context = Context::new(&SHA256);
     for part in parts {
         context.update(part);
     }
     let mut found = [0; 32];
     found.copy_from_slice(context.finish().as_ref());
-    audit::Digest::from_bytes(found)
+    audit::Sha256::from_bytes(found)
 }

@@ -62,7 +62,7 @@ fn a_model_of_two_numbers_is_these_bytes() {
     let back = read(&ParamLayout::of(&spec), &golden).unwrap();
     assert_eq!(back.parameters, [0.5, -1.25]);
     assert_eq!(back.metadata["plan"], plan);
-    assert_eq!(sha256(&[b"ab", b"c"]), audit::Digest::sha256(b"abc"));
+    assert_eq!(sha256(&[b"ab", b"c"]), audit::Sha256::of(b"abc"));
 }
 
 #[test]

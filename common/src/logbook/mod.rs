@@ -45,7 +45,7 @@ pub use attest::{AttestError, MOST_WITNESSES, attest, cosigned_by, signed_by};
 pub use error::LogbookError;
 pub use generation::{LogGeneration, Presence};
 pub use lock::StateLock;
-pub use names::{hash, name};
+pub use names::{hash, keyed_hash, label, name};
 pub use peers::PeerError;
 pub use register::{Tracking, permit_first, register};
 pub use settings::{AuditSettings, Collector};

@@ -1,6 +1,6 @@
 //! This program's names and hashes as records hold them.
 
-use audit::Name;
+use audit::{Label, Name};
 
 use crate::digest::Digest;
 
@@ -11,8 +11,20 @@ pub fn name(text: &str) -> Name {
     known(text).or_else(|| known("other")).unwrap_or_else(|| unreachable!("a name"))
 }
 
-/// A hash.
+/// A metric's or another release's label for a record; what is none becomes `other`.
+#[must_use]
+pub fn label(text: &str) -> Label {
+    text.parse().unwrap_or_else(|_| name("other").into())
+}
+
+/// A BLAKE3 hash.
 #[must_use]
 pub fn hash(digest: Digest) -> audit::Digest {
-    audit::Digest::from_bytes(*digest.as_bytes())
+    audit::Digest::blake3(*digest.as_bytes())
+}
+
+/// A BLAKE3 hash under a key of this hospital's own.
+#[must_use]
+pub fn keyed_hash(digest: Digest) -> audit::Digest {
+    audit::Digest::keyed_blake3(*digest.as_bytes())
 }

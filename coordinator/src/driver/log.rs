@@ -5,11 +5,11 @@ use audit::record::{Entry, Event, Input, Outcome};
 use common::digest::Digest;
 use common::experiment::{Plan, ServerRule};
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::{hash, name};
+use common::logbook::{hash, label, name};
 use common::wire::{Refusal, Silence, UpdateHeader};
 
 use crate::floor::Input as Told;
-use crate::round::Event as Happened;
+use crate::round::{Event as Happened, Outcome as Ended};
 
 /// What a site says by a word alone, as the round's machine hears it.
 pub(super) fn said(input: &Told, plan: &Plan) -> Option<Happened> {
@@ -111,17 +111,28 @@ pub(crate) fn aggregated(
     inputs.chunks(INPUTS).map(entry).collect()
 }
 
-/// The run ends before its last round: by the operator who is named, or with the coordinator.
-pub(crate) fn killed(run: &RunId, operator: Option<&SiteName>) -> Entry {
-    let entry = of_run(run, Event::Kill {});
-    match operator {
-        Some(operator) => Entry { actor: name(operator.as_str()), ..entry },
-        None => entry,
+/// The run ends before its last round: why, and by the operator who stopped it, where one did.
+pub(crate) fn ended(run: &RunId, outcome: &Ended) -> Option<Entry> {
+    let killed = of_run(run, Event::Kill {});
+    let failed = |reason: &str| killed.clone().ended(Outcome::Failed, name(reason));
+    match outcome {
+        Ended::Finished => None,
+        Ended::Stopped { .. } => Some(failed("coordinator-stopped")),
+        Ended::StoppedBy { operator, .. } => {
+            Some(Entry { actor: name(operator.as_str()), ..failed("operator") })
+        }
+        Ended::Diverged { .. } => Some(failed("diverged")),
+        Ended::NoQuorum { .. } => Some(failed("no-quorum")),
     }
+}
+
+/// The run was going on when the coordinator's process ended; the next one says so.
+pub(crate) fn interrupted(run: &RunId) -> Entry {
+    of_run(run, Event::Kill {}).ended(Outcome::Failed, name("coordinator-crashed"))
 }
 
 /// A site described its patients to whoever asked.
 pub(crate) fn described((by, run): (&Name, &RunId), site: &SiteName) -> Entry {
-    let event = Event::Metric { name: name("description"), noised: true };
+    let event = Event::Metric { name: label("description"), noised: true };
     Entry { actor: by.clone(), ..of_site(run, Round(1), site, event) }
 }

@@ -138,7 +138,7 @@ struct Running {
     rounds: Vec<RoundRecord>,
     metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
     /// The SHA-256 of the file that keeps the final model.
-    kept: Option<::audit::Digest>,
+    kept: Option<::audit::Sha256>,
     /// Sites that will not take part, and why.
     declined: BTreeMap<SiteName, Objection>,
     /// What the operator was last told of hospitals that are missing.
@@ -512,10 +512,8 @@ impl Running {
         let Driver { run, clock, registry, plan, book, models, .. } = &mut self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
-        match &outcome {
-            Outcome::Stopped { .. } => book.note(log::killed(run, None)),
-            Outcome::StoppedBy { operator, .. } => book.note(log::killed(run, Some(operator))),
-            _ => {}
+        if let Some(entry) = log::ended(run, &outcome) {
+            book.note(entry);
         }
         // What was noted is written, and the run's last state is signed.
         let note = book.checkpoint()?;

@@ -46,7 +46,7 @@ fn model_of(experiment: &str, weights: &[f32]) -> Stored {
         format: CARD_FORMAT,
         run: "run-a".parse().unwrap(),
         weights: WeightsRecord {
-            sha256: audit::Digest::sha256(b""),
+            sha256: audit::Sha256::of(b""),
             model: model_hash(weights),
             parameters: 3,
         },

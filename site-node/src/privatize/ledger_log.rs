@@ -431,7 +431,7 @@ impl LedgerStore for LedgerLog {
         let name = |text: &str| text.parse::<Name>().map_err(io::Error::other);
         let reserve = Reserve {
             data_set: self.data_set.clone(),
-            what: name(entry.released.code())?,
+            what: name(entry.released.code())?.into(),
             mechanism: entry.mechanism.into(),
             clip: entry.clip,
             cost: entry.cost.units().to_vec(),

@@ -5,7 +5,7 @@ use audit::record::{Entry, Event, Outcome};
 use common::digest::Digest;
 use common::experiment::{Description, Question};
 use common::ids::{Round, RunId};
-use common::logbook::{hash, name};
+use common::logbook::{hash, keyed_hash, label, name};
 
 use crate::send::Outgoing;
 
@@ -24,7 +24,7 @@ pub(super) fn consent(
     (data_set, fingerprint): (&Name, Option<Digest>),
 ) -> Vec<Entry> {
     let read = fingerprint.map(|fingerprint| {
-        let (data_set, fingerprint) = (data_set.clone(), hash(fingerprint));
+        let (data_set, fingerprint) = (data_set.clone(), keyed_hash(fingerprint));
         of_run(run, Event::DataRead { data_set, fingerprint })
     });
     read.into_iter().chain([of_run(run, Event::Consent { plan: hash(plan) })]).collect()
@@ -49,7 +49,7 @@ pub(super) fn sent(run: &RunId, round: Round, outgoing: &Outgoing, noised: bool)
         entries.push(entry(Event::Noised { update, bytes }));
     }
     for metric in &outgoing.metrics {
-        entries.push(entry(Event::Metric { name: name(&metric.name), noised: false }));
+        entries.push(entry(Event::Metric { name: label(&metric.name), noised: false }));
     }
     entries.push(entry(Event::Sent { update, bytes }));
     entries
@@ -61,14 +61,14 @@ pub(super) fn acked(run: &RunId, round: Round, update: Digest) -> Entry {
 
 /// A noised concordance that is about to leave.
 pub(super) fn concordance(run: &RunId, round: Round) -> Vec<Entry> {
-    let event = Event::Metric { name: name("concordance"), noised: true };
+    let event = Event::Metric { name: label("concordance"), noised: true };
     vec![of_run(run, event).of_round(round.0)]
 }
 
 /// The answers to a description that are about to leave, each with noise on it.
 pub(super) fn described(run: &RunId, question: &Description) -> Vec<Entry> {
     let told = |(round, question): (Round, Question<'_>)| {
-        let event = Event::Metric { name: name(question.released().code()), noised: true };
+        let event = Event::Metric { name: label(question.released().code()), noised: true };
         of_run(run, event).of_round(round.0)
     };
     question.questions().into_iter().map(told).collect()
@@ -76,6 +76,6 @@ pub(super) fn described(run: &RunId, question: &Description) -> Vec<Entry> {
 
 /// An exact metric of the final model that is about to leave.
 pub(super) fn metric(run: &RunId, round: Round, metric: &str) -> Vec<Entry> {
-    let event = Event::Metric { name: name(metric), noised: false };
+    let event = Event::Metric { name: label(metric), noised: false };
     vec![of_run(run, event).of_round(round.0)]
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::{Frame, bins, ceiling, n, steps, tick};
-use crate::report::epsilon;
+use crate::epsilon;
 use crate::report::format::len;
 use crate::report::ledger::{Budget, Ledger};
 

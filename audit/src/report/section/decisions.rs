@@ -39,9 +39,15 @@ const HEADS: &[(&str, bool)] = &[
 fn row(log: &Log, record: &Record) -> Markup {
     let (what, of) = match &record.event {
         Event::RoundOffer { plan, .. } => ("started the run: first offer", short(plan)),
+        Event::Consent { plan } if record.site.is_some() => {
+            ("heard that a site agreed", short(plan))
+        }
         Event::Consent { plan } => ("agreed to the plan", short(plan)),
+        Event::Declined { rule } if record.site.is_some() => {
+            ("heard that a site declined", html! { "rule " (rule) })
+        }
         Event::Declined { rule } => ("declined or withdrew", html! { "rule " (rule) }),
-        Event::Kill {} => ("stopped the run", html! { "–" }),
+        Event::Kill {} => ("ended the run before its last round", html! { "–" }),
         Event::Release { model } => ("gave the model out", short(model)),
         _ => (record.event.name(), html! { "–" }),
     };
@@ -49,7 +55,10 @@ fn row(log: &Log, record: &Record) -> Markup {
         td.time { (time(record.time)) }
         td { (node(log)) }
         td { (record.actor) }
-        td { strong { (what) } (outcome(record)) }
+        td { strong { (what) }
+            @if let Some(site) = &record.site { " (" span.node { (site) } ")" }
+            (outcome(record))
+        }
         td { (of) }
         td.number { (record.seq) }
     }

@@ -4,14 +4,18 @@ use maud::{Markup, html};
 
 use super::{LISTED, node, nothing, outcome, sorted, table};
 use crate::reconcile::Discrepancy;
-use crate::record::{Event, Record};
+use crate::record::{Event, Outcome, Record};
 use crate::report::data::Data;
 use crate::report::format::{bytes, time};
 
 pub(in crate::report) fn incidents(data: &Data) -> Markup {
     let refusals = sorted(data, |log| &log.story.refusals);
     let mut events = sorted(data, |log| &log.story.node_events);
-    events.retain(|(_, record)| !matches!(record.event, Event::Start { .. } | Event::Stop { .. }));
+    let began = data.logs.iter().filter_map(|log| log.story.first).map(|(_, time)| time).min();
+    events.retain(|(_, record)| {
+        let quiet = matches!(record.event, Event::Start { .. } | Event::Stop { .. });
+        !quiet && began.is_none_or(|began| record.time >= began)
+    });
     html! {
         h3 { "Where logs differ" }
         @match &data.differences {
@@ -57,7 +61,7 @@ fn difference(found: &Discrepancy) -> Markup {
     html! {
         td.number { (found.round) }
         td { span.node { (found.site) } }
-        td { span.flag { (found.class.name()) } }
+        td { span.flag { (found.class.name()) } ": it " (found.class.meaning()) "." }
         td.number { (seq(found.coordinator_seq)) }
         td.number { (seq(found.site_seq)) }
     }
@@ -73,10 +77,12 @@ fn what(record: &Record) -> Markup {
     let site = record.site.as_ref();
     html! {
         @match &record.event {
-            Event::Refused { rule } => { "by the rule " strong { (rule) } }
-            Event::Rejected { check } => {
-                "an update did not pass the check " strong { (check) }
-            },
+            Event::Refused { rule } if site.is_some() && record.outcome == Outcome::Ok => {
+                "the coordinator did not take an update: rule " strong { (rule) }
+            }
+            Event::Refused { rule } => { "a round was refused: rule " strong { (rule) } }
+            Event::Declined { rule } => { "declined the run: rule " strong { (rule) } }
+            Event::Kill {} if record.run.is_some() => { "the run was ended before its last round" }
             Event::ClockStep { by_ms } => {
                 "the wall clock was moved by " (by_ms / 1000) " s"
             },

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::{LISTED, table};
-use crate::name::Name;
+use crate::name::{Label, Name};
 use crate::record::Mechanism;
 use crate::report::data::Log;
 use crate::report::format::len;
@@ -15,7 +15,7 @@ use crate::report::words;
 /// One mechanism for one thing that is released, who used it, and how often.
 struct Kind<'a> {
     sites: BTreeSet<&'a Name>,
-    what: &'a Name,
+    what: &'a Label,
     mechanism: Mechanism,
     clip: f64,
     times: usize,

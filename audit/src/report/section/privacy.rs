@@ -7,10 +7,10 @@
 use maud::{Markup, html};
 
 use super::{ENDS, LISTED, mechanisms, node, nothing, promise, table};
+use crate::epsilon;
 use crate::name::Name;
 use crate::report::chart;
 use crate::report::data::{Data, Log};
-use crate::report::epsilon;
 use crate::report::format::{count, delta, len, many, science, time};
 use crate::report::ledger::{Charge, Ledger};
 use crate::report::words;
@@ -136,6 +136,14 @@ fn bare(charged: &[(&Log, &Name, &Ledger)]) -> Markup {
 
 /// A patient of several hospitals.
 fn several(charged: &[(&Log, &Name, &Ledger)]) -> Markup {
+    let bare = |(_, _, ledger): &&(&Log, &Name, &Ledger)| ledger.bare > 0;
+    let nobody = charged.iter().filter(bare).map(|(log, ..)| log.name()).next();
+    if let Some(site) = nobody {
+        return html! {
+            p { "Of a patient who was treated at several of these hospitals nothing is promised: "
+                span.node { (site) } " let out something without noise. No sum over hospitals is stated." }
+        };
+    }
     let stated = charged
         .iter()
         .filter_map(|(_, _, ledger)| Some((ledger.stated.after?, ledger.budget()?.delta)));

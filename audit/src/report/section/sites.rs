@@ -70,7 +70,6 @@ fn key(log: &Log, record: &Record) -> Markup {
     let (what, fingerprint) = match &record.event {
         Event::KeyNew { fingerprint } => ("new", fingerprint),
         Event::KeyRotated { fingerprint } => ("rotated", fingerprint),
-        Event::KeyRevoked { fingerprint } => ("revoked", fingerprint),
         _ => return html! {},
     };
     html! {

@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 
+use crate::epsilon;
 use crate::name::Name;
 use crate::record::{Mechanism, Role};
 use crate::report::data::Data;
-use crate::report::epsilon;
+use crate::report::ended::Ended;
 use crate::report::format::{bytes, count, duration, len, many, science, time};
 use crate::report::update::{Part, Update};
 
@@ -30,6 +31,7 @@ pub(in crate::report) fn summary(data: &Data) -> Markup {
                 } }
             }
         }
+        (ended(data))
         p.lead { (when(data))
             " " (many(took.len(), "hospital")) " sent " (many(told.len(), "model update")) ", "
             (bytes(sum)) " in all"
@@ -49,11 +51,12 @@ pub(in crate::report) fn summary(data: &Data) -> Markup {
             }
         }
         @for log in data.logs.iter().filter(|log| log.is_sound()) {
-            @if let Some((last, _)) = log.story.last && last > log.report.signed {
+            @if log.unsigned > 0 {
                 p.caution {
                     "The log of " span.node { (log.name()) } " is signed up to record "
-                    (count(log.report.signed)) "; the run's last record in it is " (count(last))
-                    ". What stands after the signature can still be changed: ask for a later copy."
+                    (count(log.report.signed)) ". " (count(log.unsigned)) " later records of this run "
+                    "are not signed yet, prove nothing and are left out of this report: ask for a later "
+                    "copy."
                 }
             }
         }
@@ -63,6 +66,37 @@ pub(in crate::report) fn summary(data: &Data) -> Markup {
                 " records of " (log.name()) " were archived. What they told of this run is not in "
                 "this report."
             }
+        }
+    }
+}
+
+/// How the run ended, first of all where it did not end well.
+fn ended(data: &Data) -> Markup {
+    let declined = |declined: &[(Name, Name)]| {
+        html! {
+            @for (place, (site, rule)) in declined.iter().enumerate() {
+                @if place > 0 { ", " } span.node { (site) } " (rule " (rule) ")"
+            }
+        }
+    };
+    html! {
+        @match data.ended() {
+            Ended::Finished => {}
+            Ended::Stopped { by, reason } => p.caution { strong { "The run did not finish." }
+                " It was ended by " span.node { (by) }
+                @if let Some(reason) = reason { " for the reason " strong { (reason) } }
+                ". No model was given out." },
+            Ended::Declined(who) => p.caution { strong { "The run did not begin: every hospital that \
+                answered declined." } " " (declined(&who)) ". Nothing left a hospital." },
+            Ended::Interrupted => p.caution { strong { "The run did not finish." }
+                " The coordinator's program ended while the run was going on. No model was given out." },
+            Ended::Unknown if data.coordinator().is_none() => {}
+            Ended::Unknown => p.caution { strong { "How the run ended is not known." }
+                " No log given tells of its end: it may still be going on." },
+        }
+        @let some = data.declined();
+        @if !some.is_empty() && !matches!(data.ended(), Ended::Declined(_)) {
+            p { "Declined by " (declined(&some)) "." }
         }
     }
 }
@@ -80,7 +114,11 @@ fn when(data: &Data) -> Markup {
             "Hospitals described their patients by numbers; no model was trained, and records stayed "
             "in the hospitals"
         } @else {
-            "This run trained one shared model on records that stayed in the hospitals"
+            @if data.ended().is_good() {
+                "This run trained one shared model on records that stayed in the hospitals"
+            } @else {
+                "This run was to train one shared model on records that stay in the hospitals"
+            }
         }
         @if let Some(centre) = centre { ", coordinated by " strong { (centre.name()) } }
         ". "
@@ -117,7 +155,12 @@ fn protection(data: &Data) -> Markup {
                     @if let (Some(after), Some(budget)) = (ledger.stated.after, ledger.budget()) {
                         li { span.node { (log.name()) } ": "
                             strong { "ε " (epsilon::text(after)) } " of " (budget.epsilon)
-                            " used of data set " span.node { (data_set) } " after this run, at δ\u{a0}=\u{a0}"
+                            " used of data set " span.node { (data_set) } " after this run"
+                            @if let Some(other) = data.other_log_of(log) {
+                                ", " strong { "under this log alone" } " (another log of this hospital, "
+                                (other) ", may hold more)"
+                            }
+                            ", at δ\u{a0}=\u{a0}"
                             (science(budget.delta))
                             @if after > budget.epsilon { " " span.flag { "over the limit" } }
                             "."
@@ -135,6 +178,8 @@ fn protection(data: &Data) -> Markup {
 /// The budget of which the largest part is used.
 fn nearest(data: &Data) -> Option<(f64, f64)> {
     let ledgers = data.logs.iter().flat_map(|log| log.charged().map(|(_, ledger)| ledger));
+    // A run without noise spends nothing of any budget.
+    let ledgers = ledgers.filter(|ledger| ledger.is_noised());
     let used = ledgers.filter_map(|ledger| Some((ledger.stated.after?, ledger.budget()?.epsilon)));
     used.max_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)))
 }

@@ -36,7 +36,7 @@ fn the_verb_writes_a_page_and_never_over_one() {
     let said = out(&report(&study, ""));
     let page = study.root().join("report.html");
     let hash = audit::Digest::sha256(&fs::read(&page).unwrap());
-    assert!(said.contains(&hash.to_string()) && said.contains("ok site-b.1: "));
+    assert!(said.contains(&hash.to_string()) && said.contains("sound site-b.1: "));
     let again = report(&study, "");
     assert_eq!(again.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&again.stderr).contains("--force writes over it"));

@@ -160,10 +160,9 @@ fn an_accountant_of_the_callers_is_believed() {
     let place = study.place(SITES[0]);
     let key = audit::folder::key(&place).unwrap();
     let ask = |epsilon: Option<&epsilon::Epsilon<'_>>| {
-        let sites = vec![(place.as_path(), key.clone())];
-        let (run, coordinator) = (name(RUN), None);
-        let request =
-            audit::report::Request { run, coordinator, sites, trusted: true, cost: None, epsilon };
+        let logs = vec![(place.as_path(), key.clone())];
+        let run = name(RUN);
+        let request = audit::report::Request { run, logs, trusted: true, cost: None, epsilon };
         gather(&request).unwrap().to_json()["privacy"][0]["epsilon_after"].clone()
     };
     assert_eq!(ask(Some(&|_, _, _| Some(0.125))), "0.125");
@@ -220,7 +219,7 @@ fn what_no_epsilon_covers_and_what_is_not_signed_is_said() {
     // An earlier run without noise, with an exact metric, on the same data.
     consent(&mut log, "bare");
     log.of("bare", 1, reserve(Mechanism::ClipOnly, 0, 0));
-    log.of("bare", 1, Event::Metric { name: name("concordance"), noised: false });
+    log.of("bare", 1, Event::Metric { name: name("concordance").into(), noised: false });
     consent(&mut log, RUN);
     log.of(RUN, 1, reserve(NOISE, 5, 5));
     log.log.checkpoint().unwrap();
@@ -229,8 +228,7 @@ fn what_no_epsilon_covers_and_what_is_not_signed_is_said() {
     let source = (folder.path(), crate::harness::public("site-a"));
     let request = audit::report::Request {
         run: name(RUN),
-        coordinator: None,
-        sites: vec![source],
+        logs: vec![source],
         trusted: true,
         cost: None,
         epsilon: None,
@@ -238,7 +236,9 @@ fn what_no_epsilon_covers_and_what_is_not_signed_is_said() {
     let data = gather(&request).unwrap();
     let (_, ledger) = data.logs[0].charged().next().unwrap();
     assert_eq!((ledger.bare, data.logs[0].story.exact), (1, 1));
-    assert_eq!((&ledger.own, &ledger.now), (&vec![12; 3], &vec![12; 3]));
+    // The second charge stands after the checkpoint: it is no evidence.
+    assert_eq!((&ledger.own, &ledger.now), (&vec![5; 3], &vec![5; 3]));
+    assert_eq!((data.logs[0].unsigned, data.exit_code()), (1, 1));
     let page = Page::parse(&render(&data));
     let cautions = page.texts("class", "caution").join("\n");
     assert!(
@@ -246,7 +246,7 @@ fn what_no_epsilon_covers_and_what_is_not_signed_is_said() {
         "{cautions}"
     );
     let unsigned =
-        format!("signed up to record {signed}; the run's last record in it is {}", signed + 1);
+        format!("signed up to record {signed}. 1 later records of this run are not signed");
     assert!(cautions.contains(&unsigned), "{cautions}");
 }
 
@@ -257,8 +257,7 @@ fn a_run_that_nobody_knows_is_an_error() {
     let key = audit::folder::key(&place).unwrap();
     let request = audit::report::Request {
         run: name("other"),
-        coordinator: Some((&place, key)),
-        sites: Vec::new(),
+        logs: vec![(&place, key)],
         trusted: true,
         cost: None,
         epsilon: None,

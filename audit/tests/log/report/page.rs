@@ -91,8 +91,7 @@ fn logs_that_differ_are_told_at_the_top() {
     let ((centre_key, centre), (site_key, site)) = (source(&centre), source(&site));
     let request = Request {
         run: name(RUN),
-        coordinator: Some((centre, centre_key)),
-        sites: vec![(site, site_key)],
+        logs: vec![(site, site_key), (centre, centre_key)],
         trusted: false,
         cost: None,
         epsilon: None,
@@ -122,15 +121,8 @@ fn hostile_names_stay_text() {
     fs::copy(study.place("site-c").join("key.pub"), folder.join("key.pub")).unwrap();
     fs::create_dir(folder.join("checkpoint")).unwrap();
     let places = [study.place("site-a"), study.place("site-b"), folder];
-    let sites = places.iter().map(|place| (place.as_path(), key(place).unwrap())).collect();
-    let request = Request {
-        run: name(RUN),
-        coordinator: None,
-        sites,
-        trusted: true,
-        cost: None,
-        epsilon: None,
-    };
+    let logs = places.iter().map(|place| (place.as_path(), key(place).unwrap())).collect();
+    let request = Request { run: name(RUN), logs, trusted: true, cost: None, epsilon: None };
     let data = gather(&request).unwrap();
     assert!(data.exit_code() >= 2);
     let html = render(&data);

@@ -123,17 +123,12 @@ impl Study {
         let source = |place: &'_ PathBuf| folder::key(place).unwrap();
         let centre = self.place("centre");
         let places: Vec<PathBuf> = sites.iter().map(|site| self.place(site)).collect();
-        let sites: Vec<Source<'_>> =
+        let mut logs: Vec<Source<'_>> =
             places.iter().map(|place| (place.as_path(), source(place))).collect();
-        gather(&Request {
-            run: name(RUN),
-            coordinator: coordinator.then(|| (centre.as_path(), source(&centre))),
-            sites,
-            trusted: true,
-            cost: None,
-            epsilon: None,
-        })
-        .unwrap()
+        if coordinator {
+            logs.push((centre.as_path(), source(&centre)));
+        }
+        gather(&Request { run: name(RUN), logs, trusted: true, cost: None, epsilon: None }).unwrap()
     }
 }
 
@@ -209,10 +204,11 @@ impl Site {
         if round.is_multiple_of(6) && mechanism.noises() {
             let charge = self.charge("concordance", METRIC);
             self.log.put(&of(round, charge));
-            self.log.put(&of(round, Event::Metric { name: name("concordance"), noised: true }));
+            self.log
+                .put(&of(round, Event::Metric { name: name("concordance").into(), noised: true }));
         }
         if does == Does::Fails {
-            centre.put(&told(Event::Rejected { check: name("norm-bound") }));
+            centre.put(&told(Event::Refused { rule: name("norm-bound") }));
             return None;
         }
         Some(Input { site: name(&self.name), update })

@@ -84,7 +84,7 @@ fn what_a_crash_leaves_is_sound_and_explained() -> Outcome {
     assert!(together.reports.iter().all(|report| report.verdict == Verdict::Sound));
     let mut lost: BTreeMap<Name, usize> = BTreeMap::new();
     for found in &together.discrepancies {
-        assert_eq!(found.class, Class::Lost, "{found:?}");
+        assert_eq!(found.class, Class::Undelivered, "{found:?}");
         assert_ne!(Some(found.run.as_str()), report["run"].as_str(), "{found:?}");
         *lost.entry(found.site.clone()).or_default() += 1;
     }

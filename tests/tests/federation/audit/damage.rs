@@ -119,7 +119,7 @@ fn every_change_to_a_log_shows() -> Outcome {
     let logs: Vec<_> = [copy].into_iter().chain(others).collect();
     let together = reconciled(&own, &logs)?;
     let verdicts: Vec<_> = together.reports.into_iter().map(|report| report.verdict).collect();
-    let [coordinator, cut, second, third] = &verdicts[..] else { return Err("four logs".into()) };
+    let [cut, second, third, coordinator] = &verdicts[..] else { return Err("four logs".into()) };
     assert_eq!([coordinator, second, third], [&Verdict::Sound; 3]);
     tampered(cut.clone())?;
     Ok(())

@@ -32,6 +32,7 @@ fn source(folder: &Path) -> Result<(&Path, VerifierKey), SetupError> {
 
 /// The coordinator's log against those of sites.
 fn reconciled(coordinator: &Path, sites: &[PathBuf]) -> Result<Reconciliation, SetupError> {
-    let sites = sites.iter().map(|site| source(site)).collect::<Result<Vec<_>, _>>()?;
-    Ok(reconcile(&source(coordinator)?, &sites, MAX_SKEW_MS))
+    let folders = sites.iter().map(PathBuf::as_path).chain([coordinator]);
+    let logs = folders.map(source).collect::<Result<Vec<_>, _>>()?;
+    Ok(reconcile(&logs, MAX_SKEW_MS))
 }

@@ -158,12 +158,12 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     let source = |folder| Ok::<_, SetupError>((folder, audit::folder::key(folder)?));
     let logs = folders.iter().map(|folder| source(folder)).collect::<Result<Vec<_>, _>>()?;
     let own = federation.place("state/audit");
-    let found = audit::reconcile::reconcile(&source(&own)?, &logs, 300_000);
+    let logs: Vec<_> = logs.into_iter().chain([source(&own)?]).collect();
+    let found = audit::reconcile::reconcile(&logs, 300_000);
     assert_eq!((found.exit_code(), &found.discrepancies[..]), (0, &[][..]));
     // And the page on it tells of no model.
-    let (run, coordinator) = (question.run().as_str().parse()?, Some(source(&own)?));
-    let (cost, epsilon) = (None, None);
-    let request = Request { run, coordinator, sites: logs, trusted: true, cost, epsilon };
+    let (run, cost, epsilon) = (question.run().as_str().parse()?, None, None);
+    let request = Request { run, logs, trusted: true, cost, epsilon };
     let page = render(&gather(&request)?);
     assert!(page.contains("no model was trained") && !page.contains("one shared model"));
     assert_eq!(explained(&federation, first, &file)?["refused_by"], "ledger");

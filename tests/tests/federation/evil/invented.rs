@@ -80,9 +80,9 @@ async fn different_models_behind_invented_witnesses_show_when_logs_are_reconcile
     // Each history holds as long as only those are asked who were shown it; whichever of them is
     // handed in, the other site has seen another one.
     for (history, shown, other) in [(0, 2, 3), (1, 3, 2)] {
-        let believed = reconcile(&source(history), &[source(shown)], MAX_SKEW_MS);
+        let believed = reconcile(&[source(history), source(shown)], MAX_SKEW_MS);
         assert_eq!(believed.reports[0].verdict, Verdict::Sound);
-        let together = reconcile(&source(history), &[source(shown), source(other)], MAX_SKEW_MS);
+        let together = reconcile(&[source(history), source(shown), source(other)], MAX_SKEW_MS);
         let verdict = &together.reports[0].verdict;
         let diverged = matches!(verdict, Verdict::Tampered(Tampering::Diverged { .. }));
         assert!(diverged, "{verdict:?}");

@@ -16,11 +16,11 @@ fn page(federation: &Federation, run: &str) -> Result<String, SetupError> {
     let folders: Vec<_> = SITES.iter().map(|site| federation.log_of(site)).collect();
     let coordinator = federation.log();
     let key = audit::folder::key;
-    let sites = folders.iter().map(|folder| Ok((folder.as_path(), key(folder)?)));
+    let folders = folders.iter().chain([&coordinator]);
+    let logs = folders.map(|folder| Ok((folder.as_path(), key(folder)?)));
     let request = Request {
         run: run.parse()?,
-        coordinator: Some((coordinator.as_path(), key(&coordinator)?)),
-        sites: sites.collect::<Result<_, SetupError>>()?,
+        logs: logs.collect::<Result<_, SetupError>>()?,
         trusted: true,
         cost: None,
         epsilon: None,
