@@ -4,11 +4,13 @@
 //! says in a message can make it another site or an operator. Certificates are made elsewhere
 //! (`coordinator init`); here they are read and judged.
 
+mod certificate;
 mod fingerprint;
 mod identity;
 mod role;
 mod validity;
 
+pub use certificate::CertificateFault;
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use identity::{Identity, PkiError};
 pub use role::{COORDINATOR_NAME, Role};

@@ -242,23 +242,34 @@ fn all_kept(rulings: Vec<Ruling>) -> Result<(), Denied> {
     }
 }
 
-/// What is asked for of a list of columns, what is allowed, and whether that is kept.
+/// The most columns that a refusal names.
+const MOST_NAMED: usize = 50;
+
+/// What is asked for of a list of columns, what is allowed, and whether that is kept. Columns that are not listed are
+/// all named.
 fn listed(named: &[&String], list: Option<&Vec<String>>, private: bool) -> (String, String, bool) {
-    let first = match list {
-        None if private => named.first(),
-        None => None,
-        Some(list) => named.iter().find(|column| !list.contains(column)),
+    let unlisted: Vec<String> = match list {
+        None if private => named.iter().map(|column| format!("{column:?}")).collect(),
+        None => Vec::new(),
+        Some(list) => {
+            let others = named.iter().filter(|column| !list.contains(column));
+            others.map(|column| format!("{column:?}")).collect()
+        }
     };
-    let asked = match first {
-        None => format!("{} columns", named.len()),
-        Some(column) => format!("{column:?}"),
+    let asked = match &unlisted[..] {
+        [] => format!("{} columns", named.len()),
+        [first @ .., _] if first.len() >= MOST_NAMED => {
+            let more = unlisted.len() - MOST_NAMED;
+            format!("{} and {more} more", unlisted[..MOST_NAMED].join(", "))
+        }
+        all => all.join(", "),
     };
     let allowed = match list {
         None if private => "no column of private patients that is not listed".to_owned(),
         None => "any column".to_owned(),
         Some(list) => format!("the {} that are listed", list.len()),
     };
-    (asked, allowed, first.is_none())
+    (asked, allowed, unlisted.is_empty())
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@
 use std::error::Error;
 use std::path::Path;
 
+use common::clock::{Clock, SystemClock};
 use site_node::data::{self, Secret};
 use site_node::privatize::{Inspection, LedgerLog};
 
+use super::certificate;
 use super::run::prepare;
 
 pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     let ready = prepare(config)?;
+    certificate::check(&ready.identity, SystemClock::new().wall())?;
     let Inspection { log, records, .. } = LedgerLog::inspect(
         ready.settings.audit.tracking,
         &ready.settings.state,

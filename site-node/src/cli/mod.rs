@@ -2,6 +2,7 @@
 
 mod audit;
 mod budget;
+mod certificate;
 mod check;
 mod data;
 mod evaluate;

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::clock::SystemClock;
+use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
 use common::ids::SiteName;
 use common::pki::{Identity, Role};
@@ -66,6 +66,14 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     format.with_writer(std::io::stderr).init();
     let ready = prepare(config)?;
     tracing::info!(role = %ready.identity.role, coordinator = %ready.settings.coordinator, "starting");
+    super::certificate::warn(&ready.identity, SystemClock::new().wall());
+    let source = ready.source;
+    // Beside the connection: large tables take a while to read.
+    std::thread::spawn(move || {
+        if let Err(error) = site_node::data::load(&source) {
+            tracing::error!(%error, "no run can use these tables; `site-node data check` says more");
+        }
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let validity = ready.identity.validity();
     runtime.block_on(async {

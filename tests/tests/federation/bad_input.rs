@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use tests::{Federation, HOSPITALS, edit, failure, success};
+use common::clock::{Clock, SystemClock, Timestamp};
+use common::pki::Role;
+use coordinator::enrol::Authority;
+use tests::{Federation, HOSPITALS, Process, SetupError, edit, failure, success};
 
 use crate::Outcome;
 
@@ -78,6 +81,52 @@ fn bad_certificates_and_keys_are_named() -> Outcome {
         Ok(())
     })?;
     assert!(another.contains("operator"), "{another}");
+    Ok(())
+}
+
+/// What `site-node check` says of a certificate that an authority made so many days from now; `act` waits for
+/// the end that is expected of it.
+fn check_dated(
+    days: i64,
+    act: impl FnOnce(Process) -> Result<String, SetupError>,
+) -> Result<String, SetupError> {
+    let now = SystemClock::new().wall();
+    let shift = days.unsigned_abs() * 86_400_000;
+    let made = if days < 0 { now.0.saturating_sub(shift) } else { now.0 + shift };
+    let authority = Authority::new(Timestamp(made))?;
+    let issued = authority.issue(Role::Site(SITE.parse()?))?;
+    let federation = Federation::new()?;
+    let identity = federation.site(SITE).join("identity");
+    fs::write(identity.join("ca.pem"), authority.certificate_pem())?;
+    fs::write(identity.join("cert.pem"), issued.certificate_pem())?;
+    fs::write(identity.join("key.pem"), issued.key_pem())?;
+    act(federation.site_node(SITE, "check")?)
+}
+
+#[test]
+fn a_certificate_is_checked_for_its_dates_its_authority_and_its_key() -> Outcome {
+    let expired = check_dated(-400, failure)?;
+    assert!(expired.contains("the certificate expired on 20"), "{expired}");
+    let soon = check_dated(-350, success)?;
+    assert!(soon.contains("warning: the certificate expires in 14 days"), "{soon}");
+    let early = check_dated(2, failure)?;
+    assert!(early.contains("the certificate is not valid before 20"), "{early}");
+    let other = check(|federation| {
+        let stranger = Federation::new()?;
+        let ca = stranger.site(SITE).join("identity/ca.pem");
+        fs::copy(ca, federation.site(SITE).join("identity/ca.pem"))?;
+        Ok(())
+    })?;
+    assert!(other.contains("was not issued by the authority in ca.pem"), "{other}");
+    let key = check(|federation| {
+        let key = federation.site(HOSPITALS[1]).join("identity/key.pem");
+        fs::copy(key, federation.site(SITE).join("identity/key.pem"))?;
+        Ok(())
+    })?;
+    assert!(key.contains("key.pem is not the key of cert.pem"), "{key}");
+    let federation = Federation::new()?;
+    let sound = success(federation.site_node(SITE, "check")?)?;
+    assert!(sound.contains("days left") && !sound.contains("warning: the certificate"), "{sound}");
     Ok(())
 }
 
