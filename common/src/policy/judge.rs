@@ -281,6 +281,22 @@ mod tests {
     use crate::experiment::Experiment;
 
     #[test]
+    fn every_column_that_is_not_listed_is_named() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/experiments/demo.toml");
+        let plan = crate::config::load::<Experiment>(&path, &[]).unwrap().plan;
+        let mut policy = Policy::just(&plan, Fingerprint::of(b"authority"));
+        let asker = Asker { coordinator: None, tag: Some(DataTag::Synthetic) };
+        let listed = policy.columns.as_mut().unwrap();
+        listed.retain(|column| !["x02", "x07", "x12"].contains(&column.as_str()));
+        let denied = policy.admit(&plan, asker).unwrap_err();
+        assert_eq!(denied.rule, "policy.columns");
+        assert!(denied.reason.starts_with(r#""x02", "x07", "x12" is asked for"#), "{denied}");
+        policy.columns = Some(vec!["other".to_owned()]);
+        let all = policy.admit(&plan, asker).unwrap_err().reason;
+        assert!((1..=12).all(|column| all.contains(&format!("\"x{column:02}\""))), "{all}");
+    }
+
+    #[test]
     fn a_start_is_random_or_listed() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/experiments/demo.toml");
         let mut plan = crate::config::load::<Experiment>(&path, &[]).unwrap().plan;
