@@ -256,7 +256,7 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
             let weights = state.join(format!("models/{}.safetensors", run.id));
             if weights.exists() {
                 let stored = common::shelf::open(&weights)?;
-                assert_eq!(run.model_sha256, Some(stored.card.weights.sha256.to_string()));
+                assert_eq!(run.file_sha256, Some(stored.card.weights.sha256.to_string()));
                 kept += usize::from(run.reason.is_some());
             }
         }
