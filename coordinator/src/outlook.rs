@@ -293,8 +293,10 @@ impl Outlook {
         let (round, site) = (bytes(self.bytes_each_round), bytes(self.bytes_each_site));
         let all = bytes(self.bytes_most_sites);
         line(
-            "words",
-            format!("{round} a site and round, {site} a site, {all} in all, models alone"),
+            "models",
+            format!(
+                "{round} per site and round, {site} per site, {all} for {most} sites, the most"
+            ),
         );
         let privacy = &self.privacy;
         line("privacy mode", privacy.mode.to_owned());

@@ -1,8 +1,10 @@
 //! `site-node budget`: what was spent on the data set, by which run, and what is left.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::path::Path;
 
+use common::ids::RunId;
 use common::policy::Policy;
 use common::privacy::accountant::rdp::ORDERS;
 use common::privacy::accountant::{Delta, RdpVector};
@@ -89,21 +91,33 @@ fn table(
         return Ok(());
     }
     println!("\n{:<34}{:>9}{:>12}{:>9}", "run", "releases", "ε", "part");
-    for (run, cost) in account.by_run() {
+    for (run, cost) in runs_by_time(account) {
         let of_run = || account.entries().iter().filter(|entry| entry.run == *run);
+        if cost.is_zero() {
+            println!("{run:<34}{:>9}{:>12}{:>9}", of_run().count(), "no noise", "no ε");
+            continue;
+        }
         let (own, part) = (up(epsilon(of_run(), delta)?), share(limit.used(cost)));
         println!("{run:<34}{:>9}{own:>12.4}{part:>9}", of_run().count());
     }
-    if let Some(last) = account.entries().last() {
+    if let Some(last) = account.entries().iter().rev().find(|entry| !entry.cost.is_zero()) {
         let fits = limit.fits(spent, &Cost::of(last.mechanism));
         let fits = if fits == u32::MAX { "any number of".to_owned() } else { fits.to_string() };
         println!("\nleft       {fits} more releases like the last one (run {})", last.run);
     }
     println!(
-        "\nε is that of releases planned beforehand; the budget holds whatever is asked next, and is\n\
-         charged in parts of the whole."
+        "\nThe column ε says what a run's releases come to, had they been planned together. The column part says\n\
+         what the ledger charged for them: it holds whatever is asked next, and the budget limits it."
     );
     Ok(())
+}
+
+/// What each run was charged, the run that was charged first at the beginning.
+fn runs_by_time(account: &Account) -> Vec<(&RunId, &Cost)> {
+    let mut seen = HashSet::new();
+    let runs = account.entries().iter().map(|entry| &entry.run);
+    let first = runs.filter(|run| seen.insert(*run));
+    first.filter_map(|run| account.by_run().get_key_value(run)).collect()
 }
 
 /// A part of what may be charged in all, in percent and rounded up; `all` from the whole on.
@@ -120,7 +134,7 @@ fn object(
     let limit = account.limit();
     let Budget { epsilon: allowed, delta } = limit.budget();
     let mut runs = Vec::new();
-    for (run, cost) in account.by_run() {
+    for (run, cost) in runs_by_time(account) {
         let of_run = || account.entries().iter().filter(|entry| entry.run == *run);
         runs.push(json!({ "run": run, "releases": of_run().count(),
                           "epsilon": epsilon(of_run(), delta)?, "used": limit.used(cost) }));

@@ -189,9 +189,10 @@ fn table(plan: &Plan, rulings: &[Ruling]) -> Result<(), Box<dyn Error>> {
         _ => println!("would cost  nothing: no noise, no promise"),
     }
     println!(
-        "would send  {} words a round, {} rounds{}; nothing else that depends on a patient, save \
+        "would send  {:.1} KiB per round, {} rounds{}; nothing else that depends on a patient, save \
          whether there are enough of them and the columns are fit to use",
-        plan.model.parameters(),
+        // Each parameter is four bytes.
+        plan.model.parameters() as f64 * 4.0 / 1024.0,
         plan.rounds,
         evaluated(plan),
     );
