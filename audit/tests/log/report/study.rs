@@ -165,7 +165,7 @@ impl Site {
         for (total, cost) in self.total.iter_mut().zip(&cost) {
             *total += cost;
         }
-        let (data_set, what) = (name("breast-registry"), name(what));
+        let (data_set, what) = (name("breast-registry"), name(what).into());
         let total = self.total.clone();
         Event::Reserve(Reserve { data_set, what, mechanism, clip: CLIP, cost, total })
     }
