@@ -73,12 +73,13 @@ impl Revoked {
         if stamp == inner.stamp {
             return Ok(false);
         }
+        // Before it is read: a file that is wrong is told of once, until it changes.
+        inner.stamp = stamp;
         let text = match stamp {
             Some(_) => fs::read_to_string(&self.path).map_err(failed)?,
             None => String::new(),
         };
         inner.listed = read(&self.path, &text)?;
-        inner.stamp = stamp;
         Ok(true)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use common::ids::RunId;
+use common::ids::{RunId, SiteName};
 use common::wire::{Metric, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -30,7 +30,7 @@ impl Follow {
         if let Progress::Started { sites, .. } = progress
             && !self.quiet
         {
-            let names: Vec<&str> = sites.iter().map(|site| site.as_str()).collect();
+            let names: Vec<&str> = sites.iter().map(SiteName::as_str).collect();
             let asked =
                 if names.is_empty() { "no hospital yet".to_owned() } else { names.join(", ") };
             self.say(&format!("         Run {run}\n       Asked {asked}"));
@@ -49,11 +49,10 @@ impl Follow {
                 self.bar.set_prefix("Training");
                 self.bar.set_message(format!("{} sites", sites.len()));
             }
-            Progress::Declined { .. } if self.quiet => {}
+            Progress::Declined { .. } | Progress::Waiting { .. } if self.quiet => {}
             Progress::Declined { site, rule, reason } => {
                 self.say(&format!("    Declined {site}: {rule}: {reason}"));
             }
-            Progress::Waiting { .. } if self.quiet => {}
             Progress::Waiting { more, until } => {
                 self.say(&format!("     Waiting for {more} more hospital(s) until {until}"));
             }

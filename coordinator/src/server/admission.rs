@@ -80,7 +80,7 @@ impl Admission {
                 Ok(false) => {}
                 // What was revoked before stays so.
                 Err(error) => {
-                    tracing::error!(%error, "the list of revoked certificates cannot be read")
+                    tracing::error!(%error, "the list of revoked certificates cannot be read");
                 }
             }
             if revoked.holds(&certificate.fingerprint) {
