@@ -148,7 +148,7 @@ pub async fn simulate(
         match evaluate::oracle(plan, &hospitals, simulation.data) {
             Ok(oracle) => beside.oracle = oracle,
             Err(reason) => {
-                beside.notes.push(format!("no score of the generator's own risk: {reason}"))
+                beside.notes.push(format!("no score of the generator's own risk: {reason}"));
             }
         }
     }

@@ -40,7 +40,7 @@ fn patients(count: usize, effect: f64) -> Vec<Patient> {
         let hazard = 0.12 * (effect * (marker.ln() - 2.0)).exp();
         let event = -(1.0 - uniform(&mut state)).ln() / hazard;
         let censored = 12.0 * uniform(&mut state);
-        let split = u8::from(i % 3 != 0);
+        let split = u8::from(!i.is_multiple_of(3));
         Patient { split, marker, time: event.min(censored), event: event < censored }
     };
     (0..count).map(patient).collect()

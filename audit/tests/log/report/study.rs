@@ -167,7 +167,7 @@ impl Site {
         }
         let (data_set, what) = (name("breast-registry"), name(what).into());
         let total = self.total.clone();
-        Event::Reserve(Reserve { data_set, what, mechanism, clip: CLIP, cost, total })
+        Event::Reserve(Reserve { data_set, what: what.into(), mechanism, clip: CLIP, cost, total })
     }
 
     fn round(
