@@ -98,17 +98,13 @@ pub fn show(
 
 /// What an event tells, beside its name. Long lists of numbers are left to JSON.
 fn details(event: &Event) -> Option<String> {
-    match event {
-        Event::Budget { data_set, epsilon, delta, orders, carried } => Some(format!(
-            "data_set {data_set} epsilon {epsilon} delta {delta} at {} orders{}",
-            orders.len(),
-            if carried.is_empty() { "" } else { ", carrying on what earlier logs spent" }
-        )),
-        _ => {
-            let details = serde_json::to_value(event).ok()?;
-            details.get(event.name()).map(ToString::to_string)
-        }
-    }
+    let Event::Budget { data_set, epsilon, delta, orders, carried } = event else {
+        let details = serde_json::to_value(event).ok()?;
+        return details.get(event.name()).map(ToString::to_string);
+    };
+    let carries = if carried.is_empty() { "" } else { ", carrying on what earlier logs spent" };
+    let orders = orders.len();
+    Some(format!("data_set {data_set} epsilon {epsilon} delta {delta} at {orders} orders{carries}"))
 }
 
 /// The budgets of a log so far, by data set: what a charge comes to as ε depends on them.

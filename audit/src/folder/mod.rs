@@ -173,9 +173,8 @@ pub fn plain(text: &str) -> String {
                     | '\u{61c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
             )
     };
-    let escaped = |found: char| match hides(found) {
-        true => found.escape_unicode().to_string(),
-        false => found.to_string(),
+    let escaped = |found: char| {
+        if hides(found) { found.escape_unicode().to_string() } else { found.to_string() }
     };
     text.chars().map(escaped).collect()
 }

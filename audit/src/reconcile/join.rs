@@ -248,8 +248,8 @@ impl Pair<'_> {
 
     /// The coordinator's offer of the round.
     fn offer(&self) -> Option<(&Part<'_>, &Offer)> {
-        let parts = self.join.coordinators.iter();
-        parts.filter_map(|part| Some((part, part.side.offers.get(self.key)?))).next()
+        let mut parts = self.join.coordinators.iter();
+        parts.find_map(|part| Some((part, part.side.offers.get(self.key)?)))
     }
 
     /// Whether the site could send at all.

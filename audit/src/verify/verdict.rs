@@ -267,20 +267,17 @@ impl Report {
     /// What was found, without the word for how grave it is.
     fn told(&self) -> String {
         let Some(why) = self.verdict.why() else {
-            let mut text = format!("{} records", self.records);
-            if self.archived > 0 {
-                text += &format!(", {} of them archived", self.archived);
-            }
-            match self.unsigned() {
-                0 => text += ", all of them signed",
-                1 => text += ", the last of which is not signed yet and proves nothing",
-                unsigned => {
-                    text += &format!(
-                        ", the last {unsigned} of which are not signed yet and prove nothing"
-                    );
-                }
-            }
-            return text;
+            let records = self.records;
+            let archived = match self.archived {
+                0 => String::new(),
+                archived => format!(", {archived} of them archived"),
+            };
+            let signed = match self.unsigned() {
+                0 => ", all of them signed".to_owned(),
+                1 => ", the last of which is not signed yet and proves nothing".to_owned(),
+                many => format!(", the last {many} of which are not signed yet and prove nothing"),
+            };
+            return format!("{records} records{archived}{signed}");
         };
         let place = match (self.seq, self.segment, self.offset) {
             (Some(seq), Some(segment), Some(offset)) => {

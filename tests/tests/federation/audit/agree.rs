@@ -1,6 +1,7 @@
 //! A run that went well: every log holds by itself, and all of them tell the same.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use audit::record::Event;
@@ -41,11 +42,64 @@ fn all_logs_of_a_run_hold_and_tell_the_same() -> Outcome {
     let without = reconciled(&federation.log(), &logs[1..])?;
     assert_eq!(without.absent, [HOSPITALS[0].parse()?]);
 
+    // Whoever knows docs/audit-format.md alone finds the same, and every damage.
+    for folder in logs.iter().chain([&federation.log()]) {
+        by_the_document(folder)?;
+    }
+
     let data = told(&federation, &logs, &report)?;
     for site in HOSPITALS {
         spent_alike(&federation, site, &data)?;
     }
     Ok(())
+}
+
+/// A verifier in another language, written from the document, on a log and on damaged copies of it.
+fn by_the_document(folder: &Path) -> Outcome {
+    let key = fs::read_to_string(folder.join("key.pub"))?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = script.join("tests/federation/audit/verify_log.py");
+    let run = |folder: &Path| -> Result<(Option<i32>, String), SetupError> {
+        let said = Command::new("python3").arg(&script).arg(folder).arg(key.trim()).output()?;
+        let text = [said.stdout, said.stderr].concat();
+        Ok((said.status.code(), String::from_utf8_lossy(&text).into_owned()))
+    };
+    let (code, said) = run(folder)?;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("sound "), "{said}");
+    let segment = audit::folder::segment(Path::new(""), 1);
+    let damages: [(&Path, fn(&str) -> String); 4] = [
+        (segment.as_path(), |text| text.replacen("\"START\"", "\"STOP\"", 1)),
+        (segment.as_path(), |text| text.lines().skip(1).map(|line| format!("{line}\n")).collect()),
+        (segment.as_path(), |text| {
+            let half = text.lines().count() / 2;
+            text.lines().take(half).map(|line| format!("{line}\n")).collect()
+        }),
+        (Path::new("checkpoint"), |text| text.replacen('\n', "0\n", 1)),
+    ];
+    for (file, damage) in damages {
+        let copy = copied(folder)?;
+        let path = copy.path().join(file);
+        let before = fs::read_to_string(&path)?;
+        let after = damage(&before);
+        assert_ne!(before, after, "{}", file.display());
+        fs::write(&path, after)?;
+        let (code, said) = run(copy.path())?;
+        assert_eq!(code, Some(2), "{}: {said}", file.display());
+    }
+    Ok(())
+}
+
+/// The files of a log in another folder.
+fn copied(folder: &Path) -> Result<tempfile::TempDir, SetupError> {
+    let copy = tempfile::tempdir()?;
+    for found in fs::read_dir(folder)? {
+        let path = found?.path();
+        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+            fs::copy(&path, copy.path().join(name))?;
+        }
+    }
+    Ok(copy)
 }
 
 /// The page of the run names everybody and what it cost.
