@@ -5,6 +5,7 @@
 mod crash;
 mod harness;
 mod histories;
+mod operations;
 mod peers;
 mod program;
 mod reconcile;

@@ -165,7 +165,7 @@ impl Site {
         for (total, cost) in self.total.iter_mut().zip(&cost) {
             *total += cost;
         }
-        let (data_set, what) = (name("breast-registry"), name(what).into());
+        let (data_set, what) = (name("breast-registry"), name(what));
         let total = self.total.clone();
         Event::Reserve(Reserve { data_set, what: what.into(), mechanism, clip: CLIP, cost, total })
     }

@@ -1,0 +1,267 @@
+//! What nodes do every day accuses nobody: a crash, a stop, a restarted log, retention, a copy that was
+//! made early. What is really wrong stays found beside them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use audit::judgement::Level;
+use audit::note::{SigningKey, VerifierKey};
+use audit::reconcile::{Class, MAX_SKEW_MS, Reconciliation, reconcile};
+use audit::record::{Event, Role};
+use audit::segments::{Log, log_id};
+use audit::verify::{Options, Unreadable, Verdict, verify};
+use audit::{Digest, folder};
+use tempfile::TempDir;
+
+use super::harness::{
+    NOISE, Unsynced, Writer, budget, digest, entry, key, name, public, reserve, settings, stamp,
+    start,
+};
+
+const RUN: &str = "run-a";
+
+/// A coordinator and one hospital, round by round.
+struct Pair {
+    folder: TempDir,
+    centre: Writer,
+    site: Writer,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let centre = Writer::new(&folder.path().join("centre"), "centre", Role::Coordinator, 1);
+        let site = Writer::new(&folder.path().join("site-a"), "site-a", Role::Site, 1);
+        let mut pair = Self { folder, centre, site };
+        pair.centre.tell(start());
+        pair.site.tell(start());
+        pair.site.tell(budget());
+        pair.site.put(&entry(Event::Consent { plan: digest("plan") }).of_run(name(RUN)));
+        pair
+    }
+
+    /// The hospital's part of a round.
+    fn send(&mut self, round: u32) -> Digest {
+        let (model, plan) = (digest("model"), digest("plan"));
+        let update = digest(&format!("update {round}"));
+        self.meet();
+        self.centre.of(RUN, round, Event::RoundOffer { model, plan });
+        self.site.of(RUN, round, Event::RoundOffer { model, plan });
+        self.site.total += 5;
+        let total = self.site.total;
+        self.site.of(RUN, round, reserve(NOISE, 5, total));
+        self.site.of(RUN, round, Event::Noised { update, bytes: 64 });
+        self.site.of(RUN, round, Event::Sent { update, bytes: 64 });
+        update
+    }
+
+    /// Both clocks show the same.
+    fn meet(&mut self) {
+        self.centre.millis = self.centre.millis.max(self.site.millis);
+        self.site.millis = self.centre.millis;
+    }
+
+    /// The coordinator's part.
+    fn receive(&mut self, round: u32, update: Digest) {
+        self.meet();
+        let received = entry(Event::Received { update, bytes: 64 }).of_run(name(RUN));
+        self.centre.put(&received.of_round(round).with_site(name("site-a")));
+    }
+
+    fn close(&mut self, round: u32) {
+        self.meet();
+        let (inputs, output) = (Vec::new(), digest(&format!("model {round}")));
+        self.centre.of(RUN, round, Event::Aggregated { inputs, rule: name("sum"), output });
+    }
+
+    fn sign(&mut self) {
+        self.centre.log.checkpoint().unwrap();
+        self.site.log.checkpoint().unwrap();
+    }
+
+    fn place(&self, log: &str) -> PathBuf {
+        self.folder.path().join(log)
+    }
+
+    fn judge(&self) -> Reconciliation {
+        judge(self.folder.path())
+    }
+}
+
+/// The first log of each node, held against each other.
+fn judge(folder: &Path) -> Reconciliation {
+    let [centre, site] = ["centre", "site-a"].map(|node| folder.join(node));
+    either_way(&[(centre.as_path(), public("centre")), (site.as_path(), public("site-a"))])
+}
+
+/// The verdict, which does not depend on the order of the folders.
+fn either_way(sources: &[(&Path, VerifierKey)]) -> Reconciliation {
+    let found = reconcile(sources, MAX_SKEW_MS);
+    let mut turned = sources.to_vec();
+    turned.reverse();
+    let other = reconcile(&turned, MAX_SKEW_MS);
+    assert_eq!(found.judgement.level, other.judgement.level);
+    assert_eq!(found.discrepancies, other.discrepancies);
+    found
+}
+
+fn classes(found: &Reconciliation) -> Vec<Class> {
+    found.discrepancies.iter().map(|one| one.class).collect()
+}
+
+#[test]
+fn a_crash_after_sending_is_told_from_a_dropped_update_and_heals() {
+    let mut pair = Pair::new();
+    let first = pair.send(1);
+    pair.receive(1, first);
+    pair.close(1);
+    let update = pair.send(2);
+    pair.close(2);
+    pair.sign();
+    let found = pair.judge();
+    assert_eq!((classes(&found), found.exit_code()), (vec![Class::Lost], 1));
+    // The hospital's process begins anew without having stopped: it crashed.
+    pair.site.tell(start());
+    pair.sign();
+    let found = pair.judge();
+    assert_eq!(classes(&found), [Class::Undelivered]);
+    assert_eq!((found.judgement.level, found.exit_code()), (Level::Explained, 0));
+    // The same bytes come again.
+    pair.site.of(RUN, 2, Event::Sent { update, bytes: 64 });
+    pair.receive(2, update);
+    pair.sign();
+    let found = pair.judge();
+    assert_eq!((found.judgement.level, found.agreed), (Level::Sound, 2), "{:?}", found.judgement);
+    // The coordinator says that it has an update, and its log does not tell of it.
+    let update = pair.send(3);
+    pair.site.of(RUN, 3, Event::Acked { update });
+    pair.site.tell(start());
+    pair.sign();
+    let found = pair.judge();
+    assert_eq!((classes(&found), found.judgement.level), (vec![Class::Dropped], Level::Violation));
+}
+
+#[test]
+fn a_coordinator_that_was_killed_explains_what_did_not_arrive() {
+    let mut pair = Pair::new();
+    pair.send(1);
+    pair.centre.tell(start());
+    pair.sign();
+    let found = pair.judge();
+    assert_eq!((classes(&found), found.exit_code()), (vec![Class::Undelivered], 0));
+}
+
+#[test]
+fn records_that_are_not_signed_are_no_evidence() {
+    let mut pair = Pair::new();
+    pair.sign();
+    let update = pair.send(1);
+    pair.receive(1, update);
+    pair.centre.log.checkpoint().unwrap();
+    let found = pair.judge();
+    assert_eq!((classes(&found), found.exit_code()), (vec![Class::Unsigned], 1));
+    let report = verify(&pair.place("site-a"), &public("site-a"), &Options::default());
+    assert_eq!((report.unsigned(), report.verdict.exit_code()), (4, 0));
+    assert!(
+        report.to_string().ends_with("the last 4 of which are not signed yet and prove nothing")
+    );
+}
+
+#[test]
+fn a_restarted_log_accuses_nobody_whatever_the_order() {
+    let mut pair = Pair::new();
+    let update = pair.send(1);
+    pair.receive(1, update);
+    pair.close(1);
+    pair.sign();
+    // The second generation, under another key, carries on what was spent.
+    let log = log_id(&name("site-a"), 2).unwrap();
+    let second = SigningKey::from_seed(&log, Digest::sha256(b"second").as_bytes()).unwrap();
+    let key_two = second.verifier().clone();
+    let place = pair.place("site-a-2");
+    let settings = settings("site-a", Role::Site);
+    let at = stamp(pair.site.millis + 1);
+    let disk = Unsynced::default();
+    pair.site.log =
+        Log::create_on(disk, &place, second, settings, &at, name("key-exposed")).unwrap();
+    pair.site.tell(start());
+    let Event::Budget { data_set, epsilon, delta, orders, .. } = budget() else { panic!() };
+    let carried = vec![5; 3];
+    pair.site.tell(Event::Budget { data_set, epsilon, delta, orders, carried });
+    pair.site.put(&entry(Event::Consent { plan: digest("plan") }).of_run(name(RUN)));
+    let update = pair.send(2);
+    pair.receive(2, update);
+    pair.close(2);
+    let checkpoint = pair.site.log.checkpoint().unwrap().to_string().try_into().unwrap();
+    pair.centre.tell(Event::Witness { peer: name("site-a"), checkpoint, cosigned: false });
+    pair.sign();
+    let (centre, one) = (pair.place("centre"), pair.place("site-a"));
+    let all = [
+        (centre.as_path(), public("centre")),
+        (one.as_path(), public("site-a")),
+        (place.as_path(), key_two),
+    ];
+    let found = either_way(&all);
+    assert_eq!((found.judgement.level, found.agreed), (Level::Sound, 2), "{:?}", found.judgement);
+    // With the first log alone, the other one is named as missing, and nobody forged anything.
+    let found = either_way(&all[..2]);
+    assert_eq!((classes(&found), found.exit_code()), (vec![Class::Unaccounted], 1));
+    assert_eq!(found.unknown.len(), 1);
+}
+
+#[test]
+fn what_was_archived_still_counts() {
+    let mut pair = Pair::new();
+    for round in 1..=400 {
+        let update = pair.send(round);
+        pair.receive(round, update);
+        pair.close(round);
+    }
+    pair.sign();
+    let whole = pair.judge();
+    assert_eq!((whole.judgement.level, whole.agreed), (Level::Sound, 400));
+    // The nodes stop, and each is opened again.
+    let Pair { folder: kept, centre, site } = pair;
+    drop((centre, site));
+    for (node, role) in [("centre", Role::Coordinator), ("site-a", Role::Site)] {
+        let place = kept.path().join(node);
+        let last = *folder::segments(&place).unwrap().last().unwrap();
+        assert!(last > 2);
+        let at = stamp(1 << 30);
+        let disk = Unsynced::default();
+        let mut log =
+            Log::open_on(disk, &place, key(node), settings(node, role), &at, &mut |_| {}).unwrap();
+        log.archive(last - 1).unwrap();
+        drop(log);
+        let found = judge(kept.path());
+        assert_eq!((found.judgement.level, found.agreed), (Level::Sound, 400), "{node}");
+    }
+}
+
+#[test]
+fn a_hostile_folder_is_refused_and_hangs_nobody() {
+    let mut pair = Pair::new();
+    pair.sign();
+    let place = pair.place("site-a");
+    let judged = || verify(&place, &public("site-a"), &Options::default()).verdict;
+    let pipe = |file: &Path| {
+        std::fs::remove_file(file).unwrap();
+        assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+    };
+    // The size of what was archived leaves no room to add to it.
+    let text = format!("consilium-archived/v1\nsite-a.1\n0\n{}\n", u64::MAX);
+    let peaks = format!("{}\n", audit::tree::Hash([0; 32])).repeat(64);
+    let history = serde_json::to_string(&audit::history::History::new(name("site-a.1"))).unwrap();
+    let note = audit::note::SignedNote::sign(format!("{text}{peaks}{history}\n"), &key("site-a"));
+    std::fs::write(place.join("archived"), note.unwrap().to_string()).unwrap();
+    assert_eq!(judged(), Verdict::Unreadable(Unreadable::Note { file: "archived".to_owned() }));
+    std::fs::remove_file(place.join("archived")).unwrap();
+    for file in [folder::segment(&place, 1), place.join("checkpoint")] {
+        pipe(&file);
+        let Verdict::Unreadable(Unreadable::Io { why }) = judged() else { panic!("{file:?}") };
+        assert!(why.contains("a regular file is expected here"), "{why}");
+    }
+    // What a path hides is shown.
+    let hostile = Path::new("a\u{1b}[2Jb\u{202e}c");
+    assert_eq!(folder::shown(hostile), "a\\u{1b}[2Jb\\u{202e}c");
+}
