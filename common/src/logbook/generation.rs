@@ -338,7 +338,9 @@ pub(super) fn ensure(
     clock: &Arc<dyn Clock>,
 ) -> Result<(), LogbookError> {
     let state = lock.state();
-    complete(lock, tracking)?;
+    if complete(lock, tracking)?.is_none() {
+        clear(state)?;
+    }
     match presence(tracking, state)? {
         Presence::Held(key) => {
             if tracking == Tracking::Registered
