@@ -208,11 +208,12 @@ fn an_identifier_is_the_same_with_point_zero() {
         "patient = \"pid\"\noptional_tables = [\"genes.csv\"]\nindex_date = \"day\"\nwithdrawn = \"gone.csv\"",
     );
     let text = std::fs::read_to_string(hospital.place("cohort.toml")).unwrap();
-    let table = "[measurements.labs]\ntable = \"labs.csv\"\ndate = \"date\"\nitem = \"item\"\nvalue = \"value\"\n";
+    let table = "[measurements.labs]\ntable = \"labs.csv\"\ndate = \"date\"\nitem = \"item\"\nvalue = \"value\"\n\
+                 units = { 3023103 = \"mmol/L\" }\n";
     hospital.write("cohort.toml", format!("{text}{table}"));
     assert_eq!(patients(&hospital), 58);
     assert!(numbers(&hospital, "apoe").iter().all(Option::is_some));
-    let views = "[features.views.k]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"3023103\"\n\
+    let views = "[features.views.k]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"3023103\"\nunit = \"mmol/L\"\n\
                  window = 365\naggregate = \"last\"\nmissing = \"indicator\"\n";
     let all = told(&hospital.check(Some(&plan(views))));
     assert!(all.contains("view \"k\": 0.0 % of patients without"), "{all}");
