@@ -13,7 +13,7 @@ use common::transport::Dialer;
 use common::wire::Progress;
 use site_node::daemon;
 use site_node::data::cache::MOST_BYTES;
-use site_node::task::{Hospital, Site};
+use site_node::task::{Hospital, Participant, Site};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -21,6 +21,7 @@ use super::{SimulateError, SimulatedHospital, Simulation};
 use crate::driver::RunOutcome;
 use crate::enrol::Authority;
 use crate::server::{Server, entropy};
+use crate::site_logs::SiteLogs;
 
 /// What the federation came to.
 pub struct Federated {
@@ -84,7 +85,13 @@ pub(super) async fn run(
             state,
             audit: AuditSettings::untracked(),
         };
+        let name = hospital.name.clone();
         let hospital = Arc::new(Hospital::open(site).map_err(|error| setup(&error))?);
+        // A folder of results outlives its simulations, whose hospitals have new logs each time.
+        let logs = SiteLogs::of(simulation.out);
+        let key = hospital.book().verifier().to_string();
+        logs.show(&name, &key).map_err(|error| setup(&error))?;
+        logs.accept(&name).map_err(|error| setup(&error))?;
         let stop = until_stopped(stopped.clone());
         tasks.spawn(async move {
             if let Err(error) = daemon::run(dialer, address, hospital, stop).await {
