@@ -109,6 +109,11 @@ pub fn prove(folder: &Path, key: &VerifierKey, seq: u64) -> Result<Proof, ProveE
     }
     let beyond = ProofError::Beyond { asked: seq, size: signed.size };
     let index = seq.checked_sub(1).ok_or(failed(beyond))?;
+    // A path to an archived record may be known where the record itself is not.
+    let gone = archived.frontier.size();
+    if index < gone {
+        return Err(failed(ProofError::Archived { asked: seq, archived: gone }));
+    }
     let path = tree.inclusion(index, signed.size).map_err(failed)?;
     Ok(Proof { line: found, index, path, checkpoint: note })
 }

@@ -81,7 +81,7 @@ fn reconcile_asks_for_trusted_keys() {
     let (site, centre) = (text(site.path()), text(centre.path()));
     let found = run(&["reconcile", centre, site]);
     assert_eq!(found.status.code(), Some(1), "{}", out(&found));
-    assert!(out(&found).contains("absent site-b"));
+    assert!(out(&found).contains("attention absent: the coordinator names site-b, "));
     let (one, other) = (public("site-a").to_string(), public("centre").to_string());
     let keyed = run(&["reconcile", centre, site, "--key", &one, "--key", &other, "--json"]);
     assert_eq!(keyed.status.code(), Some(1));

@@ -131,6 +131,12 @@ pub(crate) fn interrupted(run: &RunId) -> Entry {
     of_run(run, Event::Kill {}).ended(Outcome::Failed, name("coordinator-crashed"))
 }
 
+/// A site's noised concordance of the final model arrived.
+pub(crate) fn evaluated((run, round): (&RunId, Round), site: &SiteName) -> Entry {
+    let event = Event::Metric { name: label("concordance"), noised: true };
+    of_site(run, round, site, event)
+}
+
 /// A site described its patients to whoever asked.
 pub(crate) fn described((by, run): (&Name, &RunId), site: &SiteName) -> Entry {
     let event = Event::Metric { name: label("description"), noised: true };

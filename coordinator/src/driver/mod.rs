@@ -400,6 +400,10 @@ impl Running {
                 }
                 Effect::Heed { site } => {
                     if let Some(Arrived::Metrics(metrics)) = arrived.take() {
+                        let Driver { run, plan, book, .. } = &self.driver;
+                        if plan.privacy.evaluation.is_some() && !metrics.is_empty() {
+                            book.note(log::evaluated((run, Round(plan.rounds)), &site));
+                        }
                         self.told.insert(site, metrics);
                     }
                 }

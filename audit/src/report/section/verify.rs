@@ -68,7 +68,6 @@ fn commands(log: &Log) -> Markup {
 /// Logs against each other, and this page against the logs.
 fn together(data: &Data) -> Markup {
     let joined = |parts: Vec<String>| parts.concat();
-    let sites = joined(data.site_logs().map(|log| format!(" {}", log.key.name())).collect());
     let keys = joined(
         data.logs
             .iter()
@@ -81,19 +80,19 @@ fn together(data: &Data) -> Markup {
             })
             .collect(),
     );
-    let coordinator = data.coordinator();
+    let folders = joined(data.logs.iter().map(|log| format!(" {}", log.key.name())).collect());
     html! {
-        @if let (Some(coordinator), false) = (coordinator, sites.is_empty()) {
+        @if data.coordinator().is_some() && data.site_logs().next().is_some() {
             h3 { "The logs against each other" }
             pre { code {
-                "consilium-audit reconcile " (coordinator.key.name()) (sites) (keys)
+                "consilium-audit reconcile" (folders) (keys)
             } }
         }
         h3 { "This page" }
         p { "Made again from the same logs, it is the same file:" }
         pre { code {
             "consilium-audit report --run " (data.run)
-            @if let Some(coordinator) = coordinator {  " \\\n  --coordinator " (coordinator.key.name()) }
+            @for log in data.coordinators() { " \\\n  --coordinator " (log.key.name()) }
             @for log in data.site_logs() { " \\\n  --site " (log.key.name()) }
             @if data.trusted { (keys) }
             " \\\n  --out again.html\nsha256sum again.html"

@@ -35,7 +35,7 @@ fn the_verb_writes_a_page_and_never_over_one() {
     let study = Study::new(&SITES, 6);
     let said = out(&report(&study, ""));
     let page = study.root().join("report.html");
-    let hash = audit::Digest::sha256(&fs::read(&page).unwrap());
+    let hash = audit::Sha256::of(&fs::read(&page).unwrap());
     assert!(said.contains(&hash.to_string()) && said.contains("sound site-b.1: "));
     let again = report(&study, "");
     assert_eq!(again.status.code(), Some(3));

@@ -202,7 +202,9 @@ fn sites_without_a_log_are_named_as_such() {
     assert!(html.contains("were not given"));
     // A site by itself can report as well.
     let data = study.data_of(false, &study.sites[..1]);
-    assert_eq!((data.exit_code(), data.logs.len()), (0, 1));
+    // That nobody's log was held against it is said, and is never green.
+    assert_eq!((data.exit_code(), data.logs.len()), (1, 1));
+    assert_eq!(data.judgement.reasons[0].code, "absent");
     Page::parse(&render(&data));
 }
 

@@ -204,8 +204,9 @@ impl Site {
         if round.is_multiple_of(6) && mechanism.noises() {
             let charge = self.charge("concordance", METRIC);
             self.log.put(&of(round, charge));
-            self.log
-                .put(&of(round, Event::Metric { name: name("concordance").into(), noised: true }));
+            let released = Event::Metric { name: name("concordance").into(), noised: true };
+            self.log.put(&of(round, released.clone()));
+            centre.put(&told(released));
         }
         if does == Does::Fails {
             centre.put(&told(Event::Refused { rule: name("norm-bound") }));
