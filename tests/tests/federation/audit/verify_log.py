@@ -115,7 +115,7 @@ def read(folder, name, most):
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             hold(stat.S_ISREG(os.fstat(file.fileno()).st_mode), f"{name}: no regular file", 3)
-            data = file.read(most + 1)
+            data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
     except FileNotFoundError:
         return None
     hold(len(data) <= most, f"{name}: too long", 3)
