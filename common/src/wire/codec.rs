@@ -66,8 +66,9 @@ pub fn decode<M: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<M, WireEr
         return Err(WireError::TooLong(bytes.len()));
     }
     let (message, used) = bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| {
-        // The decoder may quote what a peer sent.
-        WireError::Malformed { what, why: plain(&error.to_string()) }
+        // The decoder may quote what a peer sent: keep the first words.
+        let why: String = plain(&error.to_string()).chars().take(200).collect();
+        WireError::Malformed { what, why }
     })?;
     match bytes.len() - used {
         0 if encode(&message) == bytes => Ok(message),

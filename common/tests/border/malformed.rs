@@ -134,9 +134,9 @@ fn a_choice_that_is_not_known_is_refused_wherever_it_stands() {
         }
     }
     // A refusal, and a step of a run, that this release does not know.
-    let refused = bytes("01000000 14000000 0000000000000000");
+    let refused = bytes("01000000 ff000000 0000000000000000");
     assert!(malformed::<ToSite>(&refused).contains("variant"));
-    let step = bytes("02000000 0500000000000000 'run-a' 05000000 0000000000000000");
+    let step = bytes("02000000 0500000000000000 'run-a' ff000000 0000000000000000");
     assert!(malformed::<ToOperator>(&step).contains("variant"));
 }
 
