@@ -226,8 +226,6 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
     // The same address for all of its lives.
     let listen = format!("listen = \"{}\"", federation.address);
     edit(&federation.place("coordinator.toml"), "listen = \"127.0.0.1:0\"", &listen)?;
-    let _sites: Vec<_> =
-        HOSPITALS[..3].iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
     tests::stop([first])?;
     let (state, sets) = (federation.place("state"), ["rounds=2", "aggregation.window=20s"]);
     let (mut kills, mut kept) = (0, 0);
@@ -237,7 +235,10 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
         serve.env("LD_PRELOAD", &shim).env("CONSILIUM_KILL_AT", (60 + turn * 3).to_string());
         let mut process =
             tests::Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", "info"))?;
-        for _ in 0..3 {
+        // New ones each time: they would wait longer and longer for a coordinator that dies.
+        let sites = HOSPITALS[..3].iter().map(|name| federation.site_node(name, "run"));
+        let sites = sites.collect::<Result<Vec<_>, _>>()?;
+        for _ in &sites {
             if process.wait_for("connected").is_err() {
                 break;
             }
@@ -248,7 +249,7 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
         } else {
             kills += 1;
         }
-        drop(process);
+        drop((process, sites));
         let next = federation.serve()?;
         let registry = Registry::read(&Registry::path(&state))?;
         for run in registry.runs()? {

@@ -253,6 +253,15 @@ async fn one_certificate_has_one_session() -> Outcome {
         }
     };
     assert!(ended.contains("a newer session of this site took the place"), "{ended}");
+    let mut third = stage.rogue("hospital-a").await?;
+    // Another log under the same certificate waits for the operator.
+    let mut hello = third.hello(PROTOCOL);
+    let other = audit::note::SigningKey::generate(&"hospital-a.2".parse()?)?;
+    hello.log = Some(KeptLog { key: other.verifier().to_string(), seen: None });
+    third.say(ToCoordinator::Hello(hello)).await?;
+    let refusal = third.refusal().await?;
+    let waits = |why: &String| why.contains("coordinator sites accept hospital-a");
+    assert!(matches!(&refusal, Refusal::Log(why) if waits(why)), "{refusal}");
     Ok(())
 }
 
