@@ -18,7 +18,8 @@ use super::mechanism::Mechanism;
 /// The t of the norm's tail.
 const NORM_TAIL: f64 = 8.0;
 
-/// Words whose squares are added up before the sum is widened: 2¹⁶ halves of 32 bits fit 48 bits.
+/// Words whose squares are added up before the sum is widened: 2¹⁶ halves of 32 bits fit 48 bits, and
+/// as many squares below 2⁴⁰ fit 56.
 const PIECE: usize = 1 << 16;
 
 /// What the words of an update may be, in grid units of C·2⁻²⁰.
@@ -75,6 +76,7 @@ impl UpdateBound {
 #[derive(Debug, Clone, Default)]
 pub struct NormMeter {
     squares: u128,
+    /// The largest magnitude; of words below 2²⁰, at least that.
     largest: u32,
 }
 
@@ -82,20 +84,35 @@ impl NormMeter {
     /// Takes the next words: 32-bit little-endian two's complement.
     pub fn add(&mut self, words: &[u8]) {
         for piece in words.as_chunks::<4>().0.chunks(PIECE) {
-            // Two sums of 32-bit halves never overflow, whatever the words are.
-            let mut low = 0_u64;
-            let mut high = 0_u64;
-            let mut largest = 0_u32;
+            // Where no word reaches 2²⁰, which no bound refuses, the sum of a piece stays below 2⁵⁶.
+            let mut sum = 0_u64;
+            let mut bits = 0_u32;
             for word in piece {
                 let magnitude = i32::from_le_bytes(*word).unsigned_abs();
-                let square = u64::from(magnitude) * u64::from(magnitude);
-                low += square & u64::from(u32::MAX);
-                high += square >> 32;
-                largest = largest.max(magnitude);
+                bits |= magnitude;
+                sum = sum.wrapping_add(u64::from(magnitude) * u64::from(magnitude));
             }
-            self.squares += u128::from(low) + (u128::from(high) << 32);
-            self.largest = self.largest.max(largest);
+            if bits < UNITS_PER_CLIP {
+                self.squares += u128::from(sum);
+                self.largest = self.largest.max(bits);
+            } else {
+                self.add_large(piece);
+            }
         }
+    }
+
+    /// Takes words of any size: two sums of 32-bit halves never overflow. About four times as slow.
+    fn add_large(&mut self, piece: &[[u8; 4]]) {
+        let mut low = 0_u64;
+        let mut high = 0_u64;
+        for word in piece {
+            let magnitude = i32::from_le_bytes(*word).unsigned_abs();
+            let square = u64::from(magnitude) * u64::from(magnitude);
+            low += square & u64::from(u32::MAX);
+            high += square >> 32;
+            self.largest = self.largest.max(magnitude);
+        }
+        self.squares += u128::from(low) + (u128::from(high) << 32);
     }
 
     /// Holds all the words that passed against a bound.
