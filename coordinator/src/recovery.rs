@@ -49,11 +49,7 @@ const KEPT: &str = "the coordinator stopped after the last round; the model was 
 /// # Errors
 /// The registry, the log or a card cannot be written.
 pub fn recover(state: &Path, book: &Logbook, clock: &dyn Clock) -> Result<(), RecoveryError> {
-    let path = Registry::path(state);
-    if !path.exists() {
-        return Ok(());
-    }
-    let registry = Registry::open(&path)?;
+    let registry = Registry::open(&Registry::path(state))?;
     let models = state.join("models");
     for row in registry.runs()?.into_iter().filter(|row| row.status == "running") {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
