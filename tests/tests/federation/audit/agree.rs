@@ -68,16 +68,7 @@ fn by_the_document(folder: &Path) -> Outcome {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.starts_with("sound "), "{said}");
     let segment = audit::folder::segment(Path::new(""), 1);
-    let damages: [(&Path, fn(&str) -> String); 4] = [
-        (segment.as_path(), |text| text.replacen("\"START\"", "\"STOP\"", 1)),
-        (segment.as_path(), |text| text.lines().skip(1).map(|line| format!("{line}\n")).collect()),
-        (segment.as_path(), |text| {
-            let half = text.lines().count() / 2;
-            text.lines().take(half).map(|line| format!("{line}\n")).collect()
-        }),
-        (Path::new("checkpoint"), |text| text.replacen('\n', "0\n", 1)),
-    ];
-    for (file, damage) in damages {
+    let damaged = |file: &Path, damage: &dyn Fn(&str) -> String| -> Outcome {
         let copy = copied(folder)?;
         let path = copy.path().join(file);
         let before = fs::read_to_string(&path)?;
@@ -86,7 +77,15 @@ fn by_the_document(folder: &Path) -> Outcome {
         fs::write(&path, after)?;
         let (code, said) = run(copy.path())?;
         assert_eq!(code, Some(2), "{}: {said}", file.display());
-    }
+        Ok(())
+    };
+    let lines = |text: &str, from: usize, to: usize| -> String {
+        text.split_inclusive('\n').skip(from).take(to).collect()
+    };
+    damaged(&segment, &|text| text.replacen("\"START\"", "\"STOP\"", 1))?;
+    damaged(&segment, &|text| lines(text, 1, usize::MAX))?;
+    damaged(&segment, &|text| lines(text, 0, text.lines().count() / 2))?;
+    damaged(Path::new("checkpoint"), &|text| text.replacen('\n', "0\n", 1))?;
     Ok(())
 }
 
