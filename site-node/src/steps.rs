@@ -2,30 +2,25 @@
 
 use std::time::Duration;
 
-use tokio::time::interval;
+use tokio::time::{Instant, sleep_until};
 
 /// How long a step of an answer to a description is: a quartile is drawn in a time that depends on the patients.
 pub const STEP: Duration = Duration::from_secs(1);
 
-/// Waits for the end of some work, and on to the next of the steps that began with it.
+/// Waits for the end of some work, and on to the next of the steps that began with it. The moment follows from
+/// how long the work took, so that a machine that is slow to wake up tells no other one.
 pub async fn in_steps<T>(step: Duration, work: impl Future<Output = T>) -> T {
-    let mut steps = interval(step);
-    steps.tick().await;
-    tokio::pin!(work);
-    let done = loop {
-        tokio::select! {
-            biased;
-            done = &mut work => break done,
-            _ = steps.tick() => {}
-        }
-    };
-    steps.tick().await;
+    let begun = Instant::now();
+    let done = work.await;
+    let steps = begun.elapsed().as_nanos() / step.as_nanos().max(1) + 1;
+    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+    sleep_until(begun + step.saturating_mul(steps)).await;
     done
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, sleep};
+    use tokio::time::sleep;
 
     use super::*;
 

@@ -138,7 +138,7 @@ fn a_word_that_is_not_a_choice_names_the_nearest_or_all() {
         "mode = \"sites\"",
         "privacy.mode",
         "\"sites\"",
-        "mean \"site\"",
+        r#"expected one of "site""#,
     );
     one_mistake("mode = \"site\"", "mode = \"x\"", "privacy.mode", "\"x\"", "\"local\", \"site\"");
     one_mistake("unit = \"days\"", "unit = \"day\"", "outcome.unit", "\"day\"", "of \"days\"");
@@ -160,7 +160,7 @@ fn a_missing_key_is_named_with_what_it_is_for() {
     one_missing("name = \"sample\"", "name", "short name");
     one_missing("rounds = 10", "rounds", "how many rounds");
     one_missing("time = \"time\"", "outcome.time", "the column with the time");
-    one_missing("unit = \"days\"", "outcome.unit", "days, months, years");
+    one_missing("unit = \"days\"", "outcome.unit", r#""days", "months", "years""#);
     one_missing("event = \"event\"", "outcome.event", "1 for an event");
     one_missing("kind = \"mlp\"", "model.kind", "linear, mlp");
     one_missing("learning_rate = 0.01", "training.learning_rate", "step size");
@@ -175,7 +175,7 @@ fn of_an_empty_file_every_missing_key_is_named() {
         ("rounds", None, "missing", "how many rounds"),
         ("outcome.time", None, "missing", "the column with the time"),
         ("outcome.event", None, "missing", "the column that is 1"),
-        ("outcome.unit", None, "missing", "days, months, years"),
+        ("outcome.unit", None, "missing", r#""days", "months", "years""#),
         ("outcome.edges", None, "not given", "edges = [365, 730, …]"),
         ("features.columns", None, "missing", "list the columns"),
         ("model.kind", None, "missing", "linear, mlp"),
@@ -222,7 +222,7 @@ fn all_mistakes_of_a_file_are_reported_in_the_order_of_their_lines() {
         &error,
         &[
             ("rounds", Some(2), "\"ten\"", "whole number"),
-            ("outcome.unit", Some(6), "\"hours\"", "days, months, years"),
+            ("outcome.unit", Some(6), "\"hours\"", r#""days", "months", "years""#),
             ("training.batsh", Some(22), "unknown key", "\"batch\""),
             ("aggregation.window", Some(26), "\"60\"", "\"30s\""),
             ("privacy.clip", Some(30), "inf", "finite number"),
@@ -263,7 +263,7 @@ fn one_mistake_does_not_hide_or_accuse_the_keys_beside_it() {
         &error,
         &[
             ("data.tables", Some(1), "the list is empty", "at least one"),
-            ("data.tag", Some(1), "\"x\" is not known", "private, public, synthetic"),
+            ("data.tag", Some(1), r#"unknown value "x""#, r#""private", "public", "synthetic""#),
             ("data.site", None, "missing", "whose values are the sites"),
             ("data.split", None, "missing", "1 for training"),
         ],

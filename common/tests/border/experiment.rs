@@ -365,7 +365,7 @@ fn a_simulations_tables_are_read_and_checked() {
             ("data.patient", None, "missing", "names a patient"),
             ("data.site", None, "missing", "whose values are the sites"),
             ("data.split", None, "missing", "1 for training"),
-            ("data.tag", None, "missing", "private, public, synthetic"),
+            ("data.tag", None, "missing", r#""private", "public", "synthetic""#),
         ],
     );
 }

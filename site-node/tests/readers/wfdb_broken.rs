@@ -124,7 +124,7 @@ fn the_signal_lines() {
 
 #[test]
 fn a_signal_file_stays_in_its_folder() {
-    for name in ["../made.dat", "/etc/passwd", "a/b.dat", "-", "~", "..", ".hidden", "c:made.dat"] {
+    for name in ["../made.dat", "/etc/passwd", "-", "~", "..", ".hidden", "c:made.dat"] {
         let text = header("made.dat", 600).replace("made.dat", name);
         assert_eq!(wfdb(fault(&text)), WfdbFault::FileName { line: 2 }, "{name}");
     }
@@ -143,7 +143,7 @@ fn signal_files_that_are_missing_short_or_changed() {
     ));
     let alone = "made 1 500 4\nmade.dat 16+18446744073709551615 100/mV\n";
     assert!(matches!(wfdb(fault(alone)), WfdbFault::Truncated { .. }));
-    let shorter = wfdb(fault(&header("made.dat", 500).replace("500 500", "500 499")));
+    let shorter = wfdb(fault(&header("made.dat", 510).replace("500 510", "500 509")));
     assert!(matches!(shorter, WfdbFault::Checksum { signal: 1.. }), "{shorter}");
     let no_flac = wfdb(fault("made 1 500 4\nmade.dat 516 100/mV\n"));
     assert!(matches!(no_flac, WfdbFault::Flac { .. }), "{no_flac}");
