@@ -162,7 +162,7 @@ fn a_missing_key_is_named_with_what_it_is_for() {
     one_missing("time = \"time\"", "outcome.time", "the column with the time");
     one_missing("unit = \"days\"", "outcome.unit", r#""days", "months", "years""#);
     one_missing("event = \"event\"", "outcome.event", "1 for an event");
-    one_missing("kind = \"mlp\"", "model.kind", "linear, mlp");
+    one_missing("kind = \"mlp\"", "model.kind", r#""linear", "mlp""#);
     one_missing("learning_rate = 0.01", "training.learning_rate", "step size");
     one_missing("min_sites = 2", "aggregation.min_sites", "how many sites");
     one_missing("clip = 1.0", "privacy.clip", "bound on the norm");
@@ -178,7 +178,7 @@ fn of_an_empty_file_every_missing_key_is_named() {
         ("outcome.unit", None, "missing", r#""days", "months", "years""#),
         ("outcome.edges", None, "not given", "edges = [365, 730, …]"),
         ("features.columns", None, "missing", "list the columns"),
-        ("model.kind", None, "missing", "linear, mlp"),
+        ("model.kind", None, "missing", r#""linear", "mlp""#),
         ("training.learning_rate", None, "missing", "step size"),
         ("aggregation.min_sites", None, "missing", "how many sites"),
         ("privacy.clip", None, "missing", "bound on the norm"),

@@ -159,7 +159,7 @@ fn an_enhanced_image_says_how_it_is_shown_in_its_functional_groups() {
     let frame = sequence((0x28, 0x9132), &[window(b"750 ", b"501 ")]);
     let function = element((0x28, 0x1056), *b"CS", b"SIGMOID ");
     let plain = grey(&[window(b"750 ", b"501 ")]);
-    assert_eq!(grey(&[sequence((0x5200, 0x9229), &[frame.clone()])]), plain);
+    assert_eq!(grey(&[sequence((0x5200, 0x9229), std::slice::from_ref(&frame))]), plain);
     assert_eq!(grey(&[sequence((0x5200, 0x9230), &[frame])]), plain);
     let sigmoid =
         sequence((0x28, 0x9132), &[[window(b"750 ", b"501 "), function.clone()].concat()]);
@@ -170,7 +170,7 @@ fn an_enhanced_image_says_how_it_is_shown_in_its_functional_groups() {
 #[test]
 fn padding_is_black_and_sets_no_range() {
     let padding = element((0x28, 0x120), *b"US", &1500_u16.to_le_bytes());
-    let found = grey(&[padding.clone()]);
+    let found = grey(std::slice::from_ref(&padding));
     assert_eq!((found[15], found[14], found[0]), (0.0, 1.0, 0.0));
     let limit = element((0x28, 0x121), *b"US", &1400_u16.to_le_bytes());
     let found = grey(&[padding.clone(), limit]);

@@ -65,9 +65,10 @@ fn messy(federation: &Federation) -> Outcome {
             }
             row[name] += ".0";
             let died = row[event].starts_with('1');
-            row[event] = if died { "1:DECEASED" } else { "0:LIVING" }.to_owned();
+            let word = if died { "1:DECEASED" } else { "0:LIVING" };
+            word.clone_into(&mut row[event]);
             if row[x12].is_empty() {
-                row[x12] = "NA".to_owned();
+                "NA".clone_into(&mut row[x12]);
             }
         }
         bytes.extend(row.join(";").bytes());
