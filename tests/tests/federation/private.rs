@@ -367,7 +367,7 @@ async fn what_a_coordinator_may_not_ask_is_refused_by_the_rules_name() -> Outcom
             p.rounds = 50;
             p.privacy.noise_multiplier = 1.0;
         }),
-        ("policy.budget.epsilon", "of them fit", |p| {
+        ("policy.most_steps", "at most 1000", |p| {
             p.privacy.local.as_mut().unwrap().steps = 100_000;
         }),
         ("model.head", "couples the patients", |p| p.model.head = common::model::Head::Cox),
