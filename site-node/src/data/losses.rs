@@ -44,7 +44,7 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// One that is a mistake where it is more than [`ALLOWED`].
+    /// One that is a mistake where it is more than the usual share.
     #[must_use]
     pub fn new(table: &str, counted: Counted, left_out: usize, all: usize, reason: &str) -> Self {
         Self {
