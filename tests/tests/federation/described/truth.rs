@@ -42,12 +42,23 @@ impl Truth {
         self.columns[column].iter().copied().flatten().collect()
     }
 
-    /// Patients with this outcome in the interval that ends with edge `place`; beyond the last one.
+    /// Patients with an event in the interval that ends with edge `place`, or censored nearest to that edge;
+    /// those beyond the last one.
     fn cell(&self, edges: &[f64], place: usize, event: Option<bool>) -> usize {
-        let at = |time: f64| edges.partition_point(|edge| *edge < time);
-        let all = self.times.iter().zip(&self.events);
-        all.filter(|(time, ended)| at(**time) == place && event.is_none_or(|e| e == **ended))
-            .count()
+        let before = |place: usize| place.checked_sub(1).map_or(0.0, |before| edges[before]);
+        let within = |time: f64, ended: bool| match event {
+            None => time > before(place),
+            Some(true) => ended && before(place) < time && time <= edges[place],
+            Some(false) => {
+                let next =
+                    edges.get(place + 1).map_or(edges[place], |next| (edges[place] + next) / 2.0);
+                let from = (before(place) + edges[place]) / 2.0;
+                // One that ends with the last edge is nearest to no later one.
+                let until = if place + 1 == edges.len() { time <= next } else { time < next };
+                !ended && from <= time && until
+            }
+        };
+        self.times.iter().zip(&self.events).filter(|(time, ended)| within(**time, **ended)).count()
     }
 
     /// What a count should be.
@@ -75,17 +86,19 @@ impl Truth {
         let Mechanism::Concentrated { rho } = question.mechanism() else { panic!("no noise") };
         let sigma = 1.0 / (2.0 * rho).sqrt();
         let (mut squares, mut counts) = (0.0, 0.0);
+        let mut offs = Vec::new();
         for (name, value) in &told {
             if let Some(truth) = self.count(name, question) {
                 let off = (value - truth as f64) / sigma;
                 assert!(off.abs() < FAR, "{name}: {value} for {truth} ± {sigma}");
+                offs.push(format!("{name} {value} for {truth}"));
                 (squares, counts) = (squares + off * off, counts + 1.0);
             }
         }
         // Chi-square of 27 counts: outside with a chance below 10⁻⁸. Numbers without noise are outside.
         assert!(
             counts >= 23.0 && (0.1..4.0).contains(&(squares / counts)),
-            "{squares} of {counts}"
+            "{squares} of {counts}, ± {sigma}: {offs:?}"
         );
         for input in &question.inputs {
             let name = &input.view.name;
