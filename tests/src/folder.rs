@@ -30,11 +30,22 @@ pub fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     if to.exists() {
         fs::remove_dir_all(to)?;
     }
+    add_folder(from, to)
+}
+
+/// Copies a folder over what a place holds, empty folders as well.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn add_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
-    for path in files(from)? {
-        let target = to.join(path.strip_prefix(from).map_err(io::Error::other)?);
-        fs::create_dir_all(target.parent().unwrap_or(to))?;
-        fs::copy(&path, target)?;
+    for entry in fs::read_dir(from)? {
+        let (path, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name())))?;
+        if path.is_dir() {
+            add_folder(&path, &target)?;
+        } else {
+            fs::copy(&path, target)?;
+        }
     }
     Ok(())
 }

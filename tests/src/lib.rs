@@ -11,7 +11,7 @@ mod repository;
 pub use federation::{
     Federation, HOSPITALS, SetupError, binary, demo, edit, failure, stop, success,
 };
-pub use folder::{copy_folder, files};
+pub use folder::{add_folder, copy_folder, files};
 pub use log::{records, verdict};
 pub use observer::{Answer, Observed, Observer};
 pub use process::{Process, ProcessError};

@@ -41,11 +41,7 @@ fn federation() -> Result<(Federation, PathBuf), SetupError> {
         let folder = cohort.join(name);
         fs::rename(cohort.join(format!("site-{number}")), &folder)?;
         let site = federation.site(name);
-        for path in tests::files(&folder)? {
-            let place = site.join(path.strip_prefix(&folder)?);
-            fs::create_dir_all(place.parent().ok_or("no folder")?)?;
-            fs::copy(&path, place)?;
-        }
+        tests::add_folder(&folder, &site)?;
         let policy = site.join("policy.toml");
         let text = fs::read_to_string(&policy)?;
         let line = text.lines().find(|line| line.starts_with("columns = ")).unwrap_or_default();
