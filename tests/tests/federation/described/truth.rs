@@ -50,9 +50,10 @@ impl Truth {
             None => time > before(place),
             Some(true) => ended && before(place) < time && time <= edges[place],
             Some(false) => {
-                let next =
-                    edges.get(place + 1).map_or(edges[place], |next| (edges[place] + next) / 2.0);
-                let from = (before(place) + edges[place]) / 2.0;
+                let next = edges
+                    .get(place + 1)
+                    .map_or(edges[place], |next| f64::midpoint(edges[place], *next));
+                let from = f64::midpoint(before(place), edges[place]);
                 // One that ends with the last edge is nearest to no later one.
                 let until = if place + 1 == edges.len() { time <= next } else { time < next };
                 !ended && from <= time && until
