@@ -1,6 +1,6 @@
 //! What the checkpoint under each charge costs: one JSON line.
 //!
-//! `cargo bench -p common --bench reserve`; a record without and one with a checkpoint by turns, each durable, so
+//! `cargo bench --workspace --bench reserve`; a record without and one with a checkpoint by turns, each durable, so
 //! that other work on the machine meets both. Medians in milliseconds; `TMPDIR` says on which disk.
 
 #![allow(clippy::disallowed_methods, reason = "this program measures time and knows its numbers")]
