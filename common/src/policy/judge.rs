@@ -242,8 +242,8 @@ fn all_kept(rulings: Vec<Ruling>) -> Result<(), Denied> {
     }
 }
 
-/// The most columns that a refusal names.
-const MOST_NAMED: usize = 50;
+/// The most characters that a refusal names columns in. With the words around them they fit a reason on the wire.
+const MOST_NAMED: usize = 350;
 
 /// What is asked for of a list of columns, what is allowed, and whether that is kept. Columns that are not listed are
 /// all named.
@@ -258,11 +258,7 @@ fn listed(named: &[&String], list: Option<&Vec<String>>, private: bool) -> (Stri
     };
     let asked = match &unlisted[..] {
         [] => format!("{} columns", named.len()),
-        [first @ .., _] if first.len() >= MOST_NAMED => {
-            let more = unlisted.len() - MOST_NAMED;
-            format!("{} and {more} more", unlisted[..MOST_NAMED].join(", "))
-        }
-        all => all.join(", "),
+        all => some_of(all),
     };
     let allowed = match list {
         None if private => "no column of private patients that is not listed".to_owned(),
@@ -270,6 +266,21 @@ fn listed(named: &[&String], list: Option<&Vec<String>>, private: bool) -> (Stri
         Some(list) => format!("the {} that are listed", list.len()),
     };
     (asked, allowed, unlisted.is_empty())
+}
+
+/// As many of the columns as [`MOST_NAMED`] characters hold, and how many more there are.
+fn some_of(columns: &[String]) -> String {
+    let mut length = 0;
+    let fits = |column: &String| {
+        length += column.chars().count() + 2;
+        length <= MOST_NAMED
+    };
+    let shown = columns.iter().map(fits).take_while(|fits| *fits).count();
+    match columns.len() - shown {
+        0 => columns.join(", "),
+        more if shown == 0 => format!("{more} columns with long names"),
+        more => format!("{} and {more} more", columns[..shown].join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -294,6 +305,15 @@ mod tests {
         policy.columns = Some(vec!["other".to_owned()]);
         let all = policy.admit(&plan, asker).unwrap_err().reason;
         assert!((1..=12).all(|column| all.contains(&format!("\"x{column:02}\""))), "{all}");
+        // However many there are, and however long, the reason fits the wire.
+        for length in [3, 40, 256] {
+            let names: Vec<String> = (0..2000).map(|column| format!("{column:0length$}")).collect();
+            let named: Vec<&String> = names.iter().collect();
+            let (asked, allowed, kept) = super::listed(&named, Some(&Vec::new()), true);
+            let reason = format!("{asked} is asked for; this hospital allows {allowed}");
+            assert!(!kept && reason.chars().count() <= crate::wire::MOST_REASON, "{reason}");
+            assert!(reason.contains(" and ") && reason.contains(" more is asked for"), "{reason}");
+        }
     }
 
     #[test]

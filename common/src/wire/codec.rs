@@ -67,7 +67,7 @@ pub fn decode<M: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<M, WireEr
     }
     let (message, used) = bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| {
         // The decoder may quote what a peer sent: keep the first words.
-        let why: String = plain(&error.to_string()).chars().take(200).collect();
+        let why = plain(&error.to_string(), 200);
         WireError::Malformed { what, why }
     })?;
     match bytes.len() - used {

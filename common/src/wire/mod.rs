@@ -22,7 +22,7 @@ pub use messages::{
     C_INDEX, DESCRIBED, Described, Evaluation, Hello, Inquiry, Launch, Metric, Progress, Silence,
     ToCoordinator, ToOperator, ToSite, Told,
 };
-pub use plain::{MOST_TEXT, PeerMessage, is_plain, plain};
+pub use plain::{FreeText, MOST_REASON, MOST_WORD, PeerMessage, is_plain, plain};
 pub use refusal::Refusal;
 pub use transfer::{Content, ModelHeader, Purpose, UpdateHeader};
 pub use witness::{Consistency, Cosignature, KeptLog, LastRecord, Sighting};

@@ -5,8 +5,17 @@ use super::{
     ToOperator, ToSite, Told, UpdateHeader,
 };
 
-/// The longest text of a peer, in characters. What lies beyond is cut off.
-pub const MOST_TEXT: usize = 2000;
+/// The longest reason that a peer may give, in characters.
+pub const MOST_REASON: usize = 500;
+
+/// The longest list of mistakes in a plan, in characters: it names each of them with its key.
+const MOST_MISTAKES: usize = 2000;
+
+/// The longest name of a rule, a state, a program or a hash that a peer may give, in characters.
+pub const MOST_WORD: usize = 100;
+
+/// The longest name of a number, in characters: a column's name of 256, and what is told of it.
+const MOST_NUMBER: usize = 320;
 
 /// Whether a character changes how a line looks without being seen: a control character, a separator
 /// of lines, a mark or override of direction (Unicode TR36, section 2.4), or one of no width.
@@ -28,10 +37,21 @@ pub fn is_plain(text: &str) -> bool {
     !text.chars().any(is_hidden)
 }
 
-/// The text without what is not seen, and without what lies beyond [`MOST_TEXT`].
+/// The text without what is not seen, and without what lies beyond so many characters.
 #[must_use]
-pub fn plain(text: &str) -> String {
-    text.chars().filter(|c| !is_hidden(*c)).take(MOST_TEXT).collect()
+pub fn plain(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !is_hidden(*c)).take(most).collect()
+}
+
+/// A text that a peer was free to choose, and how many characters of it are read.
+pub type FreeText<'a> = (&'a mut String, usize);
+
+fn word(text: &mut String) -> FreeText<'_> {
+    (text, MOST_WORD)
+}
+
+fn reason(text: &mut String) -> FreeText<'_> {
+    (text, MOST_REASON)
 }
 
 /// A message whose free texts are made plain when it is read, before anything else sees it.
@@ -39,36 +59,36 @@ pub fn plain(text: &str) -> String {
 /// Names, hashes and signatures have types or checks of their own; so have plans and questions,
 /// whose hash must stay theirs.
 pub trait PeerMessage {
-    /// The texts that a peer is free to choose.
-    fn texts(&mut self) -> Vec<&mut String>;
+    /// The texts that a peer is free to choose, each with the most characters that are read of it.
+    fn texts(&mut self) -> Vec<FreeText<'_>>;
 
-    /// Makes every text plain.
+    /// Makes every text plain, and cuts off what is beyond its bound.
     fn make_plain(&mut self) {
-        for text in self.texts() {
-            *text = plain(text);
+        for (text, most) in self.texts() {
+            *text = plain(text, most);
         }
     }
 }
 
-fn names(metrics: &mut [Metric]) -> Vec<&mut String> {
-    metrics.iter_mut().map(|metric| &mut metric.name).collect()
+fn names(metrics: &mut [Metric]) -> Vec<FreeText<'_>> {
+    metrics.iter_mut().map(|metric| (&mut metric.name, MOST_NUMBER)).collect()
 }
 
 impl PeerMessage for Hello {
-    fn texts(&mut self) -> Vec<&mut String> {
-        vec![&mut self.software]
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
+        vec![word(&mut self.software)]
     }
 }
 
 impl PeerMessage for Refusal {
-    fn texts(&mut self) -> Vec<&mut String> {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
         match self {
+            Self::Plan(text) => vec![(text, MOST_MISTAKES)],
             Self::Malformed(text)
-            | Self::Plan(text)
             | Self::Metrics(text)
             | Self::Log(text)
-            | Self::Internal(text) => vec![text],
-            Self::RunEnded { status, .. } => vec![status],
+            | Self::Internal(text) => vec![reason(text)],
+            Self::RunEnded { status, .. } => vec![word(status)],
             Self::Protocol { .. }
             | Self::OutOfTurn
             | Self::AlreadyConnected
@@ -94,10 +114,10 @@ impl PeerMessage for Refusal {
 }
 
 impl PeerMessage for ToCoordinator {
-    fn texts(&mut self) -> Vec<&mut String> {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
         match self {
             Self::Hello(hello) => hello.texts(),
-            Self::Silence(Silence { rule, reason, .. }) => vec![rule, reason],
+            Self::Silence(Silence { rule, reason: why, .. }) => vec![word(rule), reason(why)],
             Self::Evaluation(Evaluation { metrics, .. }) => names(metrics),
             Self::Described(Described { numbers, .. }) => names(numbers),
             Self::Consent { .. }
@@ -111,11 +131,11 @@ impl PeerMessage for ToCoordinator {
 }
 
 impl PeerMessage for ToSite {
-    fn texts(&mut self) -> Vec<&mut String> {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
         match self {
             Self::Welcome(hello) => hello.texts(),
             Self::Refused(refusal) => refusal.texts(),
-            Self::Over { outcome, .. } => vec![outcome],
+            Self::Over { outcome, .. } => vec![reason(outcome)],
             Self::Plan { .. }
             | Self::Witnessed { .. }
             | Self::Received { .. }
@@ -125,39 +145,41 @@ impl PeerMessage for ToSite {
 }
 
 impl PeerMessage for ToOperator {
-    fn texts(&mut self) -> Vec<&mut String> {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
         match self {
             Self::Welcome(hello) => hello.texts(),
             Self::Refused(refusal) => refusal.texts(),
             Self::Progress { progress, .. } => match progress {
                 Progress::Started { .. } | Progress::Waiting { .. } => Vec::new(),
-                Progress::Declined { rule, reason, .. } => vec![rule, reason],
+                Progress::Declined { rule, reason: why, .. } => vec![word(rule), reason(why)],
                 Progress::Round { metrics, .. } => names(metrics),
                 Progress::Finished { metrics, model_sha256, .. } => {
-                    names(metrics).into_iter().chain([model_sha256]).collect()
+                    names(metrics).into_iter().chain([word(model_sha256)]).collect()
                 }
-                Progress::Failed { reason } => vec![reason],
+                Progress::Failed { reason: why } => vec![reason(why)],
             },
             Self::Attached { .. } => Vec::new(),
-            Self::Ended { status, reason, .. } => [status].into_iter().chain(reason).collect(),
+            Self::Ended { status, reason: why, .. } => {
+                [word(status)].into_iter().chain(why.as_mut().map(reason)).collect()
+            }
             Self::Told { told, .. } => match told {
                 Told::Asked { .. } | Told::Complete { .. } => Vec::new(),
                 Told::Answered { numbers, .. } => names(numbers),
-                Told::Declined { rule, reason, .. } => vec![rule, reason],
-                Told::Failed { reason } => vec![reason],
+                Told::Declined { rule, reason: why, .. } => vec![word(rule), reason(why)],
+                Told::Failed { reason: why } => vec![reason(why)],
             },
         }
     }
 }
 
 impl PeerMessage for ModelHeader {
-    fn texts(&mut self) -> Vec<&mut String> {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
         Vec::new()
     }
 }
 
 impl PeerMessage for UpdateHeader {
-    fn texts(&mut self) -> Vec<&mut String> {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
         names(&mut self.metrics)
     }
 }
@@ -170,10 +192,27 @@ mod tests {
     fn what_is_not_seen_is_dropped_and_what_is_seen_is_kept() {
         let forged =
             "a\u{1b}[2K\r\nINFO: b\u{2028}c\u{2029}d\u{202e}e\u{2066}f\u{2069}g\u{200b}h\u{feff}i";
-        assert_eq!(plain(forged), "a[2KINFO: bcdefghi");
+        assert_eq!(plain(forged, 100), "a[2KINFO: bcdefghi");
         assert!(!is_plain(forged) && is_plain("Ärzte für 医学, ∑ x² ≤ 2²⁰"));
-        assert_eq!(plain("Ärzte für 医学"), "Ärzte für 医学");
-        assert_eq!(plain(&"ä".repeat(5000)).chars().count(), MOST_TEXT);
+        assert_eq!(plain("Ärzte für 医学", 100), "Ärzte für 医学");
+        assert_eq!(plain(&"ä".repeat(5000), 7), "ä".repeat(7));
+    }
+
+    #[test]
+    fn each_field_has_its_own_bound() {
+        let long = || "ä".repeat(5000);
+        let run: crate::ids::RunId = "run-a".parse().unwrap();
+        let mut message =
+            ToCoordinator::Silence(Silence { run, round: None, rule: long(), reason: long() });
+        message.make_plain();
+        let ToCoordinator::Silence(Silence { rule, reason, .. }) = message else { panic!() };
+        let lengths = (rule.chars().count(), reason.chars().count());
+        assert_eq!(lengths, (MOST_WORD, MOST_REASON));
+        let mut metrics = [Metric { name: long(), value: 0.0 }];
+        assert!(names(&mut metrics).iter().all(|(_, most)| *most == MOST_NUMBER));
+        let mut refused = ToSite::Refused(Refusal::Plan(long()));
+        refused.make_plain();
+        assert_eq!(refused, ToSite::Refused(Refusal::Plan("ä".repeat(MOST_MISTAKES))));
     }
 
     #[test]

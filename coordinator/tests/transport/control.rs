@@ -3,7 +3,7 @@
 use common::ids::Round;
 use common::transport::TransportError;
 use common::wire::{
-    Hello, MAX_MESSAGE, MOST_TEXT, PROTOCOL, Refusal, Silence, ToCoordinator, ToSite, WireError,
+    Hello, MAX_MESSAGE, MOST_WORD, PROTOCOL, Refusal, Silence, ToCoordinator, ToSite, WireError,
     encode,
 };
 
@@ -111,7 +111,7 @@ async fn a_message_of_four_mebibytes_arrives_and_a_longer_one_is_not_sent() {
     };
     let (first, ()) = within(async { tokio::join!(ours, theirs) }).await;
     // All of it arrived; of a text no more is kept than a log takes.
-    assert_eq!(first, hello(&"x".repeat(MOST_TEXT)));
+    assert_eq!(first, hello(&"x".repeat(MOST_WORD)));
 }
 
 /// What the coordinator makes of these bytes on a control stream that then ends.
