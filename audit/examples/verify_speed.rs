@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut spent = 0;
     log.append_all(&stamp(0)?, &beginning()?)?;
     for run in 0.. {
-        let mut group = vec![of(run, 0, Event::Consent { plan: digest(run, 0) })?];
+        let mut group = vec![of(run, 0, Event::Consent { plan: digest(run, 0), terms: None })?];
         group[0].round = None;
         for round in 1..=200 {
             spent += 1_000_000;

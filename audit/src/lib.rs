@@ -78,4 +78,4 @@ pub mod witness;
 
 pub use digest::{Digest, Sha256};
 pub use moment::UtcTime;
-pub use name::{Label, Name};
+pub use name::{Column, Label, Name};

@@ -137,9 +137,77 @@ impl fmt::Display for Label {
     }
 }
 
+/// The longest name of a column that a record holds, in characters.
+pub const MAX_COLUMN: usize = 128;
+
+/// What is read at a hospital, as plans and policies call it: `age`, `measurement:labs:LDL`.
+///
+/// 1 to 128 ASCII letters, digits, '-', '_', '.', '/' and ':', starting with a letter or digit. It comes from a
+/// plan, never from a patient's data, and is never used as a file's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Column(String);
+
+/// A text that no record can hold as the name of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not the name of a column in a record: use 1 to {MAX_COLUMN} of a-z, A-Z, 0-9, '-', '_', '.', '/' and ':', \
+     starting with a letter or digit"
+)]
+pub struct InvalidColumn;
+
+impl Column {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Column {
+    type Error = InvalidColumn;
+    fn try_from(text: String) -> Result<Self, InvalidColumn> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:".contains(&byte);
+        let starts = text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+        let is_one = starts && text.len() <= MAX_COLUMN && text.bytes().all(allowed);
+        is_one.then_some(Self(text)).ok_or(InvalidColumn)
+    }
+}
+
+impl FromStr for Column {
+    type Err = InvalidColumn;
+    fn from_str(text: &str) -> Result<Self, InvalidColumn> {
+        text.chars().take(MAX_COLUMN + 1).collect::<String>().try_into()
+    }
+}
+
+impl From<Column> for String {
+    fn from(column: Column) -> Self {
+        column.0
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_what_plans_call_them_and_no_free_text() {
+        for good in ["x01", "measurement:labs:LDL", "Age", "ecg.II/5"] {
+            assert!(good.parse::<Column>().is_ok(), "{good}");
+        }
+        let long = "x".repeat(MAX_COLUMN + 1);
+        for bad in ["", ":a", "jane doe", "a\n", "a\u{202e}b", "ä", "a\"b", "<b>", &long] {
+            assert!(bad.parse::<Column>().is_err(), "{bad}");
+            assert!(serde_json::from_value::<Column>(bad.into()).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn labels_hold_what_metrics_are_called() {

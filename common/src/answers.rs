@@ -1,5 +1,8 @@
 //! Answers to a description, kept on disk: a hospital pays for one once, and whoever asks the same again hears
 //! the same numbers, at no cost. A hospital keeps its own before it sends it, the coordinator what arrived.
+//!
+//! Both record a hash of the numbers in their audit logs. What is found in a file is told again only where the log
+//! holds its hash: a file that was changed is nobody's answer.
 
 use std::fs;
 use std::io::{self, Read};
@@ -11,7 +14,21 @@ use crate::digest::Digest;
 use crate::durable;
 use crate::experiment::Description;
 use crate::ids::SiteName;
+use crate::logbook::{Logbook, hash};
 use crate::wire::{MAX_MESSAGE, Metric, decode, encode};
+
+/// The hash of numbers that are told together, as audit logs hold it: BLAKE3 over each one's name in UTF-8, a
+/// newline, and its value as 8 bytes of IEEE 754, little-endian.
+#[must_use]
+pub fn digest(numbers: &[Metric]) -> Digest {
+    let mut bytes = Vec::new();
+    for Metric { name, value } in numbers {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&value.to_le_bytes());
+    }
+    Digest::of(&bytes)
+}
 
 /// The answers to one question, a file a site.
 #[derive(Debug)]
@@ -46,10 +63,24 @@ impl Answers {
         durable::sync_folder(&self.folder)
     }
 
-    /// What a site answered before; none where it did not, or where the file holds no answer to this
-    /// question.
+    /// What a site answered before, as the log recorded it; none where it did not, or where the file holds no
+    /// answer to this question or another one than was recorded.
     #[must_use]
-    pub fn find(&self, site: &SiteName) -> Option<Vec<Metric>> {
+    pub fn find(&self, site: &SiteName, book: &Logbook) -> Option<Vec<Metric>> {
+        let numbers = self.read(site)?;
+        if !book.has_told(&self.question.run(), hash(digest(&numbers))) {
+            let file = self.file(site);
+            tracing::error!(
+                file = %audit::folder::shown(&file),
+                "a kept answer is not the one that the audit log recorded: it is not told again"
+            );
+            return None;
+        }
+        Some(numbers)
+    }
+
+    /// What the file of a site holds, where it is an answer to the question.
+    fn read(&self, site: &SiteName) -> Option<Vec<Metric>> {
         let mut bytes = Vec::new();
         let file = fs::File::open(self.file(site)).ok()?;
         file.take(MAX_MESSAGE as u64 + 1).read_to_end(&mut bytes).ok()?;
@@ -105,25 +136,47 @@ mod tests {
         let site = |name: &str| name.parse::<SiteName>().unwrap();
         let (asked, other) = (question(0.5), question(0.25));
         let kept = Answers::of(state.path(), &asked);
-        assert!(kept.sites().is_empty() && kept.find(&site("a")).is_none());
+        assert!(kept.sites().is_empty() && kept.read(&site("a")).is_none());
         let numbers = answer(&asked);
         assert_eq!(asked.accepts(&numbers), Ok(()));
         kept.keep(&site("b"), &numbers).unwrap();
         kept.keep(&site("a"), &numbers).unwrap();
         assert_eq!(kept.sites(), [site("a"), site("b")]);
-        assert_eq!(Answers::of(state.path(), &asked).find(&site("b")), Some(numbers));
+        assert_eq!(Answers::of(state.path(), &asked).read(&site("b")), Some(numbers.clone()));
         assert_eq!(Answers::of(state.path(), &other).sites(), []);
+
+        // Told again only where the log recorded these very numbers.
+        let clock = std::sync::Arc::new(crate::clock::SystemClock::new());
+        let role = audit::record::Role::Coordinator;
+        let log = state.path().join("node");
+        let book = Logbook::open(&log, "coordinator", role, clock, &mut |_| {}).unwrap();
+        assert_eq!(kept.find(&site("b"), &book), None);
+        let told = audit::record::Event::Metric {
+            name: crate::logbook::label("description"),
+            noised: true,
+            numbers: Some(hash(digest(&numbers))),
+        };
+        let entry = audit::record::Entry::new(crate::logbook::name("test"), told);
+        let entry = entry.of_run(crate::logbook::name(asked.run().as_str())).of_round(1);
+        book.record(vec![entry]).unwrap();
+        assert_eq!(kept.find(&site("b"), &book), Some(numbers.clone()));
+        let mut altered = numbers.clone();
+        altered[0].value += 100.0;
+        kept.keep(&site("b"), &altered).unwrap();
+        assert_eq!(asked.accepts(&altered), Ok(()));
+        assert_eq!(kept.find(&site("b"), &book), None);
+        kept.keep(&site("b"), &numbers).unwrap();
 
         // A file that holds anything else is nobody's answer.
         let file = kept.file(&site("a"));
         let whole = fs::read(&file).unwrap();
         for bad in [&whole[..whole.len() - 1], &[0xff; 64], b""] {
             fs::write(&file, bad).unwrap();
-            assert_eq!(kept.find(&site("a")), None);
+            assert_eq!(kept.read(&site("a")), None);
         }
         let folder = Answers::of(state.path(), &other).folder;
         durable::make_folder(&folder).unwrap();
         fs::write(folder.join("a.answer"), whole).unwrap();
-        assert_eq!(Answers::of(state.path(), &other).find(&site("a")), None);
+        assert_eq!(Answers::of(state.path(), &other).read(&site("a")), None);
     }
 }

@@ -299,7 +299,7 @@ fn a_charge_is_signed_at_once_and_in_the_folder_that_was_opened() {
         };
         Entry::new(name("ledger"), Event::Reserve(reserve)).of_run(name("run-a")).of_round(round)
     };
-    let consent = Event::Consent { plan: audit::Digest::sha256(b"plan") };
+    let consent = Event::Consent { plan: audit::Digest::sha256(b"plan"), terms: None };
     book.record(vec![Entry::new(name("test"), consent).of_run(name("run-a"))]).unwrap();
     book.record(vec![charge(1)]).unwrap();
     // As a power cut leaves it: no STOP, and no checkpoint but the charge's.

@@ -4,14 +4,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use audit::epsilon::percent;
 use bytesize::ByteSize;
 use common::config::ConfigError;
 use common::digest::Digest;
 use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::RunId;
 use common::policy::{Asker, Denied, Policy, Ruling};
-use common::privacy::accountant::rdp::ORDERS;
-use common::privacy::accountant::{AccountantError, Delta, RdpVector};
+use common::privacy::accountant::AccountantError;
 use common::privacy::{Account, Cost, LedgerError, Mechanism, shown_epsilon};
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ pub struct Outlook {
     pub bytes_each_site: u64,
     /// The same for the most sites; framing comes on top.
     pub bytes_most_sites: u64,
-    /// What is promised.
+    /// What is promised, and what ledgers would charge for it.
     pub privacy: PrivacyOutlook,
     /// Values that are valid and promise little, each with its key and the remedy.
     pub warnings: Vec<String>,
@@ -62,11 +62,11 @@ pub struct PrivacyOutlook {
     pub mode: &'static str,
     /// What neighbouring data sets differ in; none where nothing is promised.
     pub unit: Option<&'static str>,
-    /// ε of the whole run at one site, by privacy-loss distributions.
+    /// ε promised: of the whole run at one site, by privacy-loss distributions.
     pub epsilon: Option<f64>,
-    /// The same by Rényi costs at the best order for it. A ledger, which fixes its orders before it
-    /// knows any plan, counts more.
-    pub epsilon_rdp: Option<f64>,
+    /// ε charged: what a ledger whose budget is stated at this δ charges for the whole run, by Rényi costs at fixed
+    /// orders.
+    pub epsilon_charged: Option<f64>,
     /// The δ of both.
     pub delta: Option<f64>,
     /// Standard deviation of the noise over the bound that it hides.
@@ -90,10 +90,23 @@ pub struct PolicyOutlook {
     pub accepted: bool,
     /// What each rule says.
     pub rules: Vec<RuleOutlook>,
+    /// What its ledger would charge; none where no noise is added.
+    pub charged: Option<ChargedOutlook>,
     /// Rules on what only the hospital knows: which coordinator asks, and what its data are.
     pub unknown: Vec<UnknownRule>,
     /// The rule that refuses a description of the same file, given the same; none where it is answered.
     pub description_refused_by: Option<&'static str>,
+}
+
+/// What a hospital's ledger would charge for a run.
+#[derive(Debug, Serialize)]
+pub struct ChargedOutlook {
+    /// ε charged.
+    pub epsilon: f64,
+    /// The δ of the hospital's budget, at which that is stated.
+    pub delta: f64,
+    /// The part of the budget that it takes; over 1 where it does not fit.
+    pub used: f64,
 }
 
 /// A rule that cannot be judged away from the hospital.
@@ -167,19 +180,8 @@ impl PrivacyOutlook {
         let privacy = &plan.privacy;
         let mechanism = privacy.mechanism();
         let segment = mechanism.segment(plan.rounds)?;
-        let rdp = match segment {
-            None => None,
-            Some(segment) => {
-                let evaluation = match privacy.once() {
-                    None => RdpVector::zero(),
-                    Some((_, once)) => RdpVector::from_values(
-                        ORDERS.iter().map(|&order| once.rdp(order)).collect(),
-                    )?,
-                };
-                let total = RdpVector::of_segments(&[segment]).add(&evaluation);
-                Some(total.epsilon(Delta::new(privacy.delta)?))
-            }
-        };
+        let charged =
+            segment.is_some().then(|| Cost::of_run((mechanism, plan.rounds), privacy.once()));
         let (steps, sampling_rate) = match mechanism {
             Mechanism::PrivateSteps { sampling_rate, steps, .. } => {
                 (Some(u64::from(steps) * u64::from(plan.rounds)), Some(sampling_rate))
@@ -191,7 +193,7 @@ impl PrivacyOutlook {
             mode: privacy.mode.name(),
             unit: mechanism.unit(),
             epsilon: privacy.epsilon(plan.rounds)?,
-            epsilon_rdp: rdp,
+            epsilon_charged: charged.map(|charged| charged.epsilon(privacy.delta)),
             delta: promised.then_some(privacy.delta),
             noise_multiplier: promised.then_some(privacy.noise_multiplier),
             steps,
@@ -212,12 +214,14 @@ impl PolicyOutlook {
         let asker = Asker { coordinator: None, tag: None };
         let mut rules: Vec<RuleOutlook> =
             policy.judge(plan, asker).into_iter().map(RuleOutlook::from).collect();
-        rules.extend(budget(plan, &policy));
+        let (rule, charged) = budget(plan, &policy).unzip();
+        rules.extend(rule);
         let accepted = rules.iter().all(|rule| rule.kept);
         let description_refused_by = describes(question, &policy, asker);
         let unknown = unknown(plan, &policy);
         let policy = path.display().to_string();
-        Ok(Self { policy, accepted, rules, unknown, description_refused_by })
+        let charged = charged.flatten();
+        Ok(Self { policy, accepted, rules, charged, unknown, description_refused_by })
     }
 }
 
@@ -247,12 +251,23 @@ fn describes(question: &Description, policy: &Policy, asker: Asker<'_>) -> Optio
 }
 
 /// What a budget of which nothing was spent says of a whole run.
-fn budget(plan: &Plan, policy: &Policy) -> Option<RuleOutlook> {
+fn budget(plan: &Plan, policy: &Policy) -> Option<(RuleOutlook, Option<ChargedOutlook>)> {
     let account = Account::open(policy.limits, Vec::new()).ok()?;
     let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
-    let once_cost = once.map_or(Cost::zero(), |(_, mechanism)| Cost::of(mechanism));
-    let cost = Cost::of(updates.0).times(u64::from(updates.1)).add(&once_cost);
-    let counted = account.limit().epsilon(&cost);
+    let cost = Cost::of_run(updates, once);
+    let delta = policy.limits.total.delta;
+    let charged = (!cost.is_zero()).then(|| ChargedOutlook {
+        epsilon: cost.epsilon(delta),
+        delta,
+        used: account.limit().used(&cost),
+    });
+    let fits = charged.as_ref().map_or_else(
+        || "no noise: nothing is charged".to_owned(),
+        |charged| {
+            let (epsilon, used) = (shown_epsilon(charged.epsilon), percent(charged.used));
+            format!("ε charged {epsilon}, {used} of the budget, nothing spent before")
+        },
+    );
     let allowed = format!(
         "ε {} at δ {:e}{}",
         policy.limits.total.epsilon,
@@ -260,15 +275,13 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<RuleOutlook> {
         policy.limits.epsilon_per_run.map_or(String::new(), |run| format!(", {run} a run"))
     );
     let refused = account.foresee(&RunId::memorable(0), plan.digest(), updates, once).err();
-    Some(RuleOutlook {
+    let rule = RuleOutlook {
         rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
         kept: refused.is_none(),
-        asked: refused.map_or_else(
-            || format!("ε {} by this ledger's count, nothing spent before", shown_epsilon(counted)),
-            |error| error.to_string(),
-        ),
+        asked: refused.map_or(fits, |error| error.to_string()),
         allowed,
-    })
+    };
+    Some((rule, charged))
 }
 
 fn bytes(count: u64) -> String {
@@ -302,15 +315,22 @@ impl Outlook {
         line("privacy mode", privacy.mode.to_owned());
         match (privacy.epsilon, privacy.delta, privacy.unit) {
             (Some(epsilon), Some(delta), Some(unit)) => {
-                line("each site", format!("ε = {} at δ = {delta:e}", shown_epsilon(epsilon)));
+                let epsilon = shown_epsilon(epsilon);
+                line(
+                    "promised",
+                    format!("ε = {epsilon} at δ = {delta:e} at each site, by this run"),
+                );
                 line("unit", unit.to_owned());
             }
-            _ => line("each site", "no noise, no promise".to_owned()),
+            _ => line("promised", "nothing: no noise".to_owned()),
         }
-        if let Some(rdp) = privacy.epsilon_rdp {
+        if let (Some(charged), Some(delta)) = (privacy.epsilon_charged, privacy.delta) {
+            let charged = shown_epsilon(charged);
             line(
-                "by Rényi costs",
-                format!("ε = {}; ledgers count somewhat more", shown_epsilon(rdp)),
+                "charged",
+                format!(
+                    "ε = {charged} by a hospital's ledger whose budget is stated at δ = {delta:e}"
+                ),
             );
         }
         if let Some(noise) = privacy.noise_multiplier {

@@ -225,7 +225,7 @@ impl Report {
         let promise = match (self.privacy.epsilon, self.privacy.delta, self.privacy.unit) {
             (Some(epsilon), Some(delta), Some(unit)) => {
                 let shown = shown_epsilon(epsilon);
-                format!("ε = {shown} at δ = {delta:e} for {unit}")
+                format!("ε = {shown} promised at δ = {delta:e} for {unit}")
             }
             _ => "no noise, no promise".to_owned(),
         };

@@ -12,6 +12,9 @@ use super::{Outcome, Tools};
 #[derive(clap::Args)]
 pub struct Args {
     /// Logs of the coordinator and of sites, in any order. Every generation of a node's log may be given.
+    ///
+    /// Copy the coordinator's folder first: a copy that is older than what a hospital has seen of it looks
+    /// like a log that was put back.
     #[arg(required = true, num_args = 2.., value_name = "FOLDER")]
     logs: Vec<PathBuf>,
     /// A public key that is trusted, or a file with it. May be given again; where any is given,

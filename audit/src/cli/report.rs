@@ -17,7 +17,7 @@ pub struct Args {
     /// The run.
     #[arg(long)]
     run: Name,
-    /// A coordinator's log. May be given again.
+    /// A coordinator's log, copied before those of the sites. May be given again.
     #[arg(long, value_name = "FOLDER", required_unless_present = "site")]
     coordinator: Vec<PathBuf>,
     /// A site's log. May be given again.

@@ -41,6 +41,8 @@ pub struct PastRound<'a> {
     pub sent: Option<(Digest, u64)>,
     /// What a coordinator received, by site.
     pub received: &'a BTreeMap<Name, Digest>,
+    /// Hashes of noised numbers that were told beside updates.
+    pub told: &'a BTreeSet<Digest>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,9 @@ struct Round {
     sent: Option<Content>,
     received: BTreeMap<Name, Digest>,
     aggregated: Option<Digest>,
+    /// Hashes of noised numbers that were told beside updates.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    told: BTreeSet<Digest>,
 }
 
 fn hold(rule: bool, otherwise: Violation) -> Result<(), Violation> {
@@ -81,6 +86,7 @@ impl Run {
             reserved: round.reserved.iter().map(|(what, _)| what).collect(),
             sent: round.sent,
             received: &round.received,
+            told: &round.told,
         })
     }
 
@@ -92,7 +98,7 @@ impl Run {
         let round = record.round.filter(|_| !idle);
         let round = round.map(|round| self.rounds.entry(round).or_default());
         match (&record.event, round) {
-            (Event::Consent { plan }, _) => self.plan = Some(*plan),
+            (Event::Consent { plan, .. }, _) => self.plan = Some(*plan),
             (Event::Declined { .. } | Event::Kill {}, _) => self.plan = None,
             (Event::RoundOffer { plan, model }, Some(round)) => {
                 if self.plan.is_some_and(|agreed| agreed != *plan) {
@@ -123,8 +129,9 @@ impl Run {
                 let sent = round.sent.is_some_and(|(sent, _)| sent == *update);
                 hold(sent, Violation::NotSent)?;
             }
-            (Event::Metric { name, noised: true }, Some(round)) if site => {
-                hold(round.noises(name.as_str()) == Some(true), Violation::NoReserve)?;
+            (Event::Metric { name, noised: true, numbers }, Some(round)) => {
+                hold(!site || round.noises(name.as_str()) == Some(true), Violation::NoReserve)?;
+                round.tell(*numbers);
             }
             (Event::Metric { noised: false, .. }, _) if site => {
                 self.exact = true;
@@ -151,6 +158,11 @@ impl Round {
     fn noises(&self, what: &str) -> Option<bool> {
         let reserved = self.reserved.iter().find(|(reserved, _)| reserved.as_str() == what);
         reserved.map(|(_, noises)| *noises)
+    }
+
+    /// Remembers the hash of numbers that were told.
+    fn tell(&mut self, numbers: Option<Digest>) {
+        self.told.extend(numbers);
     }
 
     fn update_noises(&self) -> Result<bool, Violation> {

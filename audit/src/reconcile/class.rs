@@ -29,6 +29,8 @@ pub enum Class {
     Undelivered,
     /// It was sent after the copy of the coordinator's log was made.
     Pending,
+    /// The coordinator's log says that it refused it, and by which rule.
+    Rejected,
     /// One side tells of it, and a log of the other side was not given.
     Unaccounted,
     /// Both tell of it, one of them in a record that is not signed yet.
@@ -50,6 +52,7 @@ impl Class {
             Self::ClockSkew => "clock-skew",
             Self::Undelivered => "undelivered",
             Self::Pending => "pending",
+            Self::Rejected => "rejected",
             Self::Unaccounted => "unaccounted",
             Self::Unsigned => "unsigned",
         }
@@ -59,7 +62,7 @@ impl Class {
     #[must_use]
     pub fn level(self) -> Level {
         match self {
-            Self::Undelivered | Self::Pending => Level::Explained,
+            Self::Undelivered | Self::Pending | Self::Rejected => Level::Explained,
             Self::Lost | Self::ClockSkew | Self::Unaccounted | Self::Unsigned => Level::Attention,
             Self::Dropped
             | Self::Forged
@@ -89,6 +92,7 @@ impl Class {
                 "was on its way when a node or the run ended. It left the site and never arrived"
             }
             Self::Pending => "was sent after the copy of the coordinator's log was made",
+            Self::Rejected => "was refused by the coordinator, whose log names the rule",
             Self::Unaccounted => {
                 "stands in one log alone, and a log of the other side was not given"
             }

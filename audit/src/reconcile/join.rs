@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::side::{Key, Offer, Side, Told};
+use super::side::{Arrived, Key, Offer, Released, Side, Told};
 use super::{Class, Discrepancy};
 use crate::digest::Digest;
 use crate::moment::UtcTime;
@@ -111,16 +111,18 @@ impl Join<'_> {
     fn numbers(&self, name: &Name, parts: &[Part<'_>], found: &mut Vec<Discrepancy>) {
         let told = |run: &Name, class| Discrepancy::new((run, 0), name, class);
         for part in &self.coordinators {
-            for ((run, of), seq) in &part.side.arrived {
-                let released = parts.iter().any(|part| part.side.released.contains_key(run));
-                if of == name && !released {
-                    let class = if self.with_others.contains(name) {
-                        Class::Unaccounted
-                    } else {
-                        Class::Forged
-                    };
-                    found.push(told(run, class).with_coordinator(&part.log, *seq));
-                }
+            for ((run, of), arrived) in part.side.arrived.iter().filter(|((_, of), _)| of == name) {
+                let released = || parts.iter().filter_map(move |part| part.side.released.get(run));
+                let class = if released().next().is_none() {
+                    Class::Forged
+                } else if is_told(arrived, released()) {
+                    continue;
+                } else {
+                    Class::Altered
+                };
+                let others = self.with_others.contains(of);
+                let class = if others { Class::Unaccounted } else { class };
+                found.push(told(run, class).with_coordinator(&part.log, arrived.seq));
             }
         }
         for part in parts {
@@ -180,7 +182,7 @@ impl Pair<'_> {
     /// Whether both sides tell of the same bytes, once.
     fn sides(&self, found: &mut Vec<Discrepancy>, first: &BTreeMap<(&Name, Digest), (usize, u64)>) {
         let sent = self.sent.first();
-        if self.received.is_empty() && !self.is_refused() {
+        if self.received.is_empty() {
             if let Some(class) = self.missing() {
                 found.push(self.found(class, None, sent));
             }
@@ -221,6 +223,10 @@ impl Pair<'_> {
     /// What it means that nothing arrived; nothing where it need not have.
     fn missing(&self) -> Option<Class> {
         let acked = self.parts.iter().any(|part| part.side.acked.contains(self.key));
+        // Its own word that it has an update binds the coordinator, whatever it says of a refusal.
+        if self.is_refused() && !acked {
+            return self.sent.iter().any(|place| !place.told.failed).then_some(Class::Rejected);
+        }
         // What failed on its way need not have arrived, unless the site was told that it did.
         if !acked && self.sent.iter().all(|place| place.told.failed) {
             return None;
@@ -300,6 +306,16 @@ impl Pair<'_> {
             found.push(self.found(Class::ClockSkew, Some(received), Some(sent)));
         }
     }
+}
+
+/// Whether the numbers that arrived are among those that were let out, as far as hashes of both are recorded.
+fn is_told<'a>(
+    arrived: &Arrived,
+    mut released: impl Iterator<Item = &'a Released> + Clone,
+) -> bool {
+    let unknown = released.clone().all(|released| released.numbers.is_empty());
+    let among = |released: &Released| arrived.numbers.is_subset(&released.numbers);
+    unknown || released.any(among)
 }
 
 /// Whether two sides tell of the same update, as far as either knows its length.

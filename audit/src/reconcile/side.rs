@@ -38,11 +38,21 @@ pub(super) struct Offer {
 }
 
 /// Noised numbers that a site let out of a run, beside updates.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Released {
     pub seq: u64,
     /// When the process ended next.
     pub interrupted: Option<UtcTime>,
+    /// Hashes of the numbers.
+    pub numbers: BTreeSet<Digest>,
+}
+
+/// Noised numbers beside updates, as a coordinator received them.
+#[derive(Debug, Clone)]
+pub(super) struct Arrived {
+    pub seq: u64,
+    /// Hashes of the numbers.
+    pub numbers: BTreeSet<Digest>,
 }
 
 /// One log's part in the story.
@@ -68,7 +78,7 @@ pub(super) struct Side {
     /// Noised numbers beside updates, by run.
     pub released: BTreeMap<Name, Released>,
     /// The same as a coordinator received them, by run and site.
-    pub arrived: BTreeMap<(Name, Name), u64>,
+    pub arrived: BTreeMap<(Name, Name), Arrived>,
     /// Keys of other nodes' logs that were met, by node.
     pub keys: BTreeSet<(Name, Digest)>,
     /// What was spent of each data set before this log, and at its end.
@@ -91,6 +101,7 @@ impl Side {
     /// What was archived, before the first record that is left.
     pub fn archived(&mut self, history: &History) {
         self.node = history.node().cloned();
+        let site = self.node.as_ref().is_some_and(|node| node.role == Role::Site);
         for round in history.rounds() {
             let key = (round.run.clone(), round.round);
             if let Some(plan) = round.plan {
@@ -113,10 +124,12 @@ impl Side {
             for what in round.reserved {
                 if what.as_str() == UPDATE {
                     self.reserved.insert(key.clone(), 0);
-                } else {
-                    let released = Released { seq: 0, interrupted: None };
-                    self.released.insert(round.run.clone(), released);
                 }
+            }
+            if !round.told.is_empty() && site {
+                let released = self.released.entry(round.run.clone());
+                let none = Released { seq: 0, interrupted: None, numbers: BTreeSet::new() };
+                released.or_insert(none).numbers.extend(round.told);
             }
             for (site, update) in round.received {
                 let of = (key.clone(), site.clone());
@@ -180,7 +193,7 @@ impl Side {
             (Event::Consent { .. }, Some(site)) if done => {
                 self.agreed.insert(site.clone());
             }
-            (Event::Consent { plan }, None) if done => {
+            (Event::Consent { plan, .. }, None) if done => {
                 self.consents.entry(run).or_default().push((seq, Some(*plan)));
             }
             (Event::Declined { .. } | Event::Kill {}, None) => {
@@ -212,12 +225,14 @@ impl Side {
                 self.open.remove(&key);
                 self.closed.insert(key, record.time);
             }
-            (Event::Metric { noised: true, .. }, Some(site)) => {
-                self.arrived.entry((run, site.clone())).or_insert(seq);
+            (Event::Metric { noised: true, numbers, .. }, Some(site)) => {
+                let arrived = Arrived { seq, numbers: BTreeSet::new() };
+                let arrived = self.arrived.entry((run, site.clone())).or_insert(arrived);
+                arrived.numbers.extend(*numbers);
             }
-            (Event::Metric { noised: true, .. }, None) => {
-                let released = Released { seq, interrupted: None };
-                self.released.entry(run).or_insert(released);
+            (Event::Metric { noised: true, numbers, .. }, None) => {
+                let released = Released { seq, interrupted: None, numbers: BTreeSet::new() };
+                self.released.entry(run).or_insert(released).numbers.extend(*numbers);
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mechanism, RecordError};
+use super::{Mechanism, RecordError, Terms};
 use crate::digest::Digest;
 use crate::name::{Label, Name};
 use crate::note::CheckpointText;
@@ -73,6 +73,9 @@ pub enum Event {
     Consent {
         /// The plan that it agreed to.
         plan: Digest,
+        /// What the plan says; absent where that is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terms: Option<Box<Terms>>,
     },
     /// The hospital declined a run, or withdrew from it.
     Declined {
@@ -135,6 +138,9 @@ pub enum Event {
         name: Label,
         /// Whether it bears noise that was charged for.
         noised: bool,
+        /// Hash of all the numbers that were told together, where they bear noise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        numbers: Option<Digest>,
     },
     /// A model was given out.
     Release {
@@ -285,6 +291,11 @@ impl Event {
                 range(carried.is_empty() || carried.len() == orders.len(), "carried")
             }
             Self::Epoch { number, .. } => range(*number > 0, "number"),
+            Self::Consent { terms: Some(terms), .. } => {
+                terms.wrong().map_or(Ok(()), |field| range(false, field))
+            }
+            // A hash of exact numbers would let others try values against it.
+            Self::Metric { noised, numbers, .. } => range(*noised || numbers.is_none(), "numbers"),
             _ => Ok(()),
         }
     }

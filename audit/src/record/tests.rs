@@ -20,7 +20,7 @@ fn sent() -> Record {
 }
 
 /// What stands before a record's event.
-const HEAD: &str = r#"{"v":2,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
+const HEAD: &str = r#"{"v":3,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
 
 #[test]
 fn lines_are_these_bytes() {
@@ -45,6 +45,58 @@ fn lines_are_these_bytes() {
     let event = r#"{"RESERVE":{"data_set":"registry","what":"update","mechanism":{"sampled-gaussian":{"sampling_rate":0.1,"noise_multiplier":1.1,"steps":20}},"clip":1.5,"cost":[1,2],"total":[3,18446744073709551615]}}"#;
     assert_eq!(line, format!("{HEAD}{event}}}"));
     assert_eq!(Record::parse(line.as_bytes()).unwrap(), reserve);
+}
+
+fn terms() -> Terms {
+    Terms {
+        experiment: Some("five-years".parse().unwrap()),
+        rounds: 20,
+        promised: Some(Promise { epsilon: 1.25, delta: 1e-5 }),
+        columns: vec!["age".parse().unwrap(), "measurement:labs:LDL".parse().unwrap()],
+        columns_in_all: 3,
+    }
+}
+
+fn consent(terms: Terms) -> Record {
+    record(Event::Consent { plan: Digest::sha256(b""), terms: Some(Box::new(terms)) })
+}
+
+#[test]
+fn terms_are_these_bytes_and_say_what_they_can_mean() {
+    let line = String::from_utf8(consent(terms()).to_line().unwrap()).unwrap();
+    let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let said = r#"{"experiment":"five-years","rounds":20,"promised":{"epsilon":1.25,"delta":0.00001},"columns":["age","measurement:labs:LDL"],"columns_in_all":3}"#;
+    let event = format!(r#"{{"CONSENT":{{"plan":"sha256:{hash}","terms":{said}}}}}"#);
+    assert_eq!(line, format!("{HEAD}{event}}}"));
+    assert_eq!(Record::parse(line.as_bytes()).unwrap(), consent(terms()));
+    let promise = |epsilon, delta| Some(Promise { epsilon, delta });
+    let wrong = [
+        Terms { rounds: 0, ..terms() },
+        Terms { columns_in_all: 1, ..terms() },
+        Terms { promised: promise(0.0, 1e-5), ..terms() },
+        Terms { promised: promise(f64::INFINITY, 1e-5), ..terms() },
+        Terms { promised: promise(1.0, 1.0), ..terms() },
+        Terms {
+            columns: vec!["x".parse().unwrap(); MOST_COLUMNS + 1],
+            columns_in_all: 500,
+            ..terms()
+        },
+    ];
+    for terms in wrong {
+        let found = consent(terms).to_line();
+        assert!(matches!(found, Err(RecordError::Range { event: "CONSENT", .. })), "{found:?}");
+    }
+    for (what, with) in [("age", "jane doe"), ("\"rounds\"", "\"patients\""), ("five-years", "<b>")]
+    {
+        assert!(Record::parse(line.replacen(what, with, 1).as_bytes()).is_err(), "{with}");
+    }
+    // A hash of exact numbers is none that a record holds.
+    let metric = |noised| {
+        let numbers = Some(Digest::sha256(b""));
+        record(Event::Metric { name: "auc".parse().unwrap(), noised, numbers }).to_line()
+    };
+    assert!(metric(true).is_ok());
+    assert!(matches!(metric(false), Err(RecordError::Range { field: "numbers", .. })));
 }
 
 #[test]
@@ -81,11 +133,11 @@ fn nothing_stands_in_a_record_that_its_fields_do_not_know() {
 
 #[test]
 fn another_version_is_named_as_such() {
-    for line in [r#"{"v":3,"what":"ever"}"#, r#"{"v":1}"#] {
+    for line in [r#"{"v":4,"what":"ever"}"#, r#"{"v":2}"#] {
         assert!(matches!(Record::parse(line.as_bytes()), Err(RecordError::Version(_))));
     }
-    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":2,", ":3,", 1);
-    assert_eq!(Record::parse(line.as_bytes()), Err(RecordError::Version(3)));
+    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":3,", ":2,", 1);
+    assert_eq!(Record::parse(line.as_bytes()), Err(RecordError::Version(2)));
 }
 
 #[test]

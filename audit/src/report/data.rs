@@ -13,6 +13,7 @@ use crate::judgement::Judgement;
 use crate::name::Name;
 use crate::note::{Checkpoint, SignedNote, VerifierKey};
 use crate::reconcile::{Discrepancy, UnknownLog};
+use crate::record::{Event, Promise, Terms};
 use crate::verify::{Report, Verdict};
 
 /// One log that was given.
@@ -43,6 +44,12 @@ impl Log {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.report.verdict == Verdict::Sound
+    }
+
+    /// What was promised for the run when the hospital agreed to it.
+    #[must_use]
+    pub fn promised(&self) -> Option<Promise> {
+        self.story.terms.as_ref()?.promised
     }
 
     /// The data sets that the run charged.
@@ -94,6 +101,21 @@ impl Data {
     #[must_use]
     pub fn declined(&self) -> Vec<(Name, Name)> {
         ended::declined(self)
+    }
+
+    /// What was agreed to, as the hospitals' logs tell it, or else the coordinator's.
+    #[must_use]
+    pub fn terms(&self) -> Option<&Terms> {
+        let mut told = self.site_logs().chain(self.coordinators());
+        told.find_map(|log| log.story.terms.as_ref())
+    }
+
+    /// Who started it: the account that the coordinator's log names with the first offer.
+    #[must_use]
+    pub fn started_by(&self) -> Option<&Name> {
+        let mut decisions = self.coordinators().flat_map(|log| &log.story.decisions);
+        let offer = decisions.find(|record| matches!(record.event, Event::RoundOffer { .. }));
+        offer.map(|record| &record.actor)
     }
 
     /// Another log of the same node: what was spent under it is in no number of this one.
@@ -159,16 +181,24 @@ impl Data {
         let ledgers = self.logs.iter().flat_map(|log| {
             log.charged().map(|(data_set, ledger)| {
                 let rounded = |epsilon: Option<f64>| epsilon.map(epsilon::text);
+                let promised = log.promised();
+                // A run without noise has no ε, whatever was spent before it.
+                let own = |value: Option<f64>| value.filter(|_| ledger.is_noised());
                 json!({
                     "site": log.name(),
                     "data_set": data_set,
                     "releases": ledger.charges.len(),
                     "delta": ledger.budget().map(|budget| budget.delta),
                     "limit": ledger.budget().map(|budget| budget.epsilon),
+                    "epsilon_promised": rounded(promised.map(|promise| promise.epsilon)),
+                    "delta_promised": promised.map(|promise| promise.delta),
                     "epsilon_before": rounded(ledger.stated.before),
-                    "epsilon_run": rounded(ledger.stated.own),
+                    "epsilon_run": rounded(own(ledger.stated.own)),
                     "epsilon_after": rounded(ledger.stated.after),
                     "epsilon_now": rounded(ledger.stated.now),
+                    "used_run": own(ledger.used.own).map(epsilon::percent),
+                    "used_after": ledger.used.after.map(epsilon::percent),
+                    "used_now": ledger.used.now.map(epsilon::percent),
                     "under_this_log_alone": self.other_log_of(log).is_some(),
                     "without_noise": ledger.bare,
                     "exact_metrics": log.story.exact,
@@ -179,6 +209,10 @@ impl Data {
         let summed = self.updates.values().filter(|update| update.part() == Part::Summed);
         json!({
             "run": self.run,
+            "experiment": self.terms().and_then(|terms| terms.experiment.as_ref()),
+            "started_by": self.started_by(),
+            "columns": self.terms().map(|terms| &terms.columns),
+            "columns_in_all": self.terms().map(|terms| terms.columns_in_all),
             "verdict": self.judgement.level,
             "reasons": self.judgement.reasons,
             "logs": self.logs.iter().map(|log| log.report.to_json()).collect::<Vec<_>>(),

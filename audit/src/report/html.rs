@@ -49,6 +49,9 @@ pub fn render(data: &Data) -> String {
                 header {
                     p.kicker { "Consilium · audit report" }
                     h1 { "Run " span.run { (data.run) } }
+                    @if let Some(experiment) = data.terms().and_then(|terms| terms.experiment.as_ref()) {
+                        p.experiment { "Experiment " strong { (experiment) } }
+                    }
                     (banner(data))
                 }
                 div.page {

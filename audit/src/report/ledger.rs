@@ -5,7 +5,7 @@
 //!   (all runs)    the run's own, with other runs' in between
 //! ```
 
-use crate::epsilon::{self, Epsilon};
+use crate::epsilon::{self, Epsilon, Limit};
 use crate::moment::UtcTime;
 use crate::name::{Label, Name};
 use crate::record::{Event, Mechanism, Record, Reserve};
@@ -46,6 +46,8 @@ pub struct Charge {
     pub total: Vec<u64>,
     /// Its ε at the budget's δ: nothing where no bound is known.
     pub epsilon: Option<f64>,
+    /// The part of the budget that it takes.
+    pub used: Option<f64>,
 }
 
 /// A data set's account through one run.
@@ -67,11 +69,14 @@ pub struct Ledger {
     pub bare: u64,
     /// The ε of what was spent before, of the run by itself, and at the log's end.
     pub stated: Stated,
+    /// The parts of the budget that these take.
+    pub used: Stated,
     /// Charges by other runs since this run's last.
     later: u64,
 }
 
-/// What a ledger comes to, each at the budget's δ and rounded up; nothing where no bound is known.
+/// What a ledger comes to: each as ε at the budget's δ, rounded up, or as a part of the budget. Nothing where no
+/// bound is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Stated {
     /// Before the run.
@@ -122,6 +127,7 @@ impl Ledger {
                 clip: reserve.clip,
                 total: reserve.total.clone(),
                 epsilon: None,
+                used: None,
             });
         } else {
             self.later += 1;
@@ -152,15 +158,26 @@ impl Ledger {
         self.budgets.retain(|budget| budget.seq <= last);
     }
 
-    /// Works out every ε.
+    /// Works out every ε, and every part of the budget.
     pub(super) fn state(&mut self, better: Option<&Epsilon<'_>>) {
-        let Some(Budget { orders, delta, .. }) = self.budgets.last() else { return };
+        let Some(Budget { orders, delta, epsilon: allowed, .. }) = self.budgets.last() else {
+            return;
+        };
+        let limit = Limit::new(*allowed, *delta, orders);
+        let after = self.charges.last().map_or(&self.now, |last| &last.total);
+        self.used = Stated {
+            before: limit.used(&self.before),
+            own: limit.used(&self.own),
+            after: limit.used(after),
+            now: limit.used(&self.now),
+        };
         let epsilon = |total: &[u64]| {
             let known = better.and_then(|better| better(orders, total, *delta));
             known.or_else(|| epsilon::of(orders, total, *delta))
         };
         for charge in &mut self.charges {
             charge.epsilon = epsilon(&charge.total);
+            charge.used = limit.used(&charge.total);
         }
         self.stated = Stated {
             before: epsilon(&self.before),

@@ -14,7 +14,7 @@ use super::round::Round;
 use crate::moment::UtcTime;
 use crate::name::{Label, Name};
 use crate::note::CheckpointText;
-use crate::record::{Event, Node, Outcome, Record, Role};
+use crate::record::{Event, Node, Outcome, Record, Role, Terms};
 
 /// Everything that one log tells of a run.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +43,8 @@ pub struct Story {
     pub metrics: BTreeMap<(Label, bool), u64>,
     /// Exact metrics that left the site in any run of the log.
     pub exact: u64,
+    /// What the plan says that was agreed to; the last one, where it was agreed to several times.
+    pub terms: Option<Terms>,
     /// Its rounds.
     pub rounds: BTreeMap<u32, Round>,
     /// Data sets that were charged, or have a budget.
@@ -119,6 +121,11 @@ impl Story {
         if refused {
             self.refusals.push(record.clone());
         }
+        if let Event::Consent { terms: Some(terms), .. } = &record.event
+            && record.outcome == Outcome::Ok
+        {
+            self.terms = Some((**terms).clone());
+        }
         match &record.event {
             Event::Consent { .. }
             | Event::Declined { .. }
@@ -130,7 +137,7 @@ impl Story {
                 self.decisions.push(record.clone());
             }
             Event::DataRead { .. } => self.data.push(record.clone()),
-            Event::Metric { name, noised } if record.outcome != Outcome::Refused => {
+            Event::Metric { name, noised, .. } if record.outcome != Outcome::Refused => {
                 *self.metrics.entry((name.clone(), *noised)).or_default() += 1;
             }
             _ if is_of_node(&record.event) => self.keep(record.clone()),

@@ -175,7 +175,11 @@ impl Writer {
             self.of(run, round, Event::Acked { update });
         }
         if !noisy && self.below(4) == 0 {
-            self.of(run, round, Event::Metric { name: name("concordance").into(), noised: false });
+            self.of(
+                run,
+                round,
+                Event::Metric { name: name("concordance").into(), noised: false, numbers: None },
+            );
         }
         match self.below(40) {
             0 => {
@@ -205,7 +209,7 @@ impl Writer {
                 self.put(&entry(Event::Declined { rule: name("epsilon") }).of_run(name(&run)));
                 continue;
             }
-            self.put(&entry(Event::Consent { plan: digest(&run) }).of_run(name(&run)));
+            self.put(&entry(Event::Consent { plan: digest(&run), terms: None }).of_run(name(&run)));
             for round in 1..=8 {
                 self.site_round(&run, round, noisy);
                 if self.log.size() >= records {

@@ -54,7 +54,7 @@ fn round() -> Vec<Entry> {
     vec![
         entry(start()),
         entry(budget()),
-        entry(Event::Consent { plan }).of_run(name("run-a")),
+        entry(Event::Consent { plan, terms: None }).of_run(name("run-a")),
         of(Event::RoundOffer { model: digest("m"), plan }),
         of(reserve(NOISE, 5, 5)),
         of(Event::Noised { update, bytes: 8 }),
@@ -95,7 +95,7 @@ fn a_site_that_breaks_a_rule_is_named() {
     assert_eq!(then(of(Event::Sent { update, bytes: 9 })), Some(V::SentOther));
     assert_eq!(then(of(Event::Sent { update, bytes: 8 })), None);
     assert_eq!(then(of(Event::Acked { update: other })), Some(V::NotSent));
-    let metric = |noised| Event::Metric { name: name("concordance").into(), noised };
+    let metric = |noised| Event::Metric { name: name("concordance").into(), noised, numbers: None };
     assert_eq!(then(of(metric(false))), Some(V::ExactMetric));
     assert_eq!(then(of(metric(true))), Some(V::NoReserve));
     let next = |event| entry(event).of_run(name("run-a")).of_round(2);
@@ -170,7 +170,7 @@ fn a_coordinator_that_breaks_a_rule_is_named() {
     assert_eq!(then(&[offer("m")]), None);
     assert_eq!(then(&[offer("n")]), Some(V::OfferedTwice));
     // What a site told, the site was charged for.
-    let told = of(Event::Metric { name: name("description").into(), noised: true });
+    let told = of(Event::Metric { name: name("description").into(), noised: true, numbers: None });
     assert_eq!(then(&[told.with_site(name("site-b"))]), None);
 }
 

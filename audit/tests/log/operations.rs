@@ -36,7 +36,8 @@ impl Pair {
         pair.centre.tell(start());
         pair.site.tell(start());
         pair.site.tell(budget());
-        pair.site.put(&entry(Event::Consent { plan: digest("plan") }).of_run(name(RUN)));
+        pair.site
+            .put(&entry(Event::Consent { plan: digest("plan"), terms: None }).of_run(name(RUN)));
         pair
     }
 
@@ -152,6 +153,58 @@ fn a_coordinator_that_was_killed_explains_what_did_not_arrive() {
 }
 
 #[test]
+fn a_refusal_explains_what_was_not_taken_and_excuses_nothing_else() {
+    let mut pair = Pair::new();
+    let refuse = |pair: &mut Pair, round| {
+        pair.meet();
+        let refused = entry(Event::Refused { rule: name("late") }).of_run(name(RUN));
+        pair.centre.put(&refused.of_round(round).with_site(name("site-a")));
+    };
+    pair.send(1);
+    refuse(&mut pair, 1);
+    pair.sign();
+    let found = pair.judge();
+    assert_eq!((classes(&found), found.judgement.level), (vec![Class::Rejected], Level::Explained));
+    // One that the coordinator said it has is not refused afterwards.
+    let update = pair.send(2);
+    pair.site.of(RUN, 2, Event::Acked { update });
+    refuse(&mut pair, 2);
+    pair.sign();
+    let found = pair.judge();
+    assert_eq!(classes(&found), [Class::Rejected, Class::Dropped]);
+    assert_eq!(found.judgement.level, Level::Violation);
+}
+
+#[test]
+fn noised_numbers_are_the_same_on_both_sides() {
+    let told = |numbers| Event::Metric { name: name("concordance").into(), noised: true, numbers };
+    let judged = |left: Option<&str>, arrived: Option<&str>| {
+        let mut pair = Pair::new();
+        let update = pair.send(1);
+        pair.receive(1, update);
+        pair.site.total += 5;
+        let total = pair.site.total;
+        let Event::Reserve(charge) = reserve(NOISE, 5, total) else { panic!() };
+        let what = name("concordance").into();
+        pair.site.of(RUN, 1, Event::Reserve(audit::record::Reserve { what, ..charge }));
+        pair.site.of(RUN, 1, told(left.map(digest)));
+        pair.meet();
+        let received = entry(told(arrived.map(digest))).of_run(name(RUN)).of_round(1);
+        pair.centre.put(&received.with_site(name("site-a")));
+        pair.close(1);
+        pair.sign();
+        let found = pair.judge();
+        (classes(&found), found.judgement.level)
+    };
+    assert_eq!(judged(Some("numbers"), Some("numbers")), (vec![], Level::Sound));
+    // Where one side does not say which numbers they were, nothing is held against it.
+    assert_eq!(judged(None, Some("numbers")), (vec![], Level::Sound));
+    assert_eq!(judged(Some("numbers"), None), (vec![], Level::Sound));
+    let altered = (vec![Class::Altered], Level::Violation);
+    assert_eq!(judged(Some("numbers"), Some("others")), altered);
+}
+
+#[test]
 fn records_that_are_not_signed_are_no_evidence() {
     let mut pair = Pair::new();
     pair.sign();
@@ -188,7 +241,7 @@ fn a_restarted_log_accuses_nobody_whatever_the_order() {
     let Event::Budget { data_set, epsilon, delta, orders, .. } = budget() else { panic!() };
     let carried = vec![5; 3];
     pair.site.tell(Event::Budget { data_set, epsilon, delta, orders, carried });
-    pair.site.put(&entry(Event::Consent { plan: digest("plan") }).of_run(name(RUN)));
+    pair.site.put(&entry(Event::Consent { plan: digest("plan"), terms: None }).of_run(name(RUN)));
     let update = pair.send(2);
     pair.receive(2, update);
     pair.close(2);

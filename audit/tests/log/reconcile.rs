@@ -51,7 +51,7 @@ fn federation(plants: &[(Plant, &str, u32)]) -> Federation {
         writer.tell(start());
         writer.tell(super::harness::budget());
         if !plants.iter().any(|(plant, at, _)| *plant == Plant::Unconsented && at == site) {
-            writer.put(&entry(Event::Consent { plan }).of_run(name("run-a")));
+            writer.put(&entry(Event::Consent { plan, terms: None }).of_run(name("run-a")));
         }
     }
     for round in 1..=ROUNDS {

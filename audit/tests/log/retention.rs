@@ -71,7 +71,7 @@ fn what_is_left_verifies_proves_and_goes_on() {
 fn the_rules_remember_what_was_archived() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), "site-a", Role::Site, 1).site(600);
-    writer.put(&entry(Event::Consent { plan: digest("p") }).of_run(name("kept")));
+    writer.put(&entry(Event::Consent { plan: digest("p"), terms: None }).of_run(name("kept")));
     writer.total += 5;
     let total = writer.total;
     writer.of("kept", 1, reserve(NOISE, 5, total));

@@ -22,6 +22,8 @@ mod register;
 mod settings;
 mod show;
 mod stamp;
+pub mod terms;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,6 +55,7 @@ pub use show::{Shown, ShownError, check_shown};
 
 use forward::Forwarder;
 use stamp::{Ticks, binary, version};
+use told::Told;
 
 /// The folder of a node's log, in its state folder.
 pub const FOLDER: &str = "audit";
@@ -81,6 +84,8 @@ struct Inner {
     keys: BTreeMap<LogKey, VerifierKey>,
     /// The model that each round of each run was offered with.
     offers: BTreeMap<(Name, u32), audit::Digest>,
+    /// Noised numbers that were told beside updates.
+    told: Told,
     forwarder: Option<Forwarder>,
     /// Peers' keys that the log names by their fingerprints: one whose file is gone is still known.
     fingerprints: BTreeMap<audit::Digest, Name>,
@@ -160,9 +165,12 @@ impl Logbook {
         let mut newest = None;
         let removed =
             Archived::read(&folder, &audit::folder::key(&folder).map_err(LogError::from)?);
-        for (run, round, model) in removed.map_err(LogError::from)?.history.offers() {
+        let removed = removed.map_err(LogError::from)?;
+        for (run, round, model) in removed.history.offers() {
             offers.insert((run.clone(), round), model);
         }
+        let mut told = Told::before(held.state())?;
+        told.archived(&removed.history);
         crate::durable::make_folder(&folder.join(audit::folder::WITNESS)).map_err(failed)?;
         let keys = peers::load(&folder)?;
         let key = load_key(&held.state().join(KEY))?;
@@ -183,6 +191,7 @@ impl Logbook {
             {
                 offers.insert((run.clone(), round), *model);
             }
+            told.take(record.run.as_ref(), record.outcome, &record.event);
             replay(record);
         };
         let log = Log::open(&folder, key, settings, &stamp, &mut each)?;
@@ -195,6 +204,7 @@ impl Logbook {
             peers,
             keys,
             offers,
+            told,
             forwarder,
             fingerprints,
             folder: lock::identity_of(&folder),
@@ -288,6 +298,12 @@ impl Logbook {
     #[must_use]
     pub fn offered(&self, run: &RunId, round: Round) -> Option<audit::Digest> {
         self.lock().offers.get(&(name(run.as_str()), round.0)).copied()
+    }
+
+    /// Whether numbers of this hash were told of a run, in this log or one that it goes on from.
+    #[must_use]
+    pub fn has_told(&self, run: &RunId, numbers: audit::Digest) -> bool {
+        self.lock().told.holds(&name(run.as_str()), numbers)
     }
 
     /// How long writing and syncing records took since the log was opened.
@@ -412,6 +428,7 @@ impl Inner {
             }
         }
         for entry in &all {
+            self.told.take(entry.run.as_ref(), entry.outcome, &entry.event);
             if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
                 (&entry.event, &entry.run, entry.round, entry.outcome)
             {

@@ -19,7 +19,7 @@ pub fn epsilon(rho: f64, delta: f64) -> f64 {
 /// An ε for people, of three decimals: never shown as less than it is.
 #[must_use]
 pub fn shown_epsilon(epsilon: f64) -> String {
-    format!("{:.3}", (epsilon * 1e3).ceil() / 1e3)
+    audit::epsilon::text(epsilon)
 }
 
 #[cfg(test)]

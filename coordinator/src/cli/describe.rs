@@ -86,11 +86,11 @@ fn nobody(steps: &[Told]) -> String {
 
 /// What each hospital will be charged, before any is asked.
 fn announce(cost: Cost, left_out: &[LeftOut]) {
-    let Cost { rho, epsilon, delta, releases } = cost;
-    let epsilon = shown_epsilon(epsilon);
+    let Cost { rho, epsilon, epsilon_charged, delta, releases } = cost;
+    let [epsilon, charged] = [epsilon, epsilon_charged].map(shown_epsilon);
     eprintln!(
-        "each hospital that has not answered this before is charged ε = {epsilon} at δ = {delta:e} for one patient, added \
-         or removed (ρ = {rho}, {releases} releases)"
+        "each hospital that has not answered this before is charged ε = {charged} at δ = {delta:e}; promised are ε = \
+         {epsilon} for one patient, added or removed (ρ = {rho}, {releases} releases)"
     );
     for LeftOut { name, why } in left_out {
         eprintln!("left out {name}: {why}");

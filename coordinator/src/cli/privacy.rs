@@ -88,7 +88,7 @@ fn print(format: Format, found: &Value) {
     }
     println!("noise multiplier   {}", found["noise"]);
     let (pld, rdp) = (shown(&found["epsilon_pld"]), shown(&found["epsilon_rdp"]));
-    println!("ε, PLD accountant  {pld}  (tight: what plans and reports state)");
+    println!("ε, PLD accountant  {pld}  (tight: what plans and reports call promised)");
     println!("ε, RDP accountant  {rdp}  (holds under adaptive choices)");
     println!("δ                  {}", found["delta"]);
     println!("unit               {}", found["unit"].as_str().unwrap_or_default());

@@ -234,7 +234,7 @@ impl Describer {
         if let Err(error) = self.kept().keep(site, &described.numbers) {
             tracing::error!(%site, %error, "an answer cannot be kept here");
         }
-        let entry = log::described((&self.by, &self.run), site);
+        let entry = log::described((&self.by, &self.run), site, &described.numbers);
         self.book.record(vec![entry]).map_err(|error| error.to_string())?;
         tracing::info!(%site, "answered");
         let (site, numbers) = (site.clone(), described.numbers);
@@ -261,7 +261,7 @@ impl Describer {
         let kept = self.kept();
         let silent = |site: &SiteName| !asked.contains(site) || unheard.contains(site);
         for site in kept.sites().into_iter().filter(silent) {
-            if let Some(numbers) = kept.find(&site) {
+            if let Some(numbers) = kept.find(&site, &self.book) {
                 self.tell(Told::Answered { site, numbers });
             }
         }
@@ -269,7 +269,7 @@ impl Describer {
 
     /// A site does not answer now. It may have before.
     fn declined(&self, site: SiteName, rule: &str, reason: &str) {
-        if let Some(numbers) = self.kept().find(&site) {
+        if let Some(numbers) = self.kept().find(&site, &self.book) {
             tracing::info!(%site, rule, "no new answer; passing on the one from before");
             return self.tell(Told::Answered { site, numbers });
         }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use common::experiment::{Description, LeftOut, Plan, PrivacyMode, TimeUnit};
-use common::privacy::epsilon;
 use common::privacy::release::NoisyCurve;
+use common::privacy::{self, epsilon};
 use common::wire::{Metric, Told};
 use serde::Serialize;
 
@@ -19,9 +19,11 @@ const DELTA: f64 = 1e-5;
 pub struct Cost {
     /// As zCDP.
     pub rho: f64,
-    /// ε of it, for one patient, added or removed.
+    /// ε promised: of all answers together, for one patient, added or removed.
     pub epsilon: f64,
-    /// At this δ.
+    /// ε charged, by a hospital's ledger whose budget is stated at this δ.
+    pub epsilon_charged: f64,
+    /// The δ of both.
     pub delta: f64,
     /// How many charges it is.
     pub releases: u32,
@@ -34,7 +36,9 @@ impl Cost {
         let noisy = plan.privacy.mode != PrivacyMode::Off;
         let delta = if noisy { plan.privacy.delta } else { DELTA };
         let (rho, releases) = (question.rho, question.count());
-        Self { rho, epsilon: epsilon(rho, delta), delta, releases }
+        let charged = privacy::Cost::of(question.mechanism()).times(u64::from(releases));
+        let epsilon_charged = charged.epsilon(delta);
+        Self { rho, epsilon: epsilon(rho, delta), epsilon_charged, delta, releases }
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a coordinator's audit log tells of a run.
 
 use audit::Name;
-use audit::record::{Entry, Event, Input, Outcome};
+use audit::record::{Entry, Event, Input, Outcome, Terms};
+use common::answers;
 use common::digest::Digest;
 use common::experiment::{Plan, ServerRule};
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::{hash, label, name};
-use common::wire::{Refusal, Silence, UpdateHeader};
+use common::logbook::{hash, label, name, terms};
+use common::wire::{Metric, Refusal, Silence, UpdateHeader};
 
 use crate::floor::Input as Told;
 use crate::round::{Event as Happened, Outcome as Ended};
@@ -59,8 +60,16 @@ pub(crate) fn release(run: &RunId, round: Round, model: Digest) -> Entry {
     of_run(run, Event::Release { model: hash(model) }).of_round(round.0)
 }
 
-pub(crate) fn consent(run: &RunId, site: &SiteName, plan: Digest) -> Entry {
-    of_run(run, Event::Consent { plan: hash(plan) }).with_site(name(site.as_str()))
+pub(crate) fn consent(run: &RunId, site: &SiteName, (plan, terms): (Digest, Terms)) -> Entry {
+    let event = Event::Consent { plan: hash(plan), terms: Some(Box::new(terms)) };
+    of_run(run, event).with_site(name(site.as_str()))
+}
+
+/// What a plan says, without the names of its columns: each hospital's log has those.
+pub(super) fn terms_of(plan: &Plan) -> Terms {
+    let mut terms = terms::of_plan(plan);
+    terms.columns.clear();
+    terms
 }
 
 /// What a site will not do: the run, or one round of it.
@@ -132,13 +141,19 @@ pub(crate) fn interrupted(run: &RunId) -> Entry {
 }
 
 /// A site's noised concordance of the final model arrived.
-pub(crate) fn evaluated((run, round): (&RunId, Round), site: &SiteName) -> Entry {
-    let event = Event::Metric { name: label("concordance"), noised: true };
+pub(crate) fn evaluated(
+    (run, round): (&RunId, Round),
+    site: &SiteName,
+    numbers: &[Metric],
+) -> Entry {
+    let numbers = Some(hash(answers::digest(numbers)));
+    let event = Event::Metric { name: label("concordance"), noised: true, numbers };
     of_site(run, round, site, event)
 }
 
 /// A site described its patients to whoever asked.
-pub(crate) fn described((by, run): (&Name, &RunId), site: &SiteName) -> Entry {
-    let event = Event::Metric { name: label("description"), noised: true };
+pub(crate) fn described((by, run): (&Name, &RunId), site: &SiteName, numbers: &[Metric]) -> Entry {
+    let numbers = Some(hash(answers::digest(numbers)));
+    let event = Event::Metric { name: label("description"), noised: true, numbers };
     Entry { actor: by.clone(), ..of_site(run, Round(1), site, event) }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ::audit::Name;
 use ::audit::note::{Checkpoint, VerifierKey};
+use ::audit::record::Terms;
 use ::audit::segments::LogError;
 use bytes::Bytes;
 use common::artifact::LogState;
@@ -144,6 +145,8 @@ struct Running {
     /// What the operator was last told of hospitals that are missing.
     missing: Option<Missing>,
     outcome: Option<Outcome>,
+    /// What the plan says, as the audit log holds it.
+    terms: Terms,
 }
 
 impl Driver {
@@ -183,6 +186,7 @@ impl Running {
         let written = driver.book.writing();
         Self {
             machine: Machine::new((&driver.plan).into(), digest, now),
+            terms: log::terms_of(&driver.plan),
             optimizer: ServerOptimizer::new(&driver.plan, parameters.len()),
             bytes: driver.floor.bytes(),
             driver,
@@ -308,7 +312,8 @@ impl Running {
                 Event::Lost { site }
             }
             Input::Consented(site, plan) if plan == self.driver.plan.digest() => {
-                self.driver.book.note(log::consent(&self.driver.run, &site, plan));
+                let asked = (plan, self.terms.clone());
+                self.driver.book.note(log::consent(&self.driver.run, &site, asked));
                 tracing::info!(%site, "consented");
                 self.declined.remove(&site);
                 Event::Consented { site }
@@ -402,7 +407,7 @@ impl Running {
                     if let Some(Arrived::Metrics(metrics)) = arrived.take() {
                         let Driver { run, plan, book, .. } = &self.driver;
                         if plan.privacy.evaluation.is_some() && !metrics.is_empty() {
-                            book.note(log::evaluated((run, Round(plan.rounds)), &site));
+                            book.note(log::evaluated((run, Round(plan.rounds)), &site, &metrics));
                         }
                         self.told.insert(site, metrics);
                     }

@@ -1,14 +1,14 @@
 //! `site-node budget`: what was spent on the data set, by which run, and what is left.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::path::Path;
 
+use audit::epsilon::percent;
+use audit::record::Promise;
 use common::ids::RunId;
 use common::policy::Policy;
-use common::privacy::accountant::rdp::ORDERS;
-use common::privacy::accountant::{Delta, RdpVector};
-use common::privacy::{Account, Budget, Cost, Entry, Mechanism};
+use common::privacy::{Account, Budget, Cost, shown_epsilon};
 use serde_json::json;
 use site_node::privatize::LedgerLog;
 use site_node::settings::SiteSettings;
@@ -24,54 +24,41 @@ pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
     };
     let carried = told.carried.spent.clone();
     let account = Account::after(policy.limits, told.carried, told.entries)?;
-    let account = (&account, &carried);
+    let ledger = Ledger { account, carried, promised: told.promised };
     match format {
-        Format::Table => table(&settings.data_set, &policy, account)?,
-        Format::Json => println!("{}", object(&settings.data_set, &policy, account)?),
+        Format::Table => table(&settings.data_set, &policy, &ledger),
+        Format::Json => println!("{}", object(&settings.data_set, &policy, &ledger)),
     }
     Ok(())
 }
 
-/// ε of some releases by Rényi costs at the best order for them. The ledger admits by orders that it
-/// fixed beforehand, at which little spending looks like more.
-fn epsilon<'e>(
-    entries: impl Iterator<Item = &'e Entry>,
-    delta: f64,
-) -> Result<f64, Box<dyn Error>> {
-    let mut uses: Vec<(Mechanism, u64)> = Vec::new();
-    for entry in entries {
-        match uses.iter_mut().find(|(mechanism, _)| *mechanism == entry.mechanism) {
-            Some((_, count)) => *count += 1,
-            None => uses.push((entry.mechanism, 1)),
-        }
-    }
-    let mut total = RdpVector::zero();
-    for (mechanism, count) in uses {
-        let one = ORDERS.iter().map(|&order| mechanism.rdp(order)).collect();
-        total = total.add(&RdpVector::from_values(one)?.times(count));
-    }
-    Ok(total.epsilon(Delta::new(delta)?))
+/// What the ledger holds.
+struct Ledger {
+    account: Account,
+    /// What was spent under earlier logs, or in segments that were removed.
+    carried: Cost,
+    promised: BTreeMap<RunId, Promise>,
 }
 
-/// Rounded up: what was spent is never shown as less.
-fn up(epsilon: f64) -> f64 {
-    (epsilon * 1e4).ceil() / 1e4
+impl Ledger {
+    /// The part of the budget that is used, 1 where all of it counts as spent.
+    fn used(&self, cost: &Cost) -> f64 {
+        self.account.limit().used(cost).min(1.0)
+    }
+
+    fn releases_of(&self, run: &RunId) -> usize {
+        self.account.entries().iter().filter(|entry| entry.run == *run).count()
+    }
 }
 
-fn table(
-    data_set: &str,
-    policy: &Policy,
-    (account, carried): (&Account, &Cost),
-) -> Result<(), Box<dyn Error>> {
-    let limit = account.limit();
-    let Budget { epsilon: allowed, delta } = limit.budget();
-    let spent = account.spent();
+fn table(data_set: &str, policy: &Policy, ledger: &Ledger) {
+    let Ledger { account, carried, promised } = ledger;
+    let Budget { epsilon: allowed, delta } = account.limit().budget();
     println!("data set   {data_set}");
     println!("budget     ε = {allowed} at δ = {delta:e}, over its life");
     if let Some(run) = policy.limits.epsilon_per_run {
         println!("each run   ε = {run} at the same δ");
     }
-    let total = up(epsilon(account.entries().iter(), delta)?);
     if *carried == Cost::unknown() {
         println!(
             "spent      all: what was spent under an earlier log is not known. Where the logs that were set \
@@ -79,37 +66,48 @@ fn table(
              what they record"
         );
     } else {
-        let used = share(limit.used(spent));
-        println!("spent      ε = {total:.4} by the releases below; {used} of what may be charged");
+        let (epsilon, used) = (account.spent().epsilon(delta), share(ledger.used(account.spent())));
+        println!(
+            "spent      ε = {} by all runs together; {used} of the budget",
+            shown_epsilon(epsilon)
+        );
         if !carried.is_zero() {
-            let earlier = share(limit.used(carried));
-            println!("earlier    {earlier} of it before them, under logs that were set aside");
+            let earlier = share(ledger.used(carried));
+            println!(
+                "earlier    {earlier} of the budget, under logs or segments that are no longer here"
+            );
         }
     }
     if account.entries().is_empty() {
         println!("\nno release was charged here yet");
-        return Ok(());
+        return;
     }
-    println!("\n{:<34}{:>9}{:>12}{:>9}", "run", "releases", "ε", "part");
+    println!(
+        "\n{:<34}{:>9}{:>12}{:>12}{:>11}",
+        "run", "releases", "ε promised", "ε charged", "of budget"
+    );
     for (run, cost) in runs_by_time(account) {
-        let of_run = || account.entries().iter().filter(|entry| entry.run == *run);
+        let releases = ledger.releases_of(run);
         if cost.is_zero() {
-            println!("{run:<34}{:>9}{:>12}{:>9}", of_run().count(), "no noise", "no ε");
+            println!("{run:<34}{releases:>9}{:>12}{:>12}{:>11}", "no noise", "no ε", "–");
             continue;
         }
-        let (own, part) = (up(epsilon(of_run(), delta)?), share(limit.used(cost)));
-        println!("{run:<34}{:>9}{own:>12.4}{part:>9}", of_run().count());
+        let promised =
+            promised.get(run).map_or("–".to_owned(), |told| shown_epsilon(told.epsilon));
+        let (charged, part) = (shown_epsilon(cost.epsilon(delta)), share(ledger.used(cost)));
+        println!("{run:<34}{releases:>9}{promised:>12}{charged:>12}{part:>11}");
     }
     if let Some(last) = account.entries().iter().rev().find(|entry| !entry.cost.is_zero()) {
-        let fits = limit.fits(spent, &Cost::of(last.mechanism));
+        let fits = account.limit().fits(account.spent(), &Cost::of(last.mechanism));
         let fits = if fits == u32::MAX { "any number of".to_owned() } else { fits.to_string() };
         println!("\nleft       {fits} more releases like the last one (run {})", last.run);
     }
     println!(
-        "\nThe column ε says what a run's releases come to, had they been planned together. The column part says\n\
-         what the ledger charged for them: it holds whatever is asked next, and the budget limits it."
+        "\nε promised: what a run's plan guarantees, had it been the only one, at the plan's δ.\n\
+         ε charged:  what the ledger charged for what the run released, at the budget's δ.\n\
+         of budget:  the part of the budget that this takes. Parts add up, and a run that would pass 100 % is \
+         refused."
     );
-    Ok(())
 }
 
 /// What each run was charged, the run that was charged first at the beginning.
@@ -122,38 +120,41 @@ fn runs_by_time(account: &Account) -> Vec<(&RunId, &Cost)> {
 
 /// A part of what may be charged in all, in percent and rounded up; `all` from the whole on.
 pub(super) fn share(used: f64) -> String {
-    let percent = (used * 1e3).ceil() / 10.0;
-    if percent < 100.0 { format!("{percent:.1} %") } else { "all".to_owned() }
+    if used < 1.0 { percent(used) } else { "all".to_owned() }
 }
 
-fn object(
-    data_set: &str,
-    policy: &Policy,
-    (account, carried): (&Account, &Cost),
-) -> Result<serde_json::Value, Box<dyn Error>> {
-    let limit = account.limit();
-    let Budget { epsilon: allowed, delta } = limit.budget();
-    let mut runs = Vec::new();
-    for (run, cost) in runs_by_time(account) {
-        let of_run = || account.entries().iter().filter(|entry| entry.run == *run);
-        runs.push(json!({ "run": run, "releases": of_run().count(),
-                          "epsilon": epsilon(of_run(), delta)?, "used": limit.used(cost) }));
-    }
+fn object(data_set: &str, policy: &Policy, ledger: &Ledger) -> serde_json::Value {
+    let Ledger { account, carried, promised } = ledger;
+    let Budget { epsilon: allowed, delta } = account.limit().budget();
+    let spent_all = *carried == Cost::unknown();
+    let runs: Vec<_> = runs_by_time(account)
+        .into_iter()
+        .map(|(run, cost)| {
+            let promised = promised.get(run);
+            // A run without noise has no ε.
+            let charged = (!cost.is_zero()).then(|| cost.epsilon(delta));
+            json!({ "run": run, "releases": ledger.releases_of(run),
+                    "epsilon_promised": promised.map(|promised| promised.epsilon),
+                    "delta_promised": promised.map(|promised| promised.delta),
+                    "epsilon_charged": charged, "used": ledger.used(cost) })
+        })
+        .collect();
     let last = account.entries().last();
-    Ok(json!({
+    json!({
         "data_set": data_set,
         "epsilon": allowed,
         "delta": delta,
         "epsilon_per_run": policy.limits.epsilon_per_run,
-        "spent": epsilon(account.entries().iter(), delta)?,
-        "used": limit.used(account.spent()).min(1.0),
-        "used_earlier": limit.used(carried).min(1.0),
+        // None where it is not known.
+        "spent": (!spent_all).then(|| account.spent().epsilon(delta)),
+        "used": ledger.used(account.spent()),
+        "used_earlier": ledger.used(carried),
         "releases": account.entries().len(),
         "runs": runs,
         // None for any number.
         "fits": last
-            .map(|last| limit.fits(account.spent(), &Cost::of(last.mechanism)))
+            .map(|last| account.limit().fits(account.spent(), &Cost::of(last.mechanism)))
             .filter(|fits| *fits < u32::MAX),
-        "spent_all": *carried == Cost::unknown(),
-    }))
+        "spent_all": spent_all,
+    })
 }

@@ -4,13 +4,14 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use audit::epsilon::percent;
 use clap::Subcommand;
 use common::config::{self, Override};
 use common::experiment::{DataTag, Description, Experiment, Plan};
 use common::ids::RunId;
 use common::pki::Identity;
 use common::policy::{Asker, Denied, Policy, Ruling};
-use common::privacy::{Account, Budget, LedgerError, epsilon, shown_epsilon};
+use common::privacy::{Account, Budget, Cost, LedgerError, epsilon, shown_epsilon};
 use common::shelf;
 use serde_json::{Value, json};
 use site_node::privatize::LedgerLog;
@@ -50,7 +51,7 @@ pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
     let described = here.describes(&describe.question(&plan)?.0);
     match args.format {
         Format::Table => {
-            table(&plan, &rulings)?;
+            table(&plan, here.charged(&plan).as_ref(), &rulings)?;
             println!("\n{}", described.line());
         }
         Format::Json => {
@@ -62,6 +63,7 @@ pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
             println!(
                 "{}",
                 json!({ "experiment": experiment, "accepted": accepted, "epsilon": epsilon,
+                        "charged": here.charged(&plan).map(|charged| charged.json()),
                         "warnings": plan.cautions(), "rules": rules,
                         "description": described.json() })
             );
@@ -108,15 +110,31 @@ impl Here {
         let run = RunId::memorable(0);
         let refused = self.account.foresee(&run, plan.digest(), updates, once).err();
         let Budget { epsilon, delta } = self.account.limit().budget();
-        let rest = (1.0 - self.account.limit().used(self.account.spent())).max(0.0) * 100.0;
+        let used = super::budget::share(self.account.limit().used(self.account.spent()));
         rulings.push(Ruling {
             rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
             kept: refused.is_none(),
             asked: refused
                 .map_or_else(|| "fits what is left".to_owned(), |error| error.to_string()),
-            allowed: format!("ε {epsilon} at δ {delta:e}, of which {rest:.1} % are left"),
+            allowed: format!("ε {epsilon} at δ {delta:e}, of which {used} is used"),
         });
         rulings
+    }
+
+    /// What the ledger would charge for a run; none where no noise is added.
+    fn charged(&self, plan: &Plan) -> Option<Charged> {
+        let updates = (plan.privacy.mechanism(), plan.rounds);
+        let cost = Cost::of_run(updates, plan.privacy.once());
+        let (limit, spent) = (self.account.limit(), self.account.spent());
+        let after = spent.add(&cost);
+        let delta = limit.budget().delta;
+        let state = |cost: &Cost| (cost.epsilon(delta), limit.used(cost));
+        (!cost.is_zero()).then(|| Charged {
+            delta,
+            own: state(&cost),
+            before: state(spent),
+            after: state(&after),
+        })
     }
 
     /// What would be said of a description, and what it would cost.
@@ -135,16 +153,51 @@ impl Here {
         Described {
             releases: question.count(),
             epsilon: epsilon(question.rho, delta),
+            charged: Cost::of(question.mechanism())
+                .times(u64::from(question.count()))
+                .epsilon(delta),
             delta,
             refused,
         }
     }
 }
 
+/// What a run would be charged here: each as ε, and as the part of the budget.
+struct Charged {
+    delta: f64,
+    own: (f64, f64),
+    before: (f64, f64),
+    after: (f64, f64),
+}
+
+impl Charged {
+    fn lines(&self) -> [(&'static str, String); 2] {
+        let said = |(epsilon, used): (f64, f64)| {
+            if epsilon.is_infinite() {
+                return "all of the budget".to_owned();
+            }
+            format!("ε = {} ({} of the budget)", shown_epsilon(epsilon), percent(used))
+        };
+        let delta = self.delta;
+        let charged = format!("{} at δ = {delta:e} by this hospital's ledger", said(self.own));
+        let spent = format!("{} before it, {} after it", said(self.before), said(self.after));
+        [("charged", charged), ("spent", spent)]
+    }
+
+    fn json(&self) -> Value {
+        let said = |(epsilon, used): (f64, f64)| json!({ "epsilon": epsilon, "used": used });
+        json!({ "epsilon": self.own.0, "used": self.own.1, "delta": self.delta,
+                "spent_before": said(self.before), "spent_after": said(self.after) })
+    }
+}
+
 /// What `coordinator describe` would come to here.
 struct Described {
     releases: u32,
+    /// ε promised.
     epsilon: f64,
+    /// ε charged.
+    charged: f64,
     delta: f64,
     /// The rule that says no, and why.
     refused: Option<(&'static str, String)>,
@@ -152,18 +205,22 @@ struct Described {
 
 impl Described {
     fn line(&self) -> String {
-        let Self { releases, epsilon, delta, refused } = self;
+        let Self { releases, epsilon, charged, delta, refused } = self;
         let verdict = refused.as_ref().map_or_else(
             || "allowed; answered if the cohort suffices".to_owned(),
             |(rule, reason)| format!("would be refused: {rule}: {reason}"),
         );
-        let epsilon = shown_epsilon(*epsilon);
-        format!("described by {releases} releases, ε = {epsilon} at δ = {delta:e}: {verdict}")
+        let [epsilon, charged] = [*epsilon, *charged].map(shown_epsilon);
+        format!(
+            "described by {releases} releases, ε = {epsilon} promised and ε = {charged} charged at δ = {delta:e}: \
+             {verdict}"
+        )
     }
 
     fn json(&self) -> Value {
         let rule = self.refused.as_ref().map(|(rule, _)| rule);
-        json!({ "accepted": rule.is_none(), "epsilon": self.epsilon, "delta": self.delta,
+        json!({ "accepted": rule.is_none(), "epsilon": self.epsilon,
+                "epsilon_charged": self.charged, "delta": self.delta,
                 "releases": self.releases, "refused_by": rule })
     }
 }
@@ -179,14 +236,17 @@ fn evaluated(plan: &Plan) -> String {
     }
 }
 
-fn table(plan: &Plan, rulings: &[Ruling]) -> Result<(), Box<dyn Error>> {
+fn table(plan: &Plan, charged: Option<&Charged>, rulings: &[Ruling]) -> Result<(), Box<dyn Error>> {
     println!("experiment {}, {} rounds, mode {}", plan.name, plan.rounds, plan.privacy.mode.name());
     match (plan.privacy.epsilon(plan.rounds)?, plan.privacy.mechanism().unit()) {
         (Some(epsilon), Some(unit)) => {
             let epsilon = shown_epsilon(epsilon);
-            println!("would cost  ε = {epsilon} at δ = {:e} for {unit}", plan.privacy.delta);
+            println!("promised    ε = {epsilon} at δ = {:e} for {unit}", plan.privacy.delta);
         }
-        _ => println!("would cost  nothing: no noise, no promise"),
+        _ => println!("promised    nothing: no noise"),
+    }
+    for (name, value) in charged.into_iter().flat_map(Charged::lines) {
+        println!("{name:<12}{value}");
     }
     println!(
         "would send  {:.1} KiB per round, {} rounds{}; nothing else that depends on a patient, save \

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use audit::Name;
 use audit::folder::{Archived, ReadError, Scan};
-use audit::record::{Event, Record, Reserve, Role};
+use audit::record::{Event, Promise, Record, Reserve, Role};
 use common::clock::Clock;
 use common::digest::Digest;
 use common::ids::{InvalidName, Round, RunId};
@@ -107,6 +107,8 @@ pub struct Told {
     pub carried: Carried,
     /// Every charge since.
     pub entries: Vec<Entry>,
+    /// What was promised for each run when it was agreed to, as far as the log still tells.
+    pub promised: BTreeMap<RunId, Promise>,
     /// ε and δ of the budget that stands.
     budget: Option<(f64, f64)>,
     /// Whose patients' budget it is.
@@ -116,7 +118,13 @@ pub struct Told {
 impl Told {
     fn nothing(data_set: &Name) -> Self {
         let carried = Carried::nothing();
-        Self { carried, entries: Vec::new(), budget: None, data_set: data_set.clone() }
+        Self {
+            carried,
+            entries: Vec::new(),
+            promised: BTreeMap::new(),
+            budget: None,
+            data_set: data_set.clone(),
+        }
     }
 
     /// What was spent in all.
@@ -251,8 +259,12 @@ impl Replay {
         }
         match (&record.event, &record.run) {
             (Event::Epoch { number, log, .. }, _) if *number > 1 => self.later = Some(log.clone()),
-            (Event::Consent { plan }, Some(run)) => {
+            (Event::Consent { plan, terms }, Some(run)) => {
                 self.plans.insert(run.clone(), Digest::from_bytes(*plan.as_bytes()));
+                let promised = terms.as_ref().and_then(|terms| terms.promised);
+                if let (Some(promised), Ok(run)) = (promised, run.as_str().parse()) {
+                    self.told.promised.insert(run, promised);
+                }
             }
             (Event::Budget { data_set, epsilon, delta, carried, .. }, _) => {
                 self.belongs(data_set);

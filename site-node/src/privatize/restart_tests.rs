@@ -31,7 +31,7 @@ fn open(state: &Path, audit: &AuditSettings, clock: Arc<dyn Clock>) -> Ledger<Le
 fn charge(ledger: &mut Ledger<LedgerLog>, round: u32) -> Result<(), LedgerError> {
     let run: common::ids::RunId = "run-a".parse().unwrap();
     let plan = Digest::of(b"plan");
-    let consent = audit::record::Event::Consent { plan: common::logbook::hash(plan) };
+    let consent = audit::record::Event::Consent { plan: common::logbook::hash(plan), terms: None };
     let name = |text: &str| text.parse::<Name>().unwrap();
     let consent = audit::record::Entry::new(name("test"), consent).of_run(name("run-a"));
     ledger.store().book().record(vec![consent]).unwrap();

@@ -3,11 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use audit::record::Terms;
 use common::answers::Answers;
 use common::digest::Digest;
 use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::{Round, RunId};
-use common::logbook::{Logbook, LogbookError};
+use common::logbook::{Logbook, LogbookError, terms};
 use common::model::initial_parameters;
 use common::policy::{Asker, Denied};
 use common::privacy::LedgerError;
@@ -179,7 +180,12 @@ impl Hospital {
         self.admit_question(question).ok()?;
         let answered = gate.foresee_description(question);
         matches!(answered, Err(LedgerError::Answered { .. })).then_some(())?;
-        Answers::of(&self.site.state, question).find(&self.site.name)
+        Answers::of(&self.site.state, question).find(&self.site.name, &self.book)
+    }
+
+    /// What a description says, with what it promises at this hospital's δ.
+    fn terms_of(&self, question: &Description) -> Terms {
+        terms::of_question(question, self.site.policy.limits.total.delta)
     }
 
     /// The same numbers again, which tells nothing new.
@@ -190,8 +196,9 @@ impl Hospital {
     ) -> Result<Vec<Metric>, Objection> {
         let run = question.run();
         tracing::info!(%run, "sending again what was answered before");
-        let mut entries = log::consent(&run, question.digest(), (&self.site.data_set, None));
-        entries.extend(log::described(&run, question));
+        let asked = (question.digest(), self.terms_of(question));
+        let mut entries = log::consent(&run, asked, (&self.site.data_set, None));
+        entries.extend(log::described(&run, question, &numbers));
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;
         Ok(numbers)
     }
@@ -307,7 +314,8 @@ impl Participant for Hospital {
         let entries = match &decided {
             Ok(()) => {
                 let fingerprint = prepared.as_ref().and_then(|prepared| prepared.fingerprint);
-                log::consent(run, plan.digest(), (&self.site.data_set, fingerprint))
+                let asked = (plan.digest(), terms::of_plan(plan));
+                log::consent(run, asked, (&self.site.data_set, fingerprint))
             }
             Err(objection) => log::declined(run, &objection.rule),
         };
@@ -358,18 +366,20 @@ impl Participant for Hospital {
         let (run, decided) = (question.run(), self.may_describe(&gate, question));
         let entries = match &decided {
             Ok((_, fingerprint)) => {
-                log::consent(&run, question.digest(), (&self.site.data_set, *fingerprint))
+                let asked = (question.digest(), self.terms_of(question));
+                log::consent(&run, asked, (&self.site.data_set, *fingerprint))
             }
             Err(objection) => log::declined(&run, &objection.rule),
         };
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;
         let numbers = answer(&mut gate, question, &decided?.0)?;
+        // First the log, which says what the file that is kept must hold.
+        let entries = log::described(&run, question, &numbers);
+        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
         if let Err(error) = Answers::of(&self.site.state, question).keep(&self.site.name, &numbers)
         {
             tracing::error!(%run, %error, "an answer cannot be kept: it can be sent this once");
         }
-        let entries = log::described(&run, question);
-        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
         Ok(numbers)
     }
 }

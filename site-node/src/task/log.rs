@@ -1,11 +1,13 @@
 //! What a site's audit log tells of a run.
 
 use audit::Name;
-use audit::record::{Entry, Event, Outcome};
+use audit::record::{Entry, Event, Outcome, Terms};
+use common::answers;
 use common::digest::Digest;
 use common::experiment::{Description, Question};
 use common::ids::{Round, RunId};
 use common::logbook::{hash, keyed_hash, label, name};
+use common::wire::Metric;
 
 use crate::send::Outgoing;
 
@@ -17,17 +19,18 @@ pub(super) fn policy(hash_of: Digest) -> Vec<Entry> {
     vec![Entry::new(name("policy"), Event::PolicyLoaded { policy: hash(hash_of) })]
 }
 
-/// Consent, and to which patients it is given.
+/// Consent to a plan and its terms, and to which patients it is given.
 pub(super) fn consent(
     run: &RunId,
-    plan: Digest,
+    (plan, terms): (Digest, Terms),
     (data_set, fingerprint): (&Name, Option<Digest>),
 ) -> Vec<Entry> {
     let read = fingerprint.map(|fingerprint| {
         let (data_set, fingerprint) = (data_set.clone(), keyed_hash(fingerprint));
         of_run(run, Event::DataRead { data_set, fingerprint })
     });
-    read.into_iter().chain([of_run(run, Event::Consent { plan: hash(plan) })]).collect()
+    let consent = Event::Consent { plan: hash(plan), terms: Some(Box::new(terms)) };
+    read.into_iter().chain([of_run(run, consent)]).collect()
 }
 
 pub(super) fn declined(run: &RunId, rule: &str) -> Vec<Entry> {
@@ -49,7 +52,11 @@ pub(super) fn sent(run: &RunId, round: Round, outgoing: &Outgoing, noised: bool)
         entries.push(entry(Event::Noised { update, bytes }));
     }
     for metric in &outgoing.metrics {
-        entries.push(entry(Event::Metric { name: label(&metric.name), noised: false }));
+        entries.push(entry(Event::Metric {
+            name: label(&metric.name),
+            noised: false,
+            numbers: None,
+        }));
     }
     entries.push(entry(Event::Sent { update, bytes }));
     entries
@@ -59,16 +66,19 @@ pub(super) fn acked(run: &RunId, round: Round, update: Digest) -> Entry {
     of_run(run, Event::Acked { update: hash(update) }).of_round(round.0)
 }
 
-/// A noised concordance that is about to leave.
-pub(super) fn concordance(run: &RunId, round: Round) -> Vec<Entry> {
-    let event = Event::Metric { name: label("concordance"), noised: true };
+/// A noised concordance that is about to leave, in these numbers.
+pub(super) fn concordance(run: &RunId, round: Round, numbers: &[Metric]) -> Vec<Entry> {
+    let numbers = Some(hash(answers::digest(numbers)));
+    let event = Event::Metric { name: label("concordance"), noised: true, numbers };
     vec![of_run(run, event).of_round(round.0)]
 }
 
-/// The answers to a description that are about to leave, each with noise on it.
-pub(super) fn described(run: &RunId, question: &Description) -> Vec<Entry> {
+/// The answers to a description that are about to leave, each with noise on it and the hash of all of them.
+pub(super) fn described(run: &RunId, question: &Description, numbers: &[Metric]) -> Vec<Entry> {
+    let numbers = Some(hash(answers::digest(numbers)));
     let told = |(round, question): (Round, Question<'_>)| {
-        let event = Event::Metric { name: label(question.released().code()), noised: true };
+        let name = label(question.released().code());
+        let event = Event::Metric { name, noised: true, numbers };
         of_run(run, event).of_round(round.0)
     };
     question.questions().into_iter().map(told).collect()
@@ -76,6 +86,6 @@ pub(super) fn described(run: &RunId, question: &Description) -> Vec<Entry> {
 
 /// An exact metric of the final model that is about to leave.
 pub(super) fn metric(run: &RunId, round: Round, metric: &str) -> Vec<Entry> {
-    let event = Event::Metric { name: label(metric), noised: false };
+    let event = Event::Metric { name: label(metric), noised: false, numbers: None };
     vec![of_run(run, event).of_round(round.0)]
 }

@@ -86,7 +86,7 @@ fn spend(state: &Path) -> Result<Cost, SetupError> {
     let clock = Arc::new(SystemClock::new());
     let (log, told) = LedgerLog::open(at, HOSPITALS[0], &name("cohort"), limits, clock)?;
     let plan = Digest::of(b"plan");
-    let consent = audit::record::Event::Consent { plan: hash(plan) };
+    let consent = audit::record::Event::Consent { plan: hash(plan), terms: None };
     let consent = audit::record::Entry::new(name("test"), consent).of_run(name("run-a"));
     log.book().record(vec![consent])?;
     let mut ledger = Ledger::after(log, limits, told.carried, told.entries)?;

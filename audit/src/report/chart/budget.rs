@@ -1,4 +1,4 @@
-//! What was spent of one data set over the run's releases, against the limit.
+//! What part of one data set's budget is used over the run's releases, against the whole of it.
 
 use std::fmt::Write as _;
 
@@ -19,15 +19,24 @@ const BOTTOM: f64 = HEIGHT - 34.0;
 /// More points than these cannot be told apart.
 const POINTS: usize = 160;
 
-/// The chart of one ledger, or nothing where there is no ε to show.
+/// The whole of a budget, in percent.
+const WHOLE: f64 = 100.0;
+/// A part that is drawn no higher, in percent: how far a budget was passed can be anything.
+const MOST: f64 = 1000.0;
+
+/// The chart of one ledger, or nothing where the parts are not known.
 pub(in crate::report) fn budget(id: &str, name: &str, ledger: &Ledger) -> Option<Markup> {
     let limit: &Budget = ledger.budget()?;
-    let spent: Option<Vec<f64>> = ledger.charges.iter().map(|charge| charge.epsilon).collect();
+    let percent = |used: f64| (used * WHOLE).min(MOST);
+    let spent: Option<Vec<f64>> =
+        ledger.charges.iter().map(|charge| charge.used.map(percent)).collect();
     let spent = spent.filter(|spent| !spent.is_empty())?;
-    let (before, after) = (ledger.stated.before?, *spent.last()?);
-    let top = ceiling(spent.iter().copied().fold(limit.epsilon * 1.08, f64::max));
+    let before = percent(ledger.used.before?);
+    let after = *spent.last()?;
+    let said = [ledger.used.before?, ledger.used.after?].map(epsilon::percent);
+    let top = ceiling(spent.iter().copied().fold(WHOLE * 1.08, f64::max));
     let x = |place: usize| LEFT + (RIGHT - LEFT) * place as f64 / spent.len() as f64;
-    let y = |epsilon: f64| BOTTOM - (BOTTOM - TOP) * epsilon / top;
+    let y = |part: f64| BOTTOM - (BOTTOM - TOP) * part / top;
     // Each release raises the line at its end; a bin shows its last.
     let mut line = format!("M{} {}", n(x(0)), n(y(before)));
     for bin in bins(spent.len(), POINTS) {
@@ -38,11 +47,11 @@ pub(in crate::report) fn budget(id: &str, name: &str, ledger: &Ledger) -> Option
     let area = format!("{line}L{} {}L{} {}Z", n(RIGHT), n(BOTTOM), n(LEFT), n(BOTTOM));
     let title = format!("{name}: privacy budget used");
     let words = format!(
-        "ε rises from {} before the run to {} after {} releases; the limit is {}.",
-        epsilon::text(before),
-        epsilon::text(after),
-        len(spent.len()),
+        "The used part of the budget of ε {} rises from {} before the run to {} after {} releases.",
         tick(limit.epsilon),
+        said[0],
+        said[1],
+        len(spent.len()),
     );
     let marks = html! {
         @for step in 0..=steps(top) {
@@ -50,18 +59,18 @@ pub(in crate::report) fn budget(id: &str, name: &str, ledger: &Ledger) -> Option
             @let level = n(y(top * part));
             line.grid x1=(n(LEFT)) x2=(n(RIGHT)) y1=(level) y2=(level) {}
             text.tick x=(n(LEFT - 6.0)) y=(n(y(top * part) + 3.5)) text-anchor="end" {
-                (tick(top * part))
+                (tick(top * part)) "%"
             }
         }
         path.area d=(area) {}
         path.line d=(line) {}
-        line.limit x1=(n(LEFT)) x2=(n(RIGHT)) y1=(n(y(limit.epsilon))) y2=(n(y(limit.epsilon))) {}
-        text.label.strong x=(n(LEFT + 4.0)) y=(n(y(limit.epsilon) - 5.0)) {
-            "limit " (tick(limit.epsilon))
+        line.limit x1=(n(LEFT)) x2=(n(RIGHT)) y1=(n(y(WHOLE))) y2=(n(y(WHOLE))) {}
+        text.label.strong x=(n(LEFT + 4.0)) y=(n(y(WHOLE) - 5.0)) {
+            "the budget, ε " (tick(limit.epsilon))
         }
         circle.end cx=(n(RIGHT)) cy=(n(y(after))) r="3.5" {}
         text.label.strong x=(n(RIGHT - 6.0)) y=(n(y(after) - 8.0))
-            text-anchor="end" { "ε " (epsilon::text(after)) }
+            text-anchor="end" { (said[1]) }
         text.tick x=(n(LEFT)) y=(n(BOTTOM + 14.0)) { "before" }
         text.tick x=(n(RIGHT)) y=(n(BOTTOM + 14.0)) text-anchor="end" { (len(spent.len())) }
         text.axis x=(n(f64::midpoint(LEFT, RIGHT))) y=(n(BOTTOM + 28.0)) text-anchor="middle" {

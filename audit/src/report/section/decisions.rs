@@ -39,10 +39,10 @@ const HEADS: &[(&str, bool)] = &[
 fn row(log: &Log, record: &Record) -> Markup {
     let (what, of) = match &record.event {
         Event::RoundOffer { plan, .. } => ("started the run: first offer", short(plan)),
-        Event::Consent { plan } if record.site.is_some() => {
+        Event::Consent { plan, .. } if record.site.is_some() => {
             ("heard that a site agreed", short(plan))
         }
-        Event::Consent { plan } => ("agreed to the plan", short(plan)),
+        Event::Consent { plan, .. } => ("agreed to the plan", short(plan)),
         Event::Declined { rule } if record.site.is_some() => {
             ("heard that a site declined", html! { "rule " (rule) })
         }

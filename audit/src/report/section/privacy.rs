@@ -41,14 +41,15 @@ pub(in crate::report) fn privacy(data: &Data) -> Markup {
                     figure { (drawn) figcaption { (name) } }
                 }
             }
-            p.small { "The line shows ε of everything that was ever released of the data set, "
-                "this run's releases and all earlier ones, after each release of this run. The "
-                "dashed line is the hospital's limit."
+            p.small { "The line shows which part of the budget was used by everything that was ever "
+                "charged for the data set, by this run and all earlier ones, after each release of this "
+                "run. The dashed line is the whole budget."
                 @if charged.len() > charts.len() { " The table has every site." } }
         }
         (table("Privacy parameters by site", SITES, &charged, LISTED, |(log, data_set, ledger)| {
             of_ledger(log, data_set, ledger)
         }))
+        (promise::questions())
         (bare(&charged))
         (several(&charged))
         h3 { "Mechanisms" }
@@ -80,11 +81,13 @@ fn each(ledgers: usize) -> usize {
 const SITES: &[(&str, bool)] = &[
     ("Site", false),
     ("Data set", false),
-    ("δ", true),
-    ("ε before", true),
-    ("ε of this run alone", true),
-    ("ε after", true),
-    ("Limit", true),
+    ("ε promised", true),
+    ("at δ", true),
+    ("ε spent before", true),
+    ("ε charged", true),
+    ("ε spent after", true),
+    ("at δ", true),
+    ("Budget", true),
     ("Used", true),
     ("Releases", true),
 ];
@@ -93,22 +96,27 @@ fn of_ledger(log: &Log, data_set: &Name, ledger: &Ledger) -> Markup {
     let epsilon = |found: Option<f64>| found.map_or("–".to_owned(), epsilon::text);
     let (stated, budget) = (&ledger.stated, ledger.budget());
     let free = ledger.charges.iter().all(|charge| !charge.mechanism.noises());
+    let promised = log.promised();
     html! {
         td { (node(log)) }
         td { span.node { (data_set) } }
-        td.number { @if let Some(budget) = budget { (science(budget.delta)) } @else { "–" } }
         @if free {
-            td.number colspan="3" { span.flag { "no noise: no ε" } }
+            td.number colspan="5" { span.flag { "no noise: no ε" } }
         } @else {
+            td.number { strong { (epsilon(promised.map(|promise| promise.epsilon))) } }
+            td.number {
+                @if let Some(promise) = promised { (science(promise.delta)) } @else { "–" }
+            }
             td.number { (epsilon(stated.before)) }
             td.number { (epsilon(stated.own)) }
             td.number { strong { (epsilon(stated.after)) } }
         }
+        td.number { @if let Some(budget) = budget { (science(budget.delta)) } @else { "–" } }
         td.number { @if let Some(budget) = budget { (budget.epsilon) } @else { "–" } }
         td.number {
-            @if let (Some(after), Some(budget), false) = (stated.after, budget, free) {
-                (format!("{:.0} %", (100.0 * after / budget.epsilon).ceil()))
-                @if after > budget.epsilon { " " span.flag { "over" } }
+            @if let (Some(used), false) = (ledger.used.after, free) {
+                (epsilon::percent(used))
+                @if used > 1.0 { " " span.flag { "over" } }
             } @else { "–" }
         }
         td.number { (len(ledger.charges.len())) }
@@ -153,11 +161,7 @@ fn several(charged: &[(&Log, &Name, &Ledger)]) -> Markup {
         @if sites > 1 {
             p { "A patient who was treated at several of these hospitals is protected by the sum of "
                 "theirs: at all " (sites) " of them, ε ≤ " (epsilon::text(epsilon)) " at δ = "
-                (delta(sum)) ". ε before and ε of the run alone need not add up to ε after: "
-                "losses are added as Rényi divergence, which is the tighter way." }
-        } @else {
-            p { "ε before and ε of the run alone need not add up to ε after: losses are added as "
-                "Rényi divergence, which is the tighter way." }
+                (delta(sum)) "." }
         }
     }
 }
@@ -167,7 +171,8 @@ const CHARGES: &[(&str, bool)] = &[
     ("Release", false),
     ("Mechanism", false),
     ("Charged (UTC)", false),
-    ("ε after, in all", true),
+    ("ε spent after", true),
+    ("Used", true),
     ("Record", true),
 ];
 
@@ -178,6 +183,7 @@ fn charge(charge: &Charge) -> Markup {
         td { (words::name(charge.mechanism)) }
         td.time { (time(charge.time)) }
         td.number { @if let Some(found) = charge.epsilon { (epsilon::text(found)) } @else { "–" } }
+        td.number { @if let Some(used) = charge.used { (epsilon::percent(used)) } @else { "–" } }
         td.number { (charge.seq) }
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn promise(charged: &[(&Log, &Name, &Ledger)]) -> Markup {
                 "ledger adds up the Rényi divergence of every release at fixed orders, each charged "
                 "before its noise is drawn. The sum holds for releases chosen adaptively, one in view "
                 "of those before." }
-            dt { "How ε is stated" }
+            dt { "How ε charged and spent are stated" }
             dd { "From the ledger's totals, by Proposition 12 of Canonne, Kamath and Steinke "
                 "(arXiv:2004.00010), the least over the ledger's orders, rounded up, unless an "
                 "accountant that knows the mechanisms states another bound. Taking the least is valid "
@@ -60,6 +60,29 @@ fn each_unit(units: &BTreeSet<Unit>, words: impl Fn(Unit) -> &'static str) -> Ma
         }
         @if units.len() > 1 && units.contains(&Unit::Hospital) {
             br; "A total over both kinds holds for the smaller unit, one patient."
+        }
+    }
+}
+
+/// Which question each figure answers, in the words that every verb uses.
+pub(super) fn questions() -> Markup {
+    html! {
+        h3 { "Which question each figure answers" }
+        dl.pairs.wide {
+            dt { "ε promised" }
+            dd { "What can be learned of one protected unit from all that this run was planned to release, had "
+                "it been the only run. An accountant of privacy-loss distributions worked it out from the "
+                "plan, and the hospital recorded it when it agreed. It is the tightest of the figures." }
+            dt { "ε charged" }
+            dd { "What the hospital's ledger charged for what the run released. A ledger adds Rényi "
+                "divergences at fixed orders, which is a little more than what was promised." }
+            dt { "ε spent" }
+            dd { "What the ledger charged for all runs of the data set together, before and after this one. "
+                "ε spent before and ε charged need not add up to ε spent after: divergences add up, and ε "
+                "does not." }
+            dt { "Used" }
+            dd { "Which part of the hospital's budget all of that takes, at the orders that the ledger admits "
+                "by. Parts do add up, and a run is refused that would bring them over 100 %." }
         }
     }
 }

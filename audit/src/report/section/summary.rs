@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use crate::epsilon;
 use crate::name::Name;
-use crate::record::{Mechanism, Role};
-use crate::report::data::Data;
+use crate::record::{Mechanism, Promise, Role};
+use crate::report::data::{Data, Log};
 use crate::report::ended::Ended;
 use crate::report::format::{bytes, count, duration, len, many, science, time};
 use crate::report::update::{Part, Update};
@@ -25,9 +25,14 @@ pub(in crate::report) fn summary(data: &Data) -> Markup {
             div { dt { (if data.is_description() { "Questions" } else { "Rounds" }) } dd { (len(data.rounds().len())) } }
             div { dt { "Updates that left" } dd { (len(told.len())) } }
             div { dt { "Bytes in all" } dd { (bytes(sum)) } }
+            @if let Some(promise) = promised(data) {
+                div { dt { "Promised for the run" } dd {
+                    "ε " (epsilon::text(promise.epsilon)) span { " at δ\u{a0}" (science(promise.delta)) }
+                } }
+            }
             @if let Some((used, limit)) = nearest(data) {
                 div { dt { "Budget nearest its limit" } dd {
-                    "ε " (epsilon::text(used)) span { " of " (limit) }
+                    (epsilon::percent(used)) span { " of ε " (limit) }
                 } }
             }
         }
@@ -42,6 +47,7 @@ pub(in crate::report) fn summary(data: &Data) -> Markup {
             @if metrics(data) > 0 { ", save " (many(metrics(data), "metric")) " told of below" }
             "; they hold hashes and lengths of what left, and nothing about patients."
         }
+        (columns(data))
         (protection(data))
         @if let absent = data.absent() && !absent.is_empty() {
             p.caution {
@@ -121,10 +127,35 @@ fn when(data: &Data) -> Markup {
             }
         }
         @if let Some(centre) = centre { ", coordinated by " strong { (centre.name()) } }
+        @if let Some(by) = data.started_by() { ", started by " strong { (by) } }
         ". "
+        @if let Some(experiment) = data.terms().and_then(|terms| terms.experiment.as_ref()) {
+            "The experiment is " strong { (experiment) } ". "
+        }
         @if let (Some(first), Some(last)) = (first, last) {
             "It went on from " (time(first)) " to " (time(last)) " UTC (" (duration(first, last))
             ")."
+        }
+    }
+}
+
+/// What was read at the hospitals.
+fn columns(data: &Data) -> Markup {
+    let Some(terms) = data.terms() else { return html! {} };
+    let all = terms.columns_in_all as usize;
+    html! {
+        @if all > 0 {
+            details {
+                summary { "The hospitals agreed to the reading of " (many(all, "column")) }
+                p { @for (place, column) in terms.columns.iter().enumerate() {
+                        @if place > 0 { ", " } code { (column) }
+                    }
+                    @if terms.columns.is_empty() { "Their names are in the plan." }
+                    @else if terms.columns.len() < all {
+                        ", and " (len(all - terms.columns.len())) " more, whose names are in the plan."
+                    } @else { "." }
+                }
+            }
         }
     }
 }
@@ -154,15 +185,22 @@ fn protection(data: &Data) -> Markup {
                 @for (log, (data_set, ledger)) in charged() {
                     @if let (Some(after), Some(budget)) = (ledger.stated.after, ledger.budget()) {
                         li { span.node { (log.name()) } ": "
-                            strong { "ε " (epsilon::text(after)) } " of " (budget.epsilon)
-                            " used of data set " span.node { (data_set) } " after this run"
+                            @if let Some(promise) = log.promised() {
+                                strong { "ε " (epsilon::text(promise.epsilon)) } " promised for this run at δ\u{a0}=\u{a0}"
+                                (science(promise.delta)) "; "
+                            }
+                            strong { "ε " (epsilon::text(after)) } " spent of data set "
+                            span.node { (data_set) } " after it"
                             @if let Some(other) = data.other_log_of(log) {
                                 ", " strong { "under this log alone" } " (another log of this hospital, "
                                 (other) ", may hold more)"
                             }
                             ", at δ\u{a0}=\u{a0}"
                             (science(budget.delta))
-                            @if after > budget.epsilon { " " span.flag { "over the limit" } }
+                            @if let Some(used) = ledger.used.after {
+                                ", " (epsilon::percent(used)) " of its budget of ε " (budget.epsilon)
+                                @if used > 1.0 { " " span.flag { "over the limit" } }
+                            }
                             "."
                         }
                     }
@@ -175,13 +213,20 @@ fn protection(data: &Data) -> Markup {
     }
 }
 
+/// What was promised at every hospital alike; nothing where they were told otherwise.
+fn promised(data: &Data) -> Option<Promise> {
+    let mut told = data.site_logs().chain(data.coordinators()).filter_map(Log::promised);
+    let first = told.next()?;
+    told.all(|other| other == first).then_some(first)
+}
+
 /// The budget of which the largest part is used.
 fn nearest(data: &Data) -> Option<(f64, f64)> {
     let ledgers = data.logs.iter().flat_map(|log| log.charged().map(|(_, ledger)| ledger));
     // A run without noise spends nothing of any budget.
     let ledgers = ledgers.filter(|ledger| ledger.is_noised());
-    let used = ledgers.filter_map(|ledger| Some((ledger.stated.after?, ledger.budget()?.epsilon)));
-    used.max_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)))
+    let used = ledgers.filter_map(|ledger| Some((ledger.used.after?, ledger.budget()?.epsilon)));
+    used.max_by(|one, other| one.0.total_cmp(&other.0))
 }
 
 fn metrics(data: &Data) -> usize {

@@ -22,7 +22,7 @@ pub(in crate::report) fn verify(data: &Data) -> Markup {
             "security officer, and compare them with those on this page." }
         h3 { "Each log by itself" }
         @for log in &data.logs { (commands(log)) }
-        p.small { "Exit codes: 0 sound, 1 a rule was broken, 2 tampered with, 3 unreadable." }
+        p.small { "Exit codes: 0 sound or explained, 1 attention or violation, 2 tampered, 3 unreadable." }
         (together(data))
         h3 { "One record, without seeing the others" }
         @for log in data.logs.iter().rev().take(1) {

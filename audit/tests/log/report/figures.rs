@@ -23,6 +23,33 @@ fn expected(releases: u64) -> f64 {
     least
 }
 
+/// The used part of the budget after so many releases, written out anew, in percent and rounded up.
+fn used(releases: u64) -> String {
+    let c = |order: f64, delta: f64| {
+        ((order - 1.0) / order).ln() - (delta.ln() + order.ln()) / (order - 1.0)
+    };
+    let all: Vec<(f64, u64)> = orders().into_iter().zip(cost(RHO)).collect();
+    let room = |order: f64| (LIMIT - c(order, DELTA)) / order;
+    let best = all.iter().map(|(order, _)| *order).fold(f64::NAN, |best, order| {
+        if best.is_nan() || room(order) > room(best) { order } else { best }
+    });
+    let near = |aim: f64| {
+        let nearer =
+            |a: &&(f64, u64), b: &&(f64, u64)| (a.0 - aim).abs().total_cmp(&(b.0 - aim).abs());
+        all.iter().min_by(nearer).copied().unwrap()
+    };
+    let mut places =
+        vec![near(best), near(f64::midpoint(1.0, best)), near(1.0 + (best - 1.0) / 4.0)];
+    places.dedup();
+    let share = DELTA / places.len() as f64;
+    let unit = (1_u64 << 40) as f64;
+    let part = |(order, cost): &(f64, u64)| {
+        (cost * releases) as f64 / unit / (LIMIT - c(*order, share)).max(1.0 / unit)
+    };
+    let least = places.iter().map(part).fold(f64::INFINITY, f64::min);
+    format!("{:.1} %", (least * 1000.0).ceil() / 10.0)
+}
+
 /// Three decimals, not below.
 fn rounded(epsilon: f64) -> String {
     format!("{:.3}", (epsilon * 1000.0).ceil() / 1000.0)
@@ -45,20 +72,26 @@ fn metrics(site: usize) -> u64 {
 fn budgets_are_those_worked_out_by_hand() {
     let data = Study::new(&SITES, ROUNDS).data();
     assert_eq!(data.exit_code(), 0, "{:?}", data.differences);
-    let page = Page::parse(&render(&data));
+    let html = render(&data);
+    let page = Page::parse(&html);
+    assert!(html.contains("Experiment <strong>five-years</strong>"));
+    assert!(
+        html.contains("reading of 4 columns") && html.contains("<code>measurement:labs:LDL</code>")
+    );
+    assert!(html.contains("and 1 more, whose names are in the plan"));
     let rows = page.table("Privacy parameters by site");
     assert_eq!(rows.len(), SITES.len());
     for (site, row) in rows.iter().enumerate() {
         let releases = sends(site) + metrics(site);
         let after = expected(releases + 1);
         let said: Vec<&str> = row.iter().map(String::as_str).collect();
-        assert_eq!(said[..3], [SITES[site], "breast-registry", "1 × 10−5"]);
-        assert_eq!(said[3], rounded(expected(1)));
-        assert_eq!(said[4], rounded(expected(releases)));
-        assert_eq!(said[5], rounded(after));
-        assert_eq!(said[6], "4");
-        assert_eq!(said[7], format!("{:.0} %", (100.0 * after / LIMIT).ceil()));
-        assert_eq!(said[8], releases.to_string());
+        assert_eq!(said[..4], [SITES[site], "breast-registry", "0.900", "1 × 10−6"]);
+        assert_eq!(said[4], rounded(expected(1)));
+        assert_eq!(said[5], rounded(expected(releases)));
+        assert_eq!(said[6], rounded(after));
+        assert_eq!(said[7..9], ["1 × 10−5", "4"]);
+        assert_eq!(said[9], used(releases + 1));
+        assert_eq!(said[10], releases.to_string());
     }
 }
 
@@ -216,12 +249,16 @@ fn what_no_epsilon_covers_and_what_is_not_signed_is_said() {
         log.tell(event);
     }
     let consent = |log: &mut Writer, run: &str| {
-        log.put(&entry(Event::Consent { plan: digest(run) }).of_run(name(run)));
+        log.put(&entry(Event::Consent { plan: digest(run), terms: None }).of_run(name(run)));
     };
     // An earlier run without noise, with an exact metric, on the same data.
     consent(&mut log, "bare");
     log.of("bare", 1, reserve(Mechanism::ClipOnly, 0, 0));
-    log.of("bare", 1, Event::Metric { name: name("concordance").into(), noised: false });
+    log.of(
+        "bare",
+        1,
+        Event::Metric { name: name("concordance").into(), noised: false, numbers: None },
+    );
     consent(&mut log, RUN);
     log.of(RUN, 1, reserve(NOISE, 5, 5));
     log.log.checkpoint().unwrap();

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use audit::Digest;
 use audit::folder;
 use audit::reconcile::Source;
-use audit::record::{Entry, Event, Input, Mechanism, Outcome, Reserve, Role, UPDATE};
+use audit::record::{
+    Entry, Event, Input, Mechanism, Outcome, Promise, Reserve, Role, Terms, UPDATE,
+};
 use audit::report::{Data, Request, gather};
 use audit::witness::Peers;
 use tempfile::TempDir;
@@ -62,6 +64,18 @@ pub fn bytes(round: u32) -> u64 {
     412_000 + u64::from(round % 3) * 20_000
 }
 
+/// What the hospitals agree to.
+fn terms(rounds: u32, mechanism: Mechanism) -> Terms {
+    let columns = ["age", "measurement:labs:LDL", "time"];
+    Terms {
+        experiment: Some(name("five-years")),
+        rounds,
+        promised: mechanism.noises().then_some(Promise { epsilon: 0.8996, delta: 1e-6 }),
+        columns: columns.map(|column| column.parse().unwrap()).into(),
+        columns_in_all: 4,
+    }
+}
+
 pub const RHO: f64 = 0.0015;
 const STEPS: Mechanism =
     Mechanism::SampledGaussian { sampling_rate: 0.05, noise_multiplier: 1.1, steps: 20 };
@@ -82,7 +96,8 @@ impl Study {
         let study = Self { folder, sites: sites.iter().map(|site| (*site).into()).collect() };
         let mut centre = Writer::new(&study.place("centre"), "centre", Role::Coordinator, 1);
         centre.tell(start());
-        let mut logs: Vec<Site> = study.sites.iter().map(|site| Site::new(&study, site)).collect();
+        let begin = |site: &String| Site::new(&study, site, terms(rounds, mechanism));
+        let mut logs: Vec<Site> = study.sites.iter().map(begin).collect();
         let mut model = digest("initial model");
         for round in 1..=rounds {
             let mut inputs = Vec::new();
@@ -140,7 +155,7 @@ struct Site {
 }
 
 impl Site {
-    fn new(study: &Study, site: &str) -> Self {
+    fn new(study: &Study, site: &str, terms: Terms) -> Self {
         let mut log = Writer::new(&study.place(site), site, Role::Site, 1);
         log.tell(start());
         log.tell(Event::KeyNew { fingerprint: digest(&format!("certificate {site}")) });
@@ -151,11 +166,13 @@ impl Site {
         let total = vec![0; cost(RHO).len()];
         let mut site = Self { name: site.into(), log, total };
         // An earlier run has spent of the budget.
-        let earlier = entry(Event::Consent { plan: digest("earlier") }).of_run(name("earlier-run"));
+        let earlier = entry(Event::Consent { plan: digest("earlier"), terms: None })
+            .of_run(name("earlier-run"));
         site.log.put(&earlier);
         let charge = site.charge(UPDATE, STEPS);
         site.log.put(&entry(charge).of_run(name("earlier-run")).of_round(1));
-        let consent = entry(Event::Consent { plan: digest("plan") }).of_run(name(RUN));
+        let consent = Event::Consent { plan: digest("plan"), terms: Some(Box::new(terms)) };
+        let consent = entry(consent).of_run(name(RUN));
         site.log.put(&Entry { actor: name("dr-okafor"), ..consent });
         site
     }
@@ -204,7 +221,8 @@ impl Site {
         if round.is_multiple_of(6) && mechanism.noises() {
             let charge = self.charge("concordance", METRIC);
             self.log.put(&of(round, charge));
-            let released = Event::Metric { name: name("concordance").into(), noised: true };
+            let released =
+                Event::Metric { name: name("concordance").into(), noised: true, numbers: None };
             self.log.put(&of(round, released.clone()));
             centre.put(&told(released));
         }

@@ -246,8 +246,7 @@ impl Account {
                 return None;
             }
             let Budget { epsilon: allowed, delta } = filter.budget();
-            // Rounded up, so that it never looks like what is allowed.
-            let would = (filter.epsilon(&after) * 1e4).ceil() / 1e4;
+            let would = filter.used(&after);
             // What fits, fits all limits.
             let fits = limits.iter().map(within).min().unwrap_or(u32::MAX);
             Some(Verdict { rule, would, allowed, delta, fits })

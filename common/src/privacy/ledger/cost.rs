@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::Released;
 use crate::privacy::Mechanism;
 
 /// Units of a cost in one nat.
@@ -36,6 +37,13 @@ impl Cost {
     #[must_use]
     pub fn of(mechanism: Mechanism) -> Self {
         Self(ORDERS.iter().map(|&order| units(mechanism.rdp(order))).collect())
+    }
+
+    /// All that a run releases: so many updates by one mechanism, and what it releases once.
+    #[must_use]
+    pub fn of_run(updates: (Mechanism, u32), once: Option<(Released, Mechanism)>) -> Self {
+        let once = once.map_or_else(Self::zero, |(_, mechanism)| Self::of(mechanism));
+        Self::of(updates.0).times(u64::from(updates.1)).add(&once)
     }
 
     /// The units at each order.
@@ -85,6 +93,16 @@ impl Cost {
     #[must_use]
     pub fn times(&self, times: u64) -> Self {
         Self(self.0.iter().map(|units| units.saturating_mul(times)).collect())
+    }
+
+    /// ε at δ of what was charged: the least over the orders, as everybody works it out who has the log alone; 0
+    /// for nothing, infinite where no bound is known.
+    #[must_use]
+    pub fn epsilon(&self, delta: f64) -> f64 {
+        if self.0.contains(&u64::MAX) && *self == Self::unknown() {
+            return f64::INFINITY;
+        }
+        audit::epsilon::of(&ORDERS, &self.0, delta).unwrap_or(f64::INFINITY)
     }
 
     /// Whether two costs of one mechanism agree, computed on two machines whose logarithms may

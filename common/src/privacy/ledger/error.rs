@@ -2,6 +2,8 @@
 
 use std::io;
 
+use audit::epsilon::percent;
+
 use crate::ids::{Round, RunId};
 
 /// A charge that is refused.
@@ -9,38 +11,38 @@ use crate::ids::{Round, RunId};
 pub enum LedgerError {
     /// A run would pass a limit: said before anything trains.
     #[error(
-        "{rounds} more rounds would bring ε to {would:.4}, over the {allowed:.4} that this hospital \
-         allows at δ = {delta:e}; {fits} of them fit"
+        "{rounds} more rounds would bring what is charged to {} of the budget of ε = {allowed} at δ = {delta:e} \
+         that this hospital allows; {fits} of them fit", percent(*would)
     )]
     Unaffordable {
         /// The policy's key.
         rule: &'static str,
         /// Rounds that are still asked for.
         rounds: u32,
-        /// ε after them.
+        /// The part of the budget that is used after them; over 1.
         would: f64,
-        /// ε allowed.
+        /// ε of the budget.
         allowed: f64,
-        /// The δ of both.
+        /// Its δ.
         delta: f64,
         /// Rounds of this kind that would still fit.
         fits: u32,
     },
     /// A description would pass a limit: said before any of it is released.
     #[error(
-        "its {count} releases would bring ε to {would:.4}, over the {allowed:.4} that this hospital \
-         allows at δ = {delta:e}"
+        "its {count} releases would bring what is charged to {} of the budget of ε = {allowed} at δ = {delta:e} \
+         that this hospital allows", percent(*would)
     )]
     Dear {
         /// The policy's key.
         rule: &'static str,
         /// How many releases it is.
         count: u32,
-        /// ε after them.
+        /// The part of the budget that is used after them; over 1.
         would: f64,
-        /// ε allowed.
+        /// ε of the budget.
         allowed: f64,
-        /// The δ of both.
+        /// Its δ.
         delta: f64,
     },
     /// The same question came before: answers to it would average the noise away.
@@ -51,19 +53,19 @@ pub enum LedgerError {
     },
     /// A release would pass a limit.
     #[error(
-        "round {round} would bring ε to {would:.4}, over the {allowed:.4} that this hospital \
-         allows at δ = {delta:e}"
+        "round {round} would bring what is charged to {} of the budget of ε = {allowed} at δ = {delta:e} that \
+         this hospital allows", percent(*would)
     )]
     Overspent {
         /// The policy's key.
         rule: &'static str,
         /// The round asked for.
         round: Round,
-        /// ε after it.
+        /// The part of the budget that is used after it; over 1.
         would: f64,
-        /// ε allowed.
+        /// ε of the budget.
         allowed: f64,
-        /// The δ of both.
+        /// Its δ.
         delta: f64,
     },
     /// The release was charged before: noise drawn twice for one round would average away.

@@ -164,6 +164,21 @@ mod tests {
         assert_eq!(filter.fits(&spent, &Cost::zero()), u32::MAX);
     }
 
+    /// Whoever has a log alone works out the same part of the budget.
+    #[test]
+    fn the_used_part_is_that_of_the_audit_crate() {
+        for (epsilon, delta) in [(8.0, 1e-5), (1.0, 1e-6), (3.0, 1e-3), (0.3, 1e-7), (1e-6, 1e-9)] {
+            let filter = Filter::new(Budget { epsilon, delta });
+            let limit = audit::epsilon::Limit::new(epsilon, delta, &ORDERS);
+            for (q, z, times) in [(1.0, 8.0, 1), (1.0, 60.0, 7), (0.05, 1.5, 300), (0.01, 1.0, 9)] {
+                let spent = steps(q, z).times(times);
+                let (ours, theirs) = (filter.used(&spent), limit.used(spent.units()).unwrap());
+                assert!((ours / theirs - 1.0).abs() < 1e-9, "ε {epsilon}: {ours} {theirs}");
+            }
+            assert_eq!(limit.used(Cost::zero().units()), Some(0.0));
+        }
+    }
+
     #[test]
     fn a_budget_too_small_for_any_noise_admits_nothing() {
         let filter = Filter::new(Budget { epsilon: 1e-6, delta: 1e-9 });

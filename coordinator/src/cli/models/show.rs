@@ -90,7 +90,7 @@ fn promise(privacy: &common::artifact::Promise) -> String {
         (Some(epsilon), Some(delta), Some(unit)) => {
             let shown = shown_epsilon(epsilon);
             format!(
-                "{}: ε = {shown} at δ = {delta:e} at each site for {unit}; noise {}, clip {}",
+                "{}: ε = {shown} promised at δ = {delta:e} at each site for {unit}; noise {}, clip {}",
                 privacy.mode.name(),
                 privacy.noise_multiplier,
                 privacy.patient_clip.unwrap_or(privacy.clip)

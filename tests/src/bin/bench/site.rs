@@ -42,7 +42,7 @@ impl Participant for Echo {
 
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
-        self.record(vec![of_run(run, Event::Consent { plan: hash(plan.digest()) })])
+        self.record(vec![of_run(run, Event::Consent { plan: hash(plan.digest()), terms: None })])
     }
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {

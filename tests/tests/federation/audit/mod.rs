@@ -4,6 +4,9 @@
 mod agree;
 mod crash;
 mod damage;
+mod figures;
+mod page;
+mod reports;
 mod restored;
 
 use std::path::{Path, PathBuf};

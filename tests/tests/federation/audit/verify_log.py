@@ -13,6 +13,7 @@ L = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}\Z")
+COLUMN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}\Z")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,79}\Z")
 HASH = re.compile(r"(blake3|keyed-blake3|sha256):[0-9a-f]{64}\Z")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
@@ -24,7 +25,7 @@ EVENTS = {
     "POLICY_LOADED": ("", {"policy": HASH}),
     "DATA_READ": ("r", {"data_set": NAME, "fingerprint": HASH}),
     "BUDGET": ("", {"data_set": NAME, "epsilon": float, "delta": float, "orders": list, "carried": list}),
-    "CONSENT": ("r", {"plan": HASH}),
+    "CONSENT": ("r", {"plan": HASH, "terms": dict}),
     "DECLINED": ("r", {"rule": NAME}),
     "ROUND_OFFER": ("rn", {"model": HASH, "plan": HASH}),
     "REFUSED": ("", {"rule": NAME}),
@@ -34,7 +35,7 @@ EVENTS = {
     "ACKED": ("rn", {"update": HASH}),
     "RECEIVED": ("rns", {"update": HASH, "bytes": int}),
     "AGGREGATED": ("rn", {"inputs": list, "rule": NAME, "output": HASH}),
-    "METRIC": ("rn", {"name": LABEL, "noised": bool}),
+    "METRIC": ("rn", {"name": LABEL, "noised": bool, "numbers": HASH}),
     "RELEASE": ("r", {"model": HASH}),
     "KEY_NEW": ("", {"fingerprint": HASH}),
     "KEY_ROTATED": ("", {"fingerprint": HASH}),
@@ -164,6 +165,19 @@ def once(pairs):
     return found
 
 
+def are_terms(found):
+    kinds = {"experiment": NAME, "rounds": int, "promised": dict, "columns": list, "columns_in_all": int}
+    assert {"rounds", "columns_in_all"} <= set(found) <= set(kinds)
+    assert all(is_kind(found[k], kinds[k]) for k in found)
+    columns, promised = found.get("columns", []), found.get("promised")
+    assert len(columns) <= 200 and all(isinstance(one, str) and COLUMN.match(one) for one in columns)
+    assert found["rounds"] >= 1 and len(columns) <= found["columns_in_all"]
+    if promised is not None:
+        assert set(promised) == {"epsilon", "delta"} and all(is_kind(one, float) for one in promised.values())
+        assert promised["epsilon"] > 0 and 0 < promised["delta"] < 1
+    return True
+
+
 def record(line):
     try:
         found = json.loads(line, object_pairs_hook=once)
@@ -171,7 +185,7 @@ def record(line):
                  "actor": NAME, "run": NAME, "round": int, "site": NAME, "outcome": str, "reason": NAME, "event": dict}
         needed = set(kinds) - {"run", "round", "site", "reason"}
         assert needed <= set(found) <= set(kinds) and all(is_kind(found[k], kinds[k]) for k in found)
-        assert found["v"] == 2 and found["outcome"] in ("ok", "refused", "failed")
+        assert found["v"] == 3 and found["outcome"] in ("ok", "refused", "failed")
         assert found["outcome"] == "ok" or "reason" in found
         assert "round" not in found or ("run" in found and found["round"] >= 1)
         assert set(found["node"]) == {"name", "role"} and found["node"]["role"] in ("site", "coordinator")
@@ -179,11 +193,13 @@ def record(line):
         needs, known = EVENTS[event]
         assert ("run" in found or "r" not in needs) and ("round" in found or "n" not in needs)
         assert "site" in found or "s" not in needs
-        assert set(known) - {"carried"} <= set(fields) <= set(known)
+        assert set(known) - {"carried", "terms", "numbers"} <= set(fields) <= set(known)
         assert all(is_kind(fields[k], known[k]) for k in fields)
+        assert event != "METRIC" or fields["noised"] or "numbers" not in fields
+        assert event != "CONSENT" or "terms" not in fields or are_terms(fields["terms"])
         return found, event, fields
     except (AssertionError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Broken(3, "the line is not a record of version 2")
+        raise Broken(3, "the line is not a record of version 3")
 
 
 def millis(text):

@@ -171,6 +171,71 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     Ok(())
 }
 
+/// A hundred patients more in an answer that is kept.
+fn alter(kept: &Path) -> Outcome {
+    let mut bytes = std::fs::read(kept)?;
+    let name = b"patients";
+    let at = bytes.windows(name.len()).position(|found| found == name).ok_or("no count")?;
+    let value = bytes.get_mut(at + name.len()..at + name.len() + 8).ok_or("no value")?;
+    let count = f64::from_le_bytes((&*value).try_into()?);
+    value.copy_from_slice(&(count + 100.0).to_le_bytes());
+    Ok(std::fs::write(kept, bytes)?)
+}
+
+#[test]
+fn an_answer_that_was_changed_on_disk_is_told_by_nobody() -> Outcome {
+    let mut federation = Federation::new()?;
+    let names = &HOSPITALS[..3];
+    for name in names {
+        let policy = federation.site(name).join("policy.toml");
+        edit(&policy, "describe = false", "describe = true")?;
+        edit(&policy, "epsilon = 8.0", "epsilon = 60.0")?;
+        edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 50.0")?;
+    }
+    let file = federation.elsewhere("described.toml");
+    std::fs::write(&file, experiment(2.0)?)?;
+    let coordinator = federation.serve()?;
+    let mut sites = Vec::new();
+    for name in names {
+        sites.push(federation.start_site(name)?);
+    }
+    let set = "aggregation.min_sites=2";
+    let answers = || -> Result<Value, SetupError> {
+        let json = ["--format", "json", "--quiet", "--set", set];
+        last_line(&success(ask(&federation, &file, &json)?)?)
+    };
+    let told = |report: &Value| -> Vec<String> {
+        let groups = report["sites"].as_array().into_iter().flatten();
+        groups.filter_map(|group| group["site"].as_str().map(str::to_owned)).collect()
+    };
+    let report = answers()?;
+    assert_eq!(told(&report), names);
+
+    // While a hospital is away its answer is told from the coordinator's copy, as long as that is what it said.
+    let run = report["description"].as_str().unwrap_or_default().to_owned();
+    let file_of = |state: &Path| state.join("descriptions").join(&run).join("hospital-a.answer");
+    let kept = file_of(&federation.place("state"));
+    let whole = std::fs::read(&kept)?;
+    tests::stop([sites.remove(0)])?;
+    assert_eq!(answers()?["sites"], report["sites"]);
+    alter(&kept)?;
+    assert_eq!(told(&answers()?), names[1..]);
+    std::fs::write(&kept, whole)?;
+    assert_eq!(answers()?["sites"], report["sites"]);
+
+    // Nor does the hospital tell its own copy once that was changed.
+    std::fs::remove_file(&kept)?;
+    alter(&file_of(&federation.site(names[0]).join("state")))?;
+    sites.push(federation.start_site(names[0])?);
+    let last = answers()?;
+    assert_eq!(told(&last), names[1..]);
+    assert_eq!(last["declined"][0]["site"], names[0]);
+    assert_eq!(last["declined"][0]["rule"], "ledger", "{last}");
+    assert_eq!(ledger(&federation.site(names[0]).join("state"))?.len(), 13);
+    tests::stop(sites)?;
+    tests::stop([coordinator])
+}
+
 /// What `site-node policy explain` says of a description.
 fn explained(federation: &Federation, name: &str, file: &Path) -> Result<Value, SetupError> {
     let mut explain = Command::new(binary("site-node")?);
