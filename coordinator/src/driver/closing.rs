@@ -1,0 +1,68 @@
+//! The end of a round: its sum becomes the next model.
+
+use common::digest::Digest;
+use common::ids::{Round, SiteName};
+use common::wire::{Metric, Progress};
+
+use super::{DriveError, Running};
+use crate::artifact;
+use crate::means::mean;
+use crate::registry::RoundRecord;
+use crate::round::Event;
+
+impl Running {
+    pub(super) fn close(&mut self, round: Round, sites: Vec<SiteName>) -> Result<(), DriveError> {
+        let span = tracing::info_span!("round", %round);
+        let _entered = span.enter();
+        let sum = self.sum.take().unwrap_or_else(|| self.empty_sum());
+        // The sum's own memory becomes the next model: this one is let go with its last reader.
+        self.model = self.optimizer.next(&self.model, sum).into();
+        self.digest = Digest::of(&self.model);
+        // Before anything says that it exists: it was paid for.
+        let words = self.model.as_chunks::<4>().0;
+        let diverged = words.iter().any(|word| !f32::from_le_bytes(*word).is_finite());
+        if round.0 == self.driver.plan.rounds && !diverged {
+            let kept = artifact::keep(
+                &self.driver.models,
+                &self.driver.run,
+                &self.driver.plan,
+                &self.model,
+            )?;
+            self.kept = Some(kept);
+        }
+        self.aggregated(round)?;
+        let now = self.driver.clock.now();
+        let bytes = self.driver.floor.bytes();
+        let record = RoundRecord {
+            round,
+            sites,
+            seconds: now.since(self.opened).as_secs_f64(),
+            bytes: bytes.saturating_sub(self.bytes),
+            model: self.digest,
+        };
+        self.bytes = bytes;
+        let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
+        self.driver.registry.round(&self.driver.run, &record, &told)?;
+        let (metrics, count) = (mean(&told), u32::try_from(record.sites.len()).unwrap_or(u32::MAX));
+        tracing::info!(
+            sites = count,
+            seconds = record.seconds,
+            bytes = record.bytes,
+            metrics = %shown(&metrics),
+            "closed"
+        );
+        let (seconds, bytes) = (record.seconds, record.bytes);
+        self.report(Progress::Round { round, sites: count, seconds, bytes, metrics });
+        self.rounds.push(record);
+        self.metrics.push(told);
+        let event =
+            if diverged { Event::Diverged } else { Event::Aggregated { model: self.digest } };
+        self.journal(now, std::iter::once(&event))?;
+        self.step(event, None, now)
+    }
+}
+
+fn shown(metrics: &[Metric]) -> String {
+    let one = |metric: &Metric| format!("{}={:.4}", metric.name, metric.value);
+    metrics.iter().map(one).collect::<Vec<_>>().join(" ")
+}

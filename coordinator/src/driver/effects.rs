@@ -1,0 +1,110 @@
+//! What follows from an event: models go out, updates are added up, sites are answered.
+
+use audit::note::VerifierKey;
+use common::clock::Moment;
+use common::ids::{Round, SiteName};
+use common::logbook::Shown;
+use common::wire::{Content, ModelHeader, Purpose, ToSite, UpdateHeader};
+
+use super::{Arrived, DriveError, Driver, Running, log};
+use crate::aggregate::Accumulator;
+use crate::floor::{Command, REFUSED};
+use crate::incoming::BoundedUpdate;
+use crate::round::{Effect, Event, Offer};
+
+impl Running {
+    pub(super) fn step(
+        &mut self,
+        event: Event,
+        arrived: Option<Arrived>,
+        now: Moment,
+    ) -> Result<(), DriveError> {
+        let effects = self.machine.step(event, now);
+        self.carry_out(effects, arrived, now)
+    }
+
+    fn carry_out(
+        &mut self,
+        effects: Vec<Effect>,
+        mut arrived: Option<Arrived>,
+        now: Moment,
+    ) -> Result<(), DriveError> {
+        for effect in effects {
+            match effect {
+                Effect::Offer(offer) => self.offer(offer, now)?,
+                Effect::Fold { site, weight } => {
+                    if let Some(Arrived::Update(header, key, update, _turn)) = arrived.take() {
+                        self.fold((&site, &key), weight, *header, update)?;
+                    }
+                }
+                Effect::Refuse { site, refusal } => {
+                    self.driver.floor.spend(&site, REFUSED, now);
+                    tracing::warn!(%site, %refusal, "update refused");
+                    if let Some(Arrived::Update(header, ..)) = &arrived {
+                        let of = (&header.run, header.round);
+                        self.driver.book.note_refused(log::rejected(of, &site, &refusal));
+                    }
+                    self.say(&site, ToSite::Refused(refusal));
+                }
+                Effect::Heed { site } => {
+                    if let Some(Arrived::Metrics(metrics)) = arrived.take() {
+                        let Driver { run, plan, book, .. } = &self.driver;
+                        if plan.privacy.evaluation.is_some() && !metrics.is_empty() {
+                            book.note(log::evaluated((run, Round(plan.rounds)), &site, &metrics));
+                        }
+                        self.told.insert(site, metrics);
+                    }
+                }
+                Effect::Close { round, sites } => self.close(round, sites)?,
+                Effect::End(outcome) => self.end(outcome)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, offer: Offer, now: Moment) -> Result<(), DriveError> {
+        let Offer { round, purpose, sites } = offer;
+        if self.sum.is_none() && purpose == Purpose::Train {
+            self.opened = now;
+            self.sum = Some(self.empty_sum());
+        }
+        tracing::debug!(%round, ?purpose, sites = sites.len(), "model offered");
+        let content = Content { words: self.model.len() as u64 / 4, digest: self.digest };
+        let Shown { note, size, record } = self.shown(round, purpose)?;
+        let Driver { run, floor, book, .. } = &self.driver;
+        for site in sites {
+            let (log, run) = (book.sight(&note, size, &floor.seen(&site)), run.clone());
+            floor.shown(&site, size);
+            let header = ModelHeader { run, round, purpose, content, log, record: record.clone() };
+            floor.command(&site, Command::Model(header, self.model.clone()));
+        }
+        Ok(())
+    }
+
+    fn fold(
+        &mut self,
+        (site, key): (&SiteName, &VerifierKey),
+        weight: u32,
+        header: UpdateHeader,
+        update: BoundedUpdate,
+    ) -> Result<(), DriveError> {
+        let span = tracing::debug_span!("site", %site);
+        let _entered = span.enter();
+        let cosignature = self.take(site, key, &header)?;
+        let mut sum = self.sum.take().unwrap_or_else(|| self.empty_sum());
+        update.read(|start, piece| sum.fold(start, piece))?;
+        sum.weigh(weight);
+        self.sum = Some(sum);
+        tracing::debug!(round = %header.round, weight, "update folded");
+        self.told.insert(site.clone(), header.metrics);
+        let (run, round, digest) = (header.run, header.round, header.content.digest);
+        self.received.push((site.clone(), ToSite::Received { run, round, digest, cosignature }));
+        Ok(())
+    }
+
+    pub(super) fn empty_sum(&self) -> Accumulator {
+        let plan = &self.driver.plan;
+        let words = self.model.len() / 4;
+        Accumulator::new(words, plan.update_bound(), plan.aggregation.max_sites)
+    }
+}

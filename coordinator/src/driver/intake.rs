@@ -1,0 +1,178 @@
+//! What arrives, as events: each is durable before the machine sees it.
+
+use std::time::Duration;
+
+use common::clock::Moment;
+use common::wire::{Progress, ToSite};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::waiting::Objection;
+use super::{Arrived, DriveError, Running, log};
+use crate::floor::Input;
+use crate::registry::{Journalled, RegistryError};
+use crate::round::Event;
+
+/// Events that share one commit, at most.
+const BATCH: usize = 256;
+
+impl Running {
+    /// The inputs that are there, or those that come before the machine's deadline.
+    pub(super) fn wait(&self, runtime: &Handle, inputs: &mut mpsc::Receiver<Input>) -> Vec<Input> {
+        let mut batch = Vec::new();
+        let now = self.driver.clock.now();
+        let patience = self.machine.deadline().map(|until| until.since(now));
+        runtime.block_on(async {
+            let many = inputs.recv_many(&mut batch, BATCH);
+            match patience {
+                Some(patience) => {
+                    let _ = tokio::time::timeout(patience, many).await;
+                }
+                None => {
+                    many.await;
+                }
+            }
+        });
+        batch
+    }
+
+    /// Event → durable → effect, for a batch of inputs; for none, time has passed.
+    pub(super) fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), DriveError> {
+        // One moment for the journal and the machine, so that a replay sees what the machine saw.
+        let now = self.driver.clock.now();
+        let mut events = Vec::new();
+        for input in inputs {
+            events.extend(self.event(input, now)?);
+        }
+        if events.is_empty() {
+            if self.machine.deadline().is_none_or(|until| until > now) {
+                return Ok(());
+            }
+            events.push((Event::Tick, None));
+        }
+        // What changes nothing needs no replay: a peer that repeats itself fills no journal.
+        let changes =
+            |(event, _): &(Event, Option<Arrived>)| self.machine.is_changed_by(event, now);
+        let counted: Vec<bool> = events.iter().map(changes).collect();
+        let journalled = events.iter().zip(&counted).filter(|(_, counted)| **counted);
+        let journalled: Vec<Event> = journalled.map(|((event, _), _)| event.clone()).collect();
+        self.journal(now, journalled.iter())?;
+        for ((event, arrived), counted) in events.into_iter().zip(counted) {
+            if !counted && self.machine.is_changed_by(&event, now) {
+                // By what came before it in this batch.
+                self.journal(now, std::iter::once(&event))?;
+            }
+            self.step(event, arrived, now)?;
+        }
+        self.tell_missing(now);
+        // One sync for all that arrived together; only then are their sites told.
+        self.driver.book.record(Vec::new())?;
+        for (site, received) in std::mem::take(&mut self.received) {
+            self.say(&site, received);
+        }
+        Ok(())
+    }
+
+    pub(super) fn journal<'e>(
+        &mut self,
+        now: Moment,
+        events: impl Iterator<Item = &'e Event>,
+    ) -> Result<(), RegistryError> {
+        let mut events = events.peekable();
+        if events.peek().is_none() {
+            return Ok(());
+        }
+        let at = self.driver.clock.wall();
+        let moment = now.since(self.started);
+        let events: Vec<Journalled> =
+            events.map(|event| Journalled { at, moment, event: event.clone() }).collect();
+        self.driver.registry.journal(&self.driver.run, self.next_seq, &events)?;
+        self.next_seq += events.len() as u64;
+        Ok(())
+    }
+
+    /// What an input means for the run, with what it brought along; nothing where it is for the audit
+    /// log alone.
+    fn event(
+        &mut self,
+        input: Input,
+        now: Moment,
+    ) -> Result<Option<(Event, Option<Arrived>)>, DriveError> {
+        if let Some(said) = log::said(&input, &self.driver.plan)
+            && !self.machine.is_changed_by(&said, now)
+        {
+            // Said before, or of a round that is not open: recorded, told and journalled once.
+            return Ok(None);
+        }
+        let event = match input {
+            Input::Joined(site) => {
+                let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
+                if let Some(witnesses) = &mut self.witnesses {
+                    witnesses.forget(&site);
+                }
+                self.say(&site, ToSite::Plan { run, plan });
+                Event::Asked { site }
+            }
+            Input::Lost(site) => {
+                tracing::warn!(%site, "lost");
+                Event::Lost { site }
+            }
+            Input::Consented(site, plan) if plan == self.driver.plan.digest() => {
+                let asked = (plan, self.terms.clone());
+                self.driver.book.note(log::consent(&self.driver.run, &site, asked));
+                tracing::info!(%site, "consented");
+                self.declined.remove(&site);
+                Event::Consented { site }
+            }
+            Input::Consented(site, ..) => {
+                tracing::warn!(%site, "consented to another plan than this run's");
+                Event::Silent { site, round: None }
+            }
+            Input::Silent(site, silence) => {
+                self.driver.book.note_refused(log::silent(&site, &silence));
+                let (rule, reason) = (silence.rule, silence.reason);
+                tracing::warn!(%site, rule, reason, "no contribution");
+                let objection = Objection { rule: rule.clone(), reason: reason.clone() };
+                self.declined.insert(site.clone(), objection);
+                self.report(Progress::Declined { site: site.clone(), rule, reason });
+                Event::Silent { site, round: silence.round }
+            }
+            Input::Cosigned(site, round, key, signature) => {
+                self.cosigned(&site, round, &key, &signature);
+                return Ok(None);
+            }
+            Input::Overstepped(site, round, refusal) => {
+                let (rule, reason) = (refusal.code().to_owned(), refusal.to_string());
+                tracing::warn!(%site, %round, reason, "left out of the round");
+                let objection = Objection { rule: rule.clone(), reason: reason.clone() };
+                self.declined.insert(site.clone(), objection);
+                self.report(Progress::Declined { site: site.clone(), rule, reason });
+                Event::Silent { site, round: Some(round) }
+            }
+            Input::Stopped => Event::Stopped,
+            Input::StoppedBy(operator) => Event::StoppedBy { operator },
+            // No session passes one on to a run.
+            Input::Described(..) => return Ok(None),
+            Input::Evaluated(site, evaluation) => {
+                let event = Event::Evaluated { site, model: evaluation.model };
+                return Ok(Some((event, Some(Arrived::Metrics(evaluation.metrics)))));
+            }
+            Input::Updated(site, key, header, update, turn) => {
+                if let Err(error) = self.driver.book.judge(&key, &header.log) {
+                    self.disbelieve((&site, &key), &header, &error)?;
+                    return Ok(None);
+                }
+                let event = Event::Updated {
+                    site,
+                    round: header.round,
+                    model: header.model,
+                    digest: header.content.digest,
+                    weight: header.weight,
+                };
+                let arrived = Arrived::Update(Box::new(header), key, update, turn);
+                return Ok(Some((event, Some(arrived))));
+            }
+        };
+        Ok(Some((event, None)))
+    }
+}
