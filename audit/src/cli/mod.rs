@@ -5,6 +5,7 @@
 
 pub mod anchor;
 pub mod check;
+mod node;
 pub mod prove;
 pub mod reconcile;
 pub mod report;
@@ -22,6 +23,8 @@ use crate::judgement::Judgement;
 use crate::note::VerifierKey;
 use crate::reconcile::Source;
 use clap::{Parser, Subcommand};
+
+pub use node::{NodeOutcome, NodeVerb, Reason, RestartArgs, Restarted};
 
 /// The command line was wrong (EX_USAGE of sysexits.h): 2 would say that a log was tampered with.
 const USAGE: u8 = 64;

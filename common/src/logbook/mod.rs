@@ -19,6 +19,7 @@ mod lock;
 mod names;
 mod peers;
 mod register;
+mod restart;
 mod settings;
 mod show;
 mod stamp;
@@ -50,6 +51,7 @@ pub use lock::StateLock;
 pub use names::{hash, keyed_hash, label, name};
 pub use peers::PeerError;
 pub use register::{Tracking, permit_first, register};
+pub use restart::{Restartable, restartable};
 pub use settings::{AuditSettings, Collector};
 pub use show::{Shown, ShownError, check_shown};
 

@@ -6,11 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ::audit::Name;
-use ::audit::cli::Tools;
-use clap::Subcommand;
+use ::audit::cli::{NodeOutcome, NodeVerb, Reason, Restarted, Tools};
+use ::audit::note::VerifierKey;
 use common::clock::{Clock, SystemClock};
-use common::logbook::StateLock;
-use common::logbook::generation::{self, Presence};
+use common::logbook::{Restartable, StateLock, generation, restartable};
 use common::policy::Policy;
 use common::privacy::{Cost, Filter};
 use common::process::chain;
@@ -20,38 +19,7 @@ use site_node::settings::SiteSettings;
 use super::ConfigArg;
 use super::run::site_name;
 
-#[derive(Subcommand)]
-pub(super) enum Verb {
-    #[command(flatten)]
-    Read(::audit::cli::Verb),
-    /// Begin the first audit log and ledger, in a state folder that holds nothing.
-    Begin(ConfigArg),
-    /// Set the audit log aside, whatever state it is in, and begin the next one.
-    ///
-    /// The next log carries on what was spent of the privacy budget. Stop `site-node run` first.
-    Restart(RestartArgs),
-}
-
-/// Why the log cannot go on.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Reason {
-    /// An older copy of the state folder was put back.
-    Restored,
-    /// The log, its key, or the state folder was lost or damaged.
-    Lost,
-    /// Somebody else may have read the log's secret key.
-    KeyExposed,
-}
-
-impl Reason {
-    fn code(self) -> &'static str {
-        match self {
-            Self::Restored => "restored",
-            Self::Lost => "lost",
-            Self::KeyExposed => "key-exposed",
-        }
-    }
-}
+pub(super) type Verb = NodeVerb<ConfigArg, Carry>;
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Spent {
@@ -62,10 +30,7 @@ enum Spent {
 }
 
 #[derive(clap::Args)]
-pub(super) struct RestartArgs {
-    /// Why the log cannot go on; the next log's first record says it.
-    #[arg(long, value_enum)]
-    reason: Reason,
+pub(super) struct Carry {
     /// What counts as spent of the privacy budget. Without it, the terminal asks.
     #[arg(long, value_enum)]
     spent: Option<Spent>,
@@ -74,22 +39,11 @@ pub(super) struct RestartArgs {
 }
 
 pub(super) fn run(verb: Verb) -> ExitCode {
-    let outcome = match verb {
-        // Its exit codes say more than good or bad.
-        Verb::Read(verb) => return verb.run(Tools { cost: Some(&common::logbook::cost) }),
-        Verb::Begin(config) => begin(&config),
-        Verb::Restart(args) => restart(&args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", chain(error.as_ref()));
-            ExitCode::FAILURE
-        }
-    }
+    let tools = Tools { cost: Some(&common::logbook::cost) };
+    verb.run(tools, begin, restart, chain)
 }
 
-fn begin(config: &ConfigArg) -> Result<(), Box<dyn Error>> {
+fn begin(config: &ConfigArg) -> NodeOutcome<VerifierKey> {
     let settings = SiteSettings::load(&config.config)?;
     let policy = Policy::load(&settings.policy)?;
     let (site, data_set) = (site_name(&settings)?, settings.data_set.parse()?);
@@ -99,27 +53,26 @@ fn begin(config: &ConfigArg) -> Result<(), Box<dyn Error>> {
     let at = (settings.state.as_path(), &settings.audit);
     let clock = Arc::new(SystemClock::new());
     let (log, _) = LedgerLog::open(at, site.as_str(), &data_set, policy.limits, clock)?;
-    println!("new log: {}", log.book().verifier());
-    Ok(())
+    Ok(log.book().verifier())
 }
 
-fn restart(args: &RestartArgs) -> Result<(), Box<dyn Error>> {
-    let settings = SiteSettings::load(&args.config.config)?;
+fn restart(reason: Reason, carry: &Carry) -> NodeOutcome<Restarted> {
+    let settings = SiteSettings::load(&carry.config.config)?;
     let policy = Policy::load(&settings.policy)?;
     let (site, data_set): (_, Name) = (site_name(&settings)?, settings.data_set.parse()?);
     let lock = StateLock::take(&settings.state)?;
-    if let Some(key) = generation::complete(&lock, settings.audit.tracking)? {
-        println!("new log: {key}");
-        println!("a restart that was interrupted is complete; nothing else was changed");
-        return Ok(());
-    }
-    if matches!(generation::presence(settings.audit.tracking, &settings.state), Ok(Presence::New)) {
-        return Err("there is no audit log to restart: `site-node run` begins the first one".into());
+    match restartable(&lock, settings.audit.tracking)? {
+        Restartable::Completed(key) => return Ok(Restarted::Completed(key)),
+        Restartable::New => {
+            let none = "there is no audit log to restart: `site-node run` begins the first one";
+            return Err(none.into());
+        }
+        Restartable::Begun => {}
     }
     let survey = Restart::survey(&lock, &settings.audit, &data_set)?;
     let limit = Filter::new(policy.limits.total);
     let share = |cost: &Cost| super::budget::share(limit.used(cost));
-    let spent = match args.spent {
+    let spent = match carry.spent {
         Some(spent) => spent,
         None => ask(&survey.recorded, share)?,
     };
@@ -132,28 +85,30 @@ fn restart(args: &RestartArgs) -> Result<(), Box<dyn Error>> {
         }
     };
     let carries = if spent == Spent::All { "all".to_owned() } else { share(&carried) };
-    let reason = args.reason.code().parse()?;
+    let code = reason.code();
+    let reason = code.parse()?;
     let next = Next { reason, data_set: data_set.clone(), limits: policy.limits, carried };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let key = survey.begin(&lock, &settings.audit, site.as_str(), next, &clock)?;
-    println!("new log: {key}");
-    println!("spent of the budget of {data_set}: {carries}");
-    for old in generation::set_aside(&settings.state)? {
-        println!("set aside: {}", old.folder.display());
-    }
+    let aside = generation::set_aside(&settings.state)?;
+    let mut next = Vec::new();
     if spent == Spent::All {
-        println!(
+        next.push(format!(
             "every run that adds noise is refused from now on. Where the logs that were set aside verify and \
-             nothing ran after them, `site-node audit restart --reason {} --spent recorded` carries on what \
-             they record instead",
-            args.reason.code()
-        );
+             nothing ran after them, `site-node audit restart --reason {code} --spent recorded` carries on what \
+             they record instead"
+        ));
     }
-    println!(
+    next.push(format!(
         "next: tell the coordinator's operator this key, who accepts it with `coordinator sites accept {site}`; \
          then site-node run"
-    );
-    Ok(())
+    ));
+    Ok(Restarted::Next {
+        key,
+        carries: vec![format!("spent of the budget of {data_set}: {carries}")],
+        aside: aside.into_iter().map(|old| old.folder).collect(),
+        next,
+    })
 }
 
 /// Asks what counts as spent: neither is done without a word.
