@@ -3,9 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::clock::Clock;
 use common::experiment::DataTag;
+use common::ids::SiteName;
 use common::logbook::AuditSettings;
 use common::pki::Role;
 use common::policy::Policy;
@@ -22,6 +24,9 @@ use crate::driver::RunOutcome;
 use crate::enrol::Authority;
 use crate::server::{Server, entropy};
 use crate::site_logs::SiteLogs;
+
+/// How long all sites together may take to connect, on a machine with much else to do.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the federation came to.
 pub struct Federated {
@@ -54,12 +59,11 @@ pub(super) async fn run(
     let until_stopped = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    let mut tasks = JoinSet::new();
+    let mut nodes: JoinSet<Result<(), SimulateError>> = JoinSet::new();
     let until = until_stopped(stopped.clone());
-    tasks.spawn(async move {
-        if let Err(error) = server.serve(until).await {
-            tracing::error!(%error, "the simulated coordinator stopped");
-        }
+    nodes.spawn(async move {
+        let ended = server.serve(until).await;
+        ended.map_err(|error| SimulateError::Setup(format!("the coordinator stopped: {error}")))
     });
     for hospital in hospitals {
         let role = Role::Site(hospital.name.clone());
@@ -93,13 +97,16 @@ pub(super) async fn run(
         logs.show(&name, &key).map_err(|error| setup(&error))?;
         logs.accept(&name).map_err(|error| setup(&error))?;
         let stop = until_stopped(stopped.clone());
-        tasks.spawn(async move {
-            if let Err(error) = daemon::run(dialer, address, hospital, stop).await {
-                tracing::error!(%error, "a simulated site stopped");
-            }
+        nodes.spawn(async move {
+            let ended = daemon::run(dialer, address, hospital, stop).await;
+            ended.map_err(|error| SimulateError::Site { site: name, reason: error.to_string() })
         });
     }
-    floor.await_sites(hospitals.len()).await;
+    tokio::select! {
+        () = floor.await_sites(hospitals.len()) => {}
+        ended = first_failure(&mut nodes) => return Err(ended),
+        () = tokio::time::sleep(PATIENCE) => return Err(absent(hospitals, &floor.sites())),
+    }
 
     let mut launched =
         launcher.launch(plan, entropy(), "simulate").map_err(|error| setup(&error))?;
@@ -108,6 +115,33 @@ pub(super) async fn run(
     }
     let outcome = launched.outcome.await.map_err(|error| setup(&error))?;
     let _ = stop.send(true);
-    tasks.join_all().await;
+    while let Some(ended) = nodes.join_next().await {
+        // What it came to is decided: whoever did not end well is in the log.
+        if let Ok(Err(error)) = ended {
+            tracing::error!(%error, "a simulated node stopped");
+        }
+    }
     Ok(Federated { outcome: outcome.map_err(|error| setup(&error))? })
+}
+
+/// Waits for the first node that ends with an error; for ever where none does.
+async fn first_failure(nodes: &mut JoinSet<Result<(), SimulateError>>) -> SimulateError {
+    while let Some(ended) = nodes.join_next().await {
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return error,
+            Err(error) => return SimulateError::Setup(error.to_string()),
+        }
+    }
+    std::future::pending().await
+}
+
+/// The first site that did not connect in time.
+fn absent(hospitals: &[SimulatedHospital], here: &[SiteName]) -> SimulateError {
+    let missing = hospitals.iter().find(|hospital| !here.contains(&hospital.name));
+    let reason = format!("it did not connect within {PATIENCE:?}; its warnings above say why");
+    match missing {
+        Some(hospital) => SimulateError::Site { site: hospital.name.clone(), reason },
+        None => SimulateError::Setup(reason),
+    }
 }

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use common::artifact::Simulated;
 use common::clock::Clock;
 use common::experiment::{DataTag, Experiment, Plan, PrivacyMode};
+use common::ids::SiteName;
 use common::wire::Progress;
 use site_node::data::{DataError, Table};
 use site_node::train::Device;
@@ -73,6 +74,14 @@ pub enum SimulateError {
     /// The federation could not be set up.
     #[error("setting up the federation: {0}")]
     Setup(String),
+    /// A site that takes no part.
+    #[error("site {site}: takes no part in the simulation: {reason}")]
+    Site {
+        /// Which one.
+        site: SiteName,
+        /// Why.
+        reason: String,
+    },
     /// The run did not finish.
     #[error("run {run} failed: {reason}")]
     Failed {

@@ -22,6 +22,7 @@ mod private;
 mod processes;
 mod real_data;
 mod rogue;
+mod simulated;
 mod statistics;
 
 /// A test that ends with what went wrong.

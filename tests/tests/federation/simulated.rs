@@ -1,0 +1,36 @@
+//! What a simulation says when one of its hospitals takes no part.
+
+use std::sync::Arc;
+
+use audit::note::{SignedNote, SigningKey};
+use audit::record::Role;
+use common::clock::SystemClock;
+use common::logbook::{COORDINATOR, Logbook, name};
+use tests::{Federation, HOSPITALS, SetupError, demo, failure};
+
+use crate::Outcome;
+use crate::models::simulate;
+
+/// Leaves in a folder of results that a hospital was caught there with two histories.
+fn distrust(state: &std::path::Path, site: &str) -> Result<(), SetupError> {
+    let clock = Arc::new(SystemClock::new());
+    let book = Logbook::open(state, COORDINATOR, Role::Coordinator, clock, &mut |_| ())?;
+    let key = SigningKey::generate(&format!("{site}.1").parse()?)?;
+    let of = name(site);
+    let met = book.meet(&of, &key.verifier().to_string(), false)?;
+    let root = "A".repeat(43);
+    let note = SignedNote::sign(format!("{site}.1\n1\n{root}=\n"), &key)?;
+    Ok(book.breach((&met, &of), &note, "forked")?)
+}
+
+#[test]
+fn a_simulation_one_of_whose_hospitals_is_refused_ends_with_its_reason() -> Outcome {
+    let federation = Federation::new()?;
+    let (out, site) = (federation.elsewhere("runs"), HOSPITALS[1]);
+    distrust(&out, site)?;
+    let output = failure(simulate(&demo(), (&federation.data(), &out), &[])?)?;
+    let told =
+        format!("site {site}: takes no part in the simulation: the coordinator refused this site");
+    assert!(output.contains(&told) && output.contains("(forked)"), "{output}");
+    Ok(())
+}
