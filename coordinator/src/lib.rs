@@ -23,6 +23,7 @@ pub mod incoming;
 pub mod launch;
 pub mod means;
 pub mod measured;
+mod meeting;
 pub mod operator;
 pub mod outlook;
 pub mod progress;

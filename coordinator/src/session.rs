@@ -7,7 +7,7 @@ use audit::note::VerifierKey;
 use common::clock::Clock;
 use common::experiment::{DEVIATION, METRIC_NAME, METRICS};
 use common::ids::SiteName;
-use common::logbook::{Logbook, PeerError, name};
+use common::logbook::Logbook;
 use common::transport::{
     FrameReader, FrameWriter, Link, TransportError, receive_words, send_words,
 };
@@ -21,7 +21,7 @@ use crate::driver::log;
 use crate::floor::{ActiveRun, Command, Entered, Floor, Input, REFUSED, Turn};
 use crate::incoming::Incoming;
 use crate::launch::Launcher;
-use crate::site_logs::SiteLogs;
+use crate::meeting::meet;
 use crate::spool::SpoolFolder;
 
 /// A peer that has not introduced itself by then is cut off.
@@ -31,56 +31,6 @@ pub(crate) const INTRODUCTION: Duration = Duration::from_secs(10);
 pub(crate) fn hello(log: Option<KeptLog>) -> Hello {
     let software = format!("coordinator {}", env!("CARGO_PKG_VERSION"));
     Hello { protocol: PROTOCOL, software, log }
-}
-
-/// Meets a site's log: its key, and how much of the coordinator's own log the site has seen.
-fn meet(book: &Logbook, site: &SiteName, hello: &Hello) -> Result<(VerifierKey, u64), Refusal> {
-    let shown = hello.log.as_ref().ok_or_else(|| Refusal::Log("a site keeps one".to_owned()))?;
-    let of = name(site.as_str());
-    let decisions = SiteLogs::of(&book.state());
-    let key = match book.meet(&of, &shown.key, true) {
-        Err(PeerError::Replaced { .. }) if decisions.is_accepted(site, &shown.key) => {
-            let key =
-                book.trust(&of, &shown.key).map_err(|error| Refusal::Log(error.to_string()))?;
-            tracing::warn!(%site, log = %key, "a new log of a known site, which the operator accepted");
-            if let Err(error) = decisions.done(site) {
-                tracing::warn!(%site, %error, "the operator's decision stays in the state folder");
-            }
-            key
-        }
-        Err(PeerError::Replaced { found, .. }) => {
-            tracing::error!(
-                %site, log = found,
-                "a known site shows a new audit log: its old one was lost, restarted, or is another data set's. \
-                 Ask its people by another way than the network; if the key is theirs, run \
-                 `coordinator sites accept {site}`"
-            );
-            if let Err(error) = decisions.show(site, &found) {
-                tracing::error!(%site, %error, "the key cannot be kept for the operator");
-            }
-            return Err(Refusal::Log(format!(
-                "the new log waits for the coordinator's operator, who runs `coordinator sites accept {site}` \
-                 once your people have confirmed the key {found}; then start again"
-            )));
-        }
-        met => met.map_err(|error| Refusal::Log(error.to_string()))?,
-    };
-    let Some(Ok(seen)) = shown.seen.as_deref().map(|seen| book.held(seen)) else {
-        // It knows nothing of this log, or only of an earlier epoch.
-        return Ok((key, 0));
-    };
-    let seen = seen.ok_or_else(|| {
-        tracing::error!(%site, "the coordinator's log lacks what this site saw of it");
-        // Proven by this log's own signature: nothing more may be recorded in it.
-        book.fail(format!(
-            "this coordinator's audit log lacks what {site} saw of it: it was put back from an older copy; begin \
-             the next log with `coordinator audit restart --reason restored`"
-        ));
-        let why =
-            "the coordinator's lacks what this site saw of it: it was put back from an older copy";
-        Refusal::Log(why.to_owned())
-    })?;
-    Ok((key, seen))
 }
 
 /// The refusal of a first message, if it is not a hello of this version.
@@ -156,7 +106,8 @@ pub async fn serve(
         }
     }
     let goodbye = link.clone();
-    let log = KeptLog { key: book.verifier().to_string(), seen: book.seen_of(&key) };
+    let log =
+        KeptLog { key: book.verifier().to_string(), seen: book.seen_of(&key), data_set: None };
     let session =
         Session { link, site: site.clone(), key, floor: Arc::clone(&floor), book, clock, spools };
     let ended = async {

@@ -62,7 +62,7 @@ pub async fn session(
     let (mut writer, mut reader) = link.open_control().await.map_err(unwelcome)?;
     let software = format!("site-node {}", env!("CARGO_PKG_VERSION"));
     let book = participant.book();
-    let log = Some(introduction(&book));
+    let log = Some(introduction(&book, participant.data_set()));
     let hello = ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log });
     writer.send(&hello).await.map_err(unwelcome)?;
     let watch = match reader.expect().await.map_err(unwelcome)? {

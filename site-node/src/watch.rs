@@ -147,8 +147,12 @@ pub struct Watch {
 
 /// How this site introduces its log.
 #[must_use]
-pub fn introduction(book: &Logbook) -> KeptLog {
-    KeptLog { key: book.verifier().to_string(), seen: book.seen_last(&name(COORDINATOR)) }
+pub fn introduction(book: &Logbook, data_set: Name) -> KeptLog {
+    KeptLog {
+        key: book.verifier().to_string(),
+        seen: book.seen_last(&name(COORDINATOR)),
+        data_set: Some(data_set),
+    }
 }
 
 impl Watch {

@@ -89,7 +89,7 @@ impl Observer {
         seen_of_it: Option<String>,
     ) -> Result<Observed, TransportError> {
         let key = self.book.verifier().to_string();
-        self.site_told(Some(KeptLog { key, seen: seen_of_it })).await
+        self.site_told(Some(KeptLog { key, seen: seen_of_it, data_set: None })).await
     }
 
     /// The same, told whatever a test says of the coordinator's log.

@@ -24,7 +24,8 @@ pub enum Refusal {
     OutOfTurn,
     /// A second session with one certificate.
     #[error(
-        "session: a site-node of this name with another audit log is connected already; stop that one first"
+        "session: a site-node of this name with another audit log is connected already; stop that one first, for \
+         a hospital's data sets take part one at a time"
     )]
     AlreadyConnected,
     /// The bytes are not a message.

@@ -1,5 +1,6 @@
 //! What nodes show each other of their audit logs.
 
+use audit::Name;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -12,6 +13,8 @@ pub struct KeptLog {
     pub key: String,
     /// The latest checkpoint that this node has seen of its peer's log.
     pub seen: Option<String>,
+    /// What a site calls the patients whose ledger is in the log; a coordinator has none.
+    pub data_set: Option<Name>,
 }
 
 /// A proof that a log goes on from what it was.

@@ -48,7 +48,11 @@ const LOG: &str = "
 ";
 
 fn hello() -> Hello {
-    let log = Some(KeptLog { key: "a.1+0+b".to_owned(), seen: None });
+    let log = Some(KeptLog {
+        key: "a.1+0+b".to_owned(),
+        seen: None,
+        data_set: Some("cohort".parse().unwrap()),
+    });
     Hello { protocol: 1, software: "site-node 0.1.0".to_owned(), log }
 }
 
@@ -103,6 +107,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
         01                                   # log: given
         0700000000000000 'a.1+0+b'           #   key
         00                                   #   seen: none
+        01 0600000000000000 'cohort'         #   data_set: given
     "
     .to_owned();
     let consent = format!(
@@ -195,6 +200,7 @@ fn messages_to_a_site_are_these_bytes() {
         01                                   # log: given
         0700000000000000 'a.1+0+b'           #   key
         00                                   #   seen: none
+        01 0600000000000000 'cohort'         #   data_set: given
     "
     .to_owned();
     let refused = "
@@ -279,6 +285,7 @@ fn messages_to_an_operator_are_these_bytes() {
         01                                   # log: given
         0700000000000000 'a.1+0+b'           #   key
         00                                   #   seen: none
+        01 0600000000000000 'cohort'         #   data_set: given
     ";
     let refused = "
         01000000                    # ToOperator::Refused

@@ -53,8 +53,9 @@ pub(super) enum Verb {
     },
     /// Accept the new audit log that a known hospital showed when it last tried to connect.
     ///
-    /// Ask the hospital's people first, by another way than the network, whether they restarted their log and
-    /// whether the key is theirs. The running coordinator takes it with the hospital's next connection.
+    /// It is the log of a second data set, or stands in the place of one that was lost or restarted. Ask the
+    /// hospital's people first, by another way than the network, whether that is so and whether the key is theirs.
+    /// The running coordinator takes it with the hospital's next connection.
     Accept {
         /// The hospital's name.
         site: SiteName,
@@ -135,8 +136,9 @@ pub(super) fn run(verb: &Verb) -> Outcome {
         }
         Verb::Accept { site, place } => {
             let settings = CoordinatorSettings::load(&place.config)?;
-            let key = SiteLogs::of(&settings.state).accept(site)?;
+            let (key, what) = SiteLogs::of(&settings.state).accept(site)?;
             println!("accepted     {key}");
+            println!("it is        {what}");
             eprintln!("Next: start site-node run at {site} again");
             Ok(())
         }

@@ -23,7 +23,7 @@ use super::{SimulateError, SimulatedHospital, Simulation};
 use crate::driver::RunOutcome;
 use crate::enrol::Authority;
 use crate::server::{Server, entropy};
-use crate::site_logs::SiteLogs;
+use crate::site_logs::{SiteLog, SiteLogs};
 
 /// How long all sites together may take to connect, on a machine with much else to do.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -94,7 +94,8 @@ pub(super) async fn run(
         // A folder of results outlives its simulations, whose hospitals have new logs each time.
         let logs = SiteLogs::of(simulation.out);
         let key = hospital.book().verifier().to_string();
-        logs.show(&name, &key).map_err(|error| setup(&error))?;
+        let log = SiteLog { key, data_set: Some(hospital.data_set()) };
+        logs.show(&name, &log).map_err(|error| setup(&error))?;
         logs.accept(&name).map_err(|error| setup(&error))?;
         let stop = until_stopped(stopped.clone());
         nodes.spawn(async move {

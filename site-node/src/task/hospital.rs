@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use audit::Name;
 use audit::record::Terms;
 use common::answers::Answers;
 use common::digest::Digest;
@@ -299,6 +300,10 @@ fn refuse(reason: String) -> Objection {
 impl Participant for Hospital {
     fn book(&self) -> Arc<Logbook> {
         Arc::clone(&self.book)
+    }
+
+    fn data_set(&self) -> Name {
+        self.site.data_set.clone()
     }
 
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {

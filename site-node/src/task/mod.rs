@@ -53,6 +53,9 @@ pub trait Participant: Send + Sync + 'static {
     /// The site's audit log.
     fn book(&self) -> Arc<Logbook>;
 
+    /// What the patients are called whose ledger is in that log.
+    fn data_set(&self) -> Name;
+
     /// Decides on a plan, before anything trains.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod bad_input;
 mod causes;
 mod cohort;
 mod crash;
+mod data_sets;
 mod described;
 mod evil;
 mod flood;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Name;
 use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
 use common::experiment::{DataTag, Description, Experiment, Plan};
@@ -74,6 +75,10 @@ struct InTurn {
 impl Participant for InTurn {
     fn book(&self) -> Arc<Logbook> {
         self.hospital.book()
+    }
+
+    fn data_set(&self) -> Name {
+        self.hospital.data_set()
     }
 
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {

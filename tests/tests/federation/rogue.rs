@@ -101,7 +101,8 @@ impl Rogue {
     }
 
     fn hello(&self, protocol: u32) -> Hello {
-        let log = Some(KeptLog { key: self.book.verifier().to_string(), seen: None });
+        let log =
+            Some(KeptLog { key: self.book.verifier().to_string(), seen: None, data_set: None });
         Hello { protocol, software: "rogue".to_owned(), log }
     }
 
@@ -257,7 +258,7 @@ async fn one_certificate_has_one_session() -> Outcome {
     // Another log under the same certificate waits for the operator.
     let mut hello = third.hello(PROTOCOL);
     let other = audit::note::SigningKey::generate(&"hospital-a.2".parse()?)?;
-    hello.log = Some(KeptLog { key: other.verifier().to_string(), seen: None });
+    hello.log = Some(KeptLog { key: other.verifier().to_string(), seen: None, data_set: None });
     third.say(ToCoordinator::Hello(hello)).await?;
     let refusal = third.refusal().await?;
     let waits = |why: &String| why.contains("coordinator sites accept hospital-a");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use audit::Name;
 use audit::record::{Entry, Event};
 use common::clock::SystemClock;
 use common::digest::Digest;
@@ -38,6 +39,10 @@ struct Echo {
 impl Participant for Echo {
     fn book(&self) -> Arc<Logbook> {
         Arc::clone(&self.book)
+    }
+
+    fn data_set(&self) -> Name {
+        name("bench")
     }
 
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {

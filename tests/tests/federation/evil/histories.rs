@@ -169,7 +169,7 @@ async fn another_log_does_not_take_the_known_ones_place() -> Outcome {
         let key = SigningKey::generate(&log.parse()?)?.verifier().to_string();
         for times in 1..=2 {
             let node = stage.start(A)?;
-            let shown = KeptLog { key: key.clone(), seen: None };
+            let shown = KeptLog { key: key.clone(), seen: None, data_set: None };
             let site = soon(stage.observer.site_told(Some(shown))).await??;
             let why = node.gave_up().await?;
             assert!(why.contains(words), "{why}");
@@ -187,7 +187,7 @@ async fn another_log_does_not_take_the_known_ones_place() -> Outcome {
 async fn a_coordinator_without_a_log_is_not_heard() -> Outcome {
     let stage = Stage::new(1)?;
     let node = stage.start(A)?;
-    for shown in [None, Some(KeptLog { key: "no key".to_owned(), seen: None })] {
+    for shown in [None, Some(KeptLog { key: "no key".to_owned(), seen: None, data_set: None })] {
         let mut site = soon(stage.observer.site_told(shown)).await??;
         // The plan is not even considered.
         assert!(soon(site.propose(&stage.run, &stage.plan)).await?.is_err());

@@ -166,9 +166,13 @@ impl Stage {
         assert!(told.iter().any(|told| ok(&told)), "{told:?}");
         assert_eq!(told.iter().filter(evidence).count(), 1, "{told:?}");
         let later = audit::note::SigningKey::generate(&"coordinator.2".parse()?)?;
-        let later = common::wire::KeptLog { key: later.verifier().to_string(), seen: None };
-        let same =
-            common::wire::KeptLog { key: self.observer.book.verifier().to_string(), seen: None };
+        let later =
+            common::wire::KeptLog { key: later.verifier().to_string(), seen: None, data_set: None };
+        let same = common::wire::KeptLog {
+            key: self.observer.book.verifier().to_string(),
+            seen: None,
+            data_set: None,
+        };
         for shown in [same, later] {
             let node = self.start(name)?;
             let site = soon(self.observer.site_told(Some(shown))).await??;
