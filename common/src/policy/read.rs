@@ -65,7 +65,7 @@ impl Settings for Policy {
         let min_patients = section.or("min_patients", 20);
         let min_events = section.or("min_events", 5);
         let min_events = section.within("min_events", min_events, 1.., "use at least 1 event");
-        let largest_clip = section.or("largest_clip", 10.0);
+        let largest_clip = section.or("largest_clip", 100.0);
         let hint = "use a finite bound above 0";
         let largest_clip =
             section.within("largest_clip", largest_clip, f64::MIN_POSITIVE..=f64::MAX, hint);

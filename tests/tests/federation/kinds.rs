@@ -47,12 +47,11 @@ fn federation() -> Result<(Federation, PathBuf), SetupError> {
         let line = text.lines().find(|line| line.starts_with("columns = ")).unwrap_or_default();
         edit(&policy, line, COLUMNS)?;
         let models = format!("models = {}", listed::<ModelKind>());
-        edit(&policy, "models = [\"linear\", \"mlp\"]", &models)?;
+        edit(&policy, "models = [\"linear\", \"mlp\", \"fused\"]", &models)?;
         let heads = format!("heads = {}", listed::<HeadKind>());
         edit(&policy, "heads = [\"logistic-hazard\"]", &heads)?;
         edit(&policy, "min_patients = 20", "min_patients = 1")?;
         edit(&policy, "min_events = 5", "min_events = 1")?;
-        edit(&policy, "largest_clip = 10.0", "largest_clip = 100.0")?;
         edit(&policy, "epsilon = 8.0", "epsilon = 100.0")?;
         edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 100.0")?;
     }
@@ -121,7 +120,7 @@ fn every_kind_and_head_that_policies_list_is_trained_as_a_simulation_trains_it()
     let live = last_line(&success(federation.run(&experiment, &sets)?)?)?;
     assert_eq!(live["sites"].as_array().map(Vec::len), Some(6), "{live}");
     let epsilon = live["privacy"]["epsilon"].as_f64().unwrap_or(f64::NAN);
-    assert!((epsilon - 8.0).abs() < 0.1, "{epsilon}");
+    assert!((epsilon - 2.0).abs() < 0.1, "{epsilon}");
     Ok(())
 }
 
@@ -129,7 +128,7 @@ fn every_kind_and_head_that_policies_list_is_trained_as_a_simulation_trains_it()
 fn a_word_that_no_model_has_is_answered_with_those_that_there_are() -> Outcome {
     let federation = Federation::new()?;
     let policy = federation.site(HOSPITALS[0]).join("policy.toml");
-    edit(&policy, "models = [\"linear\", \"mlp\"]", "models = [\"linear\", \"fuse\"]")?;
+    edit(&policy, "\"mlp\", \"fused\"]", "\"fuse\"]")?;
     edit(&policy, "heads = [\"logistic-hazard\"]", "heads = [\"deep-hit\"]")?;
     let told = failure(federation.site_node(HOSPITALS[0], "check")?)?;
     for part in [
