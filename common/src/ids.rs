@@ -114,6 +114,52 @@ impl RunId {
     }
 }
 
+/// A run's name, or its beginning: what a person types. It means the one run whose name begins so.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunPrefix(String);
+
+impl RunPrefix {
+    /// The text as it was typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RunPrefix {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        // The name's own end may be cut off anywhere, after a '-' too.
+        check("run", text.strip_suffix('-').unwrap_or(text)).map(|_| Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for RunPrefix {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl From<RunPrefix> for String {
+    fn from(prefix: RunPrefix) -> String {
+        prefix.0
+    }
+}
+
+impl From<RunId> for RunPrefix {
+    fn from(run: RunId) -> Self {
+        Self(run.0)
+    }
+}
+
+impl fmt::Display for RunPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A round of a run, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Round(pub u32);
@@ -135,6 +181,18 @@ mod tests {
         }
         for bad in ["", "-a", "a-", "A", "a b", "a.b", "ä", "a\n", &"x".repeat(MAX_NAME + 1)] {
             assert!(bad.parse::<SiteName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_runs_name_ends_anywhere() {
+        let run = RunId::memorable(7);
+        for end in 1..=run.as_str().len() {
+            let prefix: RunPrefix = run.as_str()[..end].parse().unwrap();
+            assert_eq!(prefix.as_str(), &run.as_str()[..end]);
+        }
+        for bad in ["", "-", "-a", "a--", "A", "a b", "../x", "a\n", &"x".repeat(MAX_NAME + 1)] {
+            assert!(bad.parse::<RunPrefix>().is_err(), "{bad}");
         }
     }
 

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may, and so may their helpers")]
 
+#[path = "border/archive.rs"]
+mod archive;
 #[path = "border/config.rs"]
 mod config;
 #[path = "border/description.rs"]

@@ -10,7 +10,7 @@ use common::ids::RunId;
 use common::logbook::{Logbook, name};
 use common::wire::{Inquiry, Progress, Refusal, Told};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::artifact;
@@ -55,6 +55,8 @@ pub struct Launcher {
     pub clock: Arc<dyn Clock>,
     /// Its audit log.
     pub book: Arc<Logbook>,
+    /// Turns of operators who ask what is kept.
+    pub readers: Arc<Semaphore>,
 }
 
 /// A run that is going on.

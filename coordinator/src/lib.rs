@@ -9,10 +9,12 @@
 //!
 //! [`round`] decides and [`aggregate`] adds up; both are pure. [`driver`] owns one run: it takes
 //! events from the [`session`]s, makes each durable in the [`registry`], and only then carries out
-//! what follows. [`describe`] asks sites of their patients before any run. Only `simulate` sees the
+//! what follows. [`archive`] reads what is kept, for people here and elsewhere. [`describe`] asks sites of
+//! their patients before any run. Only `simulate` sees the
 //! site's crate. [`synth`] makes cohorts to try all this on.
 
 pub mod aggregate;
+pub mod archive;
 pub mod artifact;
 pub mod describe;
 mod door;

@@ -1,13 +1,17 @@
 //! The operator's side: launch a plan on a live coordinator, or ask for a description, and follow it; attach to
-//! a run, or stop it.
+//! a run, or stop it; ask what is kept of runs and models.
+
+mod query;
 
 use common::experiment::Plan;
-use common::ids::RunId;
+use common::ids::{RunId, RunPrefix};
 use common::pki::Identity;
 use common::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
 use common::wire::{
     Hello, Inquiry, Launch, PROTOCOL, Progress, Refusal, ToCoordinator, ToOperator, Told,
 };
+
+pub use query::query;
 
 use crate::registry::Status;
 use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, object, site_mean};
@@ -72,6 +76,11 @@ pub enum OperatorError {
         "the coordinator stopped following the run; coordinator runs list shows what became of it"
     )]
     Broken,
+    /// The coordinator stopped answering a query.
+    #[error(
+        "the coordinator broke off its answer; ask again, and install the same release on both machines"
+    )]
+    BrokenOff,
     /// The coordinator stopped answering while a description was asked for.
     #[error(
         "the coordinator broke off; what hospitals had answered is charged and kept: ask the same again to \
@@ -106,14 +115,14 @@ pub async fn launch(
 pub async fn attach(
     identity: Identity,
     coordinator: &Address,
-    run: RunId,
+    run: RunPrefix,
     mut follow: impl FnMut(&RunId, &Progress),
 ) -> Result<Report, OperatorError> {
     let dialer = Dialer::new(identity)?;
     let (link, mut writer, mut reader) = open(&dialer, coordinator, "attach").await?;
-    writer.send(&ToCoordinator::Attach { run: run.clone() }).await?;
+    writer.send(&ToCoordinator::Attach { run }).await?;
     let report = match reader.expect().await? {
-        ToOperator::Attached { plan, .. } => {
+        ToOperator::Attached { run, plan } => {
             until_interrupted(&mut reader, &plan, Some(run), &mut follow).await
         }
         ToOperator::Refused(refusal) => Err(OperatorError::Refused(refusal)),
@@ -124,23 +133,25 @@ pub async fn attach(
     report
 }
 
-/// Ends a run and waits until it is over; why it has no model, in the coordinator's words.
+/// Ends a run and waits until it is over; its whole name, and why it has no model, in the coordinator's words.
 ///
 /// # Errors
 /// The coordinator cannot be reached or has no such run, or the run was over before.
 pub async fn stop(
     identity: Identity,
     coordinator: &Address,
-    run: RunId,
-) -> Result<Option<String>, OperatorError> {
+    run: RunPrefix,
+) -> Result<(RunId, Option<String>), OperatorError> {
     let dialer = Dialer::new(identity)?;
     let (link, mut writer, mut reader) = open(&dialer, coordinator, "stop").await?;
-    writer.send(&ToCoordinator::Stop { run: run.clone() }).await?;
+    writer.send(&ToCoordinator::Stop { run }).await?;
     let answer = reader.expect().await;
     link.close("done");
     dialer.finish().await;
     match answer? {
-        ToOperator::Ended { status, reason, .. } if status == Status::Stopped.name() => Ok(reason),
+        ToOperator::Ended { run, status, reason } if status == Status::Stopped.name() => {
+            Ok((run, reason))
+        }
         ToOperator::Ended { run, status, .. } => Err(OperatorError::NotStopped { run, status }),
         ToOperator::Refused(refusal) => Err(OperatorError::Refused(refusal)),
         _ => Err(OperatorError::Broken),

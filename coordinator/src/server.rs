@@ -2,6 +2,7 @@
 
 mod admission;
 mod operator;
+mod query;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use common::clock::Clock;
 use common::logbook::{AuditSettings, COORDINATOR, Logbook, LogbookError, StateLock, generation};
 use common::pki::{Identity, Role};
 use common::transport::{Incoming, Link, Listener, TransportError};
+use tokio::sync::Semaphore;
 
 use crate::door::Door;
 use crate::floor::{Floor, Input};
@@ -25,6 +27,9 @@ use admission::Admission;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Operators whose queries are answered at once.
+const READERS: usize = 8;
 
 /// How long a run may take to end when the coordinator stops.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -102,7 +107,9 @@ impl Server {
         let listener = Listener::bind(listen, identity)?;
         let book = Logbook::open_locked(audit, lock, node, Arc::clone(&clock), &mut |_| ())?;
         recovery::recover(&state, &book, clock.as_ref())?;
-        let launcher = Launcher { floor: Arc::default(), state, clock, book: Arc::new(book) };
+        let (floor, book) = (Arc::default(), Arc::new(book));
+        let readers = Arc::new(Semaphore::new(READERS));
+        let launcher = Launcher { floor, state, clock, book, readers };
         Ok(Self { listener, launcher, spools, revoked: None })
     }
 

@@ -165,7 +165,8 @@ impl Session {
                 | ToCoordinator::Launch(_)
                 | ToCoordinator::Describe(_)
                 | ToCoordinator::Attach { .. }
-                | ToCoordinator::Stop { .. } => {
+                | ToCoordinator::Stop { .. }
+                | ToCoordinator::Query(_) => {
                     self.refuse(Refusal::OutOfTurn)?;
                     continue;
                 }

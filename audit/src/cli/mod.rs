@@ -9,6 +9,7 @@ mod node;
 pub mod prove;
 pub mod reconcile;
 pub mod report;
+mod runs;
 pub mod show;
 pub mod verify;
 

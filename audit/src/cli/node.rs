@@ -106,7 +106,7 @@ impl<B: clap::Args, R: clap::Args> NodeVerb<B, R> {
         tools: Tools<'_>,
         begin: impl FnOnce(&B) -> NodeOutcome<VerifierKey>,
         restart: impl FnOnce(Reason, &R) -> NodeOutcome<Restarted>,
-        explain: impl FnOnce(&(dyn Error + 'static)) -> String,
+        explain: impl FnOnce(&dyn Error) -> String,
     ) -> ExitCode {
         let lines = match self {
             // Its exit codes say more than good or bad.

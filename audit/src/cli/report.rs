@@ -8,13 +8,14 @@ use crate::report::{Request, gather, render};
 use crate::{Name, Sha256};
 use serde_json::json;
 
+use super::runs::meant;
 use super::{Outcome, Tools};
 use crate::folder::shown;
 
 /// What `report` is asked for.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The run.
+    /// The run: its name, or the beginning of it.
     #[arg(long)]
     run: Name,
     /// A coordinator's log, copied before those of the sites. May be given again.
@@ -41,7 +42,7 @@ pub struct Args {
 pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome {
     let folders = [&args.coordinator[..], &args.site[..]].concat();
     let logs = super::sources(&folders, &args.key)?;
-    let (run, trusted) = (args.run.clone(), !args.key.is_empty());
+    let (run, trusted) = (meant(&folders, &args.run)?, !args.key.is_empty());
     let request = Request { run, logs, trusted, cost: tools.cost, epsilon: None };
     let data = gather(&request)?;
     let page = render(&data);

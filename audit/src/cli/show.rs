@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::show::{Filter, describe, show};
 use crate::{Name, UtcTime};
 
+use super::runs::meant;
 use super::{Outcome, UNREADABLE};
 
 /// What `show` is asked for.
@@ -14,7 +15,7 @@ use super::{Outcome, UNREADABLE};
 pub struct Args {
     /// The log's folder, or a copy of it.
     folder: PathBuf,
-    /// Of this run only.
+    /// Of this run only: its name, or the beginning of it.
     #[arg(long)]
     run: Option<Name>,
     /// Of this round only.
@@ -43,8 +44,10 @@ fn moment(text: &str) -> Result<UtcTime, crate::moment::InvalidTime> {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
+    let folder = std::slice::from_ref(&args.folder);
+    let run = args.run.as_ref().map(|run| meant(folder, run)).transpose()?;
     let filter = Filter {
-        run: args.run.clone(),
+        run,
         round: args.round,
         event: args.event.clone(),
         since: args.since,

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::archive::{Answer, Query};
 use super::refusal::Refusal;
 use super::witness::{Cosignature, KeptLog, LastRecord, Sighting};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::experiment::{Description, Plan};
-use crate::ids::{Round, RunId, SiteName};
+use crate::ids::{Round, RunId, RunPrefix, SiteName};
 
 /// The metric that a private mode may let out: Harrell's C on a site's test patients.
 pub const C_INDEX: &str = "test.c_index";
@@ -124,14 +125,16 @@ pub enum ToCoordinator {
     Describe(Inquiry),
     /// An operator follows a run that is going on.
     Attach {
-        /// The run.
-        run: RunId,
+        /// The run's name, or the beginning of it.
+        run: RunPrefix,
     },
     /// An operator ends a run, or a description, that is going on.
     Stop {
-        /// The run.
-        run: RunId,
+        /// The run's name, or the beginning of it.
+        run: RunPrefix,
     },
+    /// An operator asks what is kept of runs and models.
+    Query(Query),
 }
 
 /// From the coordinator to a site.
@@ -322,4 +325,6 @@ pub enum ToOperator {
         /// Why it has no model.
         reason: Option<String>,
     },
+    /// A part of what is kept of runs and models.
+    Answer(Answer),
 }

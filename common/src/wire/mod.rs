@@ -9,6 +9,7 @@
 //! 32-bit little-endian words behind a checked header, hashed as they stream, never decoded by
 //! bincode and never buffered whole by the coordinator. Every message has golden bytes in the tests.
 
+mod archive;
 mod codec;
 mod messages;
 mod plain;
@@ -17,12 +18,16 @@ mod transfer;
 mod witness;
 pub mod words;
 
+pub use archive::{
+    Answer, FileKind, MOST_LISTED, ModelSummary, PAGE, PAGE_BYTES, PIECE, Query, RoundSummary,
+    RunSummary, SiteMetric,
+};
 pub use codec::{MAX_MESSAGE, WireError, decode, encode};
 pub use messages::{
     C_INDEX, DESCRIBED, Described, Evaluation, Hello, Inquiry, Launch, Metric, Progress, Silence,
     ToCoordinator, ToOperator, ToSite, Told,
 };
-pub use plain::{FreeText, MOST_REASON, MOST_WORD, PeerMessage, is_plain, plain};
+pub use plain::{FreeText, MOST_REASON, MOST_REASONS, MOST_WORD, PeerMessage, is_plain, plain};
 pub use refusal::Refusal;
 pub use transfer::{Content, ModelHeader, Purpose, UpdateHeader};
 pub use witness::{Consistency, Cosignature, KeptLog, LastRecord, Sighting};

@@ -1,8 +1,8 @@
 //! What a peer wrote, fit for a log and a terminal.
 
 use super::{
-    Described, Evaluation, Hello, Metric, ModelHeader, Progress, Refusal, Silence, ToCoordinator,
-    ToOperator, ToSite, Told, UpdateHeader,
+    Answer, Described, Evaluation, Hello, Metric, ModelHeader, ModelSummary, Progress, Refusal,
+    RunSummary, Silence, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
 };
 
 /// The longest reason that a peer may give, in characters.
@@ -10,6 +10,9 @@ pub const MOST_REASON: usize = 500;
 
 /// The longest list of mistakes in a plan, in characters: it names each of them with its key.
 const MOST_MISTAKES: usize = 2000;
+
+/// The longest reason of a run's end, in characters: it names each hospital with its own.
+pub const MOST_REASONS: usize = 2000;
 
 /// The longest name of a rule, a state, a program or a hash that a peer may give, in characters.
 pub const MOST_WORD: usize = 100;
@@ -89,6 +92,7 @@ impl PeerMessage for Refusal {
             | Self::Log(text)
             | Self::Internal(text) => vec![reason(text)],
             Self::RunEnded { status, .. } => vec![word(status)],
+            Self::NoModel { why, .. } => vec![(why, MOST_REASONS)],
             Self::Protocol { .. }
             | Self::OutOfTurn
             | Self::AlreadyConnected
@@ -108,6 +112,7 @@ impl PeerMessage for Refusal {
             | Self::Element { .. }
             | Self::TooMany
             | Self::NoSuchRun(_)
+            | Self::Ambiguous { .. }
             | Self::Description(_) => Vec::new(),
         }
     }
@@ -125,7 +130,8 @@ impl PeerMessage for ToCoordinator {
             | Self::Launch(_)
             | Self::Describe(_)
             | Self::Attach { .. }
-            | Self::Stop { .. } => Vec::new(),
+            | Self::Stop { .. }
+            | Self::Query(_) => Vec::new(),
         }
     }
 }
@@ -162,12 +168,50 @@ impl PeerMessage for ToOperator {
             Self::Ended { status, reason: why, .. } => {
                 [word(status)].into_iter().chain(why.as_mut().map(reason)).collect()
             }
+            Self::Answer(answer) => answer.texts(),
             Self::Told { told, .. } => match told {
                 Told::Asked { .. } | Told::Complete { .. } => Vec::new(),
                 Told::Answered { numbers, .. } => names(numbers),
                 Told::Declined { rule, reason: why, .. } => vec![word(rule), reason(why)],
                 Told::Failed { reason: why } => vec![reason(why)],
             },
+        }
+    }
+}
+
+impl PeerMessage for RunSummary {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
+        let Self { run, experiment, status, reason, plan, model, file_sha256, .. } = self;
+        let reason = reason.iter_mut().map(|text| (text, MOST_REASONS));
+        let words = [model, file_sha256].into_iter().filter_map(Option::as_mut);
+        let words = [run, experiment, status, plan].into_iter().chain(words);
+        words.map(word).chain(reason).collect()
+    }
+}
+
+impl PeerMessage for ModelSummary {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
+        let Self { run, experiment, kind, file_sha256, model, contract, trained, .. } = self;
+        [run, experiment, kind, file_sha256, model, contract, trained].map(word).into()
+    }
+}
+
+impl PeerMessage for Answer {
+    fn texts(&mut self) -> Vec<FreeText<'_>> {
+        match self {
+            Self::Runs(runs) => runs.iter_mut().flat_map(PeerMessage::texts).collect(),
+            Self::Run(run) => run.texts(),
+            Self::Last(metrics) => names(metrics),
+            Self::Rounds(rounds) => {
+                rounds.iter_mut().flat_map(|round| names(&mut round.metrics)).collect()
+            }
+            Self::Sites(sites) => {
+                sites.iter_mut().map(|told| (&mut told.metric.name, MOST_NUMBER)).collect()
+            }
+            Self::Models(models) => models.iter_mut().flat_map(PeerMessage::texts).collect(),
+            Self::File { run, .. } => vec![word(run)],
+            Self::PassedOver { file, why } => vec![reason(file), reason(why)],
+            Self::Piece(_) | Self::End { .. } => Vec::new(),
         }
     }
 }

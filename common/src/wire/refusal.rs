@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Round, RunId};
+use crate::ids::{Round, RunId, RunPrefix};
 use crate::privacy::OverBound;
 
 /// Why a coordinator refuses what a peer sent.
@@ -103,7 +103,7 @@ pub enum Refusal {
     Internal(String),
     /// A run that there never was.
     #[error("run {0}: not known to this coordinator; coordinator runs list shows its runs")]
-    NoSuchRun(RunId),
+    NoSuchRun(RunPrefix),
     /// A run that cannot be stopped or followed any more.
     #[error("run {run}: over already ({status}); coordinator runs show {run} shows how it ended")]
     RunEnded {
@@ -140,6 +140,33 @@ pub enum Refusal {
     /// The site sent more messages than its allowance.
     #[error("session: this site sent more than it may; it can connect again in a minute")]
     TooMany,
+    /// Several runs' names begin so.
+    #[error(
+        "run {prefix}: several names begin so: {}{}; type more of the one that is meant",
+        listed(runs),
+        if *more { " and more" } else { "" }
+    )]
+    Ambiguous {
+        /// What was typed.
+        prefix: RunPrefix,
+        /// The first of them, in the order of their names.
+        runs: Vec<RunId>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// A run whose model cannot be had.
+    #[error("run {run}: {why}")]
+    NoModel {
+        /// The run.
+        run: RunId,
+        /// Why.
+        why: String,
+    },
+}
+
+fn listed(runs: &[RunId]) -> String {
+    let names: Vec<&str> = runs.iter().map(RunId::as_str).collect();
+    names.join(", ")
 }
 
 impl From<OverBound> for Refusal {
@@ -182,6 +209,8 @@ impl Refusal {
             Self::NoSuchRun(_) => "no-such-run",
             Self::RunEnded { .. } => "run-ended",
             Self::Description(_) => "description",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::NoModel { .. } => "no-model",
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use common::clock::Timestamp;
 use common::ids::{Round, RunId};
 use common::wire::{
-    ALPN, Consistency, Content, Cosignature, Described, Evaluation, Hello, Inquiry, KeptLog,
-    LastRecord, Launch, Metric, ModelHeader, PROTOCOL, Progress, Purpose, Refusal, Sighting,
-    Silence, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
+    ALPN, Answer, Consistency, Content, Cosignature, Described, Evaluation, Hello, Inquiry,
+    KeptLog, LastRecord, Launch, Metric, ModelHeader, PROTOCOL, Progress, Purpose, Query, Refusal,
+    Sighting, Silence, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
 };
 
 use crate::description::{QUESTION, question};
@@ -24,10 +24,11 @@ variants!(
     Described,
     Describe,
     Attach,
-    Stop
+    Stop,
+    Query
 );
 variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over, Describe);
-variants!(ToOperator: Welcome, Refused, Progress, Told, Attached, Ended);
+variants!(ToOperator: Welcome, Refused, Progress, Told, Attached, Ended, Answer);
 variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting);
 variants!(Purpose: Train, Evaluate);
 
@@ -168,6 +169,11 @@ fn messages_to_the_coordinator_are_these_bytes() {
         0500000000000000 'run-a'    # run
     "
     .to_owned();
+    let query = "
+        0a000000                    # ToCoordinator::Query
+        00000000 e8030000           #   Query::Runs, most: 1000
+    "
+    .to_owned();
     let metrics = vec![loss(0.25), loss(0.5)];
     let [answer, inquiry] = of_descriptions();
     every_variant(&[
@@ -186,8 +192,9 @@ fn messages_to_the_coordinator_are_these_bytes() {
         (ToCoordinator::Launch(Launch { plan: plan() }), launch),
         answer,
         inquiry,
-        (ToCoordinator::Attach { run: run() }, attach),
-        (ToCoordinator::Stop { run: run() }, stop),
+        (ToCoordinator::Attach { run: run().into() }, attach),
+        (ToCoordinator::Stop { run: run().into() }, stop),
+        (ToCoordinator::Query(Query::Runs { most: 1000 }), query),
     ]);
 }
 
@@ -319,6 +326,10 @@ fn messages_to_an_operator_are_these_bytes() {
         0700000000000000 'stopped'       # status
         01 0300000000000000 'why'        # reason: given
     ";
+    let answer = "
+        06000000                         # ToOperator::Answer
+        09000000 01                      #   Answer::End, more
+    ";
     let (status, reason) = ("stopped".to_owned(), Some("why".to_owned()));
     every_variant(&[
         (ToOperator::Welcome(hello()), welcome),
@@ -327,6 +338,7 @@ fn messages_to_an_operator_are_these_bytes() {
         (ToOperator::Told { run: run(), told }, told_bytes),
         (ToOperator::Attached { run: run(), plan: plan() }, &attached),
         (ToOperator::Ended { run: run(), status, reason }, ended),
+        (ToOperator::Answer(Answer::End { more: true }), answer),
     ]);
 }
 

@@ -32,6 +32,8 @@ variants!(
     Norm,
     Element,
     TooMany,
+    Ambiguous,
+    NoModel,
 );
 
 fn run() -> RunId {
@@ -39,7 +41,7 @@ fn run() -> RunId {
 }
 
 /// What operators are told who stop or follow a run.
-fn of_operators() -> [(Refusal, &'static str); 3] {
+fn of_operators() -> [(Refusal, &'static str); 5] {
     let no_such_run = "
         14000000                    # Refusal::NoSuchRun
         0500000000000000 'run-a'    # run
@@ -53,9 +55,24 @@ fn of_operators() -> [(Refusal, &'static str); 3] {
         16000000                    # Refusal::Description
         0500000000000000 'run-a'    # run
     ";
+    let ambiguous = "
+        1a000000                    # Refusal::Ambiguous
+        0400000000000000 'run-'     # prefix
+        0100000000000000            # runs: one
+        0500000000000000 'run-a'    #   run
+        01                          # more
+    ";
+    let no_model = "
+        1b000000                    # Refusal::NoModel
+        0500000000000000 'run-a'    # run
+        0300000000000000 'why'      # why
+    ";
     let status = "stopped".to_owned();
+    let prefix = "run-".parse().unwrap();
     [
-        (Refusal::NoSuchRun(run()), no_such_run),
+        (Refusal::Ambiguous { prefix, runs: vec![run()], more: true }, ambiguous),
+        (Refusal::NoModel { run: run(), why: "why".to_owned() }, no_model),
+        (Refusal::NoSuchRun(run().into()), no_such_run),
         (Refusal::RunEnded { run: run(), status }, run_ended),
         (Refusal::Description(run()), description),
     ]

@@ -54,7 +54,8 @@ impl Follow {
                 self.say(&format!("    Declined {site}: {rule}: {reason}"));
             }
             Progress::Waiting { more, until } => {
-                self.say(&format!("     Waiting for {more} more hospital(s) until {until}"));
+                let hospitals = if *more == 1 { "hospital" } else { "hospitals" };
+                self.say(&format!("     Waiting for {more} more {hospitals} until {until}"));
             }
             Progress::Round { round, sites, seconds, metrics, .. } => {
                 self.bar.set_position(u64::from(round.0));

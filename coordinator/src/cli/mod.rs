@@ -9,6 +9,7 @@ mod follow;
 mod init;
 mod models;
 mod output;
+mod place;
 mod plan;
 mod privacy;
 mod run;
@@ -61,7 +62,7 @@ enum Verb {
     /// List, show, follow and stop runs.
     #[command(subcommand)]
     Runs(runs::Verb),
-    /// The models that runs made: their cards, their hashes, their predictions.
+    /// List, show, fetch, verify and use the models that runs made.
     #[command(subcommand)]
     Models(models::Verb),
     /// Verify audit logs, reconcile the hospitals' with the coordinator's, report on a run; begin or restart

@@ -1,30 +1,41 @@
-//! `coordinator runs list|show|attach|stop`: what the registry holds, and the run that is going on.
+//! `coordinator runs list|show|attach|stop`: the runs that a coordinator keeps, and the one that is going on.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use common::ids::RunId;
+use common::ids::RunPrefix;
 use common::transport::Address;
+use common::wire::{Answer, Metric, Query, RoundSummary, RunSummary, SiteMetric};
 use coordinator::measured::measured;
 use coordinator::operator;
-use coordinator::registry::{Registry, RoundRow, RunRow};
-use coordinator::settings::CoordinatorSettings;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::follow::Follow;
 use super::output::{Format, Output};
+use super::place::{Most, Place};
 use super::{Outcome, log, runtime};
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// All runs, the newest first.
-    List(Place),
-    /// One run, round by round.
-    Show {
-        /// The run's name, as `runs list` prints it.
-        run: String,
+    /// List runs, the newest first.
+    List {
         #[command(flatten)]
         place: Place,
+        #[command(flatten)]
+        most: Most,
+        /// How it is printed.
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
+    },
+    /// Show one run, round by round.
+    Show {
+        /// The run's name as `runs list` prints it, or the beginning of it.
+        run: RunPrefix,
+        #[command(flatten)]
+        place: Place,
+        /// How it is printed.
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
     },
     /// Follow a run that is going on, as if it had been launched here.
     Attach {
@@ -43,8 +54,8 @@ pub(super) enum Verb {
 /// A run on the live federation.
 #[derive(clap::Args)]
 pub(super) struct Live {
-    /// The run's name, the first line that `coordinator run` prints.
-    run: RunId,
+    /// The run's name, the first line that `coordinator run` prints, or the beginning of it.
+    run: RunPrefix,
     /// The coordinator's settings: where it listens, and the operator's certificate.
     #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
     config: PathBuf,
@@ -53,33 +64,10 @@ pub(super) struct Live {
     coordinator: Option<Address>,
 }
 
-#[derive(clap::Args)]
-pub(super) struct Place {
-    /// The coordinator's settings, which say where the registry lies.
-    #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
-    config: PathBuf,
-    /// The state folder itself, such as that of a simulation.
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    state: Option<PathBuf>,
-    /// How it is printed.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-}
-
-impl Place {
-    fn registry(&self) -> Result<Registry, Box<dyn std::error::Error>> {
-        let path = match &self.state {
-            Some(state) => Registry::path(state),
-            None => Registry::path(&CoordinatorSettings::load(&self.config)?.state),
-        };
-        Ok(Registry::read(&path)?)
-    }
-}
-
 pub(super) fn run(verb: &Verb) -> Outcome {
     match verb {
-        Verb::List(place) => list(place),
-        Verb::Show { run, place } => show(run, place),
+        Verb::List { place, most, format } => list(place, most, *format),
+        Verb::Show { run, place, format } => show(run, place, *format),
         Verb::Attach { live, output } => attach(live, output),
         Verb::Stop { live } => stop(live),
     }
@@ -101,54 +89,77 @@ fn stop(live: &Live) -> Outcome {
     log("warn");
     let (identity, coordinator) = super::operator(&live.config, live.coordinator.as_ref())?;
     let run = live.run.clone();
-    let reason = runtime()?.block_on(operator::stop(identity, &coordinator, run))?;
+    let (run, reason) = runtime()?.block_on(operator::stop(identity, &coordinator, run))?;
     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-    println!("stopped {}{reason}", live.run);
+    println!("stopped {run}{reason}");
     Ok(())
 }
 
-fn list(place: &Place) -> Outcome {
-    let runs = place.registry()?.runs()?;
-    if place.format == Format::Json {
+fn list(place: &Place, most: &Most, format: Format) -> Outcome {
+    let mut runs: Vec<RunSummary> = Vec::new();
+    let mut cut = false;
+    place.ask(Query::Runs { most: most.limit }, |answer| {
+        match answer {
+            Answer::Runs(page) => runs.extend(page),
+            Answer::End { more } => cut = more,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if format == Format::Json {
         let rows: Vec<Value> = runs.iter().map(run_json).collect();
         println!("{}", Value::from(rows));
-        return Ok(());
-    }
-    println!(
-        "{:<26} {:<20} {:<9} {:>6}  {:<20} MODEL",
-        "RUN", "EXPERIMENT", "STATUS", "ROUNDS", "STARTED"
-    );
-    for run in runs {
-        let model: String = run.model.unwrap_or_default().chars().take(12).collect();
-        let started = run.started.to_string();
+    } else {
         println!(
-            "{:<26} {:<20} {:<9} {:>6}  {started:<20} {model}",
-            run.id, run.experiment, run.status, run.rounds
+            "{:<26} {:<20} {:<9} {:>6}  {:<20} MODEL",
+            "RUN", "EXPERIMENT", "STATUS", "ROUNDS", "STARTED"
         );
+        for RunSummary { run, experiment, status, rounds, started, model, .. } in runs {
+            let model: String = model.unwrap_or_default().chars().take(12).collect();
+            let started = started.to_string();
+            println!("{run:<26} {experiment:<20} {status:<9} {rounds:>6}  {started:<20} {model}");
+        }
     }
+    most.note(cut);
     Ok(())
 }
 
-fn show(name: &str, place: &Place) -> Outcome {
-    let registry = place.registry()?;
-    let run = registry.run(name)?;
-    let rounds = registry.rounds(name)?;
-    // What the sites told of the final model stands where the next round would.
-    let last = registry.mean_metrics(name, run.rounds.saturating_add(1))?;
-    if place.format == Format::Json {
+/// One run, as it was heard.
+#[derive(Default)]
+struct Shown {
+    run: Option<RunSummary>,
+    last: Vec<Metric>,
+    rounds: Vec<RoundSummary>,
+    sites: Vec<SiteMetric>,
+}
+
+fn show(run: &RunPrefix, place: &Place, format: Format) -> Outcome {
+    let mut shown = Shown::default();
+    place.ask(Query::Run { run: run.clone() }, |answer| {
+        match answer {
+            Answer::Run(run) => shown.run = Some(run),
+            Answer::Last(page) => shown.last.extend(page),
+            Answer::Rounds(page) => shown.rounds.extend(page),
+            Answer::Sites(page) => shown.sites.extend(page),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let Shown { run, last, rounds, sites } = shown;
+    let run = run.ok_or("the answer holds no run; install the same release on both machines")?;
+    if format == Format::Json {
         let mut object = run_json(&run);
         object["rounds"] = rounds.iter().map(round_json).collect();
-        let named = |(name, value): (String, f64)| (name, Value::from(value));
-        object["final"] = last.into_iter().map(named).collect::<serde_json::Map<_, _>>().into();
-        for (site, name, value) in registry.site_metrics(name, run.rounds.saturating_add(1))? {
-            object["final_by_site"][site][name] = value.into();
+        object["final"] = named(&last).into();
+        for SiteMetric { site, metric } in sites {
+            object["final_by_site"][site.as_str()][metric.name] = metric.value.into();
         }
         println!("{object}");
         return Ok(());
     }
-    println!("run         {}", run.id);
+    println!("run         {}", run.run);
     println!("experiment  {}", run.experiment);
-    println!("plan        {}", run.plan_digest);
+    println!("plan        {}", run.plan);
     println!("status      {}", run.status);
     if let Some(reason) = &run.reason {
         println!("reason      {reason}");
@@ -167,24 +178,23 @@ fn show(name: &str, place: &Place) -> Outcome {
         "\n{:>5} {:>5} {:>9} {:>12}  METRICS (mean over sites)",
         "ROUND", "SITES", "SECONDS", "BYTES"
     );
-    for row in &rounds {
+    for RoundSummary { round, sites, seconds, bytes, metrics } in &rounds {
         let metrics: Vec<String> =
-            row.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
-        let RoundRow { round, sites, seconds, bytes, .. } = row;
+            metrics.iter().map(|metric| format!("{} {:.4}", metric.name, metric.value)).collect();
         println!("{round:>5} {sites:>5} {seconds:>9.4} {bytes:>12}  {}", metrics.join("  "));
     }
-    let told = measured(last.iter().map(|(name, value)| (name.as_str(), *value)));
+    let told = measured(last.iter().map(|metric| (metric.name.as_str(), metric.value)));
     if !told.is_empty() {
         print!("\nTHE FINAL MODEL\n{told}");
     }
     Ok(())
 }
 
-fn run_json(run: &RunRow) -> Value {
+fn run_json(run: &RunSummary) -> Value {
     json!({
-        "run": run.id,
+        "run": run.run,
         "experiment": run.experiment,
-        "plan": run.plan_digest,
+        "plan": run.plan,
         "status": run.status,
         "reason": run.reason,
         "started": run.started.to_string(),
@@ -194,14 +204,16 @@ fn run_json(run: &RunRow) -> Value {
     })
 }
 
-fn round_json(row: &RoundRow) -> Value {
-    let metrics: serde_json::Map<String, Value> =
-        row.metrics.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
+fn round_json(row: &RoundSummary) -> Value {
     json!({
         "round": row.round,
         "sites": row.sites,
         "seconds": row.seconds,
         "bytes": row.bytes,
-        "metrics": metrics,
+        "metrics": named(&row.metrics),
     })
+}
+
+fn named(metrics: &[Metric]) -> Map<String, Value> {
+    metrics.iter().map(|metric| (metric.name.clone(), metric.value.into())).collect()
 }

@@ -1,7 +1,5 @@
 //! What arrives, as events: each is durable before the machine sees it.
 
-use std::time::Duration;
-
 use common::clock::Moment;
 use common::wire::{Progress, ToSite};
 use tokio::runtime::Handle;

@@ -82,6 +82,29 @@ impl Registry {
         query.query_map([], run_row).and_then(Iterator::collect).map_err(&failed)
     }
 
+    /// The newest runs, the newest first, at most so many.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub fn latest(&self, most: u32) -> Result<Vec<RunRow>, RegistryError> {
+        let failed = self.sql("listing runs");
+        let text = format!("{RUN} ORDER BY started DESC, id LIMIT ?1");
+        let mut query = self.connection.prepare(&text).map_err(&failed)?;
+        query.query_map(params![most], run_row).and_then(Iterator::collect).map_err(&failed)
+    }
+
+    /// The names of runs that begin so, in their order, at most so many.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub fn named(&self, prefix: &str, most: u32) -> Result<Vec<String>, RegistryError> {
+        let failed = self.sql("looking for a run");
+        let text = "SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT ?2";
+        let mut query = self.connection.prepare_cached(text).map_err(&failed)?;
+        let names = query.query_map(params![prefix, most], |row| row.get(0));
+        names.and_then(Iterator::collect).map_err(&failed)
+    }
+
     /// One run.
     ///
     /// # Errors
@@ -110,18 +133,27 @@ impl Registry {
         Ok(serde_json::from_str(&text).ok())
     }
 
-    /// A run's closed rounds in order.
+    /// A run's closed rounds after one of them, in order, at most so many; after 0 come the first.
     ///
     /// # Errors
     /// The registry cannot be read.
-    pub fn rounds(&self, run: &str) -> Result<Vec<RoundRow>, RegistryError> {
+    pub fn rounds(
+        &self,
+        run: &str,
+        after: u32,
+        most: usize,
+    ) -> Result<Vec<RoundRow>, RegistryError> {
         let failed = self.sql("reading rounds");
         let mut query = self
             .connection
-            .prepare("SELECT round, sites, seconds, bytes FROM round WHERE run = ?1 ORDER BY round")
+            .prepare_cached(
+                "SELECT round, sites, seconds, bytes FROM round WHERE run = ?1 AND round > ?2
+                 ORDER BY round LIMIT ?3",
+            )
             .map_err(&failed)?;
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
         let mut rounds: Vec<RoundRow> = query
-            .query_map(params![run], |row| {
+            .query_map(params![run, after, most], |row| {
                 Ok(RoundRow {
                     round: row.get(0)?,
                     sites: row.get(1)?,

@@ -1,11 +1,12 @@
-//! Serves a person who launches a run, asks for a description, attaches to a run, or stops one.
+//! Serves a person who launches a run, asks for a description, attaches to a run, stops one, or asks what is kept.
 
-use common::ids::{RunId, SiteName};
+use common::ids::{RunId, RunPrefix, SiteName};
 use common::transport::{FrameWriter, Link, TransportError};
 use common::wire::{Progress, Refusal, ToCoordinator, ToOperator};
 use tokio::sync::mpsc;
 
-use super::entropy;
+use super::{entropy, query};
+use crate::archive::{ArchiveError, meant, registered};
 use crate::floor::{ActiveRun, Input};
 use crate::launch::{Asked, LaunchError, Launcher};
 use crate::registry::{Registry, RegistryError, RunRow};
@@ -50,12 +51,16 @@ pub(super) async fn serve(
             Err(refusal) => refuse(writer, refusal).await,
         },
         ToCoordinator::Attach { run } => attach(&launcher, &run, writer).await,
-        ToCoordinator::Stop { run } => stop(&launcher, run, by, writer).await,
+        ToCoordinator::Stop { run } => stop(&launcher, &run, by, writer).await,
+        ToCoordinator::Query(query) => query::serve(&launcher, query, writer).await,
         _ => refuse(writer, Refusal::OutOfTurn).await,
     }
 }
 
-async fn refuse(mut writer: FrameWriter, refusal: Refusal) -> Result<(), TransportError> {
+pub(super) async fn refuse(
+    mut writer: FrameWriter,
+    refusal: Refusal,
+) -> Result<(), TransportError> {
     tracing::info!(%refusal, "an operator's request was refused");
     writer.send(&ToOperator::Refused(refusal)).await?;
     writer.finish().await;
@@ -87,22 +92,20 @@ async fn listen(mut asked: Asked, mut writer: FrameWriter) -> Result<(), Transpo
 
 async fn attach(
     launcher: &Launcher,
-    run: &RunId,
+    run: &RunPrefix,
     mut writer: FrameWriter,
 ) -> Result<(), TransportError> {
-    let feed = match going_on(launcher, run) {
-        Ok(active) => active.feed.ok_or_else(|| Refusal::Description(run.clone())),
-        Err(refusal) => Err(refusal),
-    };
-    let followed = feed.and_then(|feed| {
+    let followed = going_on(launcher, run).and_then(|active| {
+        let run = active.run;
+        let feed = active.feed.ok_or_else(|| Refusal::Description(run.clone()))?;
         let many = || Refusal::Internal("too many operators follow this run already".to_owned());
-        Ok((feed.plan.clone(), feed.follow().ok_or_else(many)?))
+        Ok((run, feed.plan.clone(), feed.follow().ok_or_else(many)?))
     });
     match followed {
-        Ok((plan, steps)) => {
+        Ok((run, plan, steps)) => {
             let _follower = launcher.floor.follow();
             writer.send(&ToOperator::Attached { run: run.clone(), plan }).await?;
-            follow(run, steps, writer).await
+            follow(&run, steps, writer).await
         }
         Err(refusal) => refuse(writer, refusal).await,
     }
@@ -111,14 +114,15 @@ async fn attach(
 /// Ends a run for the operator `by`, and answers when it is over.
 async fn stop(
     launcher: &Launcher,
-    run: RunId,
+    run: &RunPrefix,
     by: &SiteName,
     mut writer: FrameWriter,
 ) -> Result<(), TransportError> {
-    let active = match going_on(launcher, &run) {
+    let active = match going_on(launcher, run) {
         Ok(active) => active,
         Err(refusal) => return refuse(writer, refusal).await,
     };
+    let run = active.run.clone();
     tracing::info!(%run, operator = %by, "an operator stops the run");
     let is_description = active.description;
     active.tell(Input::StoppedBy(by.clone())).await;
@@ -127,7 +131,7 @@ async fn stop(
     let ended = if is_description {
         Ok(ToOperator::Ended { run, status: "stopped".to_owned(), reason: None })
     } else {
-        registered(launcher, &run).map(|row| {
+        registered_row(launcher, &run).map(|row| {
             let status = row.as_ref().map_or("failed", |row| row.status.as_str()).to_owned();
             ToOperator::Ended { run, status, reason: row.and_then(|row| row.reason) }
         })
@@ -142,23 +146,47 @@ async fn stop(
     }
 }
 
-/// The run of this name, if it is going on.
-fn going_on(launcher: &Launcher, run: &RunId) -> Result<ActiveRun, Refusal> {
-    if let Some(active) = launcher.floor.active().filter(|active| active.run == *run) {
+/// The run that is meant, if it is going on.
+fn going_on(launcher: &Launcher, prefix: &RunPrefix) -> Result<ActiveRun, Refusal> {
+    let internal = |error: RegistryError| Refusal::Internal(error.to_string());
+    let active = launcher.floor.active();
+    let mut names = match registry(launcher).map_err(internal)? {
+        Some(registry) => match registered(&registry, prefix) {
+            Ok(run) => vec![run],
+            Err(ArchiveError::Unknown(_)) => Vec::new(),
+            Err(error) => return Err(Refusal::from(&error)),
+        },
+        None => Vec::new(),
+    };
+    // A description has a name, and no row in the registry.
+    let going = active.iter().map(|active| &active.run);
+    names.extend(going.filter(|run| run.as_str().starts_with(prefix.as_str())).cloned());
+    let run = meant(prefix, names)
+        .map_err(|error| Refusal::from(&error))?
+        .ok_or_else(|| Refusal::NoSuchRun(prefix.clone()))?;
+    if let Some(active) = active.filter(|active| active.run == run) {
         return Ok(active);
     }
-    match registered(launcher, run) {
-        Ok(Some(row)) => Err(Refusal::RunEnded { run: run.clone(), status: row.status }),
-        Ok(None) => Err(Refusal::NoSuchRun(run.clone())),
-        Err(error) => Err(Refusal::Internal(error.to_string())),
+    match registered_row(launcher, &run).map_err(internal)? {
+        Some(row) => Err(Refusal::RunEnded { run, status: row.status }),
+        None => Err(Refusal::NoSuchRun(prefix.clone())),
     }
 }
 
-fn registered(launcher: &Launcher, run: &RunId) -> Result<Option<RunRow>, RegistryError> {
-    let path = Registry::path(&launcher.state);
-    match Registry::read(&path).and_then(|registry| registry.run(run.as_str())) {
+/// The registry; none where no run was begun yet.
+fn registry(launcher: &Launcher) -> Result<Option<Registry>, RegistryError> {
+    match Registry::read(&Registry::path(&launcher.state)) {
+        Ok(registry) => Ok(Some(registry)),
+        Err(RegistryError::Absent { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn registered_row(launcher: &Launcher, run: &RunId) -> Result<Option<RunRow>, RegistryError> {
+    let Some(registry) = registry(launcher)? else { return Ok(None) };
+    match registry.run(run.as_str()) {
         Ok(row) => Ok(Some(row)),
-        Err(RegistryError::UnknownRun { .. } | RegistryError::Absent { .. }) => Ok(None),
+        Err(RegistryError::UnknownRun { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

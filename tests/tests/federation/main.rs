@@ -21,8 +21,11 @@ mod order;
 mod overstepped;
 mod private;
 mod processes;
+mod readme;
 mod real_data;
+mod remote;
 mod rogue;
+mod shipped;
 mod simulated;
 mod statistics;
 

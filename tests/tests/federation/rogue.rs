@@ -275,6 +275,10 @@ async fn a_site_may_not_launch_runs_or_tell_metrics_of_private_ones() -> Outcome
     let launch = common::wire::Launch { plan: plan.clone() };
     rogue.say(ToCoordinator::Launch(launch)).await?;
     assert_eq!(rogue.refusal().await?, Refusal::OutOfTurn);
+    // Nor does it hear what is kept.
+    let query = common::wire::Query::Runs { most: 1 };
+    rogue.say(ToCoordinator::Query(query)).await?;
+    assert_eq!(rogue.refusal().await?, Refusal::OutOfTurn);
 
     plan.privacy.mode = common::experiment::PrivacyMode::Site;
     (plan.privacy.noise_multiplier, plan.privacy.delta) = (1.0, 1e-5);

@@ -1,32 +1,38 @@
-//! `coordinator models list|show|verify|predict`: what runs made, and what it says of patients.
+//! `coordinator models list|show|fetch|verify|predict`: what runs made, and what it says of patients.
 
+mod fetch;
 #[cfg(feature = "simulate")]
 mod predict;
 mod show;
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use common::artifact::Card;
+use common::ids::RunPrefix;
 use common::shelf::{self, Stored};
-use coordinator::registry::Registry;
-use coordinator::settings::CoordinatorSettings;
+use common::wire::{Answer, ModelSummary, Query};
+use coordinator::archive::{ArchiveError, IncomingCard};
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::output::Format;
+use super::place::{Most, Place, Source};
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// All models, the newest first.
+    /// List models, the newest first.
     List {
         #[command(flatten)]
         place: Place,
+        #[command(flatten)]
+        most: Most,
         /// How it is printed.
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
-    /// A model's card: what it predicts, from what, how good it is, what was promised, where it comes from.
+    /// Show a model's card: what it predicts, from what, how good it is, what was promised, where it comes from.
     Show {
         #[command(flatten)]
         model: Model,
@@ -34,6 +40,8 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch a run's model and its card into a folder, verified whole.
+    Fetch(fetch::Args),
     /// Hold a model's weights against its card: hashes, tensors, finite numbers.
     Verify {
         #[command(flatten)]
@@ -44,82 +52,80 @@ pub(super) enum Verb {
     Predict(predict::Args),
 }
 
-/// Where models lie.
-#[derive(clap::Args)]
-pub(super) struct Place {
-    /// The coordinator's settings, which say where its state lies.
-    #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
-    config: PathBuf,
-    /// The state folder itself, such as that of a simulation.
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    state: Option<PathBuf>,
-}
-
 /// One model.
 #[derive(clap::Args)]
 pub(super) struct Model {
-    /// Its weights or its card, or the name of its run.
+    /// Its weights or its card, or the name of its run or the beginning of that.
     model: PathBuf,
     #[command(flatten)]
     place: Place,
 }
 
-impl Place {
-    fn folder(&self) -> Result<PathBuf, Box<dyn std::error::Error>> {
-        let state = match &self.state {
-            Some(state) => state.clone(),
-            None => CoordinatorSettings::load(&self.config)?.state,
-        };
-        Ok(state.join("models"))
-    }
-}
-
 impl Model {
-    /// Its card's path: a file that is named, or a run's.
-    fn path(&self) -> Result<PathBuf, Box<dyn std::error::Error>> {
+    /// The file that is named, if one is.
+    fn file(&self) -> Option<&Path> {
         let named = [shelf::CARD, shelf::WEIGHTS];
-        let ending =
-            self.model.extension().is_some_and(|ending| named.iter().any(|e| ending == *e));
-        if ending {
-            return Ok(self.model.clone());
+        let ending = self.model.extension()?;
+        named.iter().any(|known| ending == *known).then_some(&self.model)
+    }
+
+    /// The run that is named.
+    fn run(&self) -> Result<RunPrefix, Box<dyn Error>> {
+        self.model.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| unknown(&self.model))
+    }
+
+    /// Its card.
+    fn card(&self) -> Result<Card, Box<dyn Error>> {
+        if let Some(file) = self.file() {
+            return Ok(shelf::card(file)?);
         }
-        let run = self.model.display();
-        let folder = self.place.folder()?;
-        let card = folder.join(format!("{run}.{}", shelf::CARD));
-        if !card.exists() {
-            return Err(missing(&run.to_string(), &folder).into());
+        let mut incoming = IncomingCard::default();
+        let query = Query::Card { run: self.run()? };
+        let heard = self.place.ask(query, |answer| Ok(incoming.take(&answer)?));
+        heard.map_err(|error| self.explained(error))?;
+        Ok(incoming.finish()?)
+    }
+
+    /// Its card's path on this machine: a file that is named, or a run's.
+    fn path(&self) -> Result<PathBuf, Box<dyn Error>> {
+        if let Some(file) = self.file() {
+            return Ok(file.to_owned());
         }
-        Ok(card)
+        let Source::Here(archive) = self.place.source()? else {
+            let run = self.model.display();
+            return Err(format!(
+                "{run}: lies at the coordinator; coordinator models fetch {run} brings its files here, which this \
+                 command takes"
+            )
+            .into());
+        };
+        let run = archive.model(&self.run()?).map_err(|error| self.explained(error.into()))?;
+        Ok(archive.models().join(format!("{run}.{}", shelf::CARD)))
+    }
+
+    /// What is typed may be a run or a file.
+    fn explained(&self, error: Box<dyn Error>) -> Box<dyn Error> {
+        match error.downcast_ref() {
+            Some(ArchiveError::Unknown(_)) => unknown(&self.model),
+            _ => error,
+        }
     }
 }
 
-/// Why a run has no model here.
-fn missing(run: &str, folder: &Path) -> String {
-    let known = folder.parent().and_then(|state| {
-        let registry = Registry::read(&Registry::path(state)).ok()?;
-        registry.run(run).ok()
-    });
-    let Some(row) = known else {
-        return format!(
-            "{run}: no such run and no such file; name a run that coordinator runs list shows, a .{} file or its \
-             card",
-            shelf::WEIGHTS
-        );
-    };
-    match (row.status.as_str(), row.reason) {
-        ("running", _) => format!("run {run}: still going on; its model is kept when it ends"),
-        (status, Some(reason)) => format!("run {run}: has no model, for it {status}: {reason}"),
-        (status, None) => {
-            format!("run {run}: {status}, and its model's card is not in {}", folder.display())
-        }
-    }
+fn unknown(named: &Path) -> Box<dyn Error> {
+    format!(
+        "{}: no such run and no such file; name a run that coordinator runs list shows, a .{} file or its card",
+        named.display(),
+        shelf::WEIGHTS
+    )
+    .into()
 }
 
 pub(super) fn run(verb: &Verb) -> Outcome {
     match verb {
-        Verb::List { place, format } => list(&place.folder()?, *format),
+        Verb::List { place, most, format } => list(place, most, *format),
         Verb::Show { model, json } => {
-            let card = shelf::card(&model.path()?)?;
+            let card = model.card()?;
             if *json {
                 println!("{}", serde_json::to_string(&card)?);
             } else {
@@ -127,60 +133,54 @@ pub(super) fn run(verb: &Verb) -> Outcome {
             }
             Ok(())
         }
+        Verb::Fetch(args) => fetch::run(args),
         Verb::Verify { model } => verify(&model.path()?),
         #[cfg(feature = "simulate")]
         Verb::Predict(args) => predict::run(args),
     }
 }
 
-fn list(folder: &Path, format: Format) -> Outcome {
-    let mut cards: Vec<Card> = Vec::new();
-    if folder.is_dir() {
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_none_or(|ending| ending != shelf::CARD) {
-                continue;
-            }
-            match shelf::card(&path) {
-                Ok(card) => cards.push(card),
-                Err(error) => eprintln!("passed over: {error}"),
-            }
+fn list(place: &Place, most: &Most, format: Format) -> Outcome {
+    let mut models: Vec<ModelSummary> = Vec::new();
+    let mut cut = false;
+    place.ask(Query::Models { most: most.limit }, |answer| {
+        match answer {
+            Answer::Models(page) => models.extend(page),
+            Answer::PassedOver { file, why } => eprintln!("passed over: {file}: {why}"),
+            Answer::End { more } => cut = more,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if format == Format::Json {
+        let rows: Vec<Value> = models.iter().map(object).collect();
+        println!("{}", Value::from(rows));
+    } else {
+        println!(
+            "{:<26} {:<20} {:<7} {:>10}  {:<20} MODEL",
+            "RUN", "EXPERIMENT", "KIND", "PARAMETERS", "TRAINED"
+        );
+        for ModelSummary { run, experiment, kind, parameters, trained, model, .. } in models {
+            let model: String = model.chars().take(12).collect();
+            println!(
+                "{run:<26} {experiment:<20} {kind:<7} {parameters:>10}  {trained:<20} {model}"
+            );
         }
     }
-    cards.sort_by(|a, b| (&b.lineage.trained, &b.run).cmp(&(&a.lineage.trained, &a.run)));
-    if format == Format::Json {
-        let rows: Vec<Value> = cards.iter().map(object).collect();
-        println!("{}", Value::from(rows));
-        return Ok(());
-    }
-    println!(
-        "{:<26} {:<20} {:<7} {:>10}  {:<20} MODEL",
-        "RUN", "EXPERIMENT", "KIND", "PARAMETERS", "TRAINED"
-    );
-    for card in cards {
-        let Card { run, plan, weights, lineage, .. } = &card;
-        let model: String = weights.model.to_string().chars().take(12).collect();
-        let (kind, parameters, trained) =
-            (plan.model.kind().name(), weights.parameters, &lineage.trained);
-        println!(
-            "{:<26} {:<20} {kind:<7} {parameters:>10}  {trained:<20} {model}",
-            run.as_str(),
-            plan.name.as_str()
-        );
-    }
+    most.note(cut);
     Ok(())
 }
 
-fn object(card: &Card) -> Value {
+fn object(model: &ModelSummary) -> Value {
     json!({
-        "run": card.run,
-        "experiment": card.plan.name,
-        "kind": card.plan.model.kind().name(),
-        "parameters": card.weights.parameters,
-        "file_sha256": card.weights.sha256,
-        "model": card.weights.model,
-        "contract": card.hashes.contract,
-        "trained": card.lineage.trained,
+        "run": model.run,
+        "experiment": model.experiment,
+        "kind": model.kind,
+        "parameters": model.parameters,
+        "file_sha256": model.file_sha256,
+        "model": model.model,
+        "contract": model.contract,
+        "trained": model.trained,
     })
 }
 
