@@ -247,6 +247,8 @@ impl<'a> Walk<'a> {
             ReadError::Torn { .. } if found < self.checks.signed => {
                 Tampering::Truncated { signed: self.checks.signed, found }.into()
             }
+            // No record is as long, so that what was signed there was another line.
+            ReadError::TooLong { .. } if found < self.checks.signed => Tampering::Altered.into(),
             error => error.into(),
         };
         // What was signed is whole, so trouble in it is real, and comes first.

@@ -156,6 +156,20 @@ fn a_huge_line_is_not_read() {
 }
 
 #[test]
+fn signed_lines_that_were_zeroed_are_tampering_however_many() {
+    let folder = site_log(20, 1);
+    let path = segment(folder.path(), 1);
+    let length = fs::metadata(&path).unwrap().len();
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    // Half of the log is left, and zeros that are longer than any line.
+    file.set_len(length / 2).unwrap();
+    file.set_len(length + (MAX_LINE as u64) * 2).unwrap();
+    let report = judge(folder.path());
+    assert_eq!((tampered(&report), report.verdict.exit_code()), (&Tampering::Altered, 2));
+    assert!(report.seq.is_some_and(|seq| seq > 1 && seq <= report.records + 1), "{report}");
+}
+
+#[test]
 fn the_longest_line_is_read() {
     for (length, expected) in [(MAX_LINE, Unreadable::Line), (MAX_LINE + 1, Unreadable::TooLong)] {
         let folder = site_log(20, 1);
