@@ -213,6 +213,22 @@ impl Cohort {
             .count()
     }
 
+    /// How many of those events come no later than `horizon`, in the plan's unit.
+    #[must_use]
+    pub fn training_events_within(&self, horizon: f64) -> usize {
+        let outcomes = self.cause.iter().zip(&self.training).zip(&self.time);
+        outcomes
+            .filter(|((cause, train), time)| **cause > 0 && **train && **time <= horizon)
+            .count()
+    }
+
+    /// The longest time that a training patient was followed, in the plan's unit.
+    #[must_use]
+    pub fn longest_time(&self) -> f64 {
+        let times = self.time.iter().zip(&self.training).filter(|(_, train)| **train);
+        times.map(|(time, _)| *time).fold(0.0, f64::max)
+    }
+
     /// The training patients (`true`) or the test patients (`false`).
     #[must_use]
     pub fn part(&self, training: bool) -> Part<'_> {

@@ -32,6 +32,8 @@ pub enum CellFault {
     NotADate,
     /// A date in another form, which may be read in two ways.
     DateFormat,
+    /// A date in another form than `cohort.toml` states.
+    OtherDateFormat,
     /// The 30th of February.
     NoSuchDay,
     /// A moment in a time zone, whose day here may be another.
@@ -42,6 +44,10 @@ pub enum CellFault {
     FarDate,
     /// A follow-up that ends tomorrow.
     AfterToday,
+    /// A death tomorrow.
+    DeathAfterToday,
+    /// An age at the index date that nobody has.
+    ImpossibleAge,
     /// No code, name or item.
     Nameless,
 }
@@ -64,11 +70,14 @@ impl CellFault {
             Self::EventWithoutTime => "an event without a time",
             Self::NotADate => "not a date",
             Self::DateFormat => "a date in another form than YYYY-MM-DD",
+            Self::OtherDateFormat => "a date in another form than date_format in cohort.toml",
             Self::NoSuchDay => "a day that no calendar has",
             Self::Zone => "a moment with a time zone",
             Self::DatesOutOfOrder => "an end before its start",
             Self::FarDate => "a date before 1850 or after 2150",
             Self::AfterToday => "a follow-up that ends after today",
+            Self::DeathAfterToday => "a death after today",
+            Self::ImpossibleAge => "an age at the index date below 0 or above 130 years",
             Self::Nameless => "no code or item is named",
         }
     }
@@ -101,9 +110,24 @@ impl CellFault {
             Self::NegativeTime => "remove patients whose event lies before the start of follow-up",
             Self::ZeroTime => "remove patients who were not followed, or count from an earlier day",
             Self::EventWithoutTime => "add the time of the event or remove the patient",
-            Self::NotADate | Self::DateFormat => "write it as YYYY-MM-DD, such as 2021-03-04",
-            Self::Zone => "export the hospital's local date, without a zone",
-            Self::NoSuchDay | Self::FarDate | Self::AfterToday => "correct the date",
+            Self::NotADate => "write it as YYYY-MM-DD, such as 2021-03-04",
+            Self::DateFormat => {
+                "state how the table writes dates in cohort.toml, such as date_format = \"%d.%m.%Y\", \"%d%b%Y\" or \
+                 \"excel\", or write them as YYYY-MM-DD"
+            }
+            Self::OtherDateFormat => {
+                "write all dates of the table in one form, or correct date_format in cohort.toml"
+            }
+            Self::Zone => {
+                "state where its day is taken in cohort.toml, such as time_zone = \"Europe/Berlin\", or export the \
+                 hospital's local date without a zone"
+            }
+            Self::FarDate => {
+                "correct the date, and write the day up to which the data reach where 9999-12-31 stands for an open \
+                 end"
+            }
+            Self::NoSuchDay | Self::AfterToday | Self::DeathAfterToday => "correct the date",
+            Self::ImpossibleAge => "correct the year of birth or the index date",
             Self::DatesOutOfOrder => "correct one of the two dates",
             Self::Nameless => "fill the cell or remove the row",
         }

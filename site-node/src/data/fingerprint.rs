@@ -120,7 +120,8 @@ pub fn fingerprint_again(
     piece(&mut all, schema(source).as_bytes());
     let patient = source.patient.as_str();
     let mut add = |role: &str, path: &Path, texts: &[&str]| -> Result<(), DataError> {
-        let asked = Request::of(texts, source.formats.of(path));
+        let any_case = source.omop.is_some();
+        let asked = Request { any_case, ..Request::of(texts, source.formats.of(path)) };
         let read = table::read_as(&inside(&source.folder, path)?, &asked);
         piece(&mut all, role.as_bytes());
         match read {
@@ -153,11 +154,12 @@ pub fn fingerprint_again(
         add("codes", &long.table, &texts)?;
     }
     if let Some(omop) = &source.omop {
-        let cdm = Cdm { source, omop };
+        let cdm = Cdm { source, omop, today: None };
         for name in TABLES {
             if let Some(path) = cdm.path(name)? {
                 piece(&mut all, name.as_bytes());
-                let asked = Request::of(omop::texts(name), &source.formats.all);
+                let format = source.formats.of_omop(name);
+                let asked = Request::of(omop::texts(name), format).in_any_case();
                 piece(&mut all, hashed(&table::read_as(&path, &asked)?, secret).as_bytes());
             }
         }
@@ -232,8 +234,11 @@ fn schema(source: &Source) -> String {
     let words = source.outcome.as_ref().filter(|outcome| !outcome.event_is.is_empty());
     let words = words.map(|it| format!(" {:?} {:?}", it.event_is, it.no_event_is));
     let words = words.unwrap_or_default();
+    let letters: Vec<_> = source.codes.iter().map(|(_, it)| &it.certainty).collect();
+    let other = letters.iter().any(|letters| letters[..] != ['G']);
+    let letters = if other { format!(" {letters:?}") } else { String::new() };
     format!(
-        "{:?} {:?} {:?} {outcome:?} {units:?} {long:?} {codes:?} {days:?}{causes}{formats}{words}",
+        "{:?} {:?} {:?} {outcome:?} {units:?} {long:?} {codes:?} {days:?}{causes}{formats}{words}{letters}",
         source.patient, source.index_date, source.split
     )
 }

@@ -22,6 +22,8 @@ pub enum Counted {
     Patients,
     /// Rows of a table, of which a patient may have several.
     Rows,
+    /// Deaths.
+    Deaths,
 }
 
 /// Patients or rows of one table that are left out for one reason.
@@ -64,18 +66,38 @@ impl Loss {
         Self { allowed: 1.0, ..self }
     }
 
+    /// The same where leaving out is as intended, but not of all: a table of other patients alone is a mistake.
+    #[must_use]
+    pub fn unless_all(self) -> Self {
+        if self.left_out == self.all { self } else { self.intended() }
+    }
+
+    /// The same where `cohort.toml` may state another share.
+    #[must_use]
+    pub fn allowing(self, stated: Option<f64>) -> Self {
+        let allowed = stated.unwrap_or(self.allowed);
+        Self { allowed, ..self }
+    }
+
+    /// Whether it is more than may be left out.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.share() > self.allowed
+    }
+
     /// The same with advice.
     #[must_use]
     pub fn with_hint(self, hint: Option<String>) -> Self {
         Self { hint, ..self }
     }
 
-    /// "patients" or "rows".
+    /// "patients", "rows" or "deaths".
     #[must_use]
     pub fn what(&self) -> &'static str {
         match self.counted {
             Counted::Patients => "patients",
             Counted::Rows => "rows",
+            Counted::Deaths => "deaths",
         }
     }
 
@@ -123,6 +145,11 @@ impl Losses {
         }
     }
 
+    /// Adds those of another table.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Loss> {
         self.0.iter()
@@ -131,10 +158,9 @@ impl Losses {
     /// Notes each loss that is larger than `[allowed_losses]` of `cohort.toml` allows.
     pub fn judge(&self, source: &Source, problems: &mut Problems) {
         for loss in &self.0 {
-            let stated = source.allowed_losses.iter().find(|(table, _)| *table == loss.table);
-            let allowed = stated.map_or(loss.allowed, |(_, share)| *share);
-            if loss.share() > allowed {
-                problems.note(DataError::LeftOut { loss: Box::new(loss.clone()), allowed });
+            let loss = loss.clone().allowing(source.allowed_loss(&loss.table));
+            if loss.is_too_large() {
+                problems.note(DataError::LeftOut { allowed: loss.allowed, loss: Box::new(loss) });
             }
         }
     }

@@ -29,9 +29,9 @@ pub mod source;
 mod table;
 pub mod unit;
 
-pub use date::Day;
+pub use date::{DateStyle, Day, Zone};
 pub use dicom::{DicomFault, Tag};
-pub use error::{CellFault, DataError, MeaningError, PatientRow, TableError, Wanted};
+pub use error::{CellFault, CodeFault, DataError, MeaningError, PatientRow, TableError, Wanted};
 pub use fingerprint::{Secret, fingerprint, fingerprint_again};
 pub use losses::{Counted, Loss, Losses};
 pub use open::{FileError, OpenFault};

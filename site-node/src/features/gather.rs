@@ -13,7 +13,7 @@ use crate::data::{Cell, Column, DataError, MeaningError, Patients, Wanted};
 /// What a measurement is whose unit does not convert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Units {
-    /// A mistake: the item is refused as a whole.
+    /// A mistake: the item is refused as a whole. So is one with more results in words than may be left out.
     Refuse,
     /// Missing: a refusal would be an exact answer about patients' rows.
     Missing,
@@ -192,6 +192,13 @@ fn measured(lookup: &mut Lookup<'_>, view: &View, rules: Rules) -> Result<Gather
     let table = measured.table;
     let mut outside = 0;
     if let Some(wanted) = table.items.find(item) {
+        if rules.units == Units::Refuse
+            && let Some(loss) = measured.in_words(item)
+            && loss.is_too_large()
+        {
+            let allowed = loss.allowed;
+            return Err(DataError::LeftOut { loss: Box::new(loss), allowed }.into());
+        }
         let mut changes: BTreeMap<u32, Option<Conversion>> = BTreeMap::new();
         for row in measured.rows(wanted) {
             // Every unit of the item, whether its day counts or not: all or nothing.

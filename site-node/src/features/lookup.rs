@@ -1,13 +1,14 @@
 //! A hospital's dated tables, each ordered once by what its rows are of, so that a view looks at its own
 //! rows alone: a plan of ten thousand views passes over a table once, and not ten thousand times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::config::nearest;
+use common::experiment::{View, ViewSource};
 
 use super::FeatureError;
 use crate::data::patients::{Code, Codes, Measurement, Measurements};
-use crate::data::{DataError, Day, MeaningError, Patients};
+use crate::data::{DataError, Day, Loss, Losses, MeaningError, Patients};
 
 /// Places of a table's rows, by a number that each row has.
 pub(super) struct Places {
@@ -63,6 +64,12 @@ impl<'p> Measured<'p> {
     pub(super) fn rows(&self, item: u32) -> impl Iterator<Item = &'p Measurement> {
         let rows = &self.table.rows;
         self.places.get(item).iter().filter_map(|place| rows.get(*place as usize))
+    }
+
+    /// The results of an item that are in words.
+    pub(super) fn in_words(&self, item: &str) -> Option<Loss> {
+        let read = self.places.get(self.table.items.find(item)?).len();
+        self.table.in_words(item, read)
     }
 }
 
@@ -127,6 +134,23 @@ impl<'p> Lookup<'p> {
             let items = table.rows.iter().map(|row| row.item);
             Measured { table, places: Places::of(items, table.items.all().count()) }
         }))
+    }
+
+    /// Results in words of the items that some views ask for, each item once.
+    #[must_use]
+    pub fn in_words(&mut self, views: &[View]) -> Losses {
+        let mut told = Losses::default();
+        let mut asked = BTreeSet::new();
+        for view in views {
+            if let ViewSource::Measurement { table, item, .. } = &view.source
+                && asked.insert((table, item))
+                && let Ok(measured) = self.measured(table)
+                && let Some(loss) = measured.in_words(item)
+            {
+                told.add(loss);
+            }
+        }
+        told
     }
 
     /// The codes of that name.

@@ -53,7 +53,8 @@ fn patients() -> Patients {
         row(1, 201, 7777.0, si),
         row(1, 20, 3.0, si),
     ];
-    let labs = Measurements { file: "labs.csv".to_owned(), rows, items, units, stated: None };
+    let file = "labs.csv".to_owned();
+    let labs = Measurements { file, rows, items, units, ..Measurements::default() };
     patients.measurements = vec![("labs".to_owned(), labs)];
     let mut words = Words::default();
     let [stroke, other] = ["I63.9", "I64"].map(|code| words.number(code));

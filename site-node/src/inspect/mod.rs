@@ -7,6 +7,7 @@
 //! Every mistake at once, by file, row and column. Nothing here reaches a network or a log.
 
 mod finding;
+mod horizon;
 mod notes;
 mod place;
 mod signals;
@@ -62,7 +63,7 @@ pub struct Check<'c> {
 pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) -> Findings {
     let mut problems = Problems::new(MOST);
     let mut found = Findings { problems: Vec::new(), more: 0, notes: Vec::new() };
-    let patients = Patients::read(asked.source, &mut problems);
+    let patients = Patients::read_until(asked.source, asked.today, &mut problems);
     if let Some(patients) = patients {
         let units = patients.measurements.iter().flat_map(|(_, table)| table.unknown_units());
         found.notes.extend(units.take(MOST_UNITS).map(|unit| unit.to_string()));
@@ -75,6 +76,7 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
             // Where outcomes could not be read, they cannot be counted either.
             if problems.noted() == before {
                 least(asked, cohort, &mut found);
+                horizon::check(asked, cohort, &mut found);
             }
             if let (Some(plan), Some(policy)) = (asked.plan, asked.policy)
                 && let Err(denied) =
@@ -182,6 +184,7 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
     }
     let all = patients.table.len();
     let mut lookup = Lookup::new(patients);
+    found.notes.extend(lookup.in_words(&plan.views).iter().map(ToString::to_string));
     for view in &plan.views {
         // Strictly, whatever the mode: here and nowhere else is a unit that does not convert told.
         let rules = Rules { units: Units::Refuse, ..Rules::of(plan.privacy.mode) };
@@ -205,7 +208,11 @@ fn contract(patients: &Patients, plan: &Plan, problems: &mut Problems, found: &m
                     100.0 * missing as f64 / all.max(1) as f64,
                     gathered.outside
                 ));
-                if missing == all && all > 0 {
+                if notes::is_of_nothing(patients, view) {
+                    let what = format!("view {:?}: no patient has a record of its item", view.name);
+                    let fix = "check its table and item, and that patients are written alike in every table";
+                    found.problems.push(Finding::about("contract", what, fix));
+                } else if missing == all && all > 0 {
                     let what = format!("view {:?}: no patient has a value", view.name);
                     let fix = "check its column or item, its words and units, and that patients are \
                                written alike in every table";

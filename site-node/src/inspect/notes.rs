@@ -1,6 +1,6 @@
 //! What is worth knowing of the tables and is no mistake, and what a view makes of single cells.
 
-use common::experiment::{View, ViewSource};
+use common::experiment::{Aggregate, View, ViewSource};
 
 use super::{Check, Finding, Findings};
 use crate::data::patients::Withdrawn;
@@ -78,6 +78,20 @@ pub(super) fn cells(
         }
         _ => true,
     }
+}
+
+/// Whether a view counts records of an item that there are none of: then every patient has a count of 0, and no value
+/// is missing.
+pub(super) fn is_of_nothing(patients: &Patients, view: &View) -> bool {
+    let ViewSource::Measurement { table, item, aggregate: Aggregate::Count, .. } = &view.source
+    else {
+        return false;
+    };
+    let named = patients.measurements.iter().find(|(name, _)| name == table);
+    named.is_some_and(|(_, table)| {
+        let number = table.items.find(item);
+        !table.rows.iter().any(|row| Some(row.item) == number)
+    })
 }
 
 /// Words that are no category count as missing: that is told, and is a mistake where they differ from a

@@ -28,7 +28,6 @@ pub(super) fn place(error: &DataError) -> Place {
         DataError::Meaning(error) => of_meaning(error),
         DataError::Cell { file, row, column, .. }
         | DataError::NamelessPatient { file, row, column }
-        | DataError::UnknownPatient { file, row, column }
         | DataError::UnknownWithdrawn { file, row, column, .. } => {
             (Some(file.clone()), Some(*row), Some(column.clone()))
         }
@@ -52,6 +51,7 @@ pub(super) fn place(error: &DataError) -> Place {
         }
         DataError::Cache(error) => (name(&error.path), None, None),
         DataError::LeftOut { loss, .. } => (Some(loss.table.clone()), None, None),
+        DataError::TwoFiles { second, .. } => (Some(second.clone()), None, None),
         DataError::StraySignal { .. }
         | DataError::TwoSignals { .. }
         | DataError::Changed
@@ -112,6 +112,7 @@ pub(super) fn kind(error: &DataError) -> &'static str {
         | DataError::NotAFile { .. }
         | DataError::NotAFolder { .. }
         | DataError::TooLarge { .. }
+        | DataError::TwoFiles { .. }
         | DataError::Changed
         | DataError::Key { .. }
         | DataError::Cache(_) => "file",
@@ -119,7 +120,6 @@ pub(super) fn kind(error: &DataError) -> &'static str {
         DataError::DuplicateColumn { .. } | DataError::MissingColumn { .. } => "columns",
         DataError::DuplicatePatient { .. }
         | DataError::NamelessPatient { .. }
-        | DataError::UnknownPatient { .. }
         | DataError::UnknownWithdrawn { .. }
         | DataError::LeftOut { .. }
         | DataError::EmptyJoin { .. } => "patients",

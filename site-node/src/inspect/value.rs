@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Finding;
-use crate::data::{Source, read, table_files};
+use crate::data::{Request, Source, TableFormat, read_as, table_files};
 
 /// What stands in the cell that a finding names, or the path of its ECG or image; none where it names
 /// neither.
@@ -16,7 +16,9 @@ pub fn value(source: &Source, finding: &Finding) -> Option<String> {
     let named =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy() == *file);
     let path = table_files(source).into_iter().find(named)?;
-    let table = read(&path, &[column]).ok()?;
+    let (texts, format) = ([column.as_str()], TableFormat::default());
+    let asked = Request { any_case: source.omop.is_some(), ..Request::of(&texts, &format) };
+    let table = read_as(&path, &asked).ok()?;
     let column = table.column(column).ok()?;
     let index = (0..column.len()).find(|index| column.row(*index) == row)?;
     Some(column.text(index).into_owned())

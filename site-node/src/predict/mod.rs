@@ -23,7 +23,7 @@ use common::survival::{restricted_mean, survival_at};
 
 use crate::cohort::Part;
 use crate::data::cache::MOST_BYTES;
-use crate::data::{Patients, Source, load};
+use crate::data::{Losses, Patients, Source, load};
 use crate::features::{FeatureError, Lookup, Rules, Studies, Units, examples, gather};
 use crate::train::{TrainError, incidence, risks, survival};
 
@@ -72,12 +72,14 @@ pub struct Asked<'p> {
 }
 
 /// How many were scored; no value of any.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Told {
     /// Rows that were written.
     pub patients: usize,
     /// How many of them lack what an encoder reads, by view.
     pub lacking: Vec<(String, usize)>,
+    /// Patients and rows of the cohort that are left out.
+    pub losses: Losses,
     /// Whether the model tells survival, which a Cox model does not.
     pub curves: bool,
 }
@@ -88,6 +90,7 @@ impl Told {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{} patients scored", self.patients)];
         lines.extend(self.lacking.iter().map(|(view, n)| format!("{n} of them lack {view:?}")));
+        lines.extend(self.losses.iter().map(ToString::to_string));
         if !self.curves {
             let why = "risks alone: this head leaves the baseline hazard open";
             lines.push(why.to_owned());
@@ -119,6 +122,7 @@ pub fn predict(asked: Asked<'_>, out: &mut dyn Write) -> Result<Told, PredictErr
     let mut told = Told {
         patients: 0,
         lacking: encoders.iter().map(|encoder| (encoder.view.clone(), 0)).collect(),
+        losses: patients.losses.clone(),
         curves,
     };
     for some in chosen(&asked, &patients)?.chunks(AT_ONCE[usize::from(!encoders.is_empty())]) {

@@ -107,7 +107,10 @@ fn known_weights_give_known_numbers_without_an_outcome() {
     let folder = tempfile::tempdir().unwrap();
     let source = cohort(folder.path(), PATIENTS);
     let (told, text) = run(&source, Chosen::All, &[]).unwrap();
-    assert_eq!(told, Told { patients: 3, lacking: Vec::new(), curves: true });
+    assert_eq!(
+        told,
+        Told { patients: 3, lacking: Vec::new(), losses: Losses::default(), curves: true }
+    );
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "patient,risk,survival_1,survival_3,rmst_3");
     // The second patient reads (3 − 1) / 2 = 1: logits −0.5 and 0.5.

@@ -23,7 +23,7 @@ use super::questions::Questions;
 use super::{Model, Objection, Participant, Records, Site, failed, untrained};
 use crate::cohort::Cohort;
 use crate::data::{DataError, Secret, Seen, Stamp};
-use crate::features::{Studies, caution_of, examples};
+use crate::features::{Lookup, Studies, caution_of, examples};
 use crate::privatize::{Gate, LedgerLogError};
 use crate::send::Outgoing;
 use crate::train::{Examples, PrivateGradient};
@@ -242,8 +242,19 @@ impl Hospital {
             examples(&cohort.part(training), plan, studies)
                 .map_err(|error| failed("features")(&error))
         };
+        // For eyes inside the hospital.
+        if let Some(horizon) = plan.outcome.edges.last()
+            && cohort.training_events_within(*horizon) == 0
+        {
+            let unit = plan.outcome.unit.name();
+            tracing::warn!(
+                "no event lies within the horizon of {horizon} {unit}: check the unit of time in cohort.toml"
+            );
+        }
+        let in_words = Lookup::new(cohort.patients()).in_words(&plan.views);
+        in_words.log(policy.min_patients as usize);
         let training = part(true)?;
-        // For eyes inside the hospital: a coordinator is told nothing of it.
+        // A coordinator is told nothing of any of these.
         if let Some(caution) = caution_of(plan, [&training]) {
             tracing::warn!("{caution}");
         }

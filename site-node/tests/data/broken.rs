@@ -72,12 +72,8 @@ refused! {
     everybody_withdrew: |h| {
         h.write("withdrawn.csv", "pid\np1\np2\np3\np4\n");
     } => DataError::EmptyJoin { .. },
-    a_measurement_of_nobody: |h| h.edit("labs.csv", "p2,", &format!("{SECRET},"))
-        => DataError::UnknownPatient { row: 4, .. },
-    a_code_of_nobody: |h| h.edit("dx.csv", "p2,", "p22,")
-        => DataError::UnknownPatient { row: 3, .. },
-    a_measurement_without_a_patient: |h| h.edit("labs.csv", "p2,", ",")
-        => DataError::NamelessPatient { row: 4, .. },
+    codes_of_nobody: |h| h.write("dx.csv", format!("pid,date,until,code\n{SECRET},2018-05-05,,I21.4\n"))
+        => DataError::LeftOut { .. },
     a_missing_file: |h| std::fs::remove_file(h.place("labs.csv")).unwrap()
         => DataError::Unreadable { .. },
     a_folder_for_a_file: |h| {

@@ -11,7 +11,9 @@ use parquet::data_type::{
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
-use site_node::data::{DataError, Request, Table, TableError, TableFormat, load, read, read_as};
+use site_node::data::{
+    DataError, Day, Request, Table, TableError, TableFormat, load, read, read_as,
+};
 
 use super::Hospital;
 
@@ -205,6 +207,20 @@ fn a_moment_in_utc_is_local_where_the_hospital_says_so() {
         assert!(text.contains("UTC") && text.contains("timestamps = \"local\""), "{kind}: {text}");
         let table = read_as(&path, &Request::of(&["moment"], &local)).unwrap();
         assert_eq!(table.column("moment").unwrap().text(0), "1970-01-02T12:00:00", "{kind}");
+        // Noon in UTC is the day after in Kiritimati, whatever form the table's texts have.
+        for (zone, day) in
+            [("UTC", "1970-01-02"), ("+14:00", "1970-01-03"), ("-13:00", "1970-01-01")]
+        {
+            let toml = format!(
+                "tables = [\"moments.parquet\"]\npatient = \"pid\"\ntime_zone = {zone:?}\n\
+                 date_format = \"%d.%m.%Y\"\n[outcome]\ntime = \"t\"\nunit = \"days\"\nevent = \"e\"\n"
+            );
+            hospital.write("cohort.toml", toml);
+            let format = hospital.source().formats.all;
+            let table = read_as(&path, &Request::of(&["moment"], &format)).unwrap();
+            let days = table.column("moment").unwrap().days();
+            assert_eq!(days, [Ok(Day::parse(day).ok())], "{kind} {zone}");
+        }
     }
 }
 

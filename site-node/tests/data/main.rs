@@ -8,11 +8,19 @@ mod broken_cells;
 mod broken_contract;
 mod broken_signals;
 mod brought;
+mod certainty;
+#[cfg(feature = "parquet")]
+mod codecs;
 #[cfg(feature = "parquet")]
 mod columnar;
+mod dates;
 mod fingerprint;
+mod horizon;
+mod laboratory;
 mod messy;
 mod omop;
+mod omop_checks;
+mod processes;
 mod whole;
 
 use std::fs;

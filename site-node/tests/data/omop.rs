@@ -66,6 +66,7 @@ fn omop_tables_tell_death_and_no_cause_of_it() {
     plan.outcome.time = "time".to_owned();
     plan.outcome.event = "event".to_owned();
     plan.outcome.causes = vec!["death".to_owned()];
+    plan.outcome.edges = vec![60.0];
     assert!(made().check(Some(&plan)).problems.is_empty());
     plan.outcome.causes = vec!["cardiovascular".to_owned(), "other".to_owned()];
     let found = made().check(Some(&plan));
@@ -86,9 +87,6 @@ fn mistakes_in_omop_tables_are_named_as_elsewhere() {
         hospital.problem(),
         DataError::Meaning(MeaningError::CodeSystem { row: 6, .. })
     ));
-    let hospital = made();
-    hospital.edit("omop/measurement.csv", "2,3004501", "9,3004501");
-    assert!(matches!(hospital.problem(), DataError::UnknownPatient { row: 3, .. }));
     let hospital = made();
     hospital.edit("omop/PERSON.csv", "1970\t6\t15", "1970\t6\t31");
     assert!(matches!(hospital.problem(), DataError::Cell { fault: CellFault::NoSuchDay, .. }));
@@ -172,8 +170,23 @@ fn a_public_sample_is_read() {
         let name = format!("{name}.csv");
         std::fs::copy(folder.join(&name), home.path().join("omop").join(&name)).unwrap();
     }
+    // Rows of its drugs are older than half of its persons, which no hospital's are.
+    let persons = home.path().join("omop/PERSON.csv");
+    let text = std::fs::read_to_string(&persons).unwrap();
+    let mended: Vec<String> = text
+        .lines()
+        .enumerate()
+        .map(|(row, line)| {
+            let mut cells: Vec<&str> = line.split('\t').collect();
+            cells[2] = if row == 0 { cells[2] } else { "1910" };
+            cells.join("\t")
+        })
+        .collect();
     let path = home.path().join("cohort.toml");
     std::fs::write(&path, "[omop]\nfolder = \"omop\"\n").unwrap();
+    let fault = load(&Source::load(&path).unwrap()).unwrap_err();
+    assert!(matches!(fault, DataError::Cell { fault: CellFault::ImpossibleAge, .. }), "{fault}");
+    std::fs::write(&persons, mended.join("\n")).unwrap();
     let patients = load(&Source::load(&path).unwrap()).unwrap();
     assert!(patients.table.len() > 90, "{}", patients.table.len());
     assert!(patients.codes.iter().all(|(_, codes)| codes.rows.len() > 50));

@@ -103,10 +103,8 @@ pub enum MeaningError {
         /// What `cohort.toml` says that it is.
         what: &'static str,
     },
-    /// Codes that look like those of another system.
-    #[error(
-        "{file}: row {row}, column {column:?}: no {system} code; check the column \"system\" and the table"
-    )]
+    /// Codes that are none of their system, as far as their form tells.
+    #[error("{file}: row {row}, column {column:?}: {}; {}", fault.what(system), fault.fix())]
     CodeSystem {
         /// Which file.
         file: String,
@@ -116,6 +114,8 @@ pub enum MeaningError {
         column: String,
         /// The system that it should be of.
         system: String,
+        /// What is wrong with the code.
+        fault: CodeFault,
     },
     /// A contract asks for another code system.
     #[error(
@@ -168,4 +168,39 @@ fn of_what(analyte: Option<&String>) -> String {
         || " (mass and amount convert where the contract names the analyte)".to_owned(),
         |analyte| format!(" for {analyte}"),
     )
+}
+
+/// Why a text is no code of its system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeFault {
+    /// It looks like a code of another system.
+    Form,
+    /// A letter for its certainty follows it, which this system does not have.
+    Certainty,
+    /// It is too short, as a code is whose leading zeros were lost.
+    Zeros,
+}
+
+impl CodeFault {
+    fn what(self, system: &str) -> String {
+        match self {
+            Self::Form => format!("no {system} code"),
+            Self::Certainty => {
+                format!("an {system} code with a letter for its certainty (G, V, A or Z)")
+            }
+            Self::Zeros => {
+                format!("no {system} code: too short, as one is without its leading zeros")
+            }
+        }
+    }
+
+    fn fix(self) -> &'static str {
+        match self {
+            Self::Form => "check the key system in cohort.toml and the table",
+            Self::Certainty => {
+                "write system = \"icd10gm\" in cohort.toml, which reads the letter, or export the codes without it"
+            }
+            Self::Zeros => "export the codes as text, with their zeros",
+        }
+    }
 }

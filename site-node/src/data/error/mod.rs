@@ -10,7 +10,7 @@ use super::image::ImageError;
 use super::losses::Loss;
 
 pub use super::fault::CellFault;
-pub use meaning::{MeaningError, Wanted};
+pub use meaning::{CodeFault, MeaningError, Wanted};
 pub use table::TableError;
 
 /// Data that cannot be used. Rows of a CSV file count from 2, as a spreadsheet shows them below the
@@ -127,18 +127,15 @@ pub enum DataError {
         /// How the name may differ.
         hint: Option<String>,
     },
-    /// A row of somebody who stands in no patient table.
-    #[error(
-        "{file}: row {row}, column {column:?}: a patient who stands in no table of patients; add the \
-         patient, list them as withdrawn, or remove the row"
-    )]
-    UnknownPatient {
-        /// Which file.
-        file: String,
-        /// Which row.
-        row: u64,
-        /// The patient column.
-        column: String,
+    /// Two files of one OMOP table.
+    #[error("OMOP table {table:?} is in two files, {first} and {second}; keep one of them")]
+    TwoFiles {
+        /// The table.
+        table: &'static str,
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// No patient stands in all tables.
     #[error("no patient stands in all of {files}; check that {column:?} is written alike in each")]
@@ -245,7 +242,6 @@ impl DataError {
         match self {
             Self::Cell { file, column, .. }
             | Self::NamelessPatient { file, column, .. }
-            | Self::UnknownPatient { file, column, .. }
             | Self::UnknownWithdrawn { file, column, .. }
             | Self::Meaning(MeaningError::CodeSystem { file, column, .. })
             | Self::MissingColumn { file, column, .. } => Some(Group { file, column, fault }),
@@ -259,7 +255,6 @@ impl DataError {
         match self {
             Self::Cell { row, .. }
             | Self::NamelessPatient { row, .. }
-            | Self::UnknownPatient { row, .. }
             | Self::UnknownWithdrawn { row, .. }
             | Self::Meaning(MeaningError::CodeSystem { row, .. })
             | Self::DuplicatePatient { second: row, .. } => Some(*row),

@@ -9,7 +9,7 @@
 //!
 //! Columns made: `person_id`, `age` at the index date in years, `gender_concept_id`,
 //! `race_concept_id`, `ethnicity_concept_id`, `index_date`, `time` in days and `event` (death). A
-//! person without an index date is left out.
+//! person without an index date is left out. Every row, person and death that is left out is counted by kind.
 
 mod person;
 mod tables;
@@ -18,14 +18,15 @@ use std::collections::HashSet;
 
 use common::experiment::TimeUnit;
 
-use self::person::Person;
+use self::person::{Files, Followed, Person};
 pub use self::tables::files;
 pub(super) use self::tables::{Cdm, TABLES, texts};
 use super::date::Day;
-use super::error::{DataError, MeaningError};
-use super::losses::Losses;
+use super::error::{CellFault, CodeFault, DataError, MeaningError};
+use super::losses::{Counted, Loss, Losses};
 use super::patients::{
-    Code, Codes, Measurement, Measurements, Patients, Rows, System, UnitCells, Who, WithdrawnList,
+    Code, Codes, Dated, Measurement, Measurements, Patients, RowColumns, Rows, System, Undated,
+    UnitCells, Who, WithdrawnList, sound,
 };
 use super::problems::Problems;
 use super::source::{Omop, Source};
@@ -62,8 +63,15 @@ const RESERVED: [(&str, &str); 4] = [
     ("event", "the outcome's event"),
 ];
 
-pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) -> Option<Patients> {
-    let cdm = Cdm { source, omop };
+/// Reads the tables; `today` is the day after which nobody was observed and nobody died.
+pub(super) fn patients(
+    source: &Source,
+    omop: &Omop,
+    today: Option<Day>,
+    problems: &mut Problems,
+) -> Option<Patients> {
+    let cdm = Cdm { source, omop, today };
+    let mut losses = Losses::default();
     let gone = WithdrawnList::read(source, "person_id", problems);
     let persons = cdm.table("person", problems)?;
     let (gone, column) = (gone?, problems.take(persons.column("person_id"))?);
@@ -78,18 +86,26 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
     let mut people = Person::all(&persons, problems)?;
     let who = Who::new(problems.take(persons.column("person_id"))?, everybody);
 
-    let conditions = cdm.codes("condition", &who, problems);
-    let drugs = cdm.codes("drug", &who, problems);
-    let measured = cdm.measurements(&who, problems);
-    let observed = cdm.observed(&who, problems);
-    let deaths = cdm.deaths(&who, problems)?;
+    let conditions = cdm.codes("condition", &who, &mut losses, problems);
+    let drugs = cdm.codes("drug", &who, &mut losses, problems);
+    let measured = cdm.measurements(&who, &mut losses, problems);
+    let observed = cdm.observed(&who, &mut losses, problems)?;
+    let deaths = cdm.deaths(&who, &mut losses, problems)?;
+    if observed.is_none() {
+        problems.remark([
+            "OMOP: no observation_period: follow-up ends with the last dated row".to_owned()
+        ]);
+    }
+    if deaths.is_none() {
+        problems.remark(["OMOP: no table death: nobody is known to have died".to_owned()]);
+    }
 
-    for (row, day) in deaths {
-        if let Some(person) = people.get_mut(row as usize) {
-            person.dies(day);
+    for (row, day) in deaths.iter().flat_map(|deaths| &deaths.days) {
+        if let Some(person) = people.get_mut(*row as usize) {
+            person.dies(*day);
         }
     }
-    for (row, from, to) in observed.iter().flatten() {
+    for (row, from, to) in observed.iter().flat_map(|observed| &observed.periods) {
         if let Some(person) = people.get_mut(*row as usize) {
             person.observe(*from, *to);
         }
@@ -112,7 +128,14 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
         }
     }
     let by_condition = !omop.index_conditions.is_empty();
-    let (table, index, kept) = person::table(&people, by_condition, observed.is_some(), problems)?;
+    let files = Files {
+        person: column.file(),
+        periods: observed.as_ref().map(|it| it.file.as_str()),
+        death: deaths.as_ref().map(|it| it.file.as_str()),
+    };
+    let followed = person::table(&persons, &people, by_condition, files, &mut losses, problems);
+    losses.judge(source, problems);
+    let Followed { table, index, kept } = followed?;
     let keep = |row: u32| kept.get(row as usize).copied().flatten();
     let codes = |made: Option<Codes>| {
         made.map(|mut codes| {
@@ -142,7 +165,7 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
         described: true,
         reserved: RESERVED.map(|(name, what)| (name.to_owned(), what)).into(),
         withdrawn: left,
-        losses: Losses::default(),
+        losses,
         measurements: measured.map(|made| ("measurement".to_owned(), made)).into_iter().collect(),
         codes: named
             .into_iter()
@@ -151,8 +174,26 @@ pub(super) fn patients(source: &Source, omop: &Omop, problems: &mut Problems) ->
     })
 }
 
+/// Periods of observation: of whom, from when and until when.
+struct Observed {
+    file: String,
+    periods: Vec<(u32, Day, Day)>,
+}
+
+/// Deaths: whose, and when.
+struct Deaths {
+    file: String,
+    days: Vec<(u32, Day)>,
+}
+
 impl Cdm<'_> {
-    fn codes(&self, kind: &str, who: &Who, problems: &mut Problems) -> Option<Codes> {
+    fn codes(
+        &self,
+        kind: &str,
+        who: &Who,
+        losses: &mut Losses,
+        problems: &mut Problems,
+    ) -> Option<Codes> {
         let (table, prefix) = match kind {
             "condition" => ("condition_occurrence", "condition"),
             _ => ("drug_exposure", "drug_exposure"),
@@ -160,7 +201,9 @@ impl Cdm<'_> {
         let (concept, start) = (format!("{kind}_concept_id"), format!("{prefix}_start_date"));
         let end = format!("{prefix}_end_date");
         let table = self.optional(table, problems)?;
-        let rows = Rows::read(&table, "person_id", &start, who, problems)?;
+        let columns =
+            RowColumns { patient: "person_id", date: &start, undated: Undated::PassedOver };
+        let rows = Rows::read(&table, columns, who, losses, problems)?;
         let column = problems.take(table.column(&concept))?;
         let ends = table.column(&end).ok().map(|column| (column, column.days()));
         let mut made = Codes {
@@ -169,49 +212,63 @@ impl Cdm<'_> {
             rows: Vec::new(),
             words: super::table::Words::default(),
         };
-        for (row, patient, day) in rows.rows {
-            if let Some((column, days)) = &ends
-                && matches!(days.get(row), Some(Ok(Some(end))) if *end < day)
-            {
-                problems.note(column.bad_cell(row, super::CellFault::DatesOutOfOrder));
-                continue;
+        let mut nameless = 0;
+        for Dated { place: row, patient, day } in rows.rows {
+            if let Some((column, days)) = &ends {
+                let fault = match days.get(row) {
+                    Some(Ok(Some(end))) if *end < day => Some(CellFault::DatesOutOfOrder),
+                    Some(Err(fault)) => Some(*fault),
+                    _ => None,
+                };
+                if let Some(fault) = fault {
+                    problems.note(column.bad_cell(row, fault));
+                    continue;
+                }
             }
             let text = column.text(row);
+            // Concept 0 is "no matching concept".
+            if text == "0" || text.is_empty() {
+                nameless += 1;
+                continue;
+            }
             if !made.system.fits(&text) {
                 problems.note(DataError::Meaning(MeaningError::CodeSystem {
                     file: made.file.clone(),
                     row: column.row(row),
                     column: concept.clone(),
                     system: "omop".to_owned(),
+                    fault: CodeFault::Form,
                 }));
                 continue;
             }
-            // Concept 0 is "no matching concept".
-            if text != "0" {
-                let code = made.words.number(&text);
-                made.rows.push(Code { patient, day, code });
-            }
+            let code = made.words.number(&text);
+            made.rows.push(Code { patient, day, code });
         }
+        let reason = "name no concept";
+        let loss = Loss::new(&made.file, Counted::Rows, nameless, table.len(), reason);
+        losses.add(loss.unless_all());
         Some(made)
     }
 
-    fn measurements(&self, who: &Who, problems: &mut Problems) -> Option<Measurements> {
+    fn measurements(
+        &self,
+        who: &Who,
+        losses: &mut Losses,
+        problems: &mut Problems,
+    ) -> Option<Measurements> {
         let table = self.optional("measurement", problems)?;
-        let rows = Rows::read(&table, "person_id", "measurement_date", who, problems)?;
+        let date = "measurement_date";
+        let columns = RowColumns { patient: "person_id", date, undated: Undated::PassedOver };
+        let rows = Rows::read(&table, columns, who, losses, problems)?;
         let items = problems.take(table.column("measurement_concept_id"))?;
         let values = problems.take(table.column("value_as_number"))?;
         let units = table.column("unit_concept_id").ok();
         let (file, stated) = (items.file().to_owned(), units.map(UnitCells::of));
-        let mut made = Measurements { file, stated, ..Measurements::default() };
-        for (row, patient, day) in rows.rows {
-            let value = match values.number(row) {
-                Ok(Some(value)) => value,
-                Ok(None) => continue,
-                Err(fault) => {
-                    problems.note(values.bad_cell(row, fault));
-                    continue;
-                }
-            };
+        let allowed = self.source.allowed_loss(&file);
+        let mut made = Measurements { file, stated, allowed, ..Measurements::default() };
+        for Dated { place: row, patient, day } in rows.rows {
+            let item = items.text(row);
+            let Some(value) = made.result(values, row, &item, problems) else { continue };
             let concept = units.map(|units| units.text(row)).unwrap_or_default();
             // A concept that is not in the list is a unit of its own: refused where a contract asks.
             let unit = UNITS.iter().find(|(known, _)| *known == concept);
@@ -219,37 +276,80 @@ impl Cdm<'_> {
             if let (Some(cells), Some(column)) = (&mut made.stated, units) {
                 cells.see(unit, column.row(row));
             }
-            let item = made.items.number(&items.text(row));
+            let item = made.items.number(&item);
             made.rows.push(Measurement { patient, day, item, value, unit });
         }
+        made.tell(table.len(), losses);
         Some(made)
     }
 
-    fn observed(&self, who: &Who, problems: &mut Problems) -> Option<Vec<(u32, Day, Day)>> {
+    /// Whether a day is later than anything can be.
+    fn is_future(&self, day: Day) -> bool {
+        self.today.is_some_and(|today| day > today)
+    }
+
+    /// The periods of observation, where there is a table of them; none where it cannot be read.
+    #[allow(clippy::option_option, reason = "wrong, missing and present differ")]
+    fn observed(
+        &self,
+        who: &Who,
+        losses: &mut Losses,
+        problems: &mut Problems,
+    ) -> Option<Option<Observed>> {
         let (start, end) = ("observation_period_start_date", "observation_period_end_date");
+        if problems.take(self.path("observation_period"))?.is_none() {
+            return Some(None);
+        }
         let table = self.optional("observation_period", problems)?;
-        let rows = Rows::read(&table, "person_id", start, who, problems)?;
+        let columns = RowColumns { patient: "person_id", date: start, undated: Undated::Refused };
+        let rows = Rows::read(&table, columns, who, losses, problems)?;
         let column = problems.take(table.column(end))?;
         let ends = column.days();
-        let mut made = Vec::new();
-        for (row, patient, from) in rows.rows {
-            match ends.get(row) {
-                Some(Ok(Some(to))) if *to >= from => made.push((patient, from, *to)),
-                Some(Ok(Some(_))) => {
-                    problems.note(column.bad_cell(row, super::CellFault::DatesOutOfOrder));
+        let mut periods = Vec::with_capacity(rows.rows.len());
+        for Dated { place: row, patient, day: from } in rows.rows {
+            let to = sound(ends.get(row).copied().unwrap_or(Ok(None)));
+            let fault = match to {
+                Ok(to) if to < from => CellFault::DatesOutOfOrder,
+                Ok(to) if self.is_future(to) => CellFault::AfterToday,
+                Ok(to) => {
+                    periods.push((patient, from, to));
+                    continue;
                 }
-                Some(Err(fault)) => problems.note(column.bad_cell(row, *fault)),
-                _ => problems.note(column.bad_cell(row, super::CellFault::Empty)),
-            }
+                Err(fault) => fault,
+            };
+            problems.note(column.bad_cell(row, fault));
         }
-        Some(made)
+        Some(Some(Observed { file: column.file().to_owned(), periods }))
     }
 
-    fn deaths(&self, who: &Who, problems: &mut Problems) -> Option<Vec<(u32, Day)>> {
-        let Some(table) = self.optional("death", problems) else {
-            return Some(Vec::new());
-        };
-        let rows = Rows::read(&table, "person_id", "death_date", who, problems)?;
-        Some(rows.rows.into_iter().map(|(_, patient, day)| (patient, day)).collect())
+    /// Deaths, where there is a table of them; none where it cannot be read.
+    #[allow(clippy::option_option, reason = "wrong, missing and present differ")]
+    fn deaths(
+        &self,
+        who: &Who,
+        losses: &mut Losses,
+        problems: &mut Problems,
+    ) -> Option<Option<Deaths>> {
+        if problems.take(self.path("death"))?.is_none() {
+            return Some(None);
+        }
+        let table = self.optional("death", problems)?;
+        let date = "death_date";
+        let columns = RowColumns { patient: "person_id", date, undated: Undated::Refused };
+        let rows = Rows::read(&table, columns, who, losses, problems)?;
+        let column = problems.take(table.column(date))?;
+        let (mut days, mut whose) = (Vec::with_capacity(rows.rows.len()), HashSet::new());
+        for Dated { place, patient, day } in rows.rows {
+            if self.is_future(day) {
+                problems.note(column.bad_cell(place, CellFault::DeathAfterToday));
+                continue;
+            }
+            whose.insert(patient);
+            days.push((patient, day));
+        }
+        let (again, file) = (days.len() - whose.len(), column.file().to_owned());
+        let reason = "are of persons who have another (the first day counts)";
+        losses.add(Loss::new(&file, Counted::Rows, again, table.len(), reason).intended());
+        Some(Some(Deaths { file, days }))
     }
 }

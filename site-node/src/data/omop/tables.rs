@@ -1,17 +1,21 @@
 //! The files of a CDM folder.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::data::date::Day;
 use crate::data::error::{DataError, MeaningError};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{Omop, Source};
 use crate::data::table::{self, Request, Table};
 
-/// A folder of tables, each `name.csv` or `name.parquet`, in lower or upper case.
+/// A folder of tables, each `name.csv` or `name.parquet`, in any case.
 pub(in crate::data) struct Cdm<'s> {
     pub(in crate::data) source: &'s Source,
     pub(in crate::data) omop: &'s Omop,
+    /// The day after which nobody was observed and nobody died, where it is asked for.
+    pub(in crate::data) today: Option<Day>,
 }
 
 /// The tables that are read.
@@ -47,32 +51,45 @@ pub(in crate::data) fn texts(table: &str) -> &'static [&'static str] {
 /// The files of every table that is there.
 #[must_use]
 pub fn files(source: &Source) -> Vec<PathBuf> {
-    let path = |omop, name| Cdm { source, omop }.path(name).ok().flatten();
+    let path =
+        |omop, name: &'static str| Cdm { source, omop, today: None }.path(name).ok().flatten();
     source.omop.iter().flat_map(|omop| TABLES.iter().filter_map(|name| path(omop, name))).collect()
 }
 
 impl Cdm<'_> {
     /// Where a table lies, if it does.
-    pub(in crate::data) fn path(&self, name: &str) -> Result<Option<PathBuf>, DataError> {
+    pub(in crate::data) fn path(&self, table: &'static str) -> Result<Option<PathBuf>, DataError> {
         let folder = inside(&self.source.folder, &self.omop.folder)?;
-        for name in [name.to_owned(), name.to_uppercase()] {
-            for ending in ["parquet", "csv"] {
-                let file = format!("{name}.{ending}");
-                if folder.join(&file).exists() {
-                    return inside(&folder, Path::new(&file)).map(Some);
-                }
+        let unreadable = |error: std::io::Error| match error.kind() {
+            ErrorKind::NotADirectory => DataError::NotAFolder { path: self.omop.folder.clone() },
+            kind => DataError::Unreadable { path: self.omop.folder.clone(), why: kind.to_string() },
+        };
+        let mut found: Option<String> = None;
+        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+            let lower = file.to_ascii_lowercase();
+            if !["csv", "parquet"].iter().any(|ending| lower == format!("{table}.{ending}")) {
+                continue;
             }
+            if let Some(other) = found {
+                let mut both = [other, file];
+                both.sort();
+                let [first, second] = both;
+                return Err(DataError::TwoFiles { table, first, second });
+            }
+            found = Some(file);
         }
-        Ok(None)
+        found.map(|file| inside(&folder, Path::new(&file))).transpose()
     }
 
-    /// Reads a table. Identifiers and concepts are `5` where all are written as `5.0`.
+    /// Reads a table, its columns by their names in any case. Identifiers and concepts are `5` where all are written as `5.0`.
     fn read(&self, path: &Path, name: &str) -> Result<Table, DataError> {
         let texts = texts(name);
         let identifiers: Vec<&str> =
             texts.iter().copied().filter(|column| !column.ends_with("_date")).collect();
-        let format = &self.source.formats.all;
-        table::read_as(path, &Request { texts, identifiers: &identifiers, format })
+        let format = self.source.formats.of_omop(name);
+        let asked = Request { identifiers: &identifiers, ..Request::of(texts, format) };
+        table::read_as(path, &asked.in_any_case())
     }
 
     /// A table that must be there.
@@ -88,7 +105,7 @@ impl Cdm<'_> {
     }
 
     /// A table that may be missing.
-    pub(super) fn optional(&self, name: &str, problems: &mut Problems) -> Option<Table> {
+    pub(super) fn optional(&self, name: &'static str, problems: &mut Problems) -> Option<Table> {
         let path = problems.take(self.path(name))??;
         let table = problems.take(self.read(&path, name))?;
         problems.remark(table.notes());

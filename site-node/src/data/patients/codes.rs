@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Rows, System, Who};
+use super::{Dated, Reading, RowColumns, Rows, System, Undated, Who};
 use crate::data::date::Day;
-use crate::data::error::{CellFault, DataError, MeaningError};
+use crate::data::error::{CellFault, CodeFault, DataError, MeaningError};
+use crate::data::losses::{Counted, Loss, Losses};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{CodeTable, Source};
@@ -54,9 +55,10 @@ impl Codes {
         source: &Source,
         described: &CodeTable,
         who: &Who,
+        losses: &mut Losses,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let CodeTable { table: path, patient, date, until, code, system } = described;
+        let CodeTable { table: path, patient, date, until, code, system, certainty } = described;
         let patient = patient.as_deref().unwrap_or(&source.patient);
         let mut texts = vec![patient, date.as_str(), code.as_str()];
         texts.extend(until.as_deref());
@@ -65,10 +67,11 @@ impl Codes {
         let identifiers = [patient, if concepts { code.as_str() } else { patient }];
         let format = source.formats.of(path);
         let path = problems.take(inside(&source.folder, path))?;
-        let asked = Request { texts: &texts, identifiers: &identifiers, format };
+        let asked = Request { identifiers: &identifiers, ..Request::of(&texts, format) };
         let table = problems.take(table::read_as(&path, &asked))?;
         problems.remark(table.notes());
-        let rows = Rows::read(&table, patient, date, who, problems);
+        let columns = RowColumns { patient, date, undated: Undated::PassedOver };
+        let rows = Rows::read(&table, columns, who, losses, problems);
         let column = problems.take(table.column(code));
         let ends = match until {
             Some(until) => Some(problems.take(table.column(until)).map(|it| (it, it.days()))?),
@@ -78,24 +81,39 @@ impl Codes {
         let system = System::named(system);
         let file = column.file().to_owned();
         let mut made = Self { file, system, rows: Vec::new(), words: Words::default() };
+        let (mut nameless, mut uncertain) = (0, 0);
         // A code is looked at once, however often it stands.
-        let mut fits: BTreeMap<u32, bool> = BTreeMap::new();
-        for (row, patient, day) in rows.rows {
+        let mut known: BTreeMap<String, Known> = BTreeMap::new();
+        for Dated { place: row, patient, day } in rows.rows {
             let text = column.text(row);
             if text.is_empty() {
-                problems.note(column.bad_cell(row, CellFault::Nameless));
+                nameless += 1;
                 continue;
             }
-            let code = made.words.number(&text);
-            if !*fits.entry(code).or_insert_with(|| made.system.fits(&text)) {
-                problems.note(DataError::Meaning(MeaningError::CodeSystem {
-                    file: made.file.clone(),
-                    row: column.row(row),
-                    column: column.name().to_owned(),
-                    system: made.system.name().to_owned(),
-                }));
-                continue;
-            }
+            let found = if let Some(found) = known.get(text.as_ref()) {
+                *found
+            } else {
+                let found = Known::of(made.system.read(&text), certainty, &mut made.words);
+                known.insert(text.into_owned(), found);
+                found
+            };
+            let code = match found {
+                Known::Code(code) => code,
+                Known::Uncertain => {
+                    uncertain += 1;
+                    continue;
+                }
+                Known::Wrong(fault) => {
+                    problems.note(DataError::Meaning(MeaningError::CodeSystem {
+                        file: made.file.clone(),
+                        row: column.row(row),
+                        column: column.name().to_owned(),
+                        system: made.system.name().to_owned(),
+                        fault,
+                    }));
+                    continue;
+                }
+            };
             if let Some((column, days)) = &ends {
                 match days.get(row) {
                     Some(Ok(Some(end))) if *end < day => {
@@ -111,6 +129,38 @@ impl Codes {
             }
             made.rows.push(Code { patient, day, code });
         }
+        let all = table.len();
+        let loss = |count, reason| Loss::new(&made.file, Counted::Rows, count, all, reason);
+        losses.add(loss(nameless, "name no code").unless_all());
+        losses.add(loss(uncertain, UNCERTAIN).unless_all());
         Some(made)
+    }
+}
+
+/// What is said of codes that another letter than those of `certainty` follows.
+const UNCERTAIN: &str = "are marked as suspected, excluded or past (V, A or Z) and are no diagnosis (certainty in \
+                         cohort.toml says which letters count)";
+
+/// What a text in the code column was found to be.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// A code, by its number among the words.
+    Code(u32),
+    /// No diagnosis, by the letter after it.
+    Uncertain,
+    /// No code of the system.
+    Wrong(CodeFault),
+}
+
+impl Known {
+    fn of(reading: Reading<'_>, certainty: &[char], words: &mut Words) -> Self {
+        match reading {
+            Reading::Code(code) => Self::Code(words.number(code)),
+            Reading::Marked { code, mark } if certainty.contains(&mark) => {
+                Self::Code(words.number(code))
+            }
+            Reading::Marked { .. } => Self::Uncertain,
+            Reading::Wrong(fault) => Self::Wrong(fault),
+        }
     }
 }

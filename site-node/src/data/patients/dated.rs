@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::alike::alike;
 use crate::data::date::Day;
-use crate::data::error::{CellFault, DataError};
+use crate::data::error::CellFault;
+use crate::data::losses::{Counted, Loss, Losses};
 use crate::data::problems::Problems;
 use crate::data::table::{Column, Table};
 
 /// Years that a hospital has records of.
 const YEARS: (i32, i32) = (1850, 2150);
+/// Names of strangers that are held against those of patients.
+const MOST_STRANGERS: usize = 1000;
 
 /// Who is who: the patients of the joined table by their rows, and everybody who is named somewhere.
 pub(in crate::data) struct Who {
@@ -43,46 +47,100 @@ impl Who {
     }
 }
 
-/// The dated rows of a table: of which patient, on which day.
+/// What a row without a day is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::data) enum Undated {
+    /// A mistake: without it a patient's follow-up would be another.
+    Refused,
+    /// Passed over and counted.
+    PassedOver,
+}
+
+/// The columns that say whose a row is and of which day.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::data) struct RowColumns<'c> {
+    pub(in crate::data) patient: &'c str,
+    pub(in crate::data) date: &'c str,
+    pub(in crate::data) undated: Undated,
+}
+
+/// One dated row of a patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::data) struct Dated {
+    /// Its place in the table.
+    pub(in crate::data) place: usize,
+    /// The patient's row in the joined table.
+    pub(in crate::data) patient: u32,
+    pub(in crate::data) day: Day,
+}
+
+/// The dated rows of a table.
 pub(in crate::data) struct Rows {
-    /// Places in the table, with patient and day.
-    pub(in crate::data) rows: Vec<(usize, u32, Day)>,
+    pub(in crate::data) rows: Vec<Dated>,
+}
+
+/// Rows that are passed over, by kind.
+#[derive(Default)]
+struct Passed {
+    nameless: usize,
+    strangers: usize,
+    undated: usize,
+    /// Some of the strangers' names.
+    names: HashSet<String>,
+}
+
+impl Passed {
+    fn tell(self, file: &str, all: usize, who: &Who, losses: &mut Losses) {
+        let loss = |count, reason| Loss::new(file, Counted::Rows, count, all, reason).unless_all();
+        losses.add(loss(self.nameless, "name no patient"));
+        let hint = alike(self.names.iter().map(String::as_str), &who.everybody);
+        let strangers = loss(self.strangers, "are of patients who stand in no table of patients");
+        losses.add(strangers.with_hint(hint));
+        losses.add(loss(self.undated, "have no date"));
+    }
 }
 
 impl Rows {
-    /// Reads the patient and date columns; rows of patients who are left out are passed over.
+    /// Reads the patient and date columns. Rows of patients who are left out are passed over; so are rows of nobody
+    /// and of strangers, which a laboratory's table may hold many of: they are counted.
     pub(in crate::data) fn read(
         table: &Table,
-        patient: &str,
-        date: &str,
+        columns: RowColumns<'_>,
         who: &Who,
+        losses: &mut Losses,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let (names, dates) =
-            (problems.take(table.column(patient)), problems.take(table.column(date)));
+        let names = problems.take(table.column(columns.patient));
+        let dates = problems.take(table.column(columns.date));
         let (names, dates) = (names?, dates?);
         let mut rows = Vec::with_capacity(table.len());
-        for (row, day) in dates.days().into_iter().enumerate() {
-            let place = || (names.file().to_owned(), names.row(row), patient.to_owned());
-            let whose = match who.whose(&names.text(row)) {
-                Whose::Patient(whose) => whose,
+        let mut passed = Passed::default();
+        for (place, day) in dates.days().into_iter().enumerate() {
+            let patient = match who.whose(&names.text(place)) {
+                Whose::Patient(patient) => patient,
                 Whose::Other => continue,
                 Whose::Nobody => {
-                    let (file, row, column) = place();
-                    problems.note(DataError::NamelessPatient { file, row, column });
+                    passed.nameless += 1;
                     continue;
                 }
                 Whose::Unknown => {
-                    let (file, row, column) = place();
-                    problems.note(DataError::UnknownPatient { file, row, column });
+                    passed.strangers += 1;
+                    if passed.names.len() < MOST_STRANGERS {
+                        passed.names.insert(names.text(place).into_owned());
+                    }
                     continue;
                 }
             };
+            if day == Ok(None) && columns.undated == Undated::PassedOver {
+                passed.undated += 1;
+                continue;
+            }
             match sound(day) {
-                Ok(day) => rows.push((row, whose, day)),
-                Err(fault) => problems.note(dates.bad_cell(row, fault)),
+                Ok(day) => rows.push(Dated { place, patient, day }),
+                Err(fault) => problems.note(dates.bad_cell(place, fault)),
             }
         }
+        passed.tell(names.file(), table.len(), who, losses);
         Some(Self { rows })
     }
 }

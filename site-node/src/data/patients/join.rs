@@ -31,7 +31,7 @@ pub(super) fn tables(source: &Source, problems: &mut Problems) -> Option<Joined>
     let mut read = |path: &Path| -> Option<Table> {
         let format = source.formats.of(path);
         let path = problems.take(inside(&source.folder, path))?;
-        let asked = Request { texts: &texts, identifiers: &[patient], format };
+        let asked = Request { identifiers: &[patient], ..Request::of(&texts, format) };
         let table = problems.take(table::read_as(&path, &asked))?;
         problems.remark(table.notes());
         Some(table)

@@ -1,10 +1,12 @@
 //! Dated measurements.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Rows, Who};
+use super::{Dated, RowColumns, Rows, Undated, Who};
 use crate::data::date::Day;
 use crate::data::error::{CellFault, DataError, MeaningError};
+use crate::data::losses::{Counted, Loss, Losses};
 use crate::data::place::inside;
 use crate::data::problems::Problems;
 use crate::data::source::{MeasurementTable, Source};
@@ -46,7 +48,27 @@ pub struct Measurements {
     pub units: Words,
     /// Where units stand in cells; none where `cohort.toml` states them.
     pub stated: Option<UnitCells>,
+    /// Results that are no number, by the number of the item. They are missing, and a mistake where an experiment
+    /// asks for the item and they are more than may be left out.
+    pub unread: BTreeMap<u32, Unread>,
+    /// The share that `cohort.toml` allows to be left out.
+    pub allowed: Option<f64>,
+    /// Rows that hold no result: what was ordered and not measured.
+    pub empty: usize,
 }
+
+/// Results of one item that are no number, such as "negative" or "<0.01".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// How many.
+    pub count: usize,
+    /// The first row with one.
+    pub first: u64,
+}
+
+/// What may mend a result in words.
+const REMEDY: &str = "write a result beyond a limit as a number, or list the words under missing in cohort.toml, \
+                      where they count as not measured";
 
 /// The cells that units stand in. They may hold anything, so that errors tell a row in place of a unit.
 #[derive(Clone, Default)]
@@ -89,6 +111,7 @@ impl Measurements {
         source: &Source,
         described: &MeasurementTable,
         who: &Who,
+        losses: &mut Losses,
         problems: &mut Problems,
     ) -> Option<Self> {
         let MeasurementTable { table: path, patient, date, item, value, unit, units } = described;
@@ -98,10 +121,11 @@ impl Measurements {
         let identifiers = [patient, item.as_str()];
         let format = source.formats.of(path);
         let path = problems.take(inside(&source.folder, path))?;
-        let asked = Request { texts: &texts, identifiers: &identifiers, format };
+        let asked = Request { identifiers: &identifiers, ..Request::of(&texts, format) };
         let table = problems.take(table::read_as(&path, &asked))?;
         problems.remark(table.notes());
-        let rows = Rows::read(&table, patient, date, who, problems);
+        let columns = RowColumns { patient, date, undated: Undated::PassedOver };
+        let rows = Rows::read(&table, columns, who, losses, problems);
         let items = problems.take(table.column(item));
         let values = problems.take(table.column(value));
         let stated = match unit {
@@ -111,22 +135,16 @@ impl Measurements {
         let (rows, items, values) = (rows?, items?, values?);
         let cells = stated.map(UnitCells::of);
         let file = items.file().to_owned();
-        let mut made = Self { file, stated: cells, ..Self::default() };
-        for (row, patient, day) in rows.rows {
+        let allowed = source.allowed_loss(&file);
+        let mut made = Self { file, stated: cells, allowed, ..Self::default() };
+        let mut nameless = 0;
+        for Dated { place: row, patient, day } in rows.rows {
             let item = items.text(row);
             if item.is_empty() {
-                problems.note(items.bad_cell(row, CellFault::Nameless));
+                nameless += 1;
                 continue;
             }
-            let value = match values.number(row) {
-                Ok(Some(value)) => value,
-                // Ordered and not measured.
-                Ok(None) => continue,
-                Err(fault) => {
-                    problems.note(values.bad_cell(row, fault));
-                    continue;
-                }
-            };
+            let Some(value) = made.result(values, row, &item, problems) else { continue };
             let unit = match stated {
                 Some(column) => column.text(row),
                 None => units
@@ -140,7 +158,53 @@ impl Measurements {
             }
             made.rows.push(Measurement { patient, day, item, value, unit });
         }
+        let all = table.len();
+        let loss = Loss::new(&made.file, Counted::Rows, nameless, all, "say not what was measured");
+        losses.add(loss.unless_all());
+        made.tell(all, losses);
         Some(made)
+    }
+
+    /// A row's result, if it is a number; else why it is none is counted or noted.
+    pub(in crate::data) fn result(
+        &mut self,
+        values: &Column,
+        row: usize,
+        item: &str,
+        problems: &mut Problems,
+    ) -> Option<f64> {
+        match values.number(row) {
+            Ok(Some(value)) => return Some(value),
+            Ok(None) => self.empty += 1,
+            Err(CellFault::NotANumber | CellFault::NotFinite) => {
+                let item = self.items.number(item);
+                let first = values.row(row);
+                let unread = self.unread.entry(item).or_insert(Unread { count: 0, first });
+                unread.count += 1;
+            }
+            Err(fault) => problems.note(values.bad_cell(row, fault)),
+        }
+        None
+    }
+
+    /// Counts the rows without a number, of whatever item; `all` is how many rows the table has.
+    pub(in crate::data) fn tell(&self, all: usize, losses: &mut Losses) {
+        let loss = |count, reason| Loss::new(&self.file, Counted::Rows, count, all, reason);
+        losses.add(loss(self.empty, "hold no result").unless_all());
+        let unread = self.unread.values().map(|unread| unread.count).sum();
+        let words = loss(unread, "hold a result in words").unless_all();
+        losses.add(words.with_hint(Some(REMEDY.to_owned())));
+    }
+
+    /// The results of an item that are in words, by what may be left out; none where all are numbers. `read`: how
+    /// many of its results are numbers.
+    #[must_use]
+    pub fn in_words(&self, item: &str, read: usize) -> Option<Loss> {
+        let unread = self.unread.get(&self.items.find(item)?)?;
+        let reason = format!("hold a result of {item:?} in words, from row {} on", unread.first);
+        let all = read + unread.count;
+        let loss = Loss::new(&self.file, Counted::Rows, unread.count, all, &reason);
+        Some(loss.allowing(self.allowed).with_hint(Some(REMEDY.to_owned())))
     }
 
     /// Units that are not known here. They are no mistake of the table: a laboratory has many, and only

@@ -15,10 +15,11 @@ mod system;
 mod withdrawn;
 
 pub use codes::{Code, Codes};
-pub use measurements::{Measurement, Measurements, UnitCells};
-pub use system::System;
+pub use measurements::{Measurement, Measurements, UnitCells, Unread};
+pub use system::{Reading, System};
 
-pub(super) use dated::{Rows, Who};
+pub(super) use dated::sound;
+pub(super) use dated::{Dated, RowColumns, Rows, Undated, Who};
 use join::{Joined, tables};
 pub use withdrawn::Withdrawn;
 pub(super) use withdrawn::WithdrawnList;
@@ -107,10 +108,19 @@ fn reserved(source: &Source) -> Vec<(String, &'static str)> {
 impl Patients {
     /// Reads everything but signals, noting what is wrong; none where too much of it is.
     pub fn read(source: &Source, problems: &mut Problems) -> Option<Self> {
+        Self::read_until(source, None, problems)
+    }
+
+    /// The same, where nobody may have died or been observed after a day.
+    pub fn read_until(
+        source: &Source,
+        today: Option<Day>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         if let Some(omop) = &source.omop {
-            return omop::patients(source, omop, problems);
+            return omop::patients(source, omop, today, problems);
         }
-        let Joined { mut table, who, withdrawn, losses } = tables(source, problems)?;
+        let Joined { mut table, who, withdrawn, mut losses } = tables(source, problems)?;
         for (column, unit) in &source.units {
             problems.take(table.column(column));
             if !unit::known(unit) {
@@ -133,17 +143,20 @@ impl Patients {
             join::follow_up(&mut table, outcome, index, problems)?;
         }
         let mut measurements = Vec::new();
+        let mut passed = Losses::default();
         for (name, described) in &source.measurements {
-            if let Some(read) = Measurements::read(source, described, &who, problems) {
+            if let Some(read) = Measurements::read(source, described, &who, &mut passed, problems) {
                 measurements.push((name.clone(), read));
             }
         }
         let mut codes = Vec::new();
         for (name, described) in &source.codes {
-            if let Some(read) = Codes::read(source, described, &who, problems) {
+            if let Some(read) = Codes::read(source, described, &who, &mut passed, problems) {
                 codes.push((name.clone(), read));
             }
         }
+        passed.judge(source, problems);
+        losses.extend(passed);
         let (units, outcome) = (source.units.clone(), source.outcome.as_ref());
         let time_unit = outcome.map(|outcome| (outcome.time.clone(), outcome.unit));
         let stated = outcome.filter(|outcome| !outcome.causes.is_empty());

@@ -36,8 +36,12 @@ impl WithdrawnList {
         problems: &mut Problems,
     ) -> Option<Self> {
         let Some(path) = &source.withdrawn else { return Some(Self::default()) };
-        let asked =
-            Request { texts: &[patient], identifiers: &[patient], format: source.formats.of(path) };
+        let asked = Request {
+            texts: &[patient],
+            identifiers: &[patient],
+            format: source.formats.of(path),
+            any_case: source.omop.is_some(),
+        };
         let path = problems.take(inside(&source.folder, path))?;
         let list = match table::read_as(&path, &asked) {
             Err(DataError::Table(TableError::NoRows { .. })) => return Some(Self::default()),

@@ -138,6 +138,15 @@ pub fn tables(source: &Source) -> Vec<PathBuf> {
 }
 
 impl Source {
+    /// The share of a table that `cohort.toml` allows to be left out, by the table's file: under that name, or
+    /// without its ending. OMOP tables are named in any case.
+    #[must_use]
+    pub fn allowed_loss(&self, file: &str) -> Option<f64> {
+        let named =
+            |(key, _): &&(String, f64)| key == file || table::stem(file).eq_ignore_ascii_case(key);
+        self.allowed_losses.iter().find(named).map(|(_, share)| *share)
+    }
+
     /// Joined tables and nothing else.
     #[must_use]
     pub fn tables(folder: &Path, tables: &[&str], patient: &str) -> Self {

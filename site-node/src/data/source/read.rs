@@ -1,11 +1,14 @@
 //! The file.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
-use common::config::{Section, Settings};
+use common::config::{Section, Settings, nearest};
 use common::experiment::{TimeUnit, cause_flaws};
 
 use super::{EcgFolder, ImageFolder, Omop, OutcomeColumns, Source};
+use crate::data::omop::TABLES;
+use crate::data::table::stem;
 
 impl Settings for Source {
     fn read(section: &mut Section<'_>) -> Option<Self> {
@@ -86,7 +89,7 @@ impl Settings for Source {
             return None;
         }
         let patient = patient.unwrap_or_else(|| "person_id".to_owned());
-        Some(Self {
+        let source = Self {
             folder: PathBuf::new(),
             patient,
             tables,
@@ -104,7 +107,47 @@ impl Settings for Source {
             ecg: ecg?,
             images: images?,
             omop: omop?,
-        })
+        };
+        source.names_tables(section).then_some(source)
+    }
+}
+
+impl Source {
+    /// Whether `[formats]` and `[allowed_losses]` name tables that there are: of another nothing would be known.
+    fn names_tables(&self, section: &mut Section<'_>) -> bool {
+        let long = self.measurements.iter().map(|(_, it)| &it.table);
+        let codes = self.codes.iter().map(|(_, it)| &it.table);
+        let one = self.tables.iter().chain(&self.optional_tables).chain(&self.withdrawn);
+        let paths: Vec<&Path> = one.chain(long).chain(codes).map(PathBuf::as_path).collect();
+        let files: Vec<&str> =
+            paths.iter().filter_map(|path| path.file_name().and_then(OsStr::to_str)).collect();
+        let cdm = |key: &str| {
+            self.omop.is_some() && TABLES.iter().any(|name| stem(key).eq_ignore_ascii_case(name))
+        };
+        let formats = self
+            .formats
+            .of
+            .iter()
+            .map(|(key, _)| ("formats", key, paths.iter().any(|path| *path == Path::new(key))));
+        let losses = self.allowed_losses.iter().map(|(key, _)| {
+            let named = |file: &&str| *file == key || stem(file).eq_ignore_ascii_case(key);
+            ("allowed_losses", key, files.iter().any(named))
+        });
+        let mut all = true;
+        for (part, key, named) in formats.chain(losses) {
+            if named || cdm(key) {
+                continue;
+            }
+            let known: Vec<&str> =
+                if self.omop.is_some() { TABLES.to_vec() } else { files.clone() };
+            let hint = match nearest(key, known.iter().copied()) {
+                Some(nearest) => format!("did you mean {nearest:?}?"),
+                None => format!("name one of {}", known.join(", ")),
+            };
+            section.problem_at(&format!("{part}.{key}"), "no table of this file", hint);
+            all = false;
+        }
+        all
     }
 }
 

@@ -38,6 +38,8 @@ pub struct CodeTable {
     pub code: String,
     /// The system that the codes are of.
     pub system: String,
+    /// Letters after a code of the ICD-10-GM that make it a diagnosis: of G, V, A and Z.
+    pub certainty: Vec<char>,
 }
 
 impl Settings for MeasurementTable {
@@ -73,6 +75,12 @@ impl Settings for CodeTable {
             "what the codes are of: \"icd10\", \"icd9\", \"atc\", \"loinc\", \"snomed\", \"omop\", or \
              a name of your own",
         );
+        let certainty = section.or("certainty", vec!["G".to_owned()]);
+        let certainty: Option<Vec<char>> = certainty?.iter().map(|text| letter(text)).collect();
+        if certainty.is_none() {
+            let hint = "list letters of G (certain), V (suspected), A (excluded) and Z (past)";
+            section.problem("certainty", "not a letter of certainty", hint);
+        }
         Some(Self {
             table: table?,
             patient: patient?,
@@ -80,6 +88,12 @@ impl Settings for CodeTable {
             until: until?,
             code: code?,
             system: system?,
+            certainty: certainty?,
         })
     }
+}
+
+/// A letter of certainty.
+fn letter(text: &str) -> Option<char> {
+    "GVAZ".chars().find(|letter| text.eq_ignore_ascii_case(letter.encode_utf8(&mut [0; 4])))
 }

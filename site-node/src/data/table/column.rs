@@ -234,7 +234,7 @@ impl Column {
             Cells::Numbers { .. } => (0..self.len())
                 .map(|index| match self.cell(index) {
                     Cell::Missing => Ok(None),
-                    Cell::Number(_) => Err(CellFault::DateFormat),
+                    Cell::Number(value) => self.day(&value.to_string()),
                     Cell::Text(text) => self.day(text),
                 })
                 .collect(),
@@ -242,7 +242,7 @@ impl Column {
     }
 
     fn day(&self, text: &str) -> Result<Option<Day>, CellFault> {
-        if self.format.is_missing(text) { Ok(None) } else { Day::parse(text).map(Some) }
+        if self.format.is_missing(text) { Ok(None) } else { self.format.dates.day(text).map(Some) }
     }
 
     /// A column of numbers in place of this one's words: what `label` gives, and -1 where it gives nothing

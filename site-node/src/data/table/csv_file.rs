@@ -9,7 +9,6 @@ use csv::ByteRecord;
 
 use super::builder::{Builder, number};
 use super::{MAX_COLUMNS, Request, Table};
-use crate::data::date::Day;
 use crate::data::error::{DataError, TableError};
 
 /// The longest row.
@@ -228,17 +227,19 @@ fn header(
         }));
     }
     // Of the columns that are looked for not one, and cells of data in their place.
-    let wanted = |cell: &[u8]| texts.iter().any(|text| text.as_bytes() == cell.trim_ascii());
+    let name = |cell: &[u8]| asked.name(&String::from_utf8_lossy(cell));
+    let wanted = |cell: &[u8]| texts.contains(&name(cell).as_str());
     let data = |cell: &[u8]| {
         let cell = cell.trim_ascii();
-        let day = || std::str::from_utf8(cell).is_ok_and(|text| Day::parse(text).is_ok());
+        let dates = &asked.format.dates;
+        let day = || std::str::from_utf8(cell).is_ok_and(|text| dates.day(text).is_ok());
         number(cell).is_some() || day()
     };
     if !texts.is_empty() && !record.iter().any(wanted) && record.iter().any(data) {
         return Err(DataError::Table(TableError::NoHeader { file: file() }));
     }
     let named = |cell: &[u8]| {
-        let name = String::from_utf8_lossy(cell).trim().to_owned();
+        let name = name(cell);
         let mut builder = Builder::with_format(texts.contains(&name.as_str()), asked.format);
         if std::str::from_utf8(cell).is_err() {
             builder.spoil();

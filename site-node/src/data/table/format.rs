@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::number;
+use crate::data::date::DateStyle;
 use crate::data::error::CellFault;
 
 /// Words that stand for a missing number or day where `cohort.toml` lists none. They are what R, pandas,
@@ -23,12 +24,15 @@ pub struct TableFormat {
     pub decimal_comma: bool,
     /// Whether Parquet moments that are marked as UTC, and those of 96 bits, hold the hospital's local time.
     pub local_timestamps: bool,
+    /// How its dates are written.
+    pub dates: DateStyle,
 }
 
 impl Default for TableFormat {
     fn default() -> Self {
         let missing = MISSING.iter().map(|word| (*word).to_owned()).collect();
-        Self { missing, decimal_comma: false, local_timestamps: false }
+        let dates = DateStyle::default();
+        Self { missing, decimal_comma: false, local_timestamps: false, dates }
     }
 }
 
@@ -79,7 +83,7 @@ impl TableFormat {
 pub struct Formats {
     /// Of every table that is not listed.
     pub all: TableFormat,
-    /// By the table's path in `cohort.toml`.
+    /// By the table's path in `cohort.toml`, or by the name of an OMOP table.
     pub of: Vec<(String, TableFormat)>,
 }
 
@@ -90,6 +94,18 @@ impl Formats {
         let found = self.of.iter().find(|(name, _)| Path::new(name) == path);
         found.map_or(&self.all, |(_, format)| format)
     }
+
+    /// The format of an OMOP table, by its name or that of its file, in any case.
+    #[must_use]
+    pub fn of_omop(&self, name: &str) -> &TableFormat {
+        let found = self.of.iter().find(|(key, _)| stem(key).eq_ignore_ascii_case(name));
+        found.map_or(&self.all, |(_, format)| format)
+    }
+}
+
+/// A file's name without its ending.
+pub(in crate::data) fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 /// Digits with one comma between them.

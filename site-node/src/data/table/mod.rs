@@ -14,6 +14,8 @@ mod join;
 #[cfg(feature = "parquet")]
 mod parquet_file;
 #[cfg(feature = "parquet")]
+mod parquet_pages;
+#[cfg(feature = "parquet")]
 mod parquet_values;
 mod unusable;
 mod words;
@@ -33,6 +35,7 @@ pub(in crate::data) use builder::Builder;
 pub(crate) use builder::number;
 pub(in crate::data) use column::whole;
 pub use column::{Cell, Column};
+pub(in crate::data) use format::stem;
 pub use format::{Formats, MISSING, TableFormat};
 pub(in crate::data) use join::index;
 pub use join::{join, join_some};
@@ -54,13 +57,28 @@ pub struct Request<'r> {
     pub identifiers: &'r [&'r str],
     /// How its cells are written.
     pub format: &'r TableFormat,
+    /// Whether names of columns are read in lower case, whatever they are written in: those of OMOP tables mean
+    /// the same in any.
+    pub any_case: bool,
 }
 
 impl<'r> Request<'r> {
     /// Without identifiers.
     #[must_use]
     pub fn of(texts: &'r [&'r str], format: &'r TableFormat) -> Self {
-        Self { texts, identifiers: &[], format }
+        Self { texts, identifiers: &[], format, any_case: false }
+    }
+
+    /// The same with names of columns in any case.
+    #[must_use]
+    pub fn in_any_case(self) -> Self {
+        Self { any_case: true, ..self }
+    }
+
+    /// A column's name as it is asked for.
+    fn name(&self, written: &str) -> String {
+        let name = written.trim();
+        if self.any_case { name.to_ascii_lowercase() } else { name.to_owned() }
     }
 }
 

@@ -6,16 +6,20 @@
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use parquet::basic::{Compression, ConvertedType, LogicalType, Type};
 use parquet::column::reader::ColumnReader;
+use parquet::file::properties::ReaderProperties;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::serialized_reader::ReadOptionsBuilder;
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor};
 
 use super::builder::Builder;
+use super::parquet_pages::{Codec, reader};
 use super::parquet_values::{Kind, fill};
 use super::unusable::{Unusable, Why};
-use super::{MAX_COLUMNS, Request, Table};
+use super::{MAX_COLUMNS, Request, Table, TableFormat};
 use crate::data::error::{DataError, TableError};
 
 /// The most rows.
@@ -47,10 +51,15 @@ struct Found {
 fn columns(schema: &SchemaDescriptor, asked: &Request<'_>) -> Vec<Found> {
     let of = |column: &ColumnDescPtr| {
         // What is nested goes by the name of the column that it is in.
-        let name = column.path().parts().first().cloned().unwrap_or_default();
-        let kind = kind(column, asked.format.local_timestamps);
+        let parts = column.path().parts();
+        let name = asked.name(parts.first().map_or("", String::as_str));
+        let kind = kind(column, asked.format);
         let texts = asked.texts.contains(&name.as_str());
-        let builder = kind.is_ok().then(|| Builder::with_format(texts, asked.format));
+        let builder = kind.ok().map(|kind| {
+            let format = asked.format.clone();
+            let dates = if kind.is_dated() { format.dates.typed() } else { format.dates.clone() };
+            Builder::with_format(texts, &TableFormat { dates, ..format })
+        });
         Found { name, kind, builder }
     };
     schema.columns().iter().map(of).collect()
@@ -68,7 +77,12 @@ fn decode(
         if bytes.metadata().is_ok_and(|found| found.len() == 0) {
             return Err(DataError::Table(TableError::EmptyFile { file: file.to_owned() }));
         }
-        let reader = SerializedFileReader::new(bytes).map_err(|_| broken(file))?;
+        let own = bytes.try_clone().map_err(|_| broken(file))?;
+        // A frame of the older LZ4 names its size, and what is read in its place where it does not has no bound.
+        let properties = ReaderProperties::builder().set_backward_compatible_lz4(false).build();
+        let options = ReadOptionsBuilder::new().with_reader_properties(properties).build();
+        let reader =
+            SerializedFileReader::new_with_options(bytes, options).map_err(|_| broken(file))?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let count = schema.num_columns();
         if count > MAX_COLUMNS {
@@ -82,7 +96,8 @@ fn decode(
             let (file, part) = (file.to_owned(), part + 1);
             return Err(DataError::Table(TableError::ParquetParts { file, part }));
         }
-        wanted = fill_part(file, &reader, known, Room { before: wanted, most })?;
+        let part = Part { reader, bytes: Arc::new(own) };
+        wanted = fill_part(file, &part, known, Room { before: wanted, most })?;
     }
     let columns = made.unwrap_or_default();
     if wanted == 0 {
@@ -104,6 +119,23 @@ fn decode(
     Ok(table)
 }
 
+/// One file that is open, and its bytes for pages that are unpacked here.
+struct Part {
+    reader: SerializedFileReader<File>,
+    bytes: Arc<File>,
+}
+
+impl Part {
+    /// A column of a row group.
+    fn column(&self, group: &dyn RowGroupReader, place: usize) -> Option<ColumnReader> {
+        let chunk = group.metadata().columns().get(place)?;
+        match Codec::of(chunk.compression()) {
+            Some(codec) => reader(codec, &self.bytes, chunk, group.metadata().num_rows()),
+            None => group.get_column_reader(place).ok(),
+        }
+    }
+}
+
 /// How many rows were read before, and the most cells of a table.
 #[derive(Clone, Copy)]
 struct Room {
@@ -114,11 +146,12 @@ struct Room {
 /// Adds one file's cells, and says how many rows there are then.
 fn fill_part(
     file: &str,
-    reader: &SerializedFileReader<File>,
+    part: &Part,
     columns: &mut [Found],
     room: Room,
 ) -> Result<usize, DataError> {
     let damaged = |_| broken(file);
+    let reader = &part.reader;
     let groups = reader.metadata().row_groups().iter();
     let rows = groups.map(|group| u64::try_from(group.num_rows()).ok());
     let rows = rows.sum::<Option<u64>>().ok_or_else(|| broken(file))?;
@@ -140,12 +173,20 @@ fn fill_part(
         }
         for (place, found) in columns.iter_mut().enumerate() {
             let (Ok(kind), Some(builder)) = (found.kind, &mut found.builder) else { continue };
-            if let Some(codec) = unread_codec(group.metadata().column(place).compression()) {
+            let codec = group.metadata().column(place).compression();
+            let unread = |codec| {
                 let file = file.to_owned();
-                return Err(DataError::Table(TableError::ParquetCodec { file, codec }));
+                DataError::Table(TableError::ParquetCodec { file, codec })
+            };
+            if codec == Compression::LZO {
+                return Err(unread("LZO"));
             }
-            let column = column(&*group, place).ok_or_else(|| broken(file))?;
-            let held = fill(kind, column, wanted, builder).ok_or_else(|| broken(file))?;
+            let damaged = || match codec {
+                Compression::LZ4 => unread("LZ4 in another framing than Hadoop's"),
+                _ => broken(file),
+            };
+            let column = part.column(&*group, place).ok_or_else(damaged)?;
+            let held = fill(kind, column, wanted, builder).ok_or_else(damaged)?;
             if held != wanted {
                 let (file, column) = (file.to_owned(), found.name.clone());
                 return Err(DataError::Table(TableError::ParquetRows {
@@ -160,24 +201,11 @@ fn fill_part(
     Ok(wanted)
 }
 
-/// The name of a compression that is not read here.
-fn unread_codec(codec: Compression) -> Option<&'static str> {
-    match codec {
-        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => None,
-        Compression::GZIP(_) => Some("gzip"),
-        Compression::LZO => Some("LZO"),
-        Compression::BROTLI(_) => Some("brotli"),
-        Compression::LZ4 | Compression::LZ4_RAW => Some("LZ4"),
-    }
-}
-
-fn column(group: &dyn RowGroupReader, place: usize) -> Option<ColumnReader> {
-    group.get_column_reader(place).ok()
-}
-
-/// How a column's values are read, or why they are not. `local`: moments that are marked as UTC hold the
-/// hospital's local time.
-fn kind(column: &ColumnDescriptor, local: bool) -> Result<Kind, &'static str> {
+/// How a column's values are read, or why they are not. Moments that are marked as UTC need a word of
+/// `cohort.toml`: that they hold local time, or in which zone their day is taken.
+fn kind(column: &ColumnDescriptor, format: &TableFormat) -> Result<Kind, &'static str> {
+    let local = format.local_timestamps;
+    let zone = format.dates.zone.is_some();
     if column.max_rep_level() > 0 {
         return Err("a list");
     }
@@ -198,9 +226,11 @@ fn kind(column: &ColumnDescriptor, local: bool) -> Result<Kind, &'static str> {
         Some(LogicalType::Timestamp(stamp)) => stamp.is_adjusted_to_u_t_c,
         _ => legacy,
     };
-    if utc && !local {
-        return Err("a moment in UTC, whose day here may be another (timestamps = \"local\" in \
-                    cohort.toml says that it holds local time)");
+    if utc && !local && !zone {
+        return Err(
+            "a moment in UTC, whose day here may be another (time_zone = \"Europe/Berlin\" in \
+                    cohort.toml says where its day is taken, timestamps = \"local\" that it holds local time)",
+        );
     }
     let timestamp = legacy || matches!(logical, Some(LogicalType::Timestamp(_)));
     let unsigned = matches!(converted, ConvertedType::UINT_32 | ConvertedType::UINT_64);
@@ -208,16 +238,19 @@ fn kind(column: &ColumnDescriptor, local: bool) -> Result<Kind, &'static str> {
         Type::BOOLEAN => Kind::Flag,
         Type::INT32 if date => Kind::Date,
         Type::INT32 | Type::INT64 if unsigned => Kind::Unsigned,
-        Type::INT64 if timestamp => Kind::Stamp(ticks(column)),
+        Type::INT64 if timestamp => Kind::Stamp { ticks: ticks(column), utc: utc && !local },
         Type::INT32 | Type::INT64 => Kind::Whole(scale),
         Type::FLOAT => Kind::Single,
         Type::DOUBLE => Kind::Double,
         Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY if decimal => Kind::Decimal(scale),
         Type::BYTE_ARRAY => Kind::Text,
-        Type::INT96 if local => Kind::Stamp96,
+        Type::INT96 if local || zone => Kind::Stamp96 { utc: !local },
         Type::INT96 => {
-            return Err("a moment of 96 bits, which may be in UTC (timestamps = \"local\" in \
-                        cohort.toml says that it holds local time)");
+            return Err(
+                "a moment of 96 bits, which may be in UTC (time_zone = \"Europe/Berlin\" in \
+                        cohort.toml says that it is and where its day is taken, timestamps = \"local\" that it \
+                        holds local time)",
+            );
         }
         Type::FIXED_LEN_BYTE_ARRAY if matches!(logical, Some(LogicalType::Uuid)) => Kind::Uuid,
         Type::FIXED_LEN_BYTE_ARRAY => return Err("bytes of fixed length"),
@@ -240,13 +273,10 @@ fn ticks(column: &ColumnDescriptor) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use parquet::data_type::Int32Type;
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
 
-    use super::super::TableFormat;
     use super::*;
 
     /// 500 rows of two columns without a value: some hundred bytes.

@@ -16,10 +16,15 @@ const BATCH: usize = 8192;
 pub(super) enum Kind {
     Flag,
     Date,
-    /// Ticks a second.
-    Stamp(i64),
+    /// A moment by its ticks a second, of UTC or of the hospital's own clock.
+    Stamp {
+        ticks: i64,
+        utc: bool,
+    },
     /// A moment of 96 bits: nanoseconds of the day, and the Julian day.
-    Stamp96,
+    Stamp96 {
+        utc: bool,
+    },
     /// Digits after the point.
     Whole(i32),
     /// A whole number whose highest bit is no sign.
@@ -30,6 +35,13 @@ pub(super) enum Kind {
     Single,
     Double,
     Text,
+}
+
+impl Kind {
+    /// Whether its cells are days whatever the table's texts are.
+    pub(super) fn is_dated(self) -> bool {
+        matches!(self, Self::Date | Self::Stamp { .. } | Self::Stamp96 { .. })
+    }
 }
 
 /// Adds a row group's cells until the column holds `wanted`, and says how many it holds; `None` where
@@ -53,19 +65,19 @@ pub(super) fn fill(
                 Some(())
             })
         }
-        (Kind::Stamp(ticks), ColumnReader::Int64ColumnReader(reader)) => {
+        (Kind::Stamp { ticks, utc }, ColumnReader::Int64ColumnReader(reader)) => {
             each(reader, wanted, builder, |stamp, cells| {
-                cells.push(moment(*stamp, ticks)?.as_bytes());
+                cells.push(moment(*stamp, ticks, utc)?.as_bytes());
                 Some(())
             })
         }
-        (Kind::Stamp96, ColumnReader::Int96ColumnReader(reader)) => {
+        (Kind::Stamp96 { utc }, ColumnReader::Int96ColumnReader(reader)) => {
             each(reader, wanted, builder, |stamp, cells| {
                 let [low, high, day] = *<&[u32; 3]>::try_from(stamp.data()).ok()?;
                 let nanoseconds = u64::from(high) << 32 | u64::from(low);
                 let seconds = i64::try_from(nanoseconds / 1_000_000_000).ok()?;
                 let days = i64::from(day) - UNIX_EPOCH_JULIAN;
-                cells.push(moment(86_400 * days + seconds, 1)?.as_bytes());
+                cells.push(moment(86_400 * days + seconds, 1, utc)?.as_bytes());
                 Some(())
             })
         }
@@ -192,14 +204,15 @@ fn uuid(bytes: &[u8]) -> Option<String> {
     Some([part(0, 8)?, part(8, 12)?, part(12, 16)?, part(16, 20)?, part(20, 32)?].join("-"))
 }
 
-/// `2021-03-04`, or `2021-03-04T10:11:12` where it is not midnight.
-fn moment(stamp: i64, ticks: i64) -> Option<String> {
+/// `2021-03-04`, or `2021-03-04T10:11:12` where it is not midnight; of UTC `2021-03-04T10:11:12Z`.
+fn moment(stamp: i64, ticks: i64, utc: bool) -> Option<String> {
     let seconds = stamp.div_euclid(ticks);
     let day = Day(i32::try_from(seconds.div_euclid(86_400)).ok()?);
     let rest = seconds.rem_euclid(86_400);
-    if rest == 0 {
+    if rest == 0 && !utc {
         return Some(day.to_string());
     }
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    Some(format!("{day}T{hour:02}:{minute:02}:{second:02}"))
+    let zone = if utc { "Z" } else { "" };
+    Some(format!("{day}T{hour:02}:{minute:02}:{second:02}{zone}"))
 }

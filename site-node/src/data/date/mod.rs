@@ -1,8 +1,21 @@
-//! Calendar days.
+//! Calendar days, and the forms in which tables write them.
+//!
+//! ```text
+//! cell ─► iso, pattern or a count of days ─► Moment ─► zone, where it names an offset ─► Day
+//! ```
+
+mod iso;
+mod pattern;
+mod style;
+mod zone;
 
 use std::fmt;
 
 use super::error::CellFault;
+
+pub use style::DateStyle;
+pub(in crate::data) use style::Form;
+pub use zone::Zone;
 
 /// A day, counted from 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,22 +28,7 @@ impl Day {
     /// # Errors
     /// The text is another form of date, no day that there is, or no date at all.
     pub fn parse(text: &str) -> Result<Self, CellFault> {
-        let bytes = text.as_bytes();
-        let digits = |from: usize, to: usize| -> Option<i32> {
-            let part = bytes.get(from..to)?;
-            part.iter().all(u8::is_ascii_digit).then_some(())?;
-            Some(part.iter().fold(0, |value, digit| 10 * value + i32::from(digit - b'0')))
-        };
-        let dashes = bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-');
-        let ends = matches!(bytes.get(10), None | Some(b'T' | b' '));
-        match (digits(0, 4), digits(5, 7), digits(8, 10)) {
-            (Some(year), Some(month), Some(day)) if dashes && ends => {
-                let found = Self::of(year, month, day).ok_or(CellFault::NoSuchDay)?;
-                text.get(11..).map_or(Ok(()), time_of_day).map(|()| found)
-            }
-            _ if looks_like_a_date(text) => Err(CellFault::DateFormat),
-            _ => Err(CellFault::NotADate),
-        }
+        iso::moment(text)?.local()
     }
 
     /// A day of the Gregorian calendar, from year 1 on.
@@ -76,40 +74,6 @@ impl fmt::Display for Day {
     }
 }
 
-/// A time of day without a zone: `08:30`, `08:30:00` or `08:30:00.000`.
-fn time_of_day(text: &str) -> Result<(), CellFault> {
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.');
-    let (clock, zone) = text.split_at(end.unwrap_or(text.len()));
-    let (whole, part) = clock.split_once('.').unwrap_or((clock, "0"));
-    let parts: Vec<&str> = whole.split(':').collect();
-    let below = |(part, most): (&&str, u8)| {
-        part.len() == 2 && digits(part) && part.parse::<u8>().is_ok_and(|value| value < most)
-    };
-    let sound = (2..=3).contains(&parts.len())
-        && parts.iter().zip([24, 60, 61]).all(below)
-        && !part.is_empty()
-        && digits(part);
-    let zone = zone.trim();
-    match sound {
-        true if zone.is_empty() => Ok(()),
-        true if ["Z", "z", "UTC", "GMT"].contains(&zone) || zone.starts_with(['+', '-']) => {
-            Err(CellFault::Zone)
-        }
-        _ => Err(CellFault::NotADate),
-    }
-}
-
-/// Three groups of digits, or eight digits in a row: a date, but of which form?
-fn looks_like_a_date(text: &str) -> bool {
-    let date = text.split(['T', ' ']).next().unwrap_or_default();
-    let parts: Vec<&str> = date.split(['-', '/', '.']).collect();
-    let digits = parts.iter().all(|part| {
-        !part.is_empty() && part.len() <= 8 && part.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    digits && (parts.len() == 3 || (parts.len() == 1 && date.len() == 8))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +99,13 @@ mod tests {
             ("05/17/2020", CellFault::DateFormat),
             ("20200517", CellFault::DateFormat),
             ("1937-12-1", CellFault::DateFormat),
+            ("25AUG2010", CellFault::DateFormat),
+            ("25OCT2010", CellFault::DateFormat),
+            ("25.08.2010T10:00", CellFault::DateFormat),
+            ("25-Aug-2010", CellFault::DateFormat),
+            ("40415", CellFault::DateFormat),
             ("May 2020", CellFault::NotADate),
+            ("2020-05-17 23:30:00+soon", CellFault::NotADate),
             ("2020-05-17x", CellFault::NotADate),
             ("2020-05-17Tsoon", CellFault::NotADate),
             ("2020-05-17 25:00", CellFault::NotADate),
