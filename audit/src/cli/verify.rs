@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::folder::read_text;
+use crate::folder::{self, read_text, shown};
 use crate::note::{MAX_CHECKPOINT, SignedNote};
 use crate::verify::{Options, verify};
 
@@ -27,6 +27,16 @@ pub struct Args {
 
 pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome {
     let key = super::key(&args.key)?;
+    if let Ok(found) = folder::key(&args.folder)
+        && found != key
+    {
+        let place = shown(&args.folder);
+        return Err(format!(
+            "--key: {place} holds the log of {found}, and the key given is {key}; so nothing can be said of it. Check \
+             the key with the people whose log it is; if the key given is right, this is not the log that they keep"
+        )
+        .into());
+    }
     let mut options = Options { cost: tools.cost, ..Options::default() };
     for path in &args.checkpoint {
         let note = SignedNote::parse(&read_text(path, MAX_CHECKPOINT as u64)?);

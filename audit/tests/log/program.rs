@@ -35,6 +35,11 @@ fn verify_says_one_line_and_an_exit_code() {
     fs::write(&path, lines.replacen("\"boot\":\"b", "\"boot\":\"x", 1)).unwrap();
     assert_eq!(run(&["verify", place, "--key", &key]).status.code(), Some(2));
     assert_eq!(run(&["verify", "/nowhere", "--key", &key]).status.code(), Some(3));
+    // A key of another log says nothing of this one.
+    let other = run(&["verify", place, "--key", &public("site-b").to_string()]);
+    let why = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(other.status.code(), Some(3));
+    assert!(why.contains("--key") && !why.contains("tampered"), "{why}");
     // Never taken for a verdict.
     assert_eq!(run(&["verify"]).status.code(), Some(64));
     assert_eq!(run(&["--version"]).status.code(), Some(0));

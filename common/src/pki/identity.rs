@@ -14,7 +14,7 @@ use super::validity::Validity;
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
     /// A file could not be read or holds no such PEM block.
-    #[error("{what} {}: {why}; coordinator init makes such files", path.display())]
+    #[error("{what} {}: {why}; {hint}", path.display())]
     File {
         /// What the file should hold.
         what: &'static str,
@@ -22,6 +22,8 @@ pub enum PkiError {
         path: PathBuf,
         /// What is wrong.
         why: String,
+        /// What to do.
+        hint: &'static str,
     },
     /// The private key is open to others.
     #[error("private key {}: others may read it (mode {mode:o}); run chmod 600 on it", path.display())]
@@ -88,10 +90,14 @@ impl Identity {
     pub fn load(folder: &Path) -> Result<Self, PkiError> {
         let (ca, cert, key) =
             (folder.join("ca.pem"), folder.join("cert.pem"), folder.join("key.pem"));
-        let bad = |what, path: &Path, error: rustls_pki_types::pem::Error| PkiError::File {
-            what,
-            path: path.to_owned(),
-            why: error.to_string(),
+        let bad = |what, path: &Path, error: rustls_pki_types::pem::Error| match error {
+            rustls_pki_types::pem::Error::Io(error) => unread(what, path, &error),
+            other => PkiError::File {
+                what,
+                path: path.to_owned(),
+                why: other.to_string(),
+                hint: "copy the file again from the folder that coordinator init or sites add made",
+            },
         };
         let authority = CertificateDer::from_pem_file(&ca)
             .map_err(|error| bad("authority's certificate", &ca, error))?;
@@ -109,14 +115,25 @@ impl Identity {
     }
 }
 
+/// A file that the system does not let this program read.
+fn unread(what: &'static str, path: &Path, error: &std::io::Error) -> PkiError {
+    let hint = match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "coordinator init and coordinator sites add make such files"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "run the program as the account that owns the file, or give the file to this account with chown; \
+             its folder must be open to it too"
+        }
+        _ => "mend the file or the disk that it lies on",
+    };
+    PkiError::File { what, path: path.to_owned(), why: error.to_string(), hint }
+}
+
 #[cfg(unix)]
 fn refuse_exposed(path: &Path) -> Result<(), PkiError> {
     use std::os::unix::fs::PermissionsExt;
-    let metadata = std::fs::metadata(path).map_err(|error| PkiError::File {
-        what: "private key",
-        path: path.to_owned(),
-        why: error.to_string(),
-    })?;
+    let metadata = std::fs::metadata(path).map_err(|error| unread("private key", path, &error))?;
     match metadata.permissions().mode() & 0o777 {
         mode if mode & 0o077 != 0 => Err(PkiError::Exposed { path: path.to_owned(), mode }),
         _ => Ok(()),
@@ -126,4 +143,24 @@ fn refuse_exposed(path: &Path) -> Result<(), PkiError> {
 #[cfg(not(unix))]
 fn refuse_exposed(_: &Path) -> Result<(), PkiError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_told_apart_from_one_that_is_missing_or_no_key() {
+        let told = |kind| unread("private key", Path::new("key.pem"), &std::io::Error::from(kind));
+        let denied = told(std::io::ErrorKind::PermissionDenied).to_string();
+        assert!(denied.contains("chown") && !denied.contains("coordinator init"), "{denied}");
+        let missing = told(std::io::ErrorKind::NotFound).to_string();
+        assert!(missing.contains("coordinator init"), "{missing}");
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["ca.pem", "cert.pem", "key.pem"] {
+            std::fs::write(folder.path().join(name), "nothing").unwrap();
+        }
+        let other = Identity::load(folder.path()).unwrap_err().to_string();
+        assert!(other.contains("copy the file again"), "{other}");
+    }
 }

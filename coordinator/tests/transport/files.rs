@@ -29,7 +29,7 @@ fn mode(folder: &Path, mode: u32) {
 /// The file that cannot be used is named, with what it should hold.
 fn names_the_file(folder: &Path, name: &str, holds: &str) {
     match Identity::load(folder) {
-        Err(PkiError::File { what, path, why }) => {
+        Err(PkiError::File { what, path, why, .. }) => {
             assert_eq!((what, path), (holds, folder.join(name)));
             assert!(!why.is_empty());
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::path::Path;
 
+use audit::UtcTime;
 use audit::epsilon::percent;
 use audit::record::Promise;
 use common::ids::RunId;
@@ -22,9 +23,9 @@ pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
         let (tracking, data_set) = (settings.audit.tracking, settings.data_set.parse()?);
         LedgerLog::look_as(tracking, &settings.state, &data_set)?
     };
-    let carried = told.carried.spent.clone();
+    let (carried, begun) = (told.carried.spent.clone(), told.begun);
     let account = Account::after(policy.limits, told.carried, told.entries)?;
-    let ledger = Ledger { account, carried, promised: told.promised };
+    let ledger = Ledger { account, carried, promised: told.promised, begun };
     match format {
         Format::Table => table(&settings.data_set, &policy, &ledger),
         Format::Json => println!("{}", object(&settings.data_set, &policy, &ledger)),
@@ -38,6 +39,8 @@ struct Ledger {
     /// What was spent under earlier logs, or in segments that were removed.
     carried: Cost,
     promised: BTreeMap<RunId, Promise>,
+    /// When each run was charged first.
+    begun: BTreeMap<RunId, UtcTime>,
 }
 
 impl Ledger {
@@ -46,13 +49,19 @@ impl Ledger {
         self.account.limit().used(cost).min(1.0)
     }
 
+    /// The day on which a run was charged first, in UTC.
+    fn day(&self, run: &RunId) -> String {
+        let text = self.begun.get(run).map(UtcTime::to_string).unwrap_or_default();
+        text.get(..10).unwrap_or_default().to_owned()
+    }
+
     fn releases_of(&self, run: &RunId) -> usize {
         self.account.entries().iter().filter(|entry| entry.run == *run).count()
     }
 }
 
 fn table(data_set: &str, policy: &Policy, ledger: &Ledger) {
-    let Ledger { account, carried, promised } = ledger;
+    let Ledger { account, carried, promised, .. } = ledger;
     let Budget { epsilon: allowed, delta } = account.limit().budget();
     println!("data set   {data_set}");
     println!("budget     ε = {allowed} at δ = {delta:e}, over its life");
@@ -83,19 +92,19 @@ fn table(data_set: &str, policy: &Policy, ledger: &Ledger) {
         return;
     }
     println!(
-        "\n{:<34}{:>9}{:>12}{:>12}{:>11}",
-        "run", "releases", "ε promised", "ε charged", "of budget"
+        "\n{:<12}{:<34}{:>9}{:>12}{:>12}{:>11}",
+        "first (UTC)", "run", "releases", "ε promised", "ε charged", "of budget"
     );
     for (run, cost) in runs_by_time(account) {
-        let releases = ledger.releases_of(run);
+        let (day, releases) = (ledger.day(run), ledger.releases_of(run));
         if cost.is_zero() {
-            println!("{run:<34}{releases:>9}{:>12}{:>12}{:>11}", "no noise", "no ε", "–");
+            println!("{day:<12}{run:<34}{releases:>9}{:>12}{:>12}{:>11}", "no noise", "no ε", "–");
             continue;
         }
         let promised =
             promised.get(run).map_or("–".to_owned(), |told| shown_epsilon(told.epsilon));
         let (charged, part) = (shown_epsilon(cost.epsilon(delta)), share(ledger.used(cost)));
-        println!("{run:<34}{releases:>9}{promised:>12}{charged:>12}{part:>11}");
+        println!("{day:<12}{run:<34}{releases:>9}{promised:>12}{charged:>12}{part:>11}");
     }
     if let Some(last) = account.entries().iter().rev().find(|entry| !entry.cost.is_zero()) {
         let fits = account.limit().fits(account.spent(), &Cost::of(last.mechanism));
@@ -124,7 +133,7 @@ pub(super) fn share(used: f64) -> String {
 }
 
 fn object(data_set: &str, policy: &Policy, ledger: &Ledger) -> serde_json::Value {
-    let Ledger { account, carried, promised } = ledger;
+    let Ledger { account, carried, promised, .. } = ledger;
     let Budget { epsilon: allowed, delta } = account.limit().budget();
     let spent_all = *carried == Cost::unknown();
     let runs: Vec<_> = runs_by_time(account)
@@ -133,7 +142,7 @@ fn object(data_set: &str, policy: &Policy, ledger: &Ledger) -> serde_json::Value
             let promised = promised.get(run);
             // A run without noise has no ε.
             let charged = (!cost.is_zero()).then(|| cost.epsilon(delta));
-            json!({ "run": run, "releases": ledger.releases_of(run),
+            json!({ "run": run, "first_charged": ledger.begun.get(run), "releases": ledger.releases_of(run),
                     "epsilon_promised": promised.map(|promised| promised.epsilon),
                     "delta_promised": promised.map(|promised| promised.delta),
                     "epsilon_charged": charged, "used": ledger.used(cost) })

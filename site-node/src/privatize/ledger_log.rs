@@ -14,9 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use audit::Name;
 use audit::folder::{Archived, ReadError, Scan};
 use audit::record::{Event, Promise, Record, Reserve, Role};
+use audit::{Name, UtcTime};
 use common::clock::Clock;
 use common::digest::Digest;
 use common::ids::{InvalidName, Round, RunId};
@@ -109,6 +109,8 @@ pub struct Told {
     pub entries: Vec<Entry>,
     /// What was promised for each run when it was agreed to, as far as the log still tells.
     pub promised: BTreeMap<RunId, Promise>,
+    /// When each run was charged first, of those with entries here.
+    pub begun: BTreeMap<RunId, UtcTime>,
     /// ε and δ of the budget that stands.
     budget: Option<(f64, f64)>,
     /// Whose patients' budget it is.
@@ -122,6 +124,7 @@ impl Told {
             carried,
             entries: Vec::new(),
             promised: BTreeMap::new(),
+            begun: BTreeMap::new(),
             budget: None,
             data_set: data_set.clone(),
         }
@@ -278,7 +281,10 @@ impl Replay {
                 self.belongs(&reserve.data_set);
                 let entry = self.entry(record, reserve, run);
                 match entry {
-                    Ok(entry) => self.told.entries.push(entry),
+                    Ok(entry) => {
+                        self.told.begun.entry(entry.run.clone()).or_insert(record.time);
+                        self.told.entries.push(entry);
+                    }
                     Err(what) => {
                         let (state, seq) = (self.state.clone(), record.seq);
                         self.wrong = Some(LedgerLogError::Foreign { state, seq, what });
@@ -363,21 +369,25 @@ impl LedgerLog {
         let book = Logbook::open_locked(audit, lock, node, clock, &mut take)?;
         let mut told = replay.finish()?;
         told.remember(state)?;
-        let Budget { epsilon, delta } = limits.total;
-        let epsilon = epsilon.min(f64::MAX);
-        if told.budget != Some((epsilon, delta)) {
-            let event = Event::Budget {
-                data_set: data_set.clone(),
-                epsilon,
-                delta,
-                orders: LEDGER_ORDERS.to_vec(),
-                carried: Vec::new(),
-            };
-            let actor = "policy".parse().map_err(LogbookError::from)?;
-            book.record(vec![audit::record::Entry::new(actor, event)])
-                .map_err(LogbookError::from)?;
+        let log = Self { book: Arc::new(book), data_set: data_set.clone() };
+        if told.budget != Some((limits.total.epsilon, limits.total.delta)) {
+            log.budget(limits.total)?;
         }
-        Ok((Self { book: Arc::new(book), data_set: data_set.clone() }, told))
+        Ok((log, told))
+    }
+
+    /// Records the budget of the data set.
+    pub(super) fn budget(&self, budget: Budget) -> Result<(), LedgerLogError> {
+        let event = Event::Budget {
+            data_set: self.data_set.clone(),
+            epsilon: budget.epsilon,
+            delta: budget.delta,
+            orders: LEDGER_ORDERS.to_vec(),
+            carried: Vec::new(),
+        };
+        let actor = "policy".parse().map_err(LogbookError::from)?;
+        let entry = audit::record::Entry::new(actor, event);
+        Ok(self.book.record(vec![entry]).map_err(LogbookError::from)?)
     }
 
     /// Reads the ledger of a log that another process may have open, and changes nothing. A record on its way
