@@ -28,6 +28,7 @@ pub mod policy;
 pub mod privacy;
 pub mod process;
 pub mod shelf;
+pub mod shutdown;
 pub mod survival;
 pub mod transport;
 pub mod wire;

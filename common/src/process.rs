@@ -1,5 +1,5 @@
-//! What both programs do at their edges: say why they failed, hear that they should stop, and stop where nobody
-//! reads on.
+//! What both programs do at their edges: say why they failed, warn of what ends soon, and stop where nobody reads
+//! on.
 
 use std::error::Error;
 use std::time::Duration;
@@ -22,21 +22,6 @@ pub fn chain(error: &dyn Error) -> String {
         source = error.source();
     }
     text
-}
-
-/// Resolves on SIGINT or SIGTERM. SIGHUP, which a closed terminal sends, no longer ends the program.
-pub async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    // A handler stays once it is there: the signal is caught from now on, whether anybody listens or not.
-    let _hangup = signal(SignalKind::hangup());
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        // Without a handler for the one, the other still works.
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
 }
 
 /// Warns once a day, from a month before its end on, that this program's own certificate ends; never returns

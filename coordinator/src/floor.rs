@@ -75,7 +75,9 @@ pub enum Input {
     Evaluated(SiteName, Evaluation),
     /// A site, whose log has this key, describes its patients.
     Described(SiteName, VerifierKey, Described),
-    /// The coordinator is told to stop.
+    /// The coordinator is asked to stop: the round that is open may close, and no other one begins.
+    Ending,
+    /// The coordinator stops now.
     Stopped,
     /// This operator ends the run.
     StoppedBy(SiteName),
@@ -137,6 +139,8 @@ struct Inner {
     allowances: BTreeMap<SiteName, Allowance>,
     next_id: u64,
     run: Option<ActiveRun>,
+    /// Nothing new begins any more.
+    closing: bool,
     /// Operators who follow a run and have not heard its end.
     followers: usize,
     /// Bytes of the connections that ended.
@@ -281,6 +285,9 @@ impl Floor {
         run: impl FnOnce(mpsc::Sender<Input>) -> ActiveRun,
     ) -> Result<(Vec<SiteName>, mpsc::Receiver<Input>), Refusal> {
         let mut inner = self.lock();
+        if inner.closing {
+            return Err(Refusal::Stopping);
+        }
         if let Some(active) = &inner.run {
             return Err(Refusal::Busy(active.run.clone()));
         }
@@ -300,6 +307,13 @@ impl Floor {
     /// Something was asked of every site: each may send more.
     pub fn grant(&self) {
         self.lock().allowances.values_mut().for_each(|allowance| allowance.grant(ANSWERS));
+    }
+
+    /// Lets no run and no description begin from now on; returns the one that is going on.
+    pub fn close(&self) -> Option<ActiveRun> {
+        let mut inner = self.lock();
+        inner.closing = true;
+        inner.run.clone()
     }
 
     /// Ends a run.
@@ -428,5 +442,9 @@ mod tests {
         floor.end(&description);
         floor.begin(&run, &feed).unwrap();
         busy(floor.begin_description(&description).unwrap_err(), &run);
+        assert_eq!(floor.close().map(|active| active.run), Some(run.clone()));
+        floor.end(&run);
+        assert_eq!(floor.begin(&run, &feed).unwrap_err(), Refusal::Stopping);
+        assert_eq!(floor.begin_description(&description).unwrap_err(), Refusal::Stopping);
     }
 }

@@ -13,7 +13,6 @@ use std::path::Path;
 use audit::segments::LogError;
 use common::clock::{Clock, Timestamp};
 use common::digest::Digest;
-use common::experiment::Plan;
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::Logbook;
 use common::shelf::{self, ShelfError};
@@ -55,17 +54,30 @@ pub fn recover(state: &Path, book: &Logbook, clock: &dyn Clock) -> Result<(), Re
         let Ok(run) = row.id.parse::<RunId>() else { continue };
         let kept = kept(&registry, &models, &run, clock.wall())?;
         book.record(vec![log::interrupted(&run)])?;
-        let reason = if kept.is_some() { KEPT } else { STOPPED };
-        tracing::warn!(%run, reason, "a run that was going on at the last stop has ended");
-        let ending = Ending {
-            status: if kept.is_some() { Status::Finished } else { Status::Failed },
-            reason: Some(reason.to_owned()),
-            model_sha256: kept.map(|hash| hash.to_string()),
+        let (status, reason) = match &kept {
+            None => (Status::Failed, STOPPED.to_owned()),
+            Some(kept) if kept.whole => (Status::Finished, KEPT.to_owned()),
+            Some(kept) => (
+                Status::Failed,
+                format!("{STOPPED}; the model after round {} is kept", kept.rounds),
+            ),
         };
+        tracing::warn!(%run, reason, "a run that was going on at the last stop has ended");
+        let model_sha256 = kept.map(|kept| kept.sha256.to_string());
+        let ending = Ending { status, reason: Some(reason), model_sha256 };
         registry.end(&run, clock.wall(), &ending)?;
     }
     clean(&models);
     Ok(())
+}
+
+/// A model that was kept.
+struct Kept {
+    sha256: audit::Sha256,
+    /// Rounds that are in it.
+    rounds: u32,
+    /// Whether these are all of the plan's.
+    whole: bool,
 }
 
 /// The card of weights that were kept whole, written where it is missing; none where there are none.
@@ -74,7 +86,7 @@ fn kept(
     models: &Path,
     run: &RunId,
     at: Timestamp,
-) -> Result<Option<audit::Sha256>, RecoveryError> {
+) -> Result<Option<Kept>, RecoveryError> {
     let path = models.join(format!("{run}.{}", shelf::WEIGHTS));
     if !path.exists() {
         return Ok(None);
@@ -87,20 +99,37 @@ fn kept(
             return Ok(None);
         }
     };
-    if shelf::open(&path).is_ok() {
-        return Ok(Some(sha256));
-    }
     let model = Digest::of(&words::from_parameters(&weights.parameters));
-    let rounds = rounds(&registry.events(run.as_str())?, &plan, model);
+    let events = registry.events(run.as_str())?;
+    let closed = closed(&events, model).min(plan.rounds);
+    let kept = Kept { sha256, rounds: closed, whole: closed == plan.rounds };
+    if shelf::open(&path).is_ok() {
+        return Ok(Some(kept));
+    }
+    let rounds = rounds(&events, closed, model);
     // What the sites told of a model that was released before the stop was not entered yet.
     let metrics: &[Metric] = &[];
     let ended = Ended { run, plan: &plan, sha256, model, rounds: &rounds, metrics, log: None, at };
     artifact::describe(models, ended)?;
-    Ok(Some(sha256))
+    Ok(Some(kept))
 }
 
-/// The rounds of a run with their sites, as its journal tells them.
-fn rounds(events: &[Event], plan: &Plan, model: Digest) -> Vec<RoundRecord> {
+/// How many rounds a model has: it is one that the journal tells of, or that of the round which was being closed.
+fn closed(events: &[Event], model: Digest) -> u32 {
+    let mut count = 0;
+    for event in events {
+        if let Event::Aggregated { model: of } = event {
+            count += 1;
+            if *of == model {
+                return count;
+            }
+        }
+    }
+    count + 1
+}
+
+/// The first rounds of a run with their sites, as its journal tells them.
+fn rounds(events: &[Event], closed: u32, model: Digest) -> Vec<RoundRecord> {
     let mut sites: BTreeMap<u32, BTreeSet<SiteName>> = BTreeMap::new();
     for event in events {
         if let Event::Updated { site, round, .. } = event {
@@ -114,7 +143,7 @@ fn rounds(events: &[Event], plan: &Plan, model: Digest) -> Vec<RoundRecord> {
         bytes: 0,
         model,
     };
-    (1..=plan.rounds).map(round).collect()
+    (1..=closed).map(round).collect()
 }
 
 /// Removes files that were being written under another name.
@@ -124,5 +153,20 @@ fn clean(models: &Path) {
         if path.extension().is_some_and(|ending| ending == "new") {
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_of_the_round_that_the_journal_names_or_of_the_one_that_was_being_closed() {
+        let model = |round: u8| Digest::of(&[round]);
+        let events: Vec<Event> =
+            [1, 2].map(|round| Event::Aggregated { model: model(round) }).into();
+        assert_eq!(closed(&events, model(1)), 1);
+        assert_eq!(closed(&events, model(2)), 2);
+        assert_eq!(closed(&events, model(3)), 3);
     }
 }

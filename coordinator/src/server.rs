@@ -144,16 +144,40 @@ impl Server {
     /// # Errors
     /// The audit log took no more records.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        self.drain(stop, std::future::ready(())).await
+    }
+
+    /// Serves peers until `asked` resolves. Then nothing new begins, and the round or description that is open may
+    /// end, unless `due` resolves before.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub async fn drain(
+        self,
+        asked: impl Future<Output = ()>,
+        due: impl Future<Output = ()>,
+    ) -> Result<(), ServerError> {
         let book = Arc::clone(&self.launcher.book);
         let failed = book.failed();
         tokio::pin!(failed);
         let mut outcome = Ok(());
         let door = Door::new(Arc::clone(&self.launcher.clock));
-        tokio::pin!(stop);
+        let floor = self.floor();
+        let idle = async {
+            ask_to_end(&floor).await;
+            floor.await_idle().await;
+        };
+        tokio::pin!(asked, due, idle);
+        let mut ending = false;
         loop {
             let incoming = tokio::select! {
                 incoming = self.listener.accept() => incoming,
-                () = &mut stop => None,
+                () = &mut asked, if !ending => {
+                    ending = true;
+                    continue;
+                }
+                () = &mut idle, if ending => None,
+                () = &mut due, if ending => None,
                 why = &mut failed => {
                     outcome = Err(ServerError::LogFailed(why));
                     None
@@ -198,6 +222,14 @@ impl Server {
         self.listener.close("the coordinator is stopping").await;
         outcome
     }
+}
+
+/// Lets nothing new begin, and asks the run or description that is going on to end where it can.
+async fn ask_to_end(floor: &Floor) {
+    let Some(active) = floor.close() else { return };
+    let run = &active.run;
+    tracing::info!(%run, "asked to stop: the open round may close first; a second signal stops at once");
+    active.tell(Input::Ending).await;
 }
 
 async fn accept(incoming: Incoming, door: &Door) -> Option<Link> {

@@ -1,9 +1,11 @@
 //! `coordinator.toml`: where the coordinator listens and keeps its things.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use common::config::{self, ConfigError, Section, Settings};
 use common::logbook::AuditSettings;
+use common::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
 use common::transport::Address;
 
 use crate::revoked;
@@ -21,6 +23,8 @@ pub struct CoordinatorSettings {
     pub operator: PathBuf,
     /// The list of certificates that are no longer let in.
     pub revoked: PathBuf,
+    /// How long a coordinator that is asked to stop may take to close the round that is open.
+    pub drain: Duration,
     /// How the audit log is kept.
     pub audit: AuditSettings,
 }
@@ -33,6 +37,7 @@ impl Settings for CoordinatorSettings {
         let state = section.or("state", PathBuf::from("state"));
         let operator = section.or("operator", PathBuf::from("operator"));
         let revoked = section.or("revoked", PathBuf::from(revoked::FILE));
+        let drain = section.duration("drain", DRAIN, DRAINS, DRAIN_HINT);
         let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
         Some(Self {
             listen: listen?,
@@ -40,6 +45,7 @@ impl Settings for CoordinatorSettings {
             state: state?,
             operator: operator?,
             revoked: revoked?,
+            drain: drain?,
             audit: audit?.unwrap_or_default(),
         })
     }

@@ -1,24 +1,42 @@
-//! How training hears, between two steps, that its run is over.
+//! How training hears, between two steps, that it should stop, and why.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use common::ids::RunId;
 
-/// A flag that is set once. Clones share it.
+/// Why training stops before its last step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Its run is over.
+    RunOver,
+    /// The run has had all the time that the policy allows it.
+    TimeSpent,
+    /// The policy that is in force now does not allow the run.
+    PolicyChanged,
+    /// The program ends.
+    Stopping,
+}
+
+/// A flag that is set once, with the reason. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<OnceLock<Reason>>);
 
 impl Cancel {
-    /// Sets the flag.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
+    /// Sets the flag. The first reason stands.
+    pub fn set(&self, reason: Reason) {
+        let _ = self.0.set(reason);
     }
 
     /// Whether the flag is set.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.get().is_some()
+    }
+
+    /// Why it was set.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        self.0.get().copied()
     }
 }
 
@@ -39,7 +57,7 @@ impl Training {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let cancel = Cancel::default();
         if state.over.as_ref() == Some(run) {
-            cancel.set();
+            cancel.set(Reason::RunOver);
         }
         state.training = Some((run.clone(), cancel.clone()));
         cancel
@@ -49,7 +67,7 @@ impl Training {
     pub fn end(&self, run: &RunId) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, cancel)) = state.training.take_if(|(training, _)| training == run) {
-            cancel.set();
+            cancel.set(Reason::RunOver);
         }
         state.over = Some(run.clone());
     }
@@ -67,8 +85,16 @@ mod tests {
         training.end(&run("run-b"));
         assert!(!first.is_set());
         training.end(&run("run-a"));
-        assert!(first.is_set());
+        assert_eq!(first.reason(), Some(Reason::RunOver));
         assert!(training.begin(&run("run-a")).is_set());
         assert!(!training.begin(&run("run-c")).is_set());
+    }
+
+    #[test]
+    fn the_first_reason_stands() {
+        let cancel = Cancel::default();
+        cancel.set(Reason::TimeSpent);
+        cancel.clone().set(Reason::Stopping);
+        assert_eq!(cancel.reason(), Some(Reason::TimeSpent));
     }
 }

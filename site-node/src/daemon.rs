@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::clock::{Clock, SystemClock};
 use common::transport::{Address, Backoff, Dialer, TransportError, jitter};
 use common::wire::Refusal;
+use tokio::sync::watch;
 
 use crate::link::{SessionError, session};
 use crate::task::Participant;
@@ -38,20 +39,53 @@ pub async fn run(
     participant: Arc<dyn Participant>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    tokio::pin!(stop);
+    drain(dialer, coordinator, participant, (stop, std::future::ready(()))).await
+}
+
+/// Takes part until `asked` resolves; then finishes the work in hand and sends it, unless `due` resolves before.
+///
+/// # Errors
+/// As [`run`].
+pub async fn drain(
+    dialer: Dialer,
+    coordinator: impl Into<Address>,
+    participant: Arc<dyn Participant>,
+    (asked, due): (impl Future<Output = ()>, impl Future<Output = ()>),
+) -> Result<(), DaemonError> {
+    tokio::pin!(asked, due);
     let coordinator = coordinator.into();
     let clock = SystemClock::new();
     let mut backoff = Backoff::default();
     let book = participant.book();
     let failed = book.failed();
     tokio::pin!(failed);
+    let (ending, ends) = watch::channel(false);
     loop {
         let begun = clock.now();
-        let ended = tokio::select! {
-            ended = session(&dialer, &coordinator, Arc::clone(&participant)) => ended,
-            () = &mut stop => break,
-            why = &mut failed => return Err(DaemonError::Log(why)),
+        let session = session(&dialer, &coordinator, Arc::clone(&participant), ends.clone());
+        tokio::pin!(session);
+        let ended = loop {
+            let is_asked = *ends.borrow();
+            tokio::select! {
+                ended = &mut session => break Some(ended),
+                () = &mut asked, if !is_asked => {
+                    tracing::info!("asked to stop: the work in hand is finished first; a second signal stops at once");
+                    ending.send_replace(true);
+                }
+                () = &mut due, if is_asked => break None,
+                why = &mut failed => return Err(DaemonError::Log(why)),
+            }
         };
+        let Some(ended) = ended else {
+            participant.stop();
+            break;
+        };
+        if *ends.borrow() {
+            if let Err(error) = ended {
+                tracing::warn!(%error, "session ended before the work in hand was delivered");
+            }
+            break;
+        }
         // One pause for every kind of failure: a coordinator that lets this site in and drops it at once is
         // not asked more often than one that is not there.
         let pause = backoff.after(clock.now().since(begun), jitter());
@@ -77,7 +111,7 @@ pub async fn run(
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = &mut stop => break,
+            () = &mut asked => break,
             why = &mut failed => return Err(DaemonError::Log(why)),
         }
     }

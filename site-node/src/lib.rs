@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod link;
 pub mod predict;
 pub mod privatize;
+pub mod rules;
 pub mod send;
 pub mod settings;
 mod steps;

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
-use common::experiment::{Description, Plan};
+use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::{Round, RunId};
+use common::pki::Validity;
 use common::transport::{
     Address, Dialer, FrameReader, FrameWriter, Link, TransportError, receive_words,
 };
@@ -13,11 +16,11 @@ use common::wire::{
     Cosignature, DESCRIBED, Described, Evaluation, Hello, LastRecord, ModelHeader, PROTOCOL,
     Purpose, Refusal, Sighting, Silence, ToCoordinator, ToSite, words,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use crate::cancel::Training;
+use crate::cancel::{Reason, Training};
 use crate::send::send;
-use crate::steps::{STEP, in_steps};
+use crate::steps::{STEP, in_steps, in_steps_where};
 use crate::task::{Model, Objection, Participant};
 use crate::watch::{Watch, WatchError, introduction};
 
@@ -36,6 +39,9 @@ pub enum SessionError {
     /// The coordinator's log is not what it should be.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// The coordinator's certificate ended during the session.
+    #[error("the coordinator's certificate has expired; the research centre renews it")]
+    Expired,
 }
 
 /// A model that came, and what to do with it.
@@ -44,15 +50,101 @@ struct Order {
     parameters: Vec<f32>,
 }
 
-/// Connects, takes part in whatever runs, and returns when the connection ends.
+/// Connects, takes part in whatever runs, and returns when the connection ends, or when this program is asked to
+/// end and the work in hand is done and delivered.
 ///
 /// # Errors
-/// How it ended, which is never well: a coordinator that shuts down says so.
+/// How the connection ended, where it did: a coordinator that shuts down says so.
 pub async fn session(
     dialer: &Dialer,
     coordinator: &Address,
     participant: Arc<dyn Participant>,
+    ending: watch::Receiver<bool>,
 ) -> Result<(), SessionError> {
+    let opened = open(dialer, coordinator, participant.as_ref());
+    let opened = tokio::select! {
+        opened = opened => opened?,
+        () = asked_to_end(ending.clone()) => return Ok(()),
+    };
+    let Opened { link, mut reader, writer, watch } = opened;
+    // Reading and writing go on by themselves: a frame is never dropped half-way because something
+    // else happened first.
+    let (answers, outbox) = mpsc::channel(16);
+    let (incoming, inbox) = mpsc::channel(16);
+    let training = Arc::new(Training::default());
+    let expired = expiry(link.certificate().and_then(|certificate| certificate.validity));
+    let session = Session {
+        link: link.clone(),
+        participant,
+        watch,
+        answers,
+        runs: BTreeMap::new(),
+        training: Arc::clone(&training),
+        waiting: None,
+        asked: None,
+        unanswered: None,
+        ending: ending.clone(),
+    };
+    let mut writing = std::pin::pin!(write_all(writer, outbox));
+    let ended = tokio::select! {
+        ended = session.follow(inbox) => ended,
+        ended = read_all(&mut reader, incoming, &training) => ended.map_err(SessionError::from),
+        ended = &mut writing => {
+            ended.map_err(SessionError::from).and(Err(SessionError::Protocol("the control stream is gone")))
+        }
+        () = expired => Err(SessionError::Expired),
+    };
+    if matches!(ended, Err(SessionError::Expired)) {
+        link.close("the coordinator's certificate has expired; renew it");
+    }
+    if ended.is_ok() && *ending.borrow() {
+        // What was said last is read before the connection ends.
+        writing.await?;
+        link.close("the site is stopping");
+    }
+    ended
+}
+
+/// Resolves when this program is asked to end.
+async fn asked_to_end(mut ending: watch::Receiver<bool>) {
+    if ending.wait_for(|ending| *ending).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Whether a message tells of something that this site sent. A program that ends heeds no other one.
+fn is_answer(message: &ToSite) -> bool {
+    matches!(message, ToSite::Received { .. } | ToSite::Refused(_) | ToSite::Over { .. })
+}
+
+/// Resolves when the coordinator's certificate ends: the handshake looks at it once, and a session may be long.
+async fn expiry(validity: Option<Validity>) {
+    /// The clock may be set meanwhile.
+    const LOOK: Duration = Duration::from_secs(60);
+    let Some(validity) = validity else { return std::future::pending().await };
+    let clock = SystemClock::new();
+    loop {
+        let left = validity.left(clock.wall());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(LOOK)).await;
+    }
+}
+
+/// A connection to a coordinator that let this site in.
+struct Opened {
+    link: Link,
+    writer: FrameWriter,
+    reader: FrameReader,
+    watch: Watch,
+}
+
+async fn open(
+    dialer: &Dialer,
+    coordinator: &Address,
+    participant: &dyn Participant,
+) -> Result<Opened, SessionError> {
     let link = dialer.dial(coordinator).await?;
     // TLS 1.3 tells a client only now that its certificate is not accepted.
     let unwelcome = |error: TransportError| TransportError::Unreachable {
@@ -73,23 +165,11 @@ pub async fn session(
         ToSite::Refused(refusal) => return Err(SessionError::Refused(refusal)),
         _ => return Err(SessionError::Protocol("no welcome")),
     };
-    // Reading and writing go on by themselves: a frame is never dropped half-way because something
-    // else happened first.
-    let (answers, outbox) = mpsc::channel(16);
-    let (incoming, inbox) = mpsc::channel(16);
-    let (runs, training) = (BTreeMap::new(), Arc::new(Training::default()));
-    let told = Arc::clone(&training);
-    let (waiting, asked) = (None, None);
-    let session = Session { link, participant, watch, answers, runs, training, waiting, asked };
-    tokio::select! {
-        ended = session.follow(inbox) => ended,
-        ended = read_all(reader, incoming, &told) => ended.map_err(SessionError::from),
-        ended = write_all(writer, outbox) => ended.map_err(SessionError::from),
-    }
+    Ok(Opened { link, writer, reader, watch })
 }
 
 async fn read_all(
-    mut reader: FrameReader,
+    reader: &mut FrameReader,
     incoming: mpsc::Sender<ToSite>,
     training: &Training,
 ) -> Result<(), TransportError> {
@@ -112,6 +192,7 @@ async fn write_all(
     while let Some(message) = outbox.recv().await {
         writer.send(&message).await?;
     }
+    writer.finish().await;
     Ok(())
 }
 
@@ -135,19 +216,36 @@ struct Session {
     waiting: Option<Order>,
     /// A question that waits likewise, under its name.
     asked: Option<(RunId, Description)>,
+    /// The round whose update was sent and that nothing was heard about yet.
+    unanswered: Option<Round>,
+    /// Whether this program was asked to end.
+    ending: watch::Receiver<bool>,
 }
 
 impl Session {
     async fn follow(mut self, mut inbox: mpsc::Receiver<ToSite>) -> Result<(), SessionError> {
         loop {
             tokio::select! {
+                biased;
+                // What was begun is finished by now, since nothing here is awaited in the middle of it.
+                () = asked_to_end(self.ending.clone()), if self.unanswered.is_none() => return Ok(()),
                 message = inbox.recv() => match message {
-                    Some(message) => self.heed(message).await?,
+                    Some(message) if !self.ends() || is_answer(&message) => self.heed(message).await?,
+                    Some(_) => tracing::debug!("this program ends and takes nothing new"),
                     None => return Ok(()),
                 },
-                transfer = self.link.accept_transfer() => self.newest(transfer?).await?,
+                transfer = self.link.accept_transfer() => {
+                    let transfer = transfer?;
+                    if !self.ends() {
+                        self.newest(transfer).await?;
+                    }
+                }
             }
         }
+    }
+
+    fn ends(&self) -> bool {
+        *self.ending.borrow()
     }
 
     async fn heed(&mut self, message: ToSite) -> Result<(), SessionError> {
@@ -158,16 +256,19 @@ impl Session {
             }
             ToSite::Refused(refusal) => {
                 tracing::warn!(%refusal, "the coordinator refused what this site sent");
+                self.unanswered = None;
                 Ok(())
             }
             ToSite::Received { run, round, digest, cosignature } => {
                 tracing::debug!(%run, %round, "update received");
+                self.unanswered.take_if(|sent| *sent == round);
                 self.participant.received(&run, round, digest);
                 Ok(self.watch.confirmed(&cosignature)?)
             }
             ToSite::Over { run, outcome } => {
                 tracing::info!(%run, outcome, "run over");
                 self.runs.remove(&run);
+                self.unanswered = None;
                 // By name: something else may have been asked for meanwhile.
                 self.waiting.take_if(|order| order.header.run == run);
                 self.asked.take_if(|(asked, _)| *asked == run);
@@ -182,10 +283,16 @@ impl Session {
         let (digest, size) = (plan.digest(), plan.model.parameters());
         let witnesses = usize::try_from(plan.aggregation.min_sites).unwrap_or(usize::MAX);
         let verdict = if let Some(flaw) = plan.check().first() {
-            Err(Objection { rule: flaw.key.to_owned(), reason: flaw.to_string() })
+            Err(Objection::new(flaw.key, flaw))
         } else {
             let (participant, run) = (Arc::clone(&self.participant), run.clone());
-            blocking(move || participant.consider(&run, &plan)).await
+            let private = plan.privacy.mode != PrivacyMode::Off;
+            let work = blocking(move || participant.consider(&run, &plan));
+            // The stage that says no, and how many records it read, would show in the time that it took.
+            let of_patients = |verdict: &Result<(), Objection>| {
+                private && verdict.as_ref().map_or_else(Objection::is_of_patients, |()| true)
+            };
+            in_steps_where(STEP, work, of_patients).await
         };
         let answer = match verdict {
             Ok(()) => {
@@ -298,8 +405,7 @@ impl Session {
         round: Option<Round>,
         error: WatchError,
     ) -> Result<(), SessionError> {
-        let reason = error.to_string();
-        let objection = Objection { rule: error.rule().to_owned(), reason };
+        let objection = Objection::new(error.rule(), &error);
         self.answer(silence(run, round, objection)).await?;
         if error.is_breach() { Err(SessionError::Watch(error)) } else { Ok(()) }
     }
@@ -348,7 +454,7 @@ impl Session {
         let outcome = blocking(move || {
             let model = Model { digest: content.digest, parameters: &parameters, cancel: &cancel };
             let outgoing = participant.round(&asked, round, model)?;
-            if cancel.is_set() {
+            if matches!(cancel.reason(), Some(Reason::RunOver | Reason::Stopping)) {
                 return Err(Objection::over());
             }
             participant.depart(&asked, round, &outgoing)?;
@@ -356,23 +462,50 @@ impl Session {
         });
         match outcome.await {
             // Nothing leaves for a run that is over, and nobody waits for a word about it.
-            Err(_) if over.is_set() => {
+            Err(_) if over.reason() == Some(Reason::RunOver) => {
                 tracing::info!(%run, %round, "training stopped: the run is over");
+                Ok(())
+            }
+            Err(_) if over.reason() == Some(Reason::Stopping) => {
+                tracing::info!(%run, %round, "training stopped: this program ends");
                 Ok(())
             }
             Ok(outgoing) => {
                 let log = self.watch.sight()?;
+                self.unanswered = Some(round);
                 Ok(send(&self.link, (run, round, content.digest), &outgoing, log).await?)
             }
-            Err(objection) => self.answer(silence(run, Some(round), objection)).await,
+            Err(objection) => self.object(run, Some(round), objection).await,
         }
     }
 
-    async fn evaluate(&self, order: Order) -> Result<(), SessionError> {
+    /// Says no to a round, or leaves the run.
+    async fn object(
+        &mut self,
+        run: RunId,
+        round: Option<Round>,
+        objection: Objection,
+    ) -> Result<(), SessionError> {
+        let mut of = round;
+        if objection.whole_run {
+            of = None;
+            self.runs.remove(&run);
+            self.waiting.take_if(|order| order.header.run == run);
+        }
+        self.answer(silence(run, of, objection)).await
+    }
+
+    async fn evaluate(&mut self, order: Order) -> Result<(), SessionError> {
         let Order { header: ModelHeader { run, content, .. }, parameters } = order;
         let (participant, asked) = (Arc::clone(&self.participant), run.clone());
         let outcome = blocking(move || participant.evaluate(&asked, &parameters)).await;
-        let (model, metrics) = (content.digest, outcome.unwrap_or_default());
+        let metrics = match outcome {
+            Err(objection) if objection.whole_run => {
+                return self.object(run, None, objection).await;
+            }
+            outcome => outcome.unwrap_or_default(),
+        };
+        let model = content.digest;
         self.answer(ToCoordinator::Evaluation(Evaluation { run, model, metrics })).await
     }
 
@@ -384,7 +517,7 @@ impl Session {
 
 fn silence(run: RunId, round: Option<Round>, objection: Objection) -> ToCoordinator {
     tracing::warn!(%run, %objection, "no contribution from this site");
-    let Objection { rule, reason } = objection;
+    let Objection { rule, reason, .. } = objection;
     ToCoordinator::Silence(Silence { run, round, rule, reason })
 }
 
@@ -393,9 +526,6 @@ async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, Objection> + Send + 'static,
 ) -> Result<T, Objection> {
     tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| {
-        Err(Objection {
-            rule: "site-node".to_owned(),
-            reason: "stopped by a defect; its log says where".to_owned(),
-        })
+        Err(Objection::new("site-node", "stopped by a defect; its log says where"))
     })
 }

@@ -1,10 +1,12 @@
 //! `site-node.toml`: where the coordinator is, where the data lie, what this node may use.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use common::config::{self, ConfigError, Section, Settings};
 use common::experiment::DataTag;
 use common::logbook::AuditSettings;
+use common::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
 use common::transport::Address;
 
 use crate::data::Source;
@@ -27,6 +29,8 @@ pub struct SiteSettings {
     pub device: DeviceChoice,
     /// The most bytes of ECGs and images that are kept in a plan's form.
     pub cache_bytes: u64,
+    /// How long a node that is asked to stop may take to finish the work in hand and send it.
+    pub drain: Duration,
     /// What the hospital calls its patients: a ledger belongs to one data set.
     pub data_set: String,
     /// The file that describes them.
@@ -84,6 +88,7 @@ impl Settings for SiteSettings {
         let hint = "use a size in GiB, such as 50: at least 1";
         let cache = section.or("max_cache_gib", MOST_BYTES >> 30);
         let cache = section.within("max_cache_gib", cache, 1..=1 << 20, hint);
+        let drain = section.duration("drain", DRAIN, DRAINS, DRAIN_HINT);
         let data: Option<DataTable> = section.section("data");
         let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
         let data = data?;
@@ -94,6 +99,7 @@ impl Settings for SiteSettings {
             policy: policy?,
             device: device?,
             cache_bytes: cache? << 30,
+            drain: drain?,
             data_set: data.name,
             cohort: data.cohort,
             tag: data.tag,

@@ -100,6 +100,11 @@ pub enum LogError {
              mend the disk, then start again"
     )]
     Poisoned,
+    /// The process said that it stops.
+    #[error(
+        "audit log: this process has stopped, so nothing more is recorded and nothing may leave"
+    )]
+    Stopped,
     /// The log is signed by another key, or is another node's.
     #[error("audit log {}: it belongs to {found}, not to {expected}", folder.display())]
     OtherKey {

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::ops::RangeBounds;
+use std::ops::{RangeBounds, RangeInclusive};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -126,6 +127,22 @@ impl<'a> Section<'a> {
             return Some(value);
         }
         self.problem(key, format!("{value} is out of bounds"), hint);
+        None
+    }
+
+    /// A duration with a default, held to its bounds.
+    pub fn duration(
+        &mut self,
+        key: &'static str,
+        default: Duration,
+        bounds: RangeInclusive<Duration>,
+        hint: &str,
+    ) -> Option<Duration> {
+        let found = self.or(key, default)?;
+        if bounds.contains(&found) {
+            return Some(found);
+        }
+        self.problem(key, format!("{} is out of bounds", humantime::format_duration(found)), hint);
         None
     }
 

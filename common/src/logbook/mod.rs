@@ -101,6 +101,8 @@ struct Inner {
     sealed: Moment,
     /// How long writing and syncing took so far.
     writing: Duration,
+    /// The node has said that it stops.
+    stopped: bool,
 }
 
 /// An open log.
@@ -214,6 +216,7 @@ impl Logbook {
             newest,
             sealed: clock.now(),
             writing: Duration::ZERO,
+            stopped: false,
         };
         if let Some(keep) = audit.keep {
             inner.archive(clock.as_ref(), keep)?;
@@ -242,6 +245,22 @@ impl Logbook {
     pub fn fail(&self, why: String) {
         self.failure
             .send_if_modified(|failure| failure.is_none().then(|| *failure = Some(why)).is_some());
+    }
+
+    /// Says that the node stops in order, and signs it. Nothing is recorded after that, whatever is still going on
+    /// in this process, so that nothing leaves any more.
+    pub fn stop(&self) {
+        let mut inner = self.lock();
+        if inner.stopped {
+            return;
+        }
+        let stop = Event::Stop { version: version(), binary: binary() };
+        let clock = self.clock.as_ref();
+        let ended = inner.record(clock, vec![Entry::new(name("daemon"), stop)]);
+        if let Err(error) = ended.and_then(|_| inner.log.checkpoint().map(drop)) {
+            tracing::error!(%error, "the end of this process could not be recorded");
+        }
+        inner.stopped = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -399,6 +418,9 @@ impl Inner {
         if all.is_empty() {
             return Ok(None);
         }
+        if self.stopped {
+            return Err(LogError::Stopped);
+        }
         self.in_place()?;
         let (stamp, stepped) = self.ticks.stamp(clock);
         if let Some(by_ms) = stepped {
@@ -445,10 +467,6 @@ impl Inner {
 impl Drop for Logbook {
     /// Says that the node stopped in order. One that was killed says nothing.
     fn drop(&mut self) {
-        let stop = Event::Stop { version: version(), binary: binary() };
-        let ended = self.record(vec![Entry::new(name("daemon"), stop)]);
-        if let Err(error) = ended.and_then(|()| self.checkpoint().map(drop)) {
-            tracing::error!(%error, "the end of this process could not be recorded");
-        }
+        self.stop();
     }
 }

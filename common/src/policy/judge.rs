@@ -107,6 +107,13 @@ impl Policy {
             None => ("policy.most_epochs", plan.training.epochs, self.most_epochs),
         };
         rule(key, format!("{asked} a round"), format!("at most {most}"), asked <= most);
+        let most = humantime::format_duration(self.most_time);
+        rule(
+            "policy.most_time",
+            format!("{rounds} rounds; the time is measured while they train"),
+            format!("at most {most} of training for one run; it stops there"),
+            true,
+        );
         let seen = self.judge_sites(plan.aggregation.min_sites);
         rulings.push(seen);
         rulings

@@ -5,10 +5,12 @@
 //! both sides have, so that a researcher who was given a hospital's policy can see beforehand what
 //! it will say.
 
+mod changes;
 mod judge;
 mod read;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::{self, ConfigError};
 use crate::digest::Digest;
@@ -44,6 +46,9 @@ pub struct Policy {
     pub most_steps: u32,
     /// The most passes over the training patients in one round, in the other modes.
     pub most_epochs: u32,
+    /// The longest that this hospital computes for one run: the training of all its rounds together. Training
+    /// that reaches it stops, and the hospital withdraws from the run.
+    pub most_time: Duration,
     /// The least that a plan or a description may ask as `min_sites`: so many hospitals have seen the
     /// same offer before anything leaves this one.
     pub min_sites: u32,
@@ -87,6 +92,7 @@ impl Policy {
             most_rounds: plan.rounds,
             most_steps: u32::MAX,
             most_epochs: u32::MAX,
+            most_time: Duration::MAX,
             min_sites: 1,
             largest_model: u64::MAX,
             start_models: plan.start.into_iter().collect(),

@@ -1,10 +1,19 @@
 //! The file.
 
+use std::time::Duration;
+
 use super::Policy;
 use crate::config::{Section, Settings};
 use crate::digest::Digest;
 use crate::pki::Fingerprint;
 use crate::privacy::{Budget, Limits, grid};
+
+/// The longest computing time of a run where the file says nothing.
+const MOST_TIME: Duration = Duration::from_secs(3 * 86_400);
+
+/// Computing times that make sense.
+const TIMES: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
 
 impl Settings for Limits {
     fn read(section: &mut Section<'_>) -> Option<Self> {
@@ -76,6 +85,8 @@ impl Settings for Policy {
         let most_rounds = section.or("most_rounds", 1000);
         let most_steps = section.or("most_steps", 10_000);
         let most_epochs = section.or("most_epochs", 1000);
+        let hint = "use 1 second to 366 days, such as \"12h\" or \"3days\"";
+        let most_time = section.duration("most_time", MOST_TIME, TIMES, hint);
         let min_sites = section.or("min_sites", 1);
         let min_sites = section.within("min_sites", min_sites, 1..=1000, "use 1 to 1000 hospitals");
         let largest_model = section.or("largest_model", 10_000_000);
@@ -109,6 +120,7 @@ impl Settings for Policy {
             most_rounds: most_rounds?,
             most_steps: most_steps?,
             most_epochs: most_epochs?,
+            most_time: most_time?,
             min_sites: min_sites?,
             largest_model: largest_model?,
             start_models,

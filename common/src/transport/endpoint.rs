@@ -17,7 +17,7 @@ use socket2::SockRef;
 use super::address::Address;
 use super::error::{TransportError, explain};
 use super::link::{Incoming, Link};
-use crate::pki::{COORDINATOR_NAME, Identity, PkiError, Role};
+use crate::pki::{COORDINATOR_NAME, Identity, PkiError};
 use crate::wire::ALPN;
 
 /// Unread bytes that a peer may send on one connection: what bounds a coordinator's memory for each
@@ -207,7 +207,7 @@ impl Dialer {
                 attempt.await
             };
             match reached {
-                Ok(connection) => return Ok(Link::new(connection, Role::Coordinator)),
+                Ok(connection) => return Ok(Link::to_coordinator(connection)),
                 Err(why) if found.len() == 1 && to == Address::from(*address) => failures.push(why),
                 Err(why) => failures.push(format!("{address}: {why}")),
             }

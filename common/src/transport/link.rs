@@ -57,7 +57,7 @@ impl Incoming {
     }
 }
 
-/// What a listener knows of the certificate that a peer showed.
+/// What is known of the certificate that a peer showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerCertificate {
     /// Its SHA-256.
@@ -84,8 +84,10 @@ pub struct Link {
 }
 
 impl Link {
-    pub(super) fn new(connection: Connection, peer: Role) -> Self {
-        Self { connection, peer, certificate: None }
+    /// A connection to the coordinator, whose name the handshake has checked.
+    pub(super) fn to_coordinator(connection: Connection) -> Self {
+        let certificate = peer_of(&connection).ok().map(|(_, certificate)| certificate);
+        Self { connection, peer: Role::Coordinator, certificate }
     }
 
     /// Who is at the other end.
@@ -94,7 +96,7 @@ impl Link {
         &self.peer
     }
 
-    /// The peer's certificate, where this side listened.
+    /// The peer's certificate.
     #[must_use]
     pub fn certificate(&self) -> Option<PeerCertificate> {
         self.certificate

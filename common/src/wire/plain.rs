@@ -111,6 +111,7 @@ impl PeerMessage for Refusal {
             | Self::Norm { .. }
             | Self::Element { .. }
             | Self::TooMany
+            | Self::Stopping
             | Self::NoSuchRun(_)
             | Self::Ambiguous { .. }
             | Self::Description(_) => Vec::new(),

@@ -162,6 +162,9 @@ pub enum Refusal {
         /// Why.
         why: String,
     },
+    /// The coordinator is about to end.
+    #[error("coordinator: it is stopping and begins nothing new; try again once it runs again")]
+    Stopping,
 }
 
 fn listed(runs: &[RunId]) -> String {
@@ -205,6 +208,7 @@ impl Refusal {
             Self::Internal(_) => "internal",
             Self::Norm { .. } => "norm",
             Self::Element { .. } => "element",
+            Self::Stopping => "stopping",
             Self::TooMany => "too-many",
             Self::NoSuchRun(_) => "no-such-run",
             Self::RunEnded { .. } => "run-ended",

@@ -34,6 +34,7 @@ variants!(
     TooMany,
     Ambiguous,
     NoModel,
+    Stopping,
 );
 
 fn run() -> RunId {
@@ -78,7 +79,7 @@ fn of_operators() -> [(Refusal, &'static str); 5] {
     ]
 }
 /// What a site is told whose update is beyond its bound, or who sends too many messages.
-fn of_limits() -> [(Refusal, &'static str); 3] {
+fn of_limits() -> [(Refusal, &'static str); 4] {
     let norm = "
         17000000                    # Refusal::Norm
         0110000000000000            # found: 4097 units
@@ -93,6 +94,7 @@ fn of_limits() -> [(Refusal, &'static str); 3] {
         (Refusal::Norm { found: 4097, most: 4096 }, norm),
         (Refusal::Element { found: 4097, most: 4096 }, element),
         (Refusal::TooMany, "19000000"),
+        (Refusal::Stopping, "1c000000"),
     ]
 }
 

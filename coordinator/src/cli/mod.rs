@@ -48,6 +48,9 @@ enum Verb {
     #[command(subcommand)]
     Sites(sites::Verb),
     /// Serve a federation: let sites in and run what operators launch.
+    ///
+    /// SIGTERM or SIGINT: begin nothing new, let the open round close and keep the model so far, within `drain` of the
+    /// settings; a second one stops at once.
     Serve(serve::Args),
     /// What an experiment would cost in privacy and send, and what policies say, before it runs.
     Plan(plan::Args),

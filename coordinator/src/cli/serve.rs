@@ -1,11 +1,12 @@
 //! `coordinator serve`: the federation's endpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::clock::SystemClock;
 use common::pki::Identity;
-use common::process::{stop_signal, warn_before_end};
+use common::process::warn_before_end;
+use common::shutdown::Signals;
 use coordinator::revoked::Revoked;
 use coordinator::server::Server;
 use coordinator::settings::CoordinatorSettings;
@@ -21,21 +22,40 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     log("info");
-    let settings = CoordinatorSettings::load(&args.config)?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(serve(&args.config));
+    // Whatever is still going on ends with the process: its log is closed.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(config: &Path) -> Outcome {
+    // Before anything is begun: from here on a signal ends the program in order.
+    let signals = Signals::catch()?;
+    let settings = CoordinatorSettings::load(config)?;
+    let (shutdown, mut hangups) = signals.into_parts(settings.drain);
     let identity = Identity::load(&settings.identity)?;
-    let validity = identity.validity();
-    runtime()?.block_on(async {
-        let renew = "coordinator sites renew --coordinator, and restart";
-        tokio::spawn(warn_before_end(validity, renew));
-        let clock = Arc::new(SystemClock::new());
-        let listen = settings.listen.resolve().await.map_err(|error| {
-            format!("listen = \"{}\": the name cannot be looked up: {error}", settings.listen)
-        })?;
-        let server = Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
-        let server = server.with_revoked(Revoked::open(settings.revoked)?);
-        tracing::info!(address = %server.address()?, "listening");
-        server.serve(stop_signal()).await?;
-        tracing::info!("stopped");
-        Ok(())
-    })
+    let renew = "coordinator sites renew --coordinator, and restart";
+    tokio::spawn(warn_before_end(identity.validity(), renew));
+    let clock = Arc::new(SystemClock::new());
+    let listen = settings.listen.resolve().await.map_err(|error| {
+        format!("listen = \"{}\": the name cannot be looked up: {error}", settings.listen)
+    })?;
+    let server = Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
+    let server = server.with_revoked(Revoked::open(settings.revoked)?);
+    let book = server.launcher().book;
+    tokio::spawn(async move {
+        loop {
+            hangups.next().await;
+            tracing::info!(
+                "SIGHUP: the list of revoked certificates is looked at all the time; nothing else is read anew"
+            );
+        }
+    });
+    tracing::info!(address = %server.address()?, "listening");
+    let ended = server.drain(shutdown.asked(), shutdown.due()).await;
+    book.stop();
+    ended?;
+    tracing::info!("stopped");
+    Ok(())
 }

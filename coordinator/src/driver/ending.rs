@@ -21,6 +21,11 @@ impl Running {
         let Driver { run, clock, registry, plan, book, models, .. } = &mut self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
+        let stopped = matches!(outcome, Outcome::Stopped { .. } | Outcome::StoppedBy { .. });
+        if stopped && self.kept.is_none() && !self.rounds.is_empty() {
+            // It was paid for, by every hospital whose updates are in it.
+            self.kept = Some(artifact::keep(models, run, plan, &self.model)?);
+        }
         if let Some(entry) = log::ended(run, &outcome) {
             book.note(entry);
         }
@@ -34,7 +39,10 @@ impl Running {
         if finished {
             registry.evaluations(run, Round(plan.rounds), &told)?;
         }
-        let ended = waiting::reason(&outcome, &self.declined);
+        let mut ended = waiting::reason(&outcome, &self.declined);
+        if stopped && self.kept.is_some() {
+            ended = format!("{ended}; the model after round {} is kept", self.rounds.len());
+        }
         let (reason, at) = ((!finished).then(|| ended.clone()), clock.wall());
         if let Some(sha256) = self.kept {
             let (rounds, metrics, model) = (&self.rounds[..], &mean(&told)[..], self.digest);

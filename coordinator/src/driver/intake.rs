@@ -147,6 +147,7 @@ impl Running {
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
                 Event::Silent { site, round: Some(round) }
             }
+            Input::Ending => Event::Ending,
             Input::Stopped => Event::Stopped,
             Input::StoppedBy(operator) => Event::StoppedBy { operator },
             // No session passes one on to a run.

@@ -57,7 +57,9 @@ pub enum Event {
     },
     /// The closed round's model is not finite.
     Diverged,
-    /// The coordinator is told to stop.
+    /// The coordinator is asked to stop: no round begins any more.
+    Ending,
+    /// The coordinator stops now.
     Stopped,
     /// An operator ends the run.
     StoppedBy {

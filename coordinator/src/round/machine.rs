@@ -95,6 +95,8 @@ pub struct Machine {
     model: Digest,
     sites: BTreeMap<SiteName, Standing>,
     state: State,
+    /// No round begins any more.
+    ending: bool,
 }
 
 impl Machine {
@@ -103,7 +105,7 @@ impl Machine {
     pub fn new(rules: Rules, model: Digest, now: Moment) -> Self {
         let until = now.plus(rules.window);
         let state = State::AwaitQuorum { until };
-        Self { rules, round: Round(1), model, sites: BTreeMap::new(), state }
+        Self { rules, round: Round(1), model, sites: BTreeMap::new(), state, ending: false }
     }
 
     /// The round that is open or about to open.
@@ -179,6 +181,7 @@ impl Machine {
                     Err(refusal) => Effect::Refuse { site, refusal },
                 });
             }
+            Event::Ending => self.ending = true,
             Event::Stopped if self.state != State::Over => {
                 self.state = State::Over;
                 effects.push(Effect::End(Outcome::Stopped { round: self.round }));
@@ -316,6 +319,11 @@ impl Machine {
     /// Moves on where nothing more needs to be waited for.
     fn settle(&mut self, now: Moment) -> Vec<Effect> {
         match &self.state {
+            // No round is open: nothing has to be waited for.
+            State::AwaitQuorum { .. } if self.ending => {
+                self.state = State::Over;
+                vec![Effect::End(Outcome::Stopped { round: self.round })]
+            }
             State::AwaitQuorum { until } => {
                 let until = *until;
                 self.open_or_give_up(now, until)

@@ -258,6 +258,42 @@ fn a_run_ends_where_its_coordinator_is_stopped() {
 }
 
 #[test]
+fn a_coordinator_that_is_asked_to_stop_closes_the_open_round_and_begins_no_other() {
+    let mut run = opened(&["a", "b"]);
+    run.step(update("a", 1), at(1));
+    assert_eq!(run.step(Event::Ending, at(2)), []);
+    assert_eq!(run.step(update("b", 1), at(3)), [fold("b"), close(1, &["a", "b"])]);
+    let outcome = Outcome::Stopped { round: Round(2) };
+    let closed = Event::Aggregated { model: model(1) };
+    assert_eq!(run.step(closed, at(4)), [Effect::End(outcome)]);
+    assert_eq!(run.deadline(), None);
+
+    // A run that waits for hospitals has nothing to finish.
+    let mut waiting = Machine::new(rules(), model(0), at(0));
+    let outcome = Outcome::Stopped { round: Round(1) };
+    assert_eq!(waiting.step(Event::Ending, at(1)), [Effect::End(outcome)]);
+}
+
+#[test]
+fn a_run_whose_last_round_closes_while_the_coordinator_stops_is_measured_and_finished() {
+    let mut run = opened(&["a", "b"]);
+    for name in ["a", "b"] {
+        run.step(update(name, 1), at(1));
+    }
+    run.step(Event::Aggregated { model: model(1) }, at(1));
+    run.step(Event::Ending, at(2));
+    for name in ["a", "b"] {
+        run.step(update(name, 2), at(3));
+    }
+    let last = run.step(Event::Aggregated { model: model(2) }, at(4));
+    assert_eq!(last, [offer(2, Purpose::Evaluate, &["a", "b"])]);
+    for name in ["a", "b"] {
+        run.step(Event::Evaluated { site: site(name), model: model(2) }, at(5));
+    }
+    assert_eq!(run.deadline(), None);
+}
+
+#[test]
 fn a_model_that_is_not_finite_ends_the_run() {
     let mut run = opened(&["a", "b"]);
     run.step(update("a", 1), at(1));

@@ -15,6 +15,7 @@ use common::transport::Dialer;
 use common::wire::Progress;
 use site_node::daemon;
 use site_node::data::cache::MOST_BYTES;
+use site_node::rules::Rules;
 use site_node::task::{Hospital, Participant, Site};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -75,9 +76,8 @@ pub(super) async fn run(
             cache_bytes: MOST_BYTES,
             name: hospital.name.clone(),
             coordinator: authority,
-            policy: Policy::just(&plan, authority),
             // There is no file: it allows what the plan asks for.
-            policy_hash: plan.digest(),
+            rules: Rules::fixed(Policy::just(&plan, authority), plan.digest()),
             // Patients of this run alone: their ledger is new, and nobody has seen it before.
             data_set: format!("simulated-{:016x}", entropy())
                 .parse()

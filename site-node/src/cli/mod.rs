@@ -28,6 +28,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Connect to the coordinator and take part in its runs until stopped.
+    ///
+    /// SIGTERM or SIGINT: finish the work in hand and send it, within `drain` of the settings; a second one stops at
+    /// once. SIGHUP: look at the policy, and stop training that it does not allow any more.
     Run(ConfigArg),
     /// Check settings, policy, certificate, data and ledger, and connect to nobody.
     Check(ConfigArg),

@@ -6,15 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::clock::{Clock, SystemClock};
-use common::digest::Digest;
 use common::ids::SiteName;
 use common::pki::{Identity, Role};
 use common::policy::Policy;
-use common::process::{stop_signal, warn_before_end};
+use common::process::warn_before_end;
+use common::shutdown::{Hangups, Signals};
 use common::transport::Dialer;
+use site_node::daemon;
 use site_node::data::Source;
+use site_node::rules::Rules;
 use site_node::settings::SiteSettings;
-use site_node::task::{Hospital, Records, Site};
+use site_node::task::{Hospital, Participant as _, Records, Site};
 use site_node::train::Device;
 use tracing_subscriber::EnvFilter;
 
@@ -22,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 pub(super) struct Ready {
     pub settings: SiteSettings,
     pub identity: Identity,
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     pub site: Site,
     pub source: Source,
 }
@@ -37,7 +39,8 @@ pub(super) fn site_name(settings: &SiteSettings) -> Result<SiteName, Box<dyn Err
 
 pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
-    let policy = Policy::load(&settings.policy)?;
+    let rules = Rules::open(&settings.policy)?;
+    let policy = rules.last().policy;
     let source = settings.source()?;
     let identity = Identity::load(&settings.identity)?;
     let name = site_name(&settings)?;
@@ -45,8 +48,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         cache_bytes: settings.cache_bytes,
         name,
         coordinator: identity.authority,
-        policy: policy.clone(),
-        policy_hash: Digest::of(&std::fs::read(&settings.policy)?),
+        rules,
         data_set: settings.data_set.parse()?,
         records: Records::Files(Box::new(source.clone())),
         tag: settings.tag,
@@ -64,7 +66,18 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     let colours = std::io::stderr().is_terminal();
     let format = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
     format.with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(serve(config));
+    // A step of training that is still going on ends with the process: its log is closed, so that nothing leaves.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(config: &Path) -> Result<(), Box<dyn Error>> {
+    // Before anything is begun: from here on a signal ends the node in order.
+    let signals = Signals::catch()?;
     let ready = prepare(config)?;
+    let (shutdown, hangups) = signals.into_parts(ready.settings.drain);
     tracing::info!(role = %ready.identity.role, coordinator = %ready.settings.coordinator, "starting");
     super::certificate::warn(&ready.identity, SystemClock::new().wall());
     let source = ready.source;
@@ -74,16 +87,26 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
             tracing::error!(%error, "no run can use these tables; `site-node data check` says more");
         }
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let validity = ready.identity.validity();
-    runtime.block_on(async {
-        let renew = "ask the research centre for a new one: coordinator sites renew";
-        tokio::spawn(warn_before_end(validity, renew));
-        let dialer = Dialer::new(ready.identity)?;
-        let coordinator = ready.settings.coordinator;
-        let hospital = Arc::new(Hospital::open(ready.site)?);
-        site_node::daemon::run(dialer, coordinator, hospital, stop_signal()).await?;
-        tracing::info!("stopped");
-        Ok(())
-    })
+    let renew = "ask the research centre for a new one: coordinator sites renew";
+    tokio::spawn(warn_before_end(ready.identity.validity(), renew));
+    let dialer = Dialer::new(ready.identity)?;
+    let hospital = Arc::new(Hospital::open(ready.site)?);
+    let book = hospital.book();
+    tokio::spawn(reload(Arc::clone(&hospital), hangups));
+    let until = (shutdown.asked(), shutdown.due());
+    let ended = daemon::drain(dialer, ready.settings.coordinator, hospital, until).await;
+    book.stop();
+    ended?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Looks at the policy at each SIGHUP.
+async fn reload(hospital: Arc<Hospital>, mut hangups: Hangups) {
+    loop {
+        hangups.next().await;
+        let hospital = Arc::clone(&hospital);
+        // A look that panics is reported by itself, and the next one is made all the same.
+        let _ = tokio::task::spawn_blocking(move || hospital.reload()).await;
+    }
 }

@@ -92,6 +92,21 @@ impl Gate {
         self.ledger.store().book()
     }
 
+    /// Sets what may be spent, from now on; another budget of the data set is on record first.
+    ///
+    /// # Errors
+    /// It cannot be recorded.
+    pub fn set_limits(&mut self, limits: Limits) -> Result<(), LedgerLogError> {
+        if self.ledger.account().limits() == limits {
+            return Ok(());
+        }
+        if self.ledger.account().limits().total != limits.total {
+            self.ledger.store().budget(limits.total)?;
+        }
+        self.ledger.set_limits(limits);
+        Ok(())
+    }
+
     /// Whether all rounds of a plan fit the budget, before any of them trains.
     ///
     /// # Errors

@@ -67,7 +67,7 @@ fn openly(
         prepared,
         model,
         &Evaluation::default(),
-        site.policy.min_patients as usize,
+        prepared.rules.policy.min_patients as usize,
     )?);
     Ok(Outgoing { update, weight: numerator, metrics })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::experiment::{DescribedInput, Description, PrivacyMode, Question};
-use common::policy::Denied;
+use common::policy::{Denied, Policy};
 use common::privacy::Receipt;
 use common::privacy::release::{
     ReleaseError, clipped_mean, count, histogram, quantile, survival_curve,
@@ -28,12 +28,16 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Reads them, if there are as many patients and events as the policy asks for.
-    pub(super) fn read(site: &Site, question: &Description) -> Result<Self, Objection> {
+    pub(super) fn read(
+        site: &Site,
+        policy: &Policy,
+        question: &Description,
+    ) -> Result<Self, Objection> {
         let (patients, split) = site.records.read().map_err(|error| failed("data")(&error))?;
-        patients.losses.log(site.policy.min_patients as usize);
+        patients.losses.log(policy.min_patients as usize);
         let cohort = Cohort::new(patients, &question.outcome, split)
             .map_err(|error| failed("cohort")(&error))?;
-        site.policy
+        policy
             .admit_cohort(cohort.training_patients(), cohort.training_events())
             .map_err(|Denied { rule, reason }| Objection::new(rule, reason))?;
         let part = cohort.part(true);

@@ -11,7 +11,7 @@ use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::logbook::{Logbook, LogbookError, terms};
 use common::model::initial_parameters;
-use common::policy::{Asker, Denied};
+use common::policy::{Asker, Denied, Policy};
 use common::privacy::LedgerError;
 use common::wire::{Metric, words};
 
@@ -20,11 +20,14 @@ use super::describe::{Facts, answer};
 use super::log;
 use super::metrics::evaluate;
 use super::questions::Questions;
-use super::{Model, Objection, Participant, Records, Site, failed, untrained};
+use super::time::{self, Taken};
+use super::{Model, OF_PATIENTS, Objection, Participant, Records, Site, failed, untrained};
+use crate::cancel::{Cancel, Reason};
 use crate::cohort::Cohort;
 use crate::data::{DataError, Secret, Seen, Stamp};
 use crate::features::{Lookup, Studies, caution_of, examples};
 use crate::privatize::{Gate, LedgerLogError};
+use crate::rules::{Change, InForce};
 use crate::send::Outgoing;
 use crate::train::{Examples, PrivateGradient};
 
@@ -36,6 +39,10 @@ pub(super) struct Prepared {
     pub(super) test: Option<Examples>,
     /// Mode `local` alone.
     pub(super) gradient: Option<PrivateGradient>,
+    /// The policy that allowed it last.
+    pub(super) rules: InForce,
+    /// Training patients, and those of them with the event.
+    counts: (usize, usize),
     /// Of the patients, where they lie in files.
     fingerprint: Option<Digest>,
     /// Of their files before they were read; none where that does not tell whether they changed.
@@ -56,6 +63,12 @@ pub enum HospitalError {
     Fingerprint(#[from] Box<DataError>),
 }
 
+/// Training that is going on.
+struct InHand {
+    plan: Plan,
+    cancel: Cancel,
+}
+
 /// The hospital's part in a federation.
 pub struct Hospital {
     site: Site,
@@ -65,6 +78,10 @@ pub struct Hospital {
     /// Hashes of ECGs and images that did not change since.
     seen: Seen,
     questions: Mutex<Questions>,
+    /// How long the last run trained.
+    taken: Mutex<Taken>,
+    /// Beside what is prepared, which is locked while it trains.
+    in_hand: Mutex<Option<InHand>>,
 }
 
 impl Hospital {
@@ -78,7 +95,7 @@ impl Hospital {
             (&site.state, &site.audit),
             site.name.as_str(),
             &site.data_set,
-            site.policy.limits,
+            site.rules.last().policy.limits,
             Arc::clone(&site.clock),
         )?;
         let book = Arc::clone(gate.book());
@@ -91,8 +108,11 @@ impl Hospital {
             // A key that cannot be used is told here, and not with every run.
             Secret::open(&site.state).map_err(Box::new)?;
         }
-        let recorded = book.record(log::policy(site.policy_hash)).map_err(LogbookError::from);
+        let InForce { hash, .. } = site.rules.last();
+        let loaded = log::policy(&Change::Loaded { hash, keys: Vec::new() });
+        let recorded = book.record(loaded.into_iter().collect()).map_err(LogbookError::from);
         recorded.map_err(LedgerLogError::from)?;
+        tracing::info!(policy = %hash, "policy in force");
         let questions = Questions::new(site.clock.now());
         Ok(Self {
             site,
@@ -101,7 +121,85 @@ impl Hospital {
             prepared: Mutex::new(None),
             seen: Seen::default(),
             questions: Mutex::new(questions),
+            taken: Mutex::default(),
+            in_hand: Mutex::default(),
         })
+    }
+
+    /// The policy that is in force, by the file as it stands. Another one is on record before it is applied.
+    fn rules(&self) -> Result<InForce, Objection> {
+        let recorded = self.site.rules.look(|change| -> Result<(), Objection> {
+            let entries = log::policy(change).into_iter().collect();
+            self.book.record(entries).map_err(|error| failed("audit")(&error))?;
+            tell(change);
+            Ok(())
+        });
+        recorded?.map_err(|_| {
+            let reason =
+                "this hospital's policy file cannot be read; nothing is allowed until it is mended";
+            Objection::new("policy", reason)
+        })
+    }
+
+    /// Looks at the policy now, and stops training that it does not allow any more.
+    pub fn reload(&self) {
+        let looked = self.rules();
+        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        match &looked {
+            Ok(InForce { hash, policy }) => {
+                tracing::info!(policy = %hash, "the policy was looked at");
+                if let Some(InHand { plan, cancel }) = &*in_hand
+                    && let Err(objection) = self.admit(policy, plan)
+                {
+                    tracing::warn!(%objection, "training stops: the policy does not allow it any more");
+                    cancel.set(Reason::PolicyChanged);
+                }
+            }
+            Err(_) => {
+                if let Some(InHand { cancel, .. }) = &*in_hand {
+                    cancel.set(Reason::PolicyChanged);
+                }
+            }
+        }
+    }
+
+    /// That a policy allows a plan, whoever the patients are.
+    fn admit(&self, policy: &Policy, plan: &Plan) -> Result<(), Objection> {
+        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
+        let Site { tag, coordinator, .. } = &self.site;
+        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
+        policy.admit(plan, asker).map_err(denied)?;
+        let tables = self.site.records.measurement_tables();
+        policy.admit_measurements(&plan.views, tables).map_err(denied)
+    }
+
+    /// That the budget has room for a run, and the run has time left. Neither knows anything of patients.
+    fn affords(&self, policy: &Policy, run: &RunId, plan: &Plan) -> Result<(), Objection> {
+        let rule = |error: LedgerError| Objection::new(error.rule().unwrap_or("ledger"), error);
+        self.gate_within(policy)?.foresee(run, plan).map_err(rule)?;
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.left(run, policy.most_time).map(drop).ok_or_else(|| time::spent(policy.most_time))
+    }
+
+    /// That the policy in force still allows a run that was consented to.
+    fn still_allowed(&self, prepared: &mut Prepared, rules: &InForce) -> Result<(), Objection> {
+        if prepared.rules.hash == rules.hash {
+            return Ok(());
+        }
+        let InForce { policy, .. } = rules;
+        let Prepared { run, plan, counts, .. } = prepared;
+        self.admit(policy, plan)?;
+        self.affords(policy, run, plan)?;
+        of_patients(plan.privacy.mode != PrivacyMode::Off, || admit_cohort(policy, *counts))?;
+        prepared.rules = rules.clone();
+        Ok(())
+    }
+
+    /// The gate, with the budget of this policy.
+    fn gate_within(&self, policy: &Policy) -> Result<MutexGuard<'_, Gate>, Objection> {
+        let mut gate = self.gate();
+        gate.set_limits(policy.limits).map_err(|error| failed("audit")(&error))?;
+        Ok(gate)
     }
 
     /// That the coordinator does not ask too often.
@@ -120,28 +218,23 @@ impl Hospital {
     /// Prepares for a plan. What was `held` of the same plan is used again where the patients did not change.
     fn prepare(
         &self,
-        run: &RunId,
-        plan: &Plan,
+        (run, plan): (&RunId, &Plan),
+        rules: InForce,
         held: Option<Prepared>,
     ) -> Result<Prepared, Objection> {
-        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-        let Site { policy, tag, coordinator, device, .. } = &self.site;
-        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
-        policy.admit(plan, asker).map_err(denied)?;
-        let tables = self.site.records.measurement_tables();
-        policy.admit_measurements(&plan.views, tables).map_err(denied)?;
-        let rule = |error: common::privacy::LedgerError| {
-            Objection::new(error.rule().unwrap_or("ledger"), error)
-        };
-        // Before a record is read: the budget knows nothing of patients.
-        self.gate().foresee(run, plan).map_err(rule)?;
+        let Site { device, .. } = &self.site;
+        let private = plan.privacy.mode != PrivacyMode::Off;
+        // Before a record is read.
+        self.admit(&rules.policy, plan)?;
+        self.affords(&rules.policy, run, plan)?;
         let stamps = self.site.records.stamps();
         if let Some(held) = held
             && held.plan == *plan
             && stamps.is_some()
             && held.stamps == stamps
         {
-            return Ok(Prepared { run: run.clone(), last: None, acked: None, ..held });
+            of_patients(private, || admit_cohort(&rules.policy, held.counts))?;
+            return Ok(Prepared { run: run.clone(), rules, last: None, acked: None, ..held });
         }
         let gradient = if plan.privacy.local.is_some() {
             let gradient = PrivateGradient::new(&plan.model, device);
@@ -149,23 +242,32 @@ impl Hospital {
         } else {
             None
         };
-        let (training, test, fingerprint) =
-            of_patients(plan.privacy.mode != PrivacyMode::Off, || {
-                self.site.records.steady(|| {
-                    let (training, test) = self.patients(plan)?;
-                    let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
-                    Ok((training, test, fingerprint.map_err(|error| failed("data")(&error))?))
-                })
-            })?;
-        let (run, plan) = (run.clone(), plan.clone());
-        let (last, acked) = (None, None);
-        Ok(Prepared { run, plan, training, test, gradient, fingerprint, stamps, last, acked })
+        let (OfPatients { training, test, counts }, fingerprint) = of_patients(private, || {
+            self.site.records.steady(|| {
+                let read = self.patients(&rules.policy, plan)?;
+                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+                Ok((read, fingerprint.map_err(|error| failed("data")(&error))?))
+            })
+        })?;
+        Ok(Prepared {
+            run: run.clone(),
+            plan: plan.clone(),
+            training,
+            test,
+            gradient,
+            rules,
+            counts,
+            fingerprint,
+            stamps,
+            last: None,
+            acked: None,
+        })
     }
 
     /// That a question keeps the rules, and the policy allows it.
-    fn admit_question(&self, question: &Description) -> Result<(), Objection> {
+    fn admit_question(&self, policy: &Policy, question: &Description) -> Result<(), Objection> {
         let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-        let Site { policy, tag, coordinator, .. } = &self.site;
+        let Site { tag, coordinator, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         if let Some(flaw) = question.check().first() {
             return Err(Objection::new(flaw.key, flaw));
@@ -177,27 +279,27 @@ impl Hospital {
     }
 
     /// What was answered to this very question: paid for, with its noise, and on its way lost perhaps.
-    fn said_before(&self, gate: &Gate, question: &Description) -> Option<Vec<Metric>> {
-        self.admit_question(question).ok()?;
+    fn said_before(
+        &self,
+        (gate, policy): (&Gate, &Policy),
+        question: &Description,
+    ) -> Option<Vec<Metric>> {
+        self.admit_question(policy, question).ok()?;
         let answered = gate.foresee_description(question);
         matches!(answered, Err(LedgerError::Answered { .. })).then_some(())?;
         Answers::of(&self.site.state, question).find(&self.site.name, &self.book)
     }
 
-    /// What a description says, with what it promises at this hospital's δ.
-    fn terms_of(&self, question: &Description) -> Terms {
-        terms::of_question(question, self.site.policy.limits.total.delta)
-    }
-
     /// The same numbers again, which tells nothing new.
     fn say_again(
         &self,
+        policy: &Policy,
         question: &Description,
         numbers: Vec<Metric>,
     ) -> Result<Vec<Metric>, Objection> {
         let run = question.run();
         tracing::info!(%run, "sending again what was answered before");
-        let asked = (question.digest(), self.terms_of(question));
+        let asked = (question.digest(), terms_of(policy, question));
         let mut entries = log::consent(&run, asked, (&self.site.data_set, None));
         entries.extend(log::described(&run, question, &numbers));
         self.book.record(entries).map_err(|error| failed("audit")(&error))?;
@@ -208,15 +310,15 @@ impl Hospital {
     /// is charged, and the budget and the policy are asked before a record is read.
     fn may_describe(
         &self,
-        gate: &Gate,
+        (gate, policy): (&Gate, &Policy),
         question: &Description,
     ) -> Result<(Facts, Option<Digest>), Objection> {
-        self.admit_question(question)?;
+        self.admit_question(policy, question)?;
         gate.foresee_description(question)
             .map_err(|error| Objection::new(error.rule().unwrap_or("ledger"), error))?;
         of_patients(true, || {
             self.site.records.steady(|| {
-                let facts = Facts::read(&self.site, question)?;
+                let facts = Facts::read(&self.site, policy, question)?;
                 let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
                 Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
             })
@@ -224,17 +326,15 @@ impl Hospital {
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
-    fn patients(&self, plan: &Plan) -> Result<(Examples, Option<Examples>), Objection> {
-        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-        let Site { policy, records, .. } = &self.site;
+    fn patients(&self, policy: &Policy, plan: &Plan) -> Result<OfPatients, Objection> {
+        let Site { records, .. } = &self.site;
         let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
         patients.losses.log(policy.min_patients as usize);
         let cohort = Cohort::new(patients, &plan.outcome, split)
             .map_err(|error| failed("cohort")(&error))?;
         cohort.suits(plan.model.head, &plan.outcome).map_err(|error| failed("cohort")(&error))?;
-        policy
-            .admit_cohort(cohort.training_patients(), cohort.training_events())
-            .map_err(denied)?;
+        let counts = (cohort.training_patients(), cohort.training_events());
+        admit_cohort(policy, counts)?;
         let cache = self.site.state.join("cache");
         let cache_bytes = self.site.cache_bytes;
         let studies = records.source().map(|source| Studies { source, cache: &cache, cache_bytes });
@@ -260,7 +360,8 @@ impl Hospital {
         }
         // Without test patients the site trains all the same and has nothing to evaluate on.
         let test = if split.is_some() { Some(part(false)?) } else { None };
-        Ok((training, test.filter(|test| !test.is_empty())))
+        let test = test.filter(|test| !test.is_empty());
+        Ok(OfPatients { training, test, counts })
     }
 
     fn with<T>(
@@ -271,6 +372,40 @@ impl Hospital {
         match self.prepared.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(prepared) if prepared.run == *run => act(prepared),
             _ => Err(refuse(format!("this site has not consented to run {run}"))),
+        }
+    }
+}
+
+/// What a plan's patients come to.
+struct OfPatients {
+    training: Examples,
+    test: Option<Examples>,
+    /// Training patients, and those of them with the event.
+    counts: (usize, usize),
+}
+
+fn admit_cohort(policy: &Policy, (patients, events): (usize, usize)) -> Result<(), Objection> {
+    let denied = |Denied { rule, reason }| Objection::new(rule, reason);
+    policy.admit_cohort(patients, events).map_err(denied)
+}
+
+/// What a description says, with what it promises at this hospital's δ.
+fn terms_of(policy: &Policy, question: &Description) -> Terms {
+    terms::of_question(question, policy.limits.total.delta)
+}
+
+/// Says in the hospital's log which policy is in force, or that none is.
+fn tell(change: &Change) {
+    match change {
+        Change::Nothing => {}
+        Change::Loaded { hash, keys } if keys.is_empty() => {
+            tracing::info!(policy = %hash, "another policy file is in force, which allows the same");
+        }
+        Change::Loaded { hash, keys } => {
+            tracing::info!(policy = %hash, changed = keys.join(", "), "another policy is in force");
+        }
+        Change::Lost(error) => {
+            tracing::error!(%error, "the policy cannot be read: nothing is allowed until it is mended");
         }
     }
 }
@@ -299,7 +434,8 @@ fn of_patients<T>(
             return objection;
         }
         tracing::warn!(%objection, "these patients do not allow it");
-        Objection::new("cohort", "the patients, events or columns at this site do not allow it")
+        let reason = "the patients, events or columns at this site do not allow it";
+        Objection::new(OF_PATIENTS, reason)
     })
 }
 
@@ -318,15 +454,20 @@ impl Participant for Hospital {
     }
 
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
+        let rules = self.rules();
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = prepared.as_ref().is_some_and(|held| held.run == *run && held.plan == *plan);
-        if same {
+        if let Some(held) = prepared.as_mut().filter(|held| held.run == *run && held.plan == *plan)
+            && let Ok(rules) = &rules
+            && self.still_allowed(held, rules).is_ok()
+        {
             return Ok(()); // Recorded when it was given.
         }
         self.may_ask()?;
-        // What the site knows of a run outlives a lost connection, but not another run.
-        let held = prepared.take();
-        let decided = self.prepare(run, plan, held).map(|ready| *prepared = Some(ready));
+        let decided = rules.and_then(|rules| {
+            // What the site knows of a run outlives a lost connection, but not another run.
+            let held = prepared.take();
+            self.prepare((run, plan), rules, held).map(|ready| *prepared = Some(ready))
+        });
         let entries = match &decided {
             Ok(()) => {
                 let fingerprint = prepared.as_ref().and_then(|prepared| prepared.fingerprint);
@@ -340,17 +481,20 @@ impl Participant for Hospital {
     }
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
-        self.answer(run, round, model).inspect_err(|objection| {
-            self.book.note(log::refused(run, round, &objection.rule));
-        })
+        let answer = self.rules().and_then(|rules| self.answer((run, round), model, &rules));
+        self.refused(run, round, answer)
     }
 
     fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), Objection> {
-        self.with(run, |prepared| {
+        let rules = self.rules();
+        let departs = self.with(run, |prepared| {
+            // Training may have taken hours.
+            self.still_allowed(prepared, &rules?).map_err(Objection::of_the_run)?;
             let noised = prepared.plan.privacy.mode != PrivacyMode::Off;
             let entries = log::sent(run, round, outgoing, noised);
             self.book.record(entries).map_err(|error| failed("audit")(&error))
-        })
+        });
+        self.refused(run, round, departs)
     }
 
     fn received(&self, run: &RunId, round: Round, update: Digest) {
@@ -367,22 +511,36 @@ impl Participant for Hospital {
     }
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
-        self.with(run, |prepared| {
-            let least = self.site.policy.min_patients as usize;
-            evaluate(&mut self.gate(), prepared, model, least)
-        })
+        let rules = self.rules();
+        let evaluated = self.with(run, |prepared| {
+            let rules = rules?;
+            self.still_allowed(prepared, &rules).map_err(Objection::of_the_run)?;
+            let least = rules.policy.min_patients as usize;
+            let mut gate = self.gate_within(&rules.policy)?;
+            evaluate(&mut gate, prepared, model, least)
+        });
+        evaluated.inspect_err(|objection| self.withdraw(run, objection))
     }
 
     fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
         self.may_ask()?;
-        let mut gate = self.gate();
-        if let Some(numbers) = self.said_before(&gate, question) {
-            return self.say_again(question, numbers);
+        let run = question.run();
+        let rules = match self.rules() {
+            Ok(rules) => rules,
+            Err(objection) => {
+                let declined = log::declined(&run, &objection.rule);
+                self.book.record(declined).map_err(|error| failed("audit")(&error))?;
+                return Err(objection);
+            }
+        };
+        let mut gate = self.gate_within(&rules.policy)?;
+        if let Some(numbers) = self.said_before((&gate, &rules.policy), question) {
+            return self.say_again(&rules.policy, question, numbers);
         }
-        let (run, decided) = (question.run(), self.may_describe(&gate, question));
+        let decided = self.may_describe((&gate, &rules.policy), question);
         let entries = match &decided {
             Ok((_, fingerprint)) => {
-                let asked = (question.digest(), self.terms_of(question));
+                let asked = (question.digest(), terms_of(&rules.policy, question));
                 log::consent(&run, asked, (&self.site.data_set, *fingerprint))
             }
             Err(objection) => log::declined(&run, &objection.rule),
@@ -398,11 +556,83 @@ impl Participant for Hospital {
         }
         Ok(numbers)
     }
+
+    fn stop(&self) {
+        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(InHand { cancel, .. }) = &*in_hand {
+            cancel.set(Reason::Stopping);
+        }
+    }
 }
 
 impl Hospital {
-    fn answer(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
+    /// Records that a round was refused, and leaves the run where the refusal is of all of it.
+    fn refused<T>(
+        &self,
+        run: &RunId,
+        round: Round,
+        answer: Result<T, Objection>,
+    ) -> Result<T, Objection> {
+        answer.inspect_err(|objection| {
+            self.book.note(log::refused(run, round, &objection.rule));
+            self.withdraw(run, objection);
+        })
+    }
+
+    /// Leaves a run that an objection is of as a whole. Nothing more leaves for it, whatever is recorded.
+    fn withdraw(&self, run: &RunId, objection: &Objection) {
+        if !objection.whole_run {
+            return;
+        }
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if prepared.take_if(|prepared| prepared.run == *run).is_some() {
+            tracing::warn!(%run, %objection, "this site leaves the run");
+            if let Err(error) = self.book.record(log::declined(run, &objection.rule)) {
+                tracing::error!(%error, "the withdrawal could not be recorded");
+            }
+        }
+    }
+
+    /// Trains under the eye of the policy: it stops when the run has had its time, and where the policy that is
+    /// in force meanwhile does not allow it.
+    fn trained(
+        &self,
+        gate: &mut Gate,
+        prepared: &mut Prepared,
+        round: Round,
+        model: Model<'_>,
+    ) -> Result<Outgoing, Objection> {
+        let (run, most) = (prepared.run.clone(), prepared.rules.policy.most_time);
+        let taken = || self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_hand = || self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = taken().left(&run, most).ok_or_else(|| time::spent(most))?;
+        let cancel = model.cancel;
+        *in_hand() = Some(InHand { plan: prepared.plan.clone(), cancel: cancel.clone() });
+        let within = time::within((left, self.site.clock.as_ref()), cancel, || {
+            contribute(&self.site, gate, prepared, round, model)
+        });
+        *in_hand() = None;
+        let (made, took) = within.map_err(|error| failed("train")(&error))?;
+        taken().add(&run, took);
+        match cancel.reason() {
+            Some(Reason::TimeSpent) if made.is_err() => Err(time::spent(most)),
+            Some(Reason::PolicyChanged) if made.is_err() => {
+                let rules = self.rules()?;
+                self.admit(&rules.policy, &prepared.plan).map_err(Objection::of_the_run)?;
+                Err(Objection::new("policy", "the policy changed while the round trained"))
+            }
+            _ => made,
+        }
+    }
+
+    fn answer(
+        &self,
+        (run, round): (&RunId, Round),
+        model: Model<'_>,
+        rules: &InForce,
+    ) -> Result<Outgoing, Objection> {
         self.with(run, |prepared| {
+            self.still_allowed(prepared, rules).map_err(Objection::of_the_run)?;
             let rounds = prepared.plan.rounds;
             if !(1..=rounds).contains(&round.0) {
                 let reason = format!("round {round} is not one of the {rounds} consented to");
@@ -419,7 +649,7 @@ impl Hospital {
                 };
             }
             begins(&prepared.plan, round, model)?;
-            let mut gate = self.gate();
+            let mut gate = self.gate_within(&rules.policy)?;
             let outgoing = if gate.has_charged(run, round) {
                 let kept = gate.resend(run, round, model.digest);
                 let update =
@@ -429,7 +659,7 @@ impl Hospital {
                 tracing::info!(%round, "sending again what was noised before this site restarted");
                 Outgoing { update, weight: 1, metrics: Vec::new() }
             } else {
-                contribute(&self.site, &mut gate, prepared, round, model)?
+                self.trained(&mut gate, prepared, round, model)?
             };
             prepared.last = Some((round, model.digest, outgoing.clone()));
             Ok(outgoing)

@@ -9,14 +9,24 @@ use common::ids::{Round, RunId};
 use common::logbook::{hash, keyed_hash, label, name};
 use common::wire::Metric;
 
+use crate::rules::Change;
 use crate::send::Outgoing;
 
 fn of_run(run: &RunId, event: Event) -> Entry {
     Entry::new(name("daemon"), event).of_run(name(run.as_str()))
 }
 
-pub(super) fn policy(hash_of: Digest) -> Vec<Entry> {
-    vec![Entry::new(name("policy"), Event::PolicyLoaded { policy: hash(hash_of) })]
+/// A policy is in force from now on; or none is, because its file cannot be read.
+pub(super) fn policy(change: &Change) -> Option<Entry> {
+    let entry = |event| Entry::new(name("policy"), event);
+    match change {
+        Change::Nothing => None,
+        Change::Loaded { hash: of, .. } => Some(entry(Event::PolicyLoaded { policy: hash(*of) })),
+        Change::Lost(_) => {
+            let refused = entry(Event::Refused { rule: name("policy") });
+            Some(refused.ended(Outcome::Refused, name("policy-unreadable")))
+        }
+    }
 }
 
 /// Consent to a plan and its terms, and to which patients it is given.

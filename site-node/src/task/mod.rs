@@ -14,6 +14,7 @@ mod hospital;
 mod log;
 mod metrics;
 mod questions;
+mod time;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,13 +26,13 @@ use common::experiment::{DataTag, Description, Plan};
 use common::ids::{Round, RunId, SiteName};
 use common::logbook::{AuditSettings, Logbook};
 use common::pki::Fingerprint;
-use common::policy::Policy;
 use common::wire::Metric;
 
 use crate::cancel::Cancel;
 use crate::data::{
     DataError, Patients, Secret, Seen, Source, Stamp, Table, fingerprint_again, load, table_stamps,
 };
+use crate::rules::Rules;
 use crate::send::Outgoing;
 use crate::train::{Device, TrainError};
 
@@ -88,7 +89,13 @@ pub trait Participant: Send + Sync + 'static {
     /// # Errors
     /// The rule that says no, or the stage that failed.
     fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection>;
+
+    /// The program ends: training stops after the step that it is in, and nothing of it leaves.
+    fn stop(&self) {}
 }
+
+/// The one rule of all refusals that rest on private patients.
+const OF_PATIENTS: &str = "cohort";
 
 /// Why a site does not take part. The reason holds no patient's value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,11 +105,26 @@ pub struct Objection {
     pub rule: String,
     /// In words, for the coordinator too.
     pub reason: String,
+    /// Whether it is of the run as a whole, in which this site takes part no more.
+    pub whole_run: bool,
 }
 
 impl Objection {
-    fn new(rule: &str, reason: impl ToString) -> Self {
-        Self { rule: rule.to_owned(), reason: reason.to_string() }
+    /// An objection by this rule or stage, to what was asked for.
+    #[must_use]
+    pub fn new(rule: &str, reason: impl ToString) -> Self {
+        Self { rule: rule.to_owned(), reason: reason.to_string(), whole_run: false }
+    }
+
+    /// Whether it rests on the patients, for what is private.
+    pub(crate) fn is_of_patients(&self) -> bool {
+        self.rule == OF_PATIENTS
+    }
+
+    /// The same, to the run as a whole.
+    #[must_use]
+    pub fn of_the_run(self) -> Self {
+        Self { whole_run: true, ..self }
     }
 
     /// The run ended while its round was in the making.
@@ -211,10 +233,8 @@ pub struct Site {
     pub name: SiteName,
     /// The authority that its coordinator's certificate is from.
     pub coordinator: Fingerprint,
-    /// Its rules.
-    pub policy: Policy,
-    /// The hash of the file that they stand in.
-    pub policy_hash: Digest,
+    /// Its policy.
+    pub rules: Rules,
     /// What it calls its patients.
     pub data_set: Name,
     /// Its patients.

@@ -85,3 +85,20 @@ fn a_session_ends_with_its_certificate_and_both_sides_are_warned() -> Outcome {
     node.wait_for("this certificate has expired")?;
     Ok(())
 }
+
+#[test]
+fn a_session_ends_with_the_coordinators_certificate_too() -> Outcome {
+    let mut federation = Federation::new()?;
+    let authority = Authority::load(&federation.place("authority"), SystemClock::new().wall())?;
+    // From an hour before now on, so that some seconds are left.
+    let issued = authority.issue_for(Role::Coordinator, Duration::from_secs(3620))?;
+    let identity = federation.place("identity");
+    fs::write(identity.join("cert.pem"), issued.certificate_pem())?;
+    fs::write(identity.join("key.pem"), issued.key_pem())?;
+    let mut coordinator = federation.serve()?;
+    let mut node = federation.start_site(HOSPITALS[0])?;
+    node.wait_for("the coordinator's certificate has expired")?;
+    coordinator
+        .wait_for("closed by the peer: the coordinator's certificate has expired; renew it")?;
+    Ok(())
+}

@@ -23,6 +23,7 @@ use coordinator::round::Event;
 use coordinator::server::{Server, entropy};
 use coordinator::simulate::write_synthetic;
 use site_node::data::{Source, Table, load};
+use site_node::rules::Rules;
 use site_node::send::Outgoing;
 use site_node::task::{Hospital, Model, Objection, Participant, Records, Site};
 use site_node::train::{Device, DeviceChoice};
@@ -149,14 +150,14 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
         let state = folder.path().join(name.as_str());
         let records = Records::Table { table: table.clone(), split: Some("split".to_owned()) };
         let device = Device::choose(DeviceChoice::Cpu);
-        let (policy, tag) = (Policy::just(&plan, coordinator), DataTag::Synthetic);
+        let rules = Rules::fixed(Policy::just(&plan, coordinator), plan.digest());
+        let tag = DataTag::Synthetic;
         let (data_set, clock) = ("cohort".parse()?, Arc::clone(&clock));
         let hospital = Hospital::open(Site {
             cache_bytes: 1 << 30,
             name,
             coordinator,
-            policy,
-            policy_hash: plan.digest(),
+            rules,
             data_set,
             records,
             tag,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use audit::note::{Checkpoint, SignedNote};
 use common::clock::{Clock, SystemClock};
@@ -26,6 +27,7 @@ use coordinator::enrol::Authority;
 use coordinator::simulate::write_synthetic;
 use site_node::data::{Source, load};
 use site_node::privatize::LedgerLog;
+use site_node::rules::Rules;
 use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
 use tempfile::TempDir;
@@ -75,6 +77,7 @@ pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
         most_rounds: 50,
         most_steps: 1000,
         most_epochs: 100,
+        most_time: Duration::from_secs(3600),
         min_sites: 1,
         largest_model: 10_000,
         start_models: Vec::new(),
@@ -110,8 +113,7 @@ impl Stage {
             cache_bytes: 1 << 30,
             name: "hospital-a".parse()?,
             coordinator: identity.authority,
-            policy,
-            policy_hash: Digest::of(b"the test's"),
+            rules: Rules::fixed(policy, Digest::of(b"the test's")),
             data_set: "cohort".parse()?,
             clock: Arc::new(SystemClock::new()),
             records,
@@ -328,6 +330,24 @@ async fn a_cohort_that_does_not_do_says_nothing_of_why() -> Outcome {
     }
     assert_eq!(answers[0].0, "cohort");
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_and_a_refusal_that_rests_on_patients_take_whole_seconds() -> Outcome {
+    let clock = SystemClock::new();
+    for (least, rule) in [(20, None), (1_000_000, Some("cohort"))] {
+        let stage = Stage::new(|policy| policy.min_patients = least)?;
+        let mut site = stage.observer.site().await?;
+        let (asked, plan) = (clock.now(), plan()?);
+        let said = site.propose(&run_id("run-a")?, &plan).await?;
+        let took = clock.now().since(asked);
+        assert!(took >= Duration::from_secs(1), "{took:?}");
+        match rule {
+            Some(rule) => assert_eq!(refusal(said).0, rule),
+            None => assert!(matches!(said, ToCoordinator::Consent { .. }), "{said:?}"),
+        }
+    }
     Ok(())
 }
 

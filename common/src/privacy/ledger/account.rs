@@ -57,6 +57,12 @@ pub(super) struct Verdict {
     pub(super) fits: u32,
 }
 
+/// The data set's filter, and that of one run.
+fn filters(limits: Limits) -> (Filter, Option<Filter>) {
+    let of_run = |epsilon| Filter::new(Budget { epsilon, ..limits.total });
+    (Filter::new(limits.total), limits.epsilon_per_run.map(of_run))
+}
+
 impl Account {
     /// The account of these entries.
     ///
@@ -75,11 +81,10 @@ impl Account {
         carried: Carried,
         entries: Vec<Entry>,
     ) -> Result<Self, LedgerError> {
-        let per_run =
-            limits.epsilon_per_run.map(|epsilon| Filter::new(Budget { epsilon, ..limits.total }));
+        let (total, run) = filters(limits);
         let mut account = Self {
-            total: Filter::new(limits.total),
-            run: per_run,
+            total,
+            run,
             entries: Vec::new(),
             spent: carried.spent,
             by_run: BTreeMap::new(),
@@ -115,6 +120,18 @@ impl Account {
             account.enter(entry);
         }
         Ok(account)
+    }
+
+    /// What may be spent.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let epsilon_per_run = self.run.as_ref().map(|filter| filter.budget().epsilon);
+        Limits { total: self.total.budget(), epsilon_per_run }
+    }
+
+    /// Sets what may be spent, from now on. What was spent stays spent.
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        (self.total, self.run) = filters(limits);
     }
 
     pub(super) fn next_seq(&self) -> u64 {

@@ -64,6 +64,11 @@ impl<S: LedgerStore> Ledger<S> {
         &self.account
     }
 
+    /// Sets what may be spent, from now on. What was spent stays spent.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.account.set_limits(limits);
+    }
+
     /// Where its entries are kept.
     #[must_use]
     pub fn store(&self) -> &S {

@@ -52,7 +52,7 @@ impl Participant for Echo {
 
     fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
         let held = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        let objection = |reason: String| Objection { rule: "bench".to_owned(), reason };
+        let objection = |reason: String| Objection::new("bench", reason);
         let plan = held.as_ref().ok_or_else(|| objection("no plan".to_owned()))?;
         let model = model.parameters;
         let after = model.iter().map(|parameter| parameter + 1e-6).collect();
@@ -83,8 +83,7 @@ impl Participant for Echo {
 
 impl Echo {
     fn record(&self, entries: Vec<Entry>) -> Result<(), Objection> {
-        let objection = |reason| Objection { rule: "audit".to_owned(), reason };
-        self.book.record(entries).map_err(|error| objection(error.to_string()))
+        self.book.record(entries).map_err(|error| Objection::new("audit", error))
     }
 }
 

@@ -45,7 +45,7 @@ fn a_site_whose_state_was_put_back_ends_with_an_error() -> Outcome {
     }
     assert_eq!(verdict(&federation.log_of(SITE))?.verdict, Verdict::Sound);
     // The others go on without it, up to the quorum.
-    let output = failure(federation.run(&experiment, &["aggregation.window=1s"])?)?;
+    let output = failure(federation.run(&experiment, &["aggregation.window=5s"])?)?;
     assert!(output.contains("had 2 of the 3 sites"), "{output}");
     stop(sites)?;
     stop([coordinator])

@@ -23,6 +23,7 @@ use coordinator::simulate::write_synthetic;
 use site_node::daemon::DaemonError;
 use site_node::data::{Source, Table, load};
 use site_node::privatize::LedgerLog;
+use site_node::rules::Rules;
 use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
 use tempfile::TempDir;
@@ -93,8 +94,7 @@ impl Stage {
             cache_bytes: 1 << 30,
             name: name.parse()?,
             coordinator: identity.authority,
-            policy,
-            policy_hash: Digest::of(b"the test's"),
+            rules: Rules::fixed(policy, Digest::of(b"the test's")),
             data_set: "cohort".parse()?,
             clock: Arc::new(SystemClock::new()),
             records: Records::Table { table: self.table.clone(), split: Some("split".to_owned()) },

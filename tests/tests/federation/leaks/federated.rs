@@ -58,7 +58,7 @@ fn no_identifier_reaches_the_coordinator_or_any_log() -> Outcome {
     let mut sheet = Sheet::read(&table)?;
     super::planted::NAMES[0].clone_into(sheet.cell(20, "x05")?);
     sheet.write(&table)?;
-    let fewer = ["aggregation.min_sites=2", "aggregation.window=1s"];
+    let fewer = ["aggregation.min_sites=2", "aggregation.window=5s"];
     places.add("operator/spoiled", success(federation.run(&experiment, &fewer)?)?);
     let mut killed = sites.remove(0);
     killed.kill()?;
