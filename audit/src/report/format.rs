@@ -55,6 +55,7 @@ pub(super) fn duration(from: UtcTime, to: UtcTime) -> String {
     let seconds = to.millis().saturating_sub(from.millis()) / 1000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
+        (0, 0, 0) if seconds == 0 => "less than 1 s".to_owned(),
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, minutes) => format!("{minutes} min {:02} s", seconds % 60),
         (0, hours, minutes) => format!("{hours} h {minutes:02} min"),
@@ -126,6 +127,7 @@ mod tests {
         assert_eq!(many(1, "round"), "1 round");
         assert_eq!(many(0, "round"), "0 rounds");
         let spent = |millis| duration(UtcTime::from_millis(0), UtcTime::from_millis(millis));
+        assert_eq!(spent(999), "less than 1 s");
         assert_eq!(spent(59_000), "59 s");
         assert_eq!(spent(61_000), "1 min 01 s");
         assert_eq!(spent(7_380_000), "2 h 03 min");

@@ -96,15 +96,15 @@ fn table(data_set: &str, policy: &Policy, ledger: &Ledger) {
         "first (UTC)", "run", "releases", "ε promised", "ε charged", "of budget"
     );
     for (run, cost) in runs_by_time(account) {
-        let (day, releases) = (ledger.day(run), ledger.releases_of(run));
+        let (day, name, releases) = (ledger.day(run), run.as_str(), ledger.releases_of(run));
         if cost.is_zero() {
-            println!("{day:<12}{run:<34}{releases:>9}{:>12}{:>12}{:>11}", "no noise", "no ε", "–");
+            println!("{day:<12}{name:<34}{releases:>9}{:>12}{:>12}{:>11}", "no noise", "no ε", "–");
             continue;
         }
         let promised =
             promised.get(run).map_or("–".to_owned(), |told| shown_epsilon(told.epsilon));
         let (charged, part) = (shown_epsilon(cost.epsilon(delta)), share(ledger.used(cost)));
-        println!("{day:<12}{run:<34}{releases:>9}{promised:>12}{charged:>12}{part:>11}");
+        println!("{day:<12}{name:<34}{releases:>9}{promised:>12}{charged:>12}{part:>11}");
     }
     if let Some(last) = account.entries().iter().rev().find(|entry| !entry.cost.is_zero()) {
         let fits = account.limit().fits(account.spent(), &Cost::of(last.mechanism));

@@ -1,14 +1,22 @@
 //! Who started what, and who agreed to it.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
 use super::{ENDS, LISTED, node, nothing, outcome, sorted, table};
+use crate::name::Name;
 use crate::record::{Event, Record};
 use crate::report::data::{Data, Log};
-use crate::report::format::{short, time};
+use crate::report::format::{many, short, time};
 
 pub(in crate::report) fn decisions(data: &Data) -> Markup {
-    let told = sorted(data, |log| &log.story.decisions);
+    let mut told = sorted(data, |log| &log.story.decisions);
+    let given: BTreeSet<&Name> = data.site_logs().map(Log::name).collect();
+    let before = told.len();
+    // Hospitals whose logs were given tell themselves what the coordinator heard of them.
+    told.retain(|(_, record)| record.site.as_ref().is_none_or(|site| !given.contains(site)));
+    let heard = before - told.len();
     let mut programs = sorted(data, |log| &log.story.node_events);
     programs.retain(|(_, record)| matches!(record.event, Event::Start { .. } | Event::Stop { .. }));
     html! {
@@ -17,6 +25,10 @@ pub(in crate::report) fn decisions(data: &Data) -> Markup {
             "nothing may leave before the hospital has agreed: the logs are held to both." }
         @if told.is_empty() { (nothing("No log given tells of a decision.")) } @else {
             (table("Decisions", HEADS, &told, LISTED, |(log, record)| row(log, record)))
+            @if heard > 0 {
+                p.small { "What the coordinator recorded of these hospitals' answers ("
+                    (many(heard, "record")) ") is left out, since their own logs tell it." }
+            }
         }
         h3 { "Programs that were running" }
         @if programs.is_empty() { (nothing("No log given tells of a start.")) } @else {

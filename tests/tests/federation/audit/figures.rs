@@ -101,6 +101,12 @@ fn one_question_has_one_figure() -> Outcome {
     for figure in [&promised, &charged, &used, &spent, &all] {
         assert!(table.contains(figure.as_str()), "{figure}:\n{table}");
     }
+    // Every row is as wide as the heads.
+    let firsts: Vec<&str> = names.iter().filter_map(|name| name.as_str()).chain(["run "]).collect();
+    let is_row = |line: &&str| firsts.iter().any(|first| line.starts_with(first));
+    let widths: Vec<usize> =
+        table.lines().filter(is_row).map(|line| line.chars().count()).collect();
+    assert_eq!(widths, [widths[0]; 4], "{table}");
     // What a third run would find.
     let explained = object(&explain(&federation, &experiment, "json", &[])?)?;
     let before = &explained["charged"]["spent_before"];
@@ -140,6 +146,10 @@ fn one_question_has_one_figure() -> Outcome {
         assert!(told.page.contains(figure.as_str()), "{figure}");
     }
     assert!(told.page.contains("Promised for the run") && told.page.contains("<code>x12</code>"));
+    // Hospitals tell themselves that they agreed.
+    assert_eq!(told.page.matches("agreed to the plan").count(), SITES.len());
+    assert!(!told.page.contains("heard that a site agreed"));
+    assert!(told.page.contains("(3 records) is left out, since their own logs tell it."));
     let by = told.figures["started_by"].as_str().ok_or("nobody started it")?;
     assert!(told.page.contains(&format!("started by <strong>{by}</strong>")), "{by}");
 
