@@ -18,6 +18,7 @@ mod leaks;
 mod membership;
 mod messy;
 mod models;
+mod omop;
 mod operator;
 mod order;
 mod overstepped;
