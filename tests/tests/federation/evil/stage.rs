@@ -108,7 +108,13 @@ impl Stage {
         let (stop, stopped) = oneshot::channel();
         let daemon = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            site_node::daemon::run(dialer, address, hospital, stopped).await
+            let held = Arc::downgrade(&hospital);
+            let ended = site_node::daemon::run(dialer, address, hospital, stopped).await;
+            // In a process of its own this is its end: a step that still goes on holds the state folder.
+            while held.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+            ended
         });
         Ok(Node { state, stop, daemon })
     }
