@@ -1,8 +1,10 @@
 //! A federation of the built binaries in a folder of its own: six synthetic hospitals.
 
 use std::fs;
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use coordinator::simulate::write_synthetic;
 use tempfile::TempDir;
@@ -217,6 +219,26 @@ impl Federation {
 #[must_use]
 pub fn demo() -> PathBuf {
     root().join("configs/experiments/demo.toml")
+}
+
+/// An address of this machine that nobody listens on, for a coordinator that keeps it over several lives. Its port is
+/// none of those that the system gives out by itself, and no other test of this process has it.
+///
+/// # Errors
+/// No port is free.
+pub fn free_address() -> Result<String, SetupError> {
+    const PORTS: u32 = 10_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Other processes begin elsewhere.
+    let start = std::process::id().wrapping_mul(101);
+    for _ in 0..PORTS {
+        let place = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let address = format!("127.0.0.1:{}", 20_000 + place);
+        if UdpSocket::bind(&address).is_ok() {
+            return Ok(address);
+        }
+    }
+    Err("no port from 20000 to 29999 is free".into())
 }
 
 /// Replaces text in a file, which must hold it.

@@ -14,7 +14,9 @@ use common::logbook::{AuditSettings, Tracking, generation, hash, name};
 use common::privacy::{Budget, Charge, Cost, Ledger, Limits, Mechanism, Released};
 use coordinator::registry::Registry;
 use site_node::privatize::LedgerLog;
-use tests::{Federation, HOSPITALS, SetupError, copy_folder, demo, edit, root, success};
+use tests::{
+    Federation, HOSPITALS, SetupError, copy_folder, demo, edit, free_address, root, success,
+};
 
 use crate::Outcome;
 
@@ -222,11 +224,10 @@ fn a_coordinator_killed_at_any_step_of_a_start_or_restart_starts_again() -> Outc
 fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outcome {
     let mut federation = Federation::new()?;
     let shim = shim(&federation)?;
-    let first = federation.serve()?;
     // The same address for all of its lives.
-    let listen = format!("listen = \"{}\"", federation.address);
+    let listen = format!("listen = \"{}\"", free_address()?);
     edit(&federation.place("coordinator.toml"), "listen = \"127.0.0.1:0\"", &listen)?;
-    tests::stop([first])?;
+    tests::stop([federation.serve()?])?;
     let (state, sets) = (federation.place("state"), ["rounds=2", "aggregation.window=20s"]);
     let (mut kills, mut kept) = (0, 0);
     for at in 1..MOST_STEPS {

@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::net::UdpSocket;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use tests::{Process, SetupError, binary, root, stop, success};
+use tests::{Process, SetupError, binary, free_address, root, stop, success};
 
 use crate::Outcome;
 
@@ -82,11 +81,6 @@ fn set(file: &Path, lines: &[String]) -> Result<(), SetupError> {
         text = text.replacen(&old, line, 1);
     }
     Ok(fs::write(file, text)?)
-}
-
-/// A port that nobody listens on.
-fn free_address() -> Result<String, SetupError> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 #[test]
