@@ -54,6 +54,15 @@ fn part(value: &Value) -> String {
     value.as_f64().map_or_else(|| "none".to_owned(), percent)
 }
 
+/// How wide the heads of the budget's table are, and each run's row.
+fn widths(table: &str, names: &[&Value]) -> Vec<usize> {
+    let is_row = |line: &&str| {
+        let run = names.iter().filter_map(|name| name.as_str()).any(|name| line.contains(name));
+        (run && !line.starts_with("left")) || line.starts_with("first (UTC)")
+    };
+    table.lines().filter(is_row).map(|line| line.chars().count()).collect()
+}
+
 #[test]
 fn one_question_has_one_figure() -> Outcome {
     let mut federation = Federation::new()?;
@@ -102,12 +111,7 @@ fn one_question_has_one_figure() -> Outcome {
         assert!(table.contains(figure.as_str()), "{figure}:\n{table}");
     }
     // Every row is as wide as the heads.
-    let is_row = |line: &&str| {
-        let run = names.iter().filter_map(|name| name.as_str()).any(|name| line.contains(name));
-        (run && !line.starts_with("left")) || line.starts_with("first (UTC)")
-    };
-    let widths: Vec<usize> =
-        table.lines().filter(is_row).map(|line| line.chars().count()).collect();
+    let widths = widths(&table, &names);
     assert_eq!(widths, [widths[0]; 4], "{table}");
     // What a third run would find.
     let explained = object(&explain(&federation, &experiment, "json", &[])?)?;
