@@ -608,6 +608,15 @@ impl Hospital {
         let left = taken().left(&run, most).ok_or_else(|| time::spent(most))?;
         let cancel = model.cancel;
         *in_hand() = Some(InHand { plan: prepared.plan.clone(), cancel: cancel.clone() });
+        // Whoever looks from now on finds this training; whoever looked before may have seen another policy.
+        let allowed = self.rules().and_then(|rules| {
+            self.admit(&rules.policy, &prepared.plan).map_err(Objection::of_the_run)
+        });
+        if let Err(objection) = allowed {
+            *in_hand() = None;
+            return Err(objection);
+        }
+        tracing::debug!(%run, %round, "training under the policy in force");
         let within = time::within((left, self.site.clock.as_ref()), cancel, || {
             contribute(&self.site, gate, prepared, round, model)
         });

@@ -6,6 +6,7 @@ use std::fs;
 use audit::record::Event;
 use audit::verify::Verdict;
 use common::digest::Digest;
+use common::logbook::hash;
 use tests::{
     Federation, HOSPITALS, Process, SetupError, demo, edit, failure, records, stop, success,
     verdict,
@@ -89,7 +90,7 @@ fn a_stricter_policy_ends_the_rest_of_a_run_and_one_with_a_mistake_refuses_its_r
     failure(run)?;
     stop(sites)?;
 
-    let now = Digest::of(&fs::read(federation.site(HOSPITALS[0]).join("policy.toml"))?);
+    let now = hash(Digest::of(&fs::read(federation.site(HOSPITALS[0]).join("policy.toml"))?));
     let of_first = loaded(&federation, HOSPITALS[0])?;
     assert_eq!((of_first.len(), of_first.last()), (2, Some(&now.to_string())));
     assert_eq!(declined(&federation, HOSPITALS[0])?, ["policy.most_rounds"]);
@@ -114,7 +115,7 @@ fn training_that_the_policy_forbids_meanwhile_stops_at_a_hangup() -> Outcome {
     let coordinator = federation.serve()?;
     let mut site = federation.start_site(name)?;
     let run = federation.run(&demo(), &LONG)?;
-    site.wait_for("training begins")?;
+    site.wait_for("training under the policy in force")?;
     policy(&federation, name, "most_epochs = 10000", "most_epochs = 10")?;
     site.signal("HUP")?;
     site.wait_for("training stops: the policy does not allow it any more")?;
