@@ -250,7 +250,18 @@ pub fn edit(path: &Path, from: &str, to: &str) -> Result<(), SetupError> {
     if from.is_empty() || !text.contains(from) {
         return Err(format!("{}: does not hold {from:?}", path.display()).into());
     }
-    Ok(fs::write(path, text.replacen(from, to, 1))?)
+    replace(path, &text.replacen(from, to, 1))
+}
+
+/// Puts a whole file in the place of another, as an editor does: a process that reads it meanwhile finds one of
+/// the two.
+///
+/// # Errors
+/// It cannot be written.
+pub fn replace(path: &Path, text: &str) -> Result<(), SetupError> {
+    let written = path.with_extension("written");
+    fs::write(&written, text)?;
+    Ok(fs::rename(written, path)?)
 }
 
 /// Asks processes to stop, as systemd does, and waits for their end.

@@ -9,7 +9,8 @@ mod process;
 mod repository;
 
 pub use federation::{
-    Federation, HOSPITALS, SetupError, binary, demo, edit, failure, free_address, stop, success,
+    Federation, HOSPITALS, SetupError, binary, demo, edit, failure, free_address, replace, stop,
+    success,
 };
 pub use folder::{add_folder, copy_folder, files};
 pub use log::{records, verdict};

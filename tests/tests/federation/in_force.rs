@@ -8,8 +8,8 @@ use audit::verify::Verdict;
 use common::digest::Digest;
 use common::logbook::hash;
 use tests::{
-    Federation, HOSPITALS, Process, SetupError, demo, edit, failure, records, stop, success,
-    verdict,
+    Federation, HOSPITALS, Process, SetupError, demo, edit, failure, records, replace, stop,
+    success, verdict,
 };
 
 use crate::Outcome;
@@ -72,12 +72,12 @@ fn a_stricter_policy_ends_the_rest_of_a_run_and_one_with_a_mistake_refuses_its_r
 
     let place = federation.site(HOSPITALS[1]).join("policy.toml");
     let whole = fs::read_to_string(&place)?;
-    fs::write(&place, whole.replace("most_rounds", "most_runds"))?;
+    replace(&place, &whole.replace("most_rounds", "most_runds"))?;
     sites[1].wait_for("the policy cannot be read")?;
     sites[1].wait_for("most_runds")?;
     let line = coordinator.wait_for("no contribution")?;
     assert!(line.contains(HOSPITALS[1]) && line.contains("rule=\"policy\""), "{line}");
-    fs::write(&place, &whole)?;
+    replace(&place, &whole)?;
     sites[1].wait_for("another policy file is in force, which allows the same")?;
 
     // A hangup ends neither program.
