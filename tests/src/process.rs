@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How long a line or an end may be waited for: a safety net, not a measurement.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A process that did not do what was waited for.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum ProcessError {
     /// It could not be started or waited for.
     #[error("process: {0}")]
     Io(#[from] io::Error),
-    /// Its output ended, or nothing came for a minute.
+    /// Its output ended, or nothing came for four minutes.
     #[error("{waiting}; its output so far:\n{output}")]
     Output {
         /// What was waited for.
@@ -61,7 +61,7 @@ impl Process {
     /// Waits for a line that holds `text` and returns it.
     ///
     /// # Errors
-    /// The output ended without it, or nothing came for a minute.
+    /// The output ended without it, or nothing came for four minutes.
     pub fn wait_for(&mut self, text: &str) -> Result<String, ProcessError> {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
@@ -73,7 +73,7 @@ impl Process {
                 }
                 Err(why) => {
                     let why = match why {
-                        RecvTimeoutError::Timeout => "nothing came for a minute",
+                        RecvTimeoutError::Timeout => "nothing came for four minutes",
                         RecvTimeoutError::Disconnected => "the output ended",
                     };
                     let waiting = format!("waiting for {text:?}: {why}");
@@ -86,7 +86,7 @@ impl Process {
     /// Waits for the process to end by itself; returns how, and all that it printed.
     ///
     /// # Errors
-    /// It cannot be waited for, or still prints nothing after a minute.
+    /// It cannot be waited for, or still prints nothing after four minutes.
     pub fn finish(mut self) -> Result<(ExitStatus, String), ProcessError> {
         loop {
             match self.lines.recv_timeout(PATIENCE) {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use common::clock::Timestamp;
@@ -14,6 +14,22 @@ use super::authority::{Authority, EnrolError};
 use super::folder::{site_folder, write_identity};
 use super::register::{self, members};
 use crate::revoked;
+
+/// How many renewals of one identity in one second find a name for the one before.
+const MOST_IN_A_SECOND: u32 = 100;
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> EnrolError {
+    let path = path.to_owned();
+    move |source| EnrolError::Io { path, source }
+}
+
+/// Removes what an interrupted command left there, which was never in use.
+fn anew(new: &Path) -> Result<(), EnrolError> {
+    match fs::remove_dir_all(new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(new)(error)),
+        _ => Ok(()),
+    }
+}
 
 /// A federation's folder, with its authority at hand.
 pub struct Enrolment {
@@ -32,23 +48,29 @@ impl Enrolment {
         Ok(Self { folder: folder.to_owned(), authority, now })
     }
 
-    /// Makes a folder for a hospital that joins later; where it is.
+    /// Makes a folder for a hospital that joins later; where it is. It gets its name once it is whole and its
+    /// certificate is in the register, so that the same command goes on where one was interrupted.
     ///
     /// # Errors
     /// The name is the coordinator's or belongs already, or something cannot be written.
     pub fn add(&self, site: &SiteName) -> Result<PathBuf, EnrolError> {
         let place = self.folder.join("sites").join(site.as_str());
+        // No site's name begins with a dot.
+        let new = place.with_file_name(format!(".{site}-new"));
         let known = members(&self.folder)?.iter().any(|member| member.is_of(site));
-        if known || place.exists() {
+        if place.exists() || known && !new.exists() {
             return Err(EnrolError::Known { site: site.clone() });
         }
-        let issued = site_folder(&place, &self.authority, site)?;
+        anew(&new)?;
+        let issued = site_folder(&new, &self.authority, site)?;
         register::enter(&self.folder, &issued, self.now)?;
+        fs::rename(&new, &place).map_err(failed(&place))?;
         Ok(place)
     }
 
     /// Makes a new certificate, with a new key; the folder that holds it. One that was there before is kept
-    /// beside it.
+    /// beside it. The certificate is in the register before its key is where it is used: none is in use that could
+    /// not be revoked.
     ///
     /// # Errors
     /// The site does not belong, or something cannot be written.
@@ -71,22 +93,21 @@ impl Enrolment {
             place.with_file_name(format!("{name}-{ending}"))
         };
         let new = beside("new");
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| EnrolError::Io { path, source }
-        };
-        if new.exists() {
-            // What a renewal left that was interrupted was never in use.
-            fs::remove_dir_all(&new).map_err(failed(&new))?;
-        }
+        anew(&new)?;
         write_identity(&new, &self.authority, &issued)?;
+        register::enter(&self.folder, &issued, self.now)?;
         if place.exists() {
-            let ending = self.now.to_string().replace(':', "");
-            let old = beside(&format!("until-{ending}"));
+            let until = format!("until-{}", self.now.to_string().replace(':', ""));
+            // Two in one second have different names.
+            let names = (1..=MOST_IN_A_SECOND).map(|number| match number {
+                1 => beside(&until),
+                _ => beside(&format!("{until}-{number}")),
+            });
+            let old = names.into_iter().find(|old| !old.exists());
+            let old = old.unwrap_or_else(|| beside(&until));
             fs::rename(&place, &old).map_err(failed(&old))?;
         }
         fs::rename(&new, &place).map_err(failed(&place))?;
-        register::enter(&self.folder, &issued, self.now)?;
         Ok(place)
     }
 }
@@ -125,7 +146,7 @@ pub fn revoke(
     let failed = |source| EnrolError::Io { path: list.to_owned(), source };
     let text = match fs::read_to_string(list) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failed(error)),
     };
     let listed = revoked::read(list, &text)?;

@@ -11,6 +11,7 @@ use common::clock::SystemClock;
 use common::digest::Digest;
 use common::ids::Round;
 use common::logbook::{AuditSettings, Tracking, generation, hash, name};
+use common::pki::{Fingerprint, Identity};
 use common::privacy::{Budget, Charge, Cost, Ledger, Limits, Mechanism, Released};
 use coordinator::registry::Registry;
 use site_node::privatize::LedgerLog;
@@ -271,6 +272,46 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
         "{kills} kills of a coordinator in a run; models without metrics that were kept: {kept}"
     );
     assert!(kills > 20, "{kills} kills");
+    Ok(())
+}
+
+/// The register knows each certificate that is in use, and the same command again is enough.
+#[test]
+fn a_command_that_changes_the_members_is_finished_by_the_same_command_again() -> Outcome {
+    let federation = Federation::new()?;
+    let (shim, home) = (shim(&federation)?, federation.place(""));
+    let before = federation.elsewhere("before");
+    copy_folder(&home, &before)?;
+    let mut kills = 0;
+    for (verb, site, done) in [
+        ("add", "hospital-z", "belongs to the federation already"),
+        ("renew", HOSPITALS[0], ""),
+        ("revoke", HOSPITALS[1], "revoked already"),
+    ] {
+        for at in 1..MOST_STEPS {
+            reset(&before, &home)?;
+            let key = home.join("authority/ca-key.pem");
+            std::fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            if !killed(&mut federation.coordinator(&["sites", verb, site])?, &shim, at)? {
+                break;
+            }
+            kills += 1;
+            if let Err(why) = works(&mut federation.coordinator(&["sites", verb, site])?) {
+                assert!(!done.is_empty() && why.to_string().contains(done), "step {at}: {why}");
+            }
+            let listed = works(&mut federation.coordinator(&["sites", "list"])?)?;
+            let identity = Identity::load(&home.join("sites").join(site).join("identity"))?;
+            let fingerprint = Fingerprint::of(identity.chain.first().ok_or("no certificate")?);
+            let line = listed.lines().find(|line| line.contains(&fingerprint.to_string()));
+            let line = line.ok_or_else(|| format!("{verb}, step {at}: not in {listed}"))?;
+            assert_eq!(line.contains("revoked"), verb == "revoke", "{line}");
+            for file in ["policy.toml", "site-node.toml"] {
+                assert!(home.join("sites").join(site).join(file).exists(), "{verb}, step {at}");
+            }
+        }
+    }
+    println!("{kills} kills in commands that change the members");
+    assert!(kills > 15, "{kills} steps");
     Ok(())
 }
 

@@ -52,7 +52,7 @@ fn a_run_that_every_hospital_declines_ends_at_once_and_names_each() -> Outcome {
         edit(&policy, "modes = [\"local\", \"site\", \"off\"]", "modes = [\"local\"]")?;
         sites.push(federation.start_site(name)?);
     }
-    // Far longer than the minute that the test waits for a line.
+    // Far longer than the minutes that the test waits for a line.
     let output = failure(federation.run(&demo(), &["aggregation.window=10m"])?)?;
     let all = format!("{} declined: policy.modes", HOSPITALS[..3].join(", "));
     assert!(output.contains("0 of the 3") && output.contains(&all), "{output}");

@@ -35,7 +35,7 @@ use crate::Outcome;
 use crate::private::{plan, policy};
 
 /// A safety net: what does not come within it never will.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two hospitals that a plan may ask for.
 pub(super) const A: &str = "hospital-a";
