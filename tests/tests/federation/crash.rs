@@ -20,8 +20,8 @@ use tests::{Answer, Federation, HOSPITALS, Observer, demo, edit};
 
 use crate::Outcome;
 
-/// How often the site is killed.
-const KILLS: usize = 150;
+/// How often the site is killed: each life takes a second or two, since consent leaves in steps of one.
+const KILLS: usize = 60;
 
 fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(demo())?;
@@ -113,7 +113,7 @@ fn next_below(state: &mut u64, bound: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_a_hundred_and_fifty_times_a_site_never_forgets_a_release() -> Outcome {
+async fn killed_at_any_moment_a_site_never_forgets_a_release() -> Outcome {
     let federation = Federation::new()?;
     let home = federation.site(HOSPITALS[0]);
     let policy = home.join("policy.toml");

@@ -244,7 +244,10 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
         let sites = HOSPITALS[..3].iter().map(|name| federation.site_node(name, "run"));
         let sites = sites.collect::<Result<Vec<_>, _>>()?;
         let connected = sites.iter().all(|_| process.wait_for("connected").is_ok());
-        let ran = connected && success(federation.run(&demo(), &sets)?).is_ok();
+        let client = federation.run(&demo(), &sets)?;
+        // The end of the run, or of the coordinator's output; its client would wait for a dead one's silence.
+        let over = connected && process.wait_for("audit_s=").is_ok();
+        let ran = over && success(client).is_ok();
         if ran {
             process.kill()?;
         } else {
