@@ -21,7 +21,7 @@ use tests::{Answer, Federation, HOSPITALS, Observer, demo, edit};
 use crate::Outcome;
 
 /// How often the site is killed: each life takes a second or two, since consent leaves in steps of one.
-const KILLS: usize = 100;
+const KILLS: usize = 300;
 
 fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(demo())?;
