@@ -1,22 +1,25 @@
 //! The hospital's part in a federation: what it consented to, and what it did for it so far.
 
+mod description;
+mod policy;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit::Name;
-use audit::record::Terms;
 use common::answers::Answers;
 use common::digest::Digest;
 use common::experiment::{Description, Plan, PrivacyMode};
 use common::ids::{Round, RunId};
 use common::logbook::{Logbook, LogbookError, terms};
 use common::model::initial_parameters;
-use common::policy::{Asker, Denied, Policy};
-use common::privacy::LedgerError;
+use common::policy::Policy;
 use common::wire::{Metric, words};
 
+use self::description::terms_of;
+use self::policy::admit_cohort;
 use super::contribute::contribute;
-use super::describe::{Facts, answer};
+use super::describe::answer;
 use super::log;
 use super::metrics::evaluate;
 use super::questions::Questions;
@@ -126,82 +129,6 @@ impl Hospital {
         })
     }
 
-    /// The policy that is in force, by the file as it stands. Another one is on record before it is applied.
-    fn rules(&self) -> Result<InForce, Objection> {
-        let recorded = self.site.rules.look(|change| -> Result<(), Objection> {
-            let entries = log::policy(change).into_iter().collect();
-            self.book.record(entries).map_err(|error| failed("audit")(&error))?;
-            tell(change);
-            Ok(())
-        });
-        recorded?.map_err(|_| {
-            let reason =
-                "this hospital's policy file cannot be read; nothing is allowed until it is mended";
-            Objection::new("policy", reason)
-        })
-    }
-
-    /// Looks at the policy now, and stops training that it does not allow any more.
-    pub fn reload(&self) {
-        let looked = self.rules();
-        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        match &looked {
-            Ok(InForce { hash, policy }) => {
-                tracing::info!(policy = %hash, "the policy was looked at");
-                if let Some(InHand { plan, cancel }) = &*in_hand
-                    && let Err(objection) = self.admit(policy, plan)
-                {
-                    tracing::warn!(%objection, "training stops: the policy does not allow it any more");
-                    cancel.set(Reason::PolicyChanged);
-                }
-            }
-            Err(_) => {
-                if let Some(InHand { cancel, .. }) = &*in_hand {
-                    cancel.set(Reason::PolicyChanged);
-                }
-            }
-        }
-    }
-
-    /// That a policy allows a plan, whoever the patients are.
-    fn admit(&self, policy: &Policy, plan: &Plan) -> Result<(), Objection> {
-        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-        let Site { tag, coordinator, .. } = &self.site;
-        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
-        policy.admit(plan, asker).map_err(denied)?;
-        let tables = self.site.records.measurement_tables();
-        policy.admit_measurements(&plan.views, tables).map_err(denied)
-    }
-
-    /// That the budget has room for a run, and the run has time left. Neither knows anything of patients.
-    fn affords(&self, policy: &Policy, run: &RunId, plan: &Plan) -> Result<(), Objection> {
-        let rule = |error: LedgerError| Objection::new(error.rule().unwrap_or("ledger"), error);
-        self.gate_within(policy)?.foresee(run, plan).map_err(rule)?;
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.left(run, policy.most_time).map(drop).ok_or_else(|| time::spent(policy.most_time))
-    }
-
-    /// That the policy in force still allows a run that was consented to.
-    fn still_allowed(&self, prepared: &mut Prepared, rules: &InForce) -> Result<(), Objection> {
-        if prepared.rules.hash == rules.hash {
-            return Ok(());
-        }
-        let InForce { policy, .. } = rules;
-        let Prepared { run, plan, counts, .. } = prepared;
-        self.admit(policy, plan)?;
-        self.affords(policy, run, plan)?;
-        of_patients(plan.privacy.mode != PrivacyMode::Off, || admit_cohort(policy, *counts))?;
-        prepared.rules = rules.clone();
-        Ok(())
-    }
-
-    /// The gate, with the budget of this policy.
-    fn gate_within(&self, policy: &Policy) -> Result<MutexGuard<'_, Gate>, Objection> {
-        let mut gate = self.gate();
-        gate.set_limits(policy.limits).map_err(|error| failed("audit")(&error))?;
-        Ok(gate)
-    }
-
     /// That the coordinator does not ask too often.
     fn may_ask(&self) -> Result<(), Objection> {
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,67 +191,6 @@ impl Hospital {
         })
     }
 
-    /// That a question keeps the rules, and the policy allows it.
-    fn admit_question(&self, policy: &Policy, question: &Description) -> Result<(), Objection> {
-        let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-        let Site { tag, coordinator, .. } = &self.site;
-        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
-        if let Some(flaw) = question.check().first() {
-            return Err(Objection::new(flaw.key, flaw));
-        }
-        policy.admit_description(question, asker).map_err(denied)?;
-        let views = question.inputs.iter().map(|input| &input.view);
-        let tables = self.site.records.measurement_tables();
-        policy.admit_measurements(views, tables).map_err(denied)
-    }
-
-    /// What was answered to this very question: paid for, with its noise, and on its way lost perhaps.
-    fn said_before(
-        &self,
-        (gate, policy): (&Gate, &Policy),
-        question: &Description,
-    ) -> Option<Vec<Metric>> {
-        self.admit_question(policy, question).ok()?;
-        let answered = gate.foresee_description(question);
-        matches!(answered, Err(LedgerError::Answered { .. })).then_some(())?;
-        Answers::of(&self.site.state, question).find(&self.site.name, &self.book)
-    }
-
-    /// The same numbers again, which tells nothing new.
-    fn say_again(
-        &self,
-        policy: &Policy,
-        question: &Description,
-        numbers: Vec<Metric>,
-    ) -> Result<Vec<Metric>, Objection> {
-        let run = question.run();
-        tracing::info!(%run, "sending again what was answered before");
-        let asked = (question.digest(), terms_of(policy, question));
-        let mut entries = log::consent(&run, asked, (&self.site.data_set, None));
-        entries.extend(log::described(&run, question, &numbers));
-        self.book.record(entries).map_err(|error| failed("audit")(&error))?;
-        Ok(numbers)
-    }
-
-    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it
-    /// is charged, and the budget and the policy are asked before a record is read.
-    fn may_describe(
-        &self,
-        (gate, policy): (&Gate, &Policy),
-        question: &Description,
-    ) -> Result<(Facts, Option<Digest>), Objection> {
-        self.admit_question(policy, question)?;
-        gate.foresee_description(question)
-            .map_err(|error| Objection::new(error.rule().unwrap_or("ledger"), error))?;
-        of_patients(true, || {
-            self.site.records.steady(|| {
-                let facts = Facts::read(&self.site, policy, question)?;
-                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
-                Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
-            })
-        })
-    }
-
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
     fn patients(&self, policy: &Policy, plan: &Plan) -> Result<OfPatients, Objection> {
         let Site { records, .. } = &self.site;
@@ -382,32 +248,6 @@ struct OfPatients {
     test: Option<Examples>,
     /// Training patients, and those of them with the event.
     counts: (usize, usize),
-}
-
-fn admit_cohort(policy: &Policy, (patients, events): (usize, usize)) -> Result<(), Objection> {
-    let denied = |Denied { rule, reason }| Objection::new(rule, reason);
-    policy.admit_cohort(patients, events).map_err(denied)
-}
-
-/// What a description says, with what it promises at this hospital's δ.
-fn terms_of(policy: &Policy, question: &Description) -> Terms {
-    terms::of_question(question, policy.limits.total.delta)
-}
-
-/// Says in the hospital's log which policy is in force, or that none is.
-fn tell(change: &Change) {
-    match change {
-        Change::Nothing => {}
-        Change::Loaded { hash, keys } if keys.is_empty() => {
-            tracing::info!(policy = %hash, "another policy file is in force, which allows the same");
-        }
-        Change::Loaded { hash, keys } => {
-            tracing::info!(policy = %hash, changed = keys.join(", "), "another policy is in force");
-        }
-        Change::Lost(error) => {
-            tracing::error!(%error, "the policy cannot be read: nothing is allowed until it is mended");
-        }
-    }
 }
 
 /// That the first round's model is the one that was consented to: the seed's own start, or the model of the
