@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn labels_hold_what_metrics_are_called() {
-        for good in ["update", "test.auc/5", "importance/BMI", "deviation/withheld/scan"] {
+        for good in ["update", "test.auc/5", "importance/BMI", "deviation/ablated/scan"] {
             assert!(good.parse::<Label>().is_ok(), "{good}");
         }
         let long = "x".repeat(MAX_NAME + 1);

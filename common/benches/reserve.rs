@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use audit::record::{Entry, Event, Mechanism, Reserve, Role};
+use common::audit_log::{AuditWriter, name};
 use common::clock::SystemClock;
-use common::logbook::{Logbook, name};
 
 const TURNS: u32 = 500;
 /// The orders of the ledger.
@@ -42,13 +42,13 @@ fn median(mut times: Vec<f64>) -> f64 {
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let clock = Arc::new(SystemClock::new());
-    let book =
-        Logbook::open(&folder.path().join("state"), "site-a", Role::Site, clock, &mut |_| ())?;
+    let audit =
+        AuditWriter::open(&folder.path().join("state"), "site-a", Role::Site, clock, &mut |_| ())?;
     let (mut records, mut reserves) = (Vec::new(), Vec::new());
     for round in 1..=TURNS {
         for (entry, times) in [(plain(), &mut records), (charge(round), &mut reserves)] {
             let start = Instant::now();
-            book.record(vec![entry])?;
+            audit.record(vec![entry])?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }
     }

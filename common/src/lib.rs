@@ -12,8 +12,8 @@
 //! ```
 
 pub mod allowance;
-pub mod answers;
 pub mod artifact;
+pub mod audit_log;
 pub mod clock;
 pub mod config;
 pub mod digest;
@@ -21,14 +21,14 @@ pub mod durable;
 pub mod experiment;
 mod hex;
 pub mod ids;
-pub mod logbook;
 pub mod model;
+pub mod model_store;
 pub mod pki;
 pub mod policy;
 pub mod privacy;
 pub mod process;
-pub mod shelf;
 pub mod shutdown;
+pub mod statistics_store;
 pub mod survival;
 pub mod transport;
 pub mod wire;

@@ -13,7 +13,7 @@ use common::config;
 use common::digest::Digest;
 use common::experiment::{Experiment, PrivacyMode};
 use common::model::{ParamLayout, initial_parameters};
-use common::shelf::{self, ShelfFault};
+use common::model_store::{self, ModelStoreFault};
 use common::wire::words;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
@@ -30,14 +30,14 @@ fn card() -> (Card, Vec<f32>) {
         run: "run-a".parse().unwrap(),
         weights: WeightsRecord {
             sha256: audit::Sha256::of(b""),
-            model: shelf::model_hash(&parameters),
+            model: model_store::model_hash(&parameters),
             parameters: plan.model.parameters(),
         },
         hashes: Hashes::of(&plan),
         inputs: plan.input_names(),
         metrics: Metrics::default(),
         privacy: Promise {
-            mode: PrivacyMode::Off,
+            mode: PrivacyMode::None,
             unit: None,
             epsilon: None,
             delta: None,
@@ -63,8 +63,8 @@ fn kept(folder: &Path) -> (Card, Vec<f32>) {
     let (mut card, parameters) = card();
     let words = words::from_parameters(&parameters);
     card.weights.sha256 =
-        shelf::keep_weights(folder, card.run.as_str(), &card.plan, &words).unwrap();
-    shelf::keep_card(folder, &card).unwrap();
+        model_store::keep_weights(folder, card.run.as_str(), &card.plan, &words).unwrap();
+    model_store::keep_card(folder, &card).unwrap();
     (card, parameters)
 }
 
@@ -155,7 +155,7 @@ fn a_model_is_opened_whole_or_refused_with_the_file() {
     let (weights, json) =
         (folder.path().join("run-a.safetensors"), folder.path().join("run-a.json"));
     for path in [&weights, &json] {
-        let stored = shelf::open(path).unwrap();
+        let stored = model_store::open(path).unwrap();
         assert_eq!((&stored.card, &stored.parameters), (&card, &parameters));
     }
     let good = fs::read(&weights).unwrap();
@@ -164,16 +164,16 @@ fn a_model_is_opened_whole_or_refused_with_the_file() {
     let last = bytes.len() - 4;
     bytes[last] ^= 1;
     fs::write(&weights, &bytes).unwrap();
-    let error = shelf::open(&weights).unwrap_err();
-    assert!(matches!(error.fault, ShelfFault::Other { which: "sha256" }), "{error}");
+    let error = model_store::open(&weights).unwrap_err();
+    assert!(matches!(error.fault, ModelStoreFault::Other { which: "sha256" }), "{error}");
     assert!(error.to_string().contains("run-a.safetensors"), "{error}");
     fs::write(&weights, [good.as_slice(), &vec![0; 1 << 17]].concat()).unwrap();
-    let error = shelf::open(&weights).unwrap_err();
-    assert!(matches!(error.fault, ShelfFault::TooLarge { .. }), "{error}");
+    let error = model_store::open(&weights).unwrap_err();
+    assert!(matches!(error.fault, ModelStoreFault::TooLarge { .. }), "{error}");
     fs::remove_file(&weights).unwrap();
-    assert!(matches!(shelf::open(&weights).unwrap_err().fault, ShelfFault::Io(_)));
+    assert!(matches!(model_store::open(&weights).unwrap_err().fault, ModelStoreFault::Io(_)));
     fs::create_dir(&weights).unwrap();
-    assert!(matches!(shelf::open(&weights).unwrap_err().fault, ShelfFault::NotAFile));
+    assert!(matches!(model_store::open(&weights).unwrap_err().fault, ModelStoreFault::NotAFile));
 }
 
 #[test]
@@ -185,31 +185,31 @@ fn an_experiment_begins_with_weights_that_mean_the_same() {
         let mut next = experiment();
         next.start = Some("run-a.safetensors".into());
         change(&mut next);
-        shelf::begin(&mut next, &file).map(|()| next.plan)
+        model_store::begin(&mut next, &file).map(|()| next.plan)
     };
     let plan = begin(&|_| ()).unwrap();
     assert_eq!(plan.start, Some(card.weights.model));
-    let found = shelf::find(folder.path(), &plan, card.weights.model).unwrap();
+    let found = model_store::find(folder.path(), &plan, card.weights.model).unwrap();
     assert_eq!(found, Some(parameters));
-    assert_eq!(shelf::find(folder.path(), &plan, Digest::of(b"other")).unwrap(), None);
+    assert_eq!(model_store::find(folder.path(), &plan, Digest::of(b"other")).unwrap(), None);
 
     let other = begin(&|next| next.plan.model.hidden = vec![8]).unwrap_err().to_string();
     assert!(other.contains("\"dense.0.weight\" has the shape [12, 16]"), "{other}");
     let renamed = begin(&|next| next.plan.features[3].column = "y04".to_owned()).unwrap_err();
-    assert!(matches!(renamed.fault, ShelfFault::Meaning { which: "inputs", .. }), "{renamed}");
+    assert!(matches!(renamed.fault, ModelStoreFault::Meaning { which: "inputs", .. }), "{renamed}");
     // Of one shape with a logistic hazard, and another meaning.
     let head = begin(&|next| {
         next.plan.model.head = common::model::Head::DeepHit { intervals: 10 };
     });
     let head = head.unwrap_err();
-    assert!(matches!(head.fault, ShelfFault::Meaning { which: "head", .. }), "{head}");
+    assert!(matches!(head.fault, ModelStoreFault::Meaning { which: "head", .. }), "{head}");
     let cause = begin(&|next| next.plan.outcome.causes = vec!["death".to_owned()]).unwrap_err();
-    assert!(matches!(cause.fault, ShelfFault::Meaning { which: "causes", .. }), "{cause}");
+    assert!(matches!(cause.fault, ModelStoreFault::Meaning { which: "causes", .. }), "{cause}");
     let grid = begin(&|next| next.plan.outcome.edges[9] += 1.0).unwrap_err();
-    assert!(matches!(grid.fault, ShelfFault::Meaning { which: "time grid", .. }), "{grid}");
+    assert!(matches!(grid.fault, ModelStoreFault::Meaning { which: "time grid", .. }), "{grid}");
     let scale = begin(&|next| next.plan.features[0].scale = 3.0).unwrap_err();
     assert!(
-        matches!(scale.fault, ShelfFault::Meaning { which: "scale of columns", .. }),
+        matches!(scale.fault, ModelStoreFault::Meaning { which: "scale of columns", .. }),
         "{scale}"
     );
 }
@@ -219,12 +219,12 @@ fn weights_are_taken_over_whole_and_only_those_that_a_plan_names() {
     let folder = tempfile::tempdir().unwrap();
     let (card, parameters) = kept(folder.path());
     let (from, models) = (folder.path().join("run-a.safetensors"), folder.path().join("models"));
-    let start = shelf::model_hash(&parameters);
-    shelf::take_over(&models, &card.plan, start, &from).unwrap();
-    let taken = shelf::find(&models, &card.plan, start).unwrap();
+    let start = model_store::model_hash(&parameters);
+    model_store::take_over(&models, &card.plan, start, &from).unwrap();
+    let taken = model_store::find(&models, &card.plan, start).unwrap();
     assert_eq!(taken, Some(parameters));
     let other = Digest::of(b"another model");
-    let refused = shelf::take_over(&models, &card.plan, other, &from).unwrap_err();
-    assert!(matches!(refused.fault, ShelfFault::Changed), "{refused}");
+    let refused = model_store::take_over(&models, &card.plan, other, &from).unwrap_err();
+    assert!(matches!(refused.fault, ModelStoreFault::Changed), "{refused}");
     assert_eq!(fs::read_dir(&models).unwrap().count(), 1);
 }

@@ -9,18 +9,16 @@
 mod archive;
 #[path = "border/config.rs"]
 mod config;
-#[path = "border/description.rs"]
-mod description;
 #[path = "border/experiment.rs"]
 mod experiment;
-#[path = "border/fused.rs"]
-mod fused;
 #[path = "border/golden.rs"]
 mod golden;
 #[path = "border/malformed.rs"]
 mod malformed;
 #[path = "border/messages.rs"]
 mod messages;
+#[path = "border/multimodal.rs"]
+mod multimodal;
 #[path = "border/overrides.rs"]
 mod overrides;
 #[path = "border/plan.rs"]
@@ -31,6 +29,8 @@ mod refusal;
 mod rules;
 #[path = "border/sample.rs"]
 mod sample;
+#[path = "border/statistics.rs"]
+mod statistics;
 #[path = "border/values.rs"]
 mod values;
 #[path = "border/views.rs"]

@@ -12,7 +12,7 @@ use common::digest::Digest;
 use common::experiment::{Plan, PrivacyMode};
 use common::ids::{RunId, SiteName};
 use common::model::initial_parameters;
-use common::shelf::{self, ShelfError};
+use common::model_store::{self, ModelStoreError};
 use common::wire::Metric;
 
 use crate::registry::RoundRecord;
@@ -21,7 +21,7 @@ use crate::report::PrivacyReport;
 /// A model that could not be kept.
 #[derive(Debug, thiserror::Error)]
 #[error("the model cannot be kept: {0}")]
-pub struct ArtifactError(#[from] ShelfError);
+pub struct ArtifactError(#[from] ModelStoreError);
 
 /// A plan that begins with a model which is not here.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,7 @@ pub enum StartError {
     Folder(#[from] std::io::Error),
     /// A file that was given cannot be taken over.
     #[error("model.start: {0}")]
-    Shelf(#[from] ShelfError),
+    Shelf(#[from] ModelStoreError),
 }
 
 /// The parameters that a plan begins with: the seed's own, or those of a model in the folder.
@@ -54,7 +54,7 @@ pub fn start(models: &Path, plan: &Plan) -> Result<Vec<f32>, StartError> {
         None => Ok(initial_parameters(&plan.model, plan.seed)),
         Some(start) => {
             let folder = models.display().to_string();
-            shelf::find(models, plan, start)?.ok_or(StartError::Unknown { start, folder })
+            model_store::find(models, plan, start)?.ok_or(StartError::Unknown { start, folder })
         }
     }
 }
@@ -66,10 +66,10 @@ pub fn start(models: &Path, plan: &Plan) -> Result<Vec<f32>, StartError> {
 /// They cannot be read or copied, or are not those that the plan names.
 pub fn adopt(models: &Path, plan: &Plan, weights: &Path) -> Result<(), StartError> {
     let Some(start) = plan.start else { return Ok(()) };
-    if shelf::find(models, plan, start)?.is_some() {
+    if model_store::find(models, plan, start)?.is_some() {
         return Ok(());
     }
-    Ok(shelf::take_over(models, plan, start, weights)?)
+    Ok(model_store::take_over(models, plan, start, weights)?)
 }
 
 /// Writes `RUN.safetensors` and returns its SHA-256: what `sha256sum RUN.safetensors` prints.
@@ -82,7 +82,7 @@ pub fn keep(
     plan: &Plan,
     words: &Bytes,
 ) -> Result<audit::Sha256, ArtifactError> {
-    Ok(shelf::keep_weights(models, run.as_str(), plan, words)?)
+    Ok(model_store::keep_weights(models, run.as_str(), plan, words)?)
 }
 
 /// What a run came to, for its card.
@@ -110,7 +110,7 @@ pub struct Ended<'r> {
 /// # Errors
 /// The file cannot be written.
 pub fn describe(models: &Path, ended: Ended<'_>) -> Result<(), ArtifactError> {
-    Ok(shelf::keep_card(models, &card(ended))?)
+    Ok(model_store::keep_card(models, &card(ended))?)
 }
 
 fn card(ended: Ended<'_>) -> Card {
@@ -156,13 +156,13 @@ fn promise(plan: &Plan) -> Promise {
         unit: unit.map(str::to_owned),
         epsilon,
         delta,
-        noise_multiplier: if privacy.mode == PrivacyMode::Off {
+        noise_multiplier: if privacy.mode == PrivacyMode::None {
             0.0
         } else {
             privacy.noise_multiplier
         },
         clip: privacy.clip,
-        patient_clip: privacy.local.as_ref().map(|local| local.patient_clip),
+        patient_clip: privacy.dp_sgd.as_ref().map(|steps| steps.patient_clip),
     }
 }
 
@@ -171,7 +171,7 @@ fn promise(plan: &Plan) -> Promise {
 /// # Errors
 /// The card cannot be read or written.
 pub fn measured(models: &Path, run: &RunId, found: Simulated) -> Result<(), ArtifactError> {
-    let mut card = shelf::card(&models.join(format!("{run}.{}", shelf::CARD)))?;
+    let mut card = model_store::card(&models.join(format!("{run}.{}", model_store::CARD)))?;
     card.metrics.simulated = Some(found);
-    Ok(shelf::keep_card(models, &card)?)
+    Ok(model_store::keep_card(models, &card)?)
 }

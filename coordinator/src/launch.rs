@@ -3,23 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::answers::Answers;
+use common::audit_log::{AuditWriter, name};
 use common::clock::Clock;
 use common::experiment::{Plan, WINDOWS};
 use common::ids::RunId;
-use common::logbook::{Logbook, name};
-use common::wire::{Inquiry, Progress, Refusal, Told};
+use common::statistics_store::StatisticsStore;
+use common::wire::{Progress, Refusal, StatisticsLaunch, Told};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::artifact;
-use crate::describe::Describer;
+use crate::connections::Connections;
 use crate::driver::{DriveError, Driver, RunOutcome};
-use crate::floor::Floor;
 use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError};
 use crate::reporter::Reporter;
+use crate::statistics::Describer;
 
 /// A plan that does not become a run.
 #[derive(Debug, thiserror::Error)]
@@ -32,15 +32,15 @@ pub enum LaunchError {
     Registry(#[from] RegistryError),
 }
 
-/// Frees the floor for the next run, however this one ends: by a panic too.
+/// Frees the connections for the next run, however this one ends: by a panic too.
 pub(crate) struct Ended {
-    floor: Arc<Floor>,
+    connections: Arc<Connections>,
     run: RunId,
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.floor.end(&self.run);
+        self.connections.end(&self.run);
     }
 }
 
@@ -48,13 +48,13 @@ impl Drop for Ended {
 #[derive(Clone)]
 pub struct Launcher {
     /// Where its sites are.
-    pub floor: Arc<Floor>,
+    pub connections: Arc<Connections>,
     /// Its state folder.
     pub state: PathBuf,
     /// Its clock.
     pub clock: Arc<dyn Clock>,
     /// Its audit log.
-    pub book: Arc<Logbook>,
+    pub audit: Arc<AuditWriter>,
     /// Turns of operators who ask what is kept.
     pub readers: Arc<Semaphore>,
 }
@@ -83,17 +83,17 @@ impl Launcher {
     /// # Errors
     /// The question breaks a rule, sites are given too short or too long, fewer of them are connected than
     /// must have seen it, or a run or another description is going on.
-    pub fn describe(&self, inquiry: Inquiry, by: &str) -> Result<Asked, Refusal> {
-        let Inquiry { question, window } = inquiry;
-        if let Some(flaw) = question.check().first() {
-            return Err(Refusal::Plan(flaw.to_string()));
+    pub fn describe(&self, inquiry: StatisticsLaunch, by: &str) -> Result<Asked, Refusal> {
+        let StatisticsLaunch { question, window } = inquiry;
+        if let Some(plan_error) = question.check().first() {
+            return Err(Refusal::Plan(plan_error.to_string()));
         }
         if !WINDOWS.contains(&window) {
             let why = "aggregation.window: the sites have 1 second to 1 day to answer";
             return Err(Refusal::Plan(why.to_owned()));
         }
-        let (here, needed) = (self.floor.sites().len() as u64, u64::from(question.min_sites));
-        let kept = Answers::of(&self.state, &question).sites();
+        let (here, needed) = (self.connections.sites().len() as u64, u64::from(question.min_sites));
+        let kept = StatisticsStore::of(&self.state, &question).sites();
         if here < needed && kept.is_empty() {
             return Err(Refusal::Plan(format!(
                 "aggregation.min_sites: no hospital answers before {needed} have seen the question, and \
@@ -101,27 +101,27 @@ impl Launcher {
             )));
         }
         let run = question.run();
-        let (mut sites, inputs) = self.floor.begin_description(&run)?;
+        let (mut sites, inputs) = self.connections.begin_statistics(&run)?;
         if here < needed {
             // Nobody would answer; what was answered before is told all the same.
             sites.clear();
         }
         let (tell, told) = Reporter::new();
-        let floor = Arc::clone(&self.floor);
+        let connections = Arc::clone(&self.connections);
         let describer = Describer {
             run: run.clone(),
             question,
             window,
-            floor: Arc::clone(&floor),
+            connections: Arc::clone(&connections),
             clock: Arc::clone(&self.clock),
-            book: Arc::clone(&self.book),
+            audit: Arc::clone(&self.audit),
             state: self.state.clone(),
             by: name(by),
             tell,
         };
         let (runtime, over) = (Handle::current(), run.clone());
         tokio::task::spawn_blocking(move || {
-            let ended = Ended { floor, run: over };
+            let ended = Ended { connections, run: over };
             describer.go(&runtime, sites, inputs, ended);
         });
         Ok(Asked { run, told })
@@ -133,8 +133,8 @@ impl Launcher {
     /// The plan breaks a rule or begins with a model that is not here, another run is going on, or the
     /// registry cannot be used.
     pub fn launch(&self, plan: Plan, entropy: u64, by: &str) -> Result<Launched, LaunchError> {
-        if let Some(flaw) = plan.check().first() {
-            return Err(Refusal::Plan(flaw.to_string()).into());
+        if let Some(plan_error) = plan.check().first() {
+            return Err(Refusal::Plan(plan_error.to_string()).into());
         }
         let models = self.state.join("models");
         let start = plan.start.map(|_| artifact::start(&models, &plan)).transpose();
@@ -143,23 +143,23 @@ impl Launcher {
         let registry = Registry::open(&Registry::path(&self.state))?;
         let feed = Arc::new(ProgressFeed::new(plan.clone()));
         let progress = feed.follow().unwrap_or_else(|| mpsc::channel(1).1);
-        let (asked, inputs) = self.floor.begin(&run, &feed)?;
-        let floor = Arc::clone(&self.floor);
+        let (asked, inputs) = self.connections.begin(&run, &feed)?;
+        let connections = Arc::clone(&self.connections);
         let driver = Driver {
             run: run.clone(),
             plan,
             start,
-            floor: Arc::clone(&floor),
+            connections: Arc::clone(&connections),
             registry,
             models,
             clock: Arc::clone(&self.clock),
-            book: Arc::clone(&self.book),
+            audit: Arc::clone(&self.audit),
             by: name(by),
             feed,
         };
         let (runtime, over) = (Handle::current(), run.clone());
         let outcome = tokio::task::spawn_blocking(move || {
-            let ended = Ended { floor, run: over.clone() };
+            let ended = Ended { connections, run: over.clone() };
             let outcome = driver.drive(&runtime, asked, inputs);
             drop(ended);
             if let Err(error) = &outcome {

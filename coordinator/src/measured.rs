@@ -7,7 +7,7 @@ use common::experiment::DEVIATION;
 
 /// Names of what a feature is worth start so, by how it was found, and their heading.
 const WORTH: [(&str, &str); 2] =
-    [("importance/", "IMPORTANCE, SHUFFLED"), ("withheld/", "IMPORTANCE, WITHHELD")];
+    [("importance/", "IMPORTANCE, SHUFFLED"), ("ablated/", "IMPORTANCE, WITHHELD")];
 
 /// The longest bar.
 const BAR: usize = 30;
@@ -69,8 +69,8 @@ mod tests {
             ("importance/age", 0.02),
             ("importance/ecg", 0.04),
             ("importance/noise", -0.001),
-            ("withheld/scan", 0.01),
-            ("deviation/withheld/scan", 0.25),
+            ("ablated/scan", 0.01),
+            ("deviation/ablated/scan", 0.25),
             ("test.auc/5", 0.8),
         ];
         let text = measured(metrics.into_iter());

@@ -1,32 +1,32 @@
 //! How a hospital's audit log is met: its key, and how much of the coordinator's own log the hospital has seen.
 
 use audit::note::VerifierKey;
+use common::audit_log::{AuditWriter, PeerError, name};
 use common::ids::SiteName;
-use common::logbook::{Logbook, PeerError, name};
 use common::wire::{Hello, KeptLog, Refusal};
 
 use crate::site_logs::{NewLog, SiteLog, SiteLogs};
 
 /// Meets a site's log; its key, and the records of the coordinator's log that the site has seen.
 pub(crate) fn meet(
-    book: &Logbook,
+    audit: &AuditWriter,
     site: &SiteName,
     hello: &Hello,
 ) -> Result<(VerifierKey, u64), Refusal> {
     let shown = hello.log.as_ref().ok_or_else(|| Refusal::Log("a site keeps one".to_owned()))?;
-    let key = own_log(book, site, shown)?;
-    Ok((key, seen(book, site, shown)?))
+    let key = own_log(audit, site, shown)?;
+    Ok((key, seen(audit, site, shown)?))
 }
 
 /// The key of the log that a site shows, where it counts.
-fn own_log(book: &Logbook, site: &SiteName, shown: &KeptLog) -> Result<VerifierKey, Refusal> {
+fn own_log(audit: &AuditWriter, site: &SiteName, shown: &KeptLog) -> Result<VerifierKey, Refusal> {
     let of = name(site.as_str());
-    let logs = SiteLogs::of(&book.state());
+    let logs = SiteLogs::of(&audit.state());
     let log = SiteLog { key: shown.key.clone(), data_set: shown.data_set.clone() };
     let refused = |error: PeerError| Refusal::Log(error.to_string());
-    let key = match book.meet(&of, &shown.key, true) {
+    let key = match audit.meet(&of, &shown.key, true) {
         Err(PeerError::Replaced { .. }) if logs.is_accepted(site, &shown.key) => {
-            let key = book.trust(&of, &shown.key).map_err(refused)?;
+            let key = audit.trust(&of, &shown.key).map_err(refused)?;
             tracing::warn!(%site, log = %key, "a new log of a known site, which the operator accepted");
             if let Err(error) = logs.done(site) {
                 tracing::warn!(%site, %error, "the operator's decision stays in the state folder");
@@ -75,15 +75,15 @@ fn wait(logs: &SiteLogs, site: &SiteName, log: SiteLog) -> Refusal {
 }
 
 /// How much of the coordinator's log a site has seen.
-fn seen(book: &Logbook, site: &SiteName, shown: &KeptLog) -> Result<u64, Refusal> {
-    let Some(Ok(seen)) = shown.seen.as_deref().map(|seen| book.held(seen)) else {
+fn seen(audit: &AuditWriter, site: &SiteName, shown: &KeptLog) -> Result<u64, Refusal> {
+    let Some(Ok(seen)) = shown.seen.as_deref().map(|seen| audit.held(seen)) else {
         // It knows nothing of this log, or only of an earlier one.
         return Ok(0);
     };
     seen.ok_or_else(|| {
         tracing::error!(%site, "the coordinator's log lacks what this site saw of it");
         // Proven by this log's own signature: nothing more may be recorded in it.
-        book.fail(format!(
+        audit.fail(format!(
             "this coordinator's audit log lacks what {site} saw of it: it was put back from an older copy; begin \
              the next log with `coordinator audit restart --reason restored`"
         ));

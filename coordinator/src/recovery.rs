@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use audit::segments::LogError;
+use common::audit_log::AuditWriter;
 use common::clock::{Clock, Timestamp};
 use common::digest::Digest;
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::Logbook;
-use common::shelf::{self, ShelfError};
+use common::model_store::{self, ModelStoreError};
 use common::wire::{Metric, words};
 
 use crate::artifact::{self, ArtifactError, Ended};
@@ -47,13 +47,13 @@ const KEPT: &str = "the coordinator stopped after the last round; the model was 
 ///
 /// # Errors
 /// The registry, the log or a card cannot be written.
-pub fn recover(state: &Path, book: &Logbook, clock: &dyn Clock) -> Result<(), RecoveryError> {
+pub fn recover(state: &Path, audit: &AuditWriter, clock: &dyn Clock) -> Result<(), RecoveryError> {
     let registry = Registry::open(&Registry::path(state))?;
     let models = state.join("models");
     for row in registry.runs()?.into_iter().filter(|row| row.status == "running") {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
         let kept = kept(&registry, &models, &run, clock.wall())?;
-        book.record(vec![log::interrupted(&run)])?;
+        audit.record(vec![log::interrupted(&run)])?;
         let (status, reason) = match &kept {
             None => (Status::Failed, STOPPED.to_owned()),
             Some(kept) if kept.whole => (Status::Finished, KEPT.to_owned()),
@@ -87,14 +87,14 @@ fn kept(
     run: &RunId,
     at: Timestamp,
 ) -> Result<Option<Kept>, RecoveryError> {
-    let path = models.join(format!("{run}.{}", shelf::WEIGHTS));
+    let path = models.join(format!("{run}.{}", model_store::WEIGHTS));
     if !path.exists() {
         return Ok(None);
     }
     let Some(plan) = registry.plan(run.as_str())? else { return Ok(None) };
-    let (weights, sha256) = match shelf::weights(&path, &plan.model) {
+    let (weights, sha256) = match model_store::weights(&path, &plan.model) {
         Ok(read) => read,
-        Err(error @ ShelfError { .. }) => {
+        Err(error @ ModelStoreError { .. }) => {
             tracing::warn!(%run, %error, "weights that were not written whole are not a model");
             return Ok(None);
         }
@@ -103,7 +103,7 @@ fn kept(
     let events = registry.events(run.as_str())?;
     let closed = closed(&events, model).min(plan.rounds);
     let kept = Kept { sha256, rounds: closed, whole: closed == plan.rounds };
-    if shelf::open(&path).is_ok() {
+    if model_store::open(&path).is_ok() {
         return Ok(Some(kept));
     }
     let rounds = rounds(&events, closed, model);

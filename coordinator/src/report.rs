@@ -64,7 +64,7 @@ impl BaselineTraining {
     /// That of a plan's baselines; none where the federated model has no noise either.
     #[must_use]
     pub fn of(plan: &Plan) -> Option<Self> {
-        let private = plan.privacy.mode != PrivacyMode::Off;
+        let private = plan.privacy.mode != PrivacyMode::None;
         private.then_some(Self { noise: false, patient_clipping: false })
     }
 }
@@ -137,8 +137,8 @@ impl PrivacyReport {
     pub fn of(plan: &Plan, rounds: u32) -> Self {
         let mode = plan.privacy.mode;
         match mode {
-            PrivacyMode::Off => Self { mode: mode.name(), epsilon: None, delta: None, unit: None },
-            PrivacyMode::Site | PrivacyMode::Local => Self {
+            PrivacyMode::None => Self { mode: mode.name(), epsilon: None, delta: None, unit: None },
+            PrivacyMode::Site | PrivacyMode::Patient => Self {
                 mode: mode.name(),
                 // A checked plan is inside the accountant's range; were it not, nothing is promised
                 // and the number says so.

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::record::Role as LogRole;
+use common::audit_log::{
+    AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, StateLock, generation,
+};
 use common::clock::Clock;
-use common::logbook::{AuditSettings, COORDINATOR, Logbook, LogbookError, StateLock, generation};
 use common::pki::{Identity, Role};
 use common::transport::{Incoming, Link, Listener, TransportError};
 use tokio::sync::Semaphore;
 
+use crate::connections::{Connections, SessionEvent};
 use crate::door::Door;
-use crate::floor::{Floor, Input};
 use crate::launch::Launcher;
 use crate::recovery::{self, RecoveryError};
 use crate::revoked::Revoked;
@@ -50,7 +52,7 @@ pub enum ServerError {
     },
     /// The audit log.
     #[error(transparent)]
-    Log(#[from] LogbookError),
+    Log(#[from] AuditWriterError),
     /// What an earlier process left cannot be put in order.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
@@ -105,11 +107,11 @@ impl Server {
         let spools = SpoolFolder::new(folder.clone())
             .map_err(|source| ServerError::State { path: folder, source })?;
         let listener = Listener::bind(listen, identity)?;
-        let book = Logbook::open_locked(audit, lock, node, Arc::clone(&clock), &mut |_| ())?;
-        recovery::recover(&state, &book, clock.as_ref())?;
-        let (floor, book) = (Arc::default(), Arc::new(book));
+        let audit = AuditWriter::open_locked(audit, lock, node, Arc::clone(&clock), &mut |_| ())?;
+        recovery::recover(&state, &audit, clock.as_ref())?;
+        let (connections, audit) = (Arc::default(), Arc::new(audit));
         let readers = Arc::new(Semaphore::new(READERS));
-        let launcher = Launcher { floor, state, clock, book, readers };
+        let launcher = Launcher { connections, state, clock, audit, readers };
         Ok(Self { listener, launcher, spools, revoked: None })
     }
 
@@ -135,8 +137,8 @@ impl Server {
 
     /// Who is connected.
     #[must_use]
-    pub fn floor(&self) -> Arc<Floor> {
-        Arc::clone(&self.launcher.floor)
+    pub fn floor(&self) -> Arc<Connections> {
+        Arc::clone(&self.launcher.connections)
     }
 
     /// Serves peers until `stop` resolves, then says goodbye to them.
@@ -157,15 +159,15 @@ impl Server {
         asked: impl Future<Output = ()>,
         due: impl Future<Output = ()>,
     ) -> Result<(), ServerError> {
-        let book = Arc::clone(&self.launcher.book);
-        let failed = book.failed();
+        let audit = Arc::clone(&self.launcher.audit);
+        let failed = audit.failed();
         tokio::pin!(failed);
         let mut outcome = Ok(());
         let door = Door::new(Arc::clone(&self.launcher.clock));
-        let floor = self.floor();
+        let connections = self.floor();
         let idle = async {
-            ask_to_end(&floor).await;
-            floor.await_idle().await;
+            ask_to_end(&connections).await;
+            connections.await_idle().await;
         };
         tokio::pin!(asked, due, idle);
         let mut ending = false;
@@ -212,9 +214,9 @@ impl Server {
             });
         }
         // A run that is going on is entered as ended, and its sites and operator are told.
-        if let Some(active) = self.launcher.floor.active() {
-            active.tell(Input::Stopped).await;
-            let idle = self.launcher.floor.await_idle();
+        if let Some(active) = self.launcher.connections.active() {
+            active.tell(SessionEvent::Stopped).await;
+            let idle = self.launcher.connections.await_idle();
             if tokio::time::timeout(LAST_WORDS, idle).await.is_err() {
                 tracing::warn!(run = %active.run, "the run did not end in time");
             }
@@ -225,11 +227,11 @@ impl Server {
 }
 
 /// Lets nothing new begin, and asks the run or description that is going on to end where it can.
-async fn ask_to_end(floor: &Floor) {
-    let Some(active) = floor.close() else { return };
+async fn ask_to_end(connections: &Connections) {
+    let Some(active) = connections.close() else { return };
     let run = &active.run;
     tracing::info!(%run, "asked to stop: the open round may close first; a second signal stops at once");
-    active.tell(Input::Ending).await;
+    active.tell(SessionEvent::Ending).await;
 }
 
 async fn accept(incoming: Incoming, door: &Door) -> Option<Link> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::note::VerifierKey;
+use common::audit_log::AuditWriter;
 use common::clock::Clock;
 use common::experiment::{DEVIATION, METRIC_NAME, METRICS};
 use common::ids::SiteName;
-use common::logbook::Logbook;
 use common::transport::{
-    FrameReader, FrameWriter, Link, TransportError, receive_words, send_words,
+    FrameReader, FrameWriter, Link, TransportError, receive_payload, send_payload,
 };
 use common::wire::{
     Hello, KeptLog, Metric, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
@@ -17,8 +17,10 @@ use common::wire::{
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::connections::{
+    Connections, Entered, JobHandle, REFUSED, SessionCommand, SessionEvent, UploadPermit,
+};
 use crate::driver::log;
-use crate::floor::{ActiveRun, Command, Entered, Floor, Input, REFUSED, Turn};
 use crate::incoming::Incoming;
 use crate::launch::Launcher;
 use crate::meeting::meet;
@@ -63,7 +65,7 @@ pub async fn serve(
     launcher: Launcher,
     spools: Arc<SpoolFolder>,
 ) -> Result<Ended, TransportError> {
-    let Launcher { floor, book, clock, .. } = launcher;
+    let Launcher { connections, audit, clock, .. } = launcher;
     let opening = async {
         let (writer, mut reader) = link.accept_control().await?;
         let first = reader.expect::<ToCoordinator>().await;
@@ -76,11 +78,11 @@ pub async fn serve(
         .map_err(|error| Refusal::Malformed(error.to_string()))
         .and_then(judge_hello)
         .and_then(|hello| {
-            if !floor.spend(&site, 1 + REFUSED, clock.now()) {
+            if !connections.spend(&site, 1 + REFUSED, clock.now()) {
                 return Err(Refusal::TooMany);
             }
-            let (key, seen) = meet(&book, &site, &hello)?;
-            let entered = floor.enter(&site, &key, &link, seen)?;
+            let (key, seen) = meet(&audit, &site, &hello)?;
+            let entered = connections.enter(&site, &key, &link, seen)?;
             Ok((hello, key, entered))
         });
     let (peer, key, Entered { id, commands, run, replaced }) = match welcomed {
@@ -102,18 +104,25 @@ pub async fn serve(
     if replaced {
         tracing::info!(%site, "a newer session takes the place of the older");
         if let Some(run) = &run {
-            run.tell(Input::Lost(site.clone())).await;
+            run.tell(SessionEvent::Lost(site.clone())).await;
         }
     }
     let goodbye = link.clone();
     let log =
-        KeptLog { key: book.verifier().to_string(), seen: book.seen_of(&key), data_set: None };
-    let session =
-        Session { link, site: site.clone(), key, floor: Arc::clone(&floor), book, clock, spools };
+        KeptLog { key: audit.verifier().to_string(), seen: audit.seen_of(&key), data_set: None };
+    let session = Session {
+        link,
+        site: site.clone(),
+        key,
+        connections: Arc::clone(&connections),
+        audit,
+        clock,
+        spools,
+    };
     let ended = async {
         writer.send(&ToSite::Welcome(hello(Some(log)))).await?;
         if let Some(run) = run {
-            run.tell(Input::Joined(site.clone())).await;
+            run.tell(SessionEvent::Joined(site.clone())).await;
         }
         tokio::select! {
             ended = session.listen(reader) => ended,
@@ -125,8 +134,8 @@ pub async fn serve(
     if let Err(error @ (TransportError::Wire(_) | TransportError::Stream(_))) = &ended {
         goodbye.close(&Refusal::Malformed(error.to_string()).to_string());
     }
-    if let Some(run) = floor.leave(&site, id) {
-        run.tell(Input::Lost(site)).await;
+    if let Some(run) = connections.leave(&site, id) {
+        run.tell(SessionEvent::Lost(site)).await;
     }
     ended.map(|()| Ended::Left)
 }
@@ -136,8 +145,8 @@ struct Session {
     site: SiteName,
     /// Of the site's log.
     key: VerifierKey,
-    floor: Arc<Floor>,
-    book: Arc<Logbook>,
+    connections: Arc<Connections>,
+    audit: Arc<AuditWriter>,
     clock: Arc<dyn Clock>,
     spools: Arc<SpoolFolder>,
 }
@@ -148,19 +157,20 @@ impl Session {
             self.count(1)?;
             let site = self.site.clone();
             let (run, input) = match message {
-                ToCoordinator::Consent { run, plan } => (run, Input::Consented(site, plan)),
+                ToCoordinator::Consent { run, plan } => (run, SessionEvent::Consented(site, plan)),
                 ToCoordinator::Cosigned { run, round, signature } => {
-                    (run, Input::Cosigned(site, round, self.key.clone(), signature))
+                    (run, SessionEvent::Cosigned(site, round, self.key.clone(), signature))
                 }
-                ToCoordinator::Silence(silence) => {
-                    (silence.run.clone(), Input::Silent(site, silence))
+                ToCoordinator::Decline(decline) => {
+                    (decline.run.clone(), SessionEvent::Declined(site, decline))
                 }
                 ToCoordinator::Evaluation(evaluation) => {
-                    (evaluation.run.clone(), Input::Evaluated(site, evaluation))
+                    (evaluation.run.clone(), SessionEvent::Evaluated(site, evaluation))
                 }
-                ToCoordinator::Described(described) => {
-                    (described.run.clone(), Input::Described(site, self.key.clone(), described))
-                }
+                ToCoordinator::StatisticsReply(described) => (
+                    described.run.clone(),
+                    SessionEvent::StatisticsReply(site, self.key.clone(), described),
+                ),
                 ToCoordinator::Hello(_)
                 | ToCoordinator::Launch(_)
                 | ToCoordinator::Describe(_)
@@ -171,7 +181,7 @@ impl Session {
                     continue;
                 }
             };
-            match self.floor.active().filter(|active| active.run == run) {
+            match self.connections.active().filter(|active| active.run == run) {
                 None => self.refuse(Refusal::UnknownRun(run))?,
                 Some(active) => match fault(&active, &input) {
                     Some(refusal) => self.refuse(refusal)?,
@@ -187,11 +197,11 @@ impl Session {
     /// # Errors
     /// It has sent too many: it is cut off, with one record and one line.
     fn count(&self, messages: u32) -> Result<(), TransportError> {
-        if self.floor.spend(&self.site, messages, self.clock.now()) {
+        if self.connections.spend(&self.site, messages, self.clock.now()) {
             return Ok(());
         }
         tracing::warn!(site = %self.site, "sent more than it may, and is cut off");
-        self.book.note_refused(log::too_many(&self.site));
+        self.audit.note_refused(log::too_many(&self.site));
         let why = Refusal::TooMany.to_string();
         self.link.close(&why);
         Err(TransportError::Lost(why))
@@ -200,31 +210,31 @@ impl Session {
     fn refuse(&self, refusal: Refusal) -> Result<(), TransportError> {
         self.count(REFUSED)?;
         tracing::warn!(site = %self.site, %refusal, "refused");
-        self.floor.command(&self.site, Command::Say(ToSite::Refused(refusal)));
+        self.connections.command(&self.site, SessionCommand::Send(ToSite::Refused(refusal)));
         Ok(())
     }
 
     async fn speak(
         &self,
         mut writer: FrameWriter,
-        mut commands: mpsc::Receiver<Command>,
+        mut commands: mpsc::Receiver<SessionCommand>,
     ) -> Result<(), TransportError> {
         let mut model: Option<Abort> = None;
         while let Some(command) = commands.recv().await {
             match command {
-                Command::Say(message) => {
+                SessionCommand::Send(message) => {
                     if matches!(message, ToSite::Over { .. }) {
                         // Nobody waits for a model of a run that is over.
                         drop(model.take());
                     }
                     writer.send(&message).await?;
                 }
-                Command::Model(header, words) => {
+                SessionCommand::Model(header, words) => {
                     // A site that is still being sent an older model gets this one instead.
                     drop(model.take());
                     let link = self.link.clone();
                     model = Some(Abort(tokio::spawn(async move {
-                        if let Err(error) = send_words(&link, &header, &words).await {
+                        if let Err(error) = send_payload(&link, &header, &words).await {
                             tracing::debug!(peer = %link.peer(), %error, "model not delivered");
                         }
                     })));
@@ -237,24 +247,25 @@ impl Session {
     /// Takes updates one by one, each when the one before was folded or refused: what bounds the
     /// memory and the files of a site.
     async fn receive(&self) -> Result<(), TransportError> {
-        let turns = Arc::new(Semaphore::new(1));
+        let permits = Arc::new(Semaphore::new(1));
         loop {
-            let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return Ok(()) };
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return Ok(()) };
             let mut reader = self.link.accept_transfer().await?;
             let header: UpdateHeader = reader.expect().await?;
             self.count(1)?;
             let (run, round) = (header.run.clone(), header.round);
-            match self.update(reader, header, turn).await {
+            match self.update(reader, header, permit).await {
                 Ok((active, input)) => active.tell(input).await,
                 Err(refusal) => {
-                    self.book.note_refused(log::rejected((&run, round), &self.site, &refusal));
+                    self.audit.note_refused(log::rejected((&run, round), &self.site, &refusal));
                     let overstepped =
                         matches!(refusal, Refusal::Norm { .. } | Refusal::Element { .. });
-                    if let Some(active) = self.floor.active().filter(|active| active.run == run)
+                    if let Some(active) =
+                        self.connections.active().filter(|active| active.run == run)
                         && overstepped
                     {
                         let (site, refusal) = (self.site.clone(), refusal.clone());
-                        active.tell(Input::Overstepped(site, round, refusal)).await;
+                        active.tell(SessionEvent::Overstepped(site, round, refusal)).await;
                     }
                     self.refuse(refusal)?;
                 }
@@ -266,16 +277,16 @@ impl Session {
         &self,
         reader: FrameReader,
         header: UpdateHeader,
-        turn: Turn,
-    ) -> Result<(ActiveRun, Input), Refusal> {
+        permit: UploadPermit,
+    ) -> Result<(JobHandle, SessionEvent), Refusal> {
         let active = self
-            .floor
+            .connections
             .active()
             .filter(|active| active.run == header.run && !active.description)
             .ok_or_else(|| Refusal::UnknownRun(header.run.clone()))?;
         // All that can be judged before a byte is kept.
-        if header.content.words != active.words {
-            let (expected, found) = (active.words, header.content.words);
+        if header.payload.words != active.words {
+            let (expected, found) = (active.words, header.payload.words);
             return Err(Refusal::Length { expected, found });
         }
         judge_metrics(&active, &header.metrics)?;
@@ -283,9 +294,9 @@ impl Session {
             tracing::error!(%error, "an update could not be kept");
             Refusal::Internal("the update could not be kept; the log says why".to_owned())
         };
-        let spool = self.spools.room(header.content.words.saturating_mul(4)).map_err(kept)?;
+        let spool = self.spools.room(header.payload.words.saturating_mul(4)).map_err(kept)?;
         let mut incoming = Incoming::new(spool);
-        receive_words(reader, &header.content, &mut incoming).await.map_err(
+        receive_payload(reader, &header.payload, &mut incoming).await.map_err(
             |error| match error {
                 TransportError::Length { expected, found } => {
                     Refusal::Truncated { expected, found }
@@ -296,7 +307,10 @@ impl Session {
             },
         )?;
         let update = incoming.within(active.bound)?;
-        Ok((active, Input::Updated(self.site.clone(), self.key.clone(), header, update, turn)))
+        Ok((
+            active,
+            SessionEvent::Updated(self.site.clone(), self.key.clone(), header, update, permit),
+        ))
     }
 }
 
@@ -310,18 +324,18 @@ impl Drop for Abort {
 }
 
 /// Why an input of a run that is going on is not passed to its driver.
-fn fault(active: &ActiveRun, input: &Input) -> Option<Refusal> {
-    // What is said of a run is out of turn in a description, and the other way round.
+fn fault(active: &JobHandle, input: &SessionEvent) -> Option<Refusal> {
+    // What is said of a run is out of permit in a description, and the other way round.
     let said_of = match input {
-        Input::Described(..) => Some(true),
-        Input::Consented(..) | Input::Evaluated(..) => Some(false),
+        SessionEvent::StatisticsReply(..) => Some(true),
+        SessionEvent::Consented(..) | SessionEvent::Evaluated(..) => Some(false),
         _ => None,
     };
     if said_of.is_some_and(|description| description != active.description) {
         return Some(Refusal::OutOfTurn);
     }
     match input {
-        Input::Evaluated(_, evaluation) => match &evaluation.metrics[..] {
+        SessionEvent::Evaluated(_, evaluation) => match &evaluation.metrics[..] {
             metrics if noised(active, metrics) => None,
             metrics => judge_metrics(active, metrics).err(),
         },
@@ -330,7 +344,7 @@ fn fault(active: &ActiveRun, input: &Input) -> Option<Refusal> {
 }
 
 /// Whether these are metrics with noise that the plan asks for, each at most once.
-fn noised(active: &ActiveRun, metrics: &[Metric]) -> bool {
+fn noised(active: &JobHandle, metrics: &[Metric]) -> bool {
     // No index, nor what it loses; and no deviation of noise on pairs of a million patients.
     let most = |metric: &Metric| if metric.name.starts_with(DEVIATION) { 1e15 } else { 1.0 };
     let asked = |metric: &Metric| {
@@ -344,7 +358,7 @@ fn noised(active: &ActiveRun, metrics: &[Metric]) -> bool {
         && !metrics.iter().enumerate().any(again)
 }
 
-fn judge_metrics(active: &ActiveRun, metrics: &[Metric]) -> Result<(), Refusal> {
+fn judge_metrics(active: &JobHandle, metrics: &[Metric]) -> Result<(), Refusal> {
     let refuse = |why: &str| Err(Refusal::Metrics(why.to_owned()));
     if !active.metrics && !metrics.is_empty() {
         return refuse("exact metrics stay at the site in a private mode");

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use common::audit_log::AuditSettings;
 use common::config::{self, ConfigError, Section, Settings};
-use common::logbook::AuditSettings;
 use common::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
 use common::transport::Address;
 

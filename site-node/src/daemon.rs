@@ -8,8 +8,8 @@ use common::transport::{Address, Backoff, Dialer, TransportError, jitter};
 use common::wire::Refusal;
 use tokio::sync::watch;
 
-use crate::link::{SessionError, session};
-use crate::task::Participant;
+use crate::participant::Participant;
+use crate::session::{SessionError, session};
 
 /// How long the goodbye to the coordinator may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -56,8 +56,8 @@ pub async fn drain(
     let coordinator = coordinator.into();
     let clock = SystemClock::new();
     let mut backoff = Backoff::default();
-    let book = participant.book();
-    let failed = book.failed();
+    let audit = participant.audit();
+    let failed = audit.failed();
     tokio::pin!(failed);
     let (ending, ends) = watch::channel(false);
     loop {
@@ -96,8 +96,8 @@ pub async fn drain(
             }
             Err(error @ SessionError::Refused(_)) => return Err(error.into()),
             // Nothing more of this coordinator is believed until a person decides so.
-            Err(SessionError::Watch(error)) if error.is_breach() => {
-                return Err(SessionError::Watch(error).into());
+            Err(SessionError::Monitor(error)) if error.is_breach() => {
+                return Err(SessionError::Monitor(error).into());
             }
             Err(error @ SessionError::Transport(TransportError::Unreachable { .. })) => {
                 tracing::warn!(%error, again_in = ?pause, "no connection");

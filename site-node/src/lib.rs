@@ -12,18 +12,18 @@
 
 pub mod cancel;
 pub mod cohort;
+pub mod coordinator_log;
 pub mod daemon;
 pub mod data;
 pub mod evaluate;
 pub mod features;
 pub mod inspect;
-pub mod link;
+pub mod participant;
 pub mod predict;
 pub mod privatize;
 pub mod rules;
 pub mod send;
+pub mod session;
 pub mod settings;
 mod steps;
-pub mod task;
 pub mod train;
-pub mod watch;

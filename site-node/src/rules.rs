@@ -192,14 +192,14 @@ mod tests {
         let rules = Rules::open(&place).unwrap();
         assert_eq!(look(&rules).0, Change::Nothing);
 
-        let stricter = text.replace("most_rounds = 1000", "most_rounds = 7");
+        let stricter = text.replace("max_rounds = 1000", "max_rounds = 7");
         std::fs::write(&place, &stricter).unwrap();
         let (change, in_force) = look(&rules);
         let hash = Digest::of(stricter.as_bytes());
-        assert_eq!(change, Change::Loaded { hash, keys: vec!["most_rounds"] });
-        assert_eq!(in_force.unwrap().policy.most_rounds, 7);
+        assert_eq!(change, Change::Loaded { hash, keys: vec!["max_rounds"] });
+        assert_eq!(in_force.unwrap().policy.max_rounds, 7);
 
-        std::fs::write(&place, stricter.replace("most_rounds", "most_runds")).unwrap();
+        std::fs::write(&place, stricter.replace("max_rounds", "most_runds")).unwrap();
         let (change, in_force) = look(&rules);
         let why = in_force.unwrap_err();
         assert!(why.to_string().contains("most_runds"), "{why}");
@@ -223,9 +223,9 @@ mod tests {
         let text = include_str!("../../configs/policy.toml");
         std::fs::write(&place, text).unwrap();
         let rules = Rules::open(&place).unwrap();
-        std::fs::write(&place, text.replace("most_rounds = 1000", "most_rounds = 2000")).unwrap();
+        std::fs::write(&place, text.replace("max_rounds = 1000", "max_rounds = 2000")).unwrap();
         assert_eq!(rules.look(|_| Err("disk full")).unwrap_err(), "disk full");
-        assert_eq!(rules.last().policy.most_rounds, 1000);
+        assert_eq!(rules.last().policy.max_rounds, 1000);
         assert!(matches!(look(&rules).0, Change::Loaded { .. }));
     }
 }

@@ -3,8 +3,8 @@
 use common::digest::Digest;
 use common::ids::{Round, RunId};
 use common::privacy::PrivatizedUpdate;
-use common::transport::{Link, TransportError, send_words};
-use common::wire::{Content, Metric, Sighting, UpdateHeader};
+use common::transport::{Link, TransportError, send_payload};
+use common::wire::{Metric, Payload, SignedState, UpdateHeader};
 
 /// One round's contribution, ready to travel.
 #[derive(Debug, Clone)]
@@ -25,12 +25,12 @@ pub async fn send(
     link: &Link,
     (run, round, model): (RunId, Round, Digest),
     outgoing: &Outgoing,
-    log: Sighting,
+    log: SignedState,
 ) -> Result<(), TransportError> {
     let words = outgoing.update.words();
-    let content = Content { words: words.len() as u64 / 4, digest: outgoing.update.digest() };
+    let payload = Payload { words: words.len() as u64 / 4, digest: outgoing.update.digest() };
     let metrics = outgoing.metrics.clone();
     let weight = outgoing.weight;
-    let header = UpdateHeader { run, round, model, content, weight, metrics, log };
-    send_words(link, &header, words).await
+    let header = UpdateHeader { run, round, model, payload, weight, metrics, log };
+    send_payload(link, &header, words).await
 }

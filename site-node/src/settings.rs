@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use common::audit_log::AuditSettings;
 use common::config::{self, ConfigError, Section, Settings};
 use common::experiment::DataTag;
-use common::logbook::AuditSettings;
 use common::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
 use common::transport::Address;
 
 use crate::data::Source;
-use crate::data::cache::MOST_BYTES;
+use crate::data::cache::MAX_BYTES;
 use crate::train::DeviceChoice;
 
 /// What a site node is told by the hospital that runs it.
@@ -86,7 +86,7 @@ impl Settings for SiteSettings {
             &[("auto", DeviceChoice::Auto), ("cpu", DeviceChoice::Cpu), ("gpu", DeviceChoice::Gpu)],
         );
         let hint = "use a size in GiB, such as 50: at least 1";
-        let cache = section.or("max_cache_gib", MOST_BYTES >> 30);
+        let cache = section.or("max_cache_gib", MAX_BYTES >> 30);
         let cache = section.within("max_cache_gib", cache, 1..=1 << 20, hint);
         let drain = section.duration("drain", DRAIN, DRAINS, DRAIN_HINT);
         let data: Option<DataTable> = section.section("data");

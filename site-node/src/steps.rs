@@ -1,4 +1,4 @@
-//! Answers that leave in steps, so that the time which they took tells little.
+//! StatisticsStore that leave in steps, so that the time which they took tells little.
 
 use std::time::Duration;
 

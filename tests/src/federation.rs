@@ -170,7 +170,7 @@ impl Federation {
         Ok(Process::start(command.env("NO_COLOR", "1").env("RUST_LOG", self.level))?)
     }
 
-    /// An experiment in mode `local`: the demonstration's, with three short rounds and noise.
+    /// An experiment in mode `patient`: the demonstration's, with three short rounds and noise.
     ///
     /// # Errors
     /// It cannot be written.
@@ -181,20 +181,24 @@ impl Federation {
         edit(&path, "weights = \"patients\"\npatients_per_unit = 500", "weights = \"equal\"")?;
         edit(&path, "epochs = 2\nbatch = 64\n", "epochs = 1\n")?;
         edit(&path, "clip = 10.0", PRIVATE)?;
-        edit(&path, "mode = \"off\"                # synthetic patients\n", "mode = \"local\"\n")?;
+        edit(
+            &path,
+            "mode = \"off\"                # synthetic patients\n",
+            "mode = \"patient\"\n",
+        )?;
         Ok(path)
     }
 
     /// The folder of a hospital's audit log.
     #[must_use]
     pub fn log_of(&self, site: &str) -> PathBuf {
-        self.site(site).join("state").join(common::logbook::FOLDER)
+        self.site(site).join("state").join(common::audit_log::FOLDER)
     }
 
     /// The folder of the coordinator's.
     #[must_use]
     pub fn log(&self) -> PathBuf {
-        self.place("state").join(common::logbook::FOLDER)
+        self.place("state").join(common::audit_log::FOLDER)
     }
 
     /// Launches an experiment of the repository on the live federation.

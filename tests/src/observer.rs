@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use audit::note::VerifierKey;
 use audit::record::{Entry, Event, Role};
+use common::audit_log::{AuditWriter, COORDINATOR, PublishedOffer, hash, name};
 use common::clock::SystemClock;
 use common::digest::Digest;
-use common::experiment::{Description, Plan};
+use common::experiment::{Plan, StatisticsRequest};
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::{COORDINATOR, Logbook, Shown, hash, name};
 use common::pki::Identity;
 use common::transport::{
-    FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_words, send_words,
+    FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_payload, send_payload,
 };
 use common::wire::{
-    Content, Cosignature, DESCRIBED, Hello, KeptLog, ModelHeader, PROTOCOL, Purpose, ToCoordinator,
+    Cosignature, DESCRIBED, Hello, KeptLog, ModelHeader, PROTOCOL, Payload, Purpose, ToCoordinator,
     ToSite, UpdateHeader, encode, words,
 };
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ use crate::SetupError;
 pub struct Observer {
     listener: Listener,
     /// Its audit log, as a coordinator keeps one.
-    pub book: Arc<Logbook>,
+    pub audit: Arc<AuditWriter>,
     _folder: TempDir,
 }
 
@@ -35,7 +35,7 @@ pub struct Observed {
     /// The connection.
     pub link: Link,
     /// The coordinator's audit log.
-    pub book: Arc<Logbook>,
+    pub audit: Arc<AuditWriter>,
     /// The key of the site's.
     pub key: VerifierKey,
     /// States of the coordinator's log that the site may have seen last.
@@ -58,10 +58,10 @@ impl Observer {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let folder = tempfile::tempdir()?;
         let clock = Arc::new(SystemClock::new());
-        let book =
-            Logbook::open(folder.path(), COORDINATOR, Role::Coordinator, clock, &mut |_| ())?;
+        let audit =
+            AuditWriter::open(folder.path(), COORDINATOR, Role::Coordinator, clock, &mut |_| ())?;
         let listener = Listener::bind([any_port], identity)?;
-        Ok(Self { listener, book: Arc::new(book), _folder: folder })
+        Ok(Self { listener, audit: Arc::new(audit), _folder: folder })
     }
 
     /// Where it listens.
@@ -88,7 +88,7 @@ impl Observer {
         &self,
         seen_of_it: Option<String>,
     ) -> Result<Observed, TransportError> {
-        let key = self.book.verifier().to_string();
+        let key = self.audit.verifier().to_string();
         self.site_told(Some(KeptLog { key, seen: seen_of_it, data_set: None })).await
     }
 
@@ -107,12 +107,12 @@ impl Observer {
             return Err(lost("no hello"));
         };
         let key = own.key.parse().map_err(|_| lost("no key"))?;
-        let seen = own.seen.and_then(|seen| self.book.held(&seen).ok().flatten()).unwrap_or(0);
+        let seen = own.seen.and_then(|seen| self.audit.held(&seen).ok().flatten()).unwrap_or(0);
         let hello = Hello { protocol: PROTOCOL, software: "observer".to_owned(), log };
         writer.send(&ToSite::Welcome(hello)).await?;
-        let (book, plan) = (Arc::clone(&self.book), Digest::of(b""));
+        let (audit, plan) = (Arc::clone(&self.audit), Digest::of(b""));
         let (seen, checkpoint) = (vec![seen], None);
-        Ok(Observed { link, book, key, seen, checkpoint, captured, plan, writer, reader })
+        Ok(Observed { link, audit, key, seen, checkpoint, captured, plan, writer, reader })
     }
 }
 
@@ -138,7 +138,7 @@ impl Observed {
     /// The connection is lost.
     pub async fn inquire(
         &mut self,
-        question: &Description,
+        question: &StatisticsRequest,
     ) -> Result<ToCoordinator, TransportError> {
         let shown = self.record_question(question, question)?;
         self.ask(question, &shown).await?;
@@ -152,13 +152,13 @@ impl Observed {
     /// It cannot be recorded.
     pub fn record_question(
         &self,
-        named: &Description,
-        question: &Description,
-    ) -> Result<Shown, TransportError> {
+        named: &StatisticsRequest,
+        question: &StatisticsRequest,
+    ) -> Result<PublishedOffer, TransportError> {
         let digest = hash(question.digest());
         let event = Event::RoundOffer { model: digest, plan: digest };
         let entry = Entry::new(name("test"), event).of_run(name(named.run().as_str()));
-        let shown = self.book.show(vec![entry.of_round(DESCRIBED.0)]);
+        let shown = self.audit.show(vec![entry.of_round(DESCRIBED.0)]);
         shown.map_err(|error| TransportError::Lost(error.to_string()))
     }
 
@@ -168,10 +168,10 @@ impl Observed {
     /// The connection is lost.
     pub async fn ask(
         &mut self,
-        question: &Description,
-        shown: &Shown,
+        question: &StatisticsRequest,
+        shown: &PublishedOffer,
     ) -> Result<(), TransportError> {
-        let log = self.book.sight(&shown.note, shown.size, &self.seen);
+        let log = self.audit.sight(&shown.note, shown.size, &self.seen);
         self.seen.push(shown.size);
         let (question, record) = (question.clone(), shown.record.clone());
         self.say(&ToSite::Describe { question, log, record }).await
@@ -257,14 +257,14 @@ impl Observed {
         round: Round,
         purpose: Purpose,
         model: &[f32],
-    ) -> Result<Shown, TransportError> {
+    ) -> Result<PublishedOffer, TransportError> {
         let digest = Digest::of(&words::from_parameters(model));
         let event = match purpose {
             Purpose::Train => Event::RoundOffer { model: hash(digest), plan: hash(self.plan) },
             Purpose::Evaluate => Event::Release { model: hash(digest) },
         };
         let entry = Entry::new(name("test"), event).of_run(name(run.as_str())).of_round(round.0);
-        let shown = self.book.show(vec![entry]);
+        let shown = self.audit.show(vec![entry]);
         shown.map_err(|error| TransportError::Lost(error.to_string()))
     }
 
@@ -276,7 +276,7 @@ impl Observed {
         &mut self,
         of: (&RunId, Round, Purpose),
         model: &[f32],
-        shown: &Shown,
+        shown: &PublishedOffer,
     ) -> Result<(), TransportError> {
         let header = self.header(of, model, shown);
         self.seen.push(shown.size);
@@ -289,13 +289,13 @@ impl Observed {
         &self,
         (run, round, purpose): (&RunId, Round, Purpose),
         model: &[f32],
-        shown: &Shown,
+        shown: &PublishedOffer,
     ) -> ModelHeader {
         let digest = Digest::of(&words::from_parameters(model));
-        let content = Content { words: model.len() as u64, digest };
-        let log = self.book.sight(&shown.note, shown.size, &self.seen);
+        let payload = Payload { words: model.len() as u64, digest };
+        let log = self.audit.sight(&shown.note, shown.size, &self.seen);
         let (run, record) = (run.clone(), shown.record.clone());
-        ModelHeader { run, round, purpose, content, log, record }
+        ModelHeader { run, round, purpose, payload, log, record }
     }
 
     /// Sends any header, and words behind it.
@@ -303,7 +303,7 @@ impl Observed {
     /// # Errors
     /// The connection is lost, or the site stops the transfer.
     pub async fn send(&self, header: &ModelHeader, model: &[f32]) -> Result<(), TransportError> {
-        send_words(&self.link, header, &words::from_parameters(model)).await
+        send_payload(&self.link, header, &words::from_parameters(model)).await
     }
 
     /// How many transfers the site began that nobody has taken yet, once the session is over.
@@ -356,7 +356,7 @@ async fn update(link: &Link) -> Result<(UpdateHeader, Vec<u8>), TransportError> 
     let mut reader = link.accept_transfer().await?;
     let header: UpdateHeader = reader.expect().await?;
     let mut bytes = Bytes(Vec::new());
-    receive_words(reader, &header.content, &mut bytes).await?;
+    receive_payload(reader, &header.payload, &mut bytes).await?;
     Ok((header, bytes.0))
 }
 

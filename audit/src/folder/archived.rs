@@ -56,7 +56,7 @@ impl Archived {
         let text = lines.join("\n") + "\n";
         // A note that cannot be read back must not take any segment's place.
         if text.len() as u64 > MAX_ARCHIVED - MAX_CHECKPOINT as u64 {
-            return Err(malformed("its history is too long: begin a new epoch instead"));
+            return Err(malformed("its history is too long: begin a new generation instead"));
         }
         SignedNote::sign(text, key)
     }

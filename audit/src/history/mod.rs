@@ -14,7 +14,7 @@
 //! - A site's noised metric was charged for, by its name; a coordinator's tells of what arrived.
 //! - An exact metric and noise never meet in one run of a site.
 //! - Within one process the boot stays and the monotonic clock never goes back. Wall time goes back by
-//!   more than a second only where a process begins (EPOCH, START, RECOVERED) or at a CLOCK_STEP.
+//!   more than a second only where a process begins (GENERATION, START, RECOVERED) or at a CLOCK_STEP.
 //! - Ledger: at each order the total is the one before and the cost, without overflow.
 //!
 //! What was refused has no effect. What failed counts as done wherever something may have left.
@@ -42,10 +42,10 @@ use crate::record::{Event, Node, Outcome, Record, Role};
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each variant's message says it")]
 pub enum Violation {
-    #[error("the log does not begin with an EPOCH that names it")]
+    #[error("the log does not begin with an GENERATION that names it")]
     NotEpoch,
-    #[error("a second EPOCH stands in one log")]
-    SecondEpoch,
+    #[error("a second GENERATION stands in one log")]
+    SecondGeneration,
     #[error("the record is another node's")]
     OtherNode,
     #[error("the monotonic clock went back within one process")]
@@ -192,7 +192,7 @@ impl History {
         self.belongs(record)?;
         let opens = matches!(
             record.event,
-            Event::Epoch { .. } | Event::Start { .. } | Event::Recovered { .. }
+            Event::Generation { .. } | Event::Start { .. } | Event::Recovered { .. }
         );
         match &mut self.clock {
             Some(clock) if !opens => clock.tick(record)?,
@@ -207,7 +207,7 @@ impl History {
     /// A log is one node's, and says so first of all.
     fn belongs(&mut self, record: &Record) -> Result<(), Violation> {
         match (&self.node, &record.event) {
-            (None, Event::Epoch { number, log, .. }) => {
+            (None, Event::Generation { number, log, .. }) => {
                 let named = format!("{}.{number}", record.node.name);
                 if *log != self.log || named != log.as_str() {
                     return Err(Violation::NotEpoch);
@@ -216,7 +216,7 @@ impl History {
                 Ok(())
             }
             (None, _) => Err(Violation::NotEpoch),
-            (Some(_), Event::Epoch { .. }) => Err(Violation::SecondEpoch),
+            (Some(_), Event::Generation { .. }) => Err(Violation::SecondGeneration),
             (Some(node), _) if *node != record.node => Err(Violation::OtherNode),
             _ => Ok(()),
         }

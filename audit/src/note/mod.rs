@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The key is the log's own: it is neither the node's TLS key nor shared between logs. A log's id
-//! is its node's name, a dot and the number of its epoch, and names its key as well: a new key is a
-//! new epoch with a new log.
+//! is its node's name, a dot and the number of its generation, and names its key as well: a new key is a
+//! new generation with a new log.
 //!
 //! A cosignature is the same kind of signature by another log's key. Nobody can take it for a
 //! checkpoint of that other log, whose origin it does not bear.
@@ -69,7 +69,7 @@ pub enum NoteError {
     },
     /// Others may read the secret key.
     #[error("key file {}: others may read it (mode {mode:03o}); run chmod 600 on it, and if it was \
-             ever copied, begin a new epoch with a new key", path.display())]
+             ever copied, begin a new generation with a new key", path.display())]
     Exposed {
         /// Which file.
         path: std::path::PathBuf,

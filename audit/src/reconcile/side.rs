@@ -95,7 +95,7 @@ pub(super) struct Side {
 }
 
 /// What is kept of a log that tells of one breach after the other.
-const MOST_EVIDENCE: usize = 64;
+const MAX_EVIDENCE: usize = 64;
 
 impl Side {
     /// What was archived, before the first record that is left.
@@ -147,7 +147,7 @@ impl Side {
         if let Event::Witness { checkpoint, .. } = &record.event {
             if record.outcome == Outcome::Ok {
                 self.witness(checkpoint);
-            } else if self.evidence.len() < MOST_EVIDENCE {
+            } else if self.evidence.len() < MAX_EVIDENCE {
                 self.evidence.push(checkpoint.clone());
             }
         }

@@ -184,7 +184,7 @@ pub enum Event {
         cosigned: bool,
     },
     /// The log began.
-    Epoch {
+    Generation {
         /// The how many-th log of this node, from 1.
         number: u32,
         /// Why, as a code: `new`, or what became of the one before.
@@ -242,7 +242,7 @@ impl Event {
             Self::Kill {} => "KILL",
             Self::Recovered { .. } => "RECOVERED",
             Self::Witness { .. } => "WITNESS",
-            Self::Epoch { .. } => "EPOCH",
+            Self::Generation { .. } => "GENERATION",
             Self::Budget { .. } => "BUDGET",
         }
     }
@@ -290,7 +290,7 @@ impl Event {
                 range(rising && valid && !orders.is_empty(), "orders")?;
                 range(carried.is_empty() || carried.len() == orders.len(), "carried")
             }
-            Self::Epoch { number, .. } => range(*number > 0, "number"),
+            Self::Generation { number, .. } => range(*number > 0, "number"),
             Self::Consent { terms: Some(terms), .. } => {
                 terms.wrong().map_or(Ok(()), |field| range(false, field))
             }

@@ -18,12 +18,12 @@ pub enum Mechanism {
         steps: u64,
     },
     /// Gaussian noise on the whole update.
-    WholeUpdateGaussian {
+    GaussianUpdate {
         /// Standard deviation over the update's bound.
         noise_multiplier: f64,
     },
     /// Any mechanism known by its zero-concentrated cost alone.
-    Concentrated {
+    Zcdp {
         /// The ρ of zCDP.
         rho: f64,
     },
@@ -47,8 +47,8 @@ impl Mechanism {
                     && positive(noise_multiplier)
                     && steps > 0
             }
-            Self::WholeUpdateGaussian { noise_multiplier } => positive(noise_multiplier),
-            Self::Concentrated { rho } => positive(rho),
+            Self::GaussianUpdate { noise_multiplier } => positive(noise_multiplier),
+            Self::Zcdp { rho } => positive(rho),
         }
     }
 }

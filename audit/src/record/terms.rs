@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::{Column, Name};
 
 /// The most columns that a record names.
-pub const MOST_COLUMNS: usize = 200;
+pub const MAX_COLUMNS: usize = 200;
 
 /// What a run promises each protected unit at a site, had it been the only one: a bound on all of its planned
 /// releases together.
@@ -30,7 +30,7 @@ pub struct Terms {
     /// What was promised; absent where no noise is added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promised: Option<Promise>,
-    /// The columns that are read, up to [`MOST_COLUMNS`], as far as a record can hold their names.
+    /// The columns that are read, up to [`MAX_COLUMNS`], as far as a record can hold their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<Column>,
     /// How many columns are read.
@@ -48,7 +48,7 @@ impl Terms {
             Some("rounds")
         } else if self.promised.as_ref().is_some_and(|promise| !stated(promise)) {
             Some("promised")
-        } else if self.columns.len() > MOST_COLUMNS {
+        } else if self.columns.len() > MAX_COLUMNS {
             Some("columns")
         } else if self.columns.len() > self.columns_in_all as usize {
             Some("columns_in_all")

@@ -20,7 +20,7 @@ fn sent() -> Record {
 }
 
 /// What stands before a record's event.
-const HEAD: &str = r#"{"v":3,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
+const HEAD: &str = r#"{"v":4,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
 
 #[test]
 fn lines_are_these_bytes() {
@@ -77,7 +77,7 @@ fn terms_are_these_bytes_and_say_what_they_can_mean() {
         Terms { promised: promise(f64::INFINITY, 1e-5), ..terms() },
         Terms { promised: promise(1.0, 1.0), ..terms() },
         Terms {
-            columns: vec!["x".parse().unwrap(); MOST_COLUMNS + 1],
+            columns: vec!["x".parse().unwrap(); MAX_COLUMNS + 1],
             columns_in_all: 500,
             ..terms()
         },
@@ -133,10 +133,10 @@ fn nothing_stands_in_a_record_that_its_fields_do_not_know() {
 
 #[test]
 fn another_version_is_named_as_such() {
-    for line in [r#"{"v":4,"what":"ever"}"#, r#"{"v":2}"#] {
+    for line in [r#"{"v":5,"what":"ever"}"#, r#"{"v":2}"#] {
         assert!(matches!(Record::parse(line.as_bytes()), Err(RecordError::Version(_))));
     }
-    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":3,", ":2,", 1);
+    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":4,", ":2,", 1);
     assert_eq!(Record::parse(line.as_bytes()), Err(RecordError::Version(2)));
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ended::{self, Ended};
 use super::ledger::Ledger;
-use super::story::Story;
+use super::run_history::RunHistory;
 use super::update::{Part, Update};
 use crate::epsilon;
 use crate::judgement::Judgement;
@@ -28,7 +28,7 @@ pub struct Log {
     /// Its latest checkpoint, with whatever signatures it bears, where it has the right form.
     pub head: Option<(Checkpoint, SignedNote)>,
     /// What it tells of the run, in records that are signed.
-    pub story: Story,
+    pub story: RunHistory,
     /// How many of the run's records are not signed yet. They are left out.
     pub unsigned: u64,
 }

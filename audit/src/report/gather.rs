@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::data::{Data, Log};
-use super::story::Story;
+use super::run_history::RunHistory;
 use super::update;
 use crate::epsilon::Epsilon;
 use crate::folder;
@@ -102,7 +102,7 @@ fn judge(data: &Data, found: Reconciliation) -> Judgement {
 }
 
 fn read(request: &Request<'_>, (folder, key): &Source<'_>, report: Report) -> Log {
-    let mut story = Story::default();
+    let mut story = RunHistory::default();
     let mut unsigned = 0;
     let options = Options { checkpoints: Vec::new(), cost: request.cost };
     // Of a log that does not verify, what is signed is not known: all of it is told, and marked.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - [`gather()`]: verifies each log, holds them against each other, and keeps what one run needs.
-//! - [`Data`], [`Story`]: what was found, log by log.
+//! - [`Data`], [`RunHistory`]: what was found, log by log.
 //! - [`Ledger`], [`epsilon`]: what the run cost each data set, and the ε of that.
 //! - [`render`]: the page. It has no time of its own: the same logs give the same bytes.
 //!
@@ -21,8 +21,8 @@ mod gather;
 mod html;
 mod ledger;
 mod round;
+mod run_history;
 mod section;
-mod story;
 mod update;
 mod words;
 
@@ -33,5 +33,5 @@ pub use gather::{Request, UnknownRun, gather};
 pub use html::render;
 pub use ledger::{Budget, Charge, Ledger, Stated};
 pub use round::{Aggregated, Round, Sent};
-pub use story::Story;
+pub use run_history::RunHistory;
 pub use update::{Part, Update};

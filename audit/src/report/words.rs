@@ -19,8 +19,8 @@ pub(super) enum Unit {
 pub(super) fn unit(mechanism: Mechanism) -> Unit {
     match mechanism {
         Mechanism::ClipOnly => Unit::Nobody,
-        Mechanism::SampledGaussian { .. } | Mechanism::Concentrated { .. } => Unit::Patient,
-        Mechanism::WholeUpdateGaussian { .. } => Unit::Hospital,
+        Mechanism::SampledGaussian { .. } | Mechanism::Zcdp { .. } => Unit::Patient,
+        Mechanism::GaussianUpdate { .. } => Unit::Hospital,
     }
 }
 
@@ -52,8 +52,8 @@ pub(super) fn name(mechanism: Mechanism) -> &'static str {
     match mechanism {
         Mechanism::ClipOnly => "Clipping without noise",
         Mechanism::SampledGaussian { .. } => "Poisson-subsampled Gaussian (DP-SGD)",
-        Mechanism::WholeUpdateGaussian { .. } => "Gaussian, on the whole update",
-        Mechanism::Concentrated { .. } => "Known by its zCDP cost",
+        Mechanism::GaussianUpdate { .. } => "Gaussian, on the whole update",
+        Mechanism::Zcdp { .. } => "Known by its zCDP cost",
     }
 }
 
@@ -71,11 +71,11 @@ pub(super) fn describe(mechanism: Mechanism, clip: f64) -> Markup {
             "standard deviation of " (science(noise_multiplier)) " times that norm is added to the "
             "sum."
         },
-        Mechanism::WholeUpdateGaussian { noise_multiplier } => html! {
+        Mechanism::GaussianUpdate { noise_multiplier } => html! {
             "The hospital's whole update is clipped to norm " (science(clip)) "; Gaussian noise with "
             "a standard deviation of " (science(noise_multiplier)) " times that norm is added to it."
         },
-        Mechanism::Concentrated { rho } => html! {
+        Mechanism::Zcdp { rho } => html! {
             "A release bounded by norm " (science(clip)) " whose privacy loss is known as "
             "zero-concentrated differential privacy with ρ = " (science(rho)) "."
         },

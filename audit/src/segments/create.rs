@@ -12,7 +12,7 @@ use crate::record::{Entry, Event, Stamp};
 use crate::tree::{Tree, empty};
 
 impl Log<Files> {
-    /// Begins a log in a folder of its own. Its first record is the EPOCH that the key's name says.
+    /// Begins a log in a folder of its own. Its first record is the GENERATION that the key's name says.
     ///
     /// # Errors
     /// The folder holds a log, the key is another node's, or the disk fails.
@@ -40,7 +40,7 @@ impl<D: Disk> Log<D> {
         stamp: &Stamp,
         reason: Name,
     ) -> Result<Self, LogError> {
-        let number = epoch(folder, &key, &settings)?;
+        let number = generation(folder, &key, &settings)?;
         disk.make_folder(&folder.join(WITNESS)).map_err(LogError::io("making", folder))?;
         let lock = lock(folder)?;
         let found = folder.join(KEY).exists() || folder.join(CHECKPOINT).exists();
@@ -49,7 +49,7 @@ impl<D: Disk> Log<D> {
         }
         hold_back(&mut disk, folder, &settings)?;
         let origin = key.verifier().name().clone();
-        let event = Event::Epoch { number, reason, log: origin.clone() };
+        let event = Event::Generation { number, reason, log: origin.clone() };
         // Replaced before anything is returned: a log's own checkpoints have at least this record.
         let checkpoint = Checkpoint { origin, size: 0, root: empty() }.sign(&key)?;
         let mut log = Self {
@@ -80,8 +80,12 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// The epoch that a key is for, where it is the node's.
-pub(super) fn epoch(folder: &Path, key: &SigningKey, settings: &Settings) -> Result<u32, LogError> {
+/// The generation that a key is for, where it is the node's.
+pub(super) fn generation(
+    folder: &Path,
+    key: &SigningKey,
+    settings: &Settings,
+) -> Result<u32, LogError> {
     let log = key.verifier().name();
     let number = log.as_str().strip_prefix(settings.node.name.as_str());
     let number = number.and_then(|rest| rest.strip_prefix('.')?.parse().ok());
@@ -89,7 +93,7 @@ pub(super) fn epoch(folder: &Path, key: &SigningKey, settings: &Settings) -> Res
     let one = number.filter(|number| format!("{}.{number}", settings.node.name) == log.as_str());
     one.filter(|number| *number > 0).ok_or_else(|| LogError::OtherKey {
         folder: folder.to_owned(),
-        expected: format!("{}.1 or a later epoch", settings.node.name),
+        expected: format!("{}.1 or a later generation", settings.node.name),
         found: log.to_string(),
     })
 }

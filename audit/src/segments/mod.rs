@@ -51,12 +51,12 @@ impl Settings {
     }
 }
 
-/// The id of a node's log: its name, a dot and the number of the epoch, from 1.
+/// The id of a node's log: its name, a dot and the number of the generation, from 1.
 ///
 /// # Errors
 /// The node's name leaves no room for the number.
-pub fn log_id(node: &Name, epoch: u32) -> Result<Name, InvalidName> {
-    format!("{node}.{epoch}").try_into()
+pub fn log_id(node: &Name, generation: u32) -> Result<Name, InvalidName> {
+    format!("{node}.{generation}").try_into()
 }
 
 /// A log that cannot be used.

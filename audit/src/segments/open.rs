@@ -1,11 +1,11 @@
-//! Opening a log again: every hash is redone, and nothing is mended in silence.
+//! Opening a log again: every hash is redone, and nothing is mended in decline.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::create::{epoch, hold_back, lock};
+use super::create::{generation, hold_back, lock};
 use super::log::Health;
 use super::{Disk, Files, Log, LogError, Settings};
 use crate::folder::CHECKPOINT;
@@ -58,7 +58,7 @@ impl<D: Disk> Log<D> {
         stamp: &Stamp,
         replay: &mut dyn FnMut(&Record),
     ) -> Result<Self, LogError> {
-        epoch(folder, &key, &settings)?;
+        generation(folder, &key, &settings)?;
         let theirs = crate::folder::key(folder)?;
         if theirs != *key.verifier() {
             let (expected, found) = (key.verifier().to_string(), theirs.to_string());
@@ -91,14 +91,14 @@ impl<D: Disk> Log<D> {
             _lock: lock,
         };
         if found.torn {
-            log.set_aside()?;
+            log.quarantine()?;
         }
-        log.own_up(stamp, &found.recovered, archived.frontier.size())?;
+        log.record_recovery(stamp, &found.recovered, archived.frontier.size())?;
         Ok(log)
     }
 
     /// Keeps a torn line in a file of its own, and cuts it off.
-    fn set_aside(&mut self) -> Result<(), LogError> {
+    fn quarantine(&mut self) -> Result<(), LogError> {
         let path = segment(&self.folder, self.end.segment);
         let io = |doing| LogError::io(doing, &path);
         let mut file = File::open(&path).map_err(io("opening"))?;
@@ -126,7 +126,7 @@ impl<D: Disk> Log<D> {
 
     /// Records every torn line that is kept aside and not recorded yet: a crash may have come
     /// between the two. What was archived named its own.
-    fn own_up(
+    fn record_recovery(
         &mut self,
         stamp: &Stamp,
         recovered: &BTreeSet<Name>,

@@ -28,7 +28,9 @@ pub enum Tampering {
         archived: u64,
     },
     /// The checkpoint is another log's.
-    #[error("its checkpoint is of log {found}: this is another node's log, or another epoch's")]
+    #[error(
+        "its checkpoint is of log {found}: this is another node's log, or another generation's"
+    )]
     OtherLog {
         /// Whose it says it is.
         found: String,

@@ -81,7 +81,7 @@ pub fn reserve(mechanism: Mechanism, cost: u64, total: u64) -> Event {
     })
 }
 
-pub const NOISE: Mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 16.0 };
+pub const NOISE: Mechanism = Mechanism::GaussianUpdate { noise_multiplier: 16.0 };
 
 /// The disk without the waiting: what no test that cuts the power needs.
 #[derive(Default)]

@@ -118,8 +118,8 @@ fn a_site_that_breaks_a_rule_is_named() {
     let changed = Event::Budget { data_set, epsilon, delta, orders, carried };
     assert_eq!(then(entry(changed)), Some(V::OrdersChanged));
     assert_eq!(then(entry(budget())), None);
-    let epoch = Event::Epoch { number: 1, reason: name("new"), log: name("site-a.1") };
-    assert_eq!(then(entry(epoch)), Some(V::SecondEpoch));
+    let generation = Event::Generation { number: 1, reason: name("new"), log: name("site-a.1") };
+    assert_eq!(then(entry(generation)), Some(V::SecondGeneration));
     // A kill and a withdrawal take the consent back; a kill of the node stops it.
     for stop in [Event::Kill {}, Event::Declined { rule: name("withdrawn") }] {
         let stopped = site(|entries| {

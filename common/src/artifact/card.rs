@@ -92,7 +92,7 @@ pub struct Promise {
     pub noise_multiplier: f64,
     /// Bound on an update's norm.
     pub clip: f64,
-    /// Bound on a patient's gradient; mode `local` alone.
+    /// Bound on a patient's gradient; mode `patient` alone.
     pub patient_clip: Option<f64>,
 }
 
@@ -163,7 +163,7 @@ pub enum CardError {
     },
     /// Words that are too long, or hold what a terminal would obey.
     #[error(
-        "{which} is no plain text of at most {MOST_TEXT} bytes; the card was changed since its run"
+        "{which} is no plain text of at most {MAX_TEXT} bytes; the card was changed since its run"
     )]
     Text {
         /// The key.
@@ -178,7 +178,7 @@ pub enum CardError {
 }
 
 /// The longest of a card's own words.
-const MOST_TEXT: usize = 200;
+const MAX_TEXT: usize = 200;
 
 #[derive(Deserialize)]
 struct Version {
@@ -195,7 +195,7 @@ impl Hashes {
 
 impl Card {
     /// The most bytes of a card that are read: names of 65,536 inputs and the plan that makes them.
-    pub const MOST: u64 = 64 << 20;
+    pub const MAX: u64 = 64 << 20;
 
     /// Reads a card and holds it against itself: its plan keeps every rule, and its hashes are the plan's.
     ///
@@ -211,8 +211,8 @@ impl Card {
             return Err(CardError::Format { found: format });
         }
         let card: Self = serde_json::from_slice(text).map_err(json)?;
-        if let Some(flaw) = card.plan.check().first() {
-            return Err(CardError::Plan { why: flaw.to_string() });
+        if let Some(plan_error) = card.plan.check().first() {
+            return Err(CardError::Plan { why: plan_error.to_string() });
         }
         let (found, expected) = (card.hashes, Hashes::of(&card.plan));
         for (which, same) in [
@@ -244,7 +244,7 @@ impl Card {
         let names = self.metrics.released.keys().map(|name| ("metrics.released", name));
         let unit = self.privacy.unit.iter().map(|unit| ("privacy.unit", unit));
         let own = [("lineage.program", program), ("lineage.trained", trained)];
-        let plain = |text: &str| text.len() <= MOST_TEXT && !text.contains(char::is_control);
+        let plain = |text: &str| text.len() <= MAX_TEXT && !text.contains(char::is_control);
         match own.into_iter().chain(log).chain(names).chain(unit).find(|(_, text)| !plain(text)) {
             Some((which, _)) => Err(CardError::Text { which }),
             None => Ok(()),

@@ -17,7 +17,7 @@ const METADATA_ROOM: u64 = 8 << 10;
 /// Room for a tensor beside its name: type, shape and place.
 const TENSOR_ROOM: u64 = 256;
 /// The longest reason that is repeated, in characters: it may hold what the file holds.
-const MOST_TOLD: usize = 200;
+const MAX_TOLD: usize = 200;
 
 /// The longest header of a model, in bytes: its names, each character escaped, and what goes with them.
 pub(super) fn longest(layout: &ParamLayout) -> u64 {
@@ -95,7 +95,7 @@ pub(super) fn split<'b>(
     let length = usize::try_from(found).map_err(|_| WeightsError::Truncated)?;
     let (text, data) = rest.split_at_checked(length).ok_or(WeightsError::Truncated)?;
     let header: Header = serde_json::from_slice(text).map_err(|error| {
-        let why = error.to_string().chars().take(MOST_TOLD).collect();
+        let why = error.to_string().chars().take(MAX_TOLD).collect();
         WeightsError::Header { why }
     })?;
     match header.twice {

@@ -28,7 +28,7 @@ pub enum ServerRule {
 pub enum Weights {
     /// All sites alike.
     Equal,
-    /// By its number of training patients, which thereby leaves the site: only in mode `off`.
+    /// By its number of training patients, which thereby leaves the site: only in mode `none`.
     Patients {
         /// A site of this many patients or more counts 1.
         unit: u32,

@@ -2,7 +2,7 @@
 
 use super::check::limits;
 use super::privacy::{PrivacyPlan, PrivacyTable};
-use super::{Flaw, PrivacyMode};
+use super::{PlanError, PrivacyMode};
 use crate::privacy::accountant::{
     Accountant, AccountantError, Budget, Delta, Epsilon, SamplingRate, smallest_noise_multiplier,
 };
@@ -15,10 +15,10 @@ const HINT: &str = "use a larger epsilon, fewer rounds or steps, or a lower samp
 ///
 /// # Errors
 /// A number is out of range, or no noise that a plan may ask for is enough.
-pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, Flaw> {
+pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, PlanError> {
     let PrivacyTable { mut plan, epsilon } = table;
     if let Some(epsilon) = epsilon {
-        let flaw = |key, error: AccountantError| Flaw {
+        let plan_error = |key, error: AccountantError| PlanError {
             key,
             what: error.to_string(),
             hint: match key {
@@ -28,11 +28,11 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, F
             }
             .into(),
         };
-        Epsilon::new(epsilon).map_err(|error| flaw("privacy.epsilon", error))?;
-        Delta::new(plan.delta).map_err(|error| flaw("privacy.delta", error))?;
+        Epsilon::new(epsilon).map_err(|error| plan_error("privacy.epsilon", error))?;
+        Delta::new(plan.delta).map_err(|error| plan_error("privacy.delta", error))?;
         let (delta, evaluation) = plan.parts();
         if evaluation >= epsilon {
-            return Err(Flaw {
+            return Err(PlanError {
                 key: "privacy.evaluation.rho",
                 what: format!("the evaluation alone costs ε = {evaluation:.3} of {epsilon}"),
                 hint: "use a smaller rho, or a larger privacy.epsilon".into(),
@@ -40,14 +40,15 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, F
         }
         let budget = Budget {
             epsilon: Epsilon::new((epsilon - evaluation).next_down())
-                .map_err(|error| flaw("privacy.epsilon", error))?,
-            delta: Delta::new(delta).map_err(|error| flaw("privacy.delta", error))?,
+                .map_err(|error| plan_error("privacy.epsilon", error))?,
+            delta: Delta::new(delta).map_err(|error| plan_error("privacy.delta", error))?,
         };
         let (rate, steps) = match plan.mechanism() {
-            Mechanism::PrivateSteps { sampling_rate, steps, .. } => (sampling_rate, steps),
+            Mechanism::DpSgd { sampling_rate, steps, .. } => (sampling_rate, steps),
             _ => (1.0, 1),
         };
-        let rate = SamplingRate::new(rate).map_err(|error| flaw("privacy.sampling_rate", error))?;
+        let rate =
+            SamplingRate::new(rate).map_err(|error| plan_error("privacy.sampling_rate", error))?;
         if !(1..=limits::STEPS).contains(&steps) || !(1..=limits::ROUNDS).contains(&rounds) {
             // The plan's own rules say what is wrong; no noise would be right.
             plan.noise_multiplier = grid::MAX_NOISE_MULTIPLIER;
@@ -55,11 +56,11 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, F
         }
         let steps = u64::from(steps.max(1)) * u64::from(rounds.max(1));
         let noise = smallest_noise_multiplier(Accountant::Pld, budget, rate, steps)
-            .map_err(|error| flaw("privacy.epsilon", error))?
+            .map_err(|error| plan_error("privacy.epsilon", error))?
             .get();
         let sensitivity = if plan.mode == PrivacyMode::Site { REPLACED } else { 1.0 };
         if noise * sensitivity > grid::MAX_NOISE_MULTIPLIER {
-            return Err(Flaw {
+            return Err(PlanError {
                 key: "privacy.epsilon",
                 what: format!(
                     "{epsilon} needs noise of {:.0} times the bound, over {}",

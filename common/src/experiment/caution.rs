@@ -12,7 +12,7 @@ impl Plan {
     /// δ at or above 1/N: a mechanism that publishes one patient's whole record in N draws keeps it (Dwork and
     /// Roth, *The Algorithmic Foundations of Differential Privacy*, 2014, section 2.3).
     fn delta_of_one_patient(&self) -> Option<String> {
-        let patients = self.privacy.local.as_ref()?.expected_patients;
+        let patients = self.privacy.dp_sgd.as_ref()?.expected_patients;
         let delta = self.privacy.delta;
         let whole = 1.0 / f64::from(patients);
         (delta >= whole).then(|| {
@@ -35,7 +35,7 @@ name = "small"
 rounds = 1
 outcome = { time = "t", unit = "years", event = "e", edges = [1.0, 2.0] }
 training = { learning_rate = 0.1 }
-privacy = { mode = "local", clip = 1.0, epsilon = 1.0, delta = DELTA, expected_patients = 22, sampling_rate = 0.3, steps = 1 }
+privacy = { mode = "patient", clip = 1.0, epsilon = 1.0, delta = DELTA, expected_patients = 22, sampling_rate = 0.3, steps = 1 }
 aggregation = { min_sites = 1, window = "1m" }
 model = { kind = "linear" }
 features = { columns = ["x"] }

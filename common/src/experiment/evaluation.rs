@@ -6,8 +6,8 @@ use super::Plan;
 use super::view::ViewSource;
 use crate::config::{Section, Settings};
 
-/// The most horizons and subgroups, and the most shuffles of a feature.
-const MOST: usize = 100;
+/// The most horizons and subgroups, and the most permutations of a feature.
+const MAX: usize = 100;
 
 /// The most predictions of all test patients that shuffling may take.
 const PREDICTIONS: usize = 10_000;
@@ -34,23 +34,23 @@ pub struct Evaluation {
     pub subgroups: Vec<String>,
     /// How often each feature and modality is shuffled among patients, to see what the C-index loses;
     /// 0 for not at all.
-    pub shuffles: u32,
+    pub permutations: u32,
 }
 
 impl Settings for Evaluation {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let horizons = section.or("horizons", Vec::new());
         let subgroups = section.or("subgroups", Vec::new());
-        let shuffles = section.or("shuffles", 0);
-        Some(Self { horizons: horizons?, subgroups: subgroups?, shuffles: shuffles? })
+        let permutations = section.or("permutations", 0);
+        Some(Self { horizons: horizons?, subgroups: subgroups?, permutations: permutations? })
     }
 }
 
 impl Evaluation {
     /// Every rule that it breaks in a plan: the key, what was found, and how to mend it.
-    pub(super) fn flaws(&self, plan: &Plan) -> Vec<(&'static str, String, &'static str)> {
+    pub(super) fn plan_errors(&self, plan: &Plan) -> Vec<(&'static str, String, &'static str)> {
         let mut found = self.unfit(plan);
-        if *self != Self::default() && plan.privacy.mode != super::PrivacyMode::Off {
+        if *self != Self::default() && plan.privacy.mode != super::PrivacyMode::None {
             let hint = "exact metrics stay at the site in a private mode: leave the table out, and see \
                         `site-node evaluate` and [privacy.evaluation]";
             found.push(("evaluation", "asked for in a private mode".to_owned(), hint));
@@ -66,7 +66,7 @@ impl Evaluation {
         let rising = horizons.windows(2).all(|pair| pair[0] < pair[1]);
         let within = horizons.first().is_none_or(|first| *first > 0.0)
             && horizons.last() <= plan.outcome.edges.last();
-        if !(rising && within && horizons.len() <= MOST)
+        if !(rising && within && horizons.len() <= MAX)
             || horizons.iter().any(|horizon| !horizon.is_finite())
         {
             let hint = "give times that rise from above 0, none beyond the last of outcome.edges";
@@ -76,7 +76,7 @@ impl Evaluation {
             let hint = "leave them out: a Cox model has no survival curve";
             found.push(("evaluation.horizons", "horizons for a Cox model".to_owned(), hint));
         }
-        if self.subgroups.len() > MOST {
+        if self.subgroups.len() > MAX {
             let what = format!("{} subgroups", self.subgroups.len());
             found.push(("evaluation.subgroups", what, "use at most 100"));
             return found;
@@ -84,19 +84,19 @@ impl Evaluation {
         let groups = plan.input_groups();
         let words = groups.iter().filter(|(name, _)| self.subgroups.contains(name));
         let words: usize = words.map(|(_, places)| places.len()).sum();
-        let importances = if self.shuffles > 0 { plan.parts().len() } else { 0 };
+        let importances = if self.permutations > 0 { plan.parts().len() } else { 0 };
         let metrics = words + importances + 4 + 3 * horizons.len();
         if metrics > METRICS {
             let what = format!("{metrics} metrics in all");
             found.push((
                 "evaluation",
                 what,
-                "ask for at most 256: fewer subgroups, or no shuffles",
+                "ask for at most 256: fewer subgroups, or no permutations",
             ));
         }
-        if importances.saturating_mul(self.shuffles as usize) > PREDICTIONS {
-            let what = format!("{} shuffles of {importances} features", self.shuffles);
-            found.push(("evaluation.shuffles", what, "use fewer: at most 10000 in all"));
+        if importances.saturating_mul(self.permutations as usize) > PREDICTIONS {
+            let what = format!("{} permutations of {importances} features", self.permutations);
+            found.push(("evaluation.permutations", what, "use fewer: at most 10000 in all"));
         }
         for name in &self.subgroups {
             let listed = |view: &&super::View| {
@@ -108,9 +108,9 @@ impl Evaluation {
                 found.push(("evaluation.subgroups", format!("{name:?} has no groups"), hint));
             }
         }
-        if self.shuffles as usize > MOST {
-            let what = format!("{} shuffles of each feature", self.shuffles);
-            found.push(("evaluation.shuffles", what, "use 0 to 100"));
+        if self.permutations as usize > MAX {
+            let what = format!("{} permutations of each feature", self.permutations);
+            found.push(("evaluation.permutations", what, "use 0 to 100"));
         }
         found
     }

@@ -8,7 +8,6 @@ mod aggregation;
 mod calibrate;
 mod caution;
 mod check;
-mod description;
 mod evaluation;
 mod features;
 mod model;
@@ -18,20 +17,21 @@ mod plan;
 mod privacy;
 mod private_evaluation;
 mod simulated;
+mod statistics;
 mod training;
 mod view;
 
 pub use aggregation::{Aggregation, ServerRule, WINDOWS, Weights};
-pub use check::Flaw;
-pub use description::{Describe, DescribedInput, Description, LeftOut, Question};
+pub use check::PlanError;
 pub use evaluation::{Evaluation, METRIC_NAME, METRICS, metric_word};
 pub use features::Feature;
 pub use outcome::{CAUSES, Outcome, TimeUnit, cause_flaws};
 pub use parts::Part;
 pub use plan::{Draft, Experiment, Plan};
-pub use privacy::{PrivacyMode, PrivacyPlan, PrivateSteps};
-pub use private_evaluation::{DEVIATION, PrivateEvaluation, deviation_metric, withheld_metric};
+pub use privacy::{DpSgd, PrivacyMode, PrivacyPlan};
+pub use private_evaluation::{DEVIATION, PrivateEvaluation, ablation_metric, deviation_metric};
 pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};
+pub use statistics::{Describe, DescribedInput, LeftOut, Statistic, StatisticsRequest};
 pub use training::{Optimizer, Training};
 pub use view::{
     Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Transform, Values, View, ViewSource,
@@ -55,7 +55,7 @@ pub enum DataTag {
 choice!(DataTag { Private => "private", Public => "public", Synthetic => "synthetic" });
 
 impl DataTag {
-    /// Whether mode `off` and exact metrics are thinkable at all.
+    /// Whether mode `none` and exact metrics are thinkable at all.
     #[must_use]
     pub fn may_leave_unprotected(self) -> bool {
         !matches!(self, Self::Private)

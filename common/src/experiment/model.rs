@@ -61,7 +61,7 @@ impl Settings for ModelTable {
             "use the hazard of an interval before training, 0.000001 to 0.999",
         );
         let start = section.maybe("start");
-        let fusion = if kind == Some(ModelKind::Fused) {
+        let fusion = if kind == Some(ModelKind::Multimodal) {
             let fusion = section.section("fusion");
             let encoders = section.named("encoders");
             Some(fusion.zip(encoders))
@@ -104,7 +104,7 @@ fn layers(
             );
             None
         }
-        (ModelKind::Fused, hidden) => Some(hidden.unwrap_or_default()),
+        (ModelKind::Multimodal, hidden) => Some(hidden.unwrap_or_default()),
         (ModelKind::Mlp, Some(hidden)) if !hidden.is_empty() => Some(hidden),
         (ModelKind::Mlp, _) => {
             section.problem("hidden", "missing", "give the units of each hidden layer: [16]");

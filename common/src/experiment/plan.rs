@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregation::Aggregation;
 use super::calibrate::resolve;
-use super::check::Flaw;
-use super::description::Describe;
+use super::check::PlanError;
 use super::evaluation::Evaluation;
 use super::features::{Feature, Features};
 use super::model::ModelTable;
 use super::outcome::Outcome;
 use super::privacy::{PrivacyPlan, PrivacyTable};
 use super::simulated::SimulatedData;
+use super::statistics::Describe;
 use super::training::Training;
 use super::view::View;
 use crate::config::{Section, Settings};
@@ -62,7 +62,7 @@ pub struct Experiment {
     /// What `coordinator describe` asks; a run does not read it.
     pub describe: Describe,
     /// The weights to begin with, as the file names them. The path stays here; what travels is
-    /// [`Plan::start`], which [`shelf::begin`](crate::shelf::begin) fills in.
+    /// [`Plan::start`], which [`model_store::begin`](crate::model_store::begin) fills in.
     pub start: Option<PathBuf>,
 }
 
@@ -106,7 +106,7 @@ impl Settings for Draft {
 }
 
 /// Reads an experiment and holds its plan against some rules.
-fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Experiment> {
+fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<PlanError>) -> Option<Experiment> {
     let name = section.required("name", "a short name for the experiment, such as \"tcga-brca\"");
     let seed = section.or("seed", 1);
     let rounds = section.required("rounds", "how many rounds to train, such as 20");
@@ -134,8 +134,8 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
     let rounds = rounds?;
     let privacy = match resolve(privacy?, rounds) {
         Ok(privacy) => privacy,
-        Err(flaw) => {
-            section.problem_at(flaw.key, &flaw.what, &flaw.hint);
+        Err(plan_error) => {
+            section.problem_at(plan_error.key, &plan_error.what, &plan_error.hint);
             return None;
         }
     };
@@ -154,14 +154,16 @@ fn read(section: &mut Section<'_>, rules: fn(&Plan) -> Vec<Flaw>) -> Option<Expe
         start: None,
     };
     plan.model.inputs = u32::try_from(plan.inputs()).unwrap_or(u32::MAX);
-    let mut flaws = rules(&plan);
+    let mut plan_errors = rules(&plan);
     // Where nothing is asked, nothing is held against the plan.
-    if let (Some(Some(describe)), true) = (&describe, flaws.is_empty()) {
-        flaws = describe.question(&plan).map_or_else(|flaw| vec![flaw], |(asked, _)| asked.check());
+    if let (Some(Some(describe)), true) = (&describe, plan_errors.is_empty()) {
+        plan_errors = describe
+            .question(&plan)
+            .map_or_else(|plan_error| vec![plan_error], |(asked, _)| asked.check());
     }
-    for flaw in &flaws {
-        section.problem_at(flaw.key, &flaw.what, &flaw.hint);
+    for plan_error in &plan_errors {
+        section.problem_at(plan_error.key, &plan_error.what, &plan_error.hint);
     }
     let describe = describe?.unwrap_or_default();
-    flaws.is_empty().then_some(Experiment { plan, data: data?, describe, start })
+    plan_errors.is_empty().then_some(Experiment { plan, data: data?, describe, start })
 }

@@ -12,20 +12,20 @@ use crate::privacy::{Mechanism, Released, epsilon};
 #[serde(rename_all = "kebab-case")]
 pub enum PrivacyMode {
     /// No noise. Only for data tagged synthetic or public, and by the site's policy.
-    Off,
+    None,
     /// The whole update is clipped and noised: protects the hospital as a unit.
     Site,
     /// Each patient's gradient is clipped and their sum noised in every step of training, inside the
     /// hospital: protects each patient.
-    Local,
+    Patient,
 }
 
 // The default first.
-choice!(PrivacyMode { Local => "local", Site => "site", Off => "off" });
+choice!(PrivacyMode { Patient => "patient", Site => "site", None => "none" });
 
-/// The private steps of one round, in mode `local`.
+/// The private steps of one round, in mode `patient`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PrivateSteps {
+pub struct DpSgd {
     /// How many.
     pub steps: u32,
     /// Probability q with which a patient takes part in a step (Poisson sampling).
@@ -45,12 +45,12 @@ pub struct PrivacyPlan {
     /// Bound on the L2 norm of a site's update, in every mode.
     pub clip: f64,
     /// Standard deviation z of the noise over the bound that it hides: of an update in mode `site`,
-    /// of a patient's gradient in mode `local`; 0 in mode `off`.
+    /// of a patient's gradient in mode `patient`; 0 in mode `none`.
     pub noise_multiplier: f64,
-    /// The δ at which ε is stated; 0 in mode `off`.
+    /// The δ at which ε is stated; 0 in mode `none`.
     pub delta: f64,
-    /// Mode `local` alone.
-    pub local: Option<PrivateSteps>,
+    /// Mode `patient` alone.
+    pub dp_sgd: Option<DpSgd>,
     /// Concordances from each site in the end; none unless asked for.
     pub evaluation: Option<PrivateEvaluation>,
 }
@@ -60,20 +60,18 @@ impl PrivacyPlan {
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
         let noise_multiplier = self.noise_multiplier;
-        match (self.mode, &self.local) {
-            (PrivacyMode::Off, _) => Mechanism::ClipOnly,
-            (PrivacyMode::Site, _) => Mechanism::WholeUpdateGaussian { noise_multiplier },
-            (PrivacyMode::Local, Some(local)) => Mechanism::PrivateSteps {
-                sampling_rate: local.sampling_rate,
+        match (self.mode, &self.dp_sgd) {
+            (PrivacyMode::None, _) => Mechanism::ClipOnly,
+            (PrivacyMode::Site, _) => Mechanism::GaussianUpdate { noise_multiplier },
+            (PrivacyMode::Patient, Some(dp_sgd)) => Mechanism::DpSgd {
+                sampling_rate: dp_sgd.sampling_rate,
                 noise_multiplier,
-                steps: local.steps,
+                steps: dp_sgd.steps,
             },
             // Refused by every check of a plan; were it not, by every budget.
-            (PrivacyMode::Local, None) => Mechanism::PrivateSteps {
-                sampling_rate: 1.0,
-                noise_multiplier: 0.0,
-                steps: u32::MAX,
-            },
+            (PrivacyMode::Patient, None) => {
+                Mechanism::DpSgd { sampling_rate: 1.0, noise_multiplier: 0.0, steps: u32::MAX }
+            }
         }
     }
 
@@ -81,7 +79,7 @@ impl PrivacyPlan {
     #[must_use]
     pub fn once(&self) -> Option<(Released, Mechanism)> {
         let asked = self.evaluation.as_ref()?;
-        Some((Released::Concordance, Mechanism::Concentrated { rho: asked.rho }))
+        Some((Released::Concordance, Mechanism::Zcdp { rho: asked.rho }))
     }
 
     /// δ that is left for the updates, and ε and δ that the evaluation takes, where there is one.
@@ -124,7 +122,7 @@ pub(super) struct PrivacyTable {
 
 impl Settings for PrivacyTable {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let mode = section.one_of("mode", Some(PrivacyMode::Local));
+        let mode = section.one_of("mode", Some(PrivacyMode::Patient));
         let clip = section.required("clip", "the bound on the norm of an update, such as 1.0");
         let noise = section.maybe::<f64>("noise_multiplier");
         let epsilon = section.maybe::<f64>("epsilon");
@@ -144,7 +142,7 @@ impl Settings for PrivacyTable {
             section.problem(key, what, hint);
             complete = false;
         };
-        if mode == PrivacyMode::Off {
+        if mode == PrivacyMode::None {
             let given = [
                 ("noise_multiplier", noise.is_some()),
                 ("epsilon", epsilon.is_some()),
@@ -152,7 +150,7 @@ impl Settings for PrivacyTable {
                 ("evaluation", evaluation.is_some()),
             ];
             for (key, _) in given.into_iter().filter(|(_, given)| *given) {
-                wrong(section, key, "mode \"off\" adds no noise", "remove the key");
+                wrong(section, key, "mode \"none\" adds no noise", "remove the key");
             }
         } else {
             if delta.is_none() {
@@ -179,7 +177,7 @@ impl Settings for PrivacyTable {
                 _ => {}
             }
         }
-        let local = if mode == PrivacyMode::Local {
+        let dp_sgd = if mode == PrivacyMode::Patient {
             if patients.is_none() {
                 wrong(
                     section,
@@ -189,7 +187,7 @@ impl Settings for PrivacyTable {
                      scales a step and tells nothing of any hospital",
                 );
             }
-            Some(PrivateSteps {
+            Some(DpSgd {
                 steps: steps.unwrap_or(1),
                 sampling_rate: rate.unwrap_or(1.0),
                 expected_patients: patients.unwrap_or(1),
@@ -204,7 +202,7 @@ impl Settings for PrivacyTable {
                 ("evaluation", evaluation.is_some() && mode == PrivacyMode::Site),
             ];
             for (key, _) in given.into_iter().filter(|(_, given)| *given) {
-                wrong(section, key, "for mode \"local\" alone", "remove the key");
+                wrong(section, key, "for mode \"patient\" alone", "remove the key");
             }
             None
         };
@@ -214,7 +212,7 @@ impl Settings for PrivacyTable {
             clip: clip?,
             noise_multiplier: noise.unwrap_or(0.0),
             delta: delta.unwrap_or(0.0),
-            local,
+            dp_sgd,
             evaluation,
         };
         Some(Self { plan, epsilon })

@@ -10,10 +10,10 @@ pub enum ModelKind {
     /// Hidden layers with `ReLU` between them.
     Mlp,
     /// Encoders of several modalities and the layers that join them.
-    Fused,
+    Multimodal,
 }
 
-choice!(ModelKind { Linear => "linear", Mlp => "mlp", Fused => "fused" });
+choice!(ModelKind { Linear => "linear", Mlp => "mlp", Multimodal => "multimodal" });
 
 /// What a model's outputs mean, without the sizes that [`Head`](super::Head) holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -261,7 +261,7 @@ impl ModelSpec {
     #[must_use]
     pub fn kind(&self) -> ModelKind {
         match (&self.fusion, self.hidden.is_empty()) {
-            (Some(_), _) => ModelKind::Fused,
+            (Some(_), _) => ModelKind::Multimodal,
             (None, true) => ModelKind::Linear,
             (None, false) => ModelKind::Mlp,
         }

@@ -58,7 +58,7 @@ impl Validity {
 /// One element of DER.
 struct Element<'a> {
     tag: u8,
-    content: &'a [u8],
+    payload: &'a [u8],
     rest: &'a [u8],
 }
 
@@ -77,15 +77,15 @@ impl<'a> Element<'a> {
             let length = digits.iter().fold(0_usize, |sum, &byte| (sum << 8) | usize::from(byte));
             (length, bytes.get(count..)?)
         };
-        Some(Self { tag, content: bytes.get(..length)?, rest: bytes.get(length..)? })
+        Some(Self { tag, payload: bytes.get(..length)?, rest: bytes.get(length..)? })
     }
 
     fn inside(&self, tag: u8) -> Option<&'a [u8]> {
-        (self.tag == tag).then_some(self.content)
+        (self.tag == tag).then_some(self.payload)
     }
 
     fn time(&self) -> Option<Timestamp> {
-        let text = std::str::from_utf8(self.content).ok()?.strip_suffix('Z')?;
+        let text = std::str::from_utf8(self.payload).ok()?.strip_suffix('Z')?;
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn time(tag: u8, text: &str) -> Option<String> {
-        let element = Element { tag, content: text.as_bytes(), rest: &[] };
+        let element = Element { tag, payload: text.as_bytes(), rest: &[] };
         element.time().map(|at| at.to_string())
     }
 

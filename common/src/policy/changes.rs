@@ -14,14 +14,14 @@ impl Policy {
             heads,
             min_patients,
             min_events,
-            largest_clip,
-            least_noise,
-            most_rounds,
-            most_steps,
-            most_epochs,
-            most_time,
+            max_clip,
+            min_noise,
+            max_rounds,
+            max_steps,
+            max_epochs,
+            max_time,
             min_sites,
-            largest_model,
+            max_parameters,
             start_models,
             columns,
             outcomes,
@@ -36,13 +36,13 @@ impl Policy {
             ("heads", *heads != before.heads),
             ("min_patients", *min_patients != before.min_patients),
             ("min_events", *min_events != before.min_events),
-            ("largest_clip", *largest_clip != before.largest_clip),
-            ("least_noise", *least_noise != before.least_noise),
-            ("most_rounds", *most_rounds != before.most_rounds),
-            ("most_steps", *most_steps != before.most_steps),
-            ("most_epochs", *most_epochs != before.most_epochs),
-            ("most_time", *most_time != before.most_time),
-            ("largest_model", *largest_model != before.largest_model),
+            ("max_clip", *max_clip != before.max_clip),
+            ("min_noise", *min_noise != before.min_noise),
+            ("max_rounds", *max_rounds != before.max_rounds),
+            ("max_steps", *max_steps != before.max_steps),
+            ("max_epochs", *max_epochs != before.max_epochs),
+            ("max_time", *max_time != before.max_time),
+            ("max_parameters", *max_parameters != before.max_parameters),
             ("min_sites", *min_sites != before.min_sites),
             ("start_models", *start_models != before.start_models),
             ("columns", *columns != before.columns),
@@ -66,9 +66,9 @@ mod tests {
         let before = Policy::load(&path).unwrap();
         assert!(before.changed_from(&before).is_empty());
         let mut after = before.clone();
-        after.most_rounds -= 1;
+        after.max_rounds -= 1;
         after.limits.epsilon_per_run = None;
         after.columns = None;
-        assert_eq!(after.changed_from(&before), ["most_rounds", "columns", "budget"]);
+        assert_eq!(after.changed_from(&before), ["max_rounds", "columns", "budget"]);
     }
 }

@@ -2,13 +2,13 @@
 
 use super::Policy;
 use crate::config::Choice;
-use crate::experiment::{DataTag, Description, Outcome, Plan, PrivacyMode, View, ViewSource};
+use crate::experiment::{DataTag, Outcome, Plan, PrivacyMode, StatisticsRequest, View, ViewSource};
 use crate::pki::Fingerprint;
 
 /// A rule that a plan or a cohort breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {reason}")]
-pub struct Denied {
+pub struct BrokenRule {
     /// The policy's key.
     pub rule: &'static str,
     /// What was asked for and what is allowed.
@@ -17,7 +17,7 @@ pub struct Denied {
 
 /// What one rule says of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ruling {
+pub struct PolicyDecision {
     /// The policy's key.
     pub rule: &'static str,
     /// What the plan asks for.
@@ -40,21 +40,21 @@ pub struct Asker<'a> {
 impl Policy {
     /// What each rule says of a plan, in the order of the file.
     #[must_use]
-    pub fn judge(&self, plan: &Plan, asker: Asker<'_>) -> Vec<Ruling> {
+    pub fn judge(&self, plan: &Plan, asker: Asker<'_>) -> Vec<PolicyDecision> {
         let privacy = &plan.privacy;
         let mode = privacy.mode;
-        let mut rulings = Vec::new();
+        let mut decisions = Vec::new();
         let mut rule = |rule, asked: String, allowed: String, kept| {
-            rulings.push(Ruling { rule, asked, allowed, kept });
+            decisions.push(PolicyDecision { rule, asked, allowed, kept });
         };
-        if let Some(Ruling { rule: key, asked, allowed, kept }) = self.judge_asker(asker) {
+        if let Some(PolicyDecision { rule: key, asked, allowed, kept }) = self.judge_asker(asker) {
             rule(key, asked, allowed, kept);
         }
         rule("policy.modes", mode.name().into(), names(&self.modes), self.modes.contains(&mode));
-        if mode == PrivacyMode::Off
+        if mode == PrivacyMode::None
             && let Some(tag) = asker.tag
         {
-            let allowed = "public or synthetic data for mode \"off\"".into();
+            let allowed = "public or synthetic data for mode \"none\"".into();
             rule("data.tag", tag.name().into(), allowed, tag.may_leave_unprotected());
         }
         let kind = plan.model.kind();
@@ -64,8 +64,8 @@ impl Policy {
         let kept = self.heads.contains(&head);
         rule("policy.heads", head.name().into(), names(&self.heads), kept);
         let parameters = plan.model.parameters();
-        let (most, kept) = (self.largest_model, parameters <= self.largest_model);
-        rule("policy.largest_model", parameters.to_string(), format!("at most {most}"), kept);
+        let (most, kept) = (self.max_parameters, parameters <= self.max_parameters);
+        rule("policy.max_parameters", parameters.to_string(), format!("at most {most}"), kept);
         if let Some(start) = plan.start {
             let listed = format!(
                 "a random start, or one of the {} model hashes listed (as coordinator models list prints them, \
@@ -82,48 +82,52 @@ impl Policy {
         let columns = plan.features.iter().map(|feature| feature.column.clone());
         let views = plan.views.iter().map(|view| self.word(view));
         let reads: Vec<String> = columns.chain(views).collect();
-        for Ruling { rule: key, asked, allowed, kept } in
+        for PolicyDecision { rule: key, asked, allowed, kept } in
             self.judge_columns(&reads, &plan.outcome, asker)
         {
             rule(key, asked, allowed, kept);
         }
-        let patient = privacy.local.as_ref().map_or(0.0, |local| local.patient_clip);
+        let patient = privacy.dp_sgd.as_ref().map_or(0.0, |dp_sgd| dp_sgd.patient_clip);
         let clip = privacy.clip.max(patient);
-        let (most, kept) = (self.largest_clip, clip <= self.largest_clip);
-        rule("policy.largest_clip", clip.to_string(), format!("at most {most}"), kept);
-        if mode != PrivacyMode::Off {
-            let (noise, least) = (privacy.noise_multiplier, self.least_noise);
+        let (most, kept) = (self.max_clip, clip <= self.max_clip);
+        rule("policy.max_clip", clip.to_string(), format!("at most {most}"), kept);
+        if mode != PrivacyMode::None {
+            let (noise, least) = (privacy.noise_multiplier, self.min_noise);
             rule(
-                "policy.least_noise",
+                "policy.min_noise",
                 format!("{noise:.4}"),
                 format!("at least {least}"),
                 noise >= least,
             );
         }
-        let (rounds, most) = (plan.rounds, self.most_rounds);
-        rule("policy.most_rounds", rounds.to_string(), format!("at most {most}"), rounds <= most);
-        let (key, asked, most) = match &privacy.local {
-            Some(local) => ("policy.most_steps", local.steps, self.most_steps),
-            None => ("policy.most_epochs", plan.training.epochs, self.most_epochs),
+        let (rounds, most) = (plan.rounds, self.max_rounds);
+        rule("policy.max_rounds", rounds.to_string(), format!("at most {most}"), rounds <= most);
+        let (key, asked, most) = match &privacy.dp_sgd {
+            Some(dp_sgd) => ("policy.max_steps", dp_sgd.steps, self.max_steps),
+            None => ("policy.max_epochs", plan.training.epochs, self.max_epochs),
         };
         rule(key, format!("{asked} a round"), format!("at most {most}"), asked <= most);
-        let most = humantime::format_duration(self.most_time);
+        let most = humantime::format_duration(self.max_time);
         rule(
-            "policy.most_time",
+            "policy.max_time",
             format!("{rounds} rounds; the time is measured while they train"),
             format!("at most {most} of training for one run; it stops there"),
             true,
         );
         let seen = self.judge_sites(plan.aggregation.min_sites);
-        rulings.push(seen);
-        rulings
+        decisions.push(seen);
+        decisions
     }
 
     /// What each rule says of a description.
     #[must_use]
-    pub fn judge_description(&self, asked: &Description, asker: Asker<'_>) -> Vec<Ruling> {
+    pub fn judge_statistics(
+        &self,
+        asked: &StatisticsRequest,
+        asker: Asker<'_>,
+    ) -> Vec<PolicyDecision> {
         let allowed = if self.describe { "descriptions" } else { "none" };
-        let describe = Ruling {
+        let describe = PolicyDecision {
             rule: "policy.describe",
             asked: "a description of the patients".to_owned(),
             allowed: allowed.to_owned(),
@@ -135,9 +139,9 @@ impl Policy {
         self.judge_asker(asker).into_iter().chain([describe, sites]).chain(columns).collect()
     }
 
-    fn judge_asker(&self, asker: Asker<'_>) -> Option<Ruling> {
+    fn judge_asker(&self, asker: Asker<'_>) -> Option<PolicyDecision> {
         let authority = asker.coordinator?;
-        Some(Ruling {
+        Some(PolicyDecision {
             rule: "policy.coordinators",
             asked: authority.to_string(),
             allowed: format!("{} listed", self.coordinators.len()),
@@ -145,8 +149,8 @@ impl Policy {
         })
     }
 
-    fn judge_sites(&self, asked: u32) -> Ruling {
-        Ruling {
+    fn judge_sites(&self, asked: u32) -> PolicyDecision {
+        PolicyDecision {
             rule: "policy.min_sites",
             asked: format!("{asked} sites that see the same offer"),
             allowed: format!("at least {}", self.min_sites),
@@ -154,11 +158,16 @@ impl Policy {
         }
     }
 
-    fn judge_columns(&self, reads: &[String], outcome: &Outcome, asker: Asker<'_>) -> [Ruling; 2] {
+    fn judge_columns(
+        &self,
+        reads: &[String],
+        outcome: &Outcome,
+        asker: Asker<'_>,
+    ) -> [PolicyDecision; 2] {
         let private = asker.tag.is_none_or(|tag| tag == DataTag::Private);
         let judged = |rule, named: &[&String], list| {
             let (asked, allowed, kept) = listed(named, list, private);
-            Ruling { rule, asked, allowed, kept }
+            PolicyDecision { rule, asked, allowed, kept }
         };
         let reads: Vec<_> = reads.iter().collect();
         let outcome = [&outcome.time, &outcome.event];
@@ -172,7 +181,7 @@ impl Policy {
     ///
     /// # Errors
     /// The first rule that the plan breaks.
-    pub fn admit(&self, plan: &Plan, asker: Asker<'_>) -> Result<(), Denied> {
+    pub fn admit(&self, plan: &Plan, asker: Asker<'_>) -> Result<(), BrokenRule> {
         all_kept(self.judge(plan, asker))
     }
 
@@ -180,8 +189,12 @@ impl Policy {
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn admit_description(&self, asked: &Description, asker: Asker<'_>) -> Result<(), Denied> {
-        all_kept(self.judge_description(asked, asker))
+    pub fn admit_statistics(
+        &self,
+        asked: &StatisticsRequest,
+        asker: Asker<'_>,
+    ) -> Result<(), BrokenRule> {
+        all_kept(self.judge_statistics(asked, asker))
     }
 
     /// What the list of columns calls a view: with a measurement's table where it lists that.
@@ -200,7 +213,7 @@ impl Policy {
         &self,
         views: impl IntoIterator<Item = &'v View>,
         tables: usize,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), BrokenRule> {
         let Some(columns) = self.columns.as_ref().filter(|_| tables > 1) else { return Ok(()) };
         let measured = |view: &&View| matches!(view.source, ViewSource::Measurement { .. });
         let mut asked = views.into_iter().filter(measured).map(View::reads_exactly);
@@ -211,7 +224,7 @@ impl Policy {
                     "{exact:?} is asked for; this hospital has several tables of measurements and \
                      does not list that one of this table"
                 );
-                Err(Denied { rule: "policy.columns", reason })
+                Err(BrokenRule { rule: "policy.columns", reason })
             }
         }
     }
@@ -220,14 +233,14 @@ impl Policy {
     ///
     /// # Errors
     /// There are fewer patients or events than a run needs here.
-    pub fn admit_cohort(&self, patients: usize, events: usize) -> Result<(), Denied> {
+    pub fn admit_cohort(&self, patients: usize, events: usize) -> Result<(), BrokenRule> {
         if patients < self.min_patients as usize {
             let reason = "this site has fewer training patients than its policy asks for";
-            return Err(Denied { rule: "policy.min_patients", reason: reason.into() });
+            return Err(BrokenRule { rule: "policy.min_patients", reason: reason.into() });
         }
         if events < self.min_events as usize {
             let reason = "this site has fewer events than its policy asks for";
-            return Err(Denied { rule: "policy.min_events", reason: reason.into() });
+            return Err(BrokenRule { rule: "policy.min_events", reason: reason.into() });
         }
         Ok(())
     }
@@ -239,18 +252,18 @@ fn names<T: Choice>(choices: &[T]) -> String {
     names.join(", ")
 }
 
-fn all_kept(rulings: Vec<Ruling>) -> Result<(), Denied> {
-    match rulings.into_iter().find(|ruling| !ruling.kept) {
+fn all_kept(decisions: Vec<PolicyDecision>) -> Result<(), BrokenRule> {
+    match decisions.into_iter().find(|decision| !decision.kept) {
         None => Ok(()),
-        Some(Ruling { rule, asked, allowed, .. }) => {
+        Some(PolicyDecision { rule, asked, allowed, .. }) => {
             let reason = format!("{asked} is asked for; this hospital allows {allowed}");
-            Err(Denied { rule, reason })
+            Err(BrokenRule { rule, reason })
         }
     }
 }
 
 /// The most characters that a refusal names columns in. With the words around them they fit a reason on the wire.
-const MOST_NAMED: usize = 350;
+const MAX_NAMED: usize = 350;
 
 /// What is asked for of a list of columns, what is allowed, and whether that is kept. Columns that are not listed are
 /// all named.
@@ -275,12 +288,12 @@ fn listed(named: &[&String], list: Option<&Vec<String>>, private: bool) -> (Stri
     (asked, allowed, unlisted.is_empty())
 }
 
-/// As many of the columns as [`MOST_NAMED`] characters hold, and how many more there are.
+/// As many of the columns as [`MAX_NAMED`] characters hold, and how many more there are.
 fn some_of(columns: &[String]) -> String {
     let mut length = 0;
     let fits = |column: &String| {
         length += column.chars().count() + 2;
-        length <= MOST_NAMED
+        length <= MAX_NAMED
     };
     let shown = columns.iter().map(fits).take_while(|fits| *fits).count();
     match columns.len() - shown {
@@ -318,7 +331,7 @@ mod tests {
             let named: Vec<&String> = names.iter().collect();
             let (asked, allowed, kept) = super::listed(&named, Some(&Vec::new()), true);
             let reason = format!("{asked} is asked for; this hospital allows {allowed}");
-            assert!(!kept && reason.chars().count() <= crate::wire::MOST_REASON, "{reason}");
+            assert!(!kept && reason.chars().count() <= crate::wire::MAX_REASON, "{reason}");
             assert!(reason.contains(" and ") && reason.contains(" more is asked for"), "{reason}");
         }
     }
@@ -357,9 +370,9 @@ mod tests {
         let epochs = plan.training.epochs;
         assert_eq!(ruled(&|policy| policy.min_sites = sites), Ok(()));
         assert_eq!(ruled(&|policy| policy.min_sites = sites + 1), Err("policy.min_sites"));
-        assert_eq!(ruled(&|policy| policy.most_epochs = epochs), Ok(()));
-        assert_eq!(ruled(&|policy| policy.most_epochs = epochs - 1), Err("policy.most_epochs"));
+        assert_eq!(ruled(&|policy| policy.max_epochs = epochs), Ok(()));
+        assert_eq!(ruled(&|policy| policy.max_epochs = epochs - 1), Err("policy.max_epochs"));
         // Without private steps their bound says nothing.
-        assert_eq!(ruled(&|policy| policy.most_steps = 0), Ok(()));
+        assert_eq!(ruled(&|policy| policy.max_steps = 0), Ok(()));
     }
 }

@@ -19,7 +19,7 @@ use crate::model::{HeadKind, ModelKind};
 use crate::pki::Fingerprint;
 use crate::privacy::{Budget, Limits};
 
-pub use judge::{Asker, Denied, Ruling};
+pub use judge::{Asker, BrokenRule, PolicyDecision};
 
 /// A hospital's rules.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,23 +37,23 @@ pub struct Policy {
     /// And this many of them with the event.
     pub min_events: u32,
     /// The largest bound on an update's norm, and on that of a patient's gradient.
-    pub largest_clip: f64,
+    pub max_clip: f64,
     /// The least noise multiplier in a private mode.
-    pub least_noise: f64,
+    pub min_noise: f64,
     /// The most rounds of one run.
-    pub most_rounds: u32,
-    /// The most private steps of one round, in mode `local`.
-    pub most_steps: u32,
+    pub max_rounds: u32,
+    /// The most private steps of one round, in mode `patient`.
+    pub max_steps: u32,
     /// The most passes over the training patients in one round, in the other modes.
-    pub most_epochs: u32,
+    pub max_epochs: u32,
     /// The longest that this hospital computes for one run: the training of all its rounds together. Training
     /// that reaches it stops, and the hospital withdraws from the run.
-    pub most_time: Duration,
+    pub max_time: Duration,
     /// The least that a plan or a description may ask as `min_sites`: so many hospitals have seen the
     /// same offer before anything leaves this one.
     pub min_sites: u32,
     /// The most parameters of a model.
-    pub largest_model: u64,
+    pub max_parameters: u64,
     /// Models that a run may begin with, by the hash of their words, beside a random start.
     pub start_models: Vec<Digest>,
     /// What a plan may read as features: columns by their names, `measurement:ITEM` or
@@ -79,7 +79,7 @@ impl Policy {
         let privacy = &plan.privacy;
         let exactly = plan.views.iter().map(crate::experiment::View::reads_exactly);
         let columns = plan.reads().into_iter().chain(exactly).collect();
-        let delta = if privacy.mode == PrivacyMode::Off { 1e-5 } else { privacy.delta };
+        let delta = if privacy.mode == PrivacyMode::None { 1e-5 } else { privacy.delta };
         Self {
             coordinators: vec![coordinator],
             modes: vec![privacy.mode],
@@ -87,14 +87,14 @@ impl Policy {
             heads: vec![plan.model.head.kind()],
             min_patients: 1,
             min_events: 0,
-            largest_clip: f64::MAX,
-            least_noise: privacy.noise_multiplier,
-            most_rounds: plan.rounds,
-            most_steps: u32::MAX,
-            most_epochs: u32::MAX,
-            most_time: Duration::MAX,
+            max_clip: f64::MAX,
+            min_noise: privacy.noise_multiplier,
+            max_rounds: plan.rounds,
+            max_steps: u32::MAX,
+            max_epochs: u32::MAX,
+            max_time: Duration::MAX,
             min_sites: 1,
-            largest_model: u64::MAX,
+            max_parameters: u64::MAX,
             start_models: plan.start.into_iter().collect(),
             columns: Some(columns),
             outcomes: Some(vec![plan.outcome.time.clone(), plan.outcome.event.clone()]),

@@ -9,7 +9,7 @@ use crate::pki::Fingerprint;
 use crate::privacy::{Budget, Limits, grid};
 
 /// The longest computing time of a run where the file says nothing.
-const MOST_TIME: Duration = Duration::from_secs(3 * 86_400);
+const MAX_TIME: Duration = Duration::from_secs(3 * 86_400);
 
 /// Computing times that make sense.
 const TIMES: std::ops::RangeInclusive<Duration> =
@@ -66,7 +66,7 @@ impl Settings for Policy {
             }
         }
         let modes = section
-            .some_of("modes", "list the privacy modes that a run may use, such as [\"local\"]");
+            .some_of("modes", "list the privacy modes that a run may use, such as [\"patient\"]");
         let models = section
             .some_of("models", "list the kinds of model that may be trained, such as [\"linear\"]");
         let heads = section
@@ -74,22 +74,21 @@ impl Settings for Policy {
         let min_patients = section.or("min_patients", 20);
         let min_events = section.or("min_events", 5);
         let min_events = section.within("min_events", min_events, 1.., "use at least 1 event");
-        let largest_clip = section.or("largest_clip", 100.0);
+        let max_clip = section.or("max_clip", 100.0);
         let hint = "use a finite bound above 0";
-        let largest_clip =
-            section.within("largest_clip", largest_clip, f64::MIN_POSITIVE..=f64::MAX, hint);
-        let least_noise = section.or("least_noise", 0.5);
+        let max_clip = section.within("max_clip", max_clip, f64::MIN_POSITIVE..=f64::MAX, hint);
+        let min_noise = section.or("min_noise", 0.5);
         let range = grid::MIN_NOISE_MULTIPLIER..=grid::MAX_NOISE_MULTIPLIER;
-        let least_noise =
-            section.within("least_noise", least_noise, range, "use at least 0.01, at most 1000");
-        let most_rounds = section.or("most_rounds", 1000);
-        let most_steps = section.or("most_steps", 10_000);
-        let most_epochs = section.or("most_epochs", 1000);
+        let min_noise =
+            section.within("min_noise", min_noise, range, "use at least 0.01, at most 1000");
+        let max_rounds = section.or("max_rounds", 1000);
+        let max_steps = section.or("max_steps", 10_000);
+        let max_epochs = section.or("max_epochs", 1000);
         let hint = "use 1 second to 366 days, such as \"12h\" or \"3days\"";
-        let most_time = section.duration("most_time", MOST_TIME, TIMES, hint);
+        let max_time = section.duration("max_time", MAX_TIME, TIMES, hint);
         let min_sites = section.or("min_sites", 1);
         let min_sites = section.within("min_sites", min_sites, 1..=1000, "use 1 to 1000 hospitals");
-        let largest_model = section.or("largest_model", 10_000_000);
+        let max_parameters = section.or("max_parameters", 10_000_000);
         let starts = section.or("start_models", Vec::<String>::new());
         let mut start_models = Vec::new();
         for text in starts.iter().flatten() {
@@ -115,14 +114,14 @@ impl Settings for Policy {
             heads: heads?,
             min_patients: min_patients?,
             min_events: min_events?,
-            largest_clip: largest_clip?,
-            least_noise: least_noise?,
-            most_rounds: most_rounds?,
-            most_steps: most_steps?,
-            most_epochs: most_epochs?,
-            most_time: most_time?,
+            max_clip: max_clip?,
+            min_noise: min_noise?,
+            max_rounds: max_rounds?,
+            max_steps: max_steps?,
+            max_epochs: max_epochs?,
+            max_time: max_time?,
             min_sites: min_sites?,
-            largest_model: largest_model?,
+            max_parameters: max_parameters?,
             start_models,
             columns: columns?,
             outcomes: outcomes?,

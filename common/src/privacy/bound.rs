@@ -1,7 +1,7 @@
 //! The bounds that every honest update keeps, checked by whoever adds updates up.
 //!
-//! Modes `off` and `local`: the site clips last, in integers, so that the norm of the words is at most
-//! 2²⁰. The check is exact. In mode `local` the change of a round is clipped after the noised steps.
+//! Modes `none` and `patient`: the site clips last, in integers, so that the norm of the words is at most
+//! 2²⁰. The check is exact. In mode `patient` the change of a round is clipped after the noised steps.
 //!
 //! Mode `site`: noise is added to words of norm at most 2²⁰. With d words and a deviation of σ grid
 //! units, the norm of the noise is at most σ·(√d + t) but with a chance of e^(−t²/2) (Laurent and
@@ -54,7 +54,7 @@ impl UpdateBound {
     /// The bound on an update of so many words that went through a mechanism.
     #[must_use]
     pub fn new(mechanism: Mechanism, words: u64) -> Self {
-        let Mechanism::WholeUpdateGaussian { noise_multiplier } = mechanism else {
+        let Mechanism::GaussianUpdate { noise_multiplier } = mechanism else {
             return Self { norm: u64::from(UNITS_PER_CLIP), element: UNITS_PER_CLIP };
         };
         let clip = f64::from(UNITS_PER_CLIP);
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_bound_is_exact_where_nothing_is_noised() {
-        let local = Mechanism::PrivateSteps { sampling_rate: 0.1, noise_multiplier: 9.0, steps: 7 };
+        let local = Mechanism::DpSgd { sampling_rate: 0.1, noise_multiplier: 9.0, steps: 7 };
         for mechanism in [Mechanism::ClipOnly, local] {
             let check = |words: &[i32]| check(mechanism, &bytes(words));
             for kept in [&[CLIP][..], &[-CLIP, 0], &[CLIP / 2; 4], &[]] {
@@ -179,7 +179,7 @@ mod tests {
             // 2¹⁶ words of 2³² or 2³¹ in their square wrapped 64 bits, were they added up there.
             let words = bytes(&vec![word; 1 << 17]);
             for mechanism in
-                [Mechanism::ClipOnly, Mechanism::WholeUpdateGaussian { noise_multiplier: 0.01 }]
+                [Mechanism::ClipOnly, Mechanism::GaussianUpdate { noise_multiplier: 0.01 }]
             {
                 let refused = check(mechanism, &words).unwrap_err();
                 let norm = f64::from(word).abs() * f64::from(1 << 17).sqrt();
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn noise_is_let_through_and_little_more() {
         for noise_multiplier in [0.01, 1.0, 20.0] {
-            let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier };
+            let mechanism = Mechanism::GaussianUpdate { noise_multiplier };
             for count in [1, 3, 378, 100_000] {
                 for key in 1..=20 {
                     let mut words = bytes(&vec![0; count]);
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn one_word_cannot_take_the_whole_norm_of_the_noise() {
-        let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 1.0 };
+        let mechanism = Mechanism::GaussianUpdate { noise_multiplier: 1.0 };
         let mut words = vec![0; 10_000];
         words[17] = 11 * CLIP + 1;
         assert_eq!(check(mechanism, &bytes(&words)), Ok(()));
@@ -232,7 +232,7 @@ mod tests {
         let clipped = UpdateBound::new(Mechanism::ClipOnly, 378);
         assert!(clipped.sum_fits(1000) && clipped.sum_fits(2047) && !clipped.sum_fits(2048));
         let noised = |noise_multiplier| {
-            UpdateBound::new(Mechanism::WholeUpdateGaussian { noise_multiplier }, 378)
+            UpdateBound::new(Mechanism::GaussianUpdate { noise_multiplier }, 378)
         };
         assert!(noised(1.0).sum_fits(186) && !noised(1.0).sum_fits(187));
         assert!(!noised(19.0).sum_fits(100));

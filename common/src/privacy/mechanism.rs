@@ -16,14 +16,14 @@ pub enum Mechanism {
     ClipOnly,
     /// Rounded Gaussian noise on the whole update, of this many times its bound. Neighbours are
     /// any two data sets of one hospital.
-    WholeUpdateGaussian {
+    GaussianUpdate {
         /// Standard deviation over the bound.
         noise_multiplier: f64,
     },
     /// Steps of training on Poisson-sampled patients, each with rounded Gaussian noise on the sum of
     /// clipped gradients (DP-SGD: Abadi et al., arXiv:1607.00133). Neighbours differ in one patient,
     /// added or removed.
-    PrivateSteps {
+    DpSgd {
         /// Probability q with which a patient takes part in a step.
         sampling_rate: f64,
         /// Standard deviation over the bound on a patient's gradient.
@@ -33,7 +33,7 @@ pub enum Mechanism {
     },
     /// A low-dimensional release by opendp that is ρ-zCDP (Bun and Steinke, arXiv:1605.02065).
     /// Neighbours differ in one patient, added or removed.
-    Concentrated {
+    Zcdp {
         /// The ρ that it may spend.
         rho: f64,
     },
@@ -47,12 +47,12 @@ impl Mechanism {
     /// A parameter is outside the accountants' range.
     pub fn segment(self, times: u32) -> Result<Option<Segment>, AccountantError> {
         let (rate, noise, steps) = match self {
-            Self::ClipOnly | Self::Concentrated { .. } => return Ok(None),
+            Self::ClipOnly | Self::Zcdp { .. } => return Ok(None),
             // Any two data sets of one hospital give updates in one ball of radius C: up to 2C
             // apart. An absent hospital sends nothing at all, so "added or removed" would promise
             // nothing.
-            Self::WholeUpdateGaussian { noise_multiplier } => (1.0, noise_multiplier / REPLACED, 1),
-            Self::PrivateSteps { sampling_rate, noise_multiplier, steps } => {
+            Self::GaussianUpdate { noise_multiplier } => (1.0, noise_multiplier / REPLACED, 1),
+            Self::DpSgd { sampling_rate, noise_multiplier, steps } => {
                 (sampling_rate, noise_multiplier, steps)
             }
         };
@@ -65,7 +65,7 @@ impl Mechanism {
     /// that no accountant knows.
     #[must_use]
     pub fn rdp(self, order: f64) -> f64 {
-        if let Self::Concentrated { rho } = self {
+        if let Self::Zcdp { rho } = self {
             return if rho >= 0.0 { (rho * order).next_up() } else { f64::INFINITY };
         }
         match self.segment(1) {
@@ -80,10 +80,8 @@ impl Mechanism {
     pub fn unit(self) -> Option<&'static str> {
         match self {
             Self::ClipOnly => None,
-            Self::WholeUpdateGaussian { .. } => Some("one hospital's data, replaced"),
-            Self::PrivateSteps { .. } | Self::Concentrated { .. } => {
-                Some("one patient, added or removed")
-            }
+            Self::GaussianUpdate { .. } => Some("one hospital's data, replaced"),
+            Self::DpSgd { .. } | Self::Zcdp { .. } => Some("one patient, added or removed"),
         }
     }
 }

@@ -40,8 +40,8 @@ mod update;
 pub use bound::{NormMeter, OverBound, UpdateBound};
 pub use concentrated::{epsilon, shown_epsilon};
 pub use ledger::{
-    Account, Budget, Carried, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore,
-    Limits, ORDERS as LEDGER_ORDERS, Receipt, Released,
+    Account, Budget, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore, Limits,
+    ORDERS as LEDGER_ORDERS, OpeningBalance, Receipt, Released,
 };
 pub use mechanism::{Mechanism, REPLACED};
 pub use steps::PrivateTraining;

@@ -52,8 +52,7 @@ impl PrivateTraining {
         expected_batch: f64,
     ) -> Result<Self, PrivacyError> {
         let charge = receipt.spend();
-        let Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps } = charge.mechanism
-        else {
+        let Mechanism::DpSgd { sampling_rate, noise_multiplier, steps } = charge.mechanism else {
             return Err(PrivacyError::Mechanism);
         };
         if !(expected_batch.is_finite() && expected_batch > 0.0) {
@@ -148,7 +147,7 @@ mod tests {
     use super::*;
 
     fn steps(sampling_rate: f64, noise_multiplier: f64, steps: u32) -> Mechanism {
-        Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps }
+        Mechanism::DpSgd { sampling_rate, noise_multiplier, steps }
     }
 
     fn key(byte: u8) -> NoiseKey {
@@ -212,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let whole = Mechanism::WholeUpdateGaussian { noise_multiplier: 1.0 };
+        let whole = Mechanism::GaussianUpdate { noise_multiplier: 1.0 };
         let begin =
             |mechanism, batch| PrivateTraining::begin(receipt(mechanism, 1.0), &[0.0], batch);
         assert!(matches!(begin(whole, 1.0), Err(PrivacyError::Mechanism)));

@@ -209,11 +209,11 @@ pub fn privatize(
     let mut clipped = clipped;
     match charge.mechanism {
         Mechanism::ClipOnly => {}
-        Mechanism::WholeUpdateGaussian { noise_multiplier } => {
+        Mechanism::GaussianUpdate { noise_multiplier } => {
             noise::add(&mut clipped.words, noise_multiplier, key)?;
         }
         // Its noise belongs to the sums inside training, not to the change that came of them.
-        Mechanism::PrivateSteps { .. } | Mechanism::Concentrated { .. } => {
+        Mechanism::DpSgd { .. } | Mechanism::Zcdp { .. } => {
             return Err(PrivacyError::Mechanism);
         }
     }
@@ -293,7 +293,7 @@ mod tests {
         let plain = privatize(delta(), receipt(Mechanism::ClipOnly, 1.0), key()).unwrap();
         assert_eq!(plain.words()[..], [0, 0, 8, 0, 0, 0, 0xfc, 0xff]);
         assert_eq!(plain.digest(), Digest::of(plain.words()));
-        let gaussian = Mechanism::WholeUpdateGaussian { noise_multiplier: 1.0 };
+        let gaussian = Mechanism::GaussianUpdate { noise_multiplier: 1.0 };
         let noised = privatize(delta(), receipt(gaussian, 1.0), key()).unwrap();
         assert_ne!(noised.words(), plain.words());
     }

@@ -6,7 +6,7 @@ use quinn::ConnectionError;
 
 use super::address::Address;
 use crate::pki::PkiError;
-use crate::wire::{MOST_REASON, WireError, plain};
+use crate::wire::{MAX_REASON, WireError, plain};
 
 /// A failure of the connection, or of what came over it.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ pub(super) fn explain(error: &ConnectionError) -> String {
         }
         ConnectionError::ApplicationClosed(close) => {
             let reason = String::from_utf8_lossy(&close.reason);
-            return format!("closed by the peer: {}", plain(&reason, MOST_REASON));
+            return format!("closed by the peer: {}", plain(&reason, MAX_REASON));
         }
         _ => return error.to_string(),
     };

@@ -11,7 +11,7 @@ use super::error::TransportError;
 use super::frames::{FrameReader, unread, unwritten, write};
 use super::link::Link;
 use crate::digest::Hasher;
-use crate::wire::Content;
+use crate::wire::Payload;
 
 /// Bytes handed on at a time: whole words.
 const PIECE: usize = 256 << 10;
@@ -37,7 +37,7 @@ impl Sink for Vec<f32> {
 ///
 /// # Errors
 /// The connection is lost, or the peer stops the stream.
-pub async fn send_words<H: Serialize>(
+pub async fn send_payload<H: Serialize>(
     link: &Link,
     header: &H,
     words: &Bytes,
@@ -93,12 +93,12 @@ impl Drop for Outgoing {
 /// # Errors
 /// Fewer or more bytes come, their hash differs, the sink fails, or the connection is lost. What
 /// the sink took before that is not to be used.
-pub async fn receive_words<S: Sink>(
+pub async fn receive_payload<S: Sink>(
     mut reader: FrameReader,
-    content: &Content,
+    payload: &Payload,
     sink: &mut S,
 ) -> Result<(), TransportError> {
-    let expected = content.words.saturating_mul(4);
+    let expected = payload.words.saturating_mul(4);
     let mut hasher = Hasher::new();
     // Datagrams bring a few kilobytes at a time; hashing and keeping are several times faster on
     // larger pieces.
@@ -126,7 +126,7 @@ pub async fn receive_words<S: Sink>(
     if found != expected {
         return Err(TransportError::Length { expected, found });
     }
-    if hasher.finish() != content.digest {
+    if hasher.finish() != payload.digest {
         return Err(TransportError::Digest);
     }
     Ok(())

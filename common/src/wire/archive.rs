@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::ids::{RunPrefix, SiteName};
 
 /// The most rows of a list that one query is answered with.
-pub const MOST_LISTED: u32 = 10_000;
+pub const MAX_LISTED: u32 = 10_000;
 
 /// Rows in one message, at most.
 pub const PAGE: usize = 50;
@@ -25,7 +25,7 @@ pub const PIECE: usize = 256 << 10;
 pub enum Query {
     /// The runs, the newest first.
     Runs {
-        /// How many, at most [`MOST_LISTED`].
+        /// How many, at most [`MAX_LISTED`].
         most: u32,
     },
     /// One run, round by round.
@@ -35,7 +35,7 @@ pub enum Query {
     },
     /// The models, the newest first.
     Models {
-        /// How many, at most [`MOST_LISTED`].
+        /// How many, at most [`MAX_LISTED`].
         most: u32,
     },
     /// The card of a run's model.

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::{Answer, Query};
 use super::refusal::Refusal;
-use super::witness::{Cosignature, KeptLog, LastRecord, Sighting};
+use super::witness::{Cosignature, KeptLog, LastRecord, SignedState};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
-use crate::experiment::{Description, Plan};
+use crate::experiment::{Plan, StatisticsRequest};
 use crate::ids::{Round, RunId, RunPrefix, SiteName};
 
 /// The metric that a private mode may let out: Harrell's C on a site's test patients.
@@ -51,7 +51,7 @@ pub struct Evaluation {
 
 /// Why a site sends no update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Silence {
+pub struct Decline {
     /// The run.
     pub run: RunId,
     /// The round that it will not contribute to; none where it declines the run.
@@ -71,16 +71,16 @@ pub struct Launch {
 
 /// A description to ask the sites of the live federation for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Inquiry {
+pub struct StatisticsLaunch {
     /// What the sites will receive.
-    pub question: Description,
+    pub question: StatisticsRequest,
     /// How long they have to answer.
     pub window: Duration,
 }
 
 /// A site's answer to a description: numbers with noise on them, each paid for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Described {
+pub struct StatisticsReply {
     /// The name that the question was asked under.
     pub run: RunId,
     /// Its hash.
@@ -88,7 +88,7 @@ pub struct Described {
     /// In the order of the questions, and by their names.
     pub numbers: Vec<Metric>,
     /// The site's audit log, in which every number is charged.
-    pub log: Sighting,
+    pub log: SignedState,
 }
 
 /// From a site, or from an operator, to the coordinator.
@@ -114,15 +114,15 @@ pub enum ToCoordinator {
         signature: String,
     },
     /// The site will not send an update.
-    Silence(Silence),
+    Decline(Decline),
     /// What a site measured on the final model.
     Evaluation(Evaluation),
     /// An operator starts a run.
     Launch(Launch),
     /// A site's patients, described.
-    Described(Described),
+    StatisticsReply(StatisticsReply),
     /// An operator asks for a description.
-    Describe(Inquiry),
+    Describe(StatisticsLaunch),
     /// An operator follows a run that is going on.
     Attach {
         /// The run's name, or the beginning of it.
@@ -184,9 +184,9 @@ pub enum ToSite {
     /// the question, and answer or decline when enough sites have signed the same one.
     Describe {
         /// All of what is asked; the name that it is charged under follows from it.
-        question: Description,
+        question: StatisticsRequest,
         /// The coordinator's audit log, as this site may see that it goes on.
-        log: Sighting,
+        log: SignedState,
         /// Its last record, which is of this very question.
         record: LastRecord,
     },

@@ -19,18 +19,18 @@ mod witness;
 pub mod words;
 
 pub use archive::{
-    Answer, FileKind, MOST_LISTED, ModelSummary, PAGE, PAGE_BYTES, PIECE, Query, RoundSummary,
+    Answer, FileKind, MAX_LISTED, ModelSummary, PAGE, PAGE_BYTES, PIECE, Query, RoundSummary,
     RunSummary, SiteMetric,
 };
 pub use codec::{MAX_MESSAGE, WireError, decode, encode};
 pub use messages::{
-    C_INDEX, DESCRIBED, Described, Evaluation, Hello, Inquiry, Launch, Metric, Progress, Silence,
-    ToCoordinator, ToOperator, ToSite, Told,
+    C_INDEX, DESCRIBED, Decline, Evaluation, Hello, Launch, Metric, Progress, StatisticsLaunch,
+    StatisticsReply, ToCoordinator, ToOperator, ToSite, Told,
 };
-pub use plain::{FreeText, MOST_REASON, MOST_REASONS, MOST_WORD, PeerMessage, is_plain, plain};
+pub use plain::{FreeText, MAX_REASON, MAX_REASONS, MAX_WORD, PeerMessage, is_plain, plain};
 pub use refusal::Refusal;
-pub use transfer::{Content, ModelHeader, Purpose, UpdateHeader};
-pub use witness::{Consistency, Cosignature, KeptLog, LastRecord, Sighting};
+pub use transfer::{ModelHeader, Payload, Purpose, UpdateHeader};
+pub use witness::{Consistency, Cosignature, KeptLog, LastRecord, SignedState};
 
 /// The version of everything in this module. A peer that says another is refused by name.
 pub const PROTOCOL: u32 = 1;

@@ -1,24 +1,24 @@
 //! What a peer wrote, fit for a log and a terminal.
 
 use super::{
-    Answer, Described, Evaluation, Hello, Metric, ModelHeader, ModelSummary, Progress, Refusal,
-    RunSummary, Silence, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
+    Answer, Decline, Evaluation, Hello, Metric, ModelHeader, ModelSummary, Progress, Refusal,
+    RunSummary, StatisticsReply, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
 };
 
 /// The longest reason that a peer may give, in characters.
-pub const MOST_REASON: usize = 500;
+pub const MAX_REASON: usize = 500;
 
 /// The longest list of mistakes in a plan, in characters: it names each of them with its key.
-const MOST_MISTAKES: usize = 2000;
+const MAX_MISTAKES: usize = 2000;
 
 /// The longest reason of a run's end, in characters: it names each hospital with its own.
-pub const MOST_REASONS: usize = 2000;
+pub const MAX_REASONS: usize = 2000;
 
 /// The longest name of a rule, a state, a program or a hash that a peer may give, in characters.
-pub const MOST_WORD: usize = 100;
+pub const MAX_WORD: usize = 100;
 
 /// The longest name of a number, in characters: a column's name of 256, and what is told of it.
-const MOST_NUMBER: usize = 320;
+const MAX_NUMBER: usize = 320;
 
 /// Whether a character changes how a line looks without being seen: a control character, a separator
 /// of lines, a mark or override of direction (Unicode TR36, section 2.4), or one of no width.
@@ -50,11 +50,11 @@ pub fn plain(text: &str, most: usize) -> String {
 pub type FreeText<'a> = (&'a mut String, usize);
 
 fn word(text: &mut String) -> FreeText<'_> {
-    (text, MOST_WORD)
+    (text, MAX_WORD)
 }
 
 fn reason(text: &mut String) -> FreeText<'_> {
-    (text, MOST_REASON)
+    (text, MAX_REASON)
 }
 
 /// A message whose free texts are made plain when it is read, before anything else sees it.
@@ -74,7 +74,7 @@ pub trait PeerMessage {
 }
 
 fn names(metrics: &mut [Metric]) -> Vec<FreeText<'_>> {
-    metrics.iter_mut().map(|metric| (&mut metric.name, MOST_NUMBER)).collect()
+    metrics.iter_mut().map(|metric| (&mut metric.name, MAX_NUMBER)).collect()
 }
 
 impl PeerMessage for Hello {
@@ -86,13 +86,13 @@ impl PeerMessage for Hello {
 impl PeerMessage for Refusal {
     fn texts(&mut self) -> Vec<FreeText<'_>> {
         match self {
-            Self::Plan(text) => vec![(text, MOST_MISTAKES)],
+            Self::Plan(text) => vec![(text, MAX_MISTAKES)],
             Self::Malformed(text)
             | Self::Metrics(text)
             | Self::Log(text)
             | Self::Internal(text) => vec![reason(text)],
             Self::RunEnded { status, .. } => vec![word(status)],
-            Self::NoModel { why, .. } => vec![(why, MOST_REASONS)],
+            Self::NoModel { why, .. } => vec![(why, MAX_REASONS)],
             Self::Protocol { .. }
             | Self::OutOfTurn
             | Self::AlreadyConnected
@@ -114,7 +114,7 @@ impl PeerMessage for Refusal {
             | Self::Stopping
             | Self::NoSuchRun(_)
             | Self::Ambiguous { .. }
-            | Self::Description(_) => Vec::new(),
+            | Self::StatisticsRequest(_) => Vec::new(),
         }
     }
 }
@@ -123,9 +123,9 @@ impl PeerMessage for ToCoordinator {
     fn texts(&mut self) -> Vec<FreeText<'_>> {
         match self {
             Self::Hello(hello) => hello.texts(),
-            Self::Silence(Silence { rule, reason: why, .. }) => vec![word(rule), reason(why)],
+            Self::Decline(Decline { rule, reason: why, .. }) => vec![word(rule), reason(why)],
             Self::Evaluation(Evaluation { metrics, .. }) => names(metrics),
-            Self::Described(Described { numbers, .. }) => names(numbers),
+            Self::StatisticsReply(StatisticsReply { numbers, .. }) => names(numbers),
             Self::Consent { .. }
             | Self::Cosigned { .. }
             | Self::Launch(_)
@@ -183,7 +183,7 @@ impl PeerMessage for ToOperator {
 impl PeerMessage for RunSummary {
     fn texts(&mut self) -> Vec<FreeText<'_>> {
         let Self { run, experiment, status, reason, plan, model, file_sha256, .. } = self;
-        let reason = reason.iter_mut().map(|text| (text, MOST_REASONS));
+        let reason = reason.iter_mut().map(|text| (text, MAX_REASONS));
         let words = [model, file_sha256].into_iter().filter_map(Option::as_mut);
         let words = [run, experiment, status, plan].into_iter().chain(words);
         words.map(word).chain(reason).collect()
@@ -207,7 +207,7 @@ impl PeerMessage for Answer {
                 rounds.iter_mut().flat_map(|round| names(&mut round.metrics)).collect()
             }
             Self::Sites(sites) => {
-                sites.iter_mut().map(|told| (&mut told.metric.name, MOST_NUMBER)).collect()
+                sites.iter_mut().map(|told| (&mut told.metric.name, MAX_NUMBER)).collect()
             }
             Self::Models(models) => models.iter_mut().flat_map(PeerMessage::texts).collect(),
             Self::File { run, .. } => vec![word(run)],
@@ -248,16 +248,16 @@ mod tests {
         let long = || "ä".repeat(5000);
         let run: crate::ids::RunId = "run-a".parse().unwrap();
         let mut message =
-            ToCoordinator::Silence(Silence { run, round: None, rule: long(), reason: long() });
+            ToCoordinator::Decline(Decline { run, round: None, rule: long(), reason: long() });
         message.make_plain();
-        let ToCoordinator::Silence(Silence { rule, reason, .. }) = message else { panic!() };
+        let ToCoordinator::Decline(Decline { rule, reason, .. }) = message else { panic!() };
         let lengths = (rule.chars().count(), reason.chars().count());
-        assert_eq!(lengths, (MOST_WORD, MOST_REASON));
+        assert_eq!(lengths, (MAX_WORD, MAX_REASON));
         let mut metrics = [Metric { name: long(), value: 0.0 }];
-        assert!(names(&mut metrics).iter().all(|(_, most)| *most == MOST_NUMBER));
+        assert!(names(&mut metrics).iter().all(|(_, most)| *most == MAX_NUMBER));
         let mut refused = ToSite::Refused(Refusal::Plan(long()));
         refused.make_plain();
-        assert_eq!(refused, ToSite::Refused(Refusal::Plan("ä".repeat(MOST_MISTAKES))));
+        assert_eq!(refused, ToSite::Refused(Refusal::Plan("ä".repeat(MAX_MISTAKES))));
     }
 
     #[test]

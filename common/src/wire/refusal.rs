@@ -114,7 +114,7 @@ pub enum Refusal {
     },
     /// A description has no steps to attach to.
     #[error("{0}: a description cannot be attached to; ask the same again to see its answers")]
-    Description(RunId),
+    StatisticsRequest(RunId),
     /// An update whose norm is over the plan's bound. In grid units: privacy.clip / 2²⁰.
     #[error(
         "update: a norm of {found} units of privacy.clip / 1048576; the plan allows {most}; clip the \
@@ -212,7 +212,7 @@ impl Refusal {
             Self::TooMany => "too-many",
             Self::NoSuchRun(_) => "no-such-run",
             Self::RunEnded { .. } => "run-ended",
-            Self::Description(_) => "description",
+            Self::StatisticsRequest(_) => "description",
             Self::Ambiguous { .. } => "ambiguous",
             Self::NoModel { .. } => "no-model",
         }

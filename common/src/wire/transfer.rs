@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::messages::Metric;
-use super::witness::{LastRecord, Sighting};
+use super::witness::{LastRecord, SignedState};
 use crate::digest::Digest;
 use crate::ids::{Round, RunId};
 
 /// What follows a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Content {
+pub struct Payload {
     /// How many 32-bit words.
     pub words: u64,
     /// The hash of their bytes.
@@ -35,9 +35,9 @@ pub struct ModelHeader {
     /// What to do with it.
     pub purpose: Purpose,
     /// The parameters that follow.
-    pub content: Content,
+    pub payload: Payload,
     /// The coordinator's log, up to the record of this very offer.
-    pub log: Sighting,
+    pub log: SignedState,
     /// That record: the round's offer, or for the final model its release.
     pub record: LastRecord,
 }
@@ -52,11 +52,11 @@ pub struct UpdateHeader {
     /// The hash of the model that was trained.
     pub model: Digest,
     /// The privatized words that follow.
-    pub content: Content,
+    pub payload: Payload,
     /// How much the site counts, in patients up to the plan's unit; 1 where all count alike.
     pub weight: u32,
     /// What the site measured on the model it received; empty in every private mode.
     pub metrics: Vec<Metric>,
     /// The site's log, with this update's charge, noise and sending in it.
-    pub log: Sighting,
+    pub log: SignedState,
 }

@@ -28,14 +28,14 @@ pub struct Consistency {
 
 /// What a node's log is, shown to a peer that sees to it that it only grows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sighting {
+pub struct SignedState {
     /// The checkpoint: a signed note.
     pub checkpoint: String,
     /// Proofs from the states that the peer may have seen last.
     pub proofs: Vec<Consistency>,
 }
 
-/// The last record of the log that a sighting is of.
+/// The last record of the log that a signed_state is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastRecord {
     /// Its line, without the newline.

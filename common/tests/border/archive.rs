@@ -133,7 +133,7 @@ fn every_part_of_an_answer_is_these_bytes() {
 #[test]
 fn the_fullest_parts_are_messages_and_their_texts_are_made_plain() {
     // A reason of the longest kind, in characters of four bytes; a round of all metrics by the longest names.
-    let reason = "\u{1f9ec}".repeat(common::wire::MOST_REASONS);
+    let reason = "\u{1f9ec}".repeat(common::wire::MAX_REASONS);
     let metric = Metric { name: "x".repeat(64), value: 0.5 };
     let metrics = vec![metric; common::experiment::METRICS];
     let round = RoundSummary { round: 1, sites: 1, seconds: 1.0, bytes: 1, metrics };

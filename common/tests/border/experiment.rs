@@ -239,7 +239,7 @@ fn noise_is_stated_in_private_modes_and_only_there() {
     );
 }
 
-const LOCAL: &str = "mode = \"local\"\nclip = 2.0\nepsilon = 3.0\ndelta = 1e-5\n\
+const LOCAL: &str = "mode = \"patient\"\nclip = 2.0\nepsilon = 3.0\ndelta = 1e-5\n\
                      expected_patients = 200\nsampling_rate = 0.25\nsteps = 4";
 
 /// A file whose mode is `local`, with these lines of it replaced.
@@ -256,8 +256,8 @@ fn noise_is_found_for_the_epsilon_that_is_asked_for() {
     for epsilon in [1.0, 3.0, 8.0] {
         let line = format!("epsilon = {epsilon}");
         let plan = read(&local(&[("epsilon = 3.0", &line)])).unwrap().plan;
-        let local = plan.privacy.local.clone().unwrap();
-        assert_eq!((plan.privacy.mode, local.steps), (PrivacyMode::Local, 4));
+        let local = plan.privacy.dp_sgd.clone().unwrap();
+        assert_eq!((plan.privacy.mode, local.steps), (PrivacyMode::Patient, 4));
         assert!((local.patient_clip - 1.0).abs() < f64::EPSILON);
         let spent = plan.privacy.epsilon(plan.rounds).unwrap().unwrap();
         assert!(spent <= epsilon && spent > 0.99 * epsilon, "{spent} of {epsilon}");
@@ -271,8 +271,8 @@ fn noise_is_found_for_the_epsilon_that_is_asked_for() {
 
 #[test]
 fn local_is_the_default_and_its_numbers_are_checked() {
-    let privacy = read(&local(&[("mode = \"local\"\n", "")])).unwrap().plan.privacy;
-    assert_eq!(privacy.mode, PrivacyMode::Local);
+    let privacy = read(&local(&[("mode = \"patient\"\n", "")])).unwrap().plan.privacy;
+    assert_eq!(privacy.mode, PrivacyMode::Patient);
     let at = |text: &str, key: &str| {
         text.lines().position(|line| line.starts_with(key)).map(|line| line + 1)
     };
@@ -302,7 +302,7 @@ fn local_is_the_default_and_its_numbers_are_checked() {
     assert_problems(&read(&text).unwrap_err(), &[shuffled]);
     let steps = "noise_multiplier = 4.0\nsteps = 2";
     let (text, line) = changed("noise_multiplier = 4.0", steps);
-    let alone = ("privacy.steps", Some(line + 1), "mode \"local\" alone", "remove the key");
+    let alone = ("privacy.steps", Some(line + 1), "mode \"patient\" alone", "remove the key");
     assert_problems(&read(&text).unwrap_err(), &[alone]);
 }
 
@@ -311,8 +311,8 @@ fn a_private_mode_lets_out_concordances_and_only_if_asked() {
     let evaluation = "\n[privacy.evaluation]\nrho = 0.05\nmost_patients = 300\n";
     let privacy = read(&(local(&[]) + evaluation)).unwrap().plan.privacy;
     let Some(asked) = privacy.evaluation else { panic!("not read") };
-    assert_eq!((asked.rho.to_bits(), asked.most_patients), (0.05_f64.to_bits(), 300));
-    assert_eq!(asked.withheld, Vec::<String>::new());
+    assert_eq!((asked.rho.to_bits(), asked.max_patients), (0.05_f64.to_bits(), 300));
+    assert_eq!(asked.ablated, Vec::<String>::new());
     // It is part of the ε that was asked for.
     let with = read(&(local(&[]) + evaluation)).unwrap().plan;
     let without = read(&local(&[])).unwrap().plan;
@@ -323,9 +323,9 @@ fn a_private_mode_lets_out_concordances_and_only_if_asked() {
         ("rho = 0.05", "rho = 0", "privacy.evaluation.rho"),
         ("rho = 0.05", "rho = 5", "the evaluation alone costs"),
         ("rho = 0.05", "rho = 1e9", "privacy.evaluation.rho"),
-        ("most_patients = 300", "most_patients = 1", "privacy.evaluation.most_patients"),
+        ("max_patients = 300", "max_patients = 1", "privacy.evaluation.max_patients"),
         ("rho = 0.05", "rho = 0.05\nwithheld = [\"agee\"]", "name some of age, "),
-        ("rho = 0.05", "rho = 0.05\nwithheld = [\"age\", \"age\"]", "withheld twice"),
+        ("rho = 0.05", "rho = 0.05\nwithheld = [\"age\", \"age\"]", "ablated twice"),
     ] {
         let error = read(&(local(&[]) + &evaluation.replace(old, new))).unwrap_err();
         assert!(error.to_string().contains(key), "{error}");

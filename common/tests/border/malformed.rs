@@ -3,8 +3,8 @@
 use common::experiment::Plan;
 use common::ids::{Round, RunId};
 use common::wire::{
-    Content, Cosignature, Evaluation, LastRecord, Launch, MAX_MESSAGE, ModelHeader, Progress,
-    Purpose, Refusal, Sighting, Silence, ToCoordinator, ToOperator, ToSite, UpdateHeader,
+    Cosignature, Decline, Evaluation, LastRecord, Launch, MAX_MESSAGE, ModelHeader, Payload,
+    Progress, Purpose, Refusal, SignedState, ToCoordinator, ToOperator, ToSite, UpdateHeader,
     WireError, decode, encode,
 };
 
@@ -50,14 +50,14 @@ fn holds_the_name<M: Message>(message: &M, name: &str) {
 #[test]
 fn names_inside_messages_are_checked_like_typed_ones() {
     let (round, reason) = (Round(1), "why".to_owned());
-    let log = Sighting { checkpoint: String::new(), proofs: vec![] };
+    let log = SignedState { checkpoint: String::new(), proofs: vec![] };
     let record = LastRecord { line: vec![], inclusion: vec![] };
     let text = String::new;
-    let silence = Silence { run: run(), round: None, rule: reason.clone(), reason: reason.clone() };
+    let decline = Decline { run: run(), round: None, rule: reason.clone(), reason: reason.clone() };
     let evaluation = Evaluation { run: run(), model: digest(), metrics: vec![] };
     holds_the_name(&plan(), "sample");
     holds_the_name(&ToCoordinator::Consent { run: run(), plan: digest() }, "run-a");
-    holds_the_name(&ToCoordinator::Silence(silence), "run-a");
+    holds_the_name(&ToCoordinator::Decline(decline), "run-a");
     holds_the_name(&ToCoordinator::Evaluation(evaluation), "run-a");
     holds_the_name(&ToCoordinator::Launch(Launch { plan: plan() }), "sample");
     holds_the_name(&ToSite::Refused(Refusal::UnknownRun(run())), "run-a");
@@ -82,13 +82,13 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     holds_the_name(&ToOperator::Progress { run: run(), progress: started }, "run-a");
     let site = "hospital-a".parse().unwrap();
     holds_the_name(&Progress::Declined { site, rule: reason.clone(), reason }, "hospital-a");
-    let content = Content { words: 1, digest: digest() };
+    let payload = Payload { words: 1, digest: digest() };
     let (purpose, log_of) = (Purpose::Train, log.clone());
-    let header = ModelHeader { run: run(), round, purpose, content, log: log_of, record };
+    let header = ModelHeader { run: run(), round, purpose, payload, log: log_of, record };
     holds_the_name(&header, "run-a");
     let (model, metrics) = (digest(), vec![]);
     holds_the_name(
-        &UpdateHeader { run: run(), round, model, content, weight: 1, metrics, log },
+        &UpdateHeader { run: run(), round, model, payload, weight: 1, metrics, log },
         "run-a",
     );
 }

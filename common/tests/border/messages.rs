@@ -5,23 +5,23 @@ use std::time::Duration;
 use common::clock::Timestamp;
 use common::ids::{Round, RunId};
 use common::wire::{
-    ALPN, Answer, Consistency, Content, Cosignature, Described, Evaluation, Hello, Inquiry,
-    KeptLog, LastRecord, Launch, Metric, ModelHeader, PROTOCOL, Progress, Purpose, Query, Refusal,
-    Sighting, Silence, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
+    ALPN, Answer, Consistency, Cosignature, Decline, Evaluation, Hello, KeptLog, LastRecord,
+    Launch, Metric, ModelHeader, PROTOCOL, Payload, Progress, Purpose, Query, Refusal, SignedState,
+    StatisticsLaunch, StatisticsReply, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
 };
 
-use crate::description::{QUESTION, question};
 use crate::golden::{every_variant, golden, variants};
 use crate::sample::{DIGEST, OTHER_DIGEST, PLAN, digest, other_digest, plan};
+use crate::statistics::{QUESTION, question};
 
 variants!(
     ToCoordinator: Hello,
     Consent,
     Cosigned,
-    Silence,
+    Decline,
     Evaluation,
     Launch,
-    Described,
+    StatisticsReply,
     Describe,
     Attach,
     Stop,
@@ -36,9 +36,9 @@ fn run() -> RunId {
     "run-a".parse().unwrap()
 }
 
-fn log() -> Sighting {
+fn log() -> SignedState {
     let proofs = vec![Consistency { from: 7, hashes: vec![other_digest()] }];
-    Sighting { checkpoint: "site-a.1".to_owned(), proofs }
+    SignedState { checkpoint: "site-a.1".to_owned(), proofs }
 }
 
 const LOG: &str = "
@@ -61,9 +61,9 @@ fn loss(value: f64) -> Metric {
     Metric { name: "train.loss".to_owned(), value }
 }
 
-fn silence(round: Option<Round>) -> ToCoordinator {
+fn decline(round: Option<Round>) -> ToCoordinator {
     let (rule, reason) = ("policy.modes".to_owned(), "noise is required".to_owned());
-    ToCoordinator::Silence(Silence { run: run(), round, rule, reason })
+    ToCoordinator::Decline(Decline { run: run(), round, rule, reason })
 }
 
 /// The bytes below are those of this version: other bytes need another number, in both places.
@@ -76,7 +76,7 @@ fn the_version_is_in_the_handshake_and_in_the_first_message() {
 fn of_descriptions() -> [(ToCoordinator, String); 2] {
     let described = format!(
         "
-        06000000                         # ToCoordinator::Described
+        06000000                         # ToCoordinator::StatisticsReply
         0500000000000000 'run-a'         # run
         {DIGEST}                         # question
         0100000000000000                 # numbers: one
@@ -94,9 +94,12 @@ fn of_descriptions() -> [(ToCoordinator, String); 2] {
         "
     );
     let answer =
-        Described { run: run(), question: digest(), numbers: vec![loss(0.25)], log: log() };
-    let inquiry = Inquiry { question: question(), window: Duration::new(90, 5) };
-    [(ToCoordinator::Described(answer), described), (ToCoordinator::Describe(inquiry), describe)]
+        StatisticsReply { run: run(), question: digest(), numbers: vec![loss(0.25)], log: log() };
+    let inquiry = StatisticsLaunch { question: question(), window: Duration::new(90, 5) };
+    [
+        (ToCoordinator::StatisticsReply(answer), described),
+        (ToCoordinator::Describe(inquiry), describe),
+    ]
 }
 
 #[test]
@@ -126,7 +129,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
     "
     .to_owned();
     let one_round = "
-        03000000                               # ToCoordinator::Silence
+        03000000                               # ToCoordinator::Decline
         0500000000000000 'run-a'               # run
         01 03000000                            # round: given, 3
         0c00000000000000 'policy.modes'        # rule
@@ -134,7 +137,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
     "
     .to_owned();
     let whole_run = "
-        03000000                               # ToCoordinator::Silence
+        03000000                               # ToCoordinator::Decline
         0500000000000000 'run-a'               # run
         00                                     # round: none, the run is declined
         0c00000000000000 'policy.modes'        # rule
@@ -183,8 +186,8 @@ fn messages_to_the_coordinator_are_these_bytes() {
             ToCoordinator::Cosigned { run: run(), round: Round(3), signature: "line".to_owned() },
             cosigned,
         ),
-        (silence(Some(Round(3))), one_round),
-        (silence(None), whole_run),
+        (decline(Some(Round(3))), one_round),
+        (decline(None), whole_run),
         (
             ToCoordinator::Evaluation(Evaluation { run: run(), model: digest(), metrics }),
             evaluation,
@@ -417,7 +420,7 @@ fn every_step_of_a_run_is_these_bytes() {
 
 #[test]
 fn headers_of_transfers_are_these_bytes() {
-    let content = Content { words: 3_000_000, digest: digest() };
+    let payload = Payload { words: 3_000_000, digest: digest() };
     every_variant(&[(Purpose::Train, "00000000"), (Purpose::Evaluate, "01000000")]);
     for (purpose, number) in [(Purpose::Train, "00000000"), (Purpose::Evaluate, "01000000")] {
         golden(
@@ -425,7 +428,7 @@ fn headers_of_transfers_are_these_bytes() {
                 run: run(),
                 round: Round(3),
                 purpose,
-                content,
+                payload,
                 log: log(),
                 record: LastRecord { line: vec![0x7b, 0x7d], inclusion: vec![digest()] },
             },
@@ -434,8 +437,8 @@ fn headers_of_transfers_are_these_bytes() {
                 0500000000000000 'run-a'    # run
                 03000000                    # round: 3
                 {number}                    # purpose
-                c0c62d0000000000            # content.words: 3000000
-                {DIGEST}                    # content.digest
+                c0c62d0000000000            # payload.words: 3000000
+                {DIGEST}                    # payload.digest
                 {LOG}                       # log
                 {OTHER_DIGEST}              #     that hash
                 0200000000000000 7b7d       # record.line
@@ -449,7 +452,7 @@ fn headers_of_transfers_are_these_bytes() {
             run: run(),
             round: Round(3),
             model: other_digest(),
-            content,
+            payload,
             weight: 250,
             metrics: vec![loss(0.25)],
             log: log(),
@@ -459,8 +462,8 @@ fn headers_of_transfers_are_these_bytes() {
             0500000000000000 'run-a'         # run
             03000000                         # round: 3
             {OTHER_DIGEST}                   # model
-            c0c62d0000000000                 # content.words: 3000000
-            {DIGEST}                         # content.digest
+            c0c62d0000000000                 # payload.words: 3000000
+            {DIGEST}                         # payload.digest
             fa000000                         # weight: 250
             0100000000000000                 # metrics: one
             0a00000000000000 'train.loss'    #   name

@@ -13,7 +13,7 @@ variants!(TimeUnit: Days, Months, Years);
 variants!(Optimizer: Sgd, Adam);
 variants!(ServerRule: FedAvg, FedAdam, FedYogi);
 variants!(Weights: Equal, Patients);
-variants!(PrivacyMode: Off, Site, Local);
+variants!(PrivacyMode: None, Site, Patient);
 variants!(Head: LogisticHazard, Cox, PiecewiseHazard, DeepHit, CauseHazards);
 
 #[test]
@@ -73,11 +73,11 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         000000000000f03f            # privacy.clip
         0000000000001040            # privacy.noise_multiplier
         000000000000e03e            # privacy.delta
-        00                          # privacy.local: not in this mode
+        00                          # privacy.dp_sgd: not in this mode
         00                          # privacy.evaluation: none
         0000000000000000            # evaluation.horizons: none
         0000000000000000            # evaluation.subgroups: none
-        00000000                    # evaluation.shuffles: none
+        00000000                    # evaluation.permutations: none
         00                          # start: none
         ",
     );
@@ -107,9 +107,9 @@ fn every_choice_in_a_plan_has_its_number() {
         ),
     ]);
     every_variant(&[
-        (PrivacyMode::Off, "00000000"),
+        (PrivacyMode::None, "00000000"),
         (PrivacyMode::Site, "01000000"),
-        (PrivacyMode::Local, "02000000"),
+        (PrivacyMode::Patient, "02000000"),
     ]);
     let mut outcome = plan().outcome;
     outcome.causes = vec!["heart".to_owned(), "other".to_owned()];
@@ -141,8 +141,8 @@ fn every_choice_in_a_plan_has_its_number() {
         000000000000e03f   #   patient_clip: 1/2
         01                 # evaluation: given
         000000000000a03f   #   rho: 1/32
-        e8030000           #   most_patients: 1000
-        0000000000000000   #   withheld: nothing
+        e8030000           #   max_patients: 1000
+        0000000000000000   #   ablated: nothing
         ",
     );
     every_variant(&[

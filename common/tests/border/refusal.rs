@@ -28,7 +28,7 @@ variants!(
     Internal,
     NoSuchRun,
     RunEnded,
-    Description,
+    StatisticsRequest,
     Norm,
     Element,
     TooMany,
@@ -53,7 +53,7 @@ fn of_operators() -> [(Refusal, &'static str); 5] {
         0700000000000000 'stopped'  # status
     ";
     let description = "
-        16000000                    # Refusal::Description
+        16000000                    # Refusal::StatisticsRequest
         0500000000000000 'run-a'    # run
     ";
     let ambiguous = "
@@ -75,7 +75,7 @@ fn of_operators() -> [(Refusal, &'static str); 5] {
         (Refusal::NoModel { run: run(), why: "why".to_owned() }, no_model),
         (Refusal::NoSuchRun(run().into()), no_such_run),
         (Refusal::RunEnded { run: run(), status }, run_ended),
-        (Refusal::Description(run()), description),
+        (Refusal::StatisticsRequest(run()), description),
     ]
 }
 /// What a site is told whose update is beyond its bound, or who sends too many messages.

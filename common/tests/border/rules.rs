@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::experiment::{Plan, PrivacyMode, PrivateSteps, ServerRule, Weights};
+use common::experiment::{DpSgd, Plan, PrivacyMode, ServerRule, Weights};
 use common::model::Head;
 use common::privacy::{Delta, PrivacyError};
 use common::wire::{decode, encode};
@@ -18,12 +18,15 @@ fn each_is_found(good: &Plan, cases: &[Case]) {
     for (index, (key, words, spoil)) in cases.iter().enumerate() {
         let mut bad = good.clone();
         spoil(&mut bad);
-        let flaws = bad.check();
-        let [flaw] = &flaws[..] else { panic!("case {index}, {key}: {flaws:?}") };
-        assert_eq!(flaw.key, *key, "case {index}: {flaw}");
-        assert!(flaw.to_string().contains(words), "case {index}: {words:?} is not in {flaw}");
+        let plan_errors = bad.check();
+        let [plan_error] = &plan_errors[..] else { panic!("case {index}, {key}: {plan_errors:?}") };
+        assert_eq!(plan_error.key, *key, "case {index}: {plan_error}");
+        assert!(
+            plan_error.to_string().contains(words),
+            "case {index}: {words:?} is not in {plan_error}"
+        );
         let received: Plan = decode(&encode(&bad)).unwrap();
-        assert_eq!(received.check(), flaws, "case {index}, from the wire");
+        assert_eq!(received.check(), plan_errors, "case {index}, from the wire");
     }
 }
 
@@ -211,7 +214,7 @@ fn a_round_has_a_quorum_a_limit_and_time() {
     // More than any federation: both are at fault.
     (bad.aggregation.min_sites, bad.aggregation.max_sites) = (1001, 1001);
     bad.privacy.noise_multiplier = 0.5;
-    let keys: Vec<_> = bad.check().iter().map(|flaw| flaw.key).collect();
+    let keys: Vec<_> = bad.check().iter().map(|plan_error| plan_error.key).collect();
     assert_eq!(keys, [min, max]);
 }
 
@@ -290,10 +293,10 @@ fn a_private_mode_has_noise_that_is_noise() {
     for bad in [1000.5, f64::NAN, f64::INFINITY] {
         let mut over = plan();
         over.privacy.noise_multiplier = bad;
-        let flaws = over.check();
-        assert!(flaws[0].to_string().contains("at most 1000"), "{flaws:?}");
-        assert!(flaws[1].to_string().contains("at most 204"), "{flaws:?}");
-        assert_eq!((flaws.len(), flaws[0].key, flaws[1].key), (2, noise, noise));
+        let plan_errors = over.check();
+        assert!(plan_errors[0].to_string().contains("at most 1000"), "{plan_errors:?}");
+        assert!(plan_errors[1].to_string().contains("at most 204"), "{plan_errors:?}");
+        assert_eq!((plan_errors.len(), plan_errors[0].key, plan_errors[1].key), (2, noise, noise));
     }
 }
 
@@ -313,8 +316,8 @@ fn mode_off_claims_no_noise_and_no_delta() {
 
 #[test]
 fn private_steps_have_bounds() {
-    fn steps(plan: &mut Plan) -> &mut PrivateSteps {
-        plan.privacy.local.as_mut().unwrap()
+    fn steps(plan: &mut Plan) -> &mut DpSgd {
+        plan.privacy.dp_sgd.as_mut().unwrap()
     }
     let (rate, of) = ("privacy.sampling_rate", "privacy.steps");
     let (evaluation, training) = ("privacy.evaluation.rho", "training.batch");
@@ -323,14 +326,14 @@ fn private_steps_have_bounds() {
         &[
             (of, "0 is out of bounds", |p| steps(p).steps = 0),
             (of, "1 to 100000", |p| steps(p).steps = 100_001),
-            (of, "missing", |p| p.privacy.local = None),
-            (of, "mode \"local\" alone", |p| {
+            (of, "missing", |p| p.privacy.dp_sgd = None),
+            (of, "mode \"patient\" alone", |p| {
                 p.privacy.mode = PrivacyMode::Site;
                 p.privacy.evaluation = None;
             }),
             ("privacy.evaluation", "not a hospital", |p| {
                 p.privacy.mode = PrivacyMode::Site;
-                p.privacy.local = None;
+                p.privacy.dp_sgd = None;
             }),
             (rate, "0 is out of bounds", |p| steps(p).sampling_rate = 0.0),
             (rate, "at most 1", |p| steps(p).sampling_rate = 1.01),
@@ -342,11 +345,11 @@ fn private_steps_have_bounds() {
             (training, "Poisson sampling", |p| p.training.epochs = 2),
             (training, "Poisson sampling", |p| p.training.batch = Some(8)),
             (evaluation, "NaN", |p| p.privacy.evaluation.as_mut().unwrap().rho = f64::NAN),
-            ("privacy.evaluation.withheld", "at most 63", |p| {
-                p.privacy.evaluation.as_mut().unwrap().withheld = vec![String::new(); 64];
+            ("privacy.evaluation.ablated", "at most 63", |p| {
+                p.privacy.evaluation.as_mut().unwrap().ablated = vec![String::new(); 64];
             }),
-            ("privacy.evaluation.withheld", "nothing that the model reads", |p| {
-                p.privacy.evaluation.as_mut().unwrap().withheld = vec!["\n".repeat(1 << 20)];
+            ("privacy.evaluation.ablated", "nothing that the model reads", |p| {
+                p.privacy.evaluation.as_mut().unwrap().ablated = vec!["\n".repeat(1 << 20)];
             }),
             ("model.head", "couples the patients", |p| {
                 p.model.head = Head::Cox;
@@ -417,7 +420,7 @@ fn every_broken_rule_of_a_plan_is_reported_at_once() {
     bad.aggregation.min_sites = 0;
     bad.privacy.delta = 1.0;
     bad.model.initial_hazard_ppm = 0;
-    let keys: Vec<_> = bad.check().iter().map(|flaw| flaw.key).collect();
+    let keys: Vec<_> = bad.check().iter().map(|plan_error| plan_error.key).collect();
     let (edges, hazard) = ("outcome.edges", "model.initial_hazard");
     let (scale, min) = ("features.scale", "aggregation.min_sites");
     assert_eq!(keys, ["rounds", edges, edges, scale, min, "privacy.delta", hazard]);
@@ -426,29 +429,35 @@ fn every_broken_rule_of_a_plan_is_reported_at_once() {
 #[test]
 fn what_is_evaluated_is_part_of_the_plan_and_exact_in_mode_off_alone() {
     use common::experiment::Evaluation;
-    let asked = |horizons: &[f64], subgroups: &[&str], shuffles| Evaluation {
+    let asked = |horizons: &[f64], subgroups: &[&str], permutations| Evaluation {
         horizons: horizons.to_vec(),
         subgroups: subgroups.iter().map(|name| (*name).to_owned()).collect(),
-        shuffles,
+        permutations,
     };
-    let flaws = |evaluation: Evaluation| {
+    let plan_errors = |evaluation: Evaluation| {
         let plan = common::experiment::Plan { evaluation, ..open_plan() };
         plan.check().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    assert_eq!(flaws(asked(&[100.0, 730.0], &[], 100)), "");
+    assert_eq!(plan_errors(asked(&[100.0, 730.0], &[], 100)), "");
     for horizons in [&[0.0][..], &[-1.0], &[731.0], &[2.0, 1.0], &[f64::NAN], &[1.0, f64::INFINITY]]
     {
-        assert!(flaws(asked(horizons, &[], 0)).contains("evaluation.horizons"), "{horizons:?}");
+        assert!(
+            plan_errors(asked(horizons, &[], 0)).contains("evaluation.horizons"),
+            "{horizons:?}"
+        );
     }
-    assert!(flaws(asked(&[], &["age"], 0)).contains("\"age\" has no groups"));
-    assert!(flaws(asked(&[], &[], 101)).contains("101 shuffles"));
-    assert!(flaws(asked(&[], &["x"; 101], 0)).contains("101 subgroups"));
+    assert!(plan_errors(asked(&[], &["age"], 0)).contains("\"age\" has no groups"));
+    assert!(plan_errors(asked(&[], &[], 101)).contains("101 permutations"));
+    assert!(plan_errors(asked(&[], &["x"; 101], 0)).contains("101 subgroups"));
     let mut private = plan();
     private.evaluation = asked(&[], &[], 1);
     let found = private.check();
-    assert!(found.iter().any(|flaw| flaw.what == "asked for in a private mode"), "{found:?}");
+    assert!(
+        found.iter().any(|plan_error| plan_error.what == "asked for in a private mode"),
+        "{found:?}"
+    );
     let mut cox = open_plan();
     cox.model.head = Head::Cox;
     cox.evaluation = asked(&[365.0], &[], 0);
-    assert!(cox.check().iter().any(|flaw| flaw.what == "horizons for a Cox model"));
+    assert!(cox.check().iter().any(|plan_error| plan_error.what == "horizons for a Cox model"));
 }

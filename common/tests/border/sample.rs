@@ -5,8 +5,8 @@ use std::time::Duration;
 use common::config;
 use common::digest::Digest;
 use common::experiment::{
-    Aggregation, Evaluation, Experiment, Feature, Optimizer, Outcome, Plan, PrivacyMode,
-    PrivacyPlan, PrivateEvaluation, PrivateSteps, ServerRule, TimeUnit, Training, Weights,
+    Aggregation, DpSgd, Evaluation, Experiment, Feature, Optimizer, Outcome, Plan, PrivacyMode,
+    PrivacyPlan, PrivateEvaluation, ServerRule, TimeUnit, Training, Weights,
 };
 use common::model::{Head, ModelSpec};
 
@@ -75,7 +75,7 @@ pub fn plan() -> Plan {
             clip: 1.0,
             noise_multiplier: 4.0,
             delta: 2.0_f64.powi(-17),
-            local: None,
+            dp_sgd: None,
             evaluation: None,
         },
         evaluation: Evaluation::default(),
@@ -83,29 +83,25 @@ pub fn plan() -> Plan {
     }
 }
 
-/// A plan in mode `off`, where some things are allowed that no private mode allows.
+/// A plan in mode `none`, where some things are allowed that no private mode allows.
 pub fn open_plan() -> Plan {
     let mut plan = plan();
     plan.aggregation.weights = Weights::Patients { unit: 250 };
-    plan.privacy.mode = PrivacyMode::Off;
+    plan.privacy.mode = PrivacyMode::None;
     plan.privacy.noise_multiplier = 0.0;
     plan.privacy.delta = 0.0;
     plan
 }
 
-/// A plan in mode `local`, with everything that this mode has.
+/// A plan in mode `patient`, with everything that this mode has.
 pub fn private_plan() -> Plan {
     let mut plan = plan();
     (plan.training.epochs, plan.training.batch) = (1, None);
-    plan.privacy.mode = PrivacyMode::Local;
-    plan.privacy.local = Some(PrivateSteps {
-        steps: 3,
-        sampling_rate: 0.125,
-        expected_patients: 200,
-        patient_clip: 0.5,
-    });
+    plan.privacy.mode = PrivacyMode::Patient;
+    plan.privacy.dp_sgd =
+        Some(DpSgd { steps: 3, sampling_rate: 0.125, expected_patients: 200, patient_clip: 0.5 });
     plan.privacy.evaluation =
-        Some(PrivateEvaluation { rho: 0.03125, most_patients: 1000, withheld: Vec::new() });
+        Some(PrivateEvaluation { rho: 0.03125, max_patients: 1000, ablated: Vec::new() });
     plan
 }
 
@@ -159,11 +155,11 @@ pub const PLAN: &str = "
     000000000000f03f            # privacy.clip: 1
     0000000000001040            # privacy.noise_multiplier: 4
     000000000000e03e            # privacy.delta: 2^-17
-    00                          # privacy.local: none
+    00                          # privacy.dp_sgd: none
     00                          # privacy.evaluation: none
     0000000000000000            # evaluation.horizons: none
     0000000000000000            # evaluation.subgroups: none
-    00000000                    # evaluation.shuffles: none
+    00000000                    # evaluation.permutations: none
     00                          # start: none
 ";
 

@@ -233,8 +233,8 @@ fn a_private_plan_says_what_stands_for_a_missing_value() {
         }
     }
     assert_eq!(refusing.check().len(), 1);
-    refusing.privacy.mode = PrivacyMode::Off;
-    let found: Vec<_> = refusing.check().iter().map(|flaw| flaw.key).collect();
+    refusing.privacy.mode = PrivacyMode::None;
+    let found: Vec<_> = refusing.check().iter().map(|plan_error| plan_error.key).collect();
     assert!(!found.contains(&"features.views"), "{found:?}");
 }
 

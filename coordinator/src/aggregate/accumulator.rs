@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn bound(noise_multiplier: f64) -> UpdateBound {
-        UpdateBound::new(Mechanism::WholeUpdateGaussian { noise_multiplier }, 3)
+        UpdateBound::new(Mechanism::GaussianUpdate { noise_multiplier }, 3)
     }
 
     fn narrow(words: usize) -> Accumulator {

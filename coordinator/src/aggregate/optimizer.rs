@@ -140,7 +140,7 @@ mod tests {
         features = { columns = ["a"] }
         model = { kind = "linear" }
         training = { learning_rate = 0.1 }
-        privacy = { mode = "off", clip = 1.0 }
+        privacy = { mode = "none", clip = 1.0 }
         aggregation = { min_sites = 1 }
     "#;
 

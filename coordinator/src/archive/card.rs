@@ -20,7 +20,7 @@ impl IncomingCard {
     /// It is out of order, or larger than it may be.
     pub fn take(&mut self, answer: &Answer) -> Result<(), FetchError> {
         match (answer, self.length) {
-            (Answer::File { kind: FileKind::Card, bytes, .. }, None) if *bytes <= Card::MOST => {
+            (Answer::File { kind: FileKind::Card, bytes, .. }, None) if *bytes <= Card::MAX => {
                 self.length = Some(*bytes);
                 Ok(())
             }

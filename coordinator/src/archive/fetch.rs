@@ -8,7 +8,7 @@ use common::artifact::{Card, CardError, largest};
 use common::durable;
 use common::ids::{InvalidName, RunId};
 use common::model::ParamLayout;
-use common::shelf::{self, ShelfError};
+use common::model_store::{self, ModelStoreError};
 use common::wire::{Answer, FileKind};
 use tempfile::{TempDir, TempPath};
 
@@ -42,7 +42,7 @@ pub enum FetchError {
     Card(#[from] CardError),
     /// The files are not one model: they did not arrive as they were kept.
     #[error(transparent)]
-    Model(#[from] ShelfError),
+    Model(#[from] ModelStoreError),
 }
 
 /// A model in its place.
@@ -108,9 +108,9 @@ impl Incoming {
     fn begin(&mut self, run: RunId, kind: FileKind, bytes: u64) -> Result<(), FetchError> {
         self.close()?;
         let (ending, most) = match (kind, &self.card) {
-            (FileKind::Card, None) => (shelf::CARD, Card::MOST),
+            (FileKind::Card, None) => (model_store::CARD, Card::MAX),
             (FileKind::Weights, Some(card)) if card.run == run && !self.weights => {
-                (shelf::WEIGHTS, largest(&ParamLayout::of(&card.plan.model)))
+                (model_store::WEIGHTS, largest(&ParamLayout::of(&card.plan.model)))
             }
             _ => return Err(FetchError::Answer("its files are out of order")),
         };
@@ -149,7 +149,7 @@ impl Incoming {
         }
         file.sync_all().map_err(at(&path))?;
         match kind {
-            FileKind::Card => self.card = Some(shelf::card(&path)?),
+            FileKind::Card => self.card = Some(model_store::card(&path)?),
             FileKind::Weights => self.weights = true,
         }
         Ok(())
@@ -164,10 +164,10 @@ impl Incoming {
             return Err(FetchError::Answer("it is not whole"));
         };
         let name = |ending: &str| format!("{run}.{ending}");
-        let card = shelf::open(&self.folder.path().join(name(shelf::CARD)))?.card;
+        let card = model_store::open(&self.folder.path().join(name(model_store::CARD)))?.card;
         // The card last: it says that the weights are there.
-        let weights = self.place(&name(shelf::WEIGHTS))?;
-        let path = self.place(&name(shelf::CARD))?;
+        let weights = self.place(&name(model_store::WEIGHTS))?;
+        let path = self.place(&name(model_store::CARD))?;
         durable::sync_folder(&self.out).map_err(at(&self.out))?;
         Ok(Fetched { card, weights, path })
     }

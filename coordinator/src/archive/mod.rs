@@ -21,7 +21,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use common::ids::{RunId, RunPrefix};
-use common::shelf::ShelfError;
+use common::model_store::ModelStoreError;
 use common::wire::{Answer, PeerMessage, Query, Refusal};
 
 use crate::registry::{Registry, RegistryError};
@@ -38,7 +38,7 @@ pub enum ArchiveError {
     Registry(#[from] RegistryError),
     /// A model's files cannot be used.
     #[error(transparent)]
-    Shelf(#[from] ShelfError),
+    Shelf(#[from] ModelStoreError),
     /// A file or folder cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
@@ -111,7 +111,7 @@ impl Archive {
         self.state.join("models")
     }
 
-    /// Answers a query, part by part.
+    /// StatisticsStore a query, part by part.
     ///
     /// # Errors
     /// There is no such run or model, several are meant, or the state folder cannot be read.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use common::artifact::{Card, largest};
 use common::ids::{RunId, RunPrefix};
 use common::model::ParamLayout;
-use common::shelf;
-use common::wire::{Answer, FileKind, MOST_LISTED, ModelSummary, PIECE};
+use common::model_store;
+use common::wire::{Answer, FileKind, MAX_LISTED, ModelSummary, PIECE};
 
 use super::pages::pages;
 use super::{ArchiveError, Hear};
@@ -25,7 +25,7 @@ fn cards(folder: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
     }
     for entry in std::fs::read_dir(folder).map_err(at(folder))? {
         let path = entry.map_err(at(folder))?.path();
-        if path.extension().is_some_and(|ending| ending == shelf::CARD) {
+        if path.extension().is_some_and(|ending| ending == model_store::CARD) {
             found.push(path);
         }
     }
@@ -34,10 +34,10 @@ fn cards(folder: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
 
 /// The newest models.
 pub(super) fn list(folder: &Path, most: u32, hear: Hear<'_>) -> Result<(), ArchiveError> {
-    let most = most.min(MOST_LISTED) as usize;
+    let most = most.min(MAX_LISTED) as usize;
     let mut models = Vec::new();
     for path in cards(folder)? {
-        match shelf::card(&path) {
+        match model_store::card(&path) {
             Ok(card) => models.push(summary(&card)),
             Err(error) => {
                 let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -98,13 +98,13 @@ pub(super) fn send(
     hear: Hear<'_>,
 ) -> Result<(), ArchiveError> {
     let path = |ending: &str| folder.join(format!("{run}.{ending}"));
-    let card = path(shelf::CARD);
+    let card = path(model_store::CARD);
     // Read as a card before anything is sent: a file that is none is no answer.
-    let most = largest(&ParamLayout::of(&shelf::card(&card)?.plan.model));
-    if !file((&card, FileKind::Card), run, Card::MOST, hear)? {
+    let most = largest(&ParamLayout::of(&model_store::card(&card)?.plan.model));
+    if !file((&card, FileKind::Card), run, Card::MAX, hear)? {
         return Ok(());
     }
-    if weights && !file((&path(shelf::WEIGHTS), FileKind::Weights), run, most, hear)? {
+    if weights && !file((&path(model_store::WEIGHTS), FileKind::Weights), run, most, hear)? {
         return Ok(());
     }
     let _ = hear(Answer::End { more: false });

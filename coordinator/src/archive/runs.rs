@@ -1,7 +1,7 @@
 //! Runs, as the registry holds them.
 
 use common::ids::{RunId, RunPrefix, SiteName};
-use common::wire::{Answer, MOST_LISTED, Metric, PAGE, RoundSummary, RunSummary, SiteMetric};
+use common::wire::{Answer, MAX_LISTED, Metric, PAGE, RoundSummary, RunSummary, SiteMetric};
 
 use super::names::{LOOKED_AT, meant};
 use super::pages::pages;
@@ -10,7 +10,7 @@ use crate::registry::{Registry, RoundRow, RunRow};
 
 /// The newest runs.
 pub(super) fn list(registry: &Registry, most: u32, hear: Hear<'_>) -> Result<(), ArchiveError> {
-    let most = most.min(MOST_LISTED);
+    let most = most.min(MAX_LISTED);
     let mut rows = registry.latest(most.saturating_add(1))?;
     let more = rows.len() > most as usize;
     rows.truncate(most as usize);

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use ::audit::cli::{NodeOutcome, NodeVerb, Reason, Restarted, Tools};
 use ::audit::note::VerifierKey;
 use ::audit::record::Role;
+use common::audit_log::generation::{self, Remains};
+use common::audit_log::{
+    AuditWriter, COORDINATOR, LogGeneration, Restartable, StateLock, restartable,
+};
 use common::clock::{Clock, SystemClock};
-use common::logbook::generation::{self, Remains};
-use common::logbook::{COORDINATOR, LogGeneration, Logbook, Restartable, StateLock, restartable};
 use common::process::chain;
 use coordinator::settings::CoordinatorSettings;
 
@@ -23,7 +25,7 @@ pub(super) struct Place {
 }
 
 pub(super) fn run(verb: Verb) -> ExitCode {
-    let tools = Tools { cost: Some(&common::logbook::cost) };
+    let tools = Tools { cost: Some(&common::audit_log::cost) };
     verb.run(tools, begin, restart, chain)
 }
 
@@ -33,8 +35,8 @@ fn begin(place: &Place) -> NodeOutcome<VerifierKey> {
     generation::permit_in_empty(&lock)?;
     let node = generation::node(COORDINATOR, Role::Coordinator)?;
     let clock = Arc::new(SystemClock::new());
-    let book = Logbook::open_locked(&settings.audit, lock, node, clock, &mut |_| ())?;
-    Ok(book.verifier())
+    let audit = AuditWriter::open_locked(&settings.audit, lock, node, clock, &mut |_| ())?;
+    Ok(audit.verifier())
 }
 
 fn restart(reason: Reason, place: &Place) -> NodeOutcome<Restarted> {
@@ -57,7 +59,7 @@ fn restart(reason: Reason, place: &Place) -> NodeOutcome<Restarted> {
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let key = next.begin(&lock, tracking, clock.as_ref())?;
-    let aside = generation::set_aside(&settings.state)?;
+    let aside = generation::quarantined(&settings.state)?;
     let next = "next: coordinator serve; and tell each hospital this key by another way than the network, where its \
                 operator runs `site-node trust KEY`"
         .to_owned();

@@ -7,9 +7,9 @@ use common::config::{self, Override};
 use common::experiment::{Experiment, LeftOut};
 use common::privacy::shown_epsilon;
 use common::transport::Address;
-use common::wire::{Inquiry, Told};
-use coordinator::describe::{Cost, DescriptionReport};
-use coordinator::operator::describe;
+use common::wire::{StatisticsLaunch, Told};
+use coordinator::client::describe;
+use coordinator::statistics::{Cost, DescriptionReport};
 
 use super::output::{Format, Output};
 use super::{Outcome, log, operator, runtime};
@@ -38,8 +38,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let Experiment { plan, describe: table, .. } = config::load(&args.experiment, &args.overrides)?;
     let (question, left_out) = table.question(&plan)?;
-    if let Some(flaw) = question.check().into_iter().next() {
-        return Err(flaw.into());
+    if let Some(plan_error) = question.check().into_iter().next() {
+        return Err(plan_error.into());
     }
     let (identity, coordinator) = operator(&args.config, args.coordinator.as_ref())?;
     let cost = Cost::of(&question, &plan);
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     if !args.yes {
         confirm()?;
     }
-    let inquiry = Inquiry { question: question.clone(), window: plan.aggregation.window };
+    let inquiry = StatisticsLaunch { question: question.clone(), window: plan.aggregation.window };
     let heard = runtime()?.block_on(describe(identity, &coordinator, inquiry, |told| {
         if !quiet {
             follow(told);

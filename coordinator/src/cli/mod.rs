@@ -121,7 +121,7 @@ pub fn run() -> ExitCode {
 
 /// Whether the person at the terminal ended the program, and nothing failed.
 fn left(error: &(dyn Error + 'static)) -> bool {
-    use coordinator::operator::OperatorError;
+    use coordinator::client::OperatorError;
     matches!(
         error.downcast_ref(),
         Some(

@@ -9,7 +9,7 @@ use common::pki::Identity;
 use common::transport::Address;
 use common::wire::{Answer, Query};
 use coordinator::archive::Archive;
-use coordinator::operator;
+use coordinator::client;
 use coordinator::settings::CoordinatorSettings;
 
 use super::{Outcome, log, runtime};
@@ -75,7 +75,7 @@ impl Source {
             Self::Here(archive) => archive.answer(&query, &mut heard)?,
             Self::There { identity, coordinator } => {
                 log("warn");
-                let asked = operator::query(identity, &coordinator, query, &mut heard);
+                let asked = client::query(identity, &coordinator, query, &mut heard);
                 runtime()?.block_on(asked)?;
             }
         }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use common::config::{self, Override};
 use common::experiment::Experiment;
-use common::shelf;
-use coordinator::outlook::Outlook;
+use common::model_store;
+use coordinator::preview::Preview;
 
 use super::Outcome;
 use super::output::Format;
@@ -27,12 +27,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    shelf::begin(&mut experiment, &args.experiment)?;
+    model_store::begin(&mut experiment, &args.experiment)?;
     let (question, _) = experiment.describe.question(&experiment.plan)?;
-    let outlook = Outlook::of(&experiment.plan, &question, &args.policies)?;
+    let preview = Preview::of(&experiment.plan, &question, &args.policies)?;
     match args.format {
-        Format::Table => print!("{}", outlook.table()),
-        Format::Json => println!("{}", serde_json::to_string(&outlook)?),
+        Format::Table => print!("{}", preview.table()),
+        Format::Json => println!("{}", serde_json::to_string(&preview)?),
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use common::config::{self, Override};
 use common::experiment::Experiment;
-use common::shelf;
+use common::model_store;
 use common::transport::Address;
-use coordinator::operator::launch;
+use coordinator::client::launch;
 
 use super::follow::Follow;
 use super::output::Output;
@@ -32,7 +32,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    shelf::begin(&mut experiment, &args.experiment)?;
+    model_store::begin(&mut experiment, &args.experiment)?;
     let (identity, coordinator) = operator(&args.config, args.coordinator.as_ref())?;
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
     let report =

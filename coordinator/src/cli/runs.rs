@@ -6,8 +6,8 @@ use clap::Subcommand;
 use common::ids::RunPrefix;
 use common::transport::Address;
 use common::wire::{Answer, Metric, Query, RoundSummary, RunSummary, SiteMetric};
+use coordinator::client;
 use coordinator::measured::measured;
-use coordinator::operator;
 use serde_json::{Map, Value, json};
 
 use super::follow::Follow;
@@ -79,7 +79,7 @@ fn attach(live: &Live, output: &Output) -> Outcome {
     let follow = Follow::new(0, output.quiet);
     let run = live.run.clone();
     let report =
-        runtime()?.block_on(operator::attach(identity, &coordinator, run, |run, step| {
+        runtime()?.block_on(client::attach(identity, &coordinator, run, |run, step| {
             follow.take_of(run, step);
         }))?;
     output.print(&report)
@@ -89,7 +89,7 @@ fn stop(live: &Live) -> Outcome {
     log("warn");
     let (identity, coordinator) = super::operator(&live.config, live.coordinator.as_ref())?;
     let run = live.run.clone();
-    let (run, reason) = runtime()?.block_on(operator::stop(identity, &coordinator, run))?;
+    let (run, reason) = runtime()?.block_on(client::stop(identity, &coordinator, run))?;
     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
     println!("stopped {run}{reason}");
     Ok(())

@@ -43,7 +43,7 @@ async fn serve(config: &Path) -> Outcome {
     })?;
     let server = Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
     let server = server.with_revoked(Revoked::open(settings.revoked)?);
-    let book = server.launcher().book;
+    let audit = server.launcher().audit;
     tokio::spawn(async move {
         loop {
             hangups.next().await;
@@ -54,7 +54,7 @@ async fn serve(config: &Path) -> Outcome {
     });
     tracing::info!(address = %server.address()?, "listening");
     let ended = server.drain(shutdown.asked(), shutdown.due()).await;
-    book.stop();
+    audit.stop();
     ended?;
     tracing::info!("stopped");
     Ok(())

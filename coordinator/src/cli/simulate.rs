@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::clock::SystemClock;
 use common::config::{self, Override};
 use common::experiment::Experiment;
-use common::shelf;
+use common::model_store;
 use coordinator::report::Report;
 use coordinator::simulate::{Simulation, simulate};
 use site_node::train::{Device, DeviceChoice};
@@ -38,7 +38,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    shelf::begin(&mut experiment, &args.experiment)?;
+    model_store::begin(&mut experiment, &args.experiment)?;
     let simulation = Simulation {
         experiment: &experiment,
         data: &args.data,

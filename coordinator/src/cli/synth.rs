@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use coordinator::synth::{
-    CIndices, EcgRate, ImageSize, MOST_PATIENTS, MOST_SITES, Oracle, Recipe, make, usual_patients,
+    CIndices, EcgRate, ImageSize, MAX_PATIENTS, MAX_SITES, Oracle, Recipe, make, usual_patients,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -33,14 +33,14 @@ pub(super) struct Args {
     /// How many hospitals. The first six are as large as 500, 350, 250, 150, 100 and 60; further
     /// ones begin again.
     #[arg(long, value_name = "S", default_value_t = 6)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_SITES)))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SITES)))]
     sites: u32,
     /// Decides every byte.
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// All patients together; the hospitals keep their proportions. [default: 1410 at six sites]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_PATIENTS)))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PATIENTS)))]
     patients: Option<u32>,
     /// Samples a second of the ECGs, which last ten seconds.
     #[arg(long, value_name = "HZ", default_value = "100", value_parser = ["100", "500"])]

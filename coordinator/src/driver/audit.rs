@@ -1,13 +1,13 @@
 //! The run in the audit log: what is recorded, shown to sites, and taken of theirs.
 
 use audit::note::VerifierKey;
+use common::audit_log::{PeerError, PublishedOffer, name};
 use common::ids::{Round, SiteName};
-use common::logbook::{PeerError, Shown, name};
 use common::wire::{Purpose, Refusal, ToSite, UpdateHeader};
 
 use super::witness::Witnesses;
 use super::{DriveError, Driver, Running, log};
-use crate::floor::{Command, REFUSED};
+use crate::connections::{REFUSED, SessionCommand};
 
 impl Running {
     /// A site signed the state of the log that it was offered a model in.
@@ -21,7 +21,7 @@ impl Running {
         let open = self.witnesses.as_mut().filter(|open| open.round() == round);
         let Some(witnesses) = open else { return };
         match witnesses.take(site, key, signature) {
-            Ok(size) => self.driver.floor.confirmed(site, size),
+            Ok(size) => self.driver.connections.confirmed(site, size),
             Err(error) => {
                 tracing::warn!(%site, %error, "a signature that is not of this state of the log");
                 return;
@@ -30,7 +30,7 @@ impl Running {
         for (site, cosignatures) in witnesses.news() {
             let run = self.driver.run.clone();
             let told = ToSite::Witnessed { run, round, cosignatures };
-            self.driver.floor.command(&site, Command::Say(told));
+            self.driver.connections.command(&site, SessionCommand::Send(told));
         }
     }
 
@@ -43,33 +43,37 @@ impl Running {
     ) -> Result<(), DriveError> {
         if error.is_breach() {
             // Both of its histories are kept.
-            let witnessed = self.driver.book.witness((key, &name(site.as_str())), &header.log);
+            let witnessed = self.driver.audit.witness((key, &name(site.as_str())), &header.log);
             if let Err(PeerError::Log(error)) = witnessed {
                 return Err(error.into());
             }
         }
         let refusal = Refusal::Log(error.to_string());
-        self.driver.floor.spend(site, REFUSED, self.driver.clock.now());
-        self.driver.book.note_refused(log::rejected((&header.run, header.round), site, &refusal));
+        self.driver.connections.spend(site, REFUSED, self.driver.clock.now());
+        self.driver.audit.note_refused(log::rejected((&header.run, header.round), site, &refusal));
         tracing::warn!(%site, %refusal, "update refused");
         self.say(site, ToSite::Refused(refusal));
         Ok(())
     }
 
     /// The offer in the audit log: recorded once, and the same for every site.
-    pub(super) fn shown(&mut self, round: Round, purpose: Purpose) -> Result<Shown, DriveError> {
+    pub(super) fn shown(
+        &mut self,
+        round: Round,
+        purpose: Purpose,
+    ) -> Result<PublishedOffer, DriveError> {
         if let Some(open) = self.witnesses.as_ref().filter(|open| open.is_of(round, purpose)) {
             return Ok(open.shown().clone());
         }
-        let Driver { run, book, by, plan, floor, .. } = &self.driver;
+        let Driver { run, audit, by, plan, connections, .. } = &self.driver;
         let entry = match purpose {
             Purpose::Train => log::offer((by, run, round), self.digest, plan.digest()),
             Purpose::Evaluate => log::release(run, round, self.digest),
         };
-        let shown = book.show(vec![entry])?;
+        let shown = audit.show(vec![entry])?;
         let needed = plan.aggregation.min_sites;
         self.witnesses = Some(Witnesses::new((round, purpose), shown.clone(), needed));
-        floor.grant();
+        connections.grant();
         Ok(shown)
     }
 
@@ -80,9 +84,9 @@ impl Running {
         key: &VerifierKey,
         header: &UpdateHeader,
     ) -> Result<String, DriveError> {
-        let book = &self.driver.book;
+        let audit = &self.driver.audit;
         // It was judged when it came, and nothing was taken of this site since.
-        let cosigned = match book.witness((key, &name(site.as_str())), &header.log) {
+        let cosigned = match audit.witness((key, &name(site.as_str())), &header.log) {
             Ok((_, cosigned)) => Some(cosigned),
             Err(PeerError::Log(error)) => return Err(error.into()),
             Err(error) => {
@@ -90,9 +94,9 @@ impl Running {
                 None
             }
         };
-        book.note(log::received(site, header));
-        self.inputs.push((site.clone(), header.content.digest));
-        let own = book.verifier();
+        audit.note(log::received(site, header));
+        self.inputs.push((site.clone(), header.payload.digest));
+        let own = audit.verifier();
         let mine = cosigned.as_ref().and_then(|note| {
             note.signatures().iter().find(|signature| signature.name == *own.name())
         });
@@ -101,12 +105,12 @@ impl Running {
 
     /// Records the sum, and who had seen the offer that it came of.
     pub(super) fn aggregated(&mut self, round: Round) -> Result<(), DriveError> {
-        let Driver { run, book, plan, .. } = &self.driver;
+        let Driver { run, audit, plan, .. } = &self.driver;
         if let Some(witnesses) = &self.witnesses {
-            book.note_cosigned(&book.node(), &witnesses.note())?;
+            audit.note_cosigned(&audit.node(), &witnesses.note())?;
         }
         let inputs = std::mem::take(&mut self.inputs);
         let rule = plan.aggregation.rule;
-        Ok(book.record(log::aggregated((run, round), &inputs, rule, self.digest))?)
+        Ok(audit.record(log::aggregated((run, round), &inputs, rule, self.digest))?)
     }
 }

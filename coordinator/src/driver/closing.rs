@@ -32,7 +32,7 @@ impl Running {
         }
         self.aggregated(round)?;
         let now = self.driver.clock.now();
-        let bytes = self.driver.floor.bytes();
+        let bytes = self.driver.connections.bytes();
         let record = RoundRecord {
             round,
             sites,

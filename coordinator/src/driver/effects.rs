@@ -1,14 +1,14 @@
 //! What follows from an event: models go out, updates are added up, sites are answered.
 
 use audit::note::VerifierKey;
+use common::audit_log::PublishedOffer;
 use common::clock::Moment;
 use common::ids::{Round, SiteName};
-use common::logbook::Shown;
-use common::wire::{Content, ModelHeader, Purpose, ToSite, UpdateHeader};
+use common::wire::{ModelHeader, Payload, Purpose, ToSite, UpdateHeader};
 
-use super::{Arrived, DriveError, Driver, Running, log};
+use super::{DriveError, Driver, PendingUpdate, Running, log};
 use crate::aggregate::Accumulator;
-use crate::floor::{Command, REFUSED};
+use crate::connections::{REFUSED, SessionCommand};
 use crate::incoming::BoundedUpdate;
 use crate::round::{Effect, Event, Offer};
 
@@ -16,7 +16,7 @@ impl Running {
     pub(super) fn step(
         &mut self,
         event: Event,
-        arrived: Option<Arrived>,
+        arrived: Option<PendingUpdate>,
         now: Moment,
     ) -> Result<(), DriveError> {
         let effects = self.machine.step(event, now);
@@ -26,31 +26,32 @@ impl Running {
     fn carry_out(
         &mut self,
         effects: Vec<Effect>,
-        mut arrived: Option<Arrived>,
+        mut arrived: Option<PendingUpdate>,
         now: Moment,
     ) -> Result<(), DriveError> {
         for effect in effects {
             match effect {
                 Effect::Offer(offer) => self.offer(offer, now)?,
-                Effect::Fold { site, weight } => {
-                    if let Some(Arrived::Update(header, key, update, _turn)) = arrived.take() {
+                Effect::Accumulate { site, weight } => {
+                    if let Some(PendingUpdate::Update(header, key, update, _turn)) = arrived.take()
+                    {
                         self.fold((&site, &key), weight, *header, update)?;
                     }
                 }
                 Effect::Refuse { site, refusal } => {
-                    self.driver.floor.spend(&site, REFUSED, now);
+                    self.driver.connections.spend(&site, REFUSED, now);
                     tracing::warn!(%site, %refusal, "update refused");
-                    if let Some(Arrived::Update(header, ..)) = &arrived {
+                    if let Some(PendingUpdate::Update(header, ..)) = &arrived {
                         let of = (&header.run, header.round);
-                        self.driver.book.note_refused(log::rejected(of, &site, &refusal));
+                        self.driver.audit.note_refused(log::rejected(of, &site, &refusal));
                     }
                     self.say(&site, ToSite::Refused(refusal));
                 }
-                Effect::Heed { site } => {
-                    if let Some(Arrived::Metrics(metrics)) = arrived.take() {
-                        let Driver { run, plan, book, .. } = &self.driver;
+                Effect::RecordEvaluation { site } => {
+                    if let Some(PendingUpdate::Metrics(metrics)) = arrived.take() {
+                        let Driver { run, plan, audit, .. } = &self.driver;
                         if plan.privacy.evaluation.is_some() && !metrics.is_empty() {
-                            book.note(log::evaluated((run, Round(plan.rounds)), &site, &metrics));
+                            audit.note(log::evaluated((run, Round(plan.rounds)), &site, &metrics));
                         }
                         self.told.insert(site, metrics);
                     }
@@ -69,14 +70,14 @@ impl Running {
             self.sum = Some(self.empty_sum());
         }
         tracing::debug!(%round, ?purpose, sites = sites.len(), "model offered");
-        let content = Content { words: self.model.len() as u64 / 4, digest: self.digest };
-        let Shown { note, size, record } = self.shown(round, purpose)?;
-        let Driver { run, floor, book, .. } = &self.driver;
+        let payload = Payload { words: self.model.len() as u64 / 4, digest: self.digest };
+        let PublishedOffer { note, size, record } = self.shown(round, purpose)?;
+        let Driver { run, connections, audit, .. } = &self.driver;
         for site in sites {
-            let (log, run) = (book.sight(&note, size, &floor.seen(&site)), run.clone());
-            floor.shown(&site, size);
-            let header = ModelHeader { run, round, purpose, content, log, record: record.clone() };
-            floor.command(&site, Command::Model(header, self.model.clone()));
+            let (log, run) = (audit.sight(&note, size, &connections.seen(&site)), run.clone());
+            connections.shown(&site, size);
+            let header = ModelHeader { run, round, purpose, payload, log, record: record.clone() };
+            connections.command(&site, SessionCommand::Model(header, self.model.clone()));
         }
         Ok(())
     }
@@ -97,7 +98,7 @@ impl Running {
         self.sum = Some(sum);
         tracing::debug!(round = %header.round, weight, "update folded");
         self.told.insert(site.clone(), header.metrics);
-        let (run, round, digest) = (header.run, header.round, header.content.digest);
+        let (run, round, digest) = (header.run, header.round, header.payload.digest);
         self.received.push((site.clone(), ToSite::Received { run, round, digest, cosignature }));
         Ok(())
     }

@@ -9,16 +9,16 @@ use common::wire::{Progress, ToSite};
 
 use super::{DriveError, Driver, RunOutcome, Running, log, waiting};
 use crate::artifact::{self, Ended};
-use crate::floor::Command;
+use crate::connections::SessionCommand;
 use crate::means::mean;
 use crate::registry::{Ending, Status};
 use crate::round::Outcome;
 
 impl Running {
     pub(super) fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
-        let rest = self.driver.floor.bytes().saturating_sub(self.bytes);
+        let rest = self.driver.connections.bytes().saturating_sub(self.bytes);
         self.total_bytes = self.rounds.iter().map(|round| round.bytes).sum::<u64>() + rest;
-        let Driver { run, clock, registry, plan, book, models, .. } = &mut self.driver;
+        let Driver { run, clock, registry, plan, audit, models, .. } = &mut self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
         let stopped = matches!(outcome, Outcome::Stopped { .. } | Outcome::StoppedBy { .. });
@@ -27,12 +27,12 @@ impl Running {
             self.kept = Some(artifact::keep(models, run, plan, &self.model)?);
         }
         if let Some(entry) = log::ended(run, &outcome) {
-            book.note(entry);
+            audit.note(entry);
         }
         // What was noted is written, and the run's last state is signed.
-        let note = book.checkpoint()?;
+        let note = audit.checkpoint()?;
         let log = Checkpoint::parse(note.text()).ok().map(|checkpoint| LogState {
-            key: book.verifier().to_string(),
+            key: audit.verifier().to_string(),
             size: checkpoint.size,
             root: checkpoint.root.to_string(),
         });
@@ -57,7 +57,7 @@ impl Running {
         };
         registry.end(run, at, &Ending { status, reason: reason.clone(), model_sha256 })?;
         self.dismiss(&outcome.to_string());
-        let audit = self.driver.book.writing().saturating_sub(self.written).as_secs_f64();
+        let audit = self.driver.audit.writing().saturating_sub(self.written).as_secs_f64();
         tracing::info!(outcome = ended, audit_s = audit, "over");
         if let Some(reason) = reason {
             self.report(Progress::Failed { reason });
@@ -80,13 +80,13 @@ impl Running {
 
     /// Lets the sites go: nothing that they send for this run counts any more.
     fn dismiss(&self, outcome: &str) {
-        let Driver { run, floor, .. } = &self.driver;
-        for site in floor.sites() {
+        let Driver { run, connections, .. } = &self.driver;
+        for site in connections.sites() {
             let over = ToSite::Over { run: run.clone(), outcome: outcome.to_owned() };
-            floor.command(&site, Command::Say(over));
+            connections.command(&site, SessionCommand::Send(over));
         }
         // Only now may something new begin: what it says to a site must come after the end of this.
-        floor.end(run);
+        connections.end(run);
     }
 
     /// Ends a run that the coordinator itself cannot go on with.

@@ -5,9 +5,9 @@ use common::wire::{Progress, ToSite};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::waiting::Objection;
-use super::{Arrived, DriveError, Running, log};
-use crate::floor::Input;
+use super::waiting::DeclineReason;
+use super::{DriveError, PendingUpdate, Running, log};
+use crate::connections::SessionEvent;
 use crate::registry::{Journalled, RegistryError};
 use crate::round::Event;
 
@@ -16,7 +16,11 @@ const BATCH: usize = 256;
 
 impl Running {
     /// The inputs that are there, or those that come before the machine's deadline.
-    pub(super) fn wait(&self, runtime: &Handle, inputs: &mut mpsc::Receiver<Input>) -> Vec<Input> {
+    pub(super) fn wait(
+        &self,
+        runtime: &Handle,
+        inputs: &mut mpsc::Receiver<SessionEvent>,
+    ) -> Vec<SessionEvent> {
         let mut batch = Vec::new();
         let now = self.driver.clock.now();
         let patience = self.machine.deadline().map(|until| until.since(now));
@@ -35,7 +39,7 @@ impl Running {
     }
 
     /// Event → durable → effect, for a batch of inputs; for none, time has passed.
-    pub(super) fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), DriveError> {
+    pub(super) fn take_in(&mut self, inputs: Vec<SessionEvent>) -> Result<(), DriveError> {
         // One moment for the journal and the machine, so that a replay sees what the machine saw.
         let now = self.driver.clock.now();
         let mut events = Vec::new();
@@ -50,7 +54,7 @@ impl Running {
         }
         // What changes nothing needs no replay: a peer that repeats itself fills no journal.
         let changes =
-            |(event, _): &(Event, Option<Arrived>)| self.machine.is_changed_by(event, now);
+            |(event, _): &(Event, Option<PendingUpdate>)| self.machine.is_changed_by(event, now);
         let counted: Vec<bool> = events.iter().map(changes).collect();
         let journalled = events.iter().zip(&counted).filter(|(_, counted)| **counted);
         let journalled: Vec<Event> = journalled.map(|((event, _), _)| event.clone()).collect();
@@ -64,7 +68,7 @@ impl Running {
         }
         self.tell_missing(now);
         // One sync for all that arrived together; only then are their sites told.
-        self.driver.book.record(Vec::new())?;
+        self.driver.audit.record(Vec::new())?;
         for (site, received) in std::mem::take(&mut self.received) {
             self.say(&site, received);
         }
@@ -93,9 +97,9 @@ impl Running {
     /// log alone.
     fn event(
         &mut self,
-        input: Input,
+        input: SessionEvent,
         now: Moment,
-    ) -> Result<Option<(Event, Option<Arrived>)>, DriveError> {
+    ) -> Result<Option<(Event, Option<PendingUpdate>)>, DriveError> {
         if let Some(said) = log::said(&input, &self.driver.plan)
             && !self.machine.is_changed_by(&said, now)
         {
@@ -103,7 +107,7 @@ impl Running {
             return Ok(None);
         }
         let event = match input {
-            Input::Joined(site) => {
+            SessionEvent::Joined(site) => {
                 let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
                 if let Some(witnesses) = &mut self.witnesses {
                     witnesses.forget(&site);
@@ -111,53 +115,55 @@ impl Running {
                 self.say(&site, ToSite::Plan { run, plan });
                 Event::Asked { site }
             }
-            Input::Lost(site) => {
+            SessionEvent::Lost(site) => {
                 tracing::warn!(%site, "lost");
                 Event::Lost { site }
             }
-            Input::Consented(site, plan) if plan == self.driver.plan.digest() => {
+            SessionEvent::Consented(site, plan) if plan == self.driver.plan.digest() => {
                 let asked = (plan, self.terms.clone());
-                self.driver.book.note(log::consent(&self.driver.run, &site, asked));
+                self.driver.audit.note(log::consent(&self.driver.run, &site, asked));
                 tracing::info!(%site, "consented");
                 self.declined.remove(&site);
                 Event::Consented { site }
             }
-            Input::Consented(site, ..) => {
+            SessionEvent::Consented(site, ..) => {
                 tracing::warn!(%site, "consented to another plan than this run's");
-                Event::Silent { site, round: None }
+                Event::Declined { site, round: None }
             }
-            Input::Silent(site, silence) => {
-                self.driver.book.note_refused(log::silent(&site, &silence));
-                let (rule, reason) = (silence.rule, silence.reason);
+            SessionEvent::Declined(site, decline) => {
+                self.driver.audit.note_refused(log::silent(&site, &decline));
+                let (rule, reason) = (decline.rule, decline.reason);
                 tracing::warn!(%site, rule, reason, "no contribution");
-                let objection = Objection { rule: rule.clone(), reason: reason.clone() };
-                self.declined.insert(site.clone(), objection);
+                let reason_to_decline =
+                    DeclineReason { rule: rule.clone(), reason: reason.clone() };
+                self.declined.insert(site.clone(), reason_to_decline);
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
-                Event::Silent { site, round: silence.round }
+                Event::Declined { site, round: decline.round }
             }
-            Input::Cosigned(site, round, key, signature) => {
+            SessionEvent::Cosigned(site, round, key, signature) => {
                 self.cosigned(&site, round, &key, &signature);
                 return Ok(None);
             }
-            Input::Overstepped(site, round, refusal) => {
+            SessionEvent::Overstepped(site, round, refusal) => {
                 let (rule, reason) = (refusal.code().to_owned(), refusal.to_string());
                 tracing::warn!(%site, %round, reason, "left out of the round");
-                let objection = Objection { rule: rule.clone(), reason: reason.clone() };
-                self.declined.insert(site.clone(), objection);
+                let reason_to_decline =
+                    DeclineReason { rule: rule.clone(), reason: reason.clone() };
+                self.declined.insert(site.clone(), reason_to_decline);
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
-                Event::Silent { site, round: Some(round) }
+                Event::Declined { site, round: Some(round) }
             }
-            Input::Ending => Event::Ending,
-            Input::Stopped => Event::Stopped,
-            Input::StoppedBy(operator) => Event::StoppedBy { operator },
+            SessionEvent::Ending => Event::Ending,
+            SessionEvent::Stopped => Event::Stopped,
+            SessionEvent::StoppedBy(operator) => Event::StoppedBy { operator },
             // No session passes one on to a run.
-            Input::Described(..) => return Ok(None),
-            Input::Evaluated(site, evaluation) => {
+            SessionEvent::StatisticsReply(..) => return Ok(None),
+            SessionEvent::Evaluated(site, evaluation) => {
                 let event = Event::Evaluated { site, model: evaluation.model };
-                return Ok(Some((event, Some(Arrived::Metrics(evaluation.metrics)))));
+                return Ok(Some((event, Some(PendingUpdate::Metrics(evaluation.metrics)))));
             }
-            Input::Updated(site, key, header, update, turn) => {
-                if let Err(error) = self.driver.book.judge(&key, &header.log) {
+            SessionEvent::Updated(site, key, header, update, permit) => {
+                if let Err(error) = self.driver.audit.judge(&key, &header.log) {
                     self.disbelieve((&site, &key), &header, &error)?;
                     return Ok(None);
                 }
@@ -165,10 +171,10 @@ impl Running {
                     site,
                     round: header.round,
                     model: header.model,
-                    digest: header.content.digest,
+                    digest: header.payload.digest,
                     weight: header.weight,
                 };
-                let arrived = Arrived::Update(Box::new(header), key, update, turn);
+                let arrived = PendingUpdate::Update(Box::new(header), key, update, permit);
                 return Ok(Some((event, Some(arrived))));
             }
         };

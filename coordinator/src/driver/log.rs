@@ -2,28 +2,30 @@
 
 use audit::Name;
 use audit::record::{Entry, Event, Input, Outcome, Terms};
-use common::answers;
+use common::audit_log::{hash, label, name, terms};
 use common::digest::Digest;
 use common::experiment::{Plan, ServerRule};
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::{hash, label, name, terms};
-use common::wire::{Metric, Refusal, Silence, UpdateHeader};
+use common::statistics_store;
+use common::wire::{Decline, Metric, Refusal, UpdateHeader};
 
-use crate::floor::Input as Told;
+use crate::connections::SessionEvent;
 use crate::round::{Event as Happened, Outcome as Ended};
 
 /// What a site says by a word alone, as the round's machine hears it.
-pub(super) fn said(input: &Told, plan: &Plan) -> Option<Happened> {
+pub(super) fn said(input: &SessionEvent, plan: &Plan) -> Option<Happened> {
     match input {
-        Told::Consented(site, of) if *of == plan.digest() => {
+        SessionEvent::Consented(site, of) if *of == plan.digest() => {
             Some(Happened::Consented { site: site.clone() })
         }
-        Told::Consented(site, _) => Some(Happened::Silent { site: site.clone(), round: None }),
-        Told::Silent(site, silence) => {
-            Some(Happened::Silent { site: site.clone(), round: silence.round })
+        SessionEvent::Consented(site, _) => {
+            Some(Happened::Declined { site: site.clone(), round: None })
         }
-        Told::Overstepped(site, round, _) => {
-            Some(Happened::Silent { site: site.clone(), round: Some(*round) })
+        SessionEvent::Declined(site, decline) => {
+            Some(Happened::Declined { site: site.clone(), round: decline.round })
+        }
+        SessionEvent::Overstepped(site, round, _) => {
+            Some(Happened::Declined { site: site.clone(), round: Some(*round) })
         }
         _ => None,
     }
@@ -73,21 +75,21 @@ pub(super) fn terms_of(plan: &Plan) -> Terms {
 }
 
 /// What a site will not do: the run, or one round of it.
-pub(crate) fn silent(site: &SiteName, silence: &Silence) -> Entry {
-    let rule = name(&silence.rule);
-    match silence.round {
-        None => of_run(&silence.run, Event::Declined { rule }).with_site(name(site.as_str())),
+pub(crate) fn silent(site: &SiteName, decline: &Decline) -> Entry {
+    let rule = name(&decline.rule);
+    match decline.round {
+        None => of_run(&decline.run, Event::Declined { rule }).with_site(name(site.as_str())),
         // Refused by the site: nothing of it was refused here.
         Some(round) => {
-            let entry = of_site(&silence.run, round, site, Event::Refused { rule: rule.clone() });
+            let entry = of_site(&decline.run, round, site, Event::Refused { rule: rule.clone() });
             entry.ended(Outcome::Refused, rule)
         }
     }
 }
 
 pub(crate) fn received(site: &SiteName, header: &UpdateHeader) -> Entry {
-    let bytes = header.content.words.saturating_mul(4);
-    let event = Event::Received { update: hash(header.content.digest), bytes };
+    let bytes = header.payload.words.saturating_mul(4);
+    let event = Event::Received { update: hash(header.payload.digest), bytes };
     of_site(&header.run, header.round, site, event)
 }
 
@@ -146,14 +148,14 @@ pub(crate) fn evaluated(
     site: &SiteName,
     numbers: &[Metric],
 ) -> Entry {
-    let numbers = Some(hash(answers::digest(numbers)));
+    let numbers = Some(hash(statistics_store::digest(numbers)));
     let event = Event::Metric { name: label("concordance"), noised: true, numbers };
     of_site(run, round, site, event)
 }
 
 /// A site described its patients to whoever asked.
 pub(crate) fn described((by, run): (&Name, &RunId), site: &SiteName, numbers: &[Metric]) -> Entry {
-    let numbers = Some(hash(answers::digest(numbers)));
+    let numbers = Some(hash(statistics_store::digest(numbers)));
     let event = Event::Metric { name: label("description"), noised: true, numbers };
     Entry { actor: by.clone(), ..of_site(run, Round(1), site, event) }
 }

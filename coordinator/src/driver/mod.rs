@@ -26,11 +26,11 @@ use ::audit::note::VerifierKey;
 use ::audit::record::Terms;
 use ::audit::segments::LogError;
 use bytes::Bytes;
+use common::audit_log::AuditWriter;
 use common::clock::{Clock, Moment};
 use common::digest::Digest;
 use common::experiment::Plan;
 use common::ids::{RunId, SiteName};
-use common::logbook::Logbook;
 use common::model::initial_parameters;
 use common::wire::{Metric, Progress, ToSite, UpdateHeader, words};
 use tokio::runtime::Handle;
@@ -38,13 +38,13 @@ use tokio::sync::mpsc;
 
 use crate::aggregate::{Accumulator, ServerOptimizer};
 use crate::artifact::ArtifactError;
-use crate::floor::{Command, Floor, Input, Turn};
+use crate::connections::{Connections, SessionCommand, SessionEvent, UploadPermit};
 use crate::incoming::BoundedUpdate;
 use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError, RoundRecord};
 use crate::round::{Machine, Missing, Outcome};
 
-use waiting::Objection;
+use waiting::DeclineReason;
 use witness::Witnesses;
 
 /// A run that could not go on, for a reason of the coordinator's own.
@@ -94,7 +94,7 @@ pub struct Driver {
     /// The parameters that its first round begins with; none for the seed's own.
     pub start: Option<Vec<f32>>,
     /// Where its sites are.
-    pub floor: Arc<Floor>,
+    pub connections: Arc<Connections>,
     /// Where its events are kept.
     pub registry: Registry,
     /// Where its model will lie.
@@ -102,7 +102,7 @@ pub struct Driver {
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,
     /// The audit log.
-    pub book: Arc<Logbook>,
+    pub audit: Arc<AuditWriter>,
     /// Who launched it.
     pub by: Name,
     /// Where its steps are told.
@@ -110,9 +110,9 @@ pub struct Driver {
 }
 
 /// What an event brought along, while it goes through the machine.
-enum Arrived {
-    /// An update's header and words, and the turn to send that its site has back afterwards.
-    Update(Box<UpdateHeader>, VerifierKey, BoundedUpdate, Turn),
+enum PendingUpdate {
+    /// An update's header and words, and the permit to send that its site has back afterwards.
+    Update(Box<UpdateHeader>, VerifierKey, BoundedUpdate, UploadPermit),
     /// What a site told of the final model.
     Metrics(Vec<Metric>),
 }
@@ -144,7 +144,7 @@ struct Running {
     /// The SHA-256 of the file that keeps the final model.
     kept: Option<::audit::Sha256>,
     /// Sites that will not take part, and why.
-    declined: BTreeMap<SiteName, Objection>,
+    declined: BTreeMap<SiteName, DeclineReason>,
     /// What the operator was last told of hospitals that are missing.
     missing: Option<Missing>,
     outcome: Option<Outcome>,
@@ -161,7 +161,7 @@ impl Driver {
         self,
         runtime: &Handle,
         asked: Vec<SiteName>,
-        mut inputs: mpsc::Receiver<Input>,
+        mut inputs: mpsc::Receiver<SessionEvent>,
     ) -> Result<RunOutcome, DriveError> {
         let span = tracing::info_span!("run", run = %self.run);
         let _entered = span.enter();
@@ -186,12 +186,12 @@ impl Running {
         let parameters = given.unwrap_or_else(|| initial_parameters(model, *seed));
         let model = words::from_parameters(&parameters);
         let digest = Digest::of(&model);
-        let written = driver.book.writing();
+        let written = driver.audit.writing();
         Self {
             machine: Machine::new((&driver.plan).into(), digest, now),
             terms: log::terms_of(&driver.plan),
             optimizer: ServerOptimizer::new(&driver.plan, parameters.len()),
-            bytes: driver.floor.bytes(),
+            bytes: driver.connections.bytes(),
             driver,
             model,
             digest,
@@ -218,9 +218,9 @@ impl Running {
         &mut self,
         runtime: &Handle,
         asked: Vec<SiteName>,
-        inputs: &mut mpsc::Receiver<Input>,
+        inputs: &mut mpsc::Receiver<SessionEvent>,
     ) -> Result<(), DriveError> {
-        self.take_in(asked.into_iter().map(Input::Joined).collect())?;
+        self.take_in(asked.into_iter().map(SessionEvent::Joined).collect())?;
         while self.outcome.is_none() {
             let batch = self.wait(runtime, inputs);
             self.take_in(batch)?;
@@ -229,7 +229,7 @@ impl Running {
     }
 
     fn say(&self, site: &SiteName, message: ToSite) {
-        self.driver.floor.command(site, Command::Say(message));
+        self.driver.connections.command(site, SessionCommand::Send(message));
     }
 
     fn report(&self, progress: Progress) {

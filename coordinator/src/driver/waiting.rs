@@ -11,7 +11,7 @@ use crate::round::Outcome;
 
 /// Why a site does not take part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Objection {
+pub(super) struct DeclineReason {
     /// The rule or the stage, such as `policy.modes`.
     pub rule: String,
     /// In words.
@@ -35,17 +35,22 @@ impl Running {
 }
 
 /// Why a run ended, with the reason of each hospital that declined where too few took part.
-pub(super) fn reason(outcome: &Outcome, declined: &BTreeMap<SiteName, Objection>) -> String {
+pub(super) fn reason(outcome: &Outcome, declined: &BTreeMap<SiteName, DeclineReason>) -> String {
     if !matches!(outcome, Outcome::NoQuorum { .. }) || declined.is_empty() {
         return outcome.to_string();
     }
     // Hospitals with one and the same reason are named together.
-    let mut by_reason: BTreeMap<&Objection, Vec<&str>> = BTreeMap::new();
-    for (site, objection) in declined {
-        by_reason.entry(objection).or_default().push(site.as_str());
+    let mut by_reason: BTreeMap<&DeclineReason, Vec<&str>> = BTreeMap::new();
+    for (site, reason_to_decline) in declined {
+        by_reason.entry(reason_to_decline).or_default().push(site.as_str());
     }
-    let one = |(objection, sites): (&Objection, Vec<&str>)| {
-        format!("{} declined: {}: {}", sites.join(", "), objection.rule, objection.reason)
+    let one = |(reason_to_decline, sites): (&DeclineReason, Vec<&str>)| {
+        format!(
+            "{} declined: {}: {}",
+            sites.join(", "),
+            reason_to_decline.rule,
+            reason_to_decline.reason
+        )
     };
     let reasons: Vec<String> = by_reason.into_iter().map(one).collect();
     format!("{outcome}; {}", reasons.join("; "))
@@ -59,15 +64,15 @@ mod tests {
 
     #[test]
     fn each_hospital_that_declined_is_named_with_its_reason() {
-        let objection = |rule: &str, reason: &str| Objection {
+        let reason_to_decline = |rule: &str, reason: &str| DeclineReason {
             rule: rule.to_owned(),
             reason: reason.to_owned(),
         };
         let site = |name: &str| name.parse::<SiteName>().unwrap();
         let declined = BTreeMap::from([
-            (site("a"), objection("policy.modes", "mode off is not allowed")),
-            (site("b"), objection("data", "a table is missing")),
-            (site("c"), objection("policy.modes", "mode off is not allowed")),
+            (site("a"), reason_to_decline("policy.modes", "mode off is not allowed")),
+            (site("b"), reason_to_decline("data", "a table is missing")),
+            (site("c"), reason_to_decline("policy.modes", "mode off is not allowed")),
         ]);
         let none = Outcome::NoQuorum { round: Round(1), had: 0, needed: 3 };
         let text = reason(&none, &declined);

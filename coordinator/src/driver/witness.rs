@@ -10,15 +10,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use audit::note::{SignedNote, VerifierKey};
+use common::audit_log::{AttestError, MAX_WITNESSES, PublishedOffer, cosigned_by};
 use common::ids::{Round, SiteName};
-use common::logbook::{AttestError, MOST_WITNESSES, Shown, cosigned_by};
 use common::wire::{Cosignature, Purpose};
 
 /// The open offer, and who signed it.
 pub(crate) struct Witnesses {
     round: Round,
     purpose: Purpose,
-    shown: Shown,
+    shown: PublishedOffer,
     needed: usize,
     cosigned: BTreeMap<SiteName, Cosignature>,
     keys: BTreeMap<SiteName, VerifierKey>,
@@ -27,8 +27,8 @@ pub(crate) struct Witnesses {
 
 impl Witnesses {
     /// Of an offer, which `needed` sites must have seen.
-    pub fn new((round, purpose): (Round, Purpose), shown: Shown, needed: u32) -> Self {
-        let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MOST_WITNESSES);
+    pub fn new((round, purpose): (Round, Purpose), shown: PublishedOffer, needed: u32) -> Self {
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MAX_WITNESSES);
         let (cosigned, keys, told) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         Self { round, purpose, shown, needed, cosigned, keys, told }
     }
@@ -44,7 +44,7 @@ impl Witnesses {
     }
 
     /// What sites are shown.
-    pub fn shown(&self) -> &Shown {
+    pub fn shown(&self) -> &PublishedOffer {
         &self.shown
     }
 
@@ -93,7 +93,7 @@ impl Witnesses {
     fn proof(&self, site: &SiteName) -> Vec<Cosignature> {
         let own = self.cosigned.get(site).into_iter();
         let others = self.cosigned.iter().filter(|(other, _)| *other != site);
-        own.chain(others.map(|(_, signed)| signed)).take(MOST_WITNESSES).cloned().collect()
+        own.chain(others.map(|(_, signed)| signed)).take(MAX_WITNESSES).cloned().collect()
     }
 
     /// The site was told before and comes back: it is told again.
@@ -104,7 +104,7 @@ impl Witnesses {
     /// The checkpoint with the signatures of those who saw it.
     pub fn note(&self) -> SignedNote {
         let mut note = self.shown.note.clone();
-        for signed in self.cosigned.values().take(MOST_WITNESSES) {
+        for signed in self.cosigned.values().take(MAX_WITNESSES) {
             // Each was checked when it came.
             if let Ok(signature) = signed.signature.parse() {
                 let _ = note.add(signature);

@@ -16,7 +16,7 @@ use super::register::{self, members};
 use crate::revoked;
 
 /// How many renewals of one identity in one second find a name for the one before.
-const MOST_IN_A_SECOND: u32 = 100;
+const MAX_IN_A_SECOND: u32 = 100;
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> EnrolError {
     let path = path.to_owned();
@@ -99,7 +99,7 @@ impl Enrolment {
         if place.exists() {
             let until = format!("until-{}", self.now.to_string().replace(':', ""));
             // Two in one second have different names.
-            let names = (1..=MOST_IN_A_SECOND).map(|number| match number {
+            let names = (1..=MAX_IN_A_SECOND).map(|number| match number {
                 1 => beside(&until),
                 _ => beside(&format!("{until}-{number}")),
             });

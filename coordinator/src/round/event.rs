@@ -19,7 +19,7 @@ pub enum Event {
         site: SiteName,
     },
     /// A site will not send an update: for one round, or for the run.
-    Silent {
+    Declined {
         /// The site.
         site: SiteName,
         /// The round; none for the whole run.
@@ -87,7 +87,7 @@ pub enum Effect {
     /// Send the current model.
     Offer(Offer),
     /// Add the update that just came to the round's sum, and tell the site.
-    Fold {
+    Accumulate {
         /// The site.
         site: SiteName,
         /// How much it counts.
@@ -101,7 +101,7 @@ pub enum Effect {
         refusal: Refusal,
     },
     /// Keep what the site told of the final model.
-    Heed {
+    RecordEvaluation {
         /// The site.
         site: SiteName,
     },

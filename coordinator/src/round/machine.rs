@@ -167,17 +167,17 @@ impl Machine {
                 self.sites.insert(site.clone(), Standing::Present);
                 effects.extend(self.join_open_round(site));
             }
-            Event::Silent { site, round: None } => {
+            Event::Declined { site, round: None } => {
                 self.sites.insert(site.clone(), Standing::Declined);
                 self.leave_open_round(&site);
             }
-            Event::Silent { site, round: Some(round) } if round == self.round => {
+            Event::Declined { site, round: Some(round) } if round == self.round => {
                 self.leave_open_round(&site);
             }
             Event::Lost { site } => self.lost(&site),
             Event::Updated { site, round, model, digest, weight } => {
                 effects.push(match self.take(&site, round, model, digest, weight) {
-                    Ok(()) => Effect::Fold { site, weight },
+                    Ok(()) => Effect::Accumulate { site, weight },
                     Err(refusal) => Effect::Refuse { site, refusal },
                 });
             }
@@ -201,11 +201,11 @@ impl Machine {
                 if let State::AwaitEvaluations { pending, .. } = &mut self.state
                     && pending.remove(&site)
                 {
-                    effects.push(Effect::Heed { site });
+                    effects.push(Effect::RecordEvaluation { site });
                 }
             }
             Event::Consented { .. }
-            | Event::Silent { .. }
+            | Event::Declined { .. }
             | Event::Aggregated { .. }
             | Event::Evaluated { .. }
             | Event::Diverged

@@ -38,7 +38,7 @@ fn offer(round: u32, purpose: Purpose, sites: &[&str]) -> Effect {
 }
 
 fn fold(name: &str) -> Effect {
-    Effect::Fold { site: site(name), weight: 1 }
+    Effect::Accumulate { site: site(name), weight: 1 }
 }
 
 fn close(round: u32, sites: &[&str]) -> Effect {
@@ -87,10 +87,10 @@ fn a_run_goes_from_consent_to_evaluation() {
     assert_eq!(last, [offer(2, Purpose::Evaluate, &["a", "b", "c"])]);
     for name in ["a", "b"] {
         let evaluated = Event::Evaluated { site: site(name), model: model(2) };
-        assert_eq!(run.step(evaluated, at(7)), [Effect::Heed { site: site(name) }]);
+        assert_eq!(run.step(evaluated, at(7)), [Effect::RecordEvaluation { site: site(name) }]);
     }
     let evaluated = Event::Evaluated { site: site("c"), model: model(2) };
-    let heed = Effect::Heed { site: site("c") };
+    let heed = Effect::RecordEvaluation { site: site("c") };
     assert_eq!(run.step(evaluated, at(7)), [heed, Effect::End(Outcome::Finished)]);
     assert_eq!(run.deadline(), None);
 }
@@ -145,7 +145,7 @@ fn without_a_quorum_the_run_ends_with_the_reason() {
 
     // A site that declines will not.
     let mut declining = opened(&["a", "b"]);
-    let silent = Event::Silent { site: site("b"), round: Some(Round(1)) };
+    let silent = Event::Declined { site: site("b"), round: Some(Round(1)) };
     assert_eq!(declining.step(silent, at(1)), [outcome(1, 0)]);
 }
 
@@ -185,7 +185,7 @@ fn whoever_was_left_out_steps_in_for_those_that_are_gone() {
     }
     assert_eq!(run.step(consented("e"), at(0)), [offer(1, Purpose::Train, &["a", "b", "c"])]);
     assert_eq!(run.step(lost("a"), at(1)), [offer(1, Purpose::Train, &["d"])]);
-    let silent = Event::Silent { site: site("b"), round: Some(Round(1)) };
+    let silent = Event::Declined { site: site("b"), round: Some(Round(1)) };
     assert_eq!(run.step(silent, at(1)), [offer(1, Purpose::Train, &["e"])]);
     for name in ["c", "d"] {
         assert_eq!(run.step(update(name, 1), at(2)), [fold(name)]);
@@ -205,7 +205,7 @@ fn a_site_lost_twice_holds_nobody_up() {
 
 #[test]
 fn a_run_ends_at_once_when_every_hospital_that_is_connected_declines() {
-    let declined = |name: &str| Event::Silent { site: site(name), round: None };
+    let declined = |name: &str| Event::Declined { site: site(name), round: None };
     let mut run = Machine::new(rules(), model(0), at(0));
     for name in ["a", "b", "c"] {
         run.step(Event::Asked { site: site(name) }, at(0));
@@ -355,8 +355,8 @@ fn promises_hold_under_random_events() {
                 0 => Event::Asked { site: site(name) },
                 1 | 2 => consented(name),
                 3 => lost(name),
-                4 if rng.next_u32() % 8 == 0 => Event::Silent { site: site(name), round: None },
-                5 => Event::Silent { site: site(name), round: Some(run.round()) },
+                4 if rng.next_u32() % 8 == 0 => Event::Declined { site: site(name), round: None },
+                5 => Event::Declined { site: site(name), round: Some(run.round()) },
                 6 => {
                     now += u64::from(rng.next_u32() % 20);
                     Event::Tick
@@ -369,7 +369,7 @@ fn promises_hold_under_random_events() {
                 let effect = effects.remove(0);
                 assert_eq!(ended, 0, "seed {seed}: {effect:?} after the end");
                 match effect {
-                    Effect::Fold { site, .. } => {
+                    Effect::Accumulate { site, .. } => {
                         assert!(!folded.contains(&site), "seed {seed}: {site} counted twice");
                         folded.push(site);
                     }
@@ -387,7 +387,7 @@ fn promises_hold_under_random_events() {
                         assert_eq!(complete, closed == 2, "seed {seed}: {outcome:?}");
                     }
                     Effect::Offer(offer) => assert!(offer.sites.len() <= 5, "seed {seed}"),
-                    Effect::Refuse { .. } | Effect::Heed { .. } => {}
+                    Effect::Refuse { .. } | Effect::RecordEvaluation { .. } => {}
                 }
             }
             if ended > 0 {

@@ -35,7 +35,8 @@ impl Admission {
 
     /// Whether a peer may come in; one that may not is told why.
     pub(super) fn admits(&self, link: &Link) -> bool {
-        let Some(why) = link.certificate().and_then(|certificate| self.objection(certificate))
+        let Some(why) =
+            link.certificate().and_then(|certificate| self.reason_to_decline(certificate))
         else {
             return true;
         };
@@ -51,7 +52,7 @@ impl Admission {
             let Some(certificate) = link.certificate() else { return };
             let mut warned = None;
             loop {
-                if let Some(why) = admission.objection(certificate) {
+                if let Some(why) = admission.reason_to_decline(certificate) {
                     tracing::warn!(peer = %link.peer(), why, "session ended");
                     link.close(why);
                     return;
@@ -73,7 +74,7 @@ impl Admission {
         }))
     }
 
-    fn objection(&self, certificate: PeerCertificate) -> Option<&'static str> {
+    fn reason_to_decline(&self, certificate: PeerCertificate) -> Option<&'static str> {
         if let Some(revoked) = &self.revoked {
             match revoked.refresh() {
                 Ok(true) => tracing::info!("the list of revoked certificates was read anew"),

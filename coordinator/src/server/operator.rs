@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{entropy, query};
 use crate::archive::{ArchiveError, meant, registered};
-use crate::floor::{ActiveRun, Input};
+use crate::connections::{JobHandle, SessionEvent};
 use crate::launch::{Asked, LaunchError, Launcher};
 use crate::registry::{Registry, RegistryError, RunRow};
 use crate::session;
@@ -33,7 +33,7 @@ pub(super) async fn serve(
         ToCoordinator::Launch(launch) => {
             match launcher.launch(launch.plan, entropy(), by.as_str()) {
                 Ok(launched) => {
-                    let _follower = launcher.floor.follow();
+                    let _follower = launcher.connections.follow();
                     follow(&launched.run, launched.progress, writer).await
                 }
                 Err(LaunchError::Refused(refusal)) => refuse(writer, refusal).await,
@@ -45,7 +45,7 @@ pub(super) async fn serve(
         }
         ToCoordinator::Describe(inquiry) => match launcher.describe(inquiry, by.as_str()) {
             Ok(asked) => {
-                let _follower = launcher.floor.follow();
+                let _follower = launcher.connections.follow();
                 listen(asked, writer).await
             }
             Err(refusal) => refuse(writer, refusal).await,
@@ -97,13 +97,13 @@ async fn attach(
 ) -> Result<(), TransportError> {
     let followed = going_on(launcher, run).and_then(|active| {
         let run = active.run;
-        let feed = active.feed.ok_or_else(|| Refusal::Description(run.clone()))?;
+        let feed = active.feed.ok_or_else(|| Refusal::StatisticsRequest(run.clone()))?;
         let many = || Refusal::Internal("too many operators follow this run already".to_owned());
         Ok((run, feed.plan.clone(), feed.follow().ok_or_else(many)?))
     });
     match followed {
         Ok((run, plan, steps)) => {
-            let _follower = launcher.floor.follow();
+            let _follower = launcher.connections.follow();
             writer.send(&ToOperator::Attached { run: run.clone(), plan }).await?;
             follow(&run, steps, writer).await
         }
@@ -125,9 +125,9 @@ async fn stop(
     let run = active.run.clone();
     tracing::info!(%run, operator = %by, "an operator stops the run");
     let is_description = active.description;
-    active.tell(Input::StoppedBy(by.clone())).await;
+    active.tell(SessionEvent::StoppedBy(by.clone())).await;
     drop(active);
-    launcher.floor.await_end(&run).await;
+    launcher.connections.await_end(&run).await;
     let ended = if is_description {
         Ok(ToOperator::Ended { run, status: "stopped".to_owned(), reason: None })
     } else {
@@ -147,9 +147,9 @@ async fn stop(
 }
 
 /// The run that is meant, if it is going on.
-fn going_on(launcher: &Launcher, prefix: &RunPrefix) -> Result<ActiveRun, Refusal> {
+fn going_on(launcher: &Launcher, prefix: &RunPrefix) -> Result<JobHandle, Refusal> {
     let internal = |error: RegistryError| Refusal::Internal(error.to_string());
-    let active = launcher.floor.active();
+    let active = launcher.connections.active();
     let mut names = match registry(launcher).map_err(internal)? {
         Some(registry) => match registered(&registry, prefix) {
             Ok(run) => vec![run],

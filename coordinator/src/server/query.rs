@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Parts of an answer that are read ahead of the network.
 const AHEAD: usize = 2;
 
-/// Answers a query, part by part, as fast as the operator takes them.
+/// StatisticsStore a query, part by part, as fast as the operator takes them.
 ///
 /// # Errors
 /// How the connection ended, if it ended first.

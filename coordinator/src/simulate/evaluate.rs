@@ -7,9 +7,9 @@ use common::experiment::Plan;
 use common::survival::{Competing, Survival, harrell_c};
 use common::wire::words;
 use site_node::cohort::Cohort;
-use site_node::data::cache::MOST_BYTES;
-use site_node::features::{Studies, caution_of, examples};
-use site_node::task::Records;
+use site_node::data::cache::MAX_BYTES;
+use site_node::features::{SignalStore, caution_of, examples};
+use site_node::participant::Records;
 use site_node::train::{Examples, risks};
 
 use super::{SimulateError, SimulatedHospital};
@@ -45,8 +45,11 @@ pub(super) fn part(
 ) -> Result<Examples, SimulateError> {
     let cohort = suited(plan, hospital)?;
     let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
-    let studies =
-        hospital.records.source().map(|source| Studies { source, cache, cache_bytes: MOST_BYTES });
+    let studies = hospital.records.source().map(|source| SignalStore {
+        source,
+        cache,
+        cache_bytes: MAX_BYTES,
+    });
     examples(&cohort.part(training), plan, studies).map_err(|error| at(&error))
 }
 

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::audit_log::AuditSettings;
 use common::clock::Clock;
 use common::experiment::DataTag;
 use common::ids::SiteName;
-use common::logbook::AuditSettings;
 use common::pki::Role;
 use common::policy::Policy;
 use common::transport::Dialer;
 use common::wire::Progress;
 use site_node::daemon;
-use site_node::data::cache::MOST_BYTES;
+use site_node::data::cache::MAX_BYTES;
+use site_node::participant::{Participant, Site, SiteParticipant};
 use site_node::rules::Rules;
-use site_node::task::{Hospital, Participant, Site};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -54,7 +54,7 @@ pub(super) async fn run(
     let server = Server::bind(any_port, own, simulation.out.to_owned(), Arc::clone(&clock))
         .map_err(|error| setup(&error))?;
     let address = server.address().map_err(|error| setup(&error))?;
-    let (launcher, floor) = (server.launcher(), server.floor());
+    let (launcher, connections) = (server.launcher(), server.floor());
 
     let (stop, stopped) = watch::channel(false);
     let until_stopped = |mut stopped: watch::Receiver<bool>| async move {
@@ -73,7 +73,7 @@ pub(super) async fn run(
         let dialer = Dialer::new(identity).map_err(|error| setup(&error))?;
         let state: PathBuf = ledgers.path().join(hospital.name.as_str());
         let site = Site {
-            cache_bytes: MOST_BYTES,
+            cache_bytes: MAX_BYTES,
             name: hospital.name.clone(),
             coordinator: authority,
             // There is no file: it allows what the plan asks for.
@@ -90,10 +90,10 @@ pub(super) async fn run(
             audit: AuditSettings::untracked(),
         };
         let name = hospital.name.clone();
-        let hospital = Arc::new(Hospital::open(site).map_err(|error| setup(&error))?);
+        let hospital = Arc::new(SiteParticipant::open(site).map_err(|error| setup(&error))?);
         // A folder of results outlives its simulations, whose hospitals have new logs each time.
         let logs = SiteLogs::of(simulation.out);
-        let key = hospital.book().verifier().to_string();
+        let key = hospital.audit().verifier().to_string();
         let log = SiteLog { key, data_set: Some(hospital.data_set()) };
         logs.show(&name, &log).map_err(|error| setup(&error))?;
         logs.accept(&name).map_err(|error| setup(&error))?;
@@ -104,9 +104,9 @@ pub(super) async fn run(
         });
     }
     tokio::select! {
-        () = floor.await_sites(hospitals.len()) => {}
+        () = connections.await_sites(hospitals.len()) => {}
         ended = first_failure(&mut nodes) => return Err(ended),
-        () = tokio::time::sleep(PATIENCE) => return Err(absent(hospitals, &floor.sites())),
+        () = tokio::time::sleep(PATIENCE) => return Err(absent(hospitals, &connections.sites())),
     }
 
     let mut launched =

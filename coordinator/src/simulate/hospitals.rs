@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use common::config::ConfigError;
 use common::experiment::{SimulatedData, SimulatedForm, SimulatedTables};
 use common::ids::SiteName;
-use site_node::data::{DataError, Source, inside, join, read};
-use site_node::task::Records;
+use site_node::data::{DataError, Source, join, read, resolve_within};
+use site_node::participant::Records;
 
 use super::rows_by_value;
 
@@ -102,7 +102,7 @@ fn described(folder: &Path) -> Result<Vec<SimulatedHospital>, SplitError> {
 /// Reads the tables in `folder` and splits them by site.
 fn split(data: &SimulatedTables, folder: &Path) -> Result<Vec<SimulatedHospital>, SplitError> {
     let texts = [data.patient.as_str(), &data.site];
-    let tables = data.tables.iter().map(|path| read(&inside(folder, path)?, &texts));
+    let tables = data.tables.iter().map(|path| read(&resolve_within(folder, path)?, &texts));
     let joined = join(tables.collect::<Result<_, _>>()?, &data.patient)?;
     let mut names = BTreeSet::new();
     let mut hospitals = Vec::new();

@@ -47,7 +47,7 @@ pub enum SimulateError {
     /// Private patients without noise.
     #[error(
         "privacy.mode: \"off\" is for data tagged public or synthetic, and data.tag is \"private\"; use \
-         mode \"local\""
+         mode \"patient\""
     )]
     Unprotected,
     /// A start that nobody read.
@@ -117,12 +117,12 @@ pub async fn simulate(
 ) -> Result<Report, SimulateError> {
     let plan = &simulation.experiment.plan;
     let source = simulation.experiment.data.as_ref().ok_or(SimulateError::NoData)?;
-    if plan.privacy.mode == PrivacyMode::Off && !source.tag.may_leave_unprotected() {
+    if plan.privacy.mode == PrivacyMode::None && !source.tag.may_leave_unprotected() {
         return Err(SimulateError::Unprotected);
     }
     let models = simulation.out.join("models");
     if let Some(weights) = &simulation.experiment.start {
-        // Whoever read the file resolved its start too: else the run would begin at random in silence.
+        // Whoever read the file resolved its start too: else the run would begin at random in decline.
         if plan.start.is_none() {
             return Err(SimulateError::Unresolved);
         }
@@ -130,7 +130,7 @@ pub async fn simulate(
     }
     let hospitals = hospitals::find(source, simulation.data)?;
     let cache = simulation.out.join("cache");
-    // Before anything runs: a table that cannot be used is named here, and not by a site's silence.
+    // Before anything runs: a table that cannot be used is named here, and not by a site's decline.
     let mut notes = plan.cautions();
     notes.extend(outcomes::check(plan, &hospitals)?);
     let tests = evaluate::TestPatients::of(plan, &hospitals, &cache)?;

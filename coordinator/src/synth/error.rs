@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::recipe::{MOST_PATIENTS, MOST_SITES};
+use super::recipe::{MAX_PATIENTS, MAX_SITES};
 
 /// A synthetic cohort that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SynthError {
     /// No such number of sites.
-    #[error("synthetic cohort: {0} sites; ask for 1 to {MOST_SITES}")]
+    #[error("synthetic cohort: {0} sites; ask for 1 to {MAX_SITES}")]
     Sites(u32),
     /// No such number of patients.
-    #[error("synthetic cohort: {0} patients; ask for 1 to {MOST_PATIENTS}")]
+    #[error("synthetic cohort: {0} patients; ask for 1 to {MAX_PATIENTS}")]
     Patients(u32),
     /// A site would be empty.
     #[error(

@@ -44,6 +44,6 @@ pub use image::ImageSize;
 pub use latents::Latents;
 pub use oracle::{CIndices, Oracle, SiteCounts};
 pub use presence::Presence;
-pub use recipe::{MOST_PATIENTS, MOST_SITES, Recipe, usual_patients};
+pub use recipe::{MAX_PATIENTS, MAX_SITES, Recipe, usual_patients};
 pub use survival::Outcome;
 pub use write::make;

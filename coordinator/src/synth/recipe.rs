@@ -5,9 +5,9 @@ use super::error::SynthError;
 use super::image::ImageSize;
 
 /// The most sites.
-pub const MOST_SITES: u32 = 100;
+pub const MAX_SITES: u32 = 100;
 /// The most patients.
-pub const MOST_PATIENTS: u32 = 10_000_000;
+pub const MAX_PATIENTS: u32 = 10_000_000;
 
 /// Patients of the first six sites; further ones begin again.
 const SIZES: [u32; 6] = [500, 350, 250, 150, 100, 60];
@@ -31,10 +31,10 @@ impl Recipe {
     /// # Errors
     /// Numbers out of range, or fewer patients than sites.
     pub fn new(seed: u64, sites: u32, patients: u32) -> Result<Self, SynthError> {
-        if !(1..=MOST_SITES).contains(&sites) {
+        if !(1..=MAX_SITES).contains(&sites) {
             return Err(SynthError::Sites(sites));
         }
-        if !(1..=MOST_PATIENTS).contains(&patients) {
+        if !(1..=MAX_PATIENTS).contains(&patients) {
             return Err(SynthError::Patients(patients));
         }
         if patients < sites {

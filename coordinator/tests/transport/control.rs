@@ -3,7 +3,7 @@
 use common::ids::Round;
 use common::transport::TransportError;
 use common::wire::{
-    Hello, MAX_MESSAGE, MOST_WORD, PROTOCOL, Refusal, Silence, ToCoordinator, ToSite, WireError,
+    Decline, Hello, MAX_MESSAGE, MAX_WORD, PROTOCOL, Refusal, ToCoordinator, ToSite, WireError,
     encode,
 };
 
@@ -14,9 +14,9 @@ fn hello(software: &str) -> ToCoordinator {
     ToCoordinator::Hello(Hello { protocol: PROTOCOL, software: software.to_owned(), log: None })
 }
 
-fn silence(reason: &str) -> ToCoordinator {
+fn decline(reason: &str) -> ToCoordinator {
     let (run, round) = ("run-a".parse().unwrap(), Some(Round(1)));
-    ToCoordinator::Silence(Silence {
+    ToCoordinator::Decline(Decline {
         run,
         round,
         rule: "policy".to_owned(),
@@ -40,7 +40,7 @@ async fn messages_arrive_both_ways_in_order_and_the_end_is_seen() {
     };
     let theirs = async {
         let (mut writer, mut reader) = site.open_control().await.unwrap();
-        for message in [hello("a"), silence("b"), silence("c")] {
+        for message in [hello("a"), decline("b"), decline("c")] {
             writer.send(&message).await.unwrap();
             let answer = reader.expect::<ToSite>().await.unwrap();
             assert_eq!(answer, ToSite::Refused(Refusal::OutOfTurn));
@@ -53,7 +53,7 @@ async fn messages_arrive_both_ways_in_order_and_the_end_is_seen() {
     };
     let both = Box::pin(async { tokio::join!(ours, theirs) });
     let (heard, ()) = within(both).await;
-    assert_eq!(heard, [hello("a"), silence("b"), silence("c")]);
+    assert_eq!(heard, [hello("a"), decline("b"), decline("c")]);
     assert!(coordinator.bytes() > 0);
 }
 
@@ -76,14 +76,14 @@ async fn no_peer_writes_into_the_others_log_or_terminal() {
     };
     let theirs = async {
         let (mut writer, mut reader) = site.open_control().await.unwrap();
-        writer.send(&silence(FORGED)).await.unwrap();
+        writer.send(&decline(FORGED)).await.unwrap();
         let refused = reader.expect::<ToSite>().await.unwrap();
         assert_eq!(refused, ToSite::Refused(Refusal::Log(PLAIN.to_owned())));
         let over = ToSite::Over { run: "run-a".parse().unwrap(), outcome: PLAIN.to_owned() };
         assert_eq!(reader.expect::<ToSite>().await.unwrap(), over);
     };
     let (heard, ()) = within(Box::pin(async { tokio::join!(ours, theirs) })).await;
-    assert_eq!(heard, silence(PLAIN));
+    assert_eq!(heard, decline(PLAIN));
     // A reason of the connection's end is a text as well.
     coordinator.close(FORGED);
     assert_eq!(site.closed().await.to_string().matches(PLAIN).count(), 1);
@@ -111,7 +111,7 @@ async fn a_message_of_four_mebibytes_arrives_and_a_longer_one_is_not_sent() {
     };
     let (first, ()) = within(async { tokio::join!(ours, theirs) }).await;
     // All of it arrived; of a text no more is kept than a log takes.
-    assert_eq!(first, hello(&"x".repeat(MOST_WORD)));
+    assert_eq!(first, hello(&"x".repeat(MAX_WORD)));
 }
 
 /// What the coordinator makes of these bytes on a control stream that then ends.

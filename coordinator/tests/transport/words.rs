@@ -5,10 +5,10 @@ use std::io;
 use bytes::Bytes;
 use common::digest::Digest;
 use common::ids::Round;
-use common::transport::{Link, Sink, TransportError, receive_words, send_words};
+use common::transport::{Link, Sink, TransportError, receive_payload, send_payload};
 use common::wire::words::from_parameters;
 use common::wire::{
-    Content, LastRecord, MAX_MESSAGE, ModelHeader, Purpose, Sighting, UpdateHeader, WireError,
+    LastRecord, MAX_MESSAGE, ModelHeader, Payload, Purpose, SignedState, UpdateHeader, WireError,
     encode,
 };
 
@@ -20,15 +20,15 @@ fn words(count: u32) -> Bytes {
     (0..count).flat_map(|word| word.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect()
 }
 
-fn content(words: &Bytes) -> Content {
-    Content { words: words.len() as u64 / 4, digest: Digest::of(words) }
+fn payload(words: &Bytes) -> Payload {
+    Payload { words: words.len() as u64 / 4, digest: Digest::of(words) }
 }
 
-fn header(content: Content) -> ModelHeader {
-    let log = Sighting { checkpoint: String::new(), proofs: Vec::new() };
+fn header(payload: Payload) -> ModelHeader {
+    let log = SignedState { checkpoint: String::new(), proofs: Vec::new() };
     let record = LastRecord { line: Vec::new(), inclusion: Vec::new() };
     let (run, purpose) = ("run-a".parse().unwrap(), Purpose::Train);
-    ModelHeader { run, round: Round(1), purpose, content, log, record }
+    ModelHeader { run, round: Round(1), purpose, payload, log, record }
 }
 
 /// Keeps what arrives, and holds the promise that pieces are cut between words.
@@ -49,7 +49,7 @@ impl Sink for Kept {
 async fn receive(link: &Link, sink: &mut impl Sink) -> Result<ModelHeader, TransportError> {
     let mut reader = link.accept_transfer().await?;
     let header: ModelHeader = reader.expect().await?;
-    receive_words(reader, &header.content, sink).await?;
+    receive_payload(reader, &header.payload, sink).await?;
     Ok(header)
 }
 
@@ -60,7 +60,7 @@ async fn transfer(
     words: &Bytes,
     sink: &mut impl Sink,
 ) -> (Result<(), TransportError>, Result<ModelHeader, TransportError>) {
-    within(async { tokio::join!(send_words(from, header, words), receive(to, sink)) }).await
+    within(async { tokio::join!(send_payload(from, header, words), receive(to, sink)) }).await
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn any_number_of_words_arrives_whole_both_ways() {
     for count in [0, 1, 65_537, 3_000_000] {
         let words = words(count);
         for (from, to) in [(coordinator, site), (site, coordinator)] {
-            let header = header(content(&words));
+            let header = header(payload(&words));
             let mut sink = Kept::default();
             let (sent, received) = transfer((from, to), &header, &words, &mut sink).await;
             sent.unwrap();
@@ -91,7 +91,7 @@ async fn parameters_arrive_with_their_bits() {
     let words = from_parameters(&sent);
     let mut arrived: Vec<f32> = Vec::new();
     let ends = (coordinator, site);
-    let (_, received) = transfer(ends, &header(content(&words)), &words, &mut arrived).await;
+    let (_, received) = transfer(ends, &header(payload(&words)), &words, &mut arrived).await;
     received.unwrap();
     assert_eq!(from_parameters(&arrived), words);
 }
@@ -102,12 +102,12 @@ async fn several_transfers_at_once_do_not_mix() {
     let (coordinator, site) = meeting.links();
     let all = [words(100_000), words(99_999), words(1), words(0)];
     let send = async {
-        let headers = all.each_ref().map(|words| header(content(words)));
+        let headers = all.each_ref().map(|words| header(payload(words)));
         let (a, b, c, d) = tokio::join!(
-            send_words(site, &headers[0], &all[0]),
-            send_words(site, &headers[1], &all[1]),
-            send_words(site, &headers[2], &all[2]),
-            send_words(site, &headers[3], &all[3]),
+            send_payload(site, &headers[0], &all[0]),
+            send_payload(site, &headers[1], &all[1]),
+            send_payload(site, &headers[2], &all[2]),
+            send_payload(site, &headers[3], &all[3]),
         );
         for sent in [a, b, c, d] {
             sent.unwrap();
@@ -118,8 +118,8 @@ async fn several_transfers_at_once_do_not_mix() {
         for _ in 0..4 {
             let mut sink = Kept::default();
             let header = receive(coordinator, &mut sink).await.unwrap();
-            assert_eq!(header.content, content(&Bytes::from(sink.bytes)));
-            arrived.push(header.content.words);
+            assert_eq!(header.payload, payload(&Bytes::from(sink.bytes)));
+            arrived.push(header.payload.words);
         }
         arrived.sort_unstable();
         arrived
@@ -129,7 +129,7 @@ async fn several_transfers_at_once_do_not_mix() {
 }
 
 /// What comes of a header that says this, with these bytes behind it; and how much was kept.
-async fn lie(says: Content, bytes: Bytes) -> (TransportError, usize) {
+async fn lie(says: Payload, bytes: Bytes) -> (TransportError, usize) {
     let meeting = pair().await;
     let (coordinator, site) = meeting.links();
     let header = header(says);
@@ -142,7 +142,7 @@ async fn lie(says: Content, bytes: Bytes) -> (TransportError, usize) {
 async fn fewer_bytes_than_the_header_says_are_refused() {
     let whole = words(10);
     for sent in [0, 1, 36, 39] {
-        let (error, _) = lie(content(&whole), whole.slice(..sent)).await;
+        let (error, _) = lie(payload(&whole), whole.slice(..sent)).await;
         match error {
             TransportError::Length { expected: 40, found } => assert_eq!(found, sent as u64),
             other => panic!("{other}"),
@@ -150,7 +150,7 @@ async fn fewer_bytes_than_the_header_says_are_refused() {
     }
     // No number of words in a header makes room for anything.
     for words in [1 << 40, u64::MAX] {
-        let says = Content { words, digest: Digest::of(&whole) };
+        let says = Payload { words, digest: Digest::of(&whole) };
         match lie(says, whole.clone()).await.0 {
             TransportError::Length { expected, found: 40 } => {
                 assert_eq!(expected, words.saturating_mul(4));
@@ -165,7 +165,7 @@ async fn more_bytes_than_the_header_says_are_refused_and_none_is_kept_beyond() {
     let whole = words(10);
     for (says, sent) in [(10, 41), (10, 44), (10, 4_000_000), (0, 1)] {
         let bytes = words(1_000_000).slice(..sent);
-        let says = Content { words: says, digest: Digest::of(&whole) };
+        let says = Payload { words: says, digest: Digest::of(&whole) };
         let (error, kept) = lie(says, bytes).await;
         match error {
             TransportError::Length { expected, found } => {
@@ -184,9 +184,9 @@ async fn words_of_another_hash_are_refused() {
     let mut flipped = whole.to_vec();
     flipped[200_000] ^= 1;
     for (says, bytes) in [
-        (content(&whole), flipped.into()),
-        (Content { digest: Digest::of(b""), ..content(&whole) }, whole.clone()),
-        (Content { words: 0, digest: Digest::of(b"x") }, Bytes::new()),
+        (payload(&whole), flipped.into()),
+        (Payload { digest: Digest::of(b""), ..payload(&whole) }, whole.clone()),
+        (Payload { words: 0, digest: Digest::of(b"x") }, Bytes::new()),
     ] {
         let (error, _) = lie(says, bytes).await;
         assert!(matches!(error, TransportError::Digest), "{error}");
@@ -211,7 +211,7 @@ async fn a_receiver_that_gives_up_stops_the_sender() {
     let (coordinator, site) = meeting.links();
     // More than fits the window, so that the sender cannot be done before.
     let words = words(3_000_000);
-    let header = header(content(&words));
+    let header = header(payload(&words));
     let mut sink = Full { left: 1 << 20 };
     let (sent, received) = transfer((site, coordinator), &header, &words, &mut sink).await;
     let received = received.unwrap_err();
@@ -229,8 +229,8 @@ async fn a_sender_that_waits_for_a_window_hears_that_nobody_reads() {
     let words = words(1_000_000);
     for (from, to) in [(site, coordinator), (coordinator, site)] {
         for _ in 0..10 {
-            let header = header(content(&words));
-            let sending = send_words(from, &header, &words);
+            let header = header(payload(&words));
+            let sending = send_payload(from, &header, &words);
             let reading = async {
                 let mut reader = to.accept_transfer().await.unwrap();
                 reader.expect::<ModelHeader>().await.unwrap();
@@ -245,7 +245,7 @@ async fn a_sender_that_waits_for_a_window_hears_that_nobody_reads() {
     }
     // The connection is as good as before.
     let mut sink = Kept::default();
-    let header = header(content(&words));
+    let header = header(payload(&words));
     let (sent, received) = transfer((site, coordinator), &header, &words, &mut sink).await;
     sent.unwrap();
     received.unwrap();
@@ -256,7 +256,7 @@ async fn a_peer_that_goes_away_in_the_middle_fails_the_transfer() {
     for reset in [true, false] {
         let raw = connected().await;
         let words = words(10);
-        let header = encode(&header(content(&words)));
+        let header = encode(&header(payload(&words)));
         let frame = [&u32::try_from(header.len()).unwrap().to_le_bytes()[..], &header].concat();
         let (read, header_was_read) = tokio::sync::oneshot::channel();
         let peer = async {
@@ -273,7 +273,7 @@ async fn a_peer_that_goes_away_in_the_middle_fails_the_transfer() {
             let mut reader = raw.link.accept_transfer().await.unwrap();
             let header: ModelHeader = reader.expect().await.unwrap();
             read.send(()).unwrap();
-            receive_words(reader, &header.content, &mut Kept::default()).await.unwrap_err()
+            receive_payload(reader, &header.payload, &mut Kept::default()).await.unwrap_err()
         };
         let (error, ()) = within(async { tokio::join!(ours, peer) }).await;
         let told = match &error {
@@ -288,7 +288,7 @@ async fn a_peer_that_goes_away_in_the_middle_fails_the_transfer() {
 #[tokio::test]
 async fn a_transfer_begins_with_its_own_header() {
     let raw = connected().await;
-    let model = encode(&header(content(&words(1))));
+    let model = encode(&header(payload(&words(1))));
     let over = u32::try_from(MAX_MESSAGE).unwrap() + 1;
     for bytes in [
         over.to_le_bytes().to_vec(),

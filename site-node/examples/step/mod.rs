@@ -137,8 +137,7 @@ impl Case {
         let mut ledger = Ledger::open(Nowhere, limits, Vec::new())?;
         let (run, round, released) = ("run-a".parse()?, Round(1), Released::Update);
         let (sampling_rate, noise_multiplier) = (1.0, 1.0);
-        let mechanism =
-            Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps: self.steps };
+        let mechanism = Mechanism::DpSgd { sampling_rate, noise_multiplier, steps: self.steps };
         let receipt = ledger.reserve(Charge {
             run,
             plan: Digest::of(b"a step"),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use ::audit::Name;
 use ::audit::cli::{NodeOutcome, NodeVerb, Reason, Restarted, Tools};
 use ::audit::note::VerifierKey;
+use common::audit_log::{Restartable, StateLock, generation, restartable};
 use common::clock::{Clock, SystemClock};
-use common::logbook::{Restartable, StateLock, generation, restartable};
 use common::policy::Policy;
 use common::privacy::{Cost, Filter};
 use common::process::chain;
@@ -39,7 +39,7 @@ pub(super) struct Carry {
 }
 
 pub(super) fn run(verb: Verb) -> ExitCode {
-    let tools = Tools { cost: Some(&common::logbook::cost) };
+    let tools = Tools { cost: Some(&common::audit_log::cost) };
     verb.run(tools, begin, restart, chain)
 }
 
@@ -53,7 +53,7 @@ fn begin(config: &ConfigArg) -> NodeOutcome<VerifierKey> {
     let at = (settings.state.as_path(), &settings.audit);
     let clock = Arc::new(SystemClock::new());
     let (log, _) = LedgerLog::open(at, site.as_str(), &data_set, policy.limits, clock)?;
-    Ok(log.book().verifier())
+    Ok(log.audit().verifier())
 }
 
 fn restart(reason: Reason, carry: &Carry) -> NodeOutcome<Restarted> {
@@ -90,7 +90,7 @@ fn restart(reason: Reason, carry: &Carry) -> NodeOutcome<Restarted> {
     let next = Next { reason, data_set: data_set.clone(), limits: policy.limits, carried };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let key = survey.begin(&lock, &settings.audit, site.as_str(), next, &clock)?;
-    let aside = generation::set_aside(&settings.state)?;
+    let aside = generation::quarantined(&settings.state)?;
     let mut next = Vec::new();
     if spent == Spent::All {
         next.push(format!(

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use common::experiment::Evaluation;
-use common::shelf;
+use common::model_store;
 use site_node::cohort::Cohort;
 use site_node::data::load;
 use site_node::evaluate::{Held, evaluate};
-use site_node::features::{Studies, examples};
+use site_node::features::{SignalStore, examples};
 use site_node::settings::SiteSettings;
 
 use super::Format;
@@ -25,7 +25,7 @@ pub(super) struct Args {
     subgroups: Vec<String>,
     /// How often each feature and modality is shuffled, to see what it is worth; 0 for not at all.
     #[arg(long, default_value_t = 0)]
-    shuffles: u32,
+    permutations: u32,
     /// How it is printed.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -36,12 +36,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(&args.config.config)?;
     let (source, cache) = (settings.source()?, settings.state.join("cache"));
-    let model = shelf::open(&args.model)?;
+    let model = model_store::open(&args.model)?;
     let plan = &model.card.plan;
     let asked = Evaluation {
         horizons: args.horizons.clone(),
         subgroups: args.subgroups.clone(),
-        shuffles: args.shuffles,
+        permutations: args.permutations,
     };
     // What an experiment may ask for, a hospital may: by the same rules but for the mode.
     if let Some((_, what, hint)) = asked.unfit(plan).into_iter().next() {
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     };
     let cohort = Cohort::new(load(&source)?, &plan.outcome, Some(split))?;
     let cache_bytes = settings.cache_bytes;
-    let studies = Studies { source: &source, cache: &cache, cache_bytes };
+    let studies = SignalStore { source: &source, cache: &cache, cache_bytes };
     let training = examples(&cohort.part(true), plan, Some(studies))?;
     let test = examples(&cohort.part(false), plan, Some(studies))?;
     let held = Held { plan, model: &model.parameters, training: &training, test: &test, least: 0 };

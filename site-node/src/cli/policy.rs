@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use audit::epsilon::percent;
 use clap::Subcommand;
 use common::config::{self, Override};
-use common::experiment::{DataTag, Description, Experiment, Plan};
+use common::experiment::{DataTag, Experiment, Plan, StatisticsRequest};
 use common::ids::RunId;
+use common::model_store;
 use common::pki::Identity;
-use common::policy::{Asker, Denied, Policy, Ruling};
+use common::policy::{Asker, BrokenRule, Policy, PolicyDecision};
 use common::privacy::{Account, Budget, Cost, LedgerError, epsilon, shown_epsilon};
-use common::shelf;
 use serde_json::{Value, json};
 use site_node::privatize::LedgerLog;
 use site_node::settings::SiteSettings;
@@ -43,19 +43,19 @@ pub(super) struct Explain {
 pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
     let Verb::Explain(args) = verb;
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    shelf::begin(&mut experiment, &args.experiment)?;
+    model_store::begin(&mut experiment, &args.experiment)?;
     let Experiment { plan, describe, .. } = experiment;
     let here = Here::open(&args.config)?;
-    let rulings = here.explain(&plan);
-    let accepted = rulings.iter().all(|ruling| ruling.kept);
+    let decisions = here.explain(&plan);
+    let accepted = decisions.iter().all(|decision| decision.kept);
     let described = here.describes(&describe.question(&plan)?.0);
     match args.format {
         Format::Table => {
-            table(&plan, here.charged(&plan).as_ref(), &rulings)?;
+            table(&plan, here.charged(&plan).as_ref(), &decisions)?;
             println!("\n{}", described.line());
         }
         Format::Json => {
-            let rules = rulings.iter().map(|Ruling { rule, asked, allowed, kept }| {
+            let rules = decisions.iter().map(|PolicyDecision { rule, asked, allowed, kept }| {
                 json!({ "rule": rule, "kept": kept, "asked": asked, "allowed": allowed })
             });
             let (experiment, epsilon) = (&plan.name, plan.privacy.epsilon(plan.rounds)?);
@@ -97,13 +97,13 @@ impl Here {
         Asker { coordinator: Some(&self.identity.authority), tag: Some(self.tag) }
     }
 
-    fn explain(&self, plan: &Plan) -> Vec<Ruling> {
-        let mut rulings = self.policy.judge(plan, self.asker());
-        if let Err(Denied { rule, reason }) =
+    fn explain(&self, plan: &Plan) -> Vec<PolicyDecision> {
+        let mut decisions = self.policy.judge(plan, self.asker());
+        if let Err(BrokenRule { rule, reason }) =
             self.policy.admit_measurements(&plan.views, self.measurements)
         {
             let allowed = "measurements that are listed with their tables".to_owned();
-            rulings.push(Ruling { rule, asked: reason, allowed, kept: false });
+            decisions.push(PolicyDecision { rule, asked: reason, allowed, kept: false });
         }
         let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
         // A run that this ledger never heard of.
@@ -111,14 +111,14 @@ impl Here {
         let refused = self.account.foresee(&run, plan.digest(), updates, once).err();
         let Budget { epsilon, delta } = self.account.limit().budget();
         let used = super::budget::share(self.account.limit().used(self.account.spent()));
-        rulings.push(Ruling {
+        decisions.push(PolicyDecision {
             rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
             kept: refused.is_none(),
             asked: refused
                 .map_or_else(|| "fits what is left".to_owned(), |error| error.to_string()),
             allowed: format!("ε {epsilon} at δ {delta:e}, of which {used} is used"),
         });
-        rulings
+        decisions
     }
 
     /// What the ledger would charge for a run; none where no noise is added.
@@ -138,19 +138,19 @@ impl Here {
     }
 
     /// What would be said of a description, and what it would cost.
-    fn describes(&self, question: &Description) -> Described {
+    fn describes(&self, question: &StatisticsRequest) -> StatisticsReply {
         let views = question.inputs.iter().map(|input| &input.view);
-        let admitted = self.policy.admit_description(question, self.asker());
+        let admitted = self.policy.admit_statistics(question, self.asker());
         let denied =
             admitted.and_then(|()| self.policy.admit_measurements(views, self.measurements)).err();
-        let denied = denied.map(|Denied { rule, reason }| (rule, reason));
+        let denied = denied.map(|BrokenRule { rule, reason }| (rule, reason));
         let refused = denied.or_else(|| {
             let releases = (question.mechanism(), question.count());
-            let error = self.account.foresee_description(&question.run(), releases).err()?;
+            let error = self.account.foresee_statistics(&question.run(), releases).err()?;
             Some((error.rule().unwrap_or("ledger"), error.to_string()))
         });
         let delta = self.account.limit().budget().delta;
-        Described {
+        StatisticsReply {
             releases: question.count(),
             epsilon: epsilon(question.rho, delta),
             charged: Cost::of(question.mechanism())
@@ -192,7 +192,7 @@ impl Charged {
 }
 
 /// What `coordinator describe` would come to here.
-struct Described {
+struct StatisticsReply {
     releases: u32,
     /// ε promised.
     epsilon: f64,
@@ -203,7 +203,7 @@ struct Described {
     refused: Option<(&'static str, String)>,
 }
 
-impl Described {
+impl StatisticsReply {
     fn line(&self) -> String {
         let Self { releases, epsilon, charged, delta, refused } = self;
         let verdict = refused.as_ref().map_or_else(
@@ -228,7 +228,7 @@ impl Described {
 /// What else leaves in the end, with noise.
 fn evaluated(plan: &Plan) -> String {
     let Some(asked) = &plan.privacy.evaluation else { return String::new() };
-    match &asked.withheld[..] {
+    match &asked.ablated[..] {
         [] => ", and one noised concordance".to_owned(),
         parts => {
             format!(", and one noised concordance, with what it loses without {}", parts.join(", "))
@@ -236,7 +236,11 @@ fn evaluated(plan: &Plan) -> String {
     }
 }
 
-fn table(plan: &Plan, charged: Option<&Charged>, rulings: &[Ruling]) -> Result<(), Box<dyn Error>> {
+fn table(
+    plan: &Plan,
+    charged: Option<&Charged>,
+    decisions: &[PolicyDecision],
+) -> Result<(), Box<dyn Error>> {
     println!("experiment {}, {} rounds, mode {}", plan.name, plan.rounds, plan.privacy.mode.name());
     match (plan.privacy.epsilon(plan.rounds)?, plan.privacy.mechanism().unit()) {
         (Some(epsilon), Some(unit)) => {
@@ -260,7 +264,7 @@ fn table(plan: &Plan, charged: Option<&Charged>, rulings: &[Ruling]) -> Result<(
         println!("warning     {warning}");
     }
     println!();
-    for Ruling { rule, asked, allowed, kept } in rulings {
+    for PolicyDecision { rule, asked, allowed, kept } in decisions {
         let mark = if *kept { "ok" } else { "NO" };
         println!("{mark}  {rule:<30}{asked}; allowed: {allowed}");
     }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use common::shelf;
+use common::model_store;
 use site_node::predict::{Asked, Chosen, into_file};
 use site_node::settings::SiteSettings;
 
@@ -27,7 +27,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(&args.config.config)?;
     let (source, cache) = (settings.source()?, settings.state.join("cache"));
-    let model = shelf::open(&args.model)?;
+    let model = model_store::open(&args.model)?;
     let (part, times) = (args.part, &args.times[..]);
     let asked = Asked { model: &model, source: &source, cache: &cache, part, times };
     for line in into_file(asked, &args.out)?.lines() {

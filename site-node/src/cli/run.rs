@@ -14,9 +14,9 @@ use common::shutdown::{Hangups, Signals};
 use common::transport::Dialer;
 use site_node::daemon;
 use site_node::data::Source;
+use site_node::participant::{Participant as _, Records, Site, SiteParticipant};
 use site_node::rules::Rules;
 use site_node::settings::SiteSettings;
-use site_node::task::{Hospital, Participant as _, Records, Site};
 use site_node::train::Device;
 use tracing_subscriber::EnvFilter;
 
@@ -90,19 +90,19 @@ async fn serve(config: &Path) -> Result<(), Box<dyn Error>> {
     let renew = "ask the research centre for a new one: coordinator sites renew";
     tokio::spawn(warn_before_end(ready.identity.validity(), renew));
     let dialer = Dialer::new(ready.identity)?;
-    let hospital = Arc::new(Hospital::open(ready.site)?);
-    let book = hospital.book();
+    let hospital = Arc::new(SiteParticipant::open(ready.site)?);
+    let audit = hospital.audit();
     tokio::spawn(reload(Arc::clone(&hospital), hangups));
     let until = (shutdown.asked(), shutdown.due());
     let ended = daemon::drain(dialer, ready.settings.coordinator, hospital, until).await;
-    book.stop();
+    audit.stop();
     ended?;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// Looks at the policy at each SIGHUP.
-async fn reload(hospital: Arc<Hospital>, mut hangups: Hangups) {
+async fn reload(hospital: Arc<SiteParticipant>, mut hangups: Hangups) {
     loop {
         hangups.next().await;
         let hospital = Arc::clone(&hospital);

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use common::audit_log::{COORDINATOR, name};
 use common::clock::SystemClock;
-use common::logbook::{COORDINATOR, name};
 use common::policy::Policy;
 use site_node::privatize::LedgerLog;
 use site_node::settings::SiteSettings;
@@ -27,8 +27,8 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let (clock, data_set) = (Arc::new(SystemClock::new()), settings.data_set.parse()?);
     let at = (settings.state.as_path(), &settings.audit);
     let (log, _) = LedgerLog::open(at, site.as_str(), &data_set, policy.limits, clock)?;
-    let key = log.book().trust(&name(COORDINATOR), &args.key)?;
+    let key = log.audit().trust(&name(COORDINATOR), &args.key)?;
     println!("trusted from now on: {key}");
-    println!("recorded in {}", settings.state.join(common::logbook::FOLDER).display());
+    println!("recorded in {}", settings.state.join(common::audit_log::FOLDER).display());
     Ok(())
 }

@@ -51,7 +51,7 @@ pub struct CacheError {
 }
 
 /// What a cache may hold where nobody says otherwise: 50 GiB.
-pub const MOST_BYTES: u64 = 50 << 30;
+pub const MAX_BYTES: u64 = 50 << 30;
 
 /// A folder of arrays.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Cache {
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
-        Self::open_within(folder, MOST_BYTES)
+        Self::open_within(folder, MAX_BYTES)
     }
 
     /// The same, of a folder that holds at most so many bytes: the oldest arrays make room for new

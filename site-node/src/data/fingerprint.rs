@@ -22,7 +22,7 @@ use common::durable;
 use super::ecg::EcgSource;
 use super::error::{DataError, TableError};
 use super::omop::{self, Cdm, TABLES};
-use super::place::inside;
+use super::path::resolve_within;
 use super::source::Source;
 use super::table::{self, Cell, Request, Table, TableFormat};
 use super::{FileError, Seen, Signals, open};
@@ -122,7 +122,7 @@ pub fn fingerprint_again(
     let mut add = |role: &str, path: &Path, texts: &[&str]| -> Result<(), DataError> {
         let any_case = source.omop.is_some();
         let asked = Request { any_case, ..Request::of(texts, source.formats.of(path)) };
-        let read = table::read_as(&inside(&source.folder, path)?, &asked);
+        let read = table::read_as(&resolve_within(&source.folder, path)?, &asked);
         piece(&mut all, role.as_bytes());
         match read {
             // Nobody withdrew yet.
@@ -172,14 +172,14 @@ pub fn fingerprint_again(
     {
         for (name, path) in &signals.files {
             piece(&mut all, name.as_bytes());
-            piece(&mut all, content(path, ecg, seen)?.as_bytes());
+            piece(&mut all, payload(path, ecg, seen)?.as_bytes());
         }
     }
     Ok(all.finish())
 }
 
 /// All bytes of an ECG or image; of a WFDB record those of its signal files too.
-fn content(path: &Path, ecg: bool, seen: &Seen) -> Result<Digest, DataError> {
+fn payload(path: &Path, ecg: bool, seen: &Seen) -> Result<Digest, DataError> {
     if let Some(known) = seen.known(path) {
         return Ok(known);
     }

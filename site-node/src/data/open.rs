@@ -12,7 +12,7 @@ use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::seen::Stamp;
+use super::file_hashes::Stamp;
 
 /// What is wrong with one file. Its text says the fault alone: ECGs and images are named after their
 /// patients.

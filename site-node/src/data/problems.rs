@@ -3,7 +3,7 @@
 use super::error::DataError;
 
 /// The most rows that are named of one mistake.
-const MOST_ROWS: usize = 5;
+const MAX_ROWS: usize = 5;
 
 /// What is wrong, in the order it was found. The same mistake in another row is counted, not repeated.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Problems {
         if let Some(repeats) = self.rows.get_mut(place) {
             repeats.count += 1;
             if let Some(row) = row
-                && repeats.rows.len() < MOST_ROWS
+                && repeats.rows.len() < MAX_ROWS
                 && !repeats.rows.contains(&row)
             {
                 repeats.rows.push(row);

@@ -9,8 +9,8 @@ use super::ecg::{self, EcgStandard};
 use super::error::{DataError, PatientRow};
 use super::image::ImageStandard;
 use super::open::{FileError, OpenFault};
+use super::path::resolve_within;
 use super::patients::Patients;
-use super::place::inside;
 use super::prepare::{Export, Form, PrepareError, Progress, all};
 use super::problems::Problems;
 use super::source::{EcgFolder, ImageFolder, Source};
@@ -181,7 +181,7 @@ impl Listing {
         what: &'static str,
         broken: impl Fn(&Path, OpenFault) -> DataError,
     ) -> Result<Self, DataError> {
-        let place = inside(&source.folder, folder)?;
+        let place = resolve_within(&source.folder, folder)?;
         if !place.is_dir() {
             return Err(DataError::NotAFolder { path: place });
         }
@@ -206,7 +206,7 @@ impl Listing {
                 DataError::Unreadable { path, .. } => broken(&path, OpenFault::Missing),
                 other => other,
             };
-            let path = inside(&source.folder, &folder.join(&name)).map_err(told)?;
+            let path = resolve_within(&source.folder, &folder.join(&name)).map_err(told)?;
             let patient = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             if listing.files.insert(patient, path.clone()).is_some() {
                 return Err(DataError::TwoSignals { what, path });

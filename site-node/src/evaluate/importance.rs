@@ -1,6 +1,6 @@
 //! What the C-index loses when a feature, or all of a modality, is shuffled among patients.
 //!
-//! The mean over shuffles of C(as observed) − C(shuffled) (Breiman, Machine Learning 45:5, 2001, section
+//! The mean over permutations of C(as observed) − C(shuffled) (Breiman, Machine Learning 45:5, 2001, section
 //! 10; Fisher, Rudin and Dominici, JMLR 20:177, 2019, eq. 3.1, as a difference). A modality is shuffled with
 //! its absence: who lacks it gets another's, or nobody's. What is correlated with something else loses
 //! little though the model uses it.
@@ -17,17 +17,17 @@ use crate::train::{Examples, TrainError, risks};
 pub(super) fn of_each(
     held: &Held<'_>,
     whole: f64,
-    shuffles: u32,
+    permutations: u32,
     scores: &mut Vec<Score>,
 ) -> Result<(), TrainError> {
     for (name, part) in held.plan.parts() {
         let mut sum = 0.0;
-        for shuffle in 0..shuffles {
+        for shuffle in 0..permutations {
             let order = order(held.test.len(), held.plan.seed, shuffle);
             let risk = risks(&held.plan.model, held.model, &spoilt(held.test, &part, &order))?;
             sum += whole - concordance(held.test, &risk).unwrap_or(whole);
         }
-        let mean = sum / f64::from(shuffles.max(1));
+        let mean = sum / f64::from(permutations.max(1));
         note(scores, format!("importance/{}", metric_word(&name, 40)), Some(mean));
     }
     Ok(())

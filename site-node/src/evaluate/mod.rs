@@ -60,8 +60,8 @@ pub fn evaluate(held: &Held<'_>, asked: &Evaluation) -> Result<Vec<Score>, Train
         measures::at_horizons(held, (&risk, curves), &asked.horizons, &mut scores);
     }
     subgroups::within(held, &asked.subgroups, &risk, &mut scores);
-    if let (Some(whole), 1..) = (whole, asked.shuffles) {
-        importance::of_each(held, whole, asked.shuffles, &mut scores)?;
+    if let (Some(whole), 1..) = (whole, asked.permutations) {
+        importance::of_each(held, whole, asked.permutations, &mut scores)?;
     }
     Ok(scores)
 }

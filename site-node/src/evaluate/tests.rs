@@ -9,7 +9,7 @@ name = "known"
 rounds = 1
 outcome = { time = "t", unit = "years", event = "e", edges = [1.0, 2.0, 3.0, 4.0] }
 training = { learning_rate = 0.1 }
-privacy = { mode = "off", clip = 1.0 }
+privacy = { mode = "none", clip = 1.0 }
 aggregation = { min_sites = 1, window = "1m" }
 model = { kind = "linear" }
 [features]
@@ -92,13 +92,13 @@ fn a_subgroup_has_its_own_c_index_unless_it_is_small() {
 
 #[test]
 fn what_the_model_does_not_read_loses_nothing() {
-    let asked = Evaluation { shuffles: 4, ..Evaluation::default() };
+    let asked = Evaluation { permutations: 4, ..Evaluation::default() };
     let found = scores(&asked);
     assert!(of(&found, "importance/x").unwrap() > 0.15, "{found:?}");
     for name in ["importance/y", "importance/group"] {
         assert!(of(&found, name).unwrap().abs() < 1e-12, "{found:?}");
     }
-    // The same seed, the same shuffles.
+    // The same seed, the same permutations.
     assert_eq!(scores(&asked), found);
 }
 
@@ -119,8 +119,11 @@ fn with_several_causes_the_first_is_what_is_measured() {
     model[10..].fill(-1.5);
     let (training, test) = (known(0.01), known(0.0));
     let held = Held { plan: &plan, model: &model, training: &training, test: &test, least: 5 };
-    let asked =
-        Evaluation { horizons: vec![1.0, 3.0], subgroups: vec!["group".to_owned()], shuffles: 1 };
+    let asked = Evaluation {
+        horizons: vec![1.0, 3.0],
+        subgroups: vec!["group".to_owned()],
+        permutations: 1,
+    };
     let found = evaluate(&held, &asked).unwrap();
     let risk = risks(&plan.model, &model, &test).unwrap();
     let outcomes = Competing::new(test.time().to_vec(), test.cause().to_vec()).unwrap();
@@ -147,7 +150,7 @@ fn patients_who_allow_no_measure_give_none() {
     let few = Examples::new(vec![0.0; 10], 5, vec![1.0, 2.0], vec![false; 2], &plan.outcome.edges);
     let (training, test) = (patients(0.0), few.unwrap());
     let held = Held { plan: &plan, model: &MODEL, training: &training, test: &test, least: 1 };
-    let asked = Evaluation { horizons: vec![1.0], subgroups: vec![], shuffles: 2 };
+    let asked = Evaluation { horizons: vec![1.0], subgroups: vec![], permutations: 2 };
     let found = evaluate(&held, &asked).unwrap();
     assert!(!found.iter().any(|score| score.name.contains("c_index")), "{found:?}");
 }

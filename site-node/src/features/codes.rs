@@ -6,9 +6,9 @@ use common::experiment::{View, ViewSource};
 use common::model::fusion::bounds::CODES;
 
 use super::aggregate::counts;
-use super::brought::places;
-use super::gather::Gathered;
+use super::column::Gathered;
 use super::lookup::{Coded, Lookup};
+use super::modality_inputs::places;
 use super::{FeatureError, Inputs};
 use crate::cohort::Part;
 use crate::data::patients::System;

@@ -8,10 +8,10 @@
 //! ```
 
 mod aggregate;
-mod brought;
 mod codes;
-mod gather;
+mod column;
 mod lookup;
+mod modality_inputs;
 mod scales;
 
 use common::experiment::{Missing, Plan, View, ViewSource};
@@ -20,16 +20,16 @@ use crate::cohort::Part;
 use crate::data::DataError;
 use crate::train::{Examples, TrainError};
 
-pub use brought::Studies;
-pub use gather::{Gathered, Outside, Rules, Units};
+pub use column::{Gathered, Outside, Rules, Units};
 pub use lookup::Lookup;
+pub use modality_inputs::SignalStore;
 pub use scales::{Spread, caution, caution_of};
 
 /// Scaled values are held to ±this: far beyond any sensible scaling, far below overflow.
 const LARGEST: f64 = 1e6;
 
 /// The most inputs: of 32,768 patients, 2^31 values.
-const MOST_INPUTS: usize = 1 << 16;
+const MAX_INPUTS: usize = 1 << 16;
 
 /// Patients that cannot be made into examples.
 #[derive(Debug, thiserror::Error)]
@@ -108,12 +108,12 @@ impl Inputs<'_> {
 pub fn examples(
     part: &Part<'_>,
     plan: &Plan,
-    studies: Option<Studies<'_>>,
+    studies: Option<SignalStore<'_>>,
 ) -> Result<Examples, FeatureError> {
     let (width, patients) = (plan.inputs(), part.patients);
     // By the plan alone: what a refusal tells must not depend on how many patients there are.
-    if width > MOST_INPUTS {
-        return Err(FeatureError::TooWide { found: width, most: MOST_INPUTS });
+    if width > MAX_INPUTS {
+        return Err(FeatureError::TooWide { found: width, most: MAX_INPUTS });
     }
     // Every column is there before room is made for any.
     let columns = plan.features.iter().map(|feature| patients.feature(&feature.column));
@@ -132,7 +132,7 @@ pub fn examples(
         place += fill(&mut inputs, place, &mut lookup, view, Rules::of(plan.privacy.mode))?;
     }
     let (time, cause) = (part.time.clone(), part.cause.clone());
-    let brought = brought::modalities(part, &mut lookup, plan, studies)?;
+    let brought = modality_inputs::modalities(part, &mut lookup, plan, studies)?;
     let examples = Examples::of_causes(inputs.rows, width, time, cause, &plan.outcome.edges)?;
     Ok(examples.with(brought)?)
 }

@@ -29,9 +29,9 @@ pub use summary::{Summary, summaries};
 pub use value::value;
 
 /// The most mistakes that are kept.
-const MOST: usize = 200;
+const MAX: usize = 200;
 /// The most units that are not known and named.
-const MOST_UNITS: usize = 20;
+const MAX_UNITS: usize = 20;
 
 /// What was found.
 #[derive(Debug)]
@@ -61,12 +61,12 @@ pub struct Check<'c> {
 /// Reads everything, and says all that is wrong with it. `tell` is called after each ECG or image, with
 /// what they are.
 pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) -> Findings {
-    let mut problems = Problems::new(MOST);
+    let mut problems = Problems::new(MAX);
     let mut found = Findings { problems: Vec::new(), more: 0, notes: Vec::new() };
     let patients = Patients::read_until(asked.source, asked.today, &mut problems);
     if let Some(patients) = patients {
         let units = patients.measurements.iter().flat_map(|(_, table)| table.unknown_units());
-        found.notes.extend(units.take(MOST_UNITS).map(|unit| unit.to_string()));
+        found.notes.extend(units.take(MAX_UNITS).map(|unit| unit.to_string()));
         notes::of_patients(asked, &patients, &mut problems, &mut found.notes);
         ends(asked, &patients, &mut problems);
         signals::check(asked, &patients, &mut problems, &mut found.notes, tell);

@@ -18,13 +18,13 @@ use std::path::Path;
 use std::str::FromStr;
 
 use common::experiment::Plan;
-use common::shelf::Stored;
+use common::model_store::Stored;
 use common::survival::{restricted_mean, survival_at};
 
 use crate::cohort::Part;
-use crate::data::cache::MOST_BYTES;
+use crate::data::cache::MAX_BYTES;
 use crate::data::{Losses, Patients, Source, load};
-use crate::features::{FeatureError, Lookup, Rules, Studies, Units, examples, gather};
+use crate::features::{FeatureError, Lookup, Rules, SignalStore, Units, examples, gather};
 use crate::train::{TrainError, incidence, risks, survival};
 
 pub use error::PredictError;
@@ -115,7 +115,7 @@ pub fn predict(asked: Asked<'_>, out: &mut dyn Write) -> Result<Told, PredictErr
     let patients = load(asked.source)?;
     let keys = patients.table.column(&asked.source.patient)?;
     units(&patients, plan)?;
-    let studies = Studies { source: asked.source, cache: asked.cache, cache_bytes: MOST_BYTES };
+    let studies = SignalStore { source: asked.source, cache: asked.cache, cache_bytes: MAX_BYTES };
     let causes = &plan.outcome.causes;
     rows::heading(out, keys.name(), &times, curves.then_some((horizon, causes)))?;
     let encoders = plan.model.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);

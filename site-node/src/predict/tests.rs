@@ -8,7 +8,7 @@ use common::artifact::{
     CARD_FORMAT, Card, Hashes, Lineage, Metrics, Promise, Start, WeightsRecord,
 };
 use common::experiment::{Experiment, PrivacyMode};
-use common::shelf::model_hash;
+use common::model_store::model_hash;
 
 use super::*;
 
@@ -31,7 +31,7 @@ learning_rate = 0.1
 rule = "fedavg"
 min_sites = 1
 [privacy]
-mode = "off"
+mode = "none"
 clip = 1.0
 "#;
 
@@ -54,7 +54,7 @@ fn model_of(experiment: &str, weights: &[f32]) -> Stored {
         inputs: plan.input_names(),
         metrics: Metrics::default(),
         privacy: Promise {
-            mode: PrivacyMode::Off,
+            mode: PrivacyMode::None,
             unit: None,
             epsilon: None,
             delta: None,

@@ -17,15 +17,15 @@ use std::sync::Arc;
 use audit::folder::{Archived, ReadError, Scan};
 use audit::record::{Event, Promise, Record, Reserve, Role};
 use audit::{Name, UtcTime};
+use common::audit_log::generation::{self, Presence};
+use common::audit_log::{
+    AuditSettings, AuditWriter, AuditWriterError, FOLDER, StateLock, Tracking, UnknownMechanism,
+};
 use common::clock::Clock;
 use common::digest::Digest;
 use common::ids::{InvalidName, Round, RunId};
-use common::logbook::generation::{self, Presence};
-use common::logbook::{
-    AuditSettings, FOLDER, Logbook, LogbookError, StateLock, Tracking, UnknownMechanism,
-};
 use common::privacy::{
-    Budget, Carried, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, Released,
+    Budget, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, OpeningBalance, Released,
 };
 
 /// A ledger that cannot be used. The node stops rather than forget what was spent.
@@ -33,7 +33,7 @@ use common::privacy::{
 pub enum LedgerLogError {
     /// The log.
     #[error(transparent)]
-    Book(#[from] LogbookError),
+    Book(#[from] AuditWriterError),
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -104,7 +104,7 @@ pub enum LedgerLogError {
 /// A ledger as its log tells it.
 pub struct Told {
     /// What came before the first entry: in an earlier epoch, or in segments that were removed.
-    pub carried: Carried,
+    pub carried: OpeningBalance,
     /// Every charge since.
     pub entries: Vec<Entry>,
     /// What was promised for each run when it was agreed to, as far as the log still tells.
@@ -119,7 +119,7 @@ pub struct Told {
 
 impl Told {
     fn nothing(data_set: &Name) -> Self {
-        let carried = Carried::nothing();
+        let carried = OpeningBalance::nothing();
         Self {
             carried,
             entries: Vec::new(),
@@ -143,7 +143,7 @@ impl Told {
             .iter()
             .map(|entry| (entry.run.clone(), entry.round, entry.released.code()))
             .collect();
-        for old in generation::set_aside(state)? {
+        for old in generation::quarantined(state)? {
             // A damaged one tells what it can: this list only ever refuses a release.
             let Ok(mut replay) = Replay::new(&old.folder, &self.data_set) else { continue };
             if let Err(error) = replay.scan(&old.folder) {
@@ -183,7 +183,7 @@ pub(super) fn verified(
     let mut replay =
         Replay::new(folder, data_set).map_err(|error| unverified(error.to_string()))?;
     let tools =
-        audit::verify::Options { checkpoints: Vec::new(), cost: Some(&common::logbook::cost) };
+        audit::verify::Options { checkpoints: Vec::new(), cost: Some(&common::audit_log::cost) };
     let report = audit::verify::verify_each(folder, key, &tools, &mut |record| replay.take(record));
     match report.verdict {
         audit::verify::Verdict::Sound => Ok((replay.finish()?, report.records)),
@@ -261,7 +261,9 @@ impl Replay {
             return;
         }
         match (&record.event, &record.run) {
-            (Event::Epoch { number, log, .. }, _) if *number > 1 => self.later = Some(log.clone()),
+            (Event::Generation { number, log, .. }, _) if *number > 1 => {
+                self.later = Some(log.clone());
+            }
             (Event::Consent { plan, terms }, Some(run)) => {
                 self.plans.insert(run.clone(), Digest::from_bytes(*plan.as_bytes()));
                 let promised = terms.as_ref().and_then(|terms| terms.promised);
@@ -336,7 +338,7 @@ impl Replay {
 
 /// The ledger's place in an open log.
 pub struct LedgerLog {
-    book: Arc<Logbook>,
+    audit: Arc<AuditWriter>,
     data_set: Name,
 }
 
@@ -357,8 +359,8 @@ impl LedgerLog {
         let folder = state.join(FOLDER);
         let damaged = |error: LedgerLogError| match error {
             LedgerLogError::Read(error) => {
-                let source = Box::new(LogbookError::Log(error.into()));
-                LogbookError::Damaged { folder: folder.clone(), source }.into()
+                let source = Box::new(AuditWriterError::Log(error.into()));
+                AuditWriterError::Damaged { folder: folder.clone(), source }.into()
             }
             error => error,
         };
@@ -366,10 +368,10 @@ impl LedgerLog {
         let mut replay = Replay::new(&folder, data_set).map_err(damaged)?;
         let mut take = |record: &Record| replay.take(record);
         let node = generation::node(site, Role::Site)?;
-        let book = Logbook::open_locked(audit, lock, node, clock, &mut take)?;
+        let audit = AuditWriter::open_locked(audit, lock, node, clock, &mut take)?;
         let mut told = replay.finish()?;
         told.remember(state)?;
-        let log = Self { book: Arc::new(book), data_set: data_set.clone() };
+        let log = Self { audit: Arc::new(audit), data_set: data_set.clone() };
         if told.budget != Some((limits.total.epsilon, limits.total.delta)) {
             log.budget(limits.total)?;
         }
@@ -385,9 +387,9 @@ impl LedgerLog {
             orders: LEDGER_ORDERS.to_vec(),
             carried: Vec::new(),
         };
-        let actor = "policy".parse().map_err(LogbookError::from)?;
+        let actor = "policy".parse().map_err(AuditWriterError::from)?;
         let entry = audit::record::Entry::new(actor, event);
-        Ok(self.book.record(vec![entry]).map_err(LogbookError::from)?)
+        Ok(self.audit.record(vec![entry]).map_err(AuditWriterError::from)?)
     }
 
     /// Reads the ledger of a log that another process may have open, and changes nothing. A record on its way
@@ -436,15 +438,16 @@ impl LedgerLog {
         let (told, records) = verified(&folder, &key, data_set)?;
         if folder == state.join(FOLDER) {
             // The node opens its log with its own secret key.
-            audit::note::load_key(&state.join(common::logbook::KEY)).map_err(LogbookError::from)?;
+            audit::note::load_key(&state.join(common::audit_log::KEY))
+                .map_err(AuditWriterError::from)?;
         }
         Ok(Inspection { log: Some(key), records, told })
     }
 
     /// The log.
     #[must_use]
-    pub fn book(&self) -> &Arc<Logbook> {
-        &self.book
+    pub fn audit(&self) -> &Arc<AuditWriter> {
+        &self.audit
     }
 }
 
@@ -462,6 +465,6 @@ impl LedgerStore for LedgerLog {
         let record = audit::record::Entry::new(name("ledger")?, Event::Reserve(reserve))
             .of_run(name(entry.run.as_str())?)
             .of_round(entry.round.0);
-        self.book.record(vec![record]).map_err(io::Error::other)
+        self.audit.record(vec![record]).map_err(io::Error::other)
     }
 }

@@ -18,11 +18,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use audit::Name;
+use common::audit_log::{AuditSettings, AuditWriter};
 use common::clock::Clock;
 use common::digest::Digest;
-use common::experiment::{Description, Plan, PrivacyMode, Question};
+use common::experiment::{Plan, PrivacyMode, Statistic, StatisticsRequest};
 use common::ids::{Round, RunId};
-use common::logbook::{AuditSettings, Logbook};
 use common::privacy::gaussian::NoiseKey;
 use common::privacy::{
     Charge, Delta, Ledger, LedgerError, Limits, Mechanism, PrivacyError, PrivateTraining,
@@ -60,12 +60,12 @@ pub fn fresh_key() -> Option<NoiseKey> {
 }
 
 /// The gate through which every update passes: one for each data set.
-pub struct Gate {
+pub struct PrivacyGate {
     ledger: Ledger<LedgerLog>,
     outbox: Outbox,
 }
 
-impl Gate {
+impl PrivacyGate {
     /// Opens a data set's ledger and outbox in `folder`.
     ///
     /// # Errors
@@ -88,8 +88,8 @@ impl Gate {
 
     /// The log that the ledger is in.
     #[must_use]
-    pub fn book(&self) -> &Arc<Logbook> {
-        self.ledger.store().book()
+    pub fn audit(&self) -> &Arc<AuditWriter> {
+        self.ledger.store().audit()
     }
 
     /// Sets what may be spent, from now on; another budget of the data set is on record first.
@@ -137,7 +137,7 @@ impl Gate {
         let clip = plan.privacy.clip;
         let delta = match Delta::between(before, after) {
             // Whether a change is finite depends on the patients: noise leaves all the same.
-            Err(PrivacyError::NotFinite { .. }) if plan.privacy.mode != PrivacyMode::Off => {
+            Err(PrivacyError::NotFinite { .. }) if plan.privacy.mode != PrivacyMode::None => {
                 Delta::between(before, before.to_vec())
             }
             other => other,
@@ -160,9 +160,9 @@ impl Gate {
         round: Round,
         start: &[f32],
     ) -> Result<PrivateTraining, PrivatizeError> {
-        let local = plan.privacy.local.as_ref().ok_or(PrivacyError::Mechanism)?;
-        let batch = local.sampling_rate * f64::from(local.expected_patients);
-        let receipt = self.ledger.reserve(charge(plan, run, round, local.patient_clip))?;
+        let steps = plan.privacy.dp_sgd.as_ref().ok_or(PrivacyError::Mechanism)?;
+        let batch = steps.sampling_rate * f64::from(steps.expected_patients);
+        let receipt = self.ledger.reserve(charge(plan, run, round, steps.patient_clip))?;
         Ok(PrivateTraining::begin(receipt, start, batch)?)
     }
 
@@ -193,9 +193,9 @@ impl Gate {
     ///
     /// # Errors
     /// They do not, or one was.
-    pub fn foresee_description(&self, question: &Description) -> Result<(), LedgerError> {
+    pub fn foresee_statistics(&self, question: &StatisticsRequest) -> Result<(), LedgerError> {
         let releases = (question.mechanism(), question.count());
-        self.ledger.account().foresee_description(&question.run(), releases)
+        self.ledger.account().foresee_statistics(&question.run(), releases)
     }
 
     /// Charges one question of a description.
@@ -205,7 +205,7 @@ impl Gate {
     pub fn answer(
         &mut self,
         description: (&RunId, Digest, Mechanism),
-        (round, question): (Round, &Question<'_>),
+        (round, question): (Round, &Statistic<'_>),
     ) -> Result<Receipt, PrivatizeError> {
         let ((run, plan, mechanism), released) = (description, question.released());
         // As with an evaluation: each release bounds by itself what one patient can change.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use audit::Name;
 use audit::note::VerifierKey;
 use audit::record::{Entry, Event, Role};
+use common::audit_log::generation::{self, Remains};
+use common::audit_log::{AuditSettings, LogGeneration, StateLock, name};
 use common::clock::Clock;
-use common::logbook::generation::{self, Remains};
-use common::logbook::{AuditSettings, LogGeneration, StateLock, name};
 use common::privacy::{Cost, LEDGER_ORDERS, Limits};
 
 use super::LedgerLogError;
@@ -94,7 +94,7 @@ fn recorded(state: &Path, remains: &Remains, data_set: &Name) -> Result<Cost, Le
     if generation::number(key.name()) != Some(expected) {
         return Err(missing(format!("the log of generation {expected} is not there")));
     }
-    let mut aside = generation::set_aside(state)?;
+    let mut aside = generation::quarantined(state)?;
     loop {
         if told.carried.spent != Cost::unknown() {
             return Ok(told.spent().add(&since));

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::Name;
+use common::audit_log::{AuditSettings, StateLock};
 use common::clock::{Clock, Moment, SystemClock, Timestamp};
 use common::digest::Digest;
 use common::ids::Round;
-use common::logbook::{AuditSettings, StateLock};
 use common::privacy::{
     Account, Budget, Charge, Cost, Ledger, LedgerError, Limits, Mechanism, Released,
 };
@@ -31,11 +31,12 @@ fn open(state: &Path, audit: &AuditSettings, clock: Arc<dyn Clock>) -> Ledger<Le
 fn charge(ledger: &mut Ledger<LedgerLog>, round: u32) -> Result<(), LedgerError> {
     let run: common::ids::RunId = "run-a".parse().unwrap();
     let plan = Digest::of(b"plan");
-    let consent = audit::record::Event::Consent { plan: common::logbook::hash(plan), terms: None };
+    let consent =
+        audit::record::Event::Consent { plan: common::audit_log::hash(plan), terms: None };
     let name = |text: &str| text.parse::<Name>().unwrap();
     let consent = audit::record::Entry::new(name("test"), consent).of_run(name("run-a"));
-    ledger.store().book().record(vec![consent]).unwrap();
-    let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 20.0 };
+    ledger.store().audit().record(vec![consent]).unwrap();
+    let mechanism = Mechanism::GaussianUpdate { noise_multiplier: 20.0 };
     let (round, released) = (Round(round), Released::Update);
     ledger.reserve(Charge { run, plan, round, released, mechanism, clip: 1.0 }).map(drop)
 }
@@ -68,7 +69,7 @@ fn the_next_generation_carries_on_what_the_last_one_told() {
     restart(state, None).unwrap();
     let mut ledger = open(state, &settings, system());
     assert_eq!(ledger.account().spent(), &spent);
-    assert_eq!(ledger.store().book().verifier().name().as_str(), "site-a.2");
+    assert_eq!(ledger.store().audit().verifier().name().as_str(), "site-a.2");
     // What was released under the last log is not noised a second time.
     assert!(matches!(charge(&mut ledger, 2), Err(LedgerError::Repeated { .. })));
     charge(&mut ledger, 3).unwrap();
@@ -82,8 +83,10 @@ fn the_next_generation_carries_on_what_the_last_one_told() {
     for place in ["audit-1", "audit"] {
         let place = state.join(place);
         let key = audit::folder::key(&place).unwrap();
-        let tools =
-            audit::verify::Options { checkpoints: Vec::new(), cost: Some(&common::logbook::cost) };
+        let tools = audit::verify::Options {
+            checkpoints: Vec::new(),
+            cost: Some(&common::audit_log::cost),
+        };
         let report = audit::verify::verify(&place, &key, &tools);
         assert_eq!(report.verdict, audit::verify::Verdict::Sound, "{report:?}");
     }
@@ -124,7 +127,7 @@ fn recorded_is_the_last_real_total_of_logs_that_verify() {
     std::fs::remove_dir_all(state.join("audit")).unwrap();
     restart(state, Some(Cost::unknown())).unwrap();
     assert_eq!(
-        open(state, &settings, system()).store().book().verifier().name().as_str(),
+        open(state, &settings, system()).store().audit().verifier().name().as_str(),
         "site-a.10"
     );
 }

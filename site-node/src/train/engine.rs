@@ -5,11 +5,11 @@ use common::model::ModelSpec;
 use super::device::Device;
 use super::error::TrainError;
 use super::examples::{Examples, same};
-use super::fused::{Fused, key_at};
 use super::layer::{Matrix, to_device};
+use super::micro_batch::{MicroBatch, attempt};
+use super::multimodal::{Fused, key_at};
 use super::network::Architecture;
 use super::passes::{Batch, logits};
-use super::slots::{Slots, attempt};
 
 /// What computes logits and gradients of a specification.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub(super) struct Gradients<'a> {
     device: &'a Device,
     seed: u64,
     /// Patients a pass of dense layers: the batch, as long as the device has the memory.
-    slots: Slots,
+    slots: MicroBatch,
     /// All patients' features on the device, where every batch has all of them.
     whole: Option<Matrix>,
 }
@@ -87,7 +87,7 @@ impl<'a> Gradients<'a> {
         };
         // Without the memory for it, features come anew in each step, in parts.
         let whole = if stays { attempt(device, size, features).ok() } else { None };
-        let slots = Slots::new(size.checked_next_power_of_two().unwrap_or(size));
+        let slots = MicroBatch::new(size.checked_next_power_of_two().unwrap_or(size));
         Self { engine, spec, examples, device, seed, slots, whole }
     }
 

@@ -31,7 +31,6 @@ mod device;
 mod engine;
 mod error;
 mod examples;
-mod fused;
 #[cfg(feature = "cuda")]
 mod gpu;
 #[cfg(test)]
@@ -42,7 +41,9 @@ mod layer;
 mod local;
 mod loss;
 mod memory;
+mod micro_batch;
 mod modality;
+mod multimodal;
 mod network;
 mod optimizer;
 mod passes;
@@ -50,7 +51,6 @@ mod plan;
 mod predict;
 mod private;
 mod rearranged;
-mod slots;
 mod vectors;
 
 pub use device::{Device, DeviceChoice};

@@ -7,8 +7,8 @@ use super::error::TrainError;
 use super::examples::Examples;
 use super::layer::{Matrix, to_device};
 use super::loss;
+use super::micro_batch::MicroBatch;
 use super::network::{Architecture, Network};
-use super::slots::Slots;
 
 /// Patients a pass of predictions; bounds the memory for activations.
 const ROWS: usize = 4096;
@@ -23,7 +23,7 @@ pub(super) fn logits(
     examples: &Examples,
     device: &Device,
 ) -> Result<Vec<f32>, TrainError> {
-    Slots::new(ROWS).pass(device, |rows| {
+    MicroBatch::new(ROWS).pass(device, |rows| {
         let network = architecture.load(parameters, device)?;
         let (features, width) = (examples.features(), architecture.inputs().max(1));
         let mut logits = Vec::with_capacity(features.len() / width * architecture.logits());
@@ -56,7 +56,7 @@ impl Batch<'_> {
         &self,
         architecture: &Architecture,
         parameters: &[f32],
-        slots: &Slots,
+        slots: &MicroBatch,
     ) -> Result<Option<Vec<f32>>, TrainError> {
         slots.pass(self.device, |rows| {
             let network = architecture.load(parameters, self.device)?;

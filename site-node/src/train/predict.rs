@@ -195,7 +195,7 @@ mod tests {
             let expected = if patient == 7 { 0.0 } else { *before };
             assert!((after - expected).abs() < f64::EPSILON, "patient {patient}");
         }
-        // The exact metrics of mode `off` say that something is wrong instead.
+        // The exact metrics of mode `none` say that something is wrong instead.
         assert!(matches!(risks(&spec, &weights, &one), Err(TrainError::Outputs)));
         weights.pop();
         assert!(risk_of_each(&spec, &weights, &one, n).is_err());

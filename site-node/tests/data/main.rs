@@ -7,7 +7,6 @@ mod broken;
 mod broken_cells;
 mod broken_contract;
 mod broken_signals;
-mod brought;
 mod certainty;
 #[cfg(feature = "parquet")]
 mod codecs;
@@ -18,6 +17,7 @@ mod fingerprint;
 mod horizon;
 mod laboratory;
 mod messy;
+mod modality_inputs;
 mod omop;
 mod omop_checks;
 mod processes;
@@ -161,7 +161,7 @@ rounds = 1
 outcome = {{ time = "months", unit = "months", event = "died", edges = [12.0] }}
 model = {{ kind = "linear" }}
 training = {{ learning_rate = 0.1 }}
-privacy = {{ mode = "off", clip = 1.0 }}
+privacy = {{ mode = "none", clip = 1.0 }}
 aggregation = {{ min_sites = 1, window = "1m" }}
 [features]
 {views}

@@ -20,15 +20,15 @@ tag = "synthetic"
 
 const POLICY: &str = r#"
 coordinators = ["sha256:a2f388c86e87853a85a12fb9d526536bc924079406f59680a00c4ca0cddfa23d"]
-modes = ["off"]
+modes = ["none"]
 models = ["linear"]
 heads = ["logistic-hazard"]
 min_patients = 2
 min_events = 1
-largest_clip = 10.0
-least_noise = 0.5
-most_rounds = 1000
-largest_model = 10000000
+max_clip = 10.0
+min_noise = 0.5
+max_rounds = 1000
+max_parameters = 10000000
 start_models = []
 describe = false
 
@@ -97,7 +97,7 @@ rounds = 1
 outcome = {{ time = "months", unit = "months", event = "died", edges = [12.0, 24.0] }}
 model = {{ kind = "linear", head = "logistic-hazard", proportional = true, initial_hazard = 0.1 }}
 training = {{ learning_rate = 0.1 }}
-privacy = {{ mode = "off", clip = 1.0 }}
+privacy = {{ mode = "none", clip = 1.0 }}
 aggregation = {{ min_sites = 1, window = "1m" }}
 [features]
 {views}

@@ -13,7 +13,7 @@ use super::real;
 
 const CASES: usize = 6000;
 /// What a reader may hold at once on files of a few kilobytes.
-const MOST_KIB: u64 = 700 << 10;
+const MAX_KIB: u64 = 700 << 10;
 
 /// Uniform words, the same on every machine (Marsaglia's xorshift64).
 struct Random(u64);
@@ -132,5 +132,5 @@ fn no_bytes_make_a_reader_panic_or_fill_the_memory() {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    assert!(peak.is_none_or(|peak| peak < MOST_KIB), "{peak:?} KiB at most were held at once");
+    assert!(peak.is_none_or(|peak| peak < MAX_KIB), "{peak:?} KiB at most were held at once");
 }

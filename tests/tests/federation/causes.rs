@@ -192,7 +192,7 @@ fn federation() -> Result<Federation, SetupError> {
     Ok(federation)
 }
 
-/// The experiment in mode `local`, with a noised concordance.
+/// The experiment in mode `patient`, with a noised concordance.
 fn private(federation: &Federation) -> Result<PathBuf, SetupError> {
     let path = federation.elsewhere("private.toml");
     let text = fs::read_to_string(experiment())?;
@@ -206,7 +206,7 @@ fn private(federation: &Federation) -> Result<PathBuf, SetupError> {
     Ok(path)
 }
 
-const PRIVATE: &str = "mode = \"local\"
+const PRIVATE: &str = "mode = \"patient\"
 clip = 10.0
 noise_multiplier = 1.0
 delta = 1e-5
@@ -214,7 +214,7 @@ steps = 6
 sampling_rate = 0.25
 expected_patients = 270
 patient_clip = 1.0
-evaluation = { rho = 1.0, most_patients = 150 }";
+evaluation = { rho = 1.0, max_patients = 150 }";
 
 #[test]
 fn hospitals_number_causes_as_they_do_and_charge_for_what_they_tell() -> Outcome {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::digest::Digest;
-use common::experiment::{Experiment, Plan, PrivacyMode, PrivateSteps, Weights};
+use common::experiment::{DpSgd, Experiment, Plan, PrivacyMode, Weights};
 use common::ids::{Round, RunId};
 use common::model::initial_parameters;
 use common::pki::Identity;
@@ -29,15 +29,11 @@ fn plan() -> Result<Plan, tests::SetupError> {
     plan.rounds = 100_000;
     (plan.training.epochs, plan.training.batch) = (1, None);
     plan.aggregation.weights = Weights::Equal;
-    plan.privacy.mode = PrivacyMode::Local;
+    plan.privacy.mode = PrivacyMode::Patient;
     (plan.privacy.noise_multiplier, plan.privacy.delta) = (4.0, 1e-5);
     // Long enough that some of the kills fall into training.
-    plan.privacy.local = Some(PrivateSteps {
-        steps: 8,
-        sampling_rate: 0.5,
-        expected_patients: 300,
-        patient_clip: 1.0,
-    });
+    plan.privacy.dp_sgd =
+        Some(DpSgd { steps: 8, sampling_rate: 0.5, expected_patients: 300, patient_clip: 1.0 });
     plan.aggregation.min_sites = 1;
     assert_eq!(plan.check(), []);
     Ok(plan)
@@ -76,7 +72,7 @@ impl Seen {
                 Answer::Update(update) => {
                     let (header, words) = *update;
                     let digest = Digest::of(&words);
-                    assert_eq!((header.round, header.content.digest), (Round(round), digest));
+                    assert_eq!((header.round, header.payload.digest), (Round(round), digest));
                     assert_eq!(self.updates.insert(round, digest), None);
                     if let Some((_, kept)) = self.kept.take_if(|(kept, _)| *kept == round) {
                         assert_eq!(digest.to_string(), kept, "round {round} was noised twice");
@@ -84,9 +80,9 @@ impl Seen {
                     }
                 }
                 Answer::Said(said) => {
-                    let ToCoordinator::Silence(silence) = *said else { panic!("{said:?}") };
-                    let expected = silence.reason.contains("charged before this site restarted");
-                    assert!(expected, "{silence:?}");
+                    let ToCoordinator::Decline(decline) = *said else { panic!("{said:?}") };
+                    let expected = decline.reason.contains("charged before this site restarted");
+                    assert!(expected, "{decline:?}");
                     let kept = self.kept.as_ref().is_some_and(|(kept, _)| *kept == round);
                     assert!(!kept, "round {round} was kept and is not sent");
                     self.lost += 1;
@@ -119,7 +115,7 @@ async fn killed_at_any_moment_a_site_never_forgets_a_release() -> Outcome {
     let policy = home.join("policy.toml");
     edit(&policy, "epsilon = 8.0", "epsilon = 1e6")?;
     edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 1e6")?;
-    edit(&policy, "most_rounds = 1000", "most_rounds = 100000")?;
+    edit(&policy, "max_rounds = 1000", "max_rounds = 100000")?;
     let observer = Observer::new(Identity::load(&federation.place("identity"))?)?;
     let address = format!("coordinator = \"{}\"", observer.address()?);
     edit(&home.join("site-node.toml"), "coordinator = \"127.0.0.1:7443\"", &address)?;

@@ -3,7 +3,7 @@
 
 use common::digest::Digest;
 use common::ids::Round;
-use common::wire::{Evaluation, ModelHeader, Progress, Refusal, Silence, ToCoordinator, ToSite};
+use common::wire::{Decline, Evaluation, ModelHeader, Progress, Refusal, ToCoordinator, ToSite};
 use coordinator::registry::Registry;
 
 use crate::Outcome;
@@ -18,13 +18,13 @@ const FEW: usize = 150;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_floods_a_run_is_cut_off_and_leaves_little() -> Outcome {
     let floods: [fn(ToSite, u32) -> Option<ToCoordinator>; 4] = [
-        |plan, number| of_plan(plan, |run, _| silence(run, Some(Round(number)))),
-        |plan, _| of_plan(plan, |run, _| silence(run, None)),
+        |plan, number| of_plan(plan, |run, _| decline(run, Some(Round(number)))),
+        |plan, _| of_plan(plan, |run, _| decline(run, None)),
         // Now this, now that: each one changes the site's standing.
         |plan, number| {
             of_plan(plan, |run, plan| {
                 let consent = ToCoordinator::Consent { run: run.clone(), plan };
-                if number % 2 == 0 { silence(run, None) } else { consent }
+                if number % 2 == 0 { decline(run, None) } else { consent }
             })
         },
         |plan, _| {
@@ -63,11 +63,11 @@ async fn a_site_that_floods_a_run_is_cut_off_and_leaves_little() -> Outcome {
         good.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
         let mut offer = good.link.accept_transfer().await?;
         let model: ModelHeader = offer.expect().await?;
-        let words = vec![0; usize::try_from(model.content.words)? * 4];
+        let words = vec![0; usize::try_from(model.payload.words)? * 4];
         good.update(&honest(&good, &run, &model, &words)?, words).await;
         let mut offer = good.link.accept_transfer().await?;
         let last: ModelHeader = offer.expect().await?;
-        let model = last.content.digest;
+        let model = last.payload.digest;
         let evaluation = Evaluation { run: run.clone(), model, metrics: Vec::new() };
         good.say(ToCoordinator::Evaluation(evaluation)).await?;
         let mut end = None;
@@ -95,9 +95,9 @@ fn of_plan(
     }
 }
 
-fn silence(run: common::ids::RunId, round: Option<Round>) -> ToCoordinator {
+fn decline(run: common::ids::RunId, round: Option<Round>) -> ToCoordinator {
     let (rule, reason) = ("policy".to_owned(), "no".to_owned());
-    ToCoordinator::Silence(Silence { run, round, rule, reason })
+    ToCoordinator::Decline(Decline { run, round, rule, reason })
 }
 
 /// Each session is rows in the journal and lines in the log, and each of its messages may be.

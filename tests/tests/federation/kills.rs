@@ -7,10 +7,10 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use audit::verify::{Options, Verdict, verify};
+use common::audit_log::{AuditSettings, Tracking, generation, hash, name};
 use common::clock::SystemClock;
 use common::digest::Digest;
 use common::ids::Round;
-use common::logbook::{AuditSettings, Tracking, generation, hash, name};
 use common::pki::{Fingerprint, Identity};
 use common::privacy::{Budget, Charge, Cost, Ledger, Limits, Mechanism, Released};
 use coordinator::registry::Registry;
@@ -22,7 +22,7 @@ use tests::{
 use crate::Outcome;
 
 /// More durable steps than any verb takes: a bound for loops that end by themselves.
-const MOST_STEPS: u32 = 400;
+const MAX_STEPS: u32 = 400;
 
 /// The library that kills, compiled once a test.
 fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
@@ -60,10 +60,10 @@ fn works(command: &mut Command) -> Result<String, SetupError> {
 
 /// All logs in a state folder verify.
 fn logs_verify(state: &Path) -> Outcome {
-    let aside = generation::set_aside(state)?.into_iter().map(|old| old.folder);
+    let aside = generation::quarantined(state)?.into_iter().map(|old| old.folder);
     for folder in aside.chain([state.join("audit")]) {
         let key = audit::folder::key(&folder)?;
-        let tools = Options { checkpoints: Vec::new(), cost: Some(&common::logbook::cost) };
+        let tools = Options { checkpoints: Vec::new(), cost: Some(&common::audit_log::cost) };
         let report = verify(&folder, &key, &tools);
         assert_eq!(report.verdict, Verdict::Sound, "{}: {report:?}", folder.display());
     }
@@ -91,10 +91,10 @@ fn spend(state: &Path) -> Result<Cost, SetupError> {
     let plan = Digest::of(b"plan");
     let consent = audit::record::Event::Consent { plan: hash(plan), terms: None };
     let consent = audit::record::Entry::new(name("test"), consent).of_run(name("run-a"));
-    log.book().record(vec![consent])?;
+    log.audit().record(vec![consent])?;
     let mut ledger = Ledger::after(log, limits, told.carried, told.entries)?;
     for round in 1..=3 {
-        let mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 20.0 };
+        let mechanism = Mechanism::GaussianUpdate { noise_multiplier: 20.0 };
         let (run, released) = ("run-a".parse()?, Released::Update);
         ledger.reserve(Charge {
             run,
@@ -124,7 +124,7 @@ fn a_site_killed_at_any_step_of_its_first_start_starts_by_itself() -> Outcome {
     let fresh = federation.elsewhere("fresh");
     copy_folder(&home, &fresh)?;
     let mut kills = 0;
-    for at in 1..MOST_STEPS {
+    for at in 1..MAX_STEPS {
         reset(&fresh, &home)?;
         // It opens the ledger as the daemon does, and ends.
         let mut start = federation.site_command(HOSPITALS[0], &["trust", &key])?;
@@ -151,7 +151,7 @@ fn a_site_killed_at_any_step_of_a_restart_forgets_nothing() -> Outcome {
     copy_folder(&home, &before)?;
     let restart = ["audit", "restart", "--reason", "key-exposed", "--spent", "recorded"];
     let mut kills = 0;
-    for at in 1..MOST_STEPS {
+    for at in 1..MAX_STEPS {
         reset(&before, &home)?;
         if !killed(&mut federation.site_command(HOSPITALS[0], &restart)?, &shim, at)? {
             break;
@@ -179,9 +179,9 @@ fn a_site_killed_at_any_step_of_a_restart_forgets_nothing() -> Outcome {
 fn a_coordinator_killed_at_any_step_of_a_start_or_restart_starts_again() -> Outcome {
     let mut federation = Federation::new()?;
     let (shim, state) = (shim(&federation)?, federation.place("state"));
-    let register = common::logbook::register(&state);
+    let register = common::audit_log::register(&state);
     let mut kills = 0;
-    for at in 1..MOST_STEPS {
+    for at in 1..MAX_STEPS {
         if state.exists() {
             std::fs::remove_dir_all(&state)?;
         }
@@ -202,7 +202,7 @@ fn a_coordinator_killed_at_any_step_of_a_start_or_restart_starts_again() -> Outc
     let before = federation.elsewhere("before");
     copy_folder(&state, &before)?;
     let registered = std::fs::read(&register)?;
-    for at in 1..MOST_STEPS {
+    for at in 1..MAX_STEPS {
         std::fs::remove_dir_all(&state)?;
         copy_folder(&before, &state)?;
         let secret = state.join("audit-key");
@@ -231,7 +231,7 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
     tests::stop([federation.serve()?])?;
     let (state, sets) = (federation.place("state"), ["rounds=2", "aggregation.window=20s"]);
     let (mut kills, mut kept) = (0, 0);
-    for at in 1..MOST_STEPS {
+    for at in 1..MAX_STEPS {
         let mut serve = federation.coordinator(&["serve"])?;
         serve.env("LD_PRELOAD", &shim).env("CONSILIUM_KILL_AT", at.to_string());
         let mut process =
@@ -245,7 +245,7 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
         let sites = sites.collect::<Result<Vec<_>, _>>()?;
         let connected = sites.iter().all(|_| process.wait_for("connected").is_ok());
         let client = federation.run(&demo(), &sets)?;
-        // The end of the run, or of the coordinator's output; its client would wait for a dead one's silence.
+        // The end of the run, or of the coordinator's output; its client would wait for a dead one's decline.
         let over = connected && process.wait_for("audit_s=").is_ok();
         let ran = over && success(client).is_ok();
         if ran {
@@ -260,7 +260,7 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
             assert_ne!(run.status, "running", "step {at}: {run:?}");
             let weights = state.join(format!("models/{}.safetensors", run.id));
             if weights.exists() {
-                let stored = common::shelf::open(&weights)?;
+                let stored = common::model_store::open(&weights)?;
                 assert_eq!(run.file_sha256, Some(stored.card.weights.sha256.to_string()));
                 kept += usize::from(run.reason.is_some());
             }
@@ -291,7 +291,7 @@ fn a_command_that_changes_the_members_is_finished_by_the_same_command_again() ->
         ("renew", HOSPITALS[0], ""),
         ("revoke", HOSPITALS[1], "revoked already"),
     ] {
-        for at in 1..MOST_STEPS {
+        for at in 1..MAX_STEPS {
             reset(&before, &home)?;
             let key = home.join("authority/ca-key.pem");
             std::fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;

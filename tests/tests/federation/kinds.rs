@@ -84,7 +84,7 @@ fn with_model(
     head: HeadKind,
 ) -> Result<PathBuf, SetupError> {
     let file =
-        if kind == ModelKind::Fused { "synthetic-multimodal.toml" } else { "synthetic.toml" };
+        if kind == ModelKind::Multimodal { "synthetic-multimodal.toml" } else { "synthetic.toml" };
     let path = federation.elsewhere(&format!("{}-{}.toml", kind.name(), head.name()));
     fs::copy(shipped(file), &path)?;
     edit(&path, "head = \"logistic-hazard\"", &format!("head = {:?}", head.name()))?;
@@ -103,7 +103,7 @@ fn every_kind_and_head_that_policies_list_is_trained_as_a_simulation_trains_it()
     for &kind in ModelKind::ALL {
         for &head in HeadKind::ALL {
             let experiment = with_model(&federation, kind, head)?;
-            let fused = kind == ModelKind::Fused;
+            let fused = kind == ModelKind::Multimodal;
             let rounds = if fused { "rounds=1" } else { "rounds=2" };
             let sets: &[&str] = if fused { &[ALL, rounds, LAST] } else { &[ALL, rounds] };
             let live = last_line(&success(federation.run(&experiment, sets)?)?)?;

@@ -76,7 +76,7 @@ min_sites = 3
 window = "60s"
 
 [privacy]
-mode = "off"
+mode = "none"
 clip = 10.0
 "#;
 

@@ -155,7 +155,7 @@ fn a_run_goes_on_when_it_is_left_and_hospitals_stop_training_when_it_is_stopped(
     let mut sites = Vec::new();
     for name in &HOSPITALS[..3] {
         let policy = federation.site(name).join("policy.toml");
-        edit(&policy, "most_epochs = 1000", "most_epochs = 10000")?;
+        edit(&policy, "max_epochs = 1000", "max_epochs = 10000")?;
         sites.push(federation.start_site(name)?);
     }
     let mut run = launch(&federation, &LONG)?;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::Name;
+use common::audit_log::{AuditSettings, AuditWriter};
 use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
-use common::experiment::{DataTag, Description, Experiment, Plan};
+use common::experiment::{DataTag, Experiment, Plan, StatisticsRequest};
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::{AuditSettings, Logbook};
 use common::pki::Role;
 use common::policy::Policy;
 use common::transport::Dialer;
@@ -23,9 +23,9 @@ use coordinator::round::Event;
 use coordinator::server::{Server, entropy};
 use coordinator::simulate::write_synthetic;
 use site_node::data::{Source, Table, load};
+use site_node::participant::{DeclineReason, Model, Participant, Records, Site, SiteParticipant};
 use site_node::rules::Rules;
 use site_node::send::Outgoing;
-use site_node::task::{Hospital, Model, Objection, Participant, Records, Site};
 use site_node::train::{Device, DeviceChoice};
 use tests::HOSPITALS;
 
@@ -68,29 +68,34 @@ impl Turns {
 
 /// A hospital that answers when it is its turn.
 struct InTurn {
-    hospital: Hospital,
+    hospital: SiteParticipant,
     site: usize,
     turns: Arc<Turns>,
 }
 
 impl Participant for InTurn {
-    fn book(&self) -> Arc<Logbook> {
-        self.hospital.book()
+    fn audit(&self) -> Arc<AuditWriter> {
+        self.hospital.audit()
     }
 
     fn data_set(&self) -> Name {
         self.hospital.data_set()
     }
 
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
         self.hospital.consider(run, plan)
     }
 
-    fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
+    fn round(
+        &self,
+        run: &RunId,
+        round: Round,
+        model: Model<'_>,
+    ) -> Result<Outgoing, DeclineReason> {
         self.hospital.round(run, round, model)
     }
 
-    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), Objection> {
+    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), DeclineReason> {
         self.turns.wait(self.site, round);
         self.hospital.depart(run, round, outgoing)
     }
@@ -99,11 +104,11 @@ impl Participant for InTurn {
         self.hospital.received(run, round, update);
     }
 
-    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, Objection> {
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason> {
         self.hospital.evaluate(run, model)
     }
 
-    fn describe(&self, question: &Description) -> Result<Vec<Metric>, Objection> {
+    fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
         self.hospital.describe(question)
     }
 }
@@ -153,7 +158,7 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
         let rules = Rules::fixed(Policy::just(&plan, coordinator), plan.digest());
         let tag = DataTag::Synthetic;
         let (data_set, clock) = ("cohort".parse()?, Arc::clone(&clock));
-        let hospital = Hospital::open(Site {
+        let hospital = SiteParticipant::open(Site {
             cache_bytes: 1 << 30,
             name,
             coordinator,

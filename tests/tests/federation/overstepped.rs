@@ -2,7 +2,7 @@
 //! site is left out of the round by name, and the round counts without it.
 
 use audit::record::Event;
-use common::experiment::{Plan, PrivacyMode, PrivateSteps, Weights};
+use common::experiment::{DpSgd, Plan, PrivacyMode, Weights};
 use common::ids::{RunId, SiteName};
 use common::privacy::grid::UNITS_PER_CLIP;
 use common::wire::{ModelHeader, Progress, Refusal, ToCoordinator, ToSite, UpdateHeader};
@@ -17,11 +17,11 @@ fn plan_in(mode: PrivacyMode) -> Result<Plan, tests::SetupError> {
     plan.aggregation.weights = Weights::Equal;
     (plan.aggregation.min_sites, plan.aggregation.max_sites) = (2, 3);
     plan.privacy.mode = mode;
-    if mode != PrivacyMode::Off {
+    if mode != PrivacyMode::None {
         (plan.privacy.noise_multiplier, plan.privacy.delta) = (1.0, 1e-5);
         (plan.training.epochs, plan.training.batch) = (1, None);
     }
-    plan.privacy.local = (mode == PrivacyMode::Local).then_some(PrivateSteps {
+    plan.privacy.dp_sgd = (mode == PrivacyMode::Patient).then_some(DpSgd {
         steps: 1,
         sampling_rate: 0.5,
         expected_patients: 100,
@@ -29,7 +29,7 @@ fn plan_in(mode: PrivacyMode) -> Result<Plan, tests::SetupError> {
     });
     match plan.check().first() {
         None => Ok(plan),
-        Some(flaw) => Err(flaw.to_string().into()),
+        Some(plan_error) => Err(plan_error.to_string().into()),
     }
 }
 
@@ -82,7 +82,7 @@ async fn round_with(
     let (Some(model), [a, b, c]) = (offers.first().cloned(), &mut sites[..]) else {
         return Err("three sites".into());
     };
-    let (run, count) = (launched.run.clone(), usize::try_from(model.content.words)?);
+    let (run, count) = (launched.run.clone(), usize::try_from(model.payload.words)?);
     send(c, &run, &model, &hostile(count)).await?;
     let refusal = c.refusal().await?;
     // Left out of this round: a second update of it does not count either.
@@ -101,7 +101,7 @@ async fn round_with(
         let mut offer = site.link.accept_transfer().await?;
         let last: ModelHeader = offer.expect().await?;
         // The two updates cancel out: of the third nothing is in the sum.
-        assert_eq!(last.content.digest, model.content.digest);
+        assert_eq!(last.payload.digest, model.payload.digest);
         site.link.close("done");
     }
     let mut seen = Vec::new();
@@ -147,7 +147,7 @@ fn just_over(words: usize) -> Vec<i32> {
 #[tokio::test(flavor = "multi_thread")]
 async fn words_beyond_the_clipping_bound_are_refused_in_modes_off_and_local() -> Outcome {
     let most = u64::from(UNITS_PER_CLIP);
-    for mode in [PrivacyMode::Off, PrivacyMode::Local] {
+    for mode in [PrivacyMode::None, PrivacyMode::Patient] {
         for hostile in [wild, wrapping] {
             let refusal = round_with(mode, hostile).await?;
             let Refusal::Norm { found, most: allowed } = refusal else {
@@ -191,7 +191,7 @@ async fn a_weight_loosens_no_bound() -> Outcome {
         rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
         let mut offer = rogue.link.accept_transfer().await?;
         let model: ModelHeader = offer.expect().await?;
-        let words = bytes(&just_over(usize::try_from(model.content.words)?));
+        let words = bytes(&just_over(usize::try_from(model.payload.words)?));
         let header = UpdateHeader { weight, ..honest(&rogue, &run, &model, &words)? };
         rogue.update(&header, words).await;
         let most = u64::from(UNITS_PER_CLIP);

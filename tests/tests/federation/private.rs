@@ -1,4 +1,4 @@
-//! What leaves a hospital in mode `local`: every field of it, in a whole run; and coordinators that
+//! What leaves a hospital in mode `patient`: every field of it, in a whole run; and coordinators that
 //! ask for more than the hospital allows.
 
 #![allow(clippy::panic, reason = "a test may stop")]
@@ -8,27 +8,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::note::{Checkpoint, SignedNote};
+use common::audit_log::AuditSettings;
 use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
 use common::experiment::{
-    DataTag, Experiment, Optimizer, Plan, PrivacyMode, PrivateEvaluation, PrivateSteps, Weights,
+    DataTag, DpSgd, Experiment, Optimizer, Plan, PrivacyMode, PrivateEvaluation, Weights,
 };
 use common::ids::{Round, RunId};
-use common::logbook::AuditSettings;
 use common::model::{HeadKind, ModelKind, initial_parameters};
 use common::pki::{Fingerprint, Role};
 use common::policy::Policy;
 use common::privacy::{Budget, Limits};
 use common::transport::Dialer;
 use common::wire::{
-    C_INDEX, Evaluation, Metric, Purpose, Sighting, Silence, ToCoordinator, UpdateHeader,
+    C_INDEX, Decline, Evaluation, Metric, Purpose, SignedState, ToCoordinator, UpdateHeader,
 };
 use coordinator::enrol::Authority;
 use coordinator::simulate::write_synthetic;
 use site_node::data::{Source, load};
+use site_node::participant::{Records, Site, SiteParticipant};
 use site_node::privatize::LedgerLog;
 use site_node::rules::Rules;
-use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
 use tempfile::TempDir;
 use tests::{Answer, Observed, Observer, demo};
@@ -49,17 +49,13 @@ pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
     (plan.training.epochs, plan.training.batch) = (1, None);
     plan.aggregation.weights = Weights::Equal;
     plan.aggregation.min_sites = 1;
-    plan.privacy.mode = PrivacyMode::Local;
+    plan.privacy.mode = PrivacyMode::Patient;
     plan.privacy.noise_multiplier = 4.0;
     plan.privacy.delta = 1e-5;
-    plan.privacy.local = Some(PrivateSteps {
-        steps: 4,
-        sampling_rate: 0.25,
-        expected_patients: 300,
-        patient_clip: 1.0,
-    });
-    let withheld = vec!["x12".to_owned()];
-    plan.privacy.evaluation = Some(PrivateEvaluation { rho: 0.5, most_patients: 60, withheld });
+    plan.privacy.dp_sgd =
+        Some(DpSgd { steps: 4, sampling_rate: 0.25, expected_patients: 300, patient_clip: 1.0 });
+    let ablated = vec!["x12".to_owned()];
+    plan.privacy.evaluation = Some(PrivateEvaluation { rho: 0.5, max_patients: 60, ablated });
     assert_eq!(plan.check(), []);
     Ok(plan)
 }
@@ -67,19 +63,19 @@ pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
 pub(crate) fn policy(coordinator: Fingerprint) -> Policy {
     Policy {
         coordinators: vec![coordinator],
-        modes: vec![PrivacyMode::Local, PrivacyMode::Off],
+        modes: vec![PrivacyMode::Patient, PrivacyMode::None],
         models: vec![ModelKind::Linear, ModelKind::Mlp],
         heads: vec![HeadKind::LogisticHazard, HeadKind::Cox],
         min_patients: 20,
         min_events: 5,
-        largest_clip: 10.0,
-        least_noise: 0.5,
-        most_rounds: 50,
-        most_steps: 1000,
-        most_epochs: 100,
-        most_time: Duration::from_secs(3600),
+        max_clip: 10.0,
+        min_noise: 0.5,
+        max_rounds: 50,
+        max_steps: 1000,
+        max_epochs: 100,
+        max_time: Duration::from_secs(3600),
         min_sites: 1,
-        largest_model: 10_000,
+        max_parameters: 10_000,
         start_models: Vec::new(),
         columns: Some((1..=12).map(|column| format!("x{column:02}")).collect()),
         outcomes: Some(vec!["time".to_owned(), "event".to_owned()]),
@@ -122,7 +118,7 @@ impl Stage {
             state: folder.path().join("state"),
             audit: AuditSettings::untracked(),
         };
-        let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(Hospital::open(site)?));
+        let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(SiteParticipant::open(site)?));
         let address = observer.address()?;
         tokio::spawn(async move {
             let forever = std::future::pending();
@@ -146,7 +142,7 @@ fn run_id(name: &str) -> Result<RunId, tests::SetupError> {
 /// The rule and the reason of a refusal.
 pub(crate) fn refusal(said: ToCoordinator) -> (String, String) {
     match said {
-        ToCoordinator::Silence(Silence { rule, reason, .. }) => (rule, reason),
+        ToCoordinator::Decline(Decline { rule, reason, .. }) => (rule, reason),
         other => panic!("not a refusal: {other:?}"),
     }
 }
@@ -159,7 +155,7 @@ async fn train(
 ) -> Result<(Digest, Answer), tests::SetupError> {
     let of = (run, Round(round), Purpose::Train);
     let shown = site.record(run, Round(round), Purpose::Train, model)?;
-    let digest = site.header(of, model, &shown).content.digest;
+    let digest = site.header(of, model, &shown).payload.digest;
     // A site that refuses the offer stops the transfer, before or after its last byte arrived.
     drop(site.offer_shown(of, model, &shown).await);
     Ok((digest, site.answer().await?))
@@ -191,21 +187,21 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
     for round in 1..=plan.rounds {
         let (offered, answer) = train(&mut site, &run, round, &stage.model).await?;
         let (header, words) = update(answer);
-        let UpdateHeader { run: echoed, round: of, model, content, weight, metrics, log } = header;
+        let UpdateHeader { run: echoed, round: of, model, payload, weight, metrics, log } = header;
         assert_eq!((echoed, of, model), (run.clone(), Round(round), offered));
         // The size is the plan's, the hash that of the bytes, the weight the plan's.
-        assert_eq!(content.words, plan.model.parameters());
-        assert_eq!((content.digest, words.len() as u64), (Digest::of(&words), content.words * 4));
+        assert_eq!(payload.words, plan.model.parameters());
+        assert_eq!((payload.digest, words.len() as u64), (Digest::of(&words), payload.words * 4));
         assert_eq!((weight, metrics), (1, vec![]));
         // Hashes of the site's audit log, and how many records it has: each holds the boot's random
         // name, so that nobody can guess what was hashed.
-        let Sighting { checkpoint, proofs } = log;
+        let SignedState { checkpoint, proofs } = log;
         let checkpoint = Checkpoint::open(&SignedNote::parse(&checkpoint)?, &site.key)?;
         assert_eq!(checkpoint.origin.as_str(), "hospital-a.1");
         assert!(proofs.iter().all(|proof| proof.from < checkpoint.size), "{proofs:?}");
         // Paid for before it came.
         assert!(stage.charged()? >= round as usize);
-        updates.insert(round, content.digest);
+        updates.insert(round, payload.digest);
     }
     // Other noise each time, for the same model and the same patients.
     let distinct: std::collections::BTreeSet<_> = updates.values().collect();
@@ -213,7 +209,7 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
 
     // The same round again: the same bytes, and no new charge.
     let (_, answer) = train(&mut site, &run, plan.rounds, &stage.model).await?;
-    assert_eq!(update(answer).0.content.digest, updates[&plan.rounds]);
+    assert_eq!(update(answer).0.payload.digest, updates[&plan.rounds]);
     assert_eq!(stage.charged()?, plan.rounds as usize);
 
     let mut evaluate = async || -> Result<Vec<Metric>, tests::SetupError> {
@@ -232,9 +228,9 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
         return Err(format!("{told:?}").into());
     };
     assert!(name == C_INDEX && (0.0..=1.0).contains(value), "{told:?}");
-    assert!(lost.name == "withheld/x12" && lost.value.abs() <= 1.0, "{told:?}");
+    assert!(lost.name == "ablated/x12" && lost.value.abs() <= 1.0, "{told:?}");
     assert_eq!(around.name, "deviation/test.c_index");
-    assert_eq!(lost_around.name, "deviation/withheld/x12");
+    assert_eq!(lost_around.name, "deviation/ablated/x12");
     assert!(0.0 < around.value && around.value < lost_around.value, "{told:?}");
     assert_eq!(stage.charged()?, plan.rounds as usize + 1);
     assert_eq!(evaluate().await?, []);
@@ -246,9 +242,9 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
 type Ask = (&'static str, &'static str, fn(&mut Plan));
 
 fn open(plan: &mut Plan) {
-    plan.privacy.mode = PrivacyMode::Off;
+    plan.privacy.mode = PrivacyMode::None;
     (plan.privacy.noise_multiplier, plan.privacy.delta) = (0.0, 0.0);
-    (plan.privacy.local, plan.privacy.evaluation) = (None, None);
+    (plan.privacy.dp_sgd, plan.privacy.evaluation) = (None, None);
 }
 
 /// With everybody in each step and a bound far below the noise, what leaves is noise of the deviation
@@ -261,7 +257,7 @@ async fn what_leaves_bears_the_noise_that_was_charged() -> Outcome {
     plan.training.weight_decay = 0.0;
     let (z, bound, patients) = (400.0, 0.01, 300);
     plan.privacy.noise_multiplier = z;
-    plan.privacy.local = Some(PrivateSteps {
+    plan.privacy.dp_sgd = Some(DpSgd {
         steps: 1,
         sampling_rate: 1.0,
         expected_patients: patients,
@@ -366,29 +362,29 @@ async fn what_a_coordinator_may_not_ask_is_refused_by_the_rules_name() -> Outcom
         ("data.tag", "public or synthetic", open),
         ("policy.modes", "site", |p| {
             p.privacy.mode = PrivacyMode::Site;
-            (p.privacy.local, p.privacy.evaluation) = (None, None);
+            (p.privacy.dp_sgd, p.privacy.evaluation) = (None, None);
         }),
         ("privacy.noise_multiplier", "out of bounds", |p| p.privacy.noise_multiplier = 0.0),
         ("privacy.noise_multiplier", "out of bounds", |p| p.privacy.noise_multiplier = f64::NAN),
-        ("policy.least_noise", "at least 0.5", |p| p.privacy.noise_multiplier = 0.4),
-        ("policy.largest_clip", "at most 10", |p| p.privacy.clip = 1e9),
-        ("policy.largest_clip", "at most 10", |p| {
-            p.privacy.local.as_mut().unwrap().patient_clip = 1e9;
+        ("policy.min_noise", "at least 0.5", |p| p.privacy.noise_multiplier = 0.4),
+        ("policy.max_clip", "at most 10", |p| p.privacy.clip = 1e9),
+        ("policy.max_clip", "at most 10", |p| {
+            p.privacy.dp_sgd.as_mut().unwrap().patient_clip = 1e9;
         }),
         ("privacy.patient_clip", "finite", |p| {
-            p.privacy.local.as_mut().unwrap().patient_clip = f64::INFINITY;
+            p.privacy.dp_sgd.as_mut().unwrap().patient_clip = f64::INFINITY;
         }),
         ("privacy.sampling_rate", "at most 1", |p| {
-            p.privacy.local.as_mut().unwrap().sampling_rate = 2.0;
+            p.privacy.dp_sgd.as_mut().unwrap().sampling_rate = 2.0;
         }),
         ("privacy.delta", "(0, 0.5)", |p| p.privacy.delta = 0.7),
-        ("policy.most_rounds", "at most 50", |p| p.rounds = 1000),
+        ("policy.max_rounds", "at most 50", |p| p.rounds = 1000),
         ("policy.budget.epsilon", "of them fit", |p| {
             p.rounds = 50;
             p.privacy.noise_multiplier = 1.0;
         }),
-        ("policy.most_steps", "at most 1000", |p| {
-            p.privacy.local.as_mut().unwrap().steps = 100_000;
+        ("policy.max_steps", "at most 1000", |p| {
+            p.privacy.dp_sgd.as_mut().unwrap().steps = 100_000;
         }),
         ("model.head", "couples the patients", |p| p.model.head = common::model::Head::Cox),
     ];

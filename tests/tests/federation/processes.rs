@@ -55,7 +55,7 @@ fn a_site_killed_in_the_middle_does_not_fail_a_run_with_a_quorum() -> Outcome {
     // Enough rounds that every kill falls into the run.
     for name in HOSPITALS {
         let policy = federation.site(name).join("policy.toml");
-        edit(&policy, "most_rounds = 1000", "most_rounds = 100000")?;
+        edit(&policy, "max_rounds = 1000", "max_rounds = 100000")?;
     }
     let mut coordinator = federation.serve()?;
     let mut sites = start_all(&federation)?;
@@ -84,7 +84,7 @@ fn a_coordinator_that_is_stopped_ends_its_run_and_says_so() -> Outcome {
     let mut federation = Federation::new()?;
     for name in HOSPITALS {
         let policy = federation.site(name).join("policy.toml");
-        edit(&policy, "most_rounds = 1000", "most_rounds = 100000")?;
+        edit(&policy, "max_rounds = 1000", "max_rounds = 100000")?;
     }
     let mut coordinator = federation.serve()?;
     let _sites = start_all(&federation)?;

@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::record::Record;
 use bytes::Bytes;
+use common::audit_log::AuditWriter;
 use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
 use common::experiment::{Experiment, Plan};
 use common::ids::{Round, RunId};
-use common::logbook::Logbook;
 use common::pki::Role;
-use common::transport::{Dialer, FrameReader, FrameWriter, Link, send_words};
+use common::transport::{Dialer, FrameReader, FrameWriter, Link, send_payload};
 use common::wire::{
-    Content, Hello, KeptLog, Metric, ModelHeader, PROTOCOL, Refusal, ToCoordinator, ToSite,
+    Hello, KeptLog, Metric, ModelHeader, PROTOCOL, Payload, Refusal, ToCoordinator, ToSite,
     UpdateHeader,
 };
 use coordinator::enrol::Authority;
@@ -31,7 +31,7 @@ pub(crate) struct Stage {
     address: SocketAddr,
     pub(crate) launcher: coordinator::launch::Launcher,
     /// Each site's log: a known site shows the same one in every session.
-    books: Mutex<BTreeMap<String, Arc<Logbook>>>,
+    books: Mutex<BTreeMap<String, Arc<AuditWriter>>>,
     folder: TempDir,
 }
 
@@ -55,17 +55,17 @@ impl Stage {
         let (writer, reader) = link.open_control().await?;
         let clock = Arc::new(SystemClock::new());
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let book = if let Some(book) = books.get(name) {
-            Arc::clone(book)
+        let audit = if let Some(audit) = books.get(name) {
+            Arc::clone(audit)
         } else {
             let state = self.folder.path().join(format!("site-{name}"));
             let role = audit::record::Role::Site;
-            let book = Arc::new(Logbook::open(&state, name, role, clock, &mut |_| ())?);
-            books.insert(name.to_owned(), Arc::clone(&book));
-            book
+            let audit = Arc::new(AuditWriter::open(&state, name, role, clock, &mut |_| ())?);
+            books.insert(name.to_owned(), Arc::clone(&audit));
+            audit
         };
         drop(books);
-        Ok(Rogue { link, writer, reader, book, _dialer: dialer })
+        Ok(Rogue { link, writer, reader, audit, _dialer: dialer })
     }
 
     /// The coordinator's state folder.
@@ -87,7 +87,7 @@ pub(crate) struct Rogue {
     pub(crate) link: Link,
     writer: FrameWriter,
     reader: FrameReader,
-    pub(crate) book: Arc<Logbook>,
+    pub(crate) audit: Arc<AuditWriter>,
     _dialer: Dialer,
 }
 
@@ -102,7 +102,7 @@ impl Rogue {
 
     fn hello(&self, protocol: u32) -> Hello {
         let log =
-            Some(KeptLog { key: self.book.verifier().to_string(), seen: None, data_set: None });
+            Some(KeptLog { key: self.audit.verifier().to_string(), seen: None, data_set: None });
         Hello { protocol, software: "rogue".to_owned(), log }
     }
 
@@ -129,7 +129,7 @@ impl Rogue {
 
     /// Sends an update whose stream the coordinator may stop at any time.
     pub(crate) async fn update(&self, header: &UpdateHeader, words: Vec<u8>) {
-        drop(send_words(&self.link, header, &Bytes::from(words)).await);
+        drop(send_payload(&self.link, header, &Bytes::from(words)).await);
     }
 }
 
@@ -147,11 +147,11 @@ pub(crate) fn honest(
     model: &ModelHeader,
     words: &[u8],
 ) -> Result<UpdateHeader, tests::SetupError> {
-    let content = Content { words: words.len() as u64 / 4, digest: Digest::of(words) };
+    let payload = Payload { words: words.len() as u64 / 4, digest: Digest::of(words) };
     let (run, round) = (run.clone(), model.round);
-    let (log, ..) = rogue.book.sighting(&[])?;
-    let (model, weight, metrics) = (model.content.digest, 1, vec![]);
-    Ok(UpdateHeader { run, round, model, content, weight, metrics, log })
+    let (log, ..) = rogue.audit.signed_state(&[])?;
+    let (model, weight, metrics) = (model.payload.digest, 1, vec![]);
+    Ok(UpdateHeader { run, round, model, payload, weight, metrics, log })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +166,7 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
     let mut offer = rogue.link.accept_transfer().await?;
     let model: ModelHeader = offer.expect().await?;
 
-    let words = vec![0; usize::try_from(model.content.words)? * 4];
+    let words = vec![0; usize::try_from(model.payload.words)? * 4];
     let good = honest(&rogue, &run, &model, &words)?;
     let other: RunId = "another-run".parse()?;
     let metric = |name: &str, value| vec![Metric { name: name.to_owned(), value }];
@@ -183,12 +183,12 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
         (UpdateHeader { weight: 0, ..good.clone() }, Refusal::Weight { found: 0, most: 500 }),
         (UpdateHeader { weight: 501, ..good.clone() }, Refusal::Weight { found: 501, most: 500 }),
         (
-            UpdateHeader { content: Content { words: u64::MAX, ..good.content }, ..good.clone() },
-            Refusal::Length { expected: model.content.words, found: u64::MAX },
+            UpdateHeader { payload: Payload { words: u64::MAX, ..good.payload }, ..good.clone() },
+            Refusal::Length { expected: model.payload.words, found: u64::MAX },
         ),
         (
             UpdateHeader {
-                content: Content { digest: Digest::of(b"another"), ..good.content },
+                payload: Payload { digest: Digest::of(b"another"), ..good.payload },
                 ..good.clone()
             },
             Refusal::Digest,
@@ -206,7 +206,7 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
         rogue.update(&header, words.clone()).await;
         assert_eq!(rogue.refusal().await?, expected);
     }
-    let expected = model.content.words * 4;
+    let expected = model.payload.words * 4;
     rogue.update(&good, words[4..].to_vec()).await;
     assert_eq!(rogue.refusal().await?, Refusal::Truncated { expected, found: expected - 4 });
     rogue.update(&good, [&words[..], &[0; 4]].concat()).await;
@@ -219,7 +219,7 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
             break digest;
         }
     };
-    assert_eq!(received, good.content.digest);
+    assert_eq!(received, good.payload.digest);
     rogue.update(&good, words).await;
     assert_eq!(rogue.refusal().await?, Refusal::Late(Round(1)));
     rogue.link.close("done");
@@ -288,7 +288,7 @@ async fn a_site_may_not_launch_runs_or_tell_metrics_of_private_ones() -> Outcome
     rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
     let mut offer = rogue.link.accept_transfer().await?;
     let model: ModelHeader = offer.expect().await?;
-    let words = vec![0; usize::try_from(model.content.words)? * 4];
+    let words = vec![0; usize::try_from(model.payload.words)? * 4];
     let metrics = vec![Metric { name: "train.loss".to_owned(), value: 0.5 }];
     let telling = UpdateHeader { metrics, ..honest(&rogue, &run, &model, &words)? };
     rogue.update(&telling, words).await;

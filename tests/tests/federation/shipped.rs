@@ -38,7 +38,7 @@ fn policy(plans: &[Plan], coordinators: &str) -> Result<String, SetupError> {
     say("coordinators = []", coordinators);
     say("\ncolumns = []", &format!("\ncolumns = [{columns}]"));
     say("\noutcomes = []", &format!("\noutcomes = [{outcomes}]"));
-    if plans.iter().any(|plan| plan.privacy.mode == PrivacyMode::Off) {
+    if plans.iter().any(|plan| plan.privacy.mode == PrivacyMode::None) {
         say("modes = [\"local\"]", "modes = [\"local\", \"off\"]");
     }
     Ok(text)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use audit::note::{SignedNote, SigningKey};
 use audit::record::Role;
+use common::audit_log::{AuditWriter, COORDINATOR, name};
 use common::clock::SystemClock;
-use common::logbook::{COORDINATOR, Logbook, name};
 use tests::{Federation, HOSPITALS, SetupError, demo, failure};
 
 use crate::Outcome;
@@ -14,13 +14,13 @@ use crate::models::simulate;
 /// Leaves in a folder of results that a hospital was caught there with two histories.
 fn distrust(state: &std::path::Path, site: &str) -> Result<(), SetupError> {
     let clock = Arc::new(SystemClock::new());
-    let book = Logbook::open(state, COORDINATOR, Role::Coordinator, clock, &mut |_| ())?;
+    let audit = AuditWriter::open(state, COORDINATOR, Role::Coordinator, clock, &mut |_| ())?;
     let key = SigningKey::generate(&format!("{site}.1").parse()?)?;
     let of = name(site);
-    let met = book.meet(&of, &key.verifier().to_string(), false)?;
+    let met = audit.meet(&of, &key.verifier().to_string(), false)?;
     let root = "A".repeat(43);
     let note = SignedNote::sign(format!("{site}.1\n1\n{root}=\n"), &key)?;
-    Ok(book.breach((&met, &of), &note, "forked")?)
+    Ok(audit.breach((&met, &of), &note, "forked")?)
 }
 
 #[test]

@@ -92,7 +92,7 @@ rule = "fedavg"
 min_sites = 1
 window = "60s"
 [privacy]
-mode = "off"
+mode = "none"
 clip = 10.0
 "#;
 
@@ -268,7 +268,7 @@ fn a_delta_of_one_over_the_patients_and_unlike_baselines_are_told() -> Outcome {
     let folder = tempfile::tempdir()?;
     let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
     write(&data, &patients(300, 0.0), 2)?;
-    let private = "mode = \"local\"\nepsilon = 1.0\ndelta = 0.2\nexpected_patients = 22\n\
+    let private = "mode = \"patient\"\nepsilon = 1.0\ndelta = 0.2\nexpected_patients = 22\n\
                    sampling_rate = 0.3\nsteps = 1";
     let changes = [("mode = \"off\"", private), ("epochs = 20\nbatch = 100000\n", "")];
     let file = experiment(folder.path(), &changes)?;

@@ -22,12 +22,12 @@ const POINTS: usize = 160;
 /// The whole of a budget, in percent.
 const WHOLE: f64 = 100.0;
 /// A part that is drawn no higher, in percent: how far a budget was passed can be anything.
-const MOST: f64 = 1000.0;
+const MAX: f64 = 1000.0;
 
 /// The chart of one ledger, or nothing where the parts are not known.
 pub(in crate::report) fn budget(id: &str, name: &str, ledger: &Ledger) -> Option<Markup> {
     let limit: &Budget = ledger.budget()?;
-    let percent = |used: f64| (used * WHOLE).min(MOST);
+    let percent = |used: f64| (used * WHOLE).min(MAX);
     let spent: Option<Vec<f64>> =
         ledger.charges.iter().map(|charge| charge.used.map(percent)).collect();
     let spent = spent.filter(|spent| !spent.is_empty())?;

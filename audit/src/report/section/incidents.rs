@@ -89,7 +89,7 @@ fn what(record: &Record) -> Markup {
             Event::Recovered { file, bytes: length, .. } => {
                 "a line torn by a crash was kept aside as " code { (file) } " (" (bytes(*length)) ")"
             },
-            Event::Epoch { number, reason, .. } => {
+            Event::Generation { number, reason, .. } => {
                 "the log began: number " (number) " of this node, " (reason)
             },
             Event::Kill {} => { "stopped by an operator" }

@@ -218,7 +218,7 @@ fn units_and_relations_are_those_of_the_mechanism() {
     assert!(
         patients.contains("clipped to norm 1.5") && patients.contains("deviation of 1.1 times")
     );
-    let hospital = words(Mechanism::WholeUpdateGaussian { noise_multiplier: 16.0 });
+    let hospital = words(Mechanism::GaussianUpdate { noise_multiplier: 16.0 });
     assert!(hospital.contains("one hospital's data, replaced (bounded)"));
     let nobody = Study::with(&SITES, 2, Mechanism::ClipOnly).data();
     let page = render(&nobody);

@@ -79,7 +79,7 @@ fn terms(rounds: u32, mechanism: Mechanism) -> Terms {
 pub const RHO: f64 = 0.0015;
 const STEPS: Mechanism =
     Mechanism::SampledGaussian { sampling_rate: 0.05, noise_multiplier: 1.1, steps: 20 };
-const METRIC: Mechanism = Mechanism::Concentrated { rho: RHO };
+const METRIC: Mechanism = Mechanism::Zcdp { rho: RHO };
 
 fn of(round: u32, event: Event) -> Entry {
     entry(event).of_run(name(RUN)).of_round(round)

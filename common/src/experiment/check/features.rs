@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{Flaws, positive};
+use super::{PlanErrors, positive};
 use crate::experiment::{CAUSES, Plan, cause_flaws};
 use crate::model::Head;
 
-impl Flaws {
+impl PlanErrors {
     pub(super) fn outcome(&mut self, plan: &Plan) {
         let edges = &plan.outcome.edges;
         let rising = edges.windows(2).all(|pair| pair[0] < pair[1]);
@@ -75,7 +75,7 @@ impl Flaws {
             self.note(
                 "features.views",
                 format!("{:?}: the model has no encoder for it", view.name),
-                "use kind = \"fused\" and [model.encoders.NAME] with the view's name, or leave the \
+                "use kind = \"multimodal\" and [model.encoders.NAME] with the view's name, or leave the \
                  view out; `site-node data check --experiment` checks such files all the same",
             );
         }

@@ -12,7 +12,7 @@ use crate::wire::is_plain;
 /// A rule that a plan breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {what}; {hint}")]
-pub struct Flaw {
+pub struct PlanError {
     /// The key in the experiment's file.
     pub key: &'static str,
     /// What was found.
@@ -35,47 +35,47 @@ pub(super) mod limits {
 impl Plan {
     /// Every rule that this plan breaks.
     #[must_use]
-    pub fn check(&self) -> Vec<Flaw> {
-        let mut flaws = Flaws(Vec::new());
-        flaws.scalars(self);
-        flaws.outcome(self);
-        flaws.features(self);
-        flaws.aggregation(self);
-        flaws.privacy(self);
-        for (key, what, hint) in self.evaluation.flaws(self) {
-            flaws.note(key, what, hint);
+    pub fn check(&self) -> Vec<PlanError> {
+        let mut plan_errors = PlanErrors(Vec::new());
+        plan_errors.scalars(self);
+        plan_errors.outcome(self);
+        plan_errors.features(self);
+        plan_errors.aggregation(self);
+        plan_errors.privacy(self);
+        for (key, what, hint) in self.evaluation.plan_errors(self) {
+            plan_errors.note(key, what, hint);
         }
         if let Err(error) = self.model.check() {
-            flaws.note(
+            plan_errors.note(
                 model_key(&error),
                 error.to_string(),
                 "make the model smaller or mend the field",
             );
         }
-        flaws.0
+        plan_errors.0
     }
 
     /// Every rule that this plan breaks but for views that no model of this release reads.
     #[must_use]
-    pub fn check_as_draft(&self) -> Vec<Flaw> {
+    pub fn check_as_draft(&self) -> Vec<PlanError> {
         let mut read = self.clone();
         read.views.retain(|view| !self.unread_views().contains(&view));
-        let mut flaws = Flaws(read.check());
+        let mut plan_errors = PlanErrors(read.check());
         if read.inputs() == 0 {
             // All that it reads is what no model reads yet.
-            flaws.0.retain(|flaw| flaw.key != "features.columns");
+            plan_errors.0.retain(|plan_error| plan_error.key != "features.columns");
         }
         for (what, hint) in self.check_views() {
-            let known = flaws.0.iter().any(|flaw| flaw.what == what);
+            let known = plan_errors.0.iter().any(|plan_error| plan_error.what == what);
             if !known {
-                flaws.note("features.views", what, hint);
+                plan_errors.note("features.views", what, hint);
             }
         }
-        flaws.0
+        plan_errors.0
     }
 }
 
-struct Flaws(Vec<Flaw>);
+struct PlanErrors(Vec<PlanError>);
 
 /// The key in the file that a model's bound is about.
 fn model_key(error: &InvalidModel) -> &'static str {
@@ -105,9 +105,9 @@ fn positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }
 
-impl Flaws {
+impl PlanErrors {
     fn note(&mut self, key: &'static str, what: impl Into<String>, hint: impl Into<String>) {
-        self.0.push(Flaw { key, what: what.into(), hint: hint.into() });
+        self.0.push(PlanError { key, what: what.into(), hint: hint.into() });
     }
 
     fn hold(&mut self, kept: bool, key: &'static str, found: impl ToString, hint: &str) {

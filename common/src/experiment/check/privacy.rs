@@ -1,14 +1,14 @@
 //! What protects patients.
 
-use super::{Flaws, limits};
-use crate::experiment::{Plan, PrivacyMode, PrivacyPlan, PrivateSteps};
+use super::{PlanErrors, limits};
+use crate::experiment::{DpSgd, Plan, PrivacyMode, PrivacyPlan};
 use crate::privacy::grid;
 
-impl Flaws {
+impl PlanErrors {
     pub(super) fn privacy(&mut self, plan: &Plan) {
         let privacy = &plan.privacy;
         self.bound("privacy.clip", privacy.clip, "the norm of an update");
-        if privacy.mode == PrivacyMode::Off {
+        if privacy.mode == PrivacyMode::None {
             // The file's reader refuses these keys; a plan from elsewhere must not claim them.
             let claims = [
                 ("privacy.noise_multiplier", privacy.noise_multiplier != 0.0),
@@ -16,25 +16,25 @@ impl Flaws {
                 ("privacy.evaluation", privacy.evaluation.is_some()),
             ];
             for (key, _) in claims.into_iter().filter(|(_, claimed)| *claimed) {
-                self.note(key, "given where mode \"off\" adds no noise", "leave it out");
+                self.note(key, "given where mode \"none\" adds no noise", "leave it out");
             }
         } else {
             self.noise(plan);
         }
-        match (privacy.mode, &privacy.local) {
-            (PrivacyMode::Local, Some(local)) => self.private_steps(plan, local),
-            (PrivacyMode::Local, None) => {
-                self.note("privacy.steps", "missing", "mode \"local\" says how it samples");
+        match (privacy.mode, &privacy.dp_sgd) {
+            (PrivacyMode::Patient, Some(dp_sgd)) => self.private_steps(plan, dp_sgd),
+            (PrivacyMode::Patient, None) => {
+                self.note("privacy.steps", "missing", "mode \"patient\" says how it samples");
             }
             (_, Some(_)) => {
-                self.note("privacy.steps", "for mode \"local\" alone", "leave it out");
+                self.note("privacy.steps", "for mode \"patient\" alone", "leave it out");
             }
             (_, None) => {}
         }
         if privacy.evaluation.is_some() && privacy.mode == PrivacyMode::Site {
             self.note(
                 "privacy.evaluation",
-                "for mode \"local\" alone",
+                "for mode \"patient\" alone",
                 "its noise protects a patient, not a hospital: leave it out",
             );
         }
@@ -46,15 +46,15 @@ impl Flaws {
                 rho,
                 "use a number above 0, such as 0.05, and at most 100",
             );
-            let most = evaluation.most_patients;
+            let most = evaluation.max_patients;
             self.hold(
                 (2..=limits::EVALUATED).contains(&most),
-                "privacy.evaluation.most_patients",
+                "privacy.evaluation.max_patients",
                 most,
                 "use 2 to 1000000",
             );
-            for (what, hint) in evaluation.flaws(plan) {
-                self.note("privacy.evaluation.withheld", what, hint);
+            for (what, hint) in evaluation.plan_errors(plan) {
+                self.note("privacy.evaluation.ablated", what, hint);
             }
         }
     }
@@ -77,7 +77,7 @@ impl Flaws {
                  use \"logistic-hazard\"",
             );
         }
-        // In mode `local` what leaves is a change that was noised before it was clipped.
+        // In mode `patient` what leaves is a change that was noised before it was clipped.
         if mode == PrivacyMode::Site && !grid::word_fits(z) {
             self.note(
                 "privacy.noise_multiplier",
@@ -87,8 +87,8 @@ impl Flaws {
         }
     }
 
-    fn private_steps(&mut self, plan: &Plan, local: &PrivateSteps) {
-        let rate = local.sampling_rate;
+    fn private_steps(&mut self, plan: &Plan, dp_sgd: &DpSgd) {
+        let rate = dp_sgd.sampling_rate;
         self.hold(
             rate > 0.0 && rate <= 1.0,
             "privacy.sampling_rate",
@@ -96,23 +96,23 @@ impl Flaws {
             "use the chance of a patient to be in a step, above 0 and at most 1",
         );
         self.hold(
-            (1..=limits::STEPS).contains(&local.steps),
+            (1..=limits::STEPS).contains(&dp_sgd.steps),
             "privacy.steps",
-            local.steps,
+            dp_sgd.steps,
             "use 1 to 100000 steps a round",
         );
         self.hold(
-            local.expected_patients > 0,
+            dp_sgd.expected_patients > 0,
             "privacy.expected_patients",
-            local.expected_patients,
+            dp_sgd.expected_patients,
             "use at least 1",
         );
-        self.bound("privacy.patient_clip", local.patient_clip, "the norm of a patient's gradient");
+        self.bound("privacy.patient_clip", dp_sgd.patient_clip, "the norm of a patient's gradient");
         let training = &plan.training;
         if training.epochs != 1 || training.batch.is_some() {
             self.note(
                 "training.batch",
-                "epochs and batches in mode \"local\"",
+                "epochs and batches in mode \"patient\"",
                 "shuffled epochs are not Poisson sampling: leave both out and use privacy.steps \
                  and privacy.sampling_rate",
             );

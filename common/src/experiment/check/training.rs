@@ -1,10 +1,10 @@
 //! How a site trains, and how updates become a model.
 
-use super::{Flaws, limits, positive};
+use super::{PlanErrors, limits, positive};
 use crate::experiment::{Plan, PrivacyMode, WINDOWS, Weights};
 use crate::model::{ParamLayout, starts_so};
 
-impl Flaws {
+impl PlanErrors {
     pub(super) fn scalars(&mut self, plan: &Plan) {
         let training = &plan.training;
         let rounds = 1..=limits::ROUNDS;
@@ -106,7 +106,7 @@ impl Flaws {
         self.hold(positive(rule.tau), "aggregation.tau", rule.tau, "use a number above 0");
         if let Weights::Patients { unit } = rule.weights {
             self.hold(unit > 0, "aggregation.patients_per_unit", unit, "use at least 1 patient");
-            if plan.privacy.mode != PrivacyMode::Off {
+            if plan.privacy.mode != PrivacyMode::None {
                 self.note(
                     "aggregation.weights",
                     "weights by patients in a private mode",

@@ -39,7 +39,7 @@ impl Plan {
                 found.push(("a view's name is not printable".to_owned(), hint));
                 continue;
             }
-            found.extend(view.flaws(&self.outcome, self.privacy.mode != PrivacyMode::Off));
+            found.extend(view.plan_errors(&self.outcome, self.privacy.mode != PrivacyMode::None));
         }
         found
     }
@@ -89,7 +89,11 @@ fn word(text: &str) -> bool {
 
 impl View {
     /// Every rule that it breaks beside an outcome; in a private run, those of one too.
-    pub(in crate::experiment) fn flaws(&self, outcome: &Outcome, private: bool) -> Vec<Found> {
+    pub(in crate::experiment) fn plan_errors(
+        &self,
+        outcome: &Outcome,
+        private: bool,
+    ) -> Vec<Found> {
         let mut found = Vec::new();
         let mut note = |kept: bool, what: &str, hint: &'static str| {
             if !kept {

@@ -21,14 +21,14 @@ pub struct Limits {
 
 /// What earlier entries come to that are no longer told one by one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Carried {
+pub struct OpeningBalance {
     /// What they spent.
     pub spent: Cost,
     /// What they released: it is not charged a second time.
     pub released: Vec<(RunId, Round, Released)>,
 }
 
-impl Carried {
+impl OpeningBalance {
     /// Nothing.
     #[must_use]
     pub fn nothing() -> Self {
@@ -69,7 +69,7 @@ impl Account {
     /// # Errors
     /// They contradict each other or their own arithmetic.
     pub fn open(limits: Limits, entries: Vec<Entry>) -> Result<Self, LedgerError> {
-        Self::after(limits, Carried::nothing(), entries)
+        Self::after(limits, OpeningBalance::nothing(), entries)
     }
 
     /// The account of these entries, after earlier ones.
@@ -78,7 +78,7 @@ impl Account {
     /// As [`Account::open`].
     pub fn after(
         limits: Limits,
-        carried: Carried,
+        carried: OpeningBalance,
         entries: Vec<Entry>,
     ) -> Result<Self, LedgerError> {
         let (total, run) = filters(limits);
@@ -223,7 +223,7 @@ impl Account {
     ///
     /// # Errors
     /// It does not, or it was charged before, whole or in part.
-    pub fn foresee_description(
+    pub fn foresee_statistics(
         &self,
         run: &RunId,
         (mechanism, count): (Mechanism, u32),

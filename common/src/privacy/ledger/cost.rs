@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn costs_round_against_the_spender_and_saturate() {
         let z = 4.0;
-        let cost = Cost::of(Mechanism::WholeUpdateGaussian { noise_multiplier: z });
+        let cost = Cost::of(Mechanism::GaussianUpdate { noise_multiplier: z });
         for (place, order) in ORDERS.iter().enumerate() {
             // Mironov, arXiv:1702.07476, corollary 3, for data that lie up to 2C apart.
             let exact = order * 4.0 / (2.0 * z * z);
@@ -142,7 +142,7 @@ mod tests {
             assert!(found >= exact && found < exact * (1.0 + 1e-9), "{order}: {found} {exact}");
         }
         assert!(Cost::of(Mechanism::ClipOnly).is_zero());
-        let wrong = Cost::of(Mechanism::WholeUpdateGaussian { noise_multiplier: f64::NAN });
+        let wrong = Cost::of(Mechanism::GaussianUpdate { noise_multiplier: f64::NAN });
         assert!((0..ORDERS.len()).all(|place| wrong.at(place) == u64::MAX));
         assert_eq!(wrong.add(&cost), wrong);
         assert_eq!(wrong.times(3), wrong);
@@ -151,8 +151,7 @@ mod tests {
     #[test]
     fn sampling_makes_steps_cheaper_and_more_of_them_dearer() {
         let steps = |q, steps| {
-            let mechanism =
-                Mechanism::PrivateSteps { sampling_rate: q, noise_multiplier: 1.0, steps };
+            let mechanism = Mechanism::DpSgd { sampling_rate: q, noise_multiplier: 1.0, steps };
             Cost::of(mechanism)
         };
         for place in 0..ORDERS.len() {

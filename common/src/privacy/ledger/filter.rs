@@ -123,7 +123,7 @@ mod tests {
     };
 
     fn steps(sampling_rate: f64, noise_multiplier: f64) -> Cost {
-        Cost::of(Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps: 1 })
+        Cost::of(Mechanism::DpSgd { sampling_rate, noise_multiplier, steps: 1 })
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
         let filter = Filter::new(Budget { epsilon: 1e-6, delta: 1e-9 });
         assert_eq!(filter.fits(&Cost::zero(), &steps(1.0, 100.0)), 0);
         assert!(filter.admits(&Cost::zero()));
-        let endless = Cost::of(Mechanism::WholeUpdateGaussian { noise_multiplier: f64::NAN });
+        let endless = Cost::of(Mechanism::GaussianUpdate { noise_multiplier: f64::NAN });
         assert!(!filter.admits(&endless) && filter.epsilon(&endless).is_infinite());
         assert!(Filter::new(Budget { epsilon: f64::MAX, delta: 1e-5 }).admits(&endless));
     }

@@ -16,7 +16,7 @@ mod filter;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Carried, Limits};
+pub use account::{Account, Limits, OpeningBalance};
 pub use cost::{Cost, ORDERS};
 pub use entry::{Charge, Entry, LedgerStore, Receipt, Released};
 pub use error::LedgerError;
@@ -42,7 +42,7 @@ impl<S: LedgerStore> Ledger<S> {
     /// # Errors
     /// The entries contradict each other or their own arithmetic.
     pub fn open(store: S, limits: Limits, entries: Vec<Entry>) -> Result<Self, LedgerError> {
-        Self::after(store, limits, Carried::nothing(), entries)
+        Self::after(store, limits, OpeningBalance::nothing(), entries)
     }
 
     /// The same, after earlier entries.
@@ -52,7 +52,7 @@ impl<S: LedgerStore> Ledger<S> {
     pub fn after(
         store: S,
         limits: Limits,
-        carried: Carried,
+        carried: OpeningBalance,
         entries: Vec<Entry>,
     ) -> Result<Self, LedgerError> {
         Ok(Self { account: Account::after(limits, carried, entries)?, store, broken: false })

@@ -24,8 +24,7 @@ impl LedgerStore for Memory {
 
 const TOTAL: Budget = Budget { epsilon: 4.0, delta: 1e-5 };
 const LIMITS: Limits = Limits { total: TOTAL, epsilon_per_run: None };
-const STEPS: Mechanism =
-    Mechanism::PrivateSteps { sampling_rate: 0.1, noise_multiplier: 2.0, steps: 5 };
+const STEPS: Mechanism = Mechanism::DpSgd { sampling_rate: 0.1, noise_multiplier: 2.0, steps: 5 };
 
 fn run(name: &str) -> RunId {
     name.parse().unwrap()
@@ -100,21 +99,21 @@ fn a_description_is_foreseen_as_a_whole_and_answered_once() {
     let mut ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
     let name = run("describe-a");
-    assert!(ledger.account().foresee_description(&name, (STEPS, fits)).is_ok());
-    let dear = ledger.account().foresee_description(&name, (STEPS, fits + 1)).unwrap_err();
+    assert!(ledger.account().foresee_statistics(&name, (STEPS, fits)).is_ok());
+    let dear = ledger.account().foresee_statistics(&name, (STEPS, fits + 1)).unwrap_err();
     assert!(matches!(dear, LedgerError::Dear { count, .. } if count == fits + 1), "{dear}");
     assert_eq!(dear.rule(), Some("policy.budget.epsilon"));
     // What began to be charged was perhaps answered.
     ledger.reserve(Charge { released: Released::Patients, ..charge("describe-a", 1) }).unwrap();
-    let again = ledger.account().foresee_description(&name, (STEPS, 1)).unwrap_err();
+    let again = ledger.account().foresee_statistics(&name, (STEPS, 1)).unwrap_err();
     assert!(matches!(again, LedgerError::Answered { .. }) && again.rule().is_none(), "{again}");
     // So did what was charged in a part of the log that was removed since.
     let released = vec![(name.clone(), Round(1), Released::Patients)];
-    let carried = Carried { spent: Cost::of(STEPS), released };
+    let carried = OpeningBalance { spent: Cost::of(STEPS), released };
     let account = Account::after(LIMITS, carried, Vec::new()).unwrap();
-    let again = account.foresee_description(&name, (STEPS, 1)).unwrap_err();
+    let again = account.foresee_statistics(&name, (STEPS, 1)).unwrap_err();
     assert!(matches!(again, LedgerError::Answered { .. }), "{again}");
-    assert!(account.foresee_description(&run("describe-b"), (STEPS, 1)).is_ok());
+    assert!(account.foresee_statistics(&run("describe-b"), (STEPS, 1)).is_ok());
 }
 
 #[test]
@@ -164,7 +163,7 @@ fn without_noise_nothing_is_spent_and_it_is_entered() {
 fn parameters_beyond_the_accountants_are_beyond_every_budget() {
     let mut ledger = ledger(LIMITS);
     for (sampling_rate, noise_multiplier) in [(0.0, 1.0), (1.5, 1.0), (0.5, 0.0), (0.5, f64::NAN)] {
-        let mechanism = Mechanism::PrivateSteps { sampling_rate, noise_multiplier, steps: 1 };
+        let mechanism = Mechanism::DpSgd { sampling_rate, noise_multiplier, steps: 1 };
         let refused = ledger.reserve(Charge { mechanism, ..charge("run-a", 1) });
         assert!(matches!(refused, Err(LedgerError::Overspent { .. })));
     }
@@ -193,7 +192,7 @@ fn a_ledger_that_contradicts_itself_is_refused() {
         |lines| lines[1].cost = serde_json::from_str("[1,2]").unwrap(),
         |lines| lines[2].total = Cost::of(STEPS),
         |lines| lines[2].round = Round(1),
-        |lines| lines[0].mechanism = Mechanism::WholeUpdateGaussian { noise_multiplier: 2.0 },
+        |lines| lines[0].mechanism = Mechanism::GaussianUpdate { noise_multiplier: 2.0 },
     ];
     for (which, spoil) in spoil.into_iter().enumerate() {
         let mut lines = lines.clone();

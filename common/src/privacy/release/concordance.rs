@@ -24,10 +24,10 @@ use crate::privacy::Receipt;
 use crate::survival::{Survival, harrell_pairs};
 
 /// The largest bound on the number of patients, so that doubled pairs fit with room for noise.
-pub const MOST_PATIENTS: usize = 1 << 20;
+pub const MAX_PATIENTS: usize = 1 << 20;
 
 /// The most risk scores in one release.
-pub const MOST_CONCORDANCES: usize = 64;
+pub const MAX_CONCORDANCES: usize = 64;
 
 /// A concordance index with noise on its parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,11 +41,11 @@ pub struct NoisyConcordance {
 }
 
 /// Releases Harrell's C of one or several risk scores of the same patients, as
-/// [`harrell_c`](crate::survival::harrell_c) defines it, over the first `most_patients` of them. One
+/// [`harrell_c`](crate::survival::harrell_c) defines it, over the first `max_patients` of them. One
 /// receipt pays for all scores.
 ///
 /// `times` (any unit, ≥ 0), `events` and each of `risks` (higher: earlier event) have one entry for each
-/// patient. `most_patients` is public, 2 to [`MOST_PATIENTS`]. The **order** must be one in which
+/// patient. `max_patients` is public, 2 to [`MAX_PATIENTS`]. The **order** must be one in which
 /// adding or removing a patient leaves the others in their order, and must not look at times, events
 /// or risks: by a hash of the patient's identifier, say. Each **risk** must be computed from its own
 /// patient's record and public values alone: one that another patient's presence changes, in its last
@@ -75,21 +75,21 @@ pub struct NoisyConcordance {
 ///
 /// # Errors
 /// The arguments differ in length, a time or risk is not finite, a time is negative, the bound is out
-/// of range, there is no score or more than [`MOST_CONCORDANCES`], the receipt is not for a release, or
+/// of range, there is no score or more than [`MAX_CONCORDANCES`], the receipt is not for a release, or
 /// opendp fails.
 pub fn concordances(
     receipt: Receipt,
     times: &[f64],
     events: &[bool],
     risks: &[&[f64]],
-    most_patients: usize,
+    max_patients: usize,
 ) -> Result<Vec<NoisyConcordance>, ReleaseError> {
-    check::size("risks", risks.len(), 1, MOST_CONCORDANCES)?;
+    check::size("risks", risks.len(), 1, MAX_CONCORDANCES)?;
     let mut counts = Vec::with_capacity(2 * risks.len());
     for risk in risks {
-        counts.extend(exact(times, events, risk, most_patients)?);
+        counts.extend(exact(times, events, risk, max_patients)?);
     }
-    let noised = Spend::of(receipt)?.gaussian(counts, sensitivity(most_patients, risks.len()))?;
+    let noised = Spend::of(receipt)?.gaussian(counts, sensitivity(max_patients, risks.len()))?;
     let parts = noised.values.chunks_exact(2);
     Ok(parts.map(|part| index(part[0] as f64, part[1] as f64, noised.deviation)).collect())
 }
@@ -104,8 +104,8 @@ fn index(a: f64, b: f64, deviation: f64) -> NoisyConcordance {
 }
 
 /// 2√2·(M − 1)·√J, rounded up.
-fn sensitivity(most_patients: usize, scores: usize) -> f64 {
-    (8.0 * scores as f64).sqrt() * (most_patients - 1) as f64 * ROUNDING
+fn sensitivity(max_patients: usize, scores: usize) -> f64 {
+    (8.0 * scores as f64).sqrt() * (max_patients - 1) as f64 * ROUNDING
 }
 
 /// (2·concordant + tied, 2·discordant + tied) among the first patients.
@@ -113,12 +113,12 @@ fn exact(
     times: &[f64],
     events: &[bool],
     risk: &[f64],
-    most_patients: usize,
+    max_patients: usize,
 ) -> Result<[i64; 2], ReleaseError> {
-    check::size("most_patients", most_patients, 2, MOST_PATIENTS)?;
+    check::size("max_patients", max_patients, 2, MAX_PATIENTS)?;
     check::length("events", times.len(), events.len())?;
     check::length("risk", times.len(), risk.len())?;
-    let kept = times.len().min(most_patients);
+    let kept = times.len().min(max_patients);
     if kept == 0 {
         return Ok([0, 0]);
     }
@@ -286,7 +286,7 @@ mod tests {
         assert!((first.value + second.value - 1.0).abs() < 1e-3 && first.value > 0.6);
         let dearer = first.deviation / alone.index.unwrap().deviation;
         assert!((dearer - 2f64.sqrt()).abs() < 1e-2, "{dearer}");
-        for wrong in [vec![], vec![&risk[..]; MOST_CONCORDANCES + 1]] {
+        for wrong in [vec![], vec![&risk[..]; MAX_CONCORDANCES + 1]] {
             let refused = concordances(paid(1.0), &times, &events, &wrong, 300).unwrap_err();
             assert!(matches!(refused, ReleaseError::Size { field: "risks", .. }));
         }
@@ -312,9 +312,9 @@ mod tests {
         let ask = |times: &[f64], events: &[bool], risk: &[f64], most| {
             concordance(paid(1e6), times, events, risk, most)
         };
-        for most in [0, 1, MOST_PATIENTS + 1, usize::MAX] {
+        for most in [0, 1, MAX_PATIENTS + 1, usize::MAX] {
             let refused = ask(&[1.0], &[true], &[0.0], most).unwrap_err();
-            assert!(matches!(refused, ReleaseError::Size { field: "most_patients", .. }));
+            assert!(matches!(refused, ReleaseError::Size { field: "max_patients", .. }));
         }
         let short = ask(&[1.0, 2.0], &[true], &[0.0, 1.0], 9).unwrap_err();
         assert!(matches!(short, ReleaseError::Length { field: "events", .. }));

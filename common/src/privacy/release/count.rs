@@ -6,7 +6,7 @@
 //! ```
 
 use super::spend::Spend;
-use super::{MOST_CELLS, ReleaseError, check};
+use super::{MAX_CELLS, ReleaseError, check};
 use crate::privacy::Receipt;
 
 /// A count with noise on it.
@@ -45,9 +45,9 @@ pub fn count(receipt: Receipt, n: u64) -> Result<NoisyCount, ReleaseError> {
 /// One patient added or removed moves one bin by 1, so the vector moves by 1 in Euclidean norm.
 ///
 /// # Errors
-/// There are no bins or more than [`MOST_CELLS`], the receipt is not for a release, or opendp fails.
+/// There are no bins or more than [`MAX_CELLS`], the receipt is not for a release, or opendp fails.
 pub fn histogram(receipt: Receipt, bins: &[u64]) -> Result<NoisyHistogram, ReleaseError> {
-    check::size("bins", bins.len(), 1, MOST_CELLS)?;
+    check::size("bins", bins.len(), 1, MAX_CELLS)?;
     let exact = bins.iter().map(|&bin| check::integer(bin)).collect();
     let noised = Spend::of(receipt)?.gaussian(exact, 1.0)?;
     Ok(NoisyHistogram { bins: noised.values, deviation: noised.deviation })
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn counts_are_unbiased_with_the_noise_that_was_promised() {
-        let bins = vec![100; MOST_CELLS];
+        let bins = vec![100; MAX_CELLS];
         for rho in [0.01, 0.5] {
             let noisy = histogram(paid(rho), &bins).unwrap();
             let values: Vec<f64> = noisy.bins.iter().map(|&bin| bin as f64 - 100.0).collect();
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn sizes_are_checked() {
-        for bins in [0, MOST_CELLS + 1] {
+        for bins in [0, MAX_CELLS + 1] {
             let refused = histogram(paid(1.0), &vec![0; bins]).unwrap_err();
             assert!(matches!(refused, ReleaseError::Size { field: "bins", .. }), "{bins}");
         }

@@ -11,7 +11,7 @@ use crate::survival::SurvivalError;
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// The receipt paid for another mechanism.
-    #[error("release: the receipt is for {found:?}; reserve Mechanism::Concentrated for a release")]
+    #[error("release: the receipt is for {found:?}; reserve Mechanism::Zcdp for a release")]
     Mechanism {
         /// What it paid for.
         found: Mechanism,

@@ -1,7 +1,7 @@
 //! Low-dimensional answers about a hospital's patients, with noise from opendp.
 //!
 //! ```text
-//! Charge { Concentrated { rho } } ─ Ledger::reserve ─► Receipt ─┐ used up
+//! Charge { Zcdp { rho } } ─ Ledger::reserve ─► Receipt ─┐ used up
 //!                                                               ▼
 //! patients ─► exact integers ─► opendp: cost ≤ ρ? then noise ─► released ─► post-processing
 //!             Δ known and shown   (one measurement a release)     free       ratio, curve, clamp
@@ -51,15 +51,15 @@ mod spend;
 mod survival_curve;
 
 pub use clipped_mean::{NoisyMean, clipped_mean};
-pub use concordance::{MOST_CONCORDANCES, MOST_PATIENTS, NoisyConcordance, concordances};
+pub use concordance::{MAX_CONCORDANCES, MAX_PATIENTS, NoisyConcordance, concordances};
 pub use count::{NoisyCount, NoisyHistogram, count, histogram};
 pub use error::ReleaseError;
 pub use quantile::quantile;
 pub use randomness::check_randomness;
-pub use survival_curve::{MOST_EDGES, NoisyCurve, survival_curve};
+pub use survival_curve::{MAX_EDGES, NoisyCurve, survival_curve};
 
 /// The largest number of bins or candidates in one release.
-pub const MOST_CELLS: usize = 4096;
+pub const MAX_CELLS: usize = 4096;
 
 /// A number computed from noisy ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,7 +85,7 @@ mod tests {
 
     /// A receipt for a release that may spend `rho`.
     pub(super) fn paid(rho: f64) -> Receipt {
-        receipt(Mechanism::Concentrated { rho })
+        receipt(Mechanism::Zcdp { rho })
     }
 
     pub(super) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn a_release_costs_its_rho_and_its_entry_is_read_back() {
-        let mechanism = Mechanism::Concentrated { rho: 0.1 };
+        let mechanism = Mechanism::Zcdp { rho: 0.1 };
         // ρ-zCDP is ρ·α at every order (Bun and Steinke, definition 1.1).
         assert!(mechanism.rdp(8.0) >= 0.8 && mechanism.rdp(8.0) < 0.8 + 1e-12);
-        let wrong = Cost::of(Mechanism::Concentrated { rho: f64::NAN });
+        let wrong = Cost::of(Mechanism::Zcdp { rho: f64::NAN });
         assert_eq!(wrong.at(0), u64::MAX);
         let written = serde_json::to_string(&mechanism).unwrap();
         assert_eq!(written, r#"{"concentrated":{"rho":0.1}}"#);
@@ -170,7 +170,7 @@ mod tests {
     fn the_ledger_refuses_a_release_over_its_budget() {
         let fits = |rho| {
             testing::ledger(2.0)
-                .reserve(testing::charge(Mechanism::Concentrated { rho }, 1.0))
+                .reserve(testing::charge(Mechanism::Zcdp { rho }, 1.0))
                 .map(drop)
                 .is_ok()
         };

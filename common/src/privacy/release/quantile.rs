@@ -23,7 +23,7 @@ use opendp::measures::ZeroConcentratedDivergence;
 use opendp::metrics::SymmetricDistance;
 
 use super::spend::{ROUNDING, Spend};
-use super::{MOST_CELLS, ReleaseError, check};
+use super::{MAX_CELLS, ReleaseError, check};
 use crate::privacy::Receipt;
 
 type Values = VectorDomain<AtomDomain<f64>>;
@@ -42,7 +42,7 @@ const FINEST_Q: f64 = 1e-4;
 /// patients. Without patients every candidate is equally likely.
 ///
 /// # Errors
-/// The bounds, `q` or `steps` (2 to [`MOST_CELLS`]) are out of range, the candidates are too close to
+/// The bounds, `q` or `steps` (2 to [`MAX_CELLS`]) are out of range, the candidates are too close to
 /// be told apart, a value is not finite, the receipt is not for a release, or opendp fails.
 pub fn quantile(
     receipt: Receipt,
@@ -64,7 +64,7 @@ pub fn quantile(
 
 fn candidates(lower: f64, upper: f64, steps: usize) -> Result<Vec<f64>, ReleaseError> {
     check::half_width(lower, upper)?;
-    check::size("steps", steps, 2, MOST_CELLS)?;
+    check::size("steps", steps, 2, MAX_CELLS)?;
     let gap = (upper - lower) / (steps - 1) as f64;
     let candidates: Vec<f64> =
         (0..steps - 1).map(|step| lower + gap * step as f64).chain([upper]).collect();
@@ -173,7 +173,7 @@ mod tests {
             let found = quantile(paid(100.0), &values, q, 0.0, 1000.0, 1001).unwrap();
             assert!((found - 1000.0 * q).abs() <= 5.0, "{q}: {found}");
         }
-        let found = quantile(paid(0.1), &values, 0.5, 0.0, 1000.0, MOST_CELLS).unwrap();
+        let found = quantile(paid(0.1), &values, 0.5, 0.0, 1000.0, MAX_CELLS).unwrap();
         assert!((found - 500.0).abs() < 60.0, "{found}");
         assert!(quantile(paid(0.1), &[], 0.5, 0.0, 1.0, 11).is_ok());
     }
@@ -187,7 +187,7 @@ mod tests {
             assert!(matches!(ask(&[1.0], q, 0.0, 1.0, 9), ReleaseError::Quantile(_)));
         }
         assert!(matches!(ask(&[1.0], 0.5, 1.0, 0.0, 9), ReleaseError::Bounds { .. }));
-        for steps in [0, 1, MOST_CELLS + 1, usize::MAX] {
+        for steps in [0, 1, MAX_CELLS + 1, usize::MAX] {
             assert!(matches!(ask(&[1.0], 0.5, 0.0, 1.0, steps), ReleaseError::Size { .. }));
         }
         let close = ask(&[1.0], 0.5, 1.0, 1.0_f64.next_up().next_up(), 9);

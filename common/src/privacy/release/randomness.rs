@@ -6,7 +6,7 @@
 //! ```
 //!
 //! opendp vouches for its noise only with the feature `use-openssl`; without it, it falls back in
-//! silence on a generator that it calls insecure, and nothing in its interface tells the two apart.
+//! decline on a generator that it calls insecure, and nothing in its interface tells the two apart.
 //! Cargo adds up features and never takes one away, so a manifest that names the feature is the
 //! proof. The assertion below reads the manifest when this crate is compiled.
 

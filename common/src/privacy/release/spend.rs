@@ -19,7 +19,7 @@ use crate::privacy::{Mechanism, Receipt};
 /// The least ρ that a release spends: one unit of the ledger, 2⁻⁴⁰.
 pub(super) const LEAST_RHO: f64 = 1.0 / (1_u64 << 40) as f64;
 /// The most: far beyond any promise, and within what opendp's rationals handle quickly.
-pub(super) const MOST_RHO: f64 = 1e6;
+pub(super) const MAX_RHO: f64 = 1e6;
 
 /// Room for the roundings of a square root and a division, relative.
 pub(super) const ROUNDING: f64 = 1.0 + 1.0 / (1_u64 << 45) as f64;
@@ -50,10 +50,8 @@ impl Spend {
     /// Uses up the receipt of a concentrated release.
     pub(super) fn of(receipt: Receipt) -> Result<Self, ReleaseError> {
         match receipt.charge().mechanism {
-            Mechanism::Concentrated { rho } if (LEAST_RHO..=MOST_RHO).contains(&rho) => {
-                Ok(Self { rho })
-            }
-            Mechanism::Concentrated { rho } => Err(ReleaseError::Rho(rho)),
+            Mechanism::Zcdp { rho } if (LEAST_RHO..=MAX_RHO).contains(&rho) => Ok(Self { rho }),
+            Mechanism::Zcdp { rho } => Err(ReleaseError::Rho(rho)),
             found => Err(ReleaseError::Mechanism { found }),
         }
     }
@@ -114,15 +112,14 @@ mod tests {
 
     #[test]
     fn only_a_receipt_for_a_release_pays_for_one() {
-        for found in [Mechanism::ClipOnly, Mechanism::WholeUpdateGaussian { noise_multiplier: 1.0 }]
-        {
+        for found in [Mechanism::ClipOnly, Mechanism::GaussianUpdate { noise_multiplier: 1.0 }] {
             let refused = Spend::of(receipt(found)).unwrap_err();
             assert!(matches!(refused, ReleaseError::Mechanism { found: said } if said == found));
         }
-        for rho in [0.0, LEAST_RHO / 2.0, MOST_RHO * 2.0] {
+        for rho in [0.0, LEAST_RHO / 2.0, MAX_RHO * 2.0] {
             assert!(matches!(Spend::of(paid(rho)), Err(ReleaseError::Rho(_))), "{rho}");
         }
-        assert!(Spend::of(paid(LEAST_RHO)).is_ok() && Spend::of(paid(MOST_RHO)).is_ok());
+        assert!(Spend::of(paid(LEAST_RHO)).is_ok() && Spend::of(paid(MAX_RHO)).is_ok());
     }
 
     #[test]
@@ -138,7 +135,7 @@ mod tests {
 
     #[test]
     fn opendp_confirms_the_cost_at_every_scale() {
-        for rho in [LEAST_RHO, 1e-9, 0.01, 0.1, 1.0 / 3.0, 0.7, 1.0, 13.7, MOST_RHO] {
+        for rho in [LEAST_RHO, 1e-9, 0.01, 0.1, 1.0 / 3.0, 0.7, 1.0, 13.7, MAX_RHO] {
             for sensitivity in [1.0, 8f64.sqrt() * 999.0, f64::from(1 << 20)] {
                 let noised = Spend { rho }.gaussian(vec![0], sensitivity).unwrap();
                 let cost = (sensitivity / noised.deviation).powi(2) / 2.0;

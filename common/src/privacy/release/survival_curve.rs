@@ -21,7 +21,7 @@ use crate::privacy::Receipt;
 use crate::survival::Survival;
 
 /// The largest number of edges.
-pub const MOST_EDGES: usize = 1024;
+pub const MAX_EDGES: usize = 1024;
 
 /// How many standard deviations of its noise the number at risk must have.
 const SUPPORT: f64 = 2.0;
@@ -58,7 +58,7 @@ pub struct NoisyCurve {
 /// One added or removed moves at most one cell by 1, so the vector moves by at most 1 in Euclidean norm.
 ///
 /// # Errors
-/// There are no edges or more than [`MOST_EDGES`], they do not rise from above 0, the outcomes are not
+/// There are no edges or more than [`MAX_EDGES`], they do not rise from above 0, the outcomes are not
 /// ones, the receipt is not for a release, or opendp fails.
 pub fn survival_curve(
     receipt: Receipt,
@@ -86,7 +86,7 @@ impl NoisyCurve {
 
 /// Events by interval, censored by interval, beyond.
 fn cells(times: &[f64], events: &[bool], edges: &[f64]) -> Result<Vec<i64>, ReleaseError> {
-    check::size("edges", edges.len(), 1, MOST_EDGES)?;
+    check::size("edges", edges.len(), 1, MAX_EDGES)?;
     check::rising("edges", 0.0, edges)?;
     check::length("events", times.len(), events.len())?;
     if !times.is_empty() {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use common::artifact::Card;
 use common::ids::RunPrefix;
-use common::shelf::{self, Stored};
+use common::model_store::{self, Stored};
 use common::wire::{Answer, ModelSummary, Query};
 use coordinator::archive::{ArchiveError, IncomingCard};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ pub(super) struct Model {
 impl Model {
     /// The file that is named, if one is.
     fn file(&self) -> Option<&Path> {
-        let named = [shelf::CARD, shelf::WEIGHTS];
+        let named = [model_store::CARD, model_store::WEIGHTS];
         let ending = self.model.extension()?;
         named.iter().any(|known| ending == *known).then_some(&self.model)
     }
@@ -77,7 +77,7 @@ impl Model {
     /// Its card.
     fn card(&self) -> Result<Card, Box<dyn Error>> {
         if let Some(file) = self.file() {
-            return Ok(shelf::card(file)?);
+            return Ok(model_store::card(file)?);
         }
         let mut incoming = IncomingCard::default();
         let query = Query::Card { run: self.run()? };
@@ -100,7 +100,7 @@ impl Model {
             .into());
         };
         let run = archive.model(&self.run()?).map_err(|error| self.explained(error.into()))?;
-        Ok(archive.models().join(format!("{run}.{}", shelf::CARD)))
+        Ok(archive.models().join(format!("{run}.{}", model_store::CARD)))
     }
 
     /// What is typed may be a run or a file.
@@ -116,7 +116,7 @@ fn unknown(named: &Path) -> Box<dyn Error> {
     format!(
         "{}: no such run and no such file; name a run that coordinator runs list shows, a .{} file or its card",
         named.display(),
-        shelf::WEIGHTS
+        model_store::WEIGHTS
     )
     .into()
 }
@@ -185,7 +185,7 @@ fn object(model: &ModelSummary) -> Value {
 }
 
 fn verify(path: &Path) -> Outcome {
-    let Stored { card, parameters } = shelf::open(path)?;
+    let Stored { card, parameters } = model_store::open(path)?;
     let tensors = common::model::ParamLayout::of(&card.plan.model).blocks().len();
     println!(
         "ok  {}: {} finite parameters in {tensors} tensors\nfile sha256  {}\nmodel        {}\nplan         {}\ncontract     {}",

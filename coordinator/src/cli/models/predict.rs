@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use common::shelf;
+use common::model_store;
 use site_node::data::Source;
 use site_node::predict::{Asked, Chosen, into_file, predict};
 
@@ -27,7 +27,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let model = shelf::open(&args.model.path()?)?;
+    let model = model_store::open(&args.model.path()?)?;
     let source = Source::load(&args.cohort)?;
     let cache = tempfile::tempdir()?;
     let (part, times) = (args.part, &args.times[..]);

@@ -14,7 +14,7 @@ use super::{Lead, Recording, StandardFault};
 /// Rates of recordings that are taken, in Hz.
 const RATES: (f64, f64) = (50.0, 10_000.0);
 /// Offsets of electrodes reach some 300 mV; beyond this the gain is wrong.
-const MOST_MV: f64 = 1000.0;
+const MAX_MV: f64 = 1000.0;
 
 /// The form that a study asks for; public, and the same at every hospital.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,8 +163,8 @@ impl EcgStandard {
     fn plausible(&self, lead: Lead, samples: &[f32]) -> Result<(), StandardFault> {
         let low = samples.iter().copied().fold(f32::INFINITY, f32::min);
         let high = samples.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        if f64::from(low.abs().max(high.abs())) > MOST_MV {
-            return Err(StandardFault::Amplitude { lead, most_mv: MOST_MV });
+        if f64::from(low.abs().max(high.abs())) > MAX_MV {
+            return Err(StandardFault::Amplitude { lead, most_mv: MAX_MV });
         }
         if f64::from(high) - f64::from(low) < self.least_range_mv {
             return Err(StandardFault::Flat { lead, least_mv: self.least_range_mv });

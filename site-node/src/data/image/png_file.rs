@@ -11,7 +11,7 @@ use crate::data::open::guarded;
 /// What the decoder may allocate beside the picture itself: some rows and its tables.
 const LIMIT: usize = 64 << 20;
 /// Deflate cannot compress further than 1032 to 1.
-const MOST_DEFLATED: u64 = 1032;
+const MAX_DEFLATED: u64 = 1032;
 
 /// The picture in a PNG file. A file of 16 bits may use the lower `bits` of them alone.
 pub(super) fn picture(bytes: &[u8], bits: Option<u8>) -> Result<Picture, ImageFault> {
@@ -42,7 +42,7 @@ fn decode(bytes: &[u8], bits: Option<u8>) -> Result<Picture, ImageFault> {
     };
     let pixel = samples * if deep { 2 } else { 1 };
     let raw = width as u64 * height as u64 * pixel as u64;
-    if raw > (bytes.len() as u64).saturating_mul(MOST_DEFLATED) {
+    if raw > (bytes.len() as u64).saturating_mul(MAX_DEFLATED) {
         let bytes = bytes.len() as u64;
         return Err(ImageFault::Implausible { width: wide, height: high, bytes });
     }

@@ -4,7 +4,7 @@ use super::resize::resize;
 use super::{ImageFault, Picture, Window};
 
 /// The longest side that a study may ask for.
-const MOST: usize = 4096;
+const MAX: usize = 4096;
 
 /// The form that a study asks for; public, and the same at every hospital.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,8 +31,8 @@ impl ImageStandard {
     /// A side is zero or too long, or the window is not one.
     pub fn check(&self) -> Result<(), ImageFault> {
         let (width, height) = (self.width, self.height);
-        if !(1..=MOST).contains(&width) || !(1..=MOST).contains(&height) {
-            return Err(ImageFault::Parameters { width, height, most: MOST });
+        if !(1..=MAX).contains(&width) || !(1..=MAX).contains(&height) {
+            return Err(ImageFault::Parameters { width, height, most: MAX });
         }
         self.window.map_or(Ok(()), |window| window.check().map(|_| ()))
     }

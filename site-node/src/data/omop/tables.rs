@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::date::Day;
 use crate::data::error::{DataError, MeaningError};
-use crate::data::place::inside;
+use crate::data::path::resolve_within;
 use crate::data::problems::Problems;
 use crate::data::source::{Omop, Source};
 use crate::data::table::{self, Request, Table};
@@ -59,7 +59,7 @@ pub fn files(source: &Source) -> Vec<PathBuf> {
 impl Cdm<'_> {
     /// Where a table lies, if it does.
     pub(in crate::data) fn path(&self, table: &'static str) -> Result<Option<PathBuf>, DataError> {
-        let folder = inside(&self.source.folder, &self.omop.folder)?;
+        let folder = resolve_within(&self.source.folder, &self.omop.folder)?;
         let unreadable = |error: std::io::Error| match error.kind() {
             ErrorKind::NotADirectory => DataError::NotAFolder { path: self.omop.folder.clone() },
             kind => DataError::Unreadable { path: self.omop.folder.clone(), why: kind.to_string() },
@@ -79,7 +79,7 @@ impl Cdm<'_> {
             }
             found = Some(file);
         }
-        found.map(|file| inside(&folder, Path::new(&file))).transpose()
+        found.map(|file| resolve_within(&folder, Path::new(&file))).transpose()
     }
 
     /// Reads a table, its columns by their names in any case. Identifiers and concepts are `5` where all are written as `5.0`.

@@ -7,7 +7,7 @@ use super::{Dated, Reading, RowColumns, Rows, System, Undated, Who};
 use crate::data::date::Day;
 use crate::data::error::{CellFault, CodeFault, DataError, MeaningError};
 use crate::data::losses::{Counted, Loss, Losses};
-use crate::data::place::inside;
+use crate::data::path::resolve_within;
 use crate::data::problems::Problems;
 use crate::data::source::{CodeTable, Source};
 use crate::data::table::{self, Request, Words};
@@ -66,7 +66,7 @@ impl Codes {
         let concepts = ["omop", "snomed"].contains(&system.as_str());
         let identifiers = [patient, if concepts { code.as_str() } else { patient }];
         let format = source.formats.of(path);
-        let path = problems.take(inside(&source.folder, path))?;
+        let path = problems.take(resolve_within(&source.folder, path))?;
         let asked = Request { identifiers: &identifiers, ..Request::of(&texts, format) };
         let table = problems.take(table::read_as(&path, &asked))?;
         problems.remark(table.notes());

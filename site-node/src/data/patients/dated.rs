@@ -12,7 +12,7 @@ use crate::data::table::{Column, Table};
 /// Years that a hospital has records of.
 const YEARS: (i32, i32) = (1850, 2150);
 /// Names of strangers that are held against those of patients.
-const MOST_STRANGERS: usize = 1000;
+const MAX_STRANGERS: usize = 1000;
 
 /// Who is who: the patients of the joined table by their rows, and everybody who is named somewhere.
 pub(in crate::data) struct Who {
@@ -125,7 +125,7 @@ impl Rows {
                 }
                 Whose::Unknown => {
                     passed.strangers += 1;
-                    if passed.names.len() < MOST_STRANGERS {
+                    if passed.names.len() < MAX_STRANGERS {
                         passed.names.insert(names.text(place).into_owned());
                     }
                     continue;

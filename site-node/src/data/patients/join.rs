@@ -9,7 +9,7 @@ use super::{Who, dated::sound};
 use crate::data::date::Day;
 use crate::data::error::{CellFault, DataError};
 use crate::data::losses::{Counted, Loss, Losses};
-use crate::data::place::inside;
+use crate::data::path::resolve_within;
 use crate::data::problems::Problems;
 use crate::data::source::{OutcomeColumns, Source};
 use crate::data::table::{self, Cell, Column, Request, Table};
@@ -30,7 +30,7 @@ pub(super) fn tables(source: &Source, problems: &mut Problems) -> Option<Joined>
         [Some(patient), source.index_date.as_deref(), ends].into_iter().flatten().collect();
     let mut read = |path: &Path| -> Option<Table> {
         let format = source.formats.of(path);
-        let path = problems.take(inside(&source.folder, path))?;
+        let path = problems.take(resolve_within(&source.folder, path))?;
         let asked = Request { identifiers: &[patient], ..Request::of(&texts, format) };
         let table = problems.take(table::read_as(&path, &asked))?;
         problems.remark(table.notes());

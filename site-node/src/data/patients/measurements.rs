@@ -7,7 +7,7 @@ use super::{Dated, RowColumns, Rows, Undated, Who};
 use crate::data::date::Day;
 use crate::data::error::{CellFault, DataError, MeaningError};
 use crate::data::losses::{Counted, Loss, Losses};
-use crate::data::place::inside;
+use crate::data::path::resolve_within;
 use crate::data::problems::Problems;
 use crate::data::source::{MeasurementTable, Source};
 use crate::data::table::{self, Column, Request, Words};
@@ -120,7 +120,7 @@ impl Measurements {
         texts.extend(unit.as_deref());
         let identifiers = [patient, item.as_str()];
         let format = source.formats.of(path);
-        let path = problems.take(inside(&source.folder, path))?;
+        let path = problems.take(resolve_within(&source.folder, path))?;
         let asked = Request { identifiers: &identifiers, ..Request::of(&texts, format) };
         let table = problems.take(table::read_as(&path, &asked))?;
         problems.remark(table.notes());

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::alike::alike;
 use crate::data::error::{DataError, TableError};
-use crate::data::place::inside;
+use crate::data::path::resolve_within;
 use crate::data::problems::Problems;
 use crate::data::source::Source;
 use crate::data::table::{self, Request};
@@ -42,7 +42,7 @@ impl WithdrawnList {
             format: source.formats.of(path),
             any_case: source.omop.is_some(),
         };
-        let path = problems.take(inside(&source.folder, path))?;
+        let path = problems.take(resolve_within(&source.folder, path))?;
         let list = match table::read_as(&path, &asked) {
             Err(DataError::Table(TableError::NoRows { .. })) => return Some(Self::default()),
             list => problems.take(list)?,

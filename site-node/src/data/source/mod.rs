@@ -19,7 +19,7 @@ use common::experiment::TimeUnit;
 pub use tables::{CodeTable, MeasurementTable};
 
 use super::omop;
-use super::place::inside;
+use super::path::resolve_within;
 use super::table::{self, Formats};
 
 /// Where one site's records lie.
@@ -130,7 +130,7 @@ pub fn tables(source: &Source) -> Vec<PathBuf> {
     let codes = source.codes.iter().map(|(_, it)| &it.table);
     let one = source.tables.iter().chain(&source.optional_tables).chain(&source.withdrawn);
     let named = one.chain(long).chain(codes);
-    let paths = named.filter_map(|path| inside(&source.folder, path).ok());
+    let paths = named.filter_map(|path| resolve_within(&source.folder, path).ok());
     let mut files: Vec<PathBuf> =
         paths.flat_map(|path| table::parts(&path).unwrap_or_else(|_| vec![path])).collect();
     files.extend(omop::files(source));

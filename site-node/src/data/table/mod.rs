@@ -29,7 +29,7 @@ use common::config::nearest;
 use super::error::DataError;
 #[cfg(not(feature = "parquet"))]
 use super::error::TableError;
-use super::place::inside;
+use super::path::resolve_within;
 
 pub(in crate::data) use builder::Builder;
 pub(crate) use builder::number;
@@ -156,7 +156,7 @@ pub(in crate::data) fn parts(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         // Spark and others leave files of their own beside the parts.
         let hidden = name.to_string_lossy().starts_with(['.', '_']);
         if !hidden && is_parquet(Path::new(&name)) {
-            found.push(inside(path, Path::new(&name))?);
+            found.push(resolve_within(path, Path::new(&name))?);
         }
     }
     if found.is_empty() {

@@ -257,7 +257,7 @@ fn kind(column: &ColumnDescriptor, format: &TableFormat) -> Result<Kind, &'stati
     })
 }
 
-/// Ticks of a timestamp a second.
+/// ClockGuard of a timestamp a second.
 fn ticks(column: &ColumnDescriptor) -> i64 {
     use parquet::basic::TimeUnit;
     match column.logical_type_ref() {

@@ -10,10 +10,10 @@
 //!
 //! A dense layer's gradient for one patient is the outer product of its input and its output
 //! gradient, so that norms and the clipped sum need no gradient by patient in memory (Goodfellow,
-//! arXiv:1510.01799; "book-keeping" of Bu et al., arXiv:2210.00038).
+//! arXiv:1510.01799; "audit-keeping" of Bu et al., arXiv:2210.00038).
 //!
 //! That is how models of dense layers are clipped; those of several modalities take the patients one by
-//! one (`train::fused`), or on a GPU in passes of one shape (`train::fused::device`), under the same promise.
+//! one (`train::multimodal`), or on a GPU in passes of one shape (`train::multimodal::device`), under the same promise.
 //!
 //! # The promise
 //!
@@ -78,17 +78,17 @@ use rayon::prelude::*;
 use super::device::Device;
 use super::error::TrainError;
 use super::examples::{Examples, same};
-use super::fused::ClippedSum;
 use super::heads;
 use super::layer::to_device;
 use super::memory::keep_freed_memory;
+use super::micro_batch::MicroBatch;
+use super::multimodal::ClippedSum;
 use super::network::{Architecture, Network, OuterProduct, Rows};
-use super::slots::Slots;
 
 pub use sgd::{PrivateError, train_privately};
 
 use packed::GROUP;
-use probe::{MOST, Shapes};
+use probe::{MAX, Shapes};
 use quantise::{Clip, Group};
 
 /// Grid units in the clipping bound: a unit is C·2⁻²⁰.
@@ -165,8 +165,8 @@ struct DenseSum {
     device: Device,
     shapes: Shapes,
     /// Patients a pass, and groups a product, that the device has memory for.
-    slots: Slots,
-    pieces: Slots,
+    slots: MicroBatch,
+    pieces: MicroBatch,
     layers: Vec<OuterProduct>,
     /// The sampled patients' factors, kept for their memory.
     groups: Vec<Group>,
@@ -181,7 +181,7 @@ impl DenseSum {
         let shapes = Shapes::new(&architecture, device)?;
         let words = vec![0; architecture.parameters()];
         let (device, groups) = (device.clone(), Vec::new());
-        let (slots, pieces) = (Slots::new(MOST), Slots::new(PIECES));
+        let (slots, pieces) = (MicroBatch::new(MAX), MicroBatch::new(PIECES));
         Ok(Self { architecture, device, shapes, slots, pieces, layers, groups, words })
     }
 

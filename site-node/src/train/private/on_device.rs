@@ -8,8 +8,8 @@ use super::quantise::Group;
 use crate::train::device::Device;
 use crate::train::error::TrainError;
 use crate::train::layer::{to_device, to_host};
+use crate::train::micro_batch::MicroBatch;
 use crate::train::network::OuterProduct;
-use crate::train::slots::Slots;
 use crate::train::vectors::{Loop, vectorized};
 
 /// Integers up to 2²⁴ are exact in `f32`.
@@ -22,7 +22,7 @@ pub(super) fn write(
     layers: &[OuterProduct],
     words: &mut [i64],
     device: &Device,
-    pieces: &Slots,
+    pieces: &MicroBatch,
 ) -> Result<(), TrainError> {
     words.fill(0);
     for (index, layer) in layers.iter().enumerate() {

@@ -10,14 +10,14 @@ use crate::train::error::TrainError;
 use crate::train::examples::OnGrid;
 use crate::train::hazard;
 use crate::train::layer::to_device;
+use crate::train::micro_batch::MicroBatch;
 use crate::train::network::Architecture;
-use crate::train::slots::Slots;
 
 /// The number of rows that all others are compared with; fewer where the device has no memory for so many.
 const REFERENCE: usize = 64;
 
 /// Patients a pass at most: beyond it, products gain nothing and leave the cache.
-pub(super) const MOST: usize = 256;
+pub(super) const MAX: usize = 256;
 
 /// Passes are filled up to a multiple of this.
 const STEP: usize = 16;
@@ -45,7 +45,7 @@ impl Shapes {
 
     /// Computes the reference.
     pub(super) fn new(architecture: &Architecture, device: &Device) -> Result<Self, TrainError> {
-        let slots = Slots::new(REFERENCE);
+        let slots = MicroBatch::new(REFERENCE);
         let reference = slots.pass(device, |rows| one_row(architecture, rows, device))?;
         if reference.is_none() {
             tracing::warn!(%device, "products differ between rows: private steps go row by row");
@@ -54,7 +54,7 @@ impl Shapes {
     }
 
     /// Rows of the next pass, with so many patients left: as few as hold them all, or up to
-    /// [`MOST`], if that gives the same bits as the reference; else the reference's; else 1.
+    /// [`MAX`], if that gives the same bits as the reference; else the reference's; else 1.
     pub(super) fn rows(
         &mut self,
         architecture: &Architecture,
@@ -62,7 +62,7 @@ impl Shapes {
         patients: usize,
     ) -> Result<usize, TrainError> {
         let Some(reference) = &self.reference else { return Ok(1) };
-        let rows = patients.min(MOST).next_multiple_of(STEP);
+        let rows = patients.min(MAX).next_multiple_of(STEP);
         let alike = if let Some(&alike) = self.alike.get(&rows) {
             alike
         } else {

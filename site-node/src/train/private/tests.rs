@@ -137,7 +137,7 @@ fn entries_that_fill_the_exact_range_split_the_product() {
     let whole = private.clipped_sum(&parameters, &examples, &everyone, 0.01).unwrap().to_vec();
     let mut sum = vec![1; whole.len()];
     let device = Device::cpu();
-    let pieces = Slots::new(PIECES);
+    let pieces = MicroBatch::new(PIECES);
     on_device::write(&private.groups, &private.layers, &mut sum, &device, &pieces).unwrap();
     assert_eq!(sum, whole);
     sum.fill(0);
@@ -250,7 +250,7 @@ fn every_way_to_sum_gives_the_same_words() {
         assert!(words.iter().filter(|word| **word != 0).count() > words.len() / 2);
         let mut others = vec![1; words.len()];
         let (groups, layers) = (&private.groups, &private.layers);
-        on_device::write(groups, layers, &mut others, &Device::cpu(), &Slots::new(1)).unwrap();
+        on_device::write(groups, layers, &mut others, &Device::cpu(), &MicroBatch::new(1)).unwrap();
         assert_eq!(others, words, "{spec:?}");
         let mut narrower = [others.clone(), vec![1; words.len()]];
         product::by_narrower_vectors(groups, layers, &mut narrower);

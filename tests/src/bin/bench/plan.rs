@@ -10,7 +10,7 @@ const EXPERIMENT: &str = r#"
     features = { columns = ["x"] }
     model = { kind = "linear", proportional = false }
     training = { learning_rate = 0.1 }
-    privacy = { mode = "off", clip = 1.0 }
+    privacy = { mode = "none", clip = 1.0 }
     aggregation = { min_sites = 1, window = "10m" }
 "#;
 
@@ -33,10 +33,10 @@ pub(crate) fn of(params: u32, sites: u32, rounds: u32) -> Result<Plan, Box<dyn s
     plan.features = (1..rows).map(feature).collect();
     plan.rounds = rounds;
     (plan.aggregation.min_sites, plan.aggregation.max_sites) = (sites, sites);
-    let flaws = plan.check();
-    match flaws.first() {
+    let plan_errors = plan.check();
+    match plan_errors.first() {
         None => Ok(plan),
-        Some(flaw) => Err(flaw.to_string().into()),
+        Some(plan_error) => Err(plan_error.to_string().into()),
     }
 }
 

@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::Name;
 use audit::record::{Entry, Event};
+use common::audit_log::{AuditSettings, AuditWriter, hash, name};
 use common::clock::SystemClock;
 use common::digest::Digest;
-use common::experiment::{Description, Plan};
+use common::experiment::{Plan, StatisticsRequest};
 use common::ids::{Round, RunId};
-use common::logbook::{AuditSettings, Logbook, hash, name};
 use common::pki::{Identity, Role};
 use common::privacy::{Budget, Limits};
 use common::transport::Dialer;
 use common::wire::Metric;
-use site_node::privatize::Gate;
+use site_node::participant::{DeclineReason, Model, Participant};
+use site_node::privatize::PrivacyGate;
 use site_node::send::Outgoing;
-use site_node::task::{Model, Objection, Participant};
 
 use crate::{Outcome, plan};
 
@@ -31,39 +31,44 @@ pub(crate) struct Args {
 
 /// Moves every parameter a little, and lets the gate do the rest.
 struct Echo {
-    book: Arc<Logbook>,
-    gate: Mutex<Gate>,
+    audit: Arc<AuditWriter>,
+    gate: Mutex<PrivacyGate>,
     plan: Mutex<Option<Plan>>,
 }
 
 impl Participant for Echo {
-    fn book(&self) -> Arc<Logbook> {
-        Arc::clone(&self.book)
+    fn audit(&self) -> Arc<AuditWriter> {
+        Arc::clone(&self.audit)
     }
 
     fn data_set(&self) -> Name {
         name("bench")
     }
 
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), Objection> {
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
         self.record(vec![of_run(run, Event::Consent { plan: hash(plan.digest()), terms: None })])
     }
 
-    fn round(&self, run: &RunId, round: Round, model: Model<'_>) -> Result<Outgoing, Objection> {
+    fn round(
+        &self,
+        run: &RunId,
+        round: Round,
+        model: Model<'_>,
+    ) -> Result<Outgoing, DeclineReason> {
         let held = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        let objection = |reason: String| Objection::new("bench", reason);
-        let plan = held.as_ref().ok_or_else(|| objection("no plan".to_owned()))?;
+        let reason_to_decline = |reason: String| DeclineReason::new("bench", reason);
+        let plan = held.as_ref().ok_or_else(|| reason_to_decline("no plan".to_owned()))?;
         let model = model.parameters;
         let after = model.iter().map(|parameter| parameter + 1e-6).collect();
         let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let update = gate
             .pass(plan, run, round, (model, after), 1.0)
-            .map_err(|error| objection(error.to_string()))?;
+            .map_err(|error| reason_to_decline(error.to_string()))?;
         Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
     }
 
-    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), Objection> {
+    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), DeclineReason> {
         let update = hash(outgoing.update.digest());
         let bytes = outgoing.update.words().len() as u64;
         let event = Event::Sent { update, bytes };
@@ -72,18 +77,18 @@ impl Participant for Echo {
 
     fn received(&self, _: &RunId, _: Round, _: Digest) {}
 
-    fn evaluate(&self, _: &RunId, _: &[f32]) -> Result<Vec<Metric>, Objection> {
+    fn evaluate(&self, _: &RunId, _: &[f32]) -> Result<Vec<Metric>, DeclineReason> {
         Ok(Vec::new())
     }
 
-    fn describe(&self, _: &Description) -> Result<Vec<Metric>, Objection> {
+    fn describe(&self, _: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
         Ok(Vec::new())
     }
 }
 
 impl Echo {
-    fn record(&self, entries: Vec<Entry>) -> Result<(), Objection> {
-        self.book.record(entries).map_err(|error| Objection::new("audit", error))
+    fn record(&self, entries: Vec<Entry>) -> Result<(), DeclineReason> {
+        self.audit.record(entries).map_err(|error| DeclineReason::new("audit", error))
     }
 }
 
@@ -96,15 +101,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let Role::Site(name) = identity.role.clone() else { return Err("not a site".into()) };
     let total = Budget { epsilon: 1.0, delta: 1e-5 };
     let limits = Limits { total, epsilon_per_run: None };
-    let gate = Gate::open(
+    let gate = PrivacyGate::open(
         (&args.folder.join("state"), &AuditSettings::untracked()),
         name.as_str(),
         &"bench".parse()?,
         limits,
         Arc::new(SystemClock::new()),
     )?;
-    let book = Arc::clone(gate.book());
-    let echo = Arc::new(Echo { book, gate: Mutex::new(gate), plan: Mutex::new(None) });
+    let audit = Arc::clone(gate.audit());
+    let echo = Arc::new(Echo { audit, gate: Mutex::new(gate), plan: Mutex::new(None) });
     plan::runtime()?.block_on(async {
         // Until the benchmark ends this process.
         let forever = std::future::pending();

@@ -39,7 +39,7 @@ fn what_a_crash_leaves_is_sound_and_explained() -> Outcome {
         let policy = federation.site(name).join("policy.toml");
         edit(&policy, "epsilon = 8.0", "epsilon = 1e6")?;
         edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 1e6")?;
-        edit(&policy, "most_rounds = 1000", "most_rounds = 100000")?;
+        edit(&policy, "max_rounds = 1000", "max_rounds = 100000")?;
     }
     let mut coordinator = federation.serve()?;
     let mut sites = start(&federation, &HOSPITALS)?;

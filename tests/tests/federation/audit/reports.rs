@@ -17,7 +17,7 @@ fn patient() -> Result<Federation, SetupError> {
     let federation = Federation::new()?;
     for name in SITES {
         let policy = federation.site(name).join("policy.toml");
-        edit(&policy, "most_rounds = 1000", "most_rounds = 100000")?;
+        edit(&policy, "max_rounds = 1000", "max_rounds = 100000")?;
     }
     Ok(federation)
 }
@@ -194,7 +194,7 @@ fn a_restarted_log_is_one_story_in_whatever_order() -> Outcome {
     stop([coordinator])?;
 
     let state = federation.site(SITES[0]).join("state");
-    let aside = common::logbook::generation::set_aside(&state)?;
+    let aside = common::audit_log::generation::quarantined(&state)?;
     let [old] = &aside[..] else { return Err("one log is set aside".into()) };
     let mut all = logs(&federation);
     all.push(old.folder.clone());

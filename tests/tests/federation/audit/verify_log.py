@@ -19,7 +19,7 @@ HASH = re.compile(r"(blake3|keyed-blake3|sha256):[0-9a-f]{64}\Z")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
 # Each event: whether it needs a run, a round and a site, and the kinds of its fields.
 EVENTS = {
-    "EPOCH": ("", {"number": int, "reason": NAME, "log": NAME}),
+    "GENERATION": ("", {"number": int, "reason": NAME, "log": NAME}),
     "START": ("", {"version": NAME, "binary": HASH}),
     "STOP": ("", {"version": NAME, "binary": HASH}),
     "POLICY_LOADED": ("", {"policy": HASH}),
@@ -185,7 +185,7 @@ def record(line):
                  "actor": NAME, "run": NAME, "round": int, "site": NAME, "outcome": str, "reason": NAME, "event": dict}
         needed = set(kinds) - {"run", "round", "site", "reason"}
         assert needed <= set(found) <= set(kinds) and all(is_kind(found[k], kinds[k]) for k in found)
-        assert found["v"] == 3 and found["outcome"] in ("ok", "refused", "failed")
+        assert found["v"] == 4 and found["outcome"] in ("ok", "refused", "failed")
         assert found["outcome"] == "ok" or "reason" in found
         assert "round" not in found or ("run" in found and found["round"] >= 1)
         assert set(found["node"]) == {"name", "role"} and found["node"]["role"] in ("site", "coordinator")
@@ -199,7 +199,7 @@ def record(line):
         assert event != "CONSENT" or "terms" not in fields or are_terms(fields["terms"])
         return found, event, fields
     except (AssertionError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Broken(3, "the line is not a record of version 3")
+        raise Broken(3, "the line is not a record of version 4")
 
 
 def millis(text):
@@ -238,14 +238,14 @@ class Machine:
             "offered": None, "reserved": {}, "noised": None, "sent": None, "received": {}, "aggregated": None})
 
     def take(self, found, event, fields):
-        if event == "EPOCH":
-            hold(self.node is None, "a second EPOCH")
-            hold(fields["log"] == self.log == f"{found['node']['name']}.{fields['number']}", "EPOCH of another log")
+        if event == "GENERATION":
+            hold(self.node is None, "a second GENERATION")
+            hold(fields["log"] == self.log == f"{found['node']['name']}.{fields['number']}", "GENERATION of another log")
             self.node = found["node"]
-        hold(self.node is not None, "the first record is no EPOCH")
+        hold(self.node is not None, "the first record is no GENERATION")
         hold(found["node"] == self.node, "another node's record")
         now = [found["boot"], found["monotonic_ms"], millis(found["time"])]
-        if self.clock and event not in ("EPOCH", "START", "RECOVERED"):
+        if self.clock and event not in ("GENERATION", "START", "RECOVERED"):
             hold(now[0] == self.clock[0] and now[1] >= self.clock[1], "the process's clock")
             if event != "CLOCK_STEP":
                 hold(now[2] + 1000 >= self.clock[2], "the wall clock went back")

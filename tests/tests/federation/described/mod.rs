@@ -11,11 +11,11 @@ mod views;
 use std::path::Path;
 
 use audit::verify::{Options, Verdict, verify};
-use common::experiment::{Description, Experiment, Question, ViewSource};
+use common::experiment::{Experiment, Statistic, StatisticsRequest, ViewSource};
 use common::ids::Round;
 use common::policy::Policy;
 use common::privacy::{Entry, Mechanism, Released};
-use common::wire::{Described, Sighting, ToCoordinator};
+use common::wire::{SignedState, StatisticsReply, ToCoordinator};
 use site_node::privatize::LedgerLog;
 use tests::{SetupError, demo};
 
@@ -30,10 +30,10 @@ fn experiment(rho: f64) -> Result<String, SetupError> {
 }
 
 /// What it asks of a federation that may be one site.
-fn question(rho: f64) -> Result<Description, SetupError> {
+fn question(rho: f64) -> Result<StatisticsRequest, SetupError> {
     let experiment: Experiment = common::config::read("demo", &experiment(rho)?)?;
     let (question, _) = experiment.describe.question(&experiment.plan)?;
-    Ok(Description { min_sites: 1, ..question })
+    Ok(StatisticsRequest { min_sites: 1, ..question })
 }
 
 fn ledger(state: &Path) -> Result<Vec<Entry>, SetupError> {
@@ -43,7 +43,7 @@ fn ledger(state: &Path) -> Result<Vec<Entry>, SetupError> {
 /// That a log keeps every rule, its charges by the privacy core's own accountant.
 fn verified(state: &Path) -> Outcome {
     let folder = state.join("audit");
-    let options = Options { cost: Some(&common::logbook::cost), ..Options::default() };
+    let options = Options { cost: Some(&common::audit_log::cost), ..Options::default() };
     let report = verify(&folder, &audit::folder::key(&folder)?, &options);
     assert_eq!(report.verdict, Verdict::Sound, "{}: {report}", state.display());
     Ok(())
@@ -62,12 +62,14 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
     let question = question(0.25)?;
     let mut site = stage.observer.site().await?;
     let said = site.inquire(&question).await?;
-    let ToCoordinator::Described(Described { run, question: digest, numbers, log }) = said else {
+    let ToCoordinator::StatisticsReply(StatisticsReply { run, question: digest, numbers, log }) =
+        said
+    else {
         return Err(format!("{said:?}").into());
     };
     // Echoes of what was sent, and hashes of the site's audit log.
     assert_eq!((&run, digest), (&question.run(), question.digest()));
-    let Sighting { checkpoint, proofs } = log;
+    let SignedState { checkpoint, proofs } = log;
     assert!(checkpoint.starts_with("hospital-a.1\n") && proofs.len() == 1, "{checkpoint}");
     // Each of the others answers a question.
     assert_eq!(question.accepts(&numbers), Ok(()));
@@ -75,7 +77,8 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
     let charged = ledger(&stage.folder.path().join("state"))?;
     let paid: Vec<(Round, Released, Mechanism)> =
         charged.iter().map(|entry| (entry.round, entry.released, entry.mechanism)).collect();
-    let asked = |(round, one): (Round, Question<'_>)| (round, one.released(), question.mechanism());
+    let asked =
+        |(round, one): (Round, Statistic<'_>)| (round, one.released(), question.mechanism());
     assert_eq!(paid, question.questions().into_iter().map(asked).collect::<Vec<_>>());
     assert!(charged.iter().all(|entry| entry.run == run && entry.plan == question.digest()));
     let table = std::fs::read_to_string(stage.folder.path().join("cohort.csv"))?;
@@ -83,7 +86,9 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
 
     // Asked again, it says the same and spends nothing; without what it kept, nothing at all.
     let again = site.inquire(&question).await?;
-    let ToCoordinator::Described(again) = again else { return Err(format!("{again:?}").into()) };
+    let ToCoordinator::StatisticsReply(again) = again else {
+        return Err(format!("{again:?}").into());
+    };
     assert_eq!((again.question, again.numbers), (digest, numbers));
     assert_eq!(stage.charged()?, charged.len());
     std::fs::remove_dir_all(stage.folder.path().join("state/descriptions"))?;
@@ -96,7 +101,7 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
         let mut more = question.clone();
         more.rho += f64::from(rho) * 1e-3;
         match site.inquire(&more).await? {
-            ToCoordinator::Described(_) => spent += 13,
+            ToCoordinator::StatisticsReply(_) => spent += 13,
             said => {
                 let (rule, reason) = refusal(said);
                 assert!(rule == "policy.budget.epsilon", "{rule}: {reason}");
@@ -111,10 +116,10 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
 }
 
 /// The rule that refuses, what the hospital's policy is, and what is asked.
-type Ask = (&'static str, fn(&mut Policy), fn(&mut Description));
+type Ask = (&'static str, fn(&mut Policy), fn(&mut StatisticsRequest));
 
 /// A column of words.
-fn reads_hospital(asked: &mut Description) {
+fn reads_hospital(asked: &mut StatisticsRequest) {
     if let ViewSource::Number { column, .. } = &mut asked.inputs[0].view.source {
         "hospital".clone_into(column);
     }

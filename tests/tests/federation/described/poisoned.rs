@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use common::digest::Digest;
-use common::experiment::Description;
+use common::experiment::StatisticsRequest;
 use common::ids::{RunId, SiteName};
 use common::wire::{
-    DESCRIBED, Described, Inquiry, Metric, Refusal, Silence, ToCoordinator, ToSite, Told,
+    DESCRIBED, Decline, Metric, Refusal, StatisticsLaunch, StatisticsReply, ToCoordinator, ToSite,
+    Told,
 };
 use coordinator::launch::Asked;
 use tests::SetupError;
@@ -16,7 +17,7 @@ use crate::Outcome;
 use crate::rogue::{Rogue, Stage};
 
 /// An answer that can be one.
-fn sound(question: &Description) -> Vec<Metric> {
+fn sound(question: &StatisticsRequest) -> Vec<Metric> {
     let names = question.questions().into_iter().flat_map(|(_, question)| question.names());
     names.map(|name| Metric { value: 1.0, name }).collect()
 }
@@ -29,7 +30,7 @@ fn with(numbers: &[Metric], name: &str, value: f64) -> Vec<Metric> {
 
 impl Rogue {
     /// What it is asked; whatever is said before is passed over.
-    async fn question(&mut self) -> Result<Description, SetupError> {
+    async fn question(&mut self) -> Result<StatisticsRequest, SetupError> {
         loop {
             if let ToSite::Describe { question, .. } = self.hear().await? {
                 return Ok(question);
@@ -38,9 +39,10 @@ impl Rogue {
     }
 
     async fn describes(&mut self, question: Digest, asked: &Asked, numbers: &[Metric]) -> Outcome {
-        let (log, ..) = self.book.sighting(&[])?;
+        let (log, ..) = self.audit.signed_state(&[])?;
         let (run, numbers) = (asked.run.clone(), numbers.to_vec());
-        self.say(ToCoordinator::Described(Described { run, question, numbers, log })).await
+        self.say(ToCoordinator::StatisticsReply(StatisticsReply { run, question, numbers, log }))
+            .await
     }
 }
 
@@ -64,9 +66,9 @@ async fn all_told(mut asked: Asked) -> Result<Vec<Told>, SetupError> {
     Ok(of_site)
 }
 
-fn silence(run: RunId) -> ToCoordinator {
+fn decline(run: RunId) -> ToCoordinator {
     let (rule, reason) = ("\u{1b}[2Jrule".to_owned(), "why\n".repeat(1000));
-    ToCoordinator::Silence(Silence { run, round: None, rule, reason })
+    ToCoordinator::Decline(Decline { run, round: None, rule, reason })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,9 +93,9 @@ async fn numbers_that_are_no_answer_are_not_passed_on() -> Outcome {
         ("a number less", good[1..].to_vec()),
         ("none at all", Vec::new()),
     ];
-    let inquire = |question: &Description| {
+    let inquire = |question: &StatisticsRequest| {
         let (question, window) = (question.clone(), Duration::from_secs(20));
-        stage.launcher.describe(Inquiry { question, window }, "test")
+        stage.launcher.describe(StatisticsLaunch { question, window }, "test")
     };
     for (what, numbers) in poisons {
         next.rho += 1e-3;
@@ -126,12 +128,12 @@ async fn numbers_that_are_no_answer_are_not_passed_on() -> Outcome {
     assert_eq!(numbers, good);
     // What was answered once is told again, whatever the hospital says now; another question is another.
     let again = inquire(&next)?;
-    rogue.say(silence(run)).await?;
+    rogue.say(decline(run)).await?;
     let Told::Answered { numbers, .. } = told(again).await? else { return Err("forgotten".into()) };
     assert_eq!(numbers, good);
-    let other = Description { rho: next.rho + 1e-3, ..next.clone() };
+    let other = StatisticsRequest { rho: next.rho + 1e-3, ..next.clone() };
     let asked = inquire(&other)?;
-    rogue.say(silence(asked.run.clone())).await?;
+    rogue.say(decline(asked.run.clone())).await?;
     let Told::Declined { rule, reason, .. } = told(asked).await? else { return Err("no".into()) };
     assert!(rule == "[2Jrule" && reason.len() <= 500 && !reason.contains('\n'), "{rule}: {reason}");
 
@@ -140,7 +142,7 @@ async fn numbers_that_are_no_answer_are_not_passed_on() -> Outcome {
     let mut second = stage.rogue("hospital-b").await?;
     second.enter().await?;
     let asked = inquire(&next)?;
-    second.say(silence(asked.run.clone())).await?;
+    second.say(decline(asked.run.clone())).await?;
     let said = all_told(asked).await?;
     let of = |site: &SiteName| site.as_str().to_owned();
     let answered = said.iter().find_map(|told| match told {
@@ -152,7 +154,7 @@ async fn numbers_that_are_no_answer_are_not_passed_on() -> Outcome {
     // And where nobody is; while a question that nobody answered is not asked.
     drop(second);
     let gone = async {
-        while !stage.launcher.floor.sites().is_empty() {
+        while !stage.launcher.connections.sites().is_empty() {
             tokio::task::yield_now().await;
         }
     };
@@ -171,10 +173,10 @@ async fn too_few_hospitals_are_not_asked_and_a_silent_one_is_not_waited_for() ->
     let mut rogue = stage.rogue("hospital-a").await?;
     rogue.enter().await?;
     let question = question(0.1)?;
-    let inquire = |question: &Description, window: Duration| {
-        stage.launcher.describe(Inquiry { question: question.clone(), window }, "test")
+    let inquire = |question: &StatisticsRequest, window: Duration| {
+        stage.launcher.describe(StatisticsLaunch { question: question.clone(), window }, "test")
     };
-    let two = Description { min_sites: 2, ..question.clone() };
+    let two = StatisticsRequest { min_sites: 2, ..question.clone() };
     let refused = inquire(&two, Duration::from_secs(20)).err().unwrap().to_string();
     assert!(refused.contains("aggregation.min_sites") && refused.contains("1 are connected"));
     let asked = inquire(&question, Duration::from_secs(1))?;

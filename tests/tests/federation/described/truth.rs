@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::experiment::Description;
+use common::experiment::StatisticsRequest;
 use common::privacy::Mechanism;
 use common::wire::Metric;
 
@@ -63,7 +63,7 @@ impl Truth {
     }
 
     /// What a count should be.
-    fn count(&self, name: &str, question: &Description) -> Option<usize> {
+    fn count(&self, name: &str, question: &StatisticsRequest) -> Option<usize> {
         let edges = &question.outcome.edges;
         let parts: Vec<&str> = name.split('.').collect();
         Some(match parts[..] {
@@ -81,10 +81,10 @@ impl Truth {
     }
 
     /// Holds every number against the table.
-    pub(super) fn hold(&self, question: &Description, numbers: &[Metric]) {
+    pub(super) fn hold(&self, question: &StatisticsRequest, numbers: &[Metric]) {
         let told: BTreeMap<&str, f64> =
             numbers.iter().map(|number| (number.name.as_str(), number.value)).collect();
-        let Mechanism::Concentrated { rho } = question.mechanism() else { panic!("no noise") };
+        let Mechanism::Zcdp { rho } = question.mechanism() else { panic!("no noise") };
         let sigma = 1.0 / (2.0 * rho).sqrt();
         let (mut squares, mut counts) = (0.0, 0.0);
         let mut offs = Vec::new();

@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::fs;
 
 use common::experiment::{
-    Aggregate, DescribedInput, Description, Missing, Values, View, ViewSource,
+    Aggregate, DescribedInput, Missing, StatisticsRequest, Values, View, ViewSource,
 };
-use common::wire::{Described, ToCoordinator};
+use common::wire::{StatisticsReply, ToCoordinator};
 use site_node::data::Source;
-use site_node::task::Records;
+use site_node::participant::Records;
 use tempfile::TempDir;
 use tests::SetupError;
 
@@ -85,8 +85,8 @@ fn input(item: &str, table: &str) -> DescribedInput {
     DescribedInput { view: View { name: item.to_owned(), source }, lower: 0.0, upper: 100.0 }
 }
 
-fn asked(inputs: Vec<DescribedInput>) -> Result<Description, SetupError> {
-    Ok(Description { inputs, ..question(0.25)? })
+fn asked(inputs: Vec<DescribedInput>) -> Result<StatisticsRequest, SetupError> {
+    Ok(StatisticsRequest { inputs, ..question(0.25)? })
 }
 
 fn stage() -> Result<Stage, SetupError> {
@@ -104,7 +104,7 @@ async fn a_patient_counts_once_however_many_records_there_are() -> Outcome {
     let mut site = stage.observer.site().await?;
     let question = asked(vec![input("crp", "labs"), input("none", "labs")])?;
     let said = site.inquire(&question).await?;
-    let ToCoordinator::Described(Described { numbers, .. }) = said else {
+    let ToCoordinator::StatisticsReply(StatisticsReply { numbers, .. }) = said else {
         return Err(format!("{said:?}").into());
     };
     assert_eq!(question.accepts(&numbers), Ok(()));

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use audit::note::{Checkpoint, SigningKey};
 use audit::record::{Outcome as Ended, Role};
+use common::audit_log::{AuditWriter, COORDINATOR};
 use common::clock::SystemClock;
 use common::ids::Round;
-use common::logbook::{COORDINATOR, Logbook};
 use common::wire::{Cosignature, KeptLog, Purpose, ToSite};
 use tests::{Observed, SetupError, copy_folder};
 
 use super::stage::{A, B, Node, Stage, charged, cosigned, nothing_left, refusals, soon, witnessed};
 use crate::Outcome;
 
-fn open(state: &Path) -> Result<Arc<Logbook>, SetupError> {
+fn open(state: &Path) -> Result<Arc<AuditWriter>, SetupError> {
     let clock = Arc::new(SystemClock::new());
-    Ok(Arc::new(Logbook::open(state, COORDINATOR, Role::Coordinator, clock, &mut |_| ())?))
+    Ok(Arc::new(AuditWriter::open(state, COORDINATOR, Role::Coordinator, clock, &mut |_| ())?))
 }
 
 /// Two logs under one key, which are the same up to here.
-pub(super) fn forked(stage: &Stage) -> Result<[Arc<Logbook>; 2], SetupError> {
+pub(super) fn forked(stage: &Stage) -> Result<[Arc<AuditWriter>; 2], SetupError> {
     let (one, two) = (stage.place("one"), stage.place("two"));
     drop(open(&one)?);
     copy_folder(&one, &two)?;
@@ -79,10 +79,10 @@ async fn two_sites_are_not_given_different_models_in_one_log() -> Outcome {
 async fn two_sites_are_not_given_different_models_in_two_logs_of_one_key() -> Outcome {
     let mut stage = Stage::new(2)?;
     let [one, two] = forked(&stage)?;
-    stage.observer.book = Arc::clone(&one);
+    stage.observer.audit = Arc::clone(&one);
     let (node_a, mut a) = stage.consenting(A).await?;
     let (node_b, mut b) = stage.consenting(B).await?;
-    b.book = two;
+    b.audit = two;
     exchange(&stage, (&mut a, &mut b), &stage.other_model()).await?;
     both_stop(&stage, [(node_a, a), (node_b, b)]).await
 }
@@ -117,25 +117,25 @@ async fn a_fork_stops_a_site_for_good() -> Outcome {
     for longer in [false, true] {
         let mut stage = Stage::new(1)?;
         let [one, two] = forked(&stage)?;
-        stage.observer.book = one;
+        stage.observer.audit = one;
         let (node, mut site) = stage.consenting(A).await?;
         let of = (&stage.run, Round(1), Purpose::Train);
         let seen = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
         site.offer_shown(of, &stage.model, &seen).await?;
         cosigned(&mut site).await?;
 
-        site.book = two;
+        site.audit = two;
         let other = stage.other_model();
         let mut shown = site.record(&stage.run, Round(1), Purpose::Train, &other)?;
         if longer {
             shown = site.record(&stage.run, Round(1), Purpose::Train, &other)?;
             // A proof that leads from the same number of records, in the other history.
-            assert!(site.book.sight(&shown.note, shown.size, &[seen.size]).proofs.len() == 1);
+            assert!(site.audit.sight(&shown.note, shown.size, &[seen.size]).proofs.len() == 1);
         }
         assert_eq!(shown.size, seen.size + u64::from(longer));
         drop(site.offer_shown(of, &other, &shown).await);
 
-        let (state, key) = (node.state.clone(), site.book.verifier());
+        let (state, key) = (node.state.clone(), site.audit.verifier());
         stage.has_stopped(A, node, "forked", "do not go on from").await?;
         assert_eq!(soon(site.transfers()).await?, 0);
         nothing_left(&state)?;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use audit::note::VerifierKey;
 use audit::reconcile::{MAX_SKEW_MS, reconcile};
 use audit::verify::{Tampering, Verdict};
+use common::audit_log::AuditSettings;
 use common::ids::Round;
-use common::logbook::AuditSettings;
 use common::wire::{Purpose, ToCoordinator, ToSite};
 use tests::{Answer, Observed, SetupError};
 
@@ -49,8 +49,8 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
     let cosignatures = vec![own.clone(), invented.sign(&shown.note)?];
     site.say(&ToSite::Witnessed { run: run(), round: Round(1), cosignatures }).await?;
     let Answer::Said(said) = soon(site.answer()).await?? else { return Err("left".into()) };
-    let ToCoordinator::Silence(silence) = *said else { return Err(format!("{said:?}").into()) };
-    assert_eq!(silence.rule, "witness.signatures");
+    let ToCoordinator::Decline(decline) = *said else { return Err(format!("{said:?}").into()) };
+    assert_eq!(decline.rule, "witness.signatures");
     nothing_left(&node.state)?;
     // The one that it knows does.
     let cosignatures = vec![own, known.sign(&shown.note)?];
@@ -63,16 +63,16 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
 async fn different_models_behind_invented_witnesses_show_when_logs_are_reconciled() -> Outcome {
     let mut stage = Stage::new(2)?;
     let [one, two] = forked(&stage)?;
-    stage.observer.book = one;
+    stage.observer.audit = one;
     let (node_a, mut a) = stage.consenting(A).await?;
     let (node_b, mut b) = stage.consenting(B).await?;
-    b.book = Arc::clone(&two);
+    b.audit = Arc::clone(&two);
     trained(&stage, &mut a, &stage.model).await?;
     trained(&stage, &mut b, &stage.other_model()).await?;
     node_a.stop().await?;
     node_b.stop().await?;
 
-    let log = |name: &str| stage.place(name).join(common::logbook::FOLDER);
+    let log = |name: &str| stage.place(name).join(common::audit_log::FOLDER);
     let folders = [log("one"), log("two"), log(A), log(B)];
     let keys = folders.iter().map(|folder| Ok(audit::folder::key(folder)?));
     let keys: Vec<VerifierKey> = keys.collect::<Result<_, SetupError>>()?;

@@ -2,9 +2,9 @@
 
 use audit::note::{Checkpoint, SigningKey};
 use audit::record::{Entry, Event};
+use common::audit_log::{hash, name};
 use common::digest::Digest;
 use common::ids::{Round, RunId};
-use common::logbook::{hash, name};
 use common::wire::{ModelHeader, Purpose};
 
 use super::stage::{A, Stage, charged, cosigned, nothing_left, refusal, refusals, soon};
@@ -46,7 +46,7 @@ async fn an_older_round_is_not_trained_again() -> Outcome {
         });
         Some(sent.count())
     };
-    assert_eq!(sent(update.0.content.digest), Some(1));
+    assert_eq!(sent(update.0.payload.digest), Some(1));
     node.stop().await
 }
 
@@ -124,13 +124,13 @@ async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Out
         ("an offer", event(offer(model, right)).of_round(2), Purpose::Evaluate),
         ("another release", event(Event::Release { model: right }).of_round(2), Purpose::Evaluate),
     ] {
-        let shown = site.book.show(vec![entry])?;
+        let shown = site.audit.show(vec![entry])?;
         let header = site.header((run, round, purpose), model, &shown);
         attacks.push((what, "witness.offer", header));
     }
     // The offer stands in the log, and something comes after it.
     let shown = site.record(run, round, Purpose::Train, model)?;
-    let later = site.book.show(vec![event(Event::Kill {})])?;
+    let later = site.audit.show(vec![event(Event::Kill {})])?;
     let mut buried = site.header(of, model, &later);
     buried.record = shown.record.clone();
     attacks.push(("not the last record", "witness.record", buried));
@@ -150,9 +150,9 @@ async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Out
     text.log.checkpoint = "no checkpoint".to_owned();
     attacks.push(("no checkpoint", "witness.checkpoint", text));
     // The same state, signed by another key of the same name.
-    let stranger = SigningKey::generate(site.book.verifier().name())?;
+    let stranger = SigningKey::generate(site.audit.verifier().name())?;
     let mut forged = good();
-    let state = Checkpoint::open(&shown.note, &site.book.verifier())?;
+    let state = Checkpoint::open(&shown.note, &site.audit.verifier())?;
     forged.log.checkpoint = state.sign(&stranger)?.to_string();
     attacks.push(("another key", "witness.checkpoint", forged));
 

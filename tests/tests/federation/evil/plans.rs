@@ -2,7 +2,7 @@
 //! write is bounded, and asking is possible again later.
 
 use audit::record::Event;
-use common::wire::{Silence, ToCoordinator};
+use common::wire::{Decline, ToCoordinator};
 use tests::records;
 
 use super::stage::{A, Stage, soon};
@@ -27,12 +27,12 @@ async fn plans_without_end_are_refused_and_not_recorded() -> Outcome {
         }
         let run = format!("run-{number}").parse()?;
         match soon(site.propose(&run, &stage.plan)).await?? {
-            ToCoordinator::Silence(Silence { rule, reason, .. }) if rule == "plans" => {
+            ToCoordinator::Decline(Decline { rule, reason, .. }) if rule == "plans" => {
                 assert!(reason.contains("ask again in a minute"), "{reason}");
                 refused += 1;
             }
-            ToCoordinator::Silence(Silence { rule, .. }) => {
-                assert_eq!(rule, "policy.largest_clip");
+            ToCoordinator::Decline(Decline { rule, .. }) => {
+                assert_eq!(rule, "policy.max_clip");
             }
             ToCoordinator::Consent { .. } => assert_eq!(number % 2, 1),
             other => return Err(format!("{other:?}").into()),

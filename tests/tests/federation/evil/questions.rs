@@ -1,7 +1,7 @@
 //! Descriptions that do not stand in the log that all sites see.
 
-use common::experiment::{Description, Experiment};
-use common::wire::{Cosignature, DESCRIBED, Silence, ToCoordinator, ToSite};
+use common::experiment::{Experiment, StatisticsRequest};
+use common::wire::{Cosignature, DESCRIBED, Decline, ToCoordinator, ToSite};
 use tests::{Observed, SetupError};
 
 use super::signatures::Signer;
@@ -9,27 +9,27 @@ use super::stage::{A, Stage, charged, cosigned, nothing_left, refusals, soon};
 use crate::Outcome;
 
 /// What is asked, when so many sites have seen it.
-fn question(min_sites: u32) -> Result<Description, SetupError> {
+fn question(min_sites: u32) -> Result<StatisticsRequest, SetupError> {
     let text = std::fs::read_to_string(tests::demo())?;
     let table = "\n[describe]\ncolumns = [\"x01\"]\n[describe.bounds]\nx01 = [-3, 3]\n";
     let experiment: Experiment = common::config::read("demo", &(text + table))?;
     let (question, _) = experiment.describe.question(&experiment.plan)?;
-    Ok(Description { min_sites, ..question })
+    Ok(StatisticsRequest { min_sites, ..question })
 }
 
 /// The same for another price.
-fn dearer(question: &Description) -> Description {
-    Description { rho: question.rho * 1.5, ..question.clone() }
+fn dearer(question: &StatisticsRequest) -> StatisticsRequest {
+    StatisticsRequest { rho: question.rho * 1.5, ..question.clone() }
 }
 
 async fn refused(site: &mut Observed) -> Result<String, SetupError> {
     match soon(site.hear_all()).await?? {
-        ToCoordinator::Silence(Silence { rule, round: None, .. }) => Ok(rule),
+        ToCoordinator::Decline(Decline { rule, round: None, .. }) => Ok(rule),
         other => Err(format!("not a refusal: {other:?}").into()),
     }
 }
 
-async fn told(site: &mut Observed, question: &Description, by: &[Cosignature]) -> Outcome {
+async fn told(site: &mut Observed, question: &StatisticsRequest, by: &[Cosignature]) -> Outcome {
     let (run, cosignatures) = (question.run(), by.to_vec());
     Ok(site.say(&ToSite::Witnessed { run, round: DESCRIBED, cosignatures }).await?)
 }
@@ -59,7 +59,7 @@ async fn a_question_that_the_log_does_not_end_with_is_not_signed() -> Outcome {
     nothing_left(&node.state)?;
 
     let said = soon(site.inquire(&question)).await??;
-    assert!(matches!(said, ToCoordinator::Described(_)), "{said:?}");
+    assert!(matches!(said, ToCoordinator::StatisticsReply(_)), "{said:?}");
     assert_eq!(charged(&node.state)?.len(), question.questions().len());
     let rules = ["witness.offer", "witness.offer", "witness.record"];
     assert_eq!(refusals(&node.state)?, rules);
@@ -91,12 +91,12 @@ async fn a_question_that_too_few_have_seen_is_not_answered() -> Outcome {
     let both = [site.own(signature), other.sign(&shown.note)?];
     told(&mut site, &question, &both).await?;
     let said = soon(site.hear_all()).await??;
-    assert!(matches!(said, ToCoordinator::Described(_)), "{said:?}");
+    assert!(matches!(said, ToCoordinator::StatisticsReply(_)), "{said:?}");
     // The signatures again: nothing waits for them any more.
     told(&mut site, &question, &both).await?;
-    let said =
-        soon(site.inquire(&dearer(&Description { min_sites: 1, ..question.clone() }))).await??;
-    assert!(matches!(said, ToCoordinator::Described(_)), "{said:?}");
+    let said = soon(site.inquire(&dearer(&StatisticsRequest { min_sites: 1, ..question.clone() })))
+        .await??;
+    assert!(matches!(said, ToCoordinator::StatisticsReply(_)), "{said:?}");
     assert_eq!(charged(&node.state)?.len(), 2 * question.questions().len());
     node.stop().await
 }

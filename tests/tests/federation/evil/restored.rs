@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use audit::note::SigningKey;
 use audit::record::Role;
+use common::audit_log::AuditWriter;
 use common::clock::SystemClock;
-use common::logbook::Logbook;
 use tests::copy_folder;
 
 use super::stage::{A, Stage, charged, refusals, soon};
@@ -50,8 +50,8 @@ async fn a_state_of_the_sites_log_that_the_site_never_signed_is_no_evidence() ->
     // Another log of the site's name, with a key of its own and more records.
     let stranger = stage.place("stranger");
     let clock = Arc::new(SystemClock::new());
-    let book = Logbook::open(&stranger, A, Role::Site, clock, &mut |_| ())?;
-    let (forged, ..) = book.sighting(&[])?;
+    let audit = AuditWriter::open(&stranger, A, Role::Site, clock, &mut |_| ())?;
+    let (forged, ..) = audit.signed_state(&[])?;
     let other = SigningKey::generate(&"hospital-b.1".parse()?)?;
     let foreign = audit::note::SignedNote::sign("hospital-a.1\n9\nAA==\n".to_owned(), &other)?;
     for claim in [forged.checkpoint, foreign.to_string(), "no checkpoint".to_owned()] {

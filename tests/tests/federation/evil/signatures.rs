@@ -1,8 +1,8 @@
 //! Signatures of other sites that do not say what they should.
 
 use audit::note::{SignedNote, SigningKey, VerifierKey};
+use common::audit_log::PublishedOffer;
 use common::ids::{Round, RunId, SiteName};
-use common::logbook::Shown;
 use common::wire::{Cosignature, Purpose, ToCoordinator, ToSite};
 use tests::{Answer, Observed, SetupError};
 
@@ -39,7 +39,7 @@ impl Signer {
 /// A site that was offered round 1 and signed it.
 async fn offered(
     stage: &Stage,
-) -> Result<(super::stage::Node, Observed, Shown, Cosignature), SetupError> {
+) -> Result<(super::stage::Node, Observed, PublishedOffer, Cosignature), SetupError> {
     let (node, mut site) = stage.consenting(A).await?;
     let shown = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
     site.offer_shown((&stage.run, Round(1), Purpose::Train), &stage.model, &shown).await?;

@@ -8,23 +8,23 @@ use std::time::Duration;
 
 use audit::note::SignedNote;
 use audit::record::{Event, Outcome as Ended, Record};
+use common::audit_log::AuditSettings;
 use common::clock::{Clock, SystemClock};
 use common::digest::Digest;
 use common::experiment::{DataTag, Plan};
 use common::ids::{Round, RunId};
-use common::logbook::AuditSettings;
 use common::model::initial_parameters;
 use common::pki::Role;
 use common::privacy::Entry;
 use common::transport::Dialer;
-use common::wire::{Purpose, Silence, ToCoordinator};
+use common::wire::{Decline, Purpose, ToCoordinator};
 use coordinator::enrol::Authority;
 use coordinator::simulate::write_synthetic;
 use site_node::daemon::DaemonError;
 use site_node::data::{Source, Table, load};
+use site_node::participant::{Records, Site, SiteParticipant};
 use site_node::privatize::LedgerLog;
 use site_node::rules::Rules;
-use site_node::task::{Hospital, Records, Site};
 use site_node::train::Device;
 use tempfile::TempDir;
 use tests::{Answer, Observed, Observer, SetupError, records};
@@ -103,7 +103,7 @@ impl Stage {
             state: state.clone(),
             audit,
         };
-        let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(Hospital::open(site)?));
+        let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(SiteParticipant::open(site)?));
         let address = self.observer.address()?;
         let (stop, stopped) = oneshot::channel();
         let daemon = tokio::spawn(async move {
@@ -175,7 +175,7 @@ impl Stage {
         let later =
             common::wire::KeptLog { key: later.verifier().to_string(), seen: None, data_set: None };
         let same = common::wire::KeptLog {
-            key: self.observer.book.verifier().to_string(),
+            key: self.observer.audit.verifier().to_string(),
             seen: None,
             data_set: None,
         };
@@ -215,7 +215,7 @@ pub(super) async fn soon<T>(what: impl Future<Output = T>) -> Result<T, SetupErr
 /// The rule by which the site refuses what it was just shown.
 pub(super) async fn refusal(site: &mut Observed) -> Result<String, SetupError> {
     match soon(site.hear_all()).await?? {
-        ToCoordinator::Silence(Silence { rule, round: Some(_), .. }) => Ok(rule),
+        ToCoordinator::Decline(Decline { rule, round: Some(_), .. }) => Ok(rule),
         other => Err(format!("not a refusal: {other:?}").into()),
     }
 }

@@ -19,9 +19,9 @@ const SITE: &str = HOSPITALS[0];
 
 fn open_plan() -> Result<Plan, SetupError> {
     let mut plan = plan()?;
-    plan.privacy.mode = PrivacyMode::Off;
+    plan.privacy.mode = PrivacyMode::None;
     (plan.privacy.noise_multiplier, plan.privacy.delta) = (0.0, 0.0);
-    (plan.privacy.local, plan.privacy.evaluation) = (None, None);
+    (plan.privacy.dp_sgd, plan.privacy.evaluation) = (None, None);
     Ok(plan)
 }
 
@@ -56,7 +56,7 @@ fn spoil(table: &Path, row: usize, column: &str, cell: &str) -> Result<Vec<u8>, 
 
 async fn refused(site: &mut Observed, run: &str, plan: &Plan) -> Result<String, SetupError> {
     match site.propose(&run.parse()?, plan).await? {
-        ToCoordinator::Silence(silence) => Ok(silence.rule),
+        ToCoordinator::Decline(decline) => Ok(decline.rule),
         other => Err(format!("{run}: {other:?}").into()),
     }
 }
@@ -95,7 +95,7 @@ async fn good_runs(site: &mut Observed, plan: &Plan, model: &[f32]) -> Outcome {
     assert_eq!(refused(site, "run-records", &outcome).await?, "policy.outcomes");
     let mut quiet = plan.clone();
     quiet.privacy.noise_multiplier = 0.1;
-    assert_eq!(refused(site, "run-quiet", &quiet).await?, "policy.least_noise");
+    assert_eq!(refused(site, "run-quiet", &quiet).await?, "policy.min_noise");
     Ok(())
 }
 
@@ -159,7 +159,7 @@ async fn no_identifier_is_heard_logged_or_kept_whatever_goes_wrong() -> Outcome 
 
     // Killed while it trains, and started again.
     let mut long = plan.clone();
-    long.privacy.local.as_mut().ok_or("no steps")?.steps = 1000;
+    long.privacy.dp_sgd.as_mut().ok_or("no steps")?.steps = 1000;
     let run = "run-long".parse()?;
     consented(&mut site, &run, &long).await?;
     site.offer(&run, Round(1), Purpose::Train, &model).await?;

@@ -30,7 +30,7 @@ fn patients_with_and_without_ecgs_train_a_model_and_are_scored_by_it() -> Outcom
     synth.arg("synth").arg(&data).args(["--patients", "500", "--seed", "7", "--quiet"]);
     success(Process::start(&mut synth)?)?;
     let experiment = root().join("configs/experiments/synthetic-multimodal.toml");
-    let short = ["rounds=2", "aggregation.average_last=2", "evaluation.shuffles=1"];
+    let short = ["rounds=2", "aggregation.average_last=2", "evaluation.permutations=1"];
     let told: Vec<&str> =
         SMALL.into_iter().chain(short).chain(["evaluation.horizons=[2.0,5.0]"]).collect();
     let report = report(simulate(&experiment, (&data, &out), &told)?)?;
@@ -57,7 +57,7 @@ fn patients_with_and_without_ecgs_train_a_model_and_are_scored_by_it() -> Outcom
     // The hospital's own eyes see what it told the coordinator, and more.
     let mut node = Command::new(binary("site-node")?);
     node.arg("evaluate").arg(&model).arg("--config").arg(&settings);
-    node.args(["--horizons", "2,5", "--shuffles", "1", "--format", "json"]);
+    node.args(["--horizons", "2,5", "--permutations", "1", "--format", "json"]);
     let seen = success(Process::start(&mut node)?)?;
     let line = seen.lines().find(|line| line.starts_with('{')).unwrap_or_default();
     let seen: Value = serde_json::from_str(line)?;
@@ -68,7 +68,7 @@ fn patients_with_and_without_ecgs_train_a_model_and_are_scored_by_it() -> Outcom
     Ok(())
 }
 
-/// The same in mode `local`: each patient's part is clipped and noised, whatever the patient lacks.
+/// The same in mode `patient`: each patient's part is clipped and noised, whatever the patient lacks.
 #[test]
 fn each_patient_of_four_modalities_is_protected() -> Outcome {
     let folder = tempfile::tempdir()?;
@@ -83,7 +83,7 @@ fn each_patient_of_four_modalities_is_protected() -> Outcome {
                    [privacy]\nmode = \"local\"\nclip = 5.0\nepsilon = 60.0\ndelta = 1e-4\n\
                    steps = 3\nsampling_rate = 0.5\nexpected_patients = 60\npatient_clip = 1.0\n\n\
                    [privacy.evaluation]\nrho = 20.0\nmost_patients = 60\n\
-                   withheld = [\"heart\", \"tables\", \"e1\"]\n";
+                   ablated = [\"heart\", \"tables\", \"e1\"]\n";
     let file = folder.path().join("private.toml");
     fs::write(&file, format!("{before}{private}"))?;
     let told: Vec<&str> = SMALL.into_iter().chain(["rounds=2"]).collect();
@@ -94,7 +94,7 @@ fn each_patient_of_four_modalities_is_protected() -> Outcome {
     let told = report["final"]["sites"].as_object().into_iter().flatten();
     let told: Vec<&serde_json::Map<String, Value>> =
         told.filter_map(|(_, metrics)| metrics.as_object()).collect();
-    let asked = ["test.c_index", "withheld/heart", "withheld/tables", "withheld/e1"];
+    let asked = ["test.c_index", "ablated/heart", "ablated/tables", "ablated/e1"];
     let of = |name: &str| asked.contains(&name.strip_prefix("deviation/").unwrap_or(name));
     assert!(told.iter().flat_map(|metrics| metrics.keys()).all(|name| of(name)), "{report}");
     for name in asked {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use audit::record::Event;
 use common::artifact::Start;
+use common::audit_log::hash;
 use common::digest::Digest;
 use common::ids::{Round, RunId};
-use common::logbook::hash;
-use common::shelf;
+use common::model_store;
 use serde_json::Value;
 use tests::{Federation, HOSPITALS, Process, demo, edit, failure, stop, success};
 
@@ -36,8 +36,9 @@ fn a_warm_start_goes_on_where_the_first_run_ended() -> Outcome {
     // Whole batches and no state: a round is a function of its model alone, but for rounding.
     let common = ["training.batch=100000", "training.optimizer=sgd", "training.learning_rate=0.2"];
     let run = |more: &[&str]| simulate(&demo(), (&data, &out), &[&common, more].concat());
-    let stored =
-        |report: &Value| shelf::open(&out.join("models").join(format!("{}.json", name(report))));
+    let stored = |report: &Value| {
+        model_store::open(&out.join("models").join(format!("{}.json", name(report))))
+    };
     let first = report(run(&["rounds=2"])?)?;
     let parent = stored(&first)?;
     let path = out.join("models").join(format!("{}.safetensors", name(&first)));
@@ -77,7 +78,7 @@ fn hospitals_begin_with_a_model_that_their_policy_lists_and_with_no_other() -> O
     let first = report(federation.run(&demo(), &["rounds=2"])?)?;
     let state = federation.place("state");
     let path = state.join("models").join(format!("{}.safetensors", name(&first)));
-    let parent: Digest = shelf::card(&path)?.weights.model;
+    let parent: Digest = model_store::card(&path)?.weights.model;
     let begin = format!("model.start={}", path.display());
     let sets = ["rounds=2", "aggregation.window=2s", begin.as_str()];
     failure(federation.run(&demo(), &sets)?)?;

@@ -5,7 +5,7 @@ use crate::privacy::accountant::rounding::steps_up;
 use crate::privacy::accountant::{Segment, search::valley};
 
 /// Most cells for one step's loss; a wider range gets wider cells.
-const MOST_CELLS: f64 = 1_048_576.0;
+const MAX_CELLS: f64 = 1_048_576.0;
 /// Fewest and most bins of the FFT, as powers of two.
 const BINS: (u32, u32) = (16, 20);
 /// Narrowest cell, in nats: finer than any ε worth reporting, coarse enough for the rounding error
@@ -58,7 +58,7 @@ impl Plan {
 
         // The finest grid cannot follow a tilt that changes much within a cell.
         let range = widest_range(segments, reach);
-        let steepest = LN_TILT.1.min((MOST_CELLS / range).ln());
+        let steepest = LN_TILT.1.min((MAX_CELLS / range).ln());
         let (tilt, reference) = choose_tilt(log_moment, delta.ln(), steepest);
         let at_tilt = log_moment(tilt);
         // Chernoff bounds of the tilted sum's two tails at a free parameter θ.
@@ -71,7 +71,7 @@ impl Plan {
         let bins = bins_for(steps);
         let width_below = |highest: f64| {
             let width = (highest.max(reference) - lowest) / (f64::from(bins) - 8.0);
-            let width = width.max(range / MOST_CELLS).max(NARROWEST);
+            let width = width.max(range / MAX_CELLS).max(NARROWEST);
             if width.is_finite() { width } else { f64::MAX.sqrt() }
         };
         // A θ beyond 1/width would see the grid's own rounding of losses, which the sketch lacks.

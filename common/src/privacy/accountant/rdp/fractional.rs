@@ -5,7 +5,7 @@ use crate::privacy::accountant::{SampledGaussian, normal::erfcx, rounding::UNIT_
 use core::f64::consts::SQRT_2;
 
 /// Most terms of the series. The error left falls like terms^−(α+3) and is added to the bound.
-const MOST_TERMS: u32 = 4096;
+const MAX_TERMS: u32 = 4096;
 
 /// Upper bound of ln A(α) = (`α−1)·ε_RDP(α`) at the order `alpha` > 1, not an integer, for q < 1,
 /// in nats: the smaller of two bounds.
@@ -91,7 +91,7 @@ impl Series {
         let (mut sum, mut sum_of_sizes) = (0.0_f64, 0.0_f64);
         let (mut binomial, mut size_before) = (1.0_f64, 0.0_f64);
         let mut tail = f64::INFINITY;
-        for term in 0..MOST_TERMS {
+        for term in 0..MAX_TERMS {
             let i = f64::from(term);
             let sides = (self.ln_lower(i) - reference).exp() + (self.ln_upper(i) - reference).exp();
             let size = binomial.abs() * sides;

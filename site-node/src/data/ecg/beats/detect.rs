@@ -25,7 +25,7 @@ const STRETCH_S: f64 = 2.0;
 /// The share of a lead's squared bends that are below its unit, and the most units that count: QRS complexes
 /// take some 3 to 15 percent of the time.
 const QUANTILE: f64 = 0.98;
-const MOST: f64 = 4.0;
+const MAX: f64 = 4.0;
 
 /// Samples in the middle of a complex, in order.
 pub(super) fn complexes(leads: &[Vec<f32>], rate: f64) -> Vec<usize> {
@@ -49,7 +49,7 @@ pub(super) fn complexes(leads: &[Vec<f32>], rate: f64) -> Vec<usize> {
     found.into_iter().map(|(at, _)| at).collect()
 }
 
-/// How sharply the leads bend at each sample, 0 to [`MOST`].
+/// How sharply the leads bend at each sample, 0 to [`MAX`].
 fn bends(leads: &[Vec<f32>], rate: f64) -> Vec<f64> {
     let recorded = leads.iter().map(Vec::len).min().unwrap_or_default();
     let step = whole(BEND_S * rate).max(1);
@@ -66,7 +66,7 @@ fn bends(leads: &[Vec<f32>], rate: f64) -> Vec<f64> {
             continue;
         }
         for (sum, square) in sum.iter_mut().skip(step).zip(squares) {
-            *sum += (square / unit).min(MOST);
+            *sum += (square / unit).min(MAX);
         }
     }
     let leads = leads.len().max(1) as f64;

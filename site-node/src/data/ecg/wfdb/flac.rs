@@ -9,7 +9,7 @@ use crate::data::open::guarded;
 
 /// The first `count` samples, channel by channel within each frame.
 ///
-/// A few bytes of FLAC can stand for a long silence, so the samples are bounded by `count`, which
+/// A few bytes of FLAC can stand for a long decline, so the samples are bounded by `count`, which
 /// the caller holds against its limit.
 pub(super) fn samples(
     bytes: &[u8],

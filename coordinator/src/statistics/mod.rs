@@ -1,0 +1,298 @@
+//! A description: every site is asked once, and what each answers is passed on to whoever asked.
+//!
+//! ```text
+//! question ─► audit log ─► sites ─► each signs that state ─► enough? ─► all are told
+//!
+//! answer: asked for? its log goes on? ─► kept ─► audit log ─► operator
+//! decline, lost, time is up ── answered before? ────────────► operator
+//! ```
+//!
+//! Sites hold a question to what they hold a round's model to: it stands in the log that they all see.
+//! An answer costs a site's budget and is made once. So the site keeps it before it is sent, the coordinator
+//! when it arrives, and who asks the same again hears it again: whatever became of the connections between.
+
+mod report;
+mod table;
+mod waiting;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::Name;
+use audit::note::VerifierKey;
+use common::audit_log::{AuditWriter, PeerError, name};
+use common::clock::Clock;
+use common::experiment::StatisticsRequest;
+use common::ids::{RunId, SiteName};
+use common::statistics_store::StatisticsStore;
+use common::wire::{DESCRIBED, Purpose, Refusal, StatisticsReply, ToSite, Told};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::connections::{Connections, REFUSED, SessionCommand, SessionEvent};
+use crate::driver::log;
+use crate::driver::witness::Witnesses;
+use crate::launch::Ended;
+use crate::reporter::Reporter;
+use waiting::Waiting;
+
+pub use report::{Cost, DescriptionReport};
+
+/// Everything that a description needs.
+pub(crate) struct Describer {
+    pub run: RunId,
+    pub question: StatisticsRequest,
+    /// How long sites have to answer.
+    pub window: Duration,
+    pub connections: Arc<Connections>,
+    pub clock: Arc<dyn Clock>,
+    pub audit: Arc<AuditWriter>,
+    /// The coordinator's state folder.
+    pub state: PathBuf,
+    /// Who asked.
+    pub by: Name,
+    /// Who follows it.
+    pub tell: Reporter<Told>,
+}
+
+/// Who is waited for, and who has seen the question.
+struct Open {
+    waiting: Waiting,
+    witnesses: Witnesses,
+}
+
+impl Describer {
+    /// Asks the sites and passes on what they say, until each has said something or is gone.
+    /// `floor_free` frees the connections, once: the same question may be asked again at once, under the same name.
+    pub fn go(
+        mut self,
+        runtime: &Handle,
+        sites: Vec<SiteName>,
+        mut inputs: mpsc::Receiver<SessionEvent>,
+        floor_free: Ended,
+    ) {
+        let span = tracing::info_span!("description", run = %self.run);
+        let _entered = span.enter();
+        let started = self.clock.now();
+        let ended = self.ask(sites.clone()).and_then(|mut open| {
+            let heard = self.hear(runtime, &mut open, &mut inputs);
+            let waited = open.waiting.late();
+            // Where the coordinator cannot go on, those who were not heard may have answered before.
+            let unheard = if heard.is_err() { &waited[..] } else { &[] };
+            self.remember(&sites, unheard);
+            heard.and_then(|()| self.seal(&open.witnesses))
+        });
+        let outcome = ended.as_ref().err().map_or("described", String::as_str);
+        for site in &sites {
+            let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
+            self.connections.command(site, SessionCommand::Send(over));
+        }
+        // Only now may something new begin: what it says to a site must come after the end of this.
+        drop(floor_free);
+        let seconds = self.clock.now().since(started).as_secs_f64();
+        tracing::info!(seconds, "over");
+        self.tell.end(match ended {
+            Ok(()) => Told::Complete { seconds },
+            Err(reason) => Told::Failed { reason },
+        });
+    }
+
+    /// Records the question, and shows every site the record with it.
+    fn ask(&self, sites: Vec<SiteName>) -> Result<Open, String> {
+        let question = self.question.digest();
+        let offer = log::offer((&self.by, &self.run, DESCRIBED), question, question);
+        let shown = self.audit.show(vec![offer]).map_err(|error| error.to_string())?;
+        for site in &sites {
+            let log = self.audit.sight(&shown.note, shown.size, &self.connections.seen(site));
+            self.connections.shown(site, shown.size);
+            let (question, record) = (self.question.clone(), shown.record.clone());
+            self.connections
+                .command(site, SessionCommand::Send(ToSite::Describe { question, log, record }));
+        }
+        tracing::info!(sites = sites.len(), "asked");
+        self.tell(Told::Asked { sites: sites.clone() });
+        let of = (DESCRIBED, Purpose::Train);
+        let witnesses = Witnesses::new(of, shown, self.question.min_sites);
+        Ok(Open { waiting: Waiting::new(sites), witnesses })
+    }
+
+    fn hear(
+        &self,
+        runtime: &Handle,
+        open: &mut Open,
+        inputs: &mut mpsc::Receiver<SessionEvent>,
+    ) -> Result<(), String> {
+        let started = self.clock.now();
+        while !open.waiting.is_over() {
+            let left = self.window.saturating_sub(self.clock.now().since(started));
+            let next = runtime.block_on(async { tokio::time::timeout(left, inputs.recv()).await });
+            match next {
+                Ok(Some(SessionEvent::Stopped)) => {
+                    return Err("the coordinator was stopped".to_owned());
+                }
+                Ok(Some(SessionEvent::StoppedBy(operator))) => {
+                    return Err(format!("operator {operator} stopped it"));
+                }
+                Ok(Some(input)) => self.take(open, input)?,
+                Ok(None) => return Err("the coordinator closed its sessions".to_owned()),
+                Err(_) => {
+                    let (rule, reason) = if open.witnesses.is_seen() {
+                        ("aggregation.window", "no answer in time")
+                    } else {
+                        (
+                            "aggregation.min_sites",
+                            "too few hospitals have seen the question in time",
+                        )
+                    };
+                    self.declined_all(open.waiting.late(), rule, reason);
+                }
+            }
+            // Nobody answers before enough have signed: without hope of that, nobody is waited for.
+            if !open.witnesses.can_be_seen(open.waiting.sites()) {
+                let (rule, reason) =
+                    ("aggregation.min_sites", "too few of the other hospitals take part");
+                self.declined_all(open.waiting.late(), rule, reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was noted is written, with the names of those who saw the question, and the state is signed.
+    fn seal(&self, witnesses: &Witnesses) -> Result<(), String> {
+        let noted = self.audit.note_cosigned(&self.audit.node(), &witnesses.note());
+        noted.and_then(|()| self.audit.checkpoint()).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// What one input brings; an error where the coordinator cannot go on.
+    fn take(&self, open: &mut Open, input: SessionEvent) -> Result<(), String> {
+        match input {
+            SessionEvent::Cosigned(site, round, key, signature) if round == DESCRIBED => {
+                self.cosigned(&mut open.witnesses, &site, (&key, &signature));
+            }
+            SessionEvent::StatisticsReply(site, key, described) if open.waiting.settle(&site) => {
+                return self.answered(&site, &key, described);
+            }
+            SessionEvent::StatisticsReply(site, ..) => {
+                self.connections
+                    .command(&site, SessionCommand::Send(ToSite::Refused(Refusal::OutOfTurn)));
+            }
+            SessionEvent::Declined(site, decline) if open.waiting.settle(&site) => {
+                self.audit.note_refused(log::silent(&site, &decline));
+                self.declined(site, &decline.rule, &decline.reason);
+            }
+            SessionEvent::Lost(site) if open.waiting.settle(&site) => {
+                self.declined(site, "connection", "lost before it answered");
+            }
+            // A site that comes now was not asked, one that is settled has had its word; the rest is
+            // said of runs.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A site signed the state of the log that it was asked in; those who signed are told when enough did.
+    fn cosigned(
+        &self,
+        witnesses: &mut Witnesses,
+        site: &SiteName,
+        (key, signature): (&VerifierKey, &str),
+    ) {
+        match witnesses.take(site, key, signature) {
+            Ok(size) => self.connections.confirmed(site, size),
+            Err(error) => {
+                tracing::warn!(%site, %error, "a signature that is not of this state of the log");
+            }
+        }
+        for (site, cosignatures) in witnesses.news() {
+            let (run, round) = (self.run.clone(), DESCRIBED);
+            let told = ToSite::Witnessed { run, round, cosignatures };
+            self.connections.command(&site, SessionCommand::Send(told));
+        }
+    }
+
+    fn answered(
+        &self,
+        site: &SiteName,
+        key: &VerifierKey,
+        described: StatisticsReply,
+    ) -> Result<(), String> {
+        if described.question != self.question.digest() {
+            self.refuse(site, Refusal::Metrics("they answer another question".to_owned()));
+            return Ok(());
+        }
+        if let Err(why) = self.question.accepts(&described.numbers) {
+            self.refuse(site, Refusal::Metrics(why.to_owned()));
+            return Ok(());
+        }
+        // The charges are in its log: one that is put back later shows.
+        match self.audit.witness((key, &name(site.as_str())), &described.log) {
+            Ok(_) => {}
+            Err(PeerError::Log(error)) => return Err(error.to_string()),
+            Err(error) => {
+                self.refuse(site, Refusal::Log(error.to_string()));
+                return Ok(());
+            }
+        }
+        // Not before: what comes with a log that was put back must not be told later either.
+        if let Err(error) = self.kept().keep(site, &described.numbers) {
+            tracing::error!(%site, %error, "an answer cannot be kept here");
+        }
+        let entry = log::described((&self.by, &self.run), site, &described.numbers);
+        self.audit.record(vec![entry]).map_err(|error| error.to_string())?;
+        tracing::info!(%site, "answered");
+        let (site, numbers) = (site.clone(), described.numbers);
+        self.tell(Told::Answered { site, numbers });
+        Ok(())
+    }
+
+    /// An answer that is none.
+    fn refuse(&self, site: &SiteName, refusal: Refusal) {
+        tracing::warn!(%site, %refusal, "refused");
+        self.connections.spend(site, REFUSED, self.clock.now());
+        self.audit.note_refused(log::rejected((&self.run, DESCRIBED), site, &refusal));
+        // Also where it answered before: that something is wrong now is what the operator must hear.
+        self.tell_declined(site.clone(), "answer", &refusal.to_string());
+        self.connections.command(site, SessionCommand::Send(ToSite::Refused(refusal)));
+    }
+
+    fn kept(&self) -> StatisticsStore {
+        StatisticsStore::of(&self.state, &self.question)
+    }
+
+    /// Passes on what sites answered before that are not here to be asked, or were not heard.
+    fn remember(&self, asked: &[SiteName], unheard: &[SiteName]) {
+        let kept = self.kept();
+        let silent = |site: &SiteName| !asked.contains(site) || unheard.contains(site);
+        for site in kept.sites().into_iter().filter(silent) {
+            if let Some(numbers) = kept.find(&site, &self.audit) {
+                self.tell(Told::Answered { site, numbers });
+            }
+        }
+    }
+
+    /// A site does not answer now. It may have before.
+    fn declined(&self, site: SiteName, rule: &str, reason: &str) {
+        if let Some(numbers) = self.kept().find(&site, &self.audit) {
+            tracing::info!(%site, rule, "no new answer; passing on the one from before");
+            return self.tell(Told::Answered { site, numbers });
+        }
+        self.tell_declined(site, rule, reason);
+    }
+
+    fn declined_all(&self, sites: Vec<SiteName>, rule: &str, reason: &str) {
+        for site in sites {
+            self.declined(site, rule, reason);
+        }
+    }
+
+    fn tell_declined(&self, site: SiteName, rule: &str, reason: &str) {
+        tracing::warn!(%site, rule, reason, "no answer");
+        self.tell(Told::Declined { site, rule: rule.to_owned(), reason: reason.to_owned() });
+    }
+
+    /// Nobody has to follow it.
+    fn tell(&self, told: Told) {
+        self.tell.step(told);
+    }
+}

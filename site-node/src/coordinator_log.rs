@@ -1,0 +1,417 @@
+//! The coordinator's audit log as this site sees it, and this site's as the coordinator does.
+//!
+//! ```text
+//! welcome ─► its key is the known one?   what it saw of ours is in ours?
+//! offer ───► its log goes on?  ends with this very offer?  ─► recorded ─► cosigned
+//! train
+//! others ──► enough sites signed this very state? ─► recorded ─► the update may leave
+//! ```
+//!
+//! A coordinator that shows two histories, or different ones to different sites, is believed no more:
+//! the session ends as a breach, and so does every later one until a person decides otherwise.
+
+use std::sync::Arc;
+
+use audit::Name;
+use audit::note::{NoteError, SignedNote, VerifierKey};
+use audit::record::{Entry, Event, Outcome, Record};
+use audit::segments::LogError;
+use common::audit_log::{
+    AttestError, AuditWriter, COORDINATOR, MAX_WITNESSES, PeerError, PublishedOfferError, attest,
+    check_shown, hash, name, signed_by,
+};
+use common::digest::Digest;
+use common::ids::{Round, RunId};
+use common::wire::{
+    Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, SignedState,
+};
+
+/// States of the own log that the coordinator may have seen, at most: far more than rounds that end
+/// without an answer.
+const UNCONFIRMED: usize = 32;
+
+/// A coordinator whose log is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum MonitorError {
+    /// It shows none.
+    #[error("the coordinator shows no audit log of its own")]
+    NoLog,
+    /// Its log, or its key.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// What it saw of this site's log is not in it.
+    #[error(
+        "this site's audit log lacks what the coordinator saw of it: it was put back from an older \
+         copy; begin the next log with `site-node audit restart --reason restored`"
+    )]
+    Restored,
+    /// It shows another log than the one that is known, which no person has trusted yet.
+    #[error(
+        "the coordinator shows the audit log {found}, and another log of it is known here; ask the coordinator's \
+         people by another way than the network. If the key is right, run `site-node trust {found}`, then start again"
+    )]
+    OtherLog {
+        /// The key of the log that it shows.
+        found: String,
+    },
+    /// It shows a checkpoint of this site's that is none.
+    #[error("the coordinator shows a checkpoint of this site's log that is not one: {0}")]
+    NotOurs(NoteError),
+    /// The record of the offer is not in its log.
+    #[error(transparent)]
+    PublishedOffer(#[from] PublishedOfferError),
+    /// The record is of something else.
+    #[error("the coordinator's log ends with {found}, where the offer should stand: {what}")]
+    OtherOffer {
+        /// The kind of record that it is.
+        found: &'static str,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The round was offered before, with another model.
+    #[error("round {round} was offered with another model before")]
+    OtherModel {
+        /// The round.
+        round: Round,
+    },
+    /// Who else signed.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
+    /// Signatures for a round that is not open here.
+    #[error("signatures for round {0}, which is not open here")]
+    NotOffered(Round),
+    /// This site's own log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl MonitorError {
+    /// Whether nothing more of this coordinator is to be believed.
+    #[must_use]
+    pub fn is_breach(&self) -> bool {
+        match self {
+            Self::Restored | Self::OtherLog { .. } | Self::Attest(AttestError::Diverged { .. }) => {
+                true
+            }
+            Self::Peer(error) => error.is_breach(),
+            _ => false,
+        }
+    }
+
+    /// The reason as a code for records and refusals.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::NoLog => "witness.no-log",
+            Self::Peer(error) => error.rule(),
+            Self::Restored => "ledger.restored",
+            Self::OtherLog { .. } => "witness.replaced",
+            Self::NotOurs(_) => "witness.checkpoint",
+            Self::PublishedOffer(_) => "witness.record",
+            Self::OtherOffer { .. } => "witness.offer",
+            Self::OtherModel { .. } => "witness.other-model",
+            Self::Attest(AttestError::Diverged { .. }) => "witness.diverged",
+            Self::Attest(_) => "witness.signatures",
+            Self::NotOffered(_) => "witness.not-offered",
+            Self::Log(_) => "audit",
+        }
+    }
+}
+
+/// A round whose offer was seen in the coordinator's log.
+struct Seen {
+    run: RunId,
+    round: Round,
+    purpose: Purpose,
+    note: SignedNote,
+    attested: bool,
+}
+
+/// What the coordinator's log is said to end with.
+#[derive(Clone, Copy)]
+struct Offer<'o> {
+    of: (&'o RunId, Round, Purpose),
+    model: Digest,
+    plan: Digest,
+    log: &'o SignedState,
+    record: &'o LastRecord,
+}
+
+/// Both logs, for one session.
+pub struct Monitor {
+    audit: Arc<AuditWriter>,
+    of: Name,
+    key: VerifierKey,
+    /// Own checkpoints, and their sizes, that the coordinator may have seen last.
+    own: Vec<(u64, Option<SignedNote>)>,
+    seen: Option<Seen>,
+}
+
+/// How this site introduces its log.
+#[must_use]
+pub fn introduction(audit: &AuditWriter, data_set: Name) -> KeptLog {
+    KeptLog {
+        key: audit.verifier().to_string(),
+        seen: audit.seen_last(&name(COORDINATOR)),
+        data_set: Some(data_set),
+    }
+}
+
+impl Monitor {
+    /// Meets the coordinator's log.
+    ///
+    /// # Errors
+    /// It is not the one that is known, or has seen more of this site's log than there is.
+    pub fn open(audit: Arc<AuditWriter>, shown: Option<&KeptLog>) -> Result<Self, MonitorError> {
+        let of = name(COORDINATOR);
+        match meet(&audit, &of, shown) {
+            Ok((key, own)) => Ok(Self { audit, of, key, own: vec![(own, None)], seen: None }),
+            Err(error) => {
+                let entry = refusal(&error).with_site(of);
+                if error.is_breach() {
+                    audit.record(vec![entry])?;
+                } else {
+                    audit.note(entry);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes an offer: the coordinator's log goes on and ends with it. Returns this site's signature,
+    /// for the coordinator and all other sites.
+    ///
+    /// # Errors
+    /// The log does not go on, or does not end with this very offer of the `plan` consented to.
+    pub fn offered(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, MonitorError> {
+        let ModelHeader { run, round, purpose, payload, log, record } = header;
+        let of = (run, *round, *purpose);
+        let offer = Offer { of, model: payload.digest, plan, log, record };
+        self.judge(&offer).inspect_err(|error| self.refused((run, *round), error))
+    }
+
+    /// Takes a description that is asked for, in the same way: the coordinator's log ends with this very
+    /// question, which stands for both plan and model.
+    ///
+    /// # Errors
+    /// As [`Monitor::offered`].
+    pub fn asked(
+        &mut self,
+        (run, question): (&RunId, Digest),
+        log: &SignedState,
+        record: &LastRecord,
+    ) -> Result<String, MonitorError> {
+        let of = (run, DESCRIBED, Purpose::Train);
+        let offer = Offer { of, model: question, plan: question, log, record };
+        self.judge(&offer).inspect_err(|error| self.refused((run, DESCRIBED), error))
+    }
+
+    fn judge(&mut self, offer: &Offer<'_>) -> Result<String, MonitorError> {
+        let Offer { of: (run, round, purpose), model, plan, log, record } = *offer;
+        // Before anything is taken: the record is the last one of a state that goes on.
+        let checkpoint = match self.audit.judge(&self.key, log) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                // With two histories both are kept.
+                self.audit.witness((&self.key, &self.of), log)?;
+                return Err(error.into());
+            }
+        };
+        let record = check_shown(&checkpoint, record)?;
+        matches(&record, (run, round, purpose), model, plan)?;
+        let train = purpose == Purpose::Train;
+        let before = self.audit.offered(run, round);
+        if train && before.is_some_and(|before| before != hash(model)) {
+            return Err(MonitorError::OtherModel { round });
+        }
+        let (_, cosigned) = self.audit.witness((&self.key, &self.of), log)?;
+        let mut entries = Vec::new();
+        if train && before.is_none() {
+            let (model, plan) = (hash(model), hash(plan));
+            let event = Event::RoundOffer { model, plan };
+            let offer = Entry::new(name("witness"), event).of_run(name(run.as_str()));
+            entries.push(offer.of_round(round.0));
+        }
+        self.audit.record(entries)?;
+        let own = self.audit.verifier();
+        let mine = cosigned.signatures().iter().find(|signature| signature.name == *own.name());
+        let signature = mine.map(ToString::to_string).unwrap_or_default();
+        let mut note = cosigned.clone();
+        if let Some(seen) = &self.seen
+            && seen.note.text() == note.text()
+        {
+            // Offered again, after a connection was lost.
+            note = seen.note.clone();
+        }
+        let run = run.clone();
+        self.seen = Some(Seen { run, round, purpose, note, attested: false });
+        Ok(signature)
+    }
+
+    fn refused(&self, (run, round): (&RunId, Round), error: &MonitorError) {
+        let entry = refusal(error).of_run(name(run.as_str())).of_round(round.0.max(1));
+        self.audit.note_refused(entry);
+    }
+
+    /// Takes the signatures of the sites that saw the same state. From `needed` of them on, this
+    /// site's own among them, the round's update may leave.
+    ///
+    /// # Errors
+    /// One of them signed another state, or the round is not open here.
+    pub fn attested(
+        &mut self,
+        of: (&RunId, Round),
+        cosignatures: &[Cosignature],
+        needed: usize,
+    ) -> Result<(), MonitorError> {
+        self.attest(of, cosignatures, needed).inspect_err(|error| self.refused(of, error))
+    }
+
+    fn attest(
+        &mut self,
+        (run, round): (&RunId, Round),
+        cosignatures: &[Cosignature],
+        needed: usize,
+    ) -> Result<(), MonitorError> {
+        let seen = self.seen.as_mut().filter(|seen| seen.run == *run && seen.round == round);
+        let seen = seen.ok_or(MonitorError::NotOffered(round))?;
+        if seen.purpose == Purpose::Evaluate {
+            // Those of the last round came after the final model, which stands in a later state:
+            // nothing waits for them any more.
+            return Ok(());
+        }
+        match attest(&seen.note, cosignatures, needed, &self.audit.witnesses()) {
+            Ok(note) => {
+                if !seen.attested {
+                    self.audit.note_cosigned(&self.of, &note)?;
+                    let own = self.audit.verifier().to_string();
+                    for Cosignature { site, key, .. } in cosignatures.iter().take(MAX_WITNESSES) {
+                        // Whose key it is said to be is on record from the first time on.
+                        if *key != own {
+                            let _ = self.audit.meet(&name(site.as_str()), key, false);
+                        }
+                    }
+                }
+                (seen.note, seen.attested) = (note, true);
+                Ok(())
+            }
+            Err(error) => {
+                if let AttestError::Diverged { signature, .. } = &error {
+                    let mut note = seen.note.clone();
+                    // The false signature is the evidence that another state was signed.
+                    let _ = note.add(signature.clone());
+                    self.audit.breach((&self.key, &self.of), &note, "diverged")?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Whether enough sites are known to have seen what this round was offered with.
+    #[must_use]
+    pub fn is_attested(&self, run: &RunId, round: Round) -> bool {
+        let same = |seen: &Seen| seen.run == *run && seen.round == round && seen.attested;
+        self.seen.as_ref().is_some_and(same)
+    }
+
+    /// This site's log as it is now, for the coordinator.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn sight(&mut self) -> Result<SignedState, MonitorError> {
+        let from: Vec<u64> = self.own.iter().map(|(size, _)| *size).collect();
+        let (signed_state, note, size) = self.audit.signed_state(&from)?;
+        if self.own.len() == UNCONFIRMED {
+            self.own.remove(1);
+        }
+        self.own.push((size, Some(note)));
+        Ok(signed_state)
+    }
+
+    /// A run is over: its last state is signed, here too.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn seal(&self) -> Result<(), MonitorError> {
+        Ok(self.audit.checkpoint().map(drop)?)
+    }
+
+    /// The coordinator has taken a state of this site's log, and signed it. A signature of anything
+    /// else changes nothing.
+    ///
+    /// # Errors
+    /// It cannot be noted.
+    pub fn confirmed(&mut self, cosignature: &str) -> Result<(), MonitorError> {
+        let signed = self.own.iter().rev().find_map(|(size, note)| {
+            let mut note = note.clone()?;
+            let signature = signed_by(&note, &self.key, cosignature)?;
+            if note.signatures().contains(&signature) {
+                return None;
+            }
+            note.add(signature).ok()?;
+            Some((*size, note))
+        });
+        if let Some((size, note)) = signed {
+            let node = self.audit.node();
+            self.audit.note_cosigned(&node, &note)?;
+            self.own = vec![(size, Some(note))];
+        }
+        Ok(())
+    }
+}
+
+/// The coordinator's log, where it is the one that is known, and how much it has seen of this site's.
+fn meet(
+    audit: &AuditWriter,
+    of: &Name,
+    shown: Option<&KeptLog>,
+) -> Result<(VerifierKey, u64), MonitorError> {
+    let shown = shown.ok_or(MonitorError::NoLog)?;
+    let key = audit.meet(of, &shown.key, true).map_err(|error| match error {
+        PeerError::Replaced { found, .. } => MonitorError::OtherLog { found },
+        error => error.into(),
+    })?;
+    let seen = shown.seen.as_deref().map(|seen| audit.held(seen));
+    match seen.transpose().map_err(MonitorError::NotOurs)? {
+        None => Ok((key, 0)),
+        Some(Some(size)) => Ok((key, size)),
+        Some(None) => Err(MonitorError::Restored),
+    }
+}
+
+fn refusal(error: &MonitorError) -> Entry {
+    let rule = name(error.rule());
+    Entry::new(name("witness"), Event::Refused { rule: rule.clone() }).ended(Outcome::Refused, rule)
+}
+
+/// Whether the record is of this very offer.
+fn matches(
+    record: &Record,
+    (run, round, purpose): (&RunId, Round, Purpose),
+    model: Digest,
+    plan: Digest,
+) -> Result<(), MonitorError> {
+    let other = |what| Err(MonitorError::OtherOffer { found: record.event.name(), what });
+    if record.run != Some(name(run.as_str())) {
+        return other("another run");
+    }
+    if record.round != Some(round.0) {
+        return other("another round");
+    }
+    match (&record.event, purpose) {
+        (Event::RoundOffer { model: told, plan: agreed }, Purpose::Train) => {
+            if *agreed != hash(plan) {
+                return other("another plan than the one consented to");
+            }
+            if *told == hash(model) { Ok(()) } else { other("another model") }
+        }
+        (Event::Release { model: told }, Purpose::Evaluate) => {
+            if *told == hash(model) {
+                Ok(())
+            } else {
+                other("another model")
+            }
+        }
+        _ => other("another event"),
+    }
+}

@@ -1,0 +1,105 @@
+//! What a site's audit log tells of a run.
+
+use audit::Name;
+use audit::record::{Entry, Event, Outcome, Terms};
+use common::audit_log::{hash, keyed_hash, label, name};
+use common::digest::Digest;
+use common::experiment::{Statistic, StatisticsRequest};
+use common::ids::{Round, RunId};
+use common::statistics_store;
+use common::wire::Metric;
+
+use crate::rules::Change;
+use crate::send::Outgoing;
+
+fn of_run(run: &RunId, event: Event) -> Entry {
+    Entry::new(name("daemon"), event).of_run(name(run.as_str()))
+}
+
+/// A policy is in force from now on; or none is, because its file cannot be read.
+pub(super) fn policy(change: &Change) -> Option<Entry> {
+    let entry = |event| Entry::new(name("policy"), event);
+    match change {
+        Change::Nothing => None,
+        Change::Loaded { hash: of, .. } => Some(entry(Event::PolicyLoaded { policy: hash(*of) })),
+        Change::Lost(_) => {
+            let refused = entry(Event::Refused { rule: name("policy") });
+            Some(refused.ended(Outcome::Refused, name("policy-unreadable")))
+        }
+    }
+}
+
+/// Consent to a plan and its terms, and to which patients it is given.
+pub(super) fn consent(
+    run: &RunId,
+    (plan, terms): (Digest, Terms),
+    (data_set, fingerprint): (&Name, Option<Digest>),
+) -> Vec<Entry> {
+    let read = fingerprint.map(|fingerprint| {
+        let (data_set, fingerprint) = (data_set.clone(), keyed_hash(fingerprint));
+        of_run(run, Event::DataRead { data_set, fingerprint })
+    });
+    let consent = Event::Consent { plan: hash(plan), terms: Some(Box::new(terms)) };
+    read.into_iter().chain([of_run(run, consent)]).collect()
+}
+
+pub(super) fn declined(run: &RunId, rule: &str) -> Vec<Entry> {
+    vec![of_run(run, Event::Declined { rule: name(rule) })]
+}
+
+pub(super) fn refused(run: &RunId, round: Round, rule: &str) -> Entry {
+    let event = Event::Refused { rule: name(rule) };
+    of_run(run, event).of_round(round.0).ended(Outcome::Refused, name(rule))
+}
+
+/// What is about to leave: noise was drawn for it, unless the mode has none, and it is sent.
+pub(super) fn sent(run: &RunId, round: Round, outgoing: &Outgoing, noised: bool) -> Vec<Entry> {
+    let update = hash(outgoing.update.digest());
+    let bytes = outgoing.update.words().len() as u64;
+    let entry = |event| of_run(run, event).of_round(round.0);
+    let mut entries = Vec::new();
+    if noised {
+        entries.push(entry(Event::Noised { update, bytes }));
+    }
+    for metric in &outgoing.metrics {
+        entries.push(entry(Event::Metric {
+            name: label(&metric.name),
+            noised: false,
+            numbers: None,
+        }));
+    }
+    entries.push(entry(Event::Sent { update, bytes }));
+    entries
+}
+
+pub(super) fn acked(run: &RunId, round: Round, update: Digest) -> Entry {
+    of_run(run, Event::Acked { update: hash(update) }).of_round(round.0)
+}
+
+/// A noised concordance that is about to leave, in these numbers.
+pub(super) fn concordance(run: &RunId, round: Round, numbers: &[Metric]) -> Vec<Entry> {
+    let numbers = Some(hash(statistics_store::digest(numbers)));
+    let event = Event::Metric { name: label("concordance"), noised: true, numbers };
+    vec![of_run(run, event).of_round(round.0)]
+}
+
+/// The answers to a description that are about to leave, each with noise on it and the hash of all of them.
+pub(super) fn described(
+    run: &RunId,
+    question: &StatisticsRequest,
+    numbers: &[Metric],
+) -> Vec<Entry> {
+    let numbers = Some(hash(statistics_store::digest(numbers)));
+    let told = |(round, question): (Round, Statistic<'_>)| {
+        let name = label(question.released().code());
+        let event = Event::Metric { name, noised: true, numbers };
+        of_run(run, event).of_round(round.0)
+    };
+    question.questions().into_iter().map(told).collect()
+}
+
+/// An exact metric of the final model that is about to leave.
+pub(super) fn metric(run: &RunId, round: Round, metric: &str) -> Vec<Entry> {
+    let event = Event::Metric { name: label(metric), noised: false, numbers: None };
+    vec![of_run(run, event).of_round(round.0)]
+}

@@ -1,0 +1,143 @@
+//! What a site tells of a model on its own test patients.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use common::experiment::{
+    Evaluation, Part, Plan, PrivacyMode, PrivateEvaluation, ablation_metric, deviation_metric,
+};
+use common::ids::Round;
+use common::privacy::Receipt;
+use common::privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
+use common::survival::ranked;
+use common::wire::{C_INDEX, Metric};
+
+use super::site::RunState;
+use super::{DeclineReason, failed, log};
+use crate::evaluate::{Held, Score};
+use crate::privatize::PrivacyGate;
+use crate::train::{Examples, TrainError, risk_of_each};
+
+/// The metrics of the final model that the plan's mode lets out: exact ones in mode `none`; else concordances
+/// with noise, if the plan asks for them, charged before they are computed.
+pub(super) fn evaluate(
+    gate: &mut PrivacyGate,
+    state: &RunState,
+    model: &[f32],
+    least: usize,
+) -> Result<Vec<Metric>, DeclineReason> {
+    match state.plan.privacy.mode {
+        PrivacyMode::None => {
+            let RunState { run, plan, .. } = state;
+            let metrics = exact(state, model, &plan.evaluation, least)?;
+            let entries = metrics
+                .iter()
+                .flat_map(|metric| log::metric(run, Round(plan.rounds), &metric.name));
+            gate.audit().record(entries.collect()).map_err(|error| failed("audit")(&error))?;
+            Ok(metrics)
+        }
+        PrivacyMode::Site | PrivacyMode::Patient => {
+            let RunState { run, plan, test, .. } = state;
+            let receipt =
+                gate.evaluation(plan, run).map_err(|error| failed("privatize")(&error))?;
+            let Some(receipt) = receipt else { return Ok(Vec::new()) };
+            let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
+            let released = noised(receipt, plan, asked, test.as_ref(), model)
+                .map_err(|error| failed("evaluate")(&error))?;
+            let numbers = metrics(asked, &released);
+            // Where the pairs are lost in noise nothing is told, and the charge stands.
+            if !numbers.is_empty() {
+                let entry = log::concordance(run, Round(plan.rounds), &numbers);
+                gate.audit().record(entry).map_err(|error| failed("audit")(&error))?;
+            }
+            Ok(numbers)
+        }
+    }
+}
+
+/// The index of the whole model, and what it loses without each part that was ablated, each with how far noise
+/// moves it. All of them have noise already; one whose pairs are lost in noise is not told.
+fn metrics(asked: &PrivateEvaluation, released: &[NoisyConcordance]) -> Vec<Metric> {
+    let Some(whole) = released.first().and_then(|whole| whole.index) else { return Vec::new() };
+    let lost = asked.ablated.iter().zip(&released[1..]).filter_map(|(part, without)| {
+        let Estimate { value, deviation } = without.index?;
+        let deviation = whole.deviation.hypot(deviation);
+        Some((ablation_metric(part), Estimate { value: whole.value - value, deviation }))
+    });
+    std::iter::once((C_INDEX.to_owned(), whole))
+        .chain(lost)
+        .flat_map(|(name, Estimate { value, deviation })| {
+            let around = Metric { name: deviation_metric(&name), value: deviation };
+            [Metric { name, value }, around]
+        })
+        .collect()
+}
+
+/// All that is asked, as far as this site's test patients allow it. A checked plan asks for no more than a
+/// coordinator takes.
+pub(super) fn exact(
+    state: &RunState,
+    model: &[f32],
+    asked: &Evaluation,
+    least: usize,
+) -> Result<Vec<Metric>, DeclineReason> {
+    let RunState { plan, training, test: Some(test), .. } = state else {
+        return Ok(Vec::new());
+    };
+    let held = Held { plan, model, training, test, least };
+    let scores =
+        crate::evaluate::evaluate(&held, asked).map_err(|error| failed("evaluate")(&error))?;
+    let metric = |Score { name, value }| Metric { name, value };
+    Ok(scores.into_iter().map(metric).collect())
+}
+
+/// Each patient's risk is the patient's own, also without a part of the record, and patients beyond the bound
+/// have none: what [`release::concordances`] rests on. A site without test patients answers as if nobody were
+/// at risk: whether that is so is for nobody to know.
+fn noised(
+    receipt: Receipt,
+    plan: &Plan,
+    asked: &PrivateEvaluation,
+    test: Option<&Examples>,
+    model: &[f32],
+) -> Result<Vec<NoisyConcordance>, ReleaseError> {
+    let most = asked.max_patients as usize;
+    let risks = test.and_then(|test| {
+        let risks = || risks_without(plan, asked, test, model, most).ok();
+        catch_unwind(AssertUnwindSafe(risks)).ok().flatten()
+    });
+    let (Some(test), Some(risks)) = (test, risks) else {
+        let nobody = vec![&[][..]; 1 + asked.ablated.len()];
+        return release::concordances(receipt, &[], &[], &nobody, most);
+    };
+    // Each patient's own, too: who had another event than that of interest never has it.
+    let outcomes = test.time().iter().zip(test.cause()).take(most);
+    let (times, events): (Vec<f64>, Vec<bool>) =
+        outcomes.map(|(time, cause)| ranked(*time, *cause, 1)).unzip();
+    let risks: Vec<&[f64]> = risks.iter().map(Vec::as_slice).collect();
+    release::concordances(receipt, &times, &events, &risks, most)
+}
+
+/// The risks of the first patients, whole and without each part that is ablated.
+fn risks_without(
+    plan: &Plan,
+    asked: &PrivateEvaluation,
+    test: &Examples,
+    model: &[f32],
+    most: usize,
+) -> Result<Vec<Vec<f64>>, TrainError> {
+    let parts = plan.parts();
+    let first: Vec<usize> = (0..test.len().min(most)).collect();
+    let test = test.select(&first)?;
+    let risks = |patients: &Examples| risk_of_each(&plan.model, model, patients, most);
+    let mut all = vec![risks(&test)?];
+    for name in &asked.ablated {
+        let part = parts.iter().find(|(part, _)| part == name).map(|(_, part)| part);
+        all.push(match part {
+            Some(Part::Inputs(inputs)) => risks(&test.without_inputs(inputs.clone()))?,
+            Some(Part::Modality(place)) => risks(&test.without_modality(*place))?,
+            // A checked plan names what there is.
+            None => all[0].clone(),
+        });
+    }
+    Ok(all)
+}

@@ -1,0 +1,286 @@
+//! One run or description at one hospital, from records to what leaves. No record is read before policy and
+//! budget allow it.
+//!
+//! ```text
+//! consider   plan ─► policy, budget, data, cohort ─► consent, or the rule that says no
+//! round      model ─► train ─► privatize ─► Outgoing
+//! evaluate   model ─► the plan's metrics of the site's own test patients, or one noised C-index
+//! describe   question ─► policy, budget, cohort ─► a charge and a noised number for each of its parts
+//! ```
+
+mod contribute;
+mod log;
+mod metrics;
+mod questions;
+mod site;
+mod statistics;
+mod time;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use audit::Name;
+use common::audit_log::{AuditSettings, AuditWriter};
+use common::clock::Clock;
+use common::digest::Digest;
+use common::experiment::{DataTag, Plan, StatisticsRequest};
+use common::ids::{Round, RunId, SiteName};
+use common::pki::Fingerprint;
+use common::wire::Metric;
+
+use crate::cancel::Cancel;
+use crate::data::{
+    DataError, Patients, Secret, Seen, Source, Stamp, Table, fingerprint_again, load, table_stamps,
+};
+use crate::rules::Rules;
+use crate::send::Outgoing;
+use crate::train::{Device, TrainError};
+
+pub use site::{SiteParticipant, SiteParticipantError};
+
+/// A model as it was offered.
+#[derive(Debug, Clone, Copy)]
+pub struct Model<'m> {
+    /// The hash that its transfer was checked against.
+    pub digest: Digest,
+    /// Its parameters, every one finite.
+    pub parameters: &'m [f32],
+    /// Set when the run is over: training ends after the step that it is in.
+    pub cancel: &'m Cancel,
+}
+
+/// What a link asks of the site, and all that it can ask.
+pub trait Participant: Send + Sync + 'static {
+    /// The site's audit log.
+    fn audit(&self) -> Arc<AuditWriter>;
+
+    /// What the patients are called whose ledger is in that log.
+    fn data_set(&self) -> Name;
+
+    /// Decides on a plan, before anything trains.
+    ///
+    /// # Errors
+    /// The rule that says no.
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason>;
+
+    /// Trains one round and privatizes the change.
+    ///
+    /// # Errors
+    /// The stage that failed.
+    fn round(&self, run: &RunId, round: Round, model: Model<'_>)
+    -> Result<Outgoing, DeclineReason>;
+
+    /// Records that a round's update is about to leave. Without this it may not.
+    ///
+    /// # Errors
+    /// It cannot be recorded.
+    fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), DeclineReason>;
+
+    /// The coordinator says that it has an update.
+    fn received(&self, run: &RunId, round: Round, update: Digest);
+
+    /// What may be told of the final model.
+    ///
+    /// # Errors
+    /// The stage that failed.
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason>;
+
+    /// Describes the patients who train, if they may be described, by noised numbers that are charged.
+    ///
+    /// # Errors
+    /// The rule that says no, or the stage that failed.
+    fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason>;
+
+    /// The program ends: training stops after the step that it is in, and nothing of it leaves.
+    fn stop(&self) {}
+}
+
+/// The one rule of all refusals that rest on private patients.
+const OF_PATIENTS: &str = "cohort";
+
+/// Why a site does not take part. The reason holds no patient's value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}: {reason}")]
+pub struct DeclineReason {
+    /// The policy's rule, or the stage.
+    pub rule: String,
+    /// In words, for the coordinator too.
+    pub reason: String,
+    /// Whether it is of the run as a whole, in which this site takes part no more.
+    pub whole_run: bool,
+}
+
+impl DeclineReason {
+    /// An reason_to_decline by this rule or stage, to what was asked for.
+    #[must_use]
+    pub fn new(rule: &str, reason: impl ToString) -> Self {
+        Self { rule: rule.to_owned(), reason: reason.to_string(), whole_run: false }
+    }
+
+    /// Whether it rests on the patients, for what is private.
+    pub(crate) fn is_of_patients(&self) -> bool {
+        self.rule == OF_PATIENTS
+    }
+
+    /// The same, to the run as a whole.
+    #[must_use]
+    pub fn of_the_run(self) -> Self {
+        Self { whole_run: true, ..self }
+    }
+
+    /// The run ended while its round was in the making.
+    pub(crate) fn over() -> Self {
+        Self::new("run", "is over; nothing was sent")
+    }
+}
+
+/// An reason_to_decline from a stage of the site's own, whose details stay in the site's log.
+fn failed(stage: &'static str) -> impl Fn(&dyn std::error::Error) -> DeclineReason {
+    move |error| {
+        tracing::error!(stage, %error, "this site cannot take part");
+        DeclineReason::new(stage, "failed at this site; its log says why")
+    }
+}
+
+/// Why there is no training. That the device is too small for the model says nothing of a patient, and both sides
+/// should know.
+fn untrained(error: &TrainError) -> DeclineReason {
+    let reason_to_decline = failed("train")(error);
+    match error {
+        TrainError::DeviceMemory { .. } => DeclineReason::new("train.device", error),
+        _ => reason_to_decline,
+    }
+}
+
+/// Where a site's patients come from.
+#[derive(Debug, Clone)]
+pub enum Records {
+    /// Files, read anew for each run.
+    Files(Box<Source>),
+    /// A table in memory, of a simulated site.
+    Table {
+        /// The patients.
+        table: Table,
+        /// Column that is 1 for training patients and 0 for test patients.
+        split: Option<String>,
+    },
+}
+
+impl Records {
+    /// How many tables of measurements there are.
+    fn measurement_tables(&self) -> usize {
+        match self {
+            Self::Files(source) => source.measurements.len(),
+            Self::Table { .. } => 0,
+        }
+    }
+
+    /// A hash of them under the site's own key; none where they are in memory.
+    fn fingerprint(&self, state: &Path, seen: &Seen) -> Result<Option<Digest>, DataError> {
+        match self {
+            Self::Files(source) => fingerprint_again(source, &Secret::open(state)?, seen).map(Some),
+            Self::Table { .. } => Ok(None),
+        }
+    }
+
+    /// What describes their files; none where they are in memory.
+    #[must_use]
+    pub fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Files(source) => Some(source),
+            Self::Table { .. } => None,
+        }
+    }
+
+    /// The stamps of all files of the patients; none where there are ECGs or images, of which there are
+    /// too many.
+    fn stamps(&self) -> Option<Vec<Option<Stamp>>> {
+        match self {
+            Self::Files(source) if source.ecg.is_none() && source.images.is_none() => {
+                Some(table_stamps(source)).filter(|stamps| stamps.iter().all(Option::is_some))
+            }
+            Self::Files(_) => None,
+            Self::Table { .. } => Some(Vec::new()),
+        }
+    }
+
+    /// What `act` makes of the patients' tables, which must not change meanwhile: it reads them twice.
+    fn steady<T>(
+        &self,
+        act: impl FnOnce() -> Result<T, DeclineReason>,
+    ) -> Result<T, DeclineReason> {
+        let Self::Files(source) = self else { return act() };
+        let before = table_stamps(source);
+        let made = act()?;
+        if table_stamps(source) == before {
+            Ok(made)
+        } else {
+            Err(failed("data")(&DataError::Changed))
+        }
+    }
+
+    /// The patients, and the column that says who trains.
+    ///
+    /// # Errors
+    /// A file cannot be read, or does not hold what it should.
+    pub fn read(&self) -> Result<(Patients, Option<&str>), DataError> {
+        match self {
+            Self::Files(source) => Ok((load(source)?, source.split.as_deref())),
+            Self::Table { table, split } => Ok((table.clone().into(), split.as_deref())),
+        }
+    }
+}
+
+/// What a site brings to every run.
+pub struct Site {
+    /// Its name.
+    pub name: SiteName,
+    /// The authority that its coordinator's certificate is from.
+    pub coordinator: Fingerprint,
+    /// Its policy.
+    pub rules: Rules,
+    /// What it calls its patients.
+    pub data_set: Name,
+    /// Its patients.
+    pub records: Records,
+    /// What it says of them.
+    pub tag: DataTag,
+    /// What it trains on.
+    pub device: Device,
+    /// Where its log and outbox lie.
+    pub state: PathBuf,
+    /// The most bytes of ECGs and images that it keeps in a plan's form.
+    pub cache_bytes: u64,
+    /// How it keeps its log.
+    pub audit: AuditSettings,
+    /// Where it reads the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_while_a_table_changed_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.csv");
+        std::fs::write(&place, "pid,x\np1,1\n").unwrap();
+        let records = Records::Files(Box::new(Source::tables(folder.path(), &["a.csv"], "pid")));
+        assert_eq!(records.steady(|| Ok(7)), Ok(7));
+        let written = records.steady(|| {
+            std::fs::write(&place, "pid,x\np1,1\np2,2\n").map_err(|error| failed("test")(&error))
+        });
+        assert_eq!(written.unwrap_err().rule, "data");
+    }
+
+    #[test]
+    fn a_device_that_is_too_small_is_named_with_the_way_out_and_nothing_else_is() {
+        let reason_to_decline = untrained(&TrainError::DeviceMemory { tried: 64 });
+        assert_eq!(reason_to_decline.rule, "train.device");
+        assert!(reason_to_decline.reason.contains("device = \"cpu\""), "{reason_to_decline}");
+        let reason_to_decline = untrained(&TrainError::Loss { when: "before" });
+        assert_eq!(reason_to_decline.rule, "train");
+        assert!(!reason_to_decline.reason.contains("loss"), "{reason_to_decline}");
+    }
+}

@@ -1,0 +1,129 @@
+//! The policy in force over a hospital's part in a run: looked at before each step, and at a hangup.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use common::experiment::{Plan, PrivacyMode};
+use common::ids::RunId;
+use common::policy::{Asker, BrokenRule, Policy};
+use common::privacy::LedgerError;
+
+use super::super::{DeclineReason, Site, failed, log, time};
+use super::{InHand, RunState, SiteParticipant, of_patients};
+use crate::cancel::Reason;
+use crate::privatize::PrivacyGate;
+use crate::rules::{Change, InForce};
+
+impl SiteParticipant {
+    /// The policy that is in force, by the file as it stands. Another one is on record before it is applied.
+    pub(super) fn rules(&self) -> Result<InForce, DeclineReason> {
+        let recorded = self.site.rules.look(|change| -> Result<(), DeclineReason> {
+            let entries = log::policy(change).into_iter().collect();
+            self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+            tell(change);
+            Ok(())
+        });
+        recorded?.map_err(|_| {
+            let reason =
+                "this hospital's policy file cannot be read; nothing is allowed until it is mended";
+            DeclineReason::new("policy", reason)
+        })
+    }
+
+    /// Looks at the policy now, and stops training that it does not allow any more.
+    pub fn reload(&self) {
+        let looked = self.rules();
+        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        match &looked {
+            Ok(InForce { hash, policy }) => {
+                tracing::info!(policy = %hash, "the policy was looked at");
+                if let Some(InHand { plan, cancel }) = &*in_hand
+                    && let Err(reason_to_decline) = self.admit(policy, plan)
+                {
+                    tracing::warn!(%reason_to_decline, "training stops: the policy does not allow it any more");
+                    cancel.set(Reason::PolicyChanged);
+                }
+            }
+            Err(_) => {
+                if let Some(InHand { cancel, .. }) = &*in_hand {
+                    cancel.set(Reason::PolicyChanged);
+                }
+            }
+        }
+    }
+
+    /// That a policy allows a plan, whoever the patients are.
+    pub(super) fn admit(&self, policy: &Policy, plan: &Plan) -> Result<(), DeclineReason> {
+        let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
+        let Site { tag, coordinator, .. } = &self.site;
+        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
+        policy.admit(plan, asker).map_err(denied)?;
+        let tables = self.site.records.measurement_tables();
+        policy.admit_measurements(&plan.views, tables).map_err(denied)
+    }
+
+    /// That the budget has room for a run, and the run has time left. Neither knows anything of patients.
+    pub(super) fn affords(
+        &self,
+        policy: &Policy,
+        run: &RunId,
+        plan: &Plan,
+    ) -> Result<(), DeclineReason> {
+        let rule = |error: LedgerError| DeclineReason::new(error.rule().unwrap_or("ledger"), error);
+        self.gate_within(policy)?.foresee(run, plan).map_err(rule)?;
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.left(run, policy.max_time).map(drop).ok_or_else(|| time::spent(policy.max_time))
+    }
+
+    /// That the policy in force still allows a run that was consented to.
+    pub(super) fn still_allowed(
+        &self,
+        state: &mut RunState,
+        rules: &InForce,
+    ) -> Result<(), DeclineReason> {
+        if state.rules.hash == rules.hash {
+            return Ok(());
+        }
+        let InForce { policy, .. } = rules;
+        let RunState { run, plan, counts, .. } = state;
+        self.admit(policy, plan)?;
+        self.affords(policy, run, plan)?;
+        of_patients(plan.privacy.mode != PrivacyMode::None, || admit_cohort(policy, *counts))?;
+        state.rules = rules.clone();
+        Ok(())
+    }
+
+    /// The gate, with the budget of this policy.
+    pub(super) fn gate_within(
+        &self,
+        policy: &Policy,
+    ) -> Result<MutexGuard<'_, PrivacyGate>, DeclineReason> {
+        let mut gate = self.gate();
+        gate.set_limits(policy.limits).map_err(|error| failed("audit")(&error))?;
+        Ok(gate)
+    }
+}
+
+/// That these patients are as many as the policy asks for.
+pub(super) fn admit_cohort(
+    policy: &Policy,
+    (patients, events): (usize, usize),
+) -> Result<(), DeclineReason> {
+    let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
+    policy.admit_cohort(patients, events).map_err(denied)
+}
+
+/// Says in the hospital's log which policy is in force, or that none is.
+fn tell(change: &Change) {
+    match change {
+        Change::Nothing => {}
+        Change::Loaded { hash, keys } if keys.is_empty() => {
+            tracing::info!(policy = %hash, "another policy file is in force, which allows the same");
+        }
+        Change::Loaded { hash, keys } => {
+            tracing::info!(policy = %hash, changed = keys.join(", "), "another policy is in force");
+        }
+        Change::Lost(error) => {
+            tracing::error!(%error, "the policy cannot be read: nothing is allowed until it is mended");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Whether a description is answered: by the policy, the budget and what was answered before.
+
+use audit::record::Terms;
+use common::audit_log::terms;
+use common::digest::Digest;
+use common::experiment::StatisticsRequest;
+use common::policy::{Asker, BrokenRule, Policy};
+use common::privacy::LedgerError;
+use common::statistics_store::StatisticsStore;
+use common::wire::Metric;
+
+use super::super::statistics::Facts;
+use super::super::{DeclineReason, Site, failed, log};
+use super::{SiteParticipant, of_patients};
+use crate::privatize::PrivacyGate;
+
+impl SiteParticipant {
+    /// That a question keeps the rules, and the policy allows it.
+    pub(super) fn admit_question(
+        &self,
+        policy: &Policy,
+        question: &StatisticsRequest,
+    ) -> Result<(), DeclineReason> {
+        let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
+        let Site { tag, coordinator, .. } = &self.site;
+        let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
+        if let Some(plan_error) = question.check().first() {
+            return Err(DeclineReason::new(plan_error.key, plan_error));
+        }
+        policy.admit_statistics(question, asker).map_err(denied)?;
+        let views = question.inputs.iter().map(|input| &input.view);
+        let tables = self.site.records.measurement_tables();
+        policy.admit_measurements(views, tables).map_err(denied)
+    }
+
+    /// What was answered to this very question: paid for, with its noise, and on its way lost perhaps.
+    pub(super) fn said_before(
+        &self,
+        (gate, policy): (&PrivacyGate, &Policy),
+        question: &StatisticsRequest,
+    ) -> Option<Vec<Metric>> {
+        self.admit_question(policy, question).ok()?;
+        let answered = gate.foresee_statistics(question);
+        matches!(answered, Err(LedgerError::Answered { .. })).then_some(())?;
+        StatisticsStore::of(&self.site.state, question).find(&self.site.name, &self.audit)
+    }
+
+    /// The same numbers again, which tells nothing new.
+    pub(super) fn say_again(
+        &self,
+        policy: &Policy,
+        question: &StatisticsRequest,
+        numbers: Vec<Metric>,
+    ) -> Result<Vec<Metric>, DeclineReason> {
+        let run = question.run();
+        tracing::info!(%run, "sending again what was answered before");
+        let asked = (question.digest(), terms_of(policy, question));
+        let mut entries = log::consent(&run, asked, (&self.site.data_set, None));
+        entries.extend(log::described(&run, question, &numbers));
+        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        Ok(numbers)
+    }
+
+    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it
+    /// is charged, and the budget and the policy are asked before a record is read.
+    pub(super) fn may_describe(
+        &self,
+        (gate, policy): (&PrivacyGate, &Policy),
+        question: &StatisticsRequest,
+    ) -> Result<(Facts, Option<Digest>), DeclineReason> {
+        self.admit_question(policy, question)?;
+        gate.foresee_statistics(question)
+            .map_err(|error| DeclineReason::new(error.rule().unwrap_or("ledger"), error))?;
+        of_patients(true, || {
+            self.site.records.steady(|| {
+                let facts = Facts::read(&self.site, policy, question)?;
+                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+                Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
+            })
+        })
+    }
+}
+
+/// What a description says, with what it promises at this hospital's δ.
+pub(super) fn terms_of(policy: &Policy, question: &StatisticsRequest) -> Terms {
+    terms::of_question(question, policy.limits.total.delta)
+}
