@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use base::clock::Timestamp;
+use base::digest::Digest;
+use base::ids::{RunId, SiteName};
 use bytes::Bytes;
-use common::artifact::{
+use node::model_store::{self, ModelStoreError};
+use plan::artifact::{
     CARD_FORMAT, Card, Hashes, Lineage, LogState, Metrics, Promise, Simulated, Start, WeightsRecord,
 };
-use common::clock::Timestamp;
-use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode};
-use common::ids::{RunId, SiteName};
-use common::model::initial_parameters;
-use common::model_store::{self, ModelStoreError};
-use common::wire::Metric;
+use plan::experiment::{Plan, PrivacyMode};
+use plan::metric::Metric;
+use plan::model::initial_parameters;
 
 use crate::registry::RoundRecord;
 use crate::report::PrivacyReport;

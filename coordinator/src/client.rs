@@ -3,13 +3,13 @@
 
 mod query;
 
-use common::experiment::Plan;
-use common::ids::{RunId, RunPrefix};
-use common::pki::Identity;
-use common::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
-use common::wire::{
+use base::ids::{RunId, RunPrefix};
+use node::pki::Identity;
+use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
+use node::wire::{
     Hello, Launch, PROTOCOL, Progress, Refusal, StatisticsLaunch, ToCoordinator, ToOperator, Told,
 };
+use plan::experiment::Plan;
 
 pub use query::query;
 

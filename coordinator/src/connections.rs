@@ -5,17 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use audit::note::VerifierKey;
+use base::clock::Moment;
+use base::digest::Digest;
+use base::ids::{Round, RunId, SiteName};
 use bytes::Bytes;
-use common::allowance::Allowance;
-use common::clock::Moment;
-use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode, ablation_metric, deviation_metric};
-use common::ids::{Round, RunId, SiteName};
-use common::privacy::{Mechanism, UpdateBound};
-use common::transport::Link;
-use common::wire::{
-    C_INDEX, Decline, Evaluation, ModelHeader, Refusal, StatisticsReply, ToSite, UpdateHeader,
+use node::allowance::Allowance;
+use node::transport::Link;
+use node::wire::{
+    Decline, Evaluation, ModelHeader, Refusal, StatisticsReply, ToSite, UpdateHeader,
 };
+use plan::experiment::{Plan, PrivacyMode, ablation_metric, deviation_metric};
+use plan::metric::C_INDEX;
+use privacy::{Mechanism, UpdateBound};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use crate::incoming::BoundedUpdate;
@@ -423,14 +424,14 @@ fn noised_metrics(plan: &Plan) -> Arc<[String]> {
 
 #[cfg(test)]
 mod tests {
-    use common::experiment::Experiment;
+    use plan::experiment::Experiment;
 
     use super::*;
 
     #[test]
     fn a_run_and_a_description_wait_for_each_other() {
         let demo = include_str!("../../configs/experiments/demo.toml");
-        let plan = common::config::read::<Experiment>("demo", demo).unwrap().plan;
+        let plan = base::config::read::<Experiment>("demo", demo).unwrap().plan;
         let feed = Arc::new(ProgressFeed::new(plan));
         let name = |text: &str| text.parse::<RunId>().unwrap();
         let (connections, run, description) =

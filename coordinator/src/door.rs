@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::allowance::Allowance;
-use common::clock::{Clock, Moment};
+use base::clock::{Clock, Moment};
+use node::allowance::Allowance;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Handshakes that may be under way at once.
@@ -154,7 +154,7 @@ impl Drop for Visit {
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    use common::clock::SystemClock;
+    use base::clock::SystemClock;
 
     use super::*;
 

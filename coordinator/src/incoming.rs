@@ -3,8 +3,8 @@
 
 use std::io;
 
-use common::privacy::{NormMeter, OverBound, UpdateBound};
-use common::transport::Sink;
+use node::transport::Sink;
+use privacy::{NormMeter, OverBound, UpdateBound};
 
 use crate::spool::Spool;
 

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::audit_log::{AuditWriter, name};
-use common::clock::Clock;
-use common::experiment::{Plan, WINDOWS};
-use common::ids::RunId;
-use common::statistics_store::StatisticsStore;
-use common::wire::{Progress, Refusal, StatisticsLaunch, Told};
+use base::clock::Clock;
+use base::ids::RunId;
+use node::audit_log::{AuditWriter, name};
+use node::statistics_store::StatisticsStore;
+use node::wire::{Progress, Refusal, StatisticsLaunch, Told};
+use plan::experiment::{Plan, WINDOWS};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;

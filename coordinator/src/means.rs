@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use common::experiment::DEVIATION;
-use common::ids::SiteName;
-use common::wire::Metric;
+use base::ids::SiteName;
+use plan::experiment::DEVIATION;
+use plan::metric::Metric;
 
 /// What is added up of one metric.
 #[derive(Debug, Clone, Copy, Default)]

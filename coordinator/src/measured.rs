@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use common::experiment::DEVIATION;
+use plan::experiment::DEVIATION;
 
 /// Names of what a feature is worth start so, by how it was found, and their heading.
 const WORTH: [(&str, &str); 2] =

@@ -1,9 +1,9 @@
 //! How a hospital's audit log is met: its key, and how much of the coordinator's own log the hospital has seen.
 
 use audit::note::VerifierKey;
-use common::audit_log::{AuditWriter, PeerError, name};
-use common::ids::SiteName;
-use common::wire::{Hello, KeptLog, Refusal};
+use base::ids::SiteName;
+use node::audit_log::{AuditWriter, PeerError, name};
+use node::wire::{Hello, KeptLog, Refusal};
 
 use crate::site_logs::{NewLog, SiteLog, SiteLogs};
 

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use audit::epsilon::percent;
+use base::config::ConfigError;
+use base::digest::Digest;
+use base::ids::RunId;
 use bytesize::ByteSize;
-use common::config::ConfigError;
-use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode, StatisticsRequest};
-use common::ids::RunId;
-use common::policy::{Asker, BrokenRule, Policy, PolicyDecision};
-use common::privacy::accountant::AccountantError;
-use common::privacy::{Account, Cost, LedgerError, Mechanism, shown_epsilon};
+use plan::experiment::{Plan, PrivacyMode, StatisticsRequest};
+use plan::policy::{Asker, BrokenRule, Policy, PolicyDecision};
+use privacy::accountant::AccountantError;
+use privacy::{Account, Cost, LedgerError, Mechanism, shown_epsilon};
 use serde::Serialize;
 
 /// Why there is no preview.

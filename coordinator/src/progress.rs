@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use common::experiment::Plan;
-use common::wire::Progress;
+use node::wire::Progress;
+use plan::experiment::Plan;
 use tokio::sync::mpsc;
 
 use crate::reporter::Reporter;
@@ -78,14 +78,14 @@ impl ProgressFeed {
 
 #[cfg(test)]
 mod tests {
-    use common::experiment::Experiment;
-    use common::ids::Round;
+    use base::ids::Round;
+    use plan::experiment::Experiment;
 
     use super::*;
 
     fn feed() -> ProgressFeed {
         let demo = include_str!("../../configs/experiments/demo.toml");
-        ProgressFeed::new(common::config::read::<Experiment>("demo", demo).unwrap().plan)
+        ProgressFeed::new(base::config::read::<Experiment>("demo", demo).unwrap().plan)
     }
 
     fn round(number: u32) -> Progress {

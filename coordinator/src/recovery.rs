@@ -11,12 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use audit::segments::LogError;
-use common::audit_log::AuditWriter;
-use common::clock::{Clock, Timestamp};
-use common::digest::Digest;
-use common::ids::{Round, RunId, SiteName};
-use common::model_store::{self, ModelStoreError};
-use common::wire::{Metric, words};
+use base::clock::{Clock, Timestamp};
+use base::digest::Digest;
+use base::ids::{Round, RunId, SiteName};
+use node::audit_log::AuditWriter;
+use node::model_store::{self, ModelStoreError};
+use plan::metric::Metric;
+use plan::model::payload;
 
 use crate::artifact::{self, ArtifactError, Ended};
 use crate::driver::log;
@@ -99,7 +100,7 @@ fn kept(
             return Ok(None);
         }
     };
-    let model = Digest::of(&words::from_parameters(&weights.parameters));
+    let model = Digest::of(&payload::from_parameters(&weights.parameters));
     let events = registry.events(run.as_str())?;
     let closed = closed(&events, model).min(plan.rounds);
     let kept = Kept { sha256, rounds: closed, whole: closed == plan.rounds };

@@ -4,11 +4,11 @@
 
 use std::fmt::Write;
 
+use base::ids::SiteName;
 use bytesize::ByteSize;
-use common::experiment::{Plan, PrivacyMode, deviation_metric};
-use common::ids::SiteName;
-use common::privacy::shown_epsilon;
-use common::wire::{C_INDEX, Metric};
+use plan::experiment::{Plan, PrivacyMode, deviation_metric};
+use plan::metric::{C_INDEX, Metric};
+use privacy::shown_epsilon;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

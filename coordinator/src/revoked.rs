@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use common::pki::Fingerprint;
+use base::fingerprint::Fingerprint;
 
 /// Beside the coordinator's settings, unless these name another place.
 pub const FILE: &str = "revoked.txt";

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::record::Role as LogRole;
-use common::audit_log::{
+use base::clock::Clock;
+use node::audit_log::{
     AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, StateLock, generation,
 };
-use common::clock::Clock;
-use common::pki::{Identity, Role};
-use common::transport::{Incoming, Link, Listener, TransportError};
+use node::pki::{Identity, Role};
+use node::transport::{Incoming, Link, Listener, TransportError};
 use tokio::sync::Semaphore;
 
 use crate::connections::{Connections, SessionEvent};

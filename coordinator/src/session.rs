@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::note::VerifierKey;
-use common::audit_log::AuditWriter;
-use common::clock::Clock;
-use common::experiment::{DEVIATION, METRIC_NAME, METRICS};
-use common::ids::SiteName;
-use common::transport::{
+use base::clock::Clock;
+use base::ids::SiteName;
+use node::audit_log::AuditWriter;
+use node::transport::{
     FrameReader, FrameWriter, Link, TransportError, receive_payload, send_payload,
 };
-use common::wire::{
-    Hello, KeptLog, Metric, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader,
-};
+use node::wire::{Hello, KeptLog, PROTOCOL, Refusal, ToCoordinator, ToSite, UpdateHeader};
+use plan::experiment::{DEVIATION, METRIC_NAME, METRICS};
+use plan::metric::Metric;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 

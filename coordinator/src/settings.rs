@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::audit_log::AuditSettings;
-use common::config::{self, ConfigError, Section, Settings};
-use common::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
-use common::transport::Address;
+use base::config::{self, ConfigError, Section, Settings};
+use node::audit_log::AuditSettings;
+use node::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
+use node::transport::Address;
 
 use crate::revoked;
 

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use audit::Name;
 use audit::note::VerifierKey;
-use common::durable;
-use common::ids::SiteName;
+use base::durable;
+use base::ids::SiteName;
 
 /// An operator's decision that cannot be taken.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use common::transport::Sink;
+use node::transport::Sink;
 
 /// Up to this many bytes an update waits in memory; larger ones wait in a file.
 const IN_MEMORY: u64 = 256 << 10;
@@ -27,7 +27,7 @@ impl SpoolFolder {
     /// # Errors
     /// It cannot be made.
     pub fn new(folder: PathBuf) -> io::Result<Arc<Self>> {
-        common::durable::make_folder(&folder)?;
+        base::durable::make_folder(&folder)?;
         Ok(Arc::new(Self { folder, idle: Mutex::default() }))
     }
 

@@ -19,7 +19,7 @@ mod step;
 
 use std::error::Error;
 
-use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
+use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
 use serde_json::{Value, json};
 use site_node::train::{Device, DeviceChoice, Examples, Modality, PrivateGradient, TrainError};
 

@@ -15,7 +15,7 @@ mod step;
 
 use std::error::Error;
 
-use common::model::{Head, ModelSpec};
+use plan::model::{Head, ModelSpec};
 use serde_json::json;
 use site_node::train::{Device, PrivateGradient};
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use common::ids::RunId;
+use base::ids::RunId;
 
 /// Why training stops before its last step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

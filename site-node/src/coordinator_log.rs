@@ -16,15 +16,13 @@ use audit::Name;
 use audit::note::{NoteError, SignedNote, VerifierKey};
 use audit::record::{Entry, Event, Outcome, Record};
 use audit::segments::LogError;
-use common::audit_log::{
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::audit_log::{
     AttestError, AuditWriter, COORDINATOR, MAX_WITNESSES, PeerError, PublishedOfferError, attest,
     check_shown, hash, name, signed_by,
 };
-use common::digest::Digest;
-use common::ids::{Round, RunId};
-use common::wire::{
-    Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, SignedState,
-};
+use node::wire::{Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, SignedState};
 
 /// States of the own log that the coordinator may have seen, at most: far more than rounds that end
 /// without an answer.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::clock::{Clock, SystemClock};
-use common::transport::{Address, Backoff, Dialer, TransportError, jitter};
-use common::wire::Refusal;
+use base::clock::{Clock, SystemClock};
+use node::transport::{Address, Backoff, Dialer, TransportError, jitter};
+use node::wire::Refusal;
 use tokio::sync::watch;
 
 use crate::participant::Participant;

@@ -3,7 +3,7 @@
 //! ```text
 //! records ─► data ─► cohort ─► features ─► train ─► privatize ─► send
 //!                                            ▲          ▲
-//!                                       common::policy  ledger
+//!                                       plan::policy  ledger
 //! ```
 //!
 //! Each stage imports only the one before it. [`task`] strings them together, one run and one round

@@ -10,6 +10,6 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    common::process::end_with_the_reader();
+    node::process::end_with_the_reader();
     cli::run()
 }

@@ -15,9 +15,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use common::config;
-use common::digest::Digest;
-use common::policy::Policy;
+use base::config;
+use base::digest::Digest;
+use plan::policy::Policy;
 
 /// The largest policy that is read.
 const MAX_BYTES: u64 = 4 << 20;

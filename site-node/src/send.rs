@@ -1,10 +1,11 @@
 //! What leaves the hospital, and nothing else does.
 
-use common::digest::Digest;
-use common::ids::{Round, RunId};
-use common::privacy::PrivatizedUpdate;
-use common::transport::{Link, TransportError, send_payload};
-use common::wire::{Metric, Payload, SignedState, UpdateHeader};
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::transport::{Link, TransportError, send_payload};
+use node::wire::{Payload, SignedState, UpdateHeader};
+use plan::metric::Metric;
+use privacy::PrivatizedUpdate;
 
 /// One round's contribution, ready to travel.
 #[derive(Debug, Clone)]

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::clock::{Clock, SystemClock};
-use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode, StatisticsRequest};
-use common::ids::{Round, RunId};
-use common::pki::Validity;
-use common::transport::{
+use base::clock::{Clock, SystemClock};
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::pki::Validity;
+use node::transport::{
     Address, Dialer, FrameReader, FrameWriter, Link, TransportError, receive_payload,
 };
-use common::wire::{
+use node::wire::{
     Cosignature, DESCRIBED, Decline, Evaluation, Hello, LastRecord, ModelHeader, PROTOCOL, Purpose,
-    Refusal, SignedState, StatisticsReply, ToCoordinator, ToSite, words,
+    Refusal, SignedState, StatisticsReply, ToCoordinator, ToSite,
 };
+use plan::experiment::{Plan, PrivacyMode, StatisticsRequest};
+use plan::model::payload;
 use tokio::sync::{mpsc, watch};
 
 use crate::cancel::{Reason, Training};
@@ -391,7 +392,7 @@ impl Session {
         let words = usize::try_from(header.payload.words).unwrap_or(0);
         let mut parameters: Vec<f32> = Vec::with_capacity(words);
         receive_payload(reader, &header.payload, &mut parameters).await?;
-        if words::not_finite(&parameters).is_some() {
+        if payload::not_finite(&parameters).is_some() {
             return Err(SessionError::Protocol("a model with parameters that are not finite"));
         }
         let (run, round) = (header.run.clone(), header.round);

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::audit_log::AuditSettings;
-use common::config::{self, ConfigError, Section, Settings};
-use common::experiment::DataTag;
-use common::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
-use common::transport::Address;
+use base::config::{self, ConfigError, Section, Settings};
+use node::audit_log::AuditSettings;
+use node::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
+use node::transport::Address;
+use plan::experiment::DataTag;
 
 use crate::data::Source;
 use crate::data::cache::MAX_BYTES;

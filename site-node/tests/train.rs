@@ -6,7 +6,7 @@
     reason = "a test may stop, and knows its numbers"
 )]
 
-use common::model::{Head, ModelSpec, initial_parameters};
+use plan::model::{Head, ModelSpec, initial_parameters};
 use site_node::train::{
     Device, Examples, LocalTraining, Rule, TrainError, Trained, risks, survival, train,
 };

@@ -192,13 +192,13 @@ impl Federation {
     /// The folder of a hospital's audit log.
     #[must_use]
     pub fn log_of(&self, site: &str) -> PathBuf {
-        self.site(site).join("state").join(common::audit_log::FOLDER)
+        self.site(site).join("state").join(node::audit_log::FOLDER)
     }
 
     /// The folder of the coordinator's.
     #[must_use]
     pub fn log(&self) -> PathBuf {
-        self.place("state").join(common::audit_log::FOLDER)
+        self.place("state").join(node::audit_log::FOLDER)
     }
 
     /// Launches an experiment of the repository on the live federation.

@@ -13,7 +13,7 @@ use crate::SetupError;
 /// # Errors
 /// It cannot be read, or a line is no record.
 pub fn records(state: &Path) -> Result<Vec<Record>, SetupError> {
-    let mut scan = Scan::open(&state.join(common::audit_log::FOLDER), 1)?;
+    let mut scan = Scan::open(&state.join(node::audit_log::FOLDER), 1)?;
     let mut records = Vec::new();
     while let Some(line) = scan.next()? {
         records.push(Record::parse(line.bytes)?);

@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use audit::note::VerifierKey;
 use audit::record::{Entry, Event, Role};
-use common::audit_log::{AuditWriter, COORDINATOR, PublishedOffer, hash, name};
-use common::clock::SystemClock;
-use common::digest::Digest;
-use common::experiment::{Plan, StatisticsRequest};
-use common::ids::{Round, RunId, SiteName};
-use common::pki::Identity;
-use common::transport::{
+use base::clock::SystemClock;
+use base::codec::encode;
+use base::digest::Digest;
+use base::ids::{Round, RunId, SiteName};
+use node::audit_log::{AuditWriter, COORDINATOR, PublishedOffer, hash, name};
+use node::pki::Identity;
+use node::transport::{
     FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_payload, send_payload,
 };
-use common::wire::{
+use node::wire::{
     Cosignature, DESCRIBED, Hello, KeptLog, ModelHeader, PROTOCOL, Payload, Purpose, ToCoordinator,
-    ToSite, UpdateHeader, encode, words,
+    ToSite, UpdateHeader,
 };
+use plan::experiment::{Plan, StatisticsRequest};
+use plan::model::payload;
 use tempfile::TempDir;
 
 use crate::SetupError;
@@ -244,7 +246,7 @@ impl Observed {
     ) -> Result<Digest, TransportError> {
         let shown = self.record(run, round, purpose, model)?;
         self.offer_shown((run, round, purpose), model, &shown).await?;
-        Ok(Digest::of(&words::from_parameters(model)))
+        Ok(Digest::of(&payload::from_parameters(model)))
     }
 
     /// The record of an offer, and the state of the coordinator's log that ends with it.
@@ -258,7 +260,7 @@ impl Observed {
         purpose: Purpose,
         model: &[f32],
     ) -> Result<PublishedOffer, TransportError> {
-        let digest = Digest::of(&words::from_parameters(model));
+        let digest = Digest::of(&payload::from_parameters(model));
         let event = match purpose {
             Purpose::Train => Event::RoundOffer { model: hash(digest), plan: hash(self.plan) },
             Purpose::Evaluate => Event::Release { model: hash(digest) },
@@ -291,7 +293,7 @@ impl Observed {
         model: &[f32],
         shown: &PublishedOffer,
     ) -> ModelHeader {
-        let digest = Digest::of(&words::from_parameters(model));
+        let digest = Digest::of(&payload::from_parameters(model));
         let payload = Payload { words: model.len() as u64, digest };
         let log = self.audit.sight(&shown.note, shown.size, &self.seen);
         let (run, record) = (run.clone(), shown.record.clone());
@@ -303,7 +305,7 @@ impl Observed {
     /// # Errors
     /// The connection is lost, or the site stops the transfer.
     pub async fn send(&self, header: &ModelHeader, model: &[f32]) -> Result<(), TransportError> {
-        send_payload(&self.link, header, &words::from_parameters(model)).await
+        send_payload(&self.link, header, &payload::from_parameters(model)).await
     }
 
     /// How many transfers the site began that nobody has taken yet, once the session is over.

@@ -6,10 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::config;
-use common::experiment::Experiment;
-use common::policy::Policy;
+use base::config;
 use coordinator::settings::CoordinatorSettings;
+use plan::experiment::Experiment;
+use plan::policy::Policy;
 use site_node::data::Source;
 use site_node::settings::SiteSettings;
 use tests::root;
@@ -92,8 +92,8 @@ fn the_pure_parts_touch_no_file_no_clock_and_no_network() {
 
 #[test]
 fn the_policy_that_hospitals_get_names_every_kind_and_head() {
-    use common::config::Choice;
-    use common::model::{HeadKind, ModelKind};
+    use base::config::Choice;
+    use plan::model::{HeadKind, ModelKind};
     let text = fs::read_to_string(root().join("configs/policy.toml")).unwrap();
     let kinds = ModelKind::ALL.iter().map(|kind| kind.name());
     for word in kinds.chain(HeadKind::ALL.iter().map(|head| head.name())) {

@@ -1,6 +1,6 @@
 //! The sum of a round's updates.
 
-use common::privacy::UpdateBound;
+use privacy::UpdateBound;
 
 /// How many bytes a sum takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Accumulator {
 
 #[cfg(test)]
 mod tests {
-    use common::privacy::Mechanism;
+    use privacy::Mechanism;
 
     use super::*;
 

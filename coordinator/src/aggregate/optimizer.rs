@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use common::experiment::{Aggregation, Plan, ServerRule, Weights};
-use common::model::ParamLayout;
-use common::privacy::grid;
+use plan::experiment::{Aggregation, Plan, ServerRule, Weights};
+use plan::model::ParamLayout;
+use privacy::grid;
 
 use super::accumulator::Accumulator;
 
@@ -127,9 +127,9 @@ impl ServerOptimizer {
 
 #[cfg(test)]
 mod tests {
-    use common::experiment::Experiment;
-    use common::privacy::{Mechanism, UpdateBound};
-    use common::wire::words;
+    use plan::experiment::Experiment;
+    use plan::model::payload;
+    use privacy::{Mechanism, UpdateBound};
 
     use super::*;
 
@@ -145,7 +145,7 @@ mod tests {
     "#;
 
     fn optimizer(rule: ServerRule, weights: Weights) -> ServerOptimizer {
-        let experiment: Experiment = common::config::read("x", EXPERIMENT).unwrap();
+        let experiment: Experiment = base::config::read("x", EXPERIMENT).unwrap();
         let mut plan = experiment.plan;
         plan.aggregation.rule = rule;
         plan.aggregation.weights = weights;
@@ -169,8 +169,8 @@ mod tests {
     }
 
     fn step(optimizer: &mut ServerOptimizer, model: &[f32], weights: [u32; 2]) -> Vec<f32> {
-        let bytes = words::from_parameters(model);
-        words::to_parameters(&optimizer.next(&bytes, sum(weights))).unwrap()
+        let bytes = payload::from_parameters(model);
+        payload::to_parameters(&optimizer.next(&bytes, sum(weights))).unwrap()
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_last_models_are_averaged_and_the_rounds_before_them_are_not() {
-        let experiment: Experiment = common::config::read("x", EXPERIMENT).unwrap();
+        let experiment: Experiment = base::config::read("x", EXPERIMENT).unwrap();
         let mut plan = experiment.plan;
         (plan.rounds, plan.aggregation.average_last) = (4, 3);
         let mut server = ServerOptimizer::new(&plan, 2);
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn frozen_parameters_stay_whatever_an_update_says() {
-        let experiment: Experiment = common::config::read("x", EXPERIMENT).unwrap();
+        let experiment: Experiment = base::config::read("x", EXPERIMENT).unwrap();
         let mut server = ServerOptimizer::new(&experiment.plan, 2);
         server.frozen.push(1..2);
         assert_eq!(step(&mut server, &[1.0, 1.0], [1, 1]), [1.25, 1.0]);

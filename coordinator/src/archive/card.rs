@@ -1,7 +1,7 @@
 //! A card that arrives in pieces.
 
-use common::artifact::Card;
-use common::wire::{Answer, FileKind};
+use node::wire::{Answer, FileKind};
+use plan::artifact::Card;
 
 use super::FetchError;
 

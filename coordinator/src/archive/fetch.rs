@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use common::artifact::{Card, CardError, largest};
-use common::durable;
-use common::ids::{InvalidName, RunId};
-use common::model::ParamLayout;
-use common::model_store::{self, ModelStoreError};
-use common::wire::{Answer, FileKind};
+use base::durable;
+use base::ids::{InvalidName, RunId};
+use node::model_store::{self, ModelStoreError};
+use node::wire::{Answer, FileKind};
+use plan::artifact::{Card, CardError, largest};
+use plan::model::ParamLayout;
 use tempfile::{TempDir, TempPath};
 
 /// A model that was not fetched.

@@ -20,9 +20,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use common::ids::{RunId, RunPrefix};
-use common::model_store::ModelStoreError;
-use common::wire::{Answer, PeerMessage, Query, Refusal};
+use base::ids::{RunId, RunPrefix};
+use node::model_store::ModelStoreError;
+use node::wire::{Answer, PeerMessage, Query, Refusal};
 
 use crate::registry::{Registry, RegistryError};
 

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use common::artifact::{Card, largest};
-use common::ids::{RunId, RunPrefix};
-use common::model::ParamLayout;
-use common::model_store;
-use common::wire::{Answer, FileKind, MAX_LISTED, ModelSummary, PIECE};
+use base::ids::{RunId, RunPrefix};
+use node::model_store;
+use node::wire::{Answer, FileKind, MAX_LISTED, ModelSummary, PIECE};
+use plan::artifact::{Card, largest};
+use plan::model::ParamLayout;
 
 use super::pages::pages;
 use super::{ArchiveError, Hear};

@@ -1,6 +1,6 @@
 //! Which run a person means who types the beginning of a name.
 
-use common::ids::{RunId, RunPrefix};
+use base::ids::{RunId, RunPrefix};
 
 use super::ArchiveError;
 

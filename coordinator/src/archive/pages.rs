@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use common::wire::{PAGE, PAGE_BYTES, encode};
+use base::codec::encode;
+use node::wire::{PAGE, PAGE_BYTES};
 use serde::Serialize;
 
 /// Sends rows in pages that each are a message; breaks off where `send` does.

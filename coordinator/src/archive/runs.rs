@@ -1,7 +1,8 @@
 //! Runs, as the registry holds them.
 
-use common::ids::{RunId, RunPrefix, SiteName};
-use common::wire::{Answer, MAX_LISTED, Metric, PAGE, RoundSummary, RunSummary, SiteMetric};
+use base::ids::{RunId, RunPrefix, SiteName};
+use node::wire::{Answer, MAX_LISTED, PAGE, RoundSummary, RunSummary, SiteMetric};
+use plan::metric::Metric;
 
 use super::names::{LOOKED_AT, meant};
 use super::pages::pages;

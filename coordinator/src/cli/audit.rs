@@ -7,13 +7,13 @@ use std::sync::Arc;
 use ::audit::cli::{NodeOutcome, NodeVerb, Reason, Restarted, Tools};
 use ::audit::note::VerifierKey;
 use ::audit::record::Role;
-use common::audit_log::generation::{self, Remains};
-use common::audit_log::{
+use base::clock::{Clock, SystemClock};
+use coordinator::settings::CoordinatorSettings;
+use node::audit_log::generation::{self, Remains};
+use node::audit_log::{
     AuditWriter, COORDINATOR, LogGeneration, Restartable, StateLock, restartable,
 };
-use common::clock::{Clock, SystemClock};
-use common::process::chain;
-use coordinator::settings::CoordinatorSettings;
+use node::process::chain;
 
 pub(super) type Verb = NodeVerb<Place, Place>;
 
@@ -25,7 +25,7 @@ pub(super) struct Place {
 }
 
 pub(super) fn run(verb: Verb) -> ExitCode {
-    let tools = Tools { cost: Some(&common::audit_log::cost) };
+    let tools = Tools { cost: Some(&privacy::cost) };
     verb.run(tools, begin, restart, chain)
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use common::config;
-use common::experiment::Experiment;
+use base::config;
 use coordinator::simulate::Simulation;
 use coordinator::synth::{Recipe, make};
+use plan::experiment::Experiment;
 use site_node::train::{Device, DeviceChoice};
 
 use super::output::Output;

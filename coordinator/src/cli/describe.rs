@@ -3,13 +3,13 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use common::config::{self, Override};
-use common::experiment::{Experiment, LeftOut};
-use common::privacy::shown_epsilon;
-use common::transport::Address;
-use common::wire::{StatisticsLaunch, Told};
+use base::config::{self, Override};
 use coordinator::client::describe;
 use coordinator::statistics::{Cost, DescriptionReport};
+use node::transport::Address;
+use node::wire::{StatisticsLaunch, Told};
+use plan::experiment::{Experiment, LeftOut};
+use privacy::shown_epsilon;
 
 use super::output::{Format, Output};
 use super::{Outcome, log, operator, runtime};

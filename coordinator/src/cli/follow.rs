@@ -2,9 +2,10 @@
 
 use std::io::IsTerminal;
 
-use common::ids::{RunId, SiteName};
-use common::wire::{Metric, Progress};
+use base::ids::{RunId, SiteName};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use node::wire::Progress;
+use plan::metric::Metric;
 
 /// A progress bar that follows a run.
 pub(super) struct Follow {

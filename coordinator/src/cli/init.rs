@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use common::clock::{Clock, SystemClock};
-use common::ids::SiteName;
+use base::clock::{Clock, SystemClock};
+use base::ids::SiteName;
 use coordinator::enrol::init;
 
 use super::Outcome;

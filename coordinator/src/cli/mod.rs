@@ -26,10 +26,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::pki::{Identity, Role};
-use common::process::chain;
-use common::transport::Address;
 use coordinator::settings::CoordinatorSettings;
+use node::pki::{Identity, Role};
+use node::process::chain;
+use node::transport::Address;
 use tracing_subscriber::EnvFilter;
 
 /// Trains one survival model across hospitals without a patient's data leaving any of them.

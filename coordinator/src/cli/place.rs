@@ -5,12 +5,12 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use common::pki::Identity;
-use common::transport::Address;
-use common::wire::{Answer, Query};
 use coordinator::archive::Archive;
 use coordinator::client;
 use coordinator::settings::CoordinatorSettings;
+use node::pki::Identity;
+use node::transport::Address;
+use node::wire::{Answer, Query};
 
 use super::{Outcome, log, runtime};
 

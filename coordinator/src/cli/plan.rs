@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use common::config::{self, Override};
-use common::experiment::Experiment;
-use common::model_store;
+use base::config::{self, Override};
 use coordinator::preview::Preview;
+use node::model_store;
+use plan::experiment::Experiment;
 
 use super::Outcome;
 use super::output::Format;

@@ -2,7 +2,7 @@
 //! Plain calculators that touch no data and no federation.
 
 use clap::Subcommand;
-use common::privacy::accountant::{
+use privacy::accountant::{
     Accountant, Budget, Delta, Epsilon, NoiseMultiplier, SampledGaussian, SamplingRate, Segment,
     smallest_noise_multiplier,
 };

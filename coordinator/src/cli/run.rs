@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use common::config::{self, Override};
-use common::experiment::Experiment;
-use common::model_store;
-use common::transport::Address;
+use base::config::{self, Override};
 use coordinator::client::launch;
+use node::model_store;
+use node::transport::Address;
+use plan::experiment::Experiment;
 
 use super::follow::Follow;
 use super::output::Output;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use base::ids::RunPrefix;
 use clap::Subcommand;
-use common::ids::RunPrefix;
-use common::transport::Address;
-use common::wire::{Answer, Metric, Query, RoundSummary, RunSummary, SiteMetric};
 use coordinator::client;
 use coordinator::measured::measured;
+use node::transport::Address;
+use node::wire::{Answer, Query, RoundSummary, RunSummary, SiteMetric};
+use plan::metric::Metric;
 use serde_json::{Map, Value, json};
 
 use super::follow::Follow;

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::clock::SystemClock;
-use common::pki::Identity;
-use common::process::warn_before_end;
-use common::shutdown::Signals;
+use base::clock::SystemClock;
 use coordinator::revoked::Revoked;
 use coordinator::server::Server;
 use coordinator::settings::CoordinatorSettings;
+use node::pki::Identity;
+use node::process::warn_before_end;
+use node::shutdown::Signals;
 
 use super::{Outcome, log, runtime};
 

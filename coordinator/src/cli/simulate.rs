@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::clock::SystemClock;
-use common::config::{self, Override};
-use common::experiment::Experiment;
-use common::model_store;
+use base::clock::SystemClock;
+use base::config::{self, Override};
 use coordinator::report::Report;
 use coordinator::simulate::{Simulation, simulate};
+use node::model_store;
+use plan::experiment::Experiment;
 use site_node::train::{Device, DeviceChoice};
 
 use super::follow::Follow;

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use base::clock::{Clock, SystemClock};
+use base::fingerprint::Fingerprint;
+use base::ids::SiteName;
 use clap::Subcommand;
-use common::clock::{Clock, SystemClock};
-use common::ids::SiteName;
-use common::pki::{Fingerprint, Role};
 use coordinator::enrol::{Enrolment, members, revoke, revoke_site};
 use coordinator::revoked;
 use coordinator::settings::CoordinatorSettings;
 use coordinator::site_logs::SiteLogs;
+use node::pki::Role;
 use serde_json::{Value, json};
 
 use super::Outcome;

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use common::pki::Identity;
-use common::transport::{Address, Dialer, FrameReader};
-use common::wire::{Answer, Query, ToCoordinator, ToOperator};
+use node::pki::Identity;
+use node::transport::{Address, Dialer, FrameReader};
+use node::wire::{Answer, Query, ToCoordinator, ToOperator};
 
 use super::{OperatorError, open};
 

@@ -1,9 +1,9 @@
 //! The run in the audit log: what is recorded, shown to sites, and taken of theirs.
 
 use audit::note::VerifierKey;
-use common::audit_log::{PeerError, PublishedOffer, name};
-use common::ids::{Round, SiteName};
-use common::wire::{Purpose, Refusal, ToSite, UpdateHeader};
+use base::ids::{Round, SiteName};
+use node::audit_log::{PeerError, PublishedOffer, name};
+use node::wire::{Purpose, Refusal, ToSite, UpdateHeader};
 
 use super::witness::Witnesses;
 use super::{DriveError, Driver, Running, log};

@@ -1,8 +1,9 @@
 //! The end of a round: its sum becomes the next model.
 
-use common::digest::Digest;
-use common::ids::{Round, SiteName};
-use common::wire::{Metric, Progress};
+use base::digest::Digest;
+use base::ids::{Round, SiteName};
+use node::wire::Progress;
+use plan::metric::Metric;
 
 use super::{DriveError, Running};
 use crate::artifact;

@@ -1,10 +1,10 @@
 //! What follows from an event: models go out, updates are added up, sites are answered.
 
 use audit::note::VerifierKey;
-use common::audit_log::PublishedOffer;
-use common::clock::Moment;
-use common::ids::{Round, SiteName};
-use common::wire::{ModelHeader, Payload, Purpose, ToSite, UpdateHeader};
+use base::clock::Moment;
+use base::ids::{Round, SiteName};
+use node::audit_log::PublishedOffer;
+use node::wire::{ModelHeader, Payload, Purpose, ToSite, UpdateHeader};
 
 use super::{DriveError, Driver, PendingUpdate, Running, log};
 use crate::aggregate::Accumulator;

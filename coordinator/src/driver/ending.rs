@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use audit::note::Checkpoint;
-use common::artifact::LogState;
-use common::ids::{Round, SiteName};
-use common::wire::{Progress, ToSite};
+use base::ids::{Round, SiteName};
+use node::wire::{Progress, ToSite};
+use plan::artifact::LogState;
 
 use super::{DriveError, Driver, RunOutcome, Running, log, waiting};
 use crate::artifact::{self, Ended};

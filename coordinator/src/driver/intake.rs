@@ -1,7 +1,7 @@
 //! What arrives, as events: each is durable before the machine sees it.
 
-use common::clock::Moment;
-use common::wire::{Progress, ToSite};
+use base::clock::Moment;
+use node::wire::{Progress, ToSite};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 

@@ -2,12 +2,13 @@
 
 use audit::Name;
 use audit::record::{Entry, Event, Input, Outcome, Terms};
-use common::audit_log::{hash, label, name, terms};
-use common::digest::Digest;
-use common::experiment::{Plan, ServerRule};
-use common::ids::{Round, RunId, SiteName};
-use common::statistics_store;
-use common::wire::{Decline, Metric, Refusal, UpdateHeader};
+use base::digest::Digest;
+use base::ids::{Round, RunId, SiteName};
+use node::audit_log::{hash, label, name, terms};
+use node::statistics_store;
+use node::wire::{Decline, Refusal, UpdateHeader};
+use plan::experiment::{Plan, ServerRule};
+use plan::metric::Metric;
 
 use crate::connections::SessionEvent;
 use crate::round::{Event as Happened, Outcome as Ended};

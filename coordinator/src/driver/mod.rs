@@ -25,14 +25,16 @@ use ::audit::Name;
 use ::audit::note::VerifierKey;
 use ::audit::record::Terms;
 use ::audit::segments::LogError;
+use base::clock::{Clock, Moment};
+use base::digest::Digest;
+use base::ids::{RunId, SiteName};
 use bytes::Bytes;
-use common::audit_log::AuditWriter;
-use common::clock::{Clock, Moment};
-use common::digest::Digest;
-use common::experiment::Plan;
-use common::ids::{RunId, SiteName};
-use common::model::initial_parameters;
-use common::wire::{Metric, Progress, ToSite, UpdateHeader, words};
+use node::audit_log::AuditWriter;
+use node::wire::{Progress, ToSite, UpdateHeader};
+use plan::experiment::Plan;
+use plan::metric::Metric;
+use plan::model::initial_parameters;
+use plan::model::payload;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -184,7 +186,7 @@ impl Running {
         let given = driver.start.take();
         let Plan { model, seed, .. } = &driver.plan;
         let parameters = given.unwrap_or_else(|| initial_parameters(model, *seed));
-        let model = words::from_parameters(&parameters);
+        let model = payload::from_parameters(&parameters);
         let digest = Digest::of(&model);
         let written = driver.audit.writing();
         Self {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use common::clock::{Moment, Timestamp};
-use common::ids::SiteName;
-use common::wire::Progress;
+use base::clock::{Moment, Timestamp};
+use base::ids::SiteName;
+use node::wire::Progress;
 
 use super::Running;
 use crate::round::Outcome;
@@ -58,7 +58,7 @@ pub(super) fn reason(outcome: &Outcome, declined: &BTreeMap<SiteName, DeclineRea
 
 #[cfg(test)]
 mod tests {
-    use common::ids::Round;
+    use base::ids::Round;
 
     use super::*;
 

@@ -10,9 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use audit::note::{SignedNote, VerifierKey};
-use common::audit_log::{AttestError, MAX_WITNESSES, PublishedOffer, cosigned_by};
-use common::ids::{Round, SiteName};
-use common::wire::{Cosignature, Purpose};
+use base::ids::{Round, SiteName};
+use node::audit_log::{AttestError, MAX_WITNESSES, PublishedOffer, cosigned_by};
+use node::wire::{Cosignature, Purpose};
 
 /// The open offer, and who signed it.
 pub(crate) struct Witnesses {

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::pki::{Fingerprint, Identity, PkiError, Role, Validity};
+use base::clock::Timestamp;
+use base::fingerprint::Fingerprint;
+use node::pki::{Identity, PkiError, Role, Validity};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SerialNumber,
@@ -39,7 +40,7 @@ pub enum EnrolError {
     #[error("site {site}: named twice; name each site once")]
     Twice {
         /// Which one.
-        site: common::ids::SiteName,
+        site: base::ids::SiteName,
     },
     /// The coordinator's own name for a site.
     #[error(
@@ -47,7 +48,7 @@ pub enum EnrolError {
     )]
     Reserved {
         /// The name.
-        site: common::ids::SiteName,
+        site: base::ids::SiteName,
     },
     /// The site belongs already.
     #[error(
@@ -55,7 +56,7 @@ pub enum EnrolError {
     )]
     Known {
         /// Which one.
-        site: common::ids::SiteName,
+        site: base::ids::SiteName,
     },
     /// The site does not belong.
     #[error(
@@ -63,7 +64,7 @@ pub enum EnrolError {
     )]
     Unknown {
         /// Which one.
-        site: common::ids::SiteName,
+        site: base::ids::SiteName,
     },
     /// Nothing is left to revoke.
     #[error("{whose}: revoked already")]
@@ -219,7 +220,7 @@ impl Authority {
         }];
         params.use_authority_key_identifier_extension = true;
         // From the key, so that two certificates of one name differ.
-        let digest = common::digest::Digest::of(&key.serialize_der());
+        let digest = base::digest::Digest::of(&key.serialize_der());
         let serial = digest.as_bytes().first_chunk::<16>().map_or(&[0_u8; 16][..], |s| s);
         params.serial_number = Some(SerialNumber::from_slice(serial));
         validity(&mut params, self.now, life);

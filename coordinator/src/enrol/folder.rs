@@ -6,9 +6,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use common::clock::Timestamp;
-use common::ids::SiteName;
-use common::pki::Role;
+use base::clock::Timestamp;
+use base::ids::SiteName;
+use node::pki::Role;
 
 use super::authority::{Authority, EnrolError, Issued};
 use super::register;
@@ -34,7 +34,7 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
     if let Some(site) = sites.iter().find(|site| !seen.insert(*site)) {
         return Err(EnrolError::Twice { site: site.clone() });
     }
-    if let Some(site) = sites.iter().find(|site| site.as_str() == common::audit_log::COORDINATOR) {
+    if let Some(site) = sites.iter().find(|site| site.as_str() == node::audit_log::COORDINATOR) {
         return Err(EnrolError::Reserved { site: site.clone() });
     }
     let authority = Authority::new(now)?;
@@ -68,8 +68,8 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
 /// The first audit log of a node begins by itself, and only once.
 fn permit(place: &Path) -> Result<(), EnrolError> {
     let state = place.join("state");
-    let path = common::audit_log::register(&state);
-    common::audit_log::permit_first(&state).map_err(|source| EnrolError::Io { path, source })
+    let path = node::audit_log::register(&state);
+    node::audit_log::permit_first(&state).map_err(|source| EnrolError::Io { path, source })
 }
 
 /// The folder that a hospital takes home, with a new certificate.
@@ -78,7 +78,7 @@ pub(super) fn site_folder(
     authority: &Authority,
     site: &SiteName,
 ) -> Result<Issued, EnrolError> {
-    if site.as_str() == common::audit_log::COORDINATOR {
+    if site.as_str() == node::audit_log::COORDINATOR {
         return Err(EnrolError::Reserved { site: site.clone() });
     }
     let trusted = format!("coordinators = [\"{}\"]", authority.fingerprint());

@@ -6,9 +6,10 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use common::clock::Timestamp;
-use common::ids::SiteName;
-use common::pki::{Fingerprint, Role};
+use base::clock::Timestamp;
+use base::fingerprint::Fingerprint;
+use base::ids::SiteName;
+use node::pki::Role;
 
 use super::authority::{Authority, EnrolError};
 use super::folder::{site_folder, write_identity};

@@ -5,9 +5,10 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use common::clock::Timestamp;
-use common::ids::SiteName;
-use common::pki::{Fingerprint, Role};
+use base::clock::Timestamp;
+use base::fingerprint::Fingerprint;
+use base::ids::SiteName;
+use node::pki::Role;
 
 use super::authority::{EnrolError, Issued};
 

@@ -10,7 +10,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use common::durable;
+use base::durable;
 use rusqlite::Connection;
 
 pub use read::{RoundRow, RunRow};

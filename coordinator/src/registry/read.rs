@@ -1,7 +1,7 @@
 //! What people and programs ask of the registry.
 
-use common::clock::Timestamp;
-use common::experiment::Plan;
+use base::clock::Timestamp;
+use plan::experiment::Plan;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Registry, RegistryError};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::digest::Digest;
-use common::experiment::Plan;
-use common::ids::{Round, RunId, SiteName};
-use common::wire::Metric;
+use base::clock::Timestamp;
+use base::digest::Digest;
+use base::ids::{Round, RunId, SiteName};
+use plan::experiment::Plan;
+use plan::metric::Metric;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 

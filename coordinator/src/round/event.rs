@@ -1,8 +1,8 @@
 //! What happens to a run, and what a run does.
 
-use common::digest::Digest;
-use common::ids::{Round, SiteName};
-use common::wire::{Purpose, Refusal};
+use base::digest::Digest;
+use base::ids::{Round, SiteName};
+use node::wire::{Purpose, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened. Stored before anything follows from it.

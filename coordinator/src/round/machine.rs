@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use common::clock::Moment;
-use common::digest::Digest;
-use common::experiment::{Plan, Weights};
-use common::ids::{Round, SiteName};
-use common::wire::{Purpose, Refusal};
+use base::clock::Moment;
+use base::digest::Digest;
+use base::ids::{Round, SiteName};
+use node::wire::{Purpose, Refusal};
+use plan::experiment::{Plan, Weights};
 
 use super::event::{Effect, Event, Offer, Outcome};
 

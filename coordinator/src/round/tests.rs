@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use common::clock::Moment;
-use common::digest::Digest;
-use common::ids::{Round, SiteName};
-use common::wire::{Purpose, Refusal};
+use base::clock::Moment;
+use base::digest::Digest;
+use base::ids::{Round, SiteName};
+use node::wire::{Purpose, Refusal};
 
 use super::{Effect, Event, Machine, Missing, Offer, Outcome, Rules};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::transport::{Link, PeerCertificate};
+use base::clock::Clock;
+use node::transport::{Link, PeerCertificate};
 use tokio::task::JoinHandle;
 
 use crate::revoked::Revoked;

@@ -1,8 +1,8 @@
 //! Serves a person who launches a run, asks for a description, attaches to a run, stops one, or asks what is kept.
 
-use common::ids::{RunId, RunPrefix, SiteName};
-use common::transport::{FrameWriter, Link, TransportError};
-use common::wire::{Progress, Refusal, ToCoordinator, ToOperator};
+use base::ids::{RunId, RunPrefix, SiteName};
+use node::transport::{FrameWriter, Link, TransportError};
+use node::wire::{Progress, Refusal, ToCoordinator, ToOperator};
 use tokio::sync::mpsc;
 
 use super::{entropy, query};

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use common::transport::{FrameWriter, TransportError};
-use common::wire::{Query, Refusal, ToOperator};
+use node::transport::{FrameWriter, TransportError};
+use node::wire::{Query, Refusal, ToOperator};
 use tokio::sync::mpsc;
 
 use super::operator::refuse;

@@ -8,15 +8,15 @@
 use std::io;
 use std::path::Path;
 
-use common::digest::Digest;
-use common::experiment::Plan;
-use common::ids::{Round, RunId};
-use common::privacy::gaussian::NoiseKey;
-use common::privacy::{
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use plan::experiment::Plan;
+use plan::model::payload;
+use privacy::gaussian::NoiseKey;
+use privacy::{
     Budget, Charge, Delta, Entry, Ledger, LedgerStore, Limits, Mechanism, Released, UpdateBound,
     privatize,
 };
-use common::wire::words;
 use site_node::train::{Device, Examples, LocalTraining, train};
 
 use super::evaluate::{TestPatients, part, stage};
@@ -78,8 +78,8 @@ fn train_alone(
         let mut sum = Accumulator::new(model.len(), bound, 1);
         sum.fold(0, update.words());
         sum.weigh(full_weight);
-        let next = server.next(&words::from_parameters(&model), sum);
-        model = words::to_parameters(&next).map_err(stage)?;
+        let next = server.next(&payload::from_parameters(&model), sum);
+        model = payload::to_parameters(&next).map_err(stage)?;
     }
     Ok(model)
 }

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use common::experiment::Plan;
-use common::survival::{Competing, Survival, harrell_c};
-use common::wire::words;
+use plan::experiment::Plan;
+use plan::model::payload;
 use site_node::cohort::Cohort;
 use site_node::data::cache::MAX_BYTES;
 use site_node::features::{SignalStore, caution_of, examples};
 use site_node::participant::Records;
 use site_node::train::{Examples, risks};
+use survival::{Competing, Survival, harrell_c};
 
 use super::{SimulateError, SimulatedHospital};
 use crate::report::{FinalReport, Score};
@@ -98,7 +98,7 @@ pub(super) fn final_report(
     model: &Bytes,
     notes: &mut Vec<String>,
 ) -> Result<FinalReport, SimulateError> {
-    let model = words::to_parameters(model).map_err(stage)?;
+    let model = payload::to_parameters(model).map_err(stage)?;
     let risks = tests.risks(plan, &model)?;
     // A hospital without a comparable pair among its test patients has no C-index.
     let within: Vec<f64> = tests

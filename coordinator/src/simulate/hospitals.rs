@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use common::config::ConfigError;
-use common::experiment::{SimulatedData, SimulatedForm, SimulatedTables};
-use common::ids::SiteName;
+use base::config::ConfigError;
+use base::ids::SiteName;
+use plan::experiment::{SimulatedData, SimulatedForm, SimulatedTables};
 use site_node::data::{DataError, Source, join, read, resolve_within};
 use site_node::participant::Records;
 

@@ -16,11 +16,11 @@ mod synthetic;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use common::artifact::Simulated;
-use common::clock::Clock;
-use common::experiment::{DataTag, Experiment, Plan, PrivacyMode};
-use common::ids::SiteName;
-use common::wire::Progress;
+use base::clock::Clock;
+use base::ids::SiteName;
+use node::wire::Progress;
+use plan::artifact::Simulated;
+use plan::experiment::{DataTag, Experiment, Plan, PrivacyMode};
 use site_node::data::{DataError, Table};
 use site_node::train::Device;
 

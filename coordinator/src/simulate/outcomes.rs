@@ -1,6 +1,6 @@
 //! Whether these patients' outcomes teach anything, before anything is trained on them.
 
-use common::experiment::Plan;
+use plan::experiment::Plan;
 use site_node::cohort::{Cohort, Part};
 
 use super::evaluate::suited;

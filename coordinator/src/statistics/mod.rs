@@ -21,12 +21,12 @@ use std::time::Duration;
 
 use audit::Name;
 use audit::note::VerifierKey;
-use common::audit_log::{AuditWriter, PeerError, name};
-use common::clock::Clock;
-use common::experiment::StatisticsRequest;
-use common::ids::{RunId, SiteName};
-use common::statistics_store::StatisticsStore;
-use common::wire::{DESCRIBED, Purpose, Refusal, StatisticsReply, ToSite, Told};
+use base::clock::Clock;
+use base::ids::{RunId, SiteName};
+use node::audit_log::{AuditWriter, PeerError, name};
+use node::statistics_store::StatisticsStore;
+use node::wire::{DESCRIBED, Purpose, Refusal, StatisticsReply, ToSite, Told};
+use plan::experiment::StatisticsRequest;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use common::experiment::{LeftOut, Plan, PrivacyMode, StatisticsRequest, TimeUnit};
-use common::privacy::release::NoisyCurve;
-use common::privacy::{self, epsilon};
-use common::wire::{Metric, Told};
+use node::wire::Told;
+use plan::experiment::{LeftOut, Plan, PrivacyMode, StatisticsRequest, TimeUnit};
+use plan::metric::Metric;
+use privacy::release::NoisyCurve;
+use privacy::{self, epsilon};
 use serde::Serialize;
 
 /// The δ at which the cost is stated where the experiment has none.
@@ -263,8 +264,8 @@ impl DescriptionReport {
 
 #[cfg(test)]
 mod tests {
-    use common::experiment::Experiment;
-    use common::ids::SiteName;
+    use base::ids::SiteName;
+    use plan::experiment::Experiment;
 
     use super::*;
 
@@ -273,7 +274,7 @@ mod tests {
     fn question() -> (Plan, StatisticsRequest) {
         let table = "[describe]\nrho = 0.5\n[describe.bounds]\nx01 = [-3, 3]\n";
         let text = format!("{DEMO}\n{table}");
-        let experiment: Experiment = common::config::read("demo", &text).unwrap();
+        let experiment: Experiment = base::config::read("demo", &text).unwrap();
         let (question, _) = experiment.describe.question(&experiment.plan).unwrap();
         (experiment.plan, question)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use common::experiment::TimeUnit;
+use plan::experiment::TimeUnit;
 
 use super::report::{Declined, DescriptionReport, Group, InputReport};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use common::ids::SiteName;
+use base::ids::SiteName;
 
 /// The sites that were asked and have said nothing.
 pub(super) struct Waiting(BTreeSet<SiteName>);

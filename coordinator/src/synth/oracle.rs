@@ -5,9 +5,9 @@
 //! patients. Leaving a modality out drops its trait's main effect and the interaction that it takes
 //! part in.
 
-use common::survival::{Survival, harrell_c};
 use rayon::prelude::*;
 use serde::Serialize;
+use survival::{Survival, harrell_c};
 
 use super::cohort::{Cohort, Patient};
 use super::latents::Latents;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::pki::{COORDINATOR_NAME, Identity, Role};
-use common::transport::TransportError;
+use base::clock::Timestamp;
 use coordinator::enrol::Authority;
+use node::pki::{COORDINATOR_NAME, Identity, Role};
+use node::transport::TransportError;
 use rcgen::ExtendedKeyUsagePurpose;
 
 use crate::support::{Forge, authority, dns, identity, meet, now, pair, site};
@@ -19,7 +19,7 @@ async fn site_refuses(server: Identity, client: Identity, words: &str) {
     let meeting = meet(server, client).await;
     match &meeting.reached {
         Err(TransportError::Unreachable { why, .. }) => assert!(why.contains(words), "{why}"),
-        other => panic!("{:?}", other.as_ref().map(common::transport::Link::peer)),
+        other => panic!("{:?}", other.as_ref().map(node::transport::Link::peer)),
     }
     match meeting.refused() {
         TransportError::Lost(why) => assert!(why.contains(words), "{why}"),

@@ -1,11 +1,9 @@
 //! The control stream: messages both ways, and frames that are not messages.
 
-use common::ids::Round;
-use common::transport::TransportError;
-use common::wire::{
-    Decline, Hello, MAX_MESSAGE, MAX_WORD, PROTOCOL, Refusal, ToCoordinator, ToSite, WireError,
-    encode,
-};
+use base::codec::{CodecError, MAX_MESSAGE, encode};
+use base::ids::Round;
+use node::transport::TransportError;
+use node::wire::{Decline, Hello, MAX_WORD, PROTOCOL, Refusal, ToCoordinator, ToSite};
 
 use crate::raw::{Raw, connected};
 use crate::support::{pair, within};
@@ -106,7 +104,7 @@ async fn a_message_of_four_mebibytes_arrives_and_a_longer_one_is_not_sent() {
         writer.send(&most).await.unwrap();
         let refused = writer.send(&hello(&"x".repeat(spare + 1))).await.unwrap_err();
         let over = MAX_MESSAGE + 1;
-        assert!(matches!(refused, TransportError::Wire(WireError::TooLong(n)) if n == over));
+        assert!(matches!(refused, TransportError::Wire(CodecError::TooLong(n)) if n == over));
         writer.finish().await;
     };
     let (first, ()) = within(async { tokio::join!(ours, theirs) }).await;
@@ -140,7 +138,7 @@ async fn a_frame_over_the_limit_is_refused_by_its_length_alone() {
     for length in [u32::try_from(MAX_MESSAGE).unwrap() + 1, 1 << 31, u32::MAX] {
         let refused = heard(&raw, &frame(length, b"")).await.unwrap_err();
         assert!(
-            matches!(refused, TransportError::Wire(WireError::TooLong(n)) if n == length as usize),
+            matches!(refused, TransportError::Wire(CodecError::TooLong(n)) if n == length as usize),
             "{refused}"
         );
     }
@@ -176,10 +174,10 @@ async fn a_frame_of_something_else_is_named_so() {
         (frame(length + 1, &[&body[..], b"\0"].concat()), true),
     ] {
         match heard(&raw, &bytes).await.unwrap_err() {
-            TransportError::Wire(WireError::Malformed { what, .. }) => {
+            TransportError::Wire(CodecError::Malformed { what, .. }) => {
                 assert_eq!((what, long), ("ToCoordinator", false));
             }
-            TransportError::Wire(WireError::Trailing { extra: 1, .. }) => assert!(long),
+            TransportError::Wire(CodecError::Trailing { extra: 1, .. }) => assert!(long),
             other => panic!("{other}"),
         }
     }

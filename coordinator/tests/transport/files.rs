@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::pki::{Identity, PkiError, Role};
-use common::transport::{Dialer, Listener, TransportError};
 use coordinator::enrol::{EnrolError, init};
+use node::pki::{Identity, PkiError, Role};
+use node::transport::{Dialer, Listener, TransportError};
 use tempfile::TempDir;
 
 use crate::support::{authority, now, site};

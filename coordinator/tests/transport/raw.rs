@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use common::pki::{COORDINATOR_NAME, Identity, Role};
-use common::transport::{Link, Listener};
-use common::wire::ALPN;
+use node::pki::{COORDINATOR_NAME, Identity, Role};
+use node::transport::{Link, Listener};
+use node::wire::ALPN;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, ServerConfig};
 use rustls::crypto::aws_lc_rs;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use common::pki::{COORDINATOR_NAME, Identity, PkiError, Role};
+use node::pki::{COORDINATOR_NAME, Identity, PkiError, Role};
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
 use rustls_pki_types::CertificateDer;
 

@@ -1,8 +1,8 @@
 //! Peers that are not ours at all: without a certificate, or of another protocol version.
 
-use common::pki::Role;
-use common::transport::{Dialer, Listener, TransportError};
-use common::wire::ALPN;
+use node::pki::Role;
+use node::transport::{Dialer, Listener, TransportError};
+use node::wire::ALPN;
 use quinn::ConnectionError;
 
 use crate::raw;

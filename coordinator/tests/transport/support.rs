@@ -4,10 +4,10 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::clock::{Clock, SystemClock, Timestamp};
-use common::pki::{Identity, Role};
-use common::transport::{Dialer, Link, Listener, TransportError};
+use base::clock::{Clock, SystemClock, Timestamp};
 use coordinator::enrol::Authority;
+use node::pki::{Identity, Role};
+use node::transport::{Dialer, Link, Listener, TransportError};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, SanType,
@@ -117,7 +117,7 @@ impl Forge {
             chain: vec![certificate.into()],
             key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
             roots,
-            authority: common::pki::Fingerprint::of(self.0.der()),
+            authority: base::fingerprint::Fingerprint::of(self.0.der()),
             role: Role::Coordinator,
         }
     }

@@ -2,15 +2,13 @@
 
 use std::io;
 
+use base::codec::{CodecError, MAX_MESSAGE, encode};
+use base::digest::Digest;
+use base::ids::Round;
 use bytes::Bytes;
-use common::digest::Digest;
-use common::ids::Round;
-use common::transport::{Link, Sink, TransportError, receive_payload, send_payload};
-use common::wire::words::from_parameters;
-use common::wire::{
-    LastRecord, MAX_MESSAGE, ModelHeader, Payload, Purpose, SignedState, UpdateHeader, WireError,
-    encode,
-};
+use node::transport::{Link, Sink, TransportError, receive_payload, send_payload};
+use node::wire::{LastRecord, ModelHeader, Payload, Purpose, SignedState, UpdateHeader};
+use plan::model::payload::from_parameters;
 
 use crate::raw::connected;
 use crate::support::{pair, within};
@@ -308,12 +306,12 @@ async fn a_transfer_begins_with_its_own_header() {
         };
         let (error, ()) = within(async { tokio::join!(ours, peer) }).await;
         match (bytes.len(), &error) {
-            (4, TransportError::Wire(WireError::TooLong(length))) => {
+            (4, TransportError::Wire(CodecError::TooLong(length))) => {
                 assert_eq!(*length, over as usize);
             }
             (0, TransportError::Stream(why)) => assert!(why.contains("ended before"), "{why}"),
             (2, TransportError::Stream(why)) => assert!(why.contains("finished early"), "{why}"),
-            (5.., TransportError::Wire(WireError::Malformed { what: "UpdateHeader", .. })) => {}
+            (5.., TransportError::Wire(CodecError::Malformed { what: "UpdateHeader", .. })) => {}
             (length, other) => panic!("{length} bytes: {other}"),
         }
     }

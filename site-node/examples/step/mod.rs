@@ -4,11 +4,11 @@
 use std::error::Error;
 use std::time::Instant;
 
-use common::digest::Digest;
-use common::ids::Round;
-use common::model::{ModelSpec, initial_parameters};
-use common::privacy::gaussian::NoiseKey;
-use common::privacy::{
+use base::digest::Digest;
+use base::ids::Round;
+use plan::model::{ModelSpec, initial_parameters};
+use privacy::gaussian::NoiseKey;
+use privacy::{
     Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, PrivateTraining, Released,
 };
 use site_node::cancel::Cancel;

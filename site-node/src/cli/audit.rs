@@ -8,11 +8,11 @@ use std::sync::Arc;
 use ::audit::Name;
 use ::audit::cli::{NodeOutcome, NodeVerb, Reason, Restarted, Tools};
 use ::audit::note::VerifierKey;
-use common::audit_log::{Restartable, StateLock, generation, restartable};
-use common::clock::{Clock, SystemClock};
-use common::policy::Policy;
-use common::privacy::{Cost, Filter};
-use common::process::chain;
+use base::clock::{Clock, SystemClock};
+use node::audit_log::{Restartable, StateLock, generation, restartable};
+use node::process::chain;
+use plan::policy::Policy;
+use privacy::{Cost, Filter};
 use site_node::privatize::{LedgerLog, LedgerLogError, Next, Restart};
 use site_node::settings::SiteSettings;
 
@@ -39,7 +39,7 @@ pub(super) struct Carry {
 }
 
 pub(super) fn run(verb: Verb) -> ExitCode {
-    let tools = Tools { cost: Some(&common::audit_log::cost) };
+    let tools = Tools { cost: Some(&privacy::cost) };
     verb.run(tools, begin, restart, chain)
 }
 

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-use common::clock::Timestamp;
-use common::pki::Identity;
+use base::clock::Timestamp;
+use node::pki::Identity;
 
 /// Prints until when the certificate is valid, with a warning where that is soon.
 ///

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use common::clock::{Clock, SystemClock};
+use base::clock::{Clock, SystemClock};
 use site_node::data::{self, Secret};
 use site_node::privatize::{Inspection, LedgerLog};
 

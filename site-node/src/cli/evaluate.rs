@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use common::experiment::Evaluation;
-use common::model_store;
+use node::model_store;
+use plan::experiment::Evaluation;
 use site_node::cohort::Cohort;
 use site_node::data::load;
 use site_node::evaluate::{Held, evaluate};

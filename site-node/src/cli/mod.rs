@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::process::chain;
+use node::process::chain;
 
 /// Trains survival models on this hospital's patients without their data leaving it.
 #[derive(Parser)]

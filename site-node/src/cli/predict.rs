@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use common::model_store;
+use node::model_store;
 use site_node::predict::{Asked, Chosen, into_file};
 use site_node::settings::SiteSettings;
 

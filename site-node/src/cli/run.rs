@@ -5,13 +5,13 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::clock::{Clock, SystemClock};
-use common::ids::SiteName;
-use common::pki::{Identity, Role};
-use common::policy::Policy;
-use common::process::warn_before_end;
-use common::shutdown::{Hangups, Signals};
-use common::transport::Dialer;
+use base::clock::{Clock, SystemClock};
+use base::ids::SiteName;
+use node::pki::{Identity, Role};
+use node::process::warn_before_end;
+use node::shutdown::{Hangups, Signals};
+use node::transport::Dialer;
+use plan::policy::Policy;
 use site_node::daemon;
 use site_node::data::Source;
 use site_node::participant::{Participant as _, Records, Site, SiteParticipant};
@@ -57,7 +57,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         audit: settings.audit.clone(),
         clock: Arc::new(SystemClock::new()),
     };
-    common::privacy::release::check_randomness()?;
+    privacy::release::check_randomness()?;
     Ok(Ready { settings, identity, policy, site, source })
 }
 

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use common::audit_log::{COORDINATOR, name};
-use common::clock::SystemClock;
-use common::policy::Policy;
+use base::clock::SystemClock;
+use node::audit_log::{COORDINATOR, name};
+use plan::policy::Policy;
 use site_node::privatize::LedgerLog;
 use site_node::settings::SiteSettings;
 
@@ -29,6 +29,6 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let (log, _) = LedgerLog::open(at, site.as_str(), &data_set, policy.limits, clock)?;
     let key = log.audit().trust(&name(COORDINATOR), &args.key)?;
     println!("trusted from now on: {key}");
-    println!("recorded in {}", settings.state.join(common::audit_log::FOLDER).display());
+    println!("recorded in {}", settings.state.join(node::audit_log::FOLDER).display());
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use common::experiment::Outcome;
-use common::model::Head;
+use plan::experiment::Outcome;
+use plan::model::Head;
 
 use crate::data::unit::convert;
 use crate::data::{CellFault, DataError, MeaningError, Patients, Problems};
@@ -274,7 +274,7 @@ impl<'c> Part<'c> {
 
 #[cfg(test)]
 mod tests {
-    use common::experiment::TimeUnit;
+    use plan::experiment::TimeUnit;
 
     use super::*;
     use crate::data::Table;

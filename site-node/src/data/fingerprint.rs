@@ -16,8 +16,8 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use common::digest::{Digest, Hasher, KeyedHasher};
-use common::durable;
+use base::digest::{Digest, Hasher, KeyedHasher};
+use base::durable;
 
 use super::ecg::EcgSource;
 use super::error::{DataError, TableError};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::digest::{Digest, Hasher};
+use base::digest::{Digest, Hasher};
 
 use super::cache::{Array, Cache, CacheError};
 use super::ecg::{EcgError, EcgSource, EcgStandard, Lead};

@@ -1,3 +1,3 @@
 //! Units of measurement: the table that plans are checked against too.
 
-pub use common::experiment::unit::{Conversion, analyte_known, convert, known, writable};
+pub use plan::experiment::unit::{Conversion, analyte_known, convert, known, writable};

@@ -1,6 +1,6 @@
 //! Measures of the predicted cumulative incidence of the first cause at some times.
 
-use common::survival::{
+use survival::{
     SurvivalCurves, cause_auc, cause_brier_scores, observed_to_predicted, uniform_grid,
 };
 

@@ -5,7 +5,7 @@
 //! its absence: who lacks it gets another's, or nobody's. What is correlated with something else loses
 //! little though the model uses it.
 
-use common::experiment::{Part, metric_word};
+use plan::experiment::{Part, metric_word};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 

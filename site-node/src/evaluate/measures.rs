@@ -1,6 +1,6 @@
 //! Measures of the predicted curves at some times.
 
-use common::survival::{
+use survival::{
     Survival, SurvivalCurves, brier_scores, calibration, cumulative_dynamic_auc_of_curves,
     d_calibration, uniform_grid, uno_c,
 };

@@ -13,9 +13,9 @@ mod importance;
 mod measures;
 mod subgroups;
 
-use common::experiment::{Evaluation, Plan};
-use common::survival::{Competing, Survival, harrell_c};
-use common::wire::C_INDEX;
+use plan::experiment::{Evaluation, Plan};
+use plan::metric::C_INDEX;
+use survival::{Competing, Survival, harrell_c};
 
 use crate::train::{Examples, TrainError, incidence, risks, survival};
 

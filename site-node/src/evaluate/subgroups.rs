@@ -1,7 +1,7 @@
 //! Harrell's C within declared subgroups: whether a model serves all patients alike.
 
-use common::experiment::metric_word;
-use common::survival::{Survival, harrell_c, ranked};
+use plan::experiment::metric_word;
+use survival::{Survival, harrell_c, ranked};
 
 use super::{Held, Score, note};
 use crate::train::Examples;

@@ -1,6 +1,6 @@
 //! Patients whose risk is known: the column `x` decides it, `y` says nothing, and only group `b` is hard.
 
-use common::experiment::{Draft, Evaluation, Plan};
+use plan::experiment::{Draft, Evaluation, Plan};
 
 use super::*;
 
@@ -22,7 +22,7 @@ missing = "zero"
 "#;
 
 fn plan() -> Plan {
-    common::config::read::<Draft>("known.toml", PLAN).unwrap().0.plan
+    base::config::read::<Draft>("known.toml", PLAN).unwrap().0.plan
 }
 
 /// 60 patients; x falls with time but for some of group b, y is noise, three are rare.
@@ -106,7 +106,7 @@ fn what_the_model_does_not_read_loses_nothing() {
 #[test]
 fn with_several_causes_the_first_is_what_is_measured() {
     let text = PLAN.replace("event = \"e\"", "event = \"e\", causes = [\"heart\", \"other\"]");
-    let plan = common::config::read::<Draft>("known.toml", &text).unwrap().0.plan;
+    let plan = base::config::read::<Draft>("known.toml", &text).unwrap().0.plan;
     let known = |shift| {
         let known = patients(shift);
         let cause = (0..60).map(|i| [1, 1, 2, 0][i % 4]).collect();

@@ -1,6 +1,6 @@
 //! Many dated values as one.
 
-use common::experiment::Aggregate;
+use plan::experiment::Aggregate;
 
 use crate::data::Day;
 

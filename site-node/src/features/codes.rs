@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use common::experiment::{View, ViewSource};
-use common::model::fusion::bounds::CODES;
+use plan::experiment::{View, ViewSource};
+use plan::model::fusion::bounds::CODES;
 
 use super::aggregate::counts;
 use super::column::Gathered;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::experiment::{Aggregate, Missing, PrivacyMode, Values, View, ViewSource};
+use plan::experiment::{Aggregate, Missing, PrivacyMode, Values, View, ViewSource};
 
 use super::aggregate::{Seen, counts};
 use super::{FeatureError, Lookup, codes};

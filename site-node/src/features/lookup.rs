@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::config::nearest;
-use common::experiment::{View, ViewSource};
+use base::config::nearest;
+use plan::experiment::{View, ViewSource};
 
 use super::FeatureError;
 use crate::data::patients::{Code, Codes, Measurement, Measurements};

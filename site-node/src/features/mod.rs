@@ -14,7 +14,7 @@ mod lookup;
 mod modality_inputs;
 mod scales;
 
-use common::experiment::{Missing, Plan, View, ViewSource};
+use plan::experiment::{Missing, Plan, View, ViewSource};
 
 use crate::cohort::Part;
 use crate::data::DataError;

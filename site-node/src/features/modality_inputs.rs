@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::experiment::{Plan, PrivacyMode, View, ViewSource};
-use common::model::Encoder;
-use common::model::fusion::LEADS;
+use plan::experiment::{Plan, PrivacyMode, View, ViewSource};
+use plan::model::Encoder;
+use plan::model::fusion::LEADS;
 use rayon::prelude::*;
 
 use super::lookup::Lookup;

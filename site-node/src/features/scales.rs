@@ -3,7 +3,7 @@
 //! A gradient step moves a weight in proportion to its input: with one input in thousands and another below
 //! one, the large one decides every step, and under a bound on each patient's gradient it is all that is left.
 
-use common::experiment::{Plan, ViewSource};
+use plan::experiment::{Plan, ViewSource};
 
 use crate::train::Examples;
 

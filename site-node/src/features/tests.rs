@@ -1,5 +1,5 @@
-use common::config;
-use common::experiment::{Draft, Experiment, Outcome, Plan};
+use base::config;
+use plan::experiment::{Draft, Experiment, Outcome, Plan};
 
 use super::*;
 use crate::cohort::Cohort;
@@ -134,7 +134,7 @@ fn columns_have_units_ranges_and_categories() {
     // Out of range is missing, and missing is refused; but no private plan is told so.
     assert!(matches!(inputs(glucose), Err(FeatureError::Missing { row: 3, .. })));
     let mut private = plan(glucose);
-    private.privacy.mode = common::experiment::PrivacyMode::Patient;
+    private.privacy.mode = plan::experiment::PrivacyMode::Patient;
     let cohort = Cohort::new(patients(), &private.outcome, None).unwrap();
     let held = examples(&cohort.part(true), &private, None).unwrap();
     assert_eq!(held.features()[1].to_bits(), 900.0_f32.to_bits());
@@ -195,7 +195,7 @@ fn a_private_plan_is_never_refused_for_a_unit() {
         ),
         "{refused}"
     );
-    plan.privacy.mode = common::experiment::PrivacyMode::Patient;
+    plan.privacy.mode = plan::experiment::PrivacyMode::Patient;
     let made = examples(&cohort.part(true), &plan, None).unwrap();
     assert_eq!(made.features(), [0.0, 1.0, 0.0, 1.0]);
 }

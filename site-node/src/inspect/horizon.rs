@@ -1,6 +1,6 @@
 //! Whether follow-up and the time grid of an experiment are of one size.
 
-use common::experiment::TimeUnit;
+use plan::experiment::TimeUnit;
 
 use super::{Check, Finding, Findings};
 use crate::cohort::Cohort;

@@ -16,8 +16,8 @@ mod value;
 
 use std::path::Path;
 
-use common::experiment::{Missing, Outcome, Plan, TimeUnit, ViewSource};
-use common::policy::Policy;
+use plan::experiment::{Missing, Outcome, Plan, TimeUnit, ViewSource};
+use plan::policy::Policy;
 
 use crate::cohort::Cohort;
 use crate::data::prepare::Progress;

@@ -1,6 +1,6 @@
 //! What is worth knowing of the tables and is no mistake, and what a view makes of single cells.
 
-use common::experiment::{Aggregate, View, ViewSource};
+use plan::experiment::{Aggregate, View, ViewSource};
 
 use super::{Check, Finding, Findings};
 use crate::data::patients::Withdrawn;

@@ -1,6 +1,6 @@
 //! Whether ECGs and images can be used, in the contract's form or else in that of `cohort.toml`.
 
-use common::experiment::{View, ViewSource};
+use plan::experiment::{View, ViewSource};
 
 use super::Check;
 use crate::data::cache::Cache;

@@ -2,11 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::digest::Digest;
-use common::experiment::{Evaluation, PrivacyMode, Weights};
-use common::ids::{Round, SiteName};
-use common::privacy::PrivatizedUpdate;
-use common::wire::Metric;
+use base::digest::Digest;
+use base::ids::{Round, SiteName};
+use plan::experiment::{Evaluation, PrivacyMode, Weights};
+use plan::metric::Metric;
+use privacy::PrivatizedUpdate;
 
 use super::metrics::exact;
 use super::site::RunState;

@@ -2,12 +2,12 @@
 
 use audit::Name;
 use audit::record::{Entry, Event, Outcome, Terms};
-use common::audit_log::{hash, keyed_hash, label, name};
-use common::digest::Digest;
-use common::experiment::{Statistic, StatisticsRequest};
-use common::ids::{Round, RunId};
-use common::statistics_store;
-use common::wire::Metric;
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::audit_log::{hash, keyed_hash, label, name};
+use node::statistics_store;
+use plan::experiment::{Statistic, StatisticsRequest};
+use plan::metric::Metric;
 
 use crate::rules::Change;
 use crate::send::Outgoing;

@@ -2,14 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::experiment::{
+use base::ids::Round;
+use plan::experiment::{
     Evaluation, Part, Plan, PrivacyMode, PrivateEvaluation, ablation_metric, deviation_metric,
 };
-use common::ids::Round;
-use common::privacy::Receipt;
-use common::privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
-use common::survival::ranked;
-use common::wire::{C_INDEX, Metric};
+use plan::metric::{C_INDEX, Metric};
+use privacy::Receipt;
+use privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
+use survival::ranked;
 
 use super::site::RunState;
 use super::{DeclineReason, failed, log};

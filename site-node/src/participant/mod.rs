@@ -20,13 +20,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit::Name;
-use common::audit_log::{AuditSettings, AuditWriter};
-use common::clock::Clock;
-use common::digest::Digest;
-use common::experiment::{DataTag, Plan, StatisticsRequest};
-use common::ids::{Round, RunId, SiteName};
-use common::pki::Fingerprint;
-use common::wire::Metric;
+use base::clock::Clock;
+use base::digest::Digest;
+use base::fingerprint::Fingerprint;
+use base::ids::{Round, RunId, SiteName};
+use node::audit_log::{AuditSettings, AuditWriter};
+use plan::experiment::{DataTag, Plan, StatisticsRequest};
+use plan::metric::Metric;
 
 use crate::cancel::Cancel;
 use crate::data::{

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use audit::record::{Entry, Event, Outcome};
-use common::allowance::Allowance;
-use common::audit_log::name;
-use common::clock::Moment;
+use base::clock::Moment;
+use node::allowance::Allowance;
+use node::audit_log::name;
 
 use super::DeclineReason;
 

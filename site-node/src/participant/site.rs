@@ -7,14 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit::Name;
-use common::audit_log::{AuditWriter, AuditWriterError, terms};
-use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode, StatisticsRequest};
-use common::ids::{Round, RunId};
-use common::model::initial_parameters;
-use common::policy::Policy;
-use common::statistics_store::StatisticsStore;
-use common::wire::{Metric, words};
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::audit_log::{AuditWriter, AuditWriterError, terms};
+use node::statistics_store::StatisticsStore;
+use plan::experiment::{Plan, PrivacyMode, StatisticsRequest};
+use plan::metric::Metric;
+use plan::model::initial_parameters;
+use plan::model::payload;
+use plan::policy::Policy;
 
 use self::policy::admit_cohort;
 use self::statistics::terms_of;
@@ -254,7 +255,7 @@ struct OfPatients {
 /// That the first round's model is the one that was consented to: the seed's own start, or the model of the
 /// hash in the plan, which the policy allows. Else a coordinator could name any start and send another.
 fn begins(plan: &Plan, round: Round, model: Model<'_>) -> Result<(), DeclineReason> {
-    let own = || Digest::of(&words::from_parameters(&initial_parameters(&plan.model, plan.seed)));
+    let own = || Digest::of(&payload::from_parameters(&initial_parameters(&plan.model, plan.seed)));
     if round.0 == 1 && plan.start.unwrap_or_else(own) != model.digest {
         let reason = "round 1 was offered with another model than the plan's start";
         return Err(DeclineReason::new("start", reason));

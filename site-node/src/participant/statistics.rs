@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use common::experiment::{DescribedInput, PrivacyMode, Statistic, StatisticsRequest};
-use common::policy::{BrokenRule, Policy};
-use common::privacy::Receipt;
-use common::privacy::release::{
-    ReleaseError, clipped_mean, count, histogram, quantile, survival_curve,
-};
-use common::wire::Metric;
+use plan::experiment::{DescribedInput, PrivacyMode, Statistic, StatisticsRequest};
+use plan::metric::Metric;
+use plan::policy::{BrokenRule, Policy};
+use privacy::Receipt;
+use privacy::release::{ReleaseError, clipped_mean, count, histogram, quantile, survival_curve};
 
 use super::{DeclineReason, Site, failed};
 use crate::cohort::Cohort;

@@ -4,8 +4,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{Builder, scope};
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::ids::RunId;
+use base::clock::Clock;
+use base::ids::RunId;
 
 use super::DeclineReason;
 use crate::cancel::{Cancel, Reason};
@@ -73,7 +73,7 @@ pub(super) fn within<T>(
 
 #[cfg(test)]
 mod tests {
-    use common::clock::SystemClock;
+    use base::clock::SystemClock;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use common::survival::SurvivalError;
+use survival::SurvivalError;
 
 use crate::data::DataError;
 use crate::features::FeatureError;

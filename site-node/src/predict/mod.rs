@@ -17,9 +17,9 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
-use common::experiment::Plan;
-use common::model_store::Stored;
-use common::survival::{restricted_mean, survival_at};
+use node::model_store::Stored;
+use plan::experiment::Plan;
+use survival::{restricted_mean, survival_at};
 
 use crate::cohort::Part;
 use crate::data::cache::MAX_BYTES;

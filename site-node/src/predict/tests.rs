@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::artifact::{
-    CARD_FORMAT, Card, Hashes, Lineage, Metrics, Promise, Start, WeightsRecord,
-};
-use common::experiment::{Experiment, PrivacyMode};
-use common::model_store::model_hash;
+use node::model_store::model_hash;
+use plan::artifact::{CARD_FORMAT, Card, Hashes, Lineage, Metrics, Promise, Start, WeightsRecord};
+use plan::experiment::{Experiment, PrivacyMode};
 
 use super::*;
 
@@ -41,7 +39,7 @@ fn model(weights: &[f32]) -> Stored {
 }
 
 fn model_of(experiment: &str, weights: &[f32]) -> Stored {
-    let plan = common::config::read::<Experiment>("two.toml", experiment).unwrap().plan;
+    let plan = base::config::read::<Experiment>("two.toml", experiment).unwrap().plan;
     let card = Card {
         format: CARD_FORMAT,
         run: "run-a".parse().unwrap(),

@@ -17,15 +17,14 @@ use std::sync::Arc;
 use audit::folder::{Archived, ReadError, Scan};
 use audit::record::{Event, Promise, Record, Reserve, Role};
 use audit::{Name, UtcTime};
-use common::audit_log::generation::{self, Presence};
-use common::audit_log::{
-    AuditSettings, AuditWriter, AuditWriterError, FOLDER, StateLock, Tracking, UnknownMechanism,
-};
-use common::clock::Clock;
-use common::digest::Digest;
-use common::ids::{InvalidName, Round, RunId};
-use common::privacy::{
+use base::clock::Clock;
+use base::digest::Digest;
+use base::ids::{InvalidName, Round, RunId};
+use node::audit_log::generation::{self, Presence};
+use node::audit_log::{AuditSettings, AuditWriter, AuditWriterError, FOLDER, StateLock, Tracking};
+use privacy::{
     Budget, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, OpeningBalance, Released,
+    UnknownMechanism,
 };
 
 /// A ledger that cannot be used. The node stops rather than forget what was spent.
@@ -182,8 +181,7 @@ pub(super) fn verified(
     let unverified = |why: String| LedgerLogError::Unverified { folder: folder.to_owned(), why };
     let mut replay =
         Replay::new(folder, data_set).map_err(|error| unverified(error.to_string()))?;
-    let tools =
-        audit::verify::Options { checkpoints: Vec::new(), cost: Some(&common::audit_log::cost) };
+    let tools = audit::verify::Options { checkpoints: Vec::new(), cost: Some(&privacy::cost) };
     let report = audit::verify::verify_each(folder, key, &tools, &mut |record| replay.take(record));
     match report.verdict {
         audit::verify::Verdict::Sound => Ok((replay.finish()?, report.records)),
@@ -438,7 +436,7 @@ impl LedgerLog {
         let (told, records) = verified(&folder, &key, data_set)?;
         if folder == state.join(FOLDER) {
             // The node opens its log with its own secret key.
-            audit::note::load_key(&state.join(common::audit_log::KEY))
+            audit::note::load_key(&state.join(node::audit_log::KEY))
                 .map_err(AuditWriterError::from)?;
         }
         Ok(Inspection { log: Some(key), records, told })

@@ -18,13 +18,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use audit::Name;
-use common::audit_log::{AuditSettings, AuditWriter};
-use common::clock::Clock;
-use common::digest::Digest;
-use common::experiment::{Plan, PrivacyMode, Statistic, StatisticsRequest};
-use common::ids::{Round, RunId};
-use common::privacy::gaussian::NoiseKey;
-use common::privacy::{
+use base::clock::Clock;
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::audit_log::{AuditSettings, AuditWriter};
+use plan::experiment::{Plan, PrivacyMode, Statistic, StatisticsRequest};
+use privacy::gaussian::NoiseKey;
+use privacy::{
     Charge, Delta, Ledger, LedgerError, Limits, Mechanism, PrivacyError, PrivateTraining,
     PrivatizedUpdate, Receipt, Released, privatize,
 };

@@ -4,11 +4,11 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use base::digest::Digest;
+use base::durable;
+use base::ids::{Round, RunId};
 use bytes::Bytes;
-use common::digest::Digest;
-use common::durable;
-use common::ids::{Round, RunId};
-use common::privacy::PrivatizedUpdate;
+use privacy::PrivatizedUpdate;
 use serde::{Deserialize, Serialize};
 
 /// Far above any header.

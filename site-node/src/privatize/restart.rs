@@ -7,10 +7,10 @@ use std::sync::Arc;
 use audit::Name;
 use audit::note::VerifierKey;
 use audit::record::{Entry, Event, Role};
-use common::audit_log::generation::{self, Remains};
-use common::audit_log::{AuditSettings, LogGeneration, StateLock, name};
-use common::clock::Clock;
-use common::privacy::{Cost, LEDGER_ORDERS, Limits};
+use base::clock::Clock;
+use node::audit_log::generation::{self, Remains};
+use node::audit_log::{AuditSettings, LogGeneration, StateLock, name};
+use privacy::{Cost, LEDGER_ORDERS, Limits};
 
 use super::LedgerLogError;
 use super::ledger_log::{Told, verified};

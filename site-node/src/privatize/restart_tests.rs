@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::Name;
-use common::audit_log::{AuditSettings, StateLock};
-use common::clock::{Clock, Moment, SystemClock, Timestamp};
-use common::digest::Digest;
-use common::ids::Round;
-use common::privacy::{
-    Account, Budget, Charge, Cost, Ledger, LedgerError, Limits, Mechanism, Released,
-};
+use base::clock::{Clock, Moment, SystemClock, Timestamp};
+use base::digest::Digest;
+use base::ids::Round;
+use node::audit_log::{AuditSettings, StateLock};
+use privacy::{Account, Budget, Charge, Cost, Ledger, LedgerError, Limits, Mechanism, Released};
 
 use super::{LedgerLog, LedgerLogError, Next, Restart};
 
@@ -29,10 +27,9 @@ fn open(state: &Path, audit: &AuditSettings, clock: Arc<dyn Clock>) -> Ledger<Le
 }
 
 fn charge(ledger: &mut Ledger<LedgerLog>, round: u32) -> Result<(), LedgerError> {
-    let run: common::ids::RunId = "run-a".parse().unwrap();
+    let run: base::ids::RunId = "run-a".parse().unwrap();
     let plan = Digest::of(b"plan");
-    let consent =
-        audit::record::Event::Consent { plan: common::audit_log::hash(plan), terms: None };
+    let consent = audit::record::Event::Consent { plan: node::audit_log::hash(plan), terms: None };
     let name = |text: &str| text.parse::<Name>().unwrap();
     let consent = audit::record::Entry::new(name("test"), consent).of_run(name("run-a"));
     ledger.store().audit().record(vec![consent]).unwrap();
@@ -83,10 +80,7 @@ fn the_next_generation_carries_on_what_the_last_one_told() {
     for place in ["audit-1", "audit"] {
         let place = state.join(place);
         let key = audit::folder::key(&place).unwrap();
-        let tools = audit::verify::Options {
-            checkpoints: Vec::new(),
-            cost: Some(&common::audit_log::cost),
-        };
+        let tools = audit::verify::Options { checkpoints: Vec::new(), cost: Some(&privacy::cost) };
         let report = audit::verify::verify(&place, &key, &tools);
         assert_eq!(report.verdict, audit::verify::Verdict::Sound, "{report:?}");
     }

@@ -1,7 +1,7 @@
 //! Models of competing causes, as the training stage's callers use them.
 
-use common::model::{Head, ModelSpec, initial_parameters};
-use common::survival::{Competing, harrell_c};
+use plan::model::{Head, ModelSpec, initial_parameters};
+use survival::{Competing, harrell_c};
 
 use super::{Device, Examples, LocalTraining, Rule, TrainError, incidence, risks, survival, train};
 

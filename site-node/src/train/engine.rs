@@ -1,6 +1,6 @@
 //! The two ways to train a model: dense layers over batches, and modalities patient by patient.
 
-use common::model::ModelSpec;
+use plan::model::ModelSpec;
 
 use super::device::Device;
 use super::error::TrainError;

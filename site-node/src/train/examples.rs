@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use common::model::{Head, ModelSpec};
+use plan::model::{Head, ModelSpec};
 
 use super::error::TrainError;
 use super::modality::Modality;

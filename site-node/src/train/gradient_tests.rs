@@ -3,7 +3,7 @@
 use burn::tensor::activation::{log_sigmoid, relu, sigmoid};
 use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
-use common::model::{Head, ModelSpec, ParamLayout, initial_parameters};
+use plan::model::{Head, ModelSpec, ParamLayout, initial_parameters};
 
 use super::device::Device;
 use super::examples::{Examples, OnGrid};

@@ -1,6 +1,6 @@
 //! One site's training in one round.
 
-use common::model::ModelSpec;
+use plan::model::ModelSpec;
 
 use super::batches::Batches;
 use super::device::Device;

@@ -1,6 +1,6 @@
 //! The loss that a head stands for, over some patients.
 
-use common::model::Head;
+use plan::model::Head;
 
 use super::cox::partial_likelihood;
 use super::examples::Examples;

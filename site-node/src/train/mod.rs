@@ -10,7 +10,7 @@
 //!      └──── Optimizer ◄── gradient ┘         risks, survival ◄─ forward alone
 //! ```
 //!
-//! A model is one flat vector of `f32` in the order of `common::model::ParamLayout`, from the wire
+//! A model is one flat vector of `f32` in the order of `plan::model::ParamLayout`, from the wire
 //! to the optimiser. Burn supplies the matrix products on the device that [`Device::choose`] found;
 //! the layers' backward is written out here (no automatic differentiation), because it then yields
 //! each layer's input and output gradient by patient: all that clipping by patient

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use common::model::{Encoder, EncoderKind, fusion};
+use plan::model::{Encoder, EncoderKind, fusion};
 
 use super::error::TrainError;
 use super::examples::same;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use common::model::{Head, ModelSpec, ParamLayout};
+use plan::model::{Head, ModelSpec, ParamLayout};
 
 use super::dense::{Dense, DenseBlock};
 use super::device::Device;

@@ -1,6 +1,6 @@
 //! How a gradient becomes a step, on the flat vector.
 
-use common::model::{ModelSpec, ParamLayout, starts_so};
+use plan::model::{ModelSpec, ParamLayout, starts_so};
 
 use super::local::LocalTraining;
 
@@ -166,7 +166,7 @@ impl<'a> Optimizer<'a> {
 
 #[cfg(test)]
 mod tests {
-    use common::model::Head;
+    use plan::model::Head;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Dense layers over a batch, in as many passes as the device's memory makes of it.
 
-use common::model::ModelSpec;
+use plan::model::ModelSpec;
 
 use super::device::Device;
 use super::error::TrainError;
@@ -107,7 +107,7 @@ impl Batch<'_> {
 
 #[cfg(test)]
 mod tests {
-    use common::model::{Head, initial_parameters};
+    use plan::model::{Head, initial_parameters};
 
     use super::*;
     use crate::train::{LocalTraining, Rule, train};

@@ -1,6 +1,6 @@
 //! The experiment's words for training, as this stage's.
 
-use common::experiment::{Optimizer, Training};
+use plan::experiment::{Optimizer, Training};
 
 use super::local::LocalTraining;
 use super::optimizer::Rule;

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::model::{Head, ModelSpec};
+use plan::model::{Head, ModelSpec};
 
 use super::device::Device;
 use super::engine::Engine;

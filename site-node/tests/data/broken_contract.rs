@@ -1,7 +1,7 @@
 //! Data that do not mean what the contract means.
 
-use common::experiment::TimeUnit;
-use common::experiment::ViewSource::{Category, Number};
+use plan::experiment::TimeUnit;
+use plan::experiment::ViewSource::{Category, Number};
 use site_node::cohort::Cohort;
 use site_node::data::{DataError, MeaningError, Problems, Source, load};
 use site_node::features::examples;
@@ -35,7 +35,7 @@ fn units_that_nobody_knows_are_named_and_refused_where_they_matter() {
 }
 
 /// Two causes here, and a contract that asks for some.
-fn with_causes(here: &str, asked: &[&str]) -> (Hospital, common::experiment::Plan) {
+fn with_causes(here: &str, asked: &[&str]) -> (Hospital, plan::experiment::Plan) {
     let hospital = Hospital::new();
     hospital.edit("cohort.toml", "event = \"died\"", &format!("event = \"died\"\n{here}"));
     hospital.edit("outcome.csv", "p2,3.5,0", "p2,3.5,2");

@@ -26,7 +26,7 @@ mod whole;
 use std::fs;
 use std::path::Path;
 
-use common::experiment::{Draft, Plan};
+use plan::experiment::{Draft, Plan};
 use site_node::data::{DataError, Day, Patients, Problems, Source};
 use site_node::inspect::{Check, Finding, Findings, check};
 use tempfile::TempDir;
@@ -167,5 +167,5 @@ aggregation = {{ min_sites = 1, window = "1m" }}
 {views}
 "#
     );
-    common::config::read::<Draft>("contract.toml", &text).unwrap().0.plan
+    base::config::read::<Draft>("contract.toml", &text).unwrap().0.plan
 }

@@ -1,6 +1,6 @@
 //! What patients bring to encoders: codes with their age, ECGs and images in the contract's form, or none.
 
-use common::experiment::{Experiment, Plan};
+use plan::experiment::{Experiment, Plan};
 use site_node::cohort::Cohort;
 use site_node::data::load;
 use site_node::features::{FeatureError, SignalStore, examples};
@@ -45,7 +45,7 @@ channels = [8]
 "#;
 
 fn plan() -> Plan {
-    let read = common::config::read::<Experiment>("contract.toml", PLAN);
+    let read = base::config::read::<Experiment>("contract.toml", PLAN);
     read.unwrap_or_else(|error| panic!("{error}")).plan
 }
 

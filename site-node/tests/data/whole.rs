@@ -98,7 +98,7 @@ values = "log-count"
 
 #[test]
 fn times_are_converted_to_the_contracts_unit_and_made_of_dates() {
-    use common::experiment::TimeUnit;
+    use plan::experiment::TimeUnit;
     use site_node::cohort::Cohort;
     let hospital = Hospital::new();
     let mut outcome = plan("columns = [\"age\"]").outcome;

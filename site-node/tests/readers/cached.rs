@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use common::experiment::Beats;
+use plan::experiment::Beats;
 use site_node::data::cache::Cache;
 use site_node::data::ecg::EcgStandard;
 use site_node::data::image::{ImageStandard, Window};

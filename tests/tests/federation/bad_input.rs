@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use common::clock::{Clock, SystemClock, Timestamp};
-use common::pki::Role;
+use base::clock::{Clock, SystemClock, Timestamp};
 use coordinator::enrol::Authority;
+use node::pki::Role;
 use tests::{Federation, HOSPITALS, Process, SetupError, edit, failure, success};
 
 use crate::Outcome;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use audit::record::Event;
-use common::survival::{Competing, harrell_c};
 use serde_json::Value;
+use survival::{Competing, harrell_c};
 use tests::{Federation, HOSPITALS, Process, SetupError, binary, edit, failure, root, success};
 
 use crate::Outcome;

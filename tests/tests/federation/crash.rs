@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use common::digest::Digest;
-use common::experiment::{DpSgd, Experiment, Plan, PrivacyMode, Weights};
-use common::ids::{Round, RunId};
-use common::model::initial_parameters;
-use common::pki::Identity;
-use common::transport::TransportError;
-use common::wire::{Purpose, ToCoordinator};
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::pki::Identity;
+use node::transport::TransportError;
+use node::wire::{Purpose, ToCoordinator};
+use plan::experiment::{DpSgd, Experiment, Plan, PrivacyMode, Weights};
+use plan::model::initial_parameters;
 use serde_json::Value;
 use site_node::privatize::LedgerLog;
 use tests::{Answer, Federation, HOSPITALS, Observer, demo, edit};
@@ -25,7 +25,7 @@ const KILLS: usize = 300;
 
 fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(demo())?;
-    let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
+    let mut plan = base::config::read::<Experiment>("demo", &text)?.plan;
     plan.rounds = 100_000;
     (plan.training.epochs, plan.training.batch) = (1, None);
     plan.aggregation.weights = Weights::Equal;

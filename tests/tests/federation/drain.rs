@@ -39,7 +39,7 @@ fn ended(state: &Path) -> Result<Vec<Record>, SetupError> {
     let all = records(state)?;
     let last = all.last().ok_or("an empty log")?;
     assert!(matches!(last.event, Event::Stop { .. }), "{last:?}");
-    assert_eq!(verdict(&state.join(common::audit_log::FOLDER))?.verdict, Verdict::Sound);
+    assert_eq!(verdict(&state.join(node::audit_log::FOLDER))?.verdict, Verdict::Sound);
     Ok(all)
 }
 
@@ -141,8 +141,8 @@ fn a_coordinator_that_is_asked_to_stop_closes_its_round_and_keeps_the_model() ->
     let kept = format!("the model after round {last} is kept");
     assert!(listed[0]["reason"].as_str().is_some_and(|reason| reason.contains(&kept)), "{listed}");
     let name = listed[0]["run"].as_str().unwrap_or_default();
-    let model = common::model_store::open(
-        &federation.place(&format!("state/models/{name}.{}", common::model_store::WEIGHTS)),
+    let model = node::model_store::open(
+        &federation.place(&format!("state/models/{name}.{}", node::model_store::WEIGHTS)),
     )?;
     assert_eq!(model.card.lineage.rounds, last);
     assert_eq!(listed[0]["model"], model.card.weights.model.to_string());

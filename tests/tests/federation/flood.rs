@@ -1,10 +1,10 @@
 //! A site with a certificate that sends without end: what it leaves on the coordinator's disk is
 //! bounded, it is cut off, and the others' run goes on to an end that its operator hears.
 
-use common::digest::Digest;
-use common::ids::Round;
-use common::wire::{Decline, Evaluation, ModelHeader, Progress, Refusal, ToCoordinator, ToSite};
+use base::digest::Digest;
+use base::ids::Round;
 use coordinator::registry::Registry;
+use node::wire::{Decline, Evaluation, ModelHeader, Progress, Refusal, ToCoordinator, ToSite};
 
 use crate::Outcome;
 use crate::rogue::{Stage, honest, plan};
@@ -87,7 +87,7 @@ async fn a_site_that_floods_a_run_is_cut_off_and_leaves_little() -> Outcome {
 
 fn of_plan(
     message: ToSite,
-    say: impl FnOnce(common::ids::RunId, Digest) -> ToCoordinator,
+    say: impl FnOnce(base::ids::RunId, Digest) -> ToCoordinator,
 ) -> Option<ToCoordinator> {
     match message {
         ToSite::Plan { run, plan } => Some(say(run, plan.digest())),
@@ -95,7 +95,7 @@ fn of_plan(
     }
 }
 
-fn decline(run: common::ids::RunId, round: Option<Round>) -> ToCoordinator {
+fn decline(run: base::ids::RunId, round: Option<Round>) -> ToCoordinator {
     let (rule, reason) = ("policy".to_owned(), "no".to_owned());
     ToCoordinator::Decline(Decline { run, round, rule, reason })
 }

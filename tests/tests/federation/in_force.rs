@@ -5,8 +5,8 @@ use std::fs;
 
 use audit::record::Event;
 use audit::verify::Verdict;
-use common::audit_log::hash;
-use common::digest::Digest;
+use base::digest::Digest;
+use node::audit_log::hash;
 use tests::{
     Federation, HOSPITALS, Process, SetupError, demo, edit, failure, records, replace, stop,
     success, verdict,

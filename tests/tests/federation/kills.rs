@@ -7,13 +7,14 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use audit::verify::{Options, Verdict, verify};
-use common::audit_log::{AuditSettings, Tracking, generation, hash, name};
-use common::clock::SystemClock;
-use common::digest::Digest;
-use common::ids::Round;
-use common::pki::{Fingerprint, Identity};
-use common::privacy::{Budget, Charge, Cost, Ledger, Limits, Mechanism, Released};
+use base::clock::SystemClock;
+use base::digest::Digest;
+use base::fingerprint::Fingerprint;
+use base::ids::Round;
 use coordinator::registry::Registry;
+use node::audit_log::{AuditSettings, Tracking, generation, hash, name};
+use node::pki::Identity;
+use privacy::{Budget, Charge, Cost, Ledger, Limits, Mechanism, Released};
 use site_node::privatize::LedgerLog;
 use tests::{
     Federation, HOSPITALS, SetupError, copy_folder, demo, edit, free_address, root, success,
@@ -63,7 +64,7 @@ fn logs_verify(state: &Path) -> Outcome {
     let aside = generation::quarantined(state)?.into_iter().map(|old| old.folder);
     for folder in aside.chain([state.join("audit")]) {
         let key = audit::folder::key(&folder)?;
-        let tools = Options { checkpoints: Vec::new(), cost: Some(&common::audit_log::cost) };
+        let tools = Options { checkpoints: Vec::new(), cost: Some(&privacy::cost) };
         let report = verify(&folder, &key, &tools);
         assert_eq!(report.verdict, Verdict::Sound, "{}: {report:?}", folder.display());
     }
@@ -179,7 +180,7 @@ fn a_site_killed_at_any_step_of_a_restart_forgets_nothing() -> Outcome {
 fn a_coordinator_killed_at_any_step_of_a_start_or_restart_starts_again() -> Outcome {
     let mut federation = Federation::new()?;
     let (shim, state) = (shim(&federation)?, federation.place("state"));
-    let register = common::audit_log::register(&state);
+    let register = node::audit_log::register(&state);
     let mut kills = 0;
     for at in 1..MAX_STEPS {
         if state.exists() {
@@ -260,7 +261,7 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
             assert_ne!(run.status, "running", "step {at}: {run:?}");
             let weights = state.join(format!("models/{}.safetensors", run.id));
             if weights.exists() {
-                let stored = common::model_store::open(&weights)?;
+                let stored = node::model_store::open(&weights)?;
                 assert_eq!(run.file_sha256, Some(stored.card.weights.sha256.to_string()));
                 kept += usize::from(run.reason.is_some());
             }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::config::Choice;
-use common::model::{HeadKind, ModelKind};
+use base::config::Choice;
+use plan::model::{HeadKind, ModelKind};
 use serde_json::Value;
 use tests::{Federation, HOSPITALS, Process, SetupError, binary, edit, failure, root, success};
 

@@ -4,9 +4,9 @@
 use std::fs;
 use std::time::Duration;
 
-use common::clock::{Clock, SystemClock};
-use common::pki::Role;
+use base::clock::{Clock, SystemClock};
 use coordinator::enrol::Authority;
+use node::pki::Role;
 use serde_json::Value;
 use tests::{Federation, HOSPITALS, Process, SetupError, edit, failure, success};
 

@@ -8,20 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::Name;
-use common::audit_log::{AuditSettings, AuditWriter};
-use common::clock::{Clock, SystemClock};
-use common::digest::Digest;
-use common::experiment::{DataTag, Experiment, Plan, StatisticsRequest};
-use common::ids::{Round, RunId, SiteName};
-use common::pki::Role;
-use common::policy::Policy;
-use common::transport::Dialer;
-use common::wire::Metric;
+use base::clock::{Clock, SystemClock};
+use base::digest::Digest;
+use base::ids::{Round, RunId, SiteName};
 use coordinator::enrol::Authority;
 use coordinator::registry::Registry;
 use coordinator::round::Event;
 use coordinator::server::{Server, entropy};
 use coordinator::simulate::write_synthetic;
+use node::audit_log::{AuditSettings, AuditWriter};
+use node::pki::Role;
+use node::transport::Dialer;
+use plan::experiment::{DataTag, Experiment, Plan, StatisticsRequest};
+use plan::metric::Metric;
+use plan::policy::Policy;
 use site_node::data::{Source, Table, load};
 use site_node::participant::{DeclineReason, Model, Participant, Records, Site, SiteParticipant};
 use site_node::rules::Rules;
@@ -129,7 +129,7 @@ fn tables(folder: &Path) -> Result<Vec<Table>, tests::SetupError> {
 async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::SetupError> {
     let folder = tempfile::tempdir()?;
     let text = std::fs::read_to_string(tests::demo())?;
-    let experiment: Experiment = common::config::read("demo", &text)?;
+    let experiment: Experiment = base::config::read("demo", &text)?;
     let plan = Plan { rounds: 5, ..experiment.plan };
     let clock = Arc::new(SystemClock::new());
     let authority = Authority::new(clock.wall())?;

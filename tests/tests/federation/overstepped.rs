@@ -2,10 +2,10 @@
 //! site is left out of the round by name, and the round counts without it.
 
 use audit::record::Event;
-use common::experiment::{DpSgd, Plan, PrivacyMode, Weights};
-use common::ids::{RunId, SiteName};
-use common::privacy::grid::UNITS_PER_CLIP;
-use common::wire::{ModelHeader, Progress, Refusal, ToCoordinator, ToSite, UpdateHeader};
+use base::ids::{RunId, SiteName};
+use node::wire::{ModelHeader, Progress, Refusal, ToCoordinator, ToSite, UpdateHeader};
+use plan::experiment::{DpSgd, Plan, PrivacyMode, Weights};
+use privacy::grid::UNITS_PER_CLIP;
 
 use crate::Outcome;
 use crate::rogue::{Rogue, Stage, honest, plan};

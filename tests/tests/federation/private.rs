@@ -8,23 +8,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::note::{Checkpoint, SignedNote};
-use common::audit_log::AuditSettings;
-use common::clock::{Clock, SystemClock};
-use common::digest::Digest;
-use common::experiment::{
-    DataTag, DpSgd, Experiment, Optimizer, Plan, PrivacyMode, PrivateEvaluation, Weights,
-};
-use common::ids::{Round, RunId};
-use common::model::{HeadKind, ModelKind, initial_parameters};
-use common::pki::{Fingerprint, Role};
-use common::policy::Policy;
-use common::privacy::{Budget, Limits};
-use common::transport::Dialer;
-use common::wire::{
-    C_INDEX, Decline, Evaluation, Metric, Purpose, SignedState, ToCoordinator, UpdateHeader,
-};
+use base::clock::{Clock, SystemClock};
+use base::digest::Digest;
+use base::fingerprint::Fingerprint;
+use base::ids::{Round, RunId};
 use coordinator::enrol::Authority;
 use coordinator::simulate::write_synthetic;
+use node::audit_log::AuditSettings;
+use node::pki::Role;
+use node::transport::Dialer;
+use node::wire::{Decline, Evaluation, Purpose, SignedState, ToCoordinator, UpdateHeader};
+use plan::experiment::{
+    DataTag, DpSgd, Experiment, Optimizer, Plan, PrivacyMode, PrivateEvaluation, Weights,
+};
+use plan::metric::{C_INDEX, Metric};
+use plan::model::{HeadKind, ModelKind, initial_parameters};
+use plan::policy::Policy;
+use privacy::{Budget, Limits};
 use site_node::data::{Source, load};
 use site_node::participant::{Records, Site, SiteParticipant};
 use site_node::privatize::LedgerLog;
@@ -44,7 +44,7 @@ pub(crate) struct Stage {
 
 pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(demo())?;
-    let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
+    let mut plan = base::config::read::<Experiment>("demo", &text)?.plan;
     plan.rounds = 3;
     (plan.training.epochs, plan.training.batch) = (1, None);
     plan.aggregation.weights = Weights::Equal;
@@ -386,7 +386,7 @@ async fn what_a_coordinator_may_not_ask_is_refused_by_the_rules_name() -> Outcom
         ("policy.max_steps", "at most 1000", |p| {
             p.privacy.dp_sgd.as_mut().unwrap().steps = 100_000;
         }),
-        ("model.head", "couples the patients", |p| p.model.head = common::model::Head::Cox),
+        ("model.head", "couples the patients", |p| p.model.head = plan::model::Head::Cox),
     ];
     for (number, (rule, words, change)) in asks.into_iter().enumerate() {
         let mut asked = plan()?;

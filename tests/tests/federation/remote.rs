@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::clock::{Clock, SystemClock};
-use common::config;
-use common::experiment::Experiment;
+use base::clock::{Clock, SystemClock};
+use base::config;
 use coordinator::registry::{Ending, Registry, Status};
+use plan::experiment::Experiment;
 use serde_json::Value;
 use tests::{
     Federation, HOSPITALS, Process, SetupError, binary, copy_folder, demo, edit, failure, files,

@@ -7,21 +7,21 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::record::Record;
+use base::clock::{Clock, SystemClock};
+use base::digest::Digest;
+use base::ids::{Round, RunId};
 use bytes::Bytes;
-use common::audit_log::AuditWriter;
-use common::clock::{Clock, SystemClock};
-use common::digest::Digest;
-use common::experiment::{Experiment, Plan};
-use common::ids::{Round, RunId};
-use common::pki::Role;
-use common::transport::{Dialer, FrameReader, FrameWriter, Link, send_payload};
-use common::wire::{
-    Hello, KeptLog, Metric, ModelHeader, PROTOCOL, Payload, Refusal, ToCoordinator, ToSite,
-    UpdateHeader,
-};
 use coordinator::enrol::Authority;
 use coordinator::launch::Launched;
 use coordinator::server::{Server, entropy};
+use node::audit_log::AuditWriter;
+use node::pki::Role;
+use node::transport::{Dialer, FrameReader, FrameWriter, Link, send_payload};
+use node::wire::{
+    Hello, KeptLog, ModelHeader, PROTOCOL, Payload, Refusal, ToCoordinator, ToSite, UpdateHeader,
+};
+use plan::experiment::{Experiment, Plan};
+use plan::metric::Metric;
 use tempfile::TempDir;
 
 use crate::Outcome;
@@ -135,7 +135,7 @@ impl Rogue {
 
 pub(crate) fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(tests::demo())?;
-    let mut plan = common::config::read::<Experiment>("demo", &text)?.plan;
+    let mut plan = base::config::read::<Experiment>("demo", &text)?.plan;
     (plan.rounds, plan.aggregation.min_sites, plan.aggregation.max_sites) = (1, 1, 1);
     Ok(plan)
 }
@@ -272,17 +272,17 @@ async fn a_site_may_not_launch_runs_or_tell_metrics_of_private_ones() -> Outcome
     let mut rogue = stage.rogue("hospital-a").await?;
     rogue.enter().await?;
     let mut plan = plan()?;
-    let launch = common::wire::Launch { plan: plan.clone() };
+    let launch = node::wire::Launch { plan: plan.clone() };
     rogue.say(ToCoordinator::Launch(launch)).await?;
     assert_eq!(rogue.refusal().await?, Refusal::OutOfTurn);
     // Nor does it hear what is kept.
-    let query = common::wire::Query::Runs { most: 1 };
+    let query = node::wire::Query::Runs { most: 1 };
     rogue.say(ToCoordinator::Query(query)).await?;
     assert_eq!(rogue.refusal().await?, Refusal::OutOfTurn);
 
-    plan.privacy.mode = common::experiment::PrivacyMode::Site;
+    plan.privacy.mode = plan::experiment::PrivacyMode::Site;
     (plan.privacy.noise_multiplier, plan.privacy.delta) = (1.0, 1e-5);
-    plan.aggregation.weights = common::experiment::Weights::Equal;
+    plan.aggregation.weights = plan::experiment::Weights::Equal;
     let _launched = stage.launch(plan.clone())?;
     let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
     rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::config;
-use common::experiment::{Experiment, Plan, PrivacyMode};
+use base::config;
+use plan::experiment::{Experiment, Plan, PrivacyMode};
 use serde_json::Value;
 use tests::{Federation, HOSPITALS, Process, SetupError, binary, copy_folder, edit, root, success};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use audit::note::{SignedNote, SigningKey};
 use audit::record::Role;
-use common::audit_log::{AuditWriter, COORDINATOR, name};
-use common::clock::SystemClock;
+use base::clock::SystemClock;
+use node::audit_log::{AuditWriter, COORDINATOR, name};
 use tests::{Federation, HOSPITALS, SetupError, demo, failure};
 
 use crate::Outcome;

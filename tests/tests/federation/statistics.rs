@@ -6,11 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::survival::{
+use serde_json::Value;
+use survival::{
     KaplanMeier, Survival, SurvivalCurves, brier_scores, calibration,
     cumulative_dynamic_auc_of_curves,
 };
-use serde_json::Value;
 use tests::{Process, SetupError, binary, failure, success};
 
 use crate::Outcome;

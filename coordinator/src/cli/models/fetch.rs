@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
-use common::ids::RunPrefix;
-use common::wire::Query;
+use base::ids::RunPrefix;
 use coordinator::archive::{Fetched, Incoming};
+use node::wire::Query;
 use serde_json::json;
 
 use super::{Format, Outcome, Place};

@@ -8,12 +8,12 @@ mod show;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use base::ids::RunPrefix;
 use clap::Subcommand;
-use common::artifact::Card;
-use common::ids::RunPrefix;
-use common::model_store::{self, Stored};
-use common::wire::{Answer, ModelSummary, Query};
 use coordinator::archive::{ArchiveError, IncomingCard};
+use node::model_store::{self, Stored};
+use node::wire::{Answer, ModelSummary, Query};
+use plan::artifact::Card;
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -186,7 +186,7 @@ fn object(model: &ModelSummary) -> Value {
 
 fn verify(path: &Path) -> Outcome {
     let Stored { card, parameters } = model_store::open(path)?;
-    let tensors = common::model::ParamLayout::of(&card.plan.model).blocks().len();
+    let tensors = plan::model::ParamLayout::of(&card.plan.model).blocks().len();
     println!(
         "ok  {}: {} finite parameters in {tensors} tensors\nfile sha256  {}\nmodel        {}\nplan         {}\ncontract     {}",
         card.run,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use common::model_store;
+use node::model_store;
 use site_node::data::Source;
 use site_node::predict::{Asked, Chosen, into_file, predict};
 

@@ -1,8 +1,8 @@
 //! A model card in words.
 
-use common::artifact::{Card, Start};
-use common::experiment::TimeUnit;
-use common::privacy::shown_epsilon;
+use plan::artifact::{Card, Start};
+use plan::experiment::TimeUnit;
+use privacy::shown_epsilon;
 
 /// Prints a card, a line for each thing that it says.
 pub(super) fn print(card: &Card) {
@@ -85,7 +85,7 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn promise(privacy: &common::artifact::Promise) -> String {
+fn promise(privacy: &plan::artifact::Promise) -> String {
     match (privacy.epsilon, privacy.delta, &privacy.unit) {
         (Some(epsilon), Some(delta), Some(unit)) => {
             let shown = shown_epsilon(epsilon);

@@ -5,10 +5,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use common::config::{self, Override};
-use common::experiment::Draft;
-use common::policy::Policy;
+use base::config::{self, Override};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use plan::experiment::Draft;
+use plan::policy::Policy;
 use serde_json::json;
 use site_node::data::prepare::Progress;
 use site_node::data::{Day, Source};

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use common::digest::Hasher;
+use base::digest::Hasher;
 
 use super::{EcgError, EcgFault, Recording, dicom_waveform, wfdb};
 use crate::data::{Stamp, dicom, open};

@@ -5,7 +5,7 @@
 //!                             [12, n] in mV ◄─ zeros at the end, or one beat ◄─ resampled
 //! ```
 
-use common::experiment::{Beats, REACH_MS, RECORDING_S, ecg_samples};
+use plan::experiment::{Beats, REACH_MS, RECORDING_S, ecg_samples};
 
 use super::beats::median;
 use super::resample::{covered, reach, resample};

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use common::digest::Hasher;
+use base::digest::Hasher;
 
 use super::{ImageError, ImageFault, Picture, Window, dicom_image, jpeg_file, png_file};
 use crate::data::{dicom, open};

@@ -16,7 +16,7 @@ mod tables;
 
 use std::collections::HashSet;
 
-use common::experiment::TimeUnit;
+use plan::experiment::TimeUnit;
 
 use self::person::{Files, Followed, Person};
 pub use self::tables::files;

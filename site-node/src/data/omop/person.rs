@@ -1,6 +1,6 @@
 //! One person's days, and the table that they make.
 
-use common::experiment::unit::YEAR;
+use plan::experiment::unit::YEAR;
 
 use crate::data::date::Day;
 use crate::data::error::{CellFault, DataError};

@@ -44,7 +44,7 @@ pub struct Patients {
     /// Units of the table's columns.
     pub units: Vec<(String, String)>,
     /// The unit of the time column, where the hospital states it.
-    pub time_unit: Option<(String, common::experiment::TimeUnit)>,
+    pub time_unit: Option<(String, plan::experiment::TimeUnit)>,
     /// What 1, 2, … stand for in the event column, where the hospital states it.
     pub causes: Option<(String, Vec<String>)>,
     /// Whether a `cohort.toml` says what the columns are; else the plan's word is all there is.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::config::{Section, Settings};
+use base::config::{Section, Settings};
 
 use crate::data::date::{DateStyle, Form, Zone};
 use crate::data::table::{Formats, TableFormat};

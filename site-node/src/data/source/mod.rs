@@ -13,8 +13,8 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
-use common::config::{self, ConfigError};
-use common::experiment::TimeUnit;
+use base::config::{self, ConfigError};
+use plan::experiment::TimeUnit;
 
 pub use tables::{CodeTable, MeasurementTable};
 

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use common::config::{Section, Settings, nearest};
-use common::experiment::{TimeUnit, cause_flaws};
+use base::config::{Section, Settings, nearest};
+use plan::experiment::{TimeUnit, cause_flaws};
 
 use super::{EcgFolder, ImageFolder, Omop, OutcomeColumns, Source};
 use crate::data::omop::TABLES;

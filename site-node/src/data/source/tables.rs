@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use common::config::{Section, Settings};
+use base::config::{Section, Settings};
 
 /// Dated measurements: patient, date, item, value, unit.
 #[derive(Debug, Clone, PartialEq)]

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::config::nearest;
+use base::config::nearest;
 
 use super::error::DataError;
 #[cfg(not(feature = "parquet"))]

@@ -2,10 +2,10 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-use common::experiment::{Plan, PrivacyMode};
-use common::ids::RunId;
-use common::policy::{Asker, BrokenRule, Policy};
-use common::privacy::LedgerError;
+use base::ids::RunId;
+use plan::experiment::{Plan, PrivacyMode};
+use plan::policy::{Asker, BrokenRule, Policy};
+use privacy::LedgerError;
 
 use super::super::{DeclineReason, Site, failed, log, time};
 use super::{InHand, RunState, SiteParticipant, of_patients};

@@ -1,13 +1,13 @@
 //! Whether a description is answered: by the policy, the budget and what was answered before.
 
 use audit::record::Terms;
-use common::audit_log::terms;
-use common::digest::Digest;
-use common::experiment::StatisticsRequest;
-use common::policy::{Asker, BrokenRule, Policy};
-use common::privacy::LedgerError;
-use common::statistics_store::StatisticsStore;
-use common::wire::Metric;
+use base::digest::Digest;
+use node::audit_log::terms;
+use node::statistics_store::StatisticsStore;
+use plan::experiment::StatisticsRequest;
+use plan::metric::Metric;
+use plan::policy::{Asker, BrokenRule, Policy};
+use privacy::LedgerError;
 
 use super::super::statistics::Facts;
 use super::super::{DeclineReason, Site, failed, log};

@@ -1,9 +1,9 @@
 //! Whatever the censoring, a head without features comes to the Kaplan–Meier curve.
 
-use common::model::Head;
-use common::survival::{KaplanMeier, Survival};
+use plan::model::Head;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
+use survival::{KaplanMeier, Survival};
 
 use super::{gradient_in_place, survival};
 use crate::train::Examples;

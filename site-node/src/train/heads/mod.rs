@@ -14,7 +14,7 @@ mod censoring_tests;
 mod mass;
 mod piecewise;
 
-use common::model::Head;
+use plan::model::Head;
 
 use super::examples::OnGrid;
 use super::hazard::{self, softplus};
@@ -90,7 +90,7 @@ pub(super) fn incidence(head: Head, logits: &[f32]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use common::survival::survival_at;
+    use survival::survival_at;
 
     use super::*;
 

@@ -12,14 +12,14 @@
 
 use std::ops::Range;
 
-use common::model::{Encoder, ParamLayout};
+use plan::model::{Encoder, ParamLayout};
 
 use super::part::{Part, Visit};
 use crate::train::hazard::{sigmoid, softplus};
 use crate::train::modality::Code;
 
 /// Codes of a patient that are used, so that nobody's pass takes unbounded time.
-pub(super) use common::model::fusion::bounds::CODES as MAX;
+pub(super) use plan::model::fusion::bounds::CODES as MAX;
 
 /// Where an encoder's parameters lie.
 #[derive(Debug, Clone)]

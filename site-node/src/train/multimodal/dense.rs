@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use common::model::ParamLayout;
+use plan::model::ParamLayout;
 
 use super::lanes::{Cpu, Task, add_times, dot, widest};
 use super::part::{Part, Visit};

@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use common::model::ParamLayout;
+use plan::model::ParamLayout;
 
 use super::dense::Dense;
 use super::part::{Part, Visit};

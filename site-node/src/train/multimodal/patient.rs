@@ -1,6 +1,6 @@
 //! One patient through the whole model, forward and backward.
 
-use common::model::{EncoderKind, ModelSpec, ParamLayout, fusion};
+use plan::model::{EncoderKind, ModelSpec, ParamLayout, fusion};
 
 use super::codes::{self, Codes};
 use super::dense::{Chain, Dense, relu, through_relu};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::inline_always, reason = "loops are compiled anew for the CPU's vectors")]
 
-use common::model::{Head, ModelSpec};
+use plan::model::{Head, ModelSpec};
 use rayon::prelude::*;
 
 use super::device::{Batch, OnDevice};

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::model::{Head, ModelSpec};
+use plan::model::{Head, ModelSpec};
 use rayon::prelude::*;
 
 use super::device::OnDevice;

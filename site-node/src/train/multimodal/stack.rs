@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use common::model::{Encoder, EncoderKind, ParamLayout, Pool};
+use plan::model::{Encoder, EncoderKind, ParamLayout, Pool};
 
 use super::conv::{Conv, Frame, Kind, Packed};
 use super::lanes::{LANES, Lanes, ZERO, stored};

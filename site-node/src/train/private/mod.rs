@@ -72,7 +72,7 @@ mod sgd;
 #[cfg(test)]
 mod tests;
 
-use common::model::ModelSpec;
+use plan::model::ModelSpec;
 use rayon::prelude::*;
 
 use super::device::Device;

@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::model::ModelSpec;
-use common::privacy::gaussian::NoiseKey;
-use common::privacy::{PrivacyError, PrivateTraining};
+use plan::model::ModelSpec;
+use privacy::gaussian::NoiseKey;
+use privacy::{PrivacyError, PrivateTraining};
 
 use super::PrivateGradient;
 use crate::cancel::Cancel;
@@ -75,12 +75,10 @@ pub fn train_privately(
 
 #[cfg(test)]
 mod tests {
-    use common::digest::Digest;
-    use common::ids::Round;
-    use common::model::{Block, Encoder, EncoderKind, Fusion, Head, Pool, initial_parameters};
-    use common::privacy::{
-        Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, Released,
-    };
+    use base::digest::Digest;
+    use base::ids::Round;
+    use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, Pool, initial_parameters};
+    use privacy::{Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, Released};
 
     use super::*;
     use crate::train::{Device, Modality, Rule, train};

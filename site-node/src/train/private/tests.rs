@@ -1,6 +1,6 @@
 //! Against patients taken one by one.
 
-use common::model::{Head, ModelSpec, initial_parameters};
+use plan::model::{Head, ModelSpec, initial_parameters};
 
 use super::*;
 use crate::train::loss;

@@ -4,11 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::clock::{Clock, SystemClock};
-use common::pki::Identity;
-use common::privacy::{NormMeter, UpdateBound};
-use common::wire::Progress;
+use base::clock::{Clock, SystemClock};
 use coordinator::server::{Server, entropy};
+use node::pki::Identity;
+use node::wire::Progress;
+use privacy::{NormMeter, UpdateBound};
 use serde_json::json;
 
 use crate::{Outcome, plan};

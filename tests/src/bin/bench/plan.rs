@@ -1,7 +1,7 @@
 //! A plan whose model has a given number of parameters.
 
-use common::experiment::{Experiment, Feature, Plan};
-use common::model::limits;
+use ::plan::experiment::{Experiment, Feature, Plan};
+use ::plan::model::limits;
 
 const EXPERIMENT: &str = r#"
     name = "bench"
@@ -16,7 +16,7 @@ const EXPERIMENT: &str = r#"
 
 /// A linear model of (inputs + 1) × intervals parameters, as near to a square as they divide.
 pub(crate) fn of(params: u32, sites: u32, rounds: u32) -> Result<Plan, Box<dyn std::error::Error>> {
-    let experiment: Experiment = common::config::read("bench", EXPERIMENT)?;
+    let experiment: Experiment = base::config::read("bench", EXPERIMENT)?;
     let mut plan = experiment.plan;
     let root = f64::from(params).sqrt();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a 16-bit root")]
@@ -27,7 +27,7 @@ pub(crate) fn of(params: u32, sites: u32, rounds: u32) -> Result<Plan, Box<dyn s
         rows.ok_or("--params: not a product of two widths up to 65536; try a rounder number")?;
     let intervals = params / rows;
     plan.model.inputs = rows - 1;
-    plan.model.head = common::model::Head::LogisticHazard { intervals, proportional: false };
+    plan.model.head = plan::model::Head::LogisticHazard { intervals, proportional: false };
     plan.outcome.edges = (1..=intervals).map(f64::from).collect();
     let feature = |index| Feature { column: format!("x{index}"), center: 0.0, scale: 1.0 };
     plan.features = (1..rows).map(feature).collect();

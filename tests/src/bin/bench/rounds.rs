@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use common::clock::{Clock, SystemClock};
+use base::clock::{Clock, SystemClock};
 use coordinator::enrol::init;
 use serde_json::Value;
 use tests::Process;

@@ -51,7 +51,7 @@ fn tampered(verdict: Verdict) -> Result<Tampering, SetupError> {
 
 /// Signs what a log holds now with the log's own key, as its owner could.
 fn sign_again(state: &Path, folder: &Path) -> Outcome {
-    let key = load_key(&state.join(common::audit_log::KEY))?;
+    let key = load_key(&state.join(node::audit_log::KEY))?;
     let mut tree = Frontier::new();
     lines(folder)?.iter().for_each(|line| tree.push(leaf(line)));
     let (origin, size, root) = (key.verifier().name().clone(), tree.size(), tree.root());

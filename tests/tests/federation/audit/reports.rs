@@ -194,7 +194,7 @@ fn a_restarted_log_is_one_story_in_whatever_order() -> Outcome {
     stop([coordinator])?;
 
     let state = federation.site(SITES[0]).join("state");
-    let aside = common::audit_log::generation::quarantined(&state)?;
+    let aside = node::audit_log::generation::quarantined(&state)?;
     let [old] = &aside[..] else { return Err("one log is set aside".into()) };
     let mut all = logs(&federation);
     all.push(old.folder.clone());

@@ -11,11 +11,11 @@ mod views;
 use std::path::Path;
 
 use audit::verify::{Options, Verdict, verify};
-use common::experiment::{Experiment, Statistic, StatisticsRequest, ViewSource};
-use common::ids::Round;
-use common::policy::Policy;
-use common::privacy::{Entry, Mechanism, Released};
-use common::wire::{SignedState, StatisticsReply, ToCoordinator};
+use base::ids::Round;
+use node::wire::{SignedState, StatisticsReply, ToCoordinator};
+use plan::experiment::{Experiment, Statistic, StatisticsRequest, ViewSource};
+use plan::policy::Policy;
+use privacy::{Entry, Mechanism, Released};
 use site_node::privatize::LedgerLog;
 use tests::{SetupError, demo};
 
@@ -31,7 +31,7 @@ fn experiment(rho: f64) -> Result<String, SetupError> {
 
 /// What it asks of a federation that may be one site.
 fn question(rho: f64) -> Result<StatisticsRequest, SetupError> {
-    let experiment: Experiment = common::config::read("demo", &experiment(rho)?)?;
+    let experiment: Experiment = base::config::read("demo", &experiment(rho)?)?;
     let (question, _) = experiment.describe.question(&experiment.plan)?;
     Ok(StatisticsRequest { min_sites: 1, ..question })
 }
@@ -43,7 +43,7 @@ fn ledger(state: &Path) -> Result<Vec<Entry>, SetupError> {
 /// That a log keeps every rule, its charges by the privacy core's own accountant.
 fn verified(state: &Path) -> Outcome {
     let folder = state.join("audit");
-    let options = Options { cost: Some(&common::audit_log::cost), ..Options::default() };
+    let options = Options { cost: Some(&privacy::cost), ..Options::default() };
     let report = verify(&folder, &audit::folder::key(&folder)?, &options);
     assert_eq!(report.verdict, Verdict::Sound, "{}: {report}", state.display());
     Ok(())

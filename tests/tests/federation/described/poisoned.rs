@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use common::digest::Digest;
-use common::experiment::StatisticsRequest;
-use common::ids::{RunId, SiteName};
-use common::wire::{
-    DESCRIBED, Decline, Metric, Refusal, StatisticsLaunch, StatisticsReply, ToCoordinator, ToSite,
-    Told,
-};
+use base::digest::Digest;
+use base::ids::{RunId, SiteName};
 use coordinator::launch::Asked;
+use node::wire::{
+    DESCRIBED, Decline, Refusal, StatisticsLaunch, StatisticsReply, ToCoordinator, ToSite, Told,
+};
+use plan::experiment::StatisticsRequest;
+use plan::metric::Metric;
 use tests::SetupError;
 
 use super::question;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use audit::report::{Request, gather, render};
-use common::experiment::Experiment;
-use common::wire::Metric;
+use plan::experiment::Experiment;
+use plan::metric::Metric;
 use serde_json::Value;
 use tests::{Federation, HOSPITALS, Process, SetupError, binary, edit, failure, success};
 
@@ -85,7 +85,7 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     let coordinator = federation.serve()?;
     let sites: Vec<Process> =
         HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
-    let asked: Experiment = common::config::load(&file, &[])?;
+    let asked: Experiment = base::config::load(&file, &[])?;
     let (question, _) = asked.describe.question(&asked.plan)?;
     let report = last_line(&success(ask(&federation, &file, &["--format", "json", "--quiet"])?)?)?;
 

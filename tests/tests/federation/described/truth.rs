@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use common::experiment::StatisticsRequest;
-use common::privacy::Mechanism;
-use common::wire::Metric;
+use plan::experiment::StatisticsRequest;
+use plan::metric::Metric;
+use privacy::Mechanism;
 
 /// How many standard deviations of its noise a number may lie from the truth: beyond 8 with a chance
 /// below 10⁻¹⁴.

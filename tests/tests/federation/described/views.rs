@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::fs;
 
-use common::experiment::{
+use node::wire::{StatisticsReply, ToCoordinator};
+use plan::experiment::{
     Aggregate, DescribedInput, Missing, StatisticsRequest, Values, View, ViewSource,
 };
-use common::wire::{StatisticsReply, ToCoordinator};
 use site_node::data::Source;
 use site_node::participant::Records;
 use tempfile::TempDir;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use audit::note::{Checkpoint, SigningKey};
 use audit::record::{Outcome as Ended, Role};
-use common::audit_log::{AuditWriter, COORDINATOR};
-use common::clock::SystemClock;
-use common::ids::Round;
-use common::wire::{Cosignature, KeptLog, Purpose, ToSite};
+use base::clock::SystemClock;
+use base::ids::Round;
+use node::audit_log::{AuditWriter, COORDINATOR};
+use node::wire::{Cosignature, KeptLog, Purpose, ToSite};
 use tests::{Observed, SetupError, copy_folder};
 
 use super::stage::{A, B, Node, Stage, charged, cosigned, nothing_left, refusals, soon, witnessed};

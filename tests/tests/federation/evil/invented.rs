@@ -6,9 +6,9 @@ use std::sync::Arc;
 use audit::note::VerifierKey;
 use audit::reconcile::{MAX_SKEW_MS, reconcile};
 use audit::verify::{Tampering, Verdict};
-use common::audit_log::AuditSettings;
-use common::ids::Round;
-use common::wire::{Purpose, ToCoordinator, ToSite};
+use base::ids::Round;
+use node::audit_log::AuditSettings;
+use node::wire::{Purpose, ToCoordinator, ToSite};
 use tests::{Answer, Observed, SetupError};
 
 use super::histories::forked;
@@ -72,7 +72,7 @@ async fn different_models_behind_invented_witnesses_show_when_logs_are_reconcile
     node_a.stop().await?;
     node_b.stop().await?;
 
-    let log = |name: &str| stage.place(name).join(common::audit_log::FOLDER);
+    let log = |name: &str| stage.place(name).join(node::audit_log::FOLDER);
     let folders = [log("one"), log("two"), log(A), log(B)];
     let keys = folders.iter().map(|folder| Ok(audit::folder::key(folder)?));
     let keys: Vec<VerifierKey> = keys.collect::<Result<_, SetupError>>()?;

@@ -2,10 +2,10 @@
 
 use audit::note::{Checkpoint, SigningKey};
 use audit::record::{Entry, Event};
-use common::audit_log::{hash, name};
-use common::digest::Digest;
-use common::ids::{Round, RunId};
-use common::wire::{ModelHeader, Purpose};
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::audit_log::{hash, name};
+use node::wire::{ModelHeader, Purpose};
 
 use super::stage::{A, Stage, charged, cosigned, nothing_left, refusal, refusals, soon};
 use crate::Outcome;
@@ -111,7 +111,7 @@ async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Out
     let of = (run, round, Purpose::Train);
     let event = |entry: Event| Entry::new(name("test"), entry).of_run(name(run.as_str()));
     let (right, wrong) = (hash(stage.plan.digest()), hash(Digest::of(b"another plan")));
-    let digest = |model: &[f32]| hash(Digest::of(&common::wire::words::from_parameters(model)));
+    let digest = |model: &[f32]| hash(Digest::of(&plan::model::payload::from_parameters(model)));
     let offer = |model: &[f32], plan| Event::RoundOffer { model: digest(model), plan };
     let mut attacks: Vec<(&str, &str, ModelHeader)> = Vec::new();
 
@@ -168,7 +168,7 @@ async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Out
     drop(site.offer_shown(of, model, &shown).await);
     let signature = cosigned(&mut site).await?;
     let own = vec![site.own(signature)];
-    let told = common::wire::ToSite::Witnessed { run: run.clone(), round, cosignatures: own };
+    let told = node::wire::ToSite::Witnessed { run: run.clone(), round, cosignatures: own };
     site.say(&told).await?;
     let tests::Answer::Update(update) = soon(site.answer()).await?? else {
         return Err("no update for an honest offer".into());

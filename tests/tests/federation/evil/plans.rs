@@ -2,7 +2,7 @@
 //! write is bounded, and asking is possible again later.
 
 use audit::record::Event;
-use common::wire::{Decline, ToCoordinator};
+use node::wire::{Decline, ToCoordinator};
 use tests::records;
 
 use super::stage::{A, Stage, soon};

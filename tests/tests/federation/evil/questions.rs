@@ -1,7 +1,7 @@
 //! Descriptions that do not stand in the log that all sites see.
 
-use common::experiment::{Experiment, StatisticsRequest};
-use common::wire::{Cosignature, DESCRIBED, Decline, ToCoordinator, ToSite};
+use node::wire::{Cosignature, DESCRIBED, Decline, ToCoordinator, ToSite};
+use plan::experiment::{Experiment, StatisticsRequest};
 use tests::{Observed, SetupError};
 
 use super::signatures::Signer;
@@ -12,7 +12,7 @@ use crate::Outcome;
 fn question(min_sites: u32) -> Result<StatisticsRequest, SetupError> {
     let text = std::fs::read_to_string(tests::demo())?;
     let table = "\n[describe]\ncolumns = [\"x01\"]\n[describe.bounds]\nx01 = [-3, 3]\n";
-    let experiment: Experiment = common::config::read("demo", &(text + table))?;
+    let experiment: Experiment = base::config::read("demo", &(text + table))?;
     let (question, _) = experiment.describe.question(&experiment.plan)?;
     Ok(StatisticsRequest { min_sites, ..question })
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use audit::note::SigningKey;
 use audit::record::Role;
-use common::audit_log::AuditWriter;
-use common::clock::SystemClock;
+use base::clock::SystemClock;
+use node::audit_log::AuditWriter;
 use tests::copy_folder;
 
 use super::stage::{A, Stage, charged, refusals, soon};

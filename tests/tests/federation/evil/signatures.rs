@@ -1,9 +1,9 @@
 //! Signatures of other sites that do not say what they should.
 
 use audit::note::{SignedNote, SigningKey, VerifierKey};
-use common::audit_log::PublishedOffer;
-use common::ids::{Round, RunId, SiteName};
-use common::wire::{Cosignature, Purpose, ToCoordinator, ToSite};
+use base::ids::{Round, RunId, SiteName};
+use node::audit_log::PublishedOffer;
+use node::wire::{Cosignature, Purpose, ToCoordinator, ToSite};
 use tests::{Answer, Observed, SetupError};
 
 use super::stage::{A, Stage, charged, cosigned, nothing_left, refusal, refusals, soon, witnessed};

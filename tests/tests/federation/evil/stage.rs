@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use audit::note::SignedNote;
 use audit::record::{Event, Outcome as Ended, Record};
-use common::audit_log::AuditSettings;
-use common::clock::{Clock, SystemClock};
-use common::digest::Digest;
-use common::experiment::{DataTag, Plan};
-use common::ids::{Round, RunId};
-use common::model::initial_parameters;
-use common::pki::Role;
-use common::privacy::Entry;
-use common::transport::Dialer;
-use common::wire::{Decline, Purpose, ToCoordinator};
+use base::clock::{Clock, SystemClock};
+use base::digest::Digest;
+use base::ids::{Round, RunId};
 use coordinator::enrol::Authority;
 use coordinator::simulate::write_synthetic;
+use node::audit_log::AuditSettings;
+use node::pki::Role;
+use node::transport::Dialer;
+use node::wire::{Decline, Purpose, ToCoordinator};
+use plan::experiment::{DataTag, Plan};
+use plan::model::initial_parameters;
+use privacy::Entry;
 use site_node::daemon::DaemonError;
 use site_node::data::{Source, Table, load};
 use site_node::participant::{Records, Site, SiteParticipant};
@@ -173,8 +173,8 @@ impl Stage {
         assert_eq!(told.iter().filter(evidence).count(), 1, "{told:?}");
         let later = audit::note::SigningKey::generate(&"coordinator.2".parse()?)?;
         let later =
-            common::wire::KeptLog { key: later.verifier().to_string(), seen: None, data_set: None };
-        let same = common::wire::KeptLog {
+            node::wire::KeptLog { key: later.verifier().to_string(), seen: None, data_set: None };
+        let same = node::wire::KeptLog {
             key: self.observer.audit.verifier().to_string(),
             seen: None,
             data_set: None,

@@ -1,8 +1,8 @@
 //! A coordinator whose words are to make records of what never was.
 
-use common::digest::Digest;
-use common::ids::Round;
-use common::wire::{Purpose, ToSite};
+use base::digest::Digest;
+use base::ids::Round;
+use node::wire::{Purpose, ToSite};
 use tests::Answer;
 
 use super::stage::{A, Stage, soon};
@@ -22,7 +22,7 @@ async fn updates_that_were_never_sent_are_not_acknowledged() -> Outcome {
     assert!(matches!(soon(site.answer()).await??, Answer::Update(_)));
     let state = node.state.clone();
     node.stop().await?;
-    let folder = state.join(common::audit_log::FOLDER);
+    let folder = state.join(node::audit_log::FOLDER);
     let (key, mut acked) = (audit::folder::key(&folder)?, 0);
     let options = audit::verify::Options::default();
     let report = audit::verify::verify_each(&folder, &key, &options, &mut |record| {

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use common::experiment::{Plan, PrivacyMode};
-use common::ids::{Round, RunId};
-use common::model::initial_parameters;
-use common::pki::Identity;
-use common::wire::{Purpose, ToCoordinator};
+use base::ids::{Round, RunId};
+use node::pki::Identity;
+use node::wire::{Purpose, ToCoordinator};
+use plan::experiment::{Plan, PrivacyMode};
+use plan::model::initial_parameters;
 use tests::{Answer, Federation, HOSPITALS, Observed, Observer, SetupError, edit};
 
 use super::planted::{NAMES, Sheet, needles};
@@ -167,7 +167,7 @@ async fn no_identifier_is_heard_logged_or_kept_whatever_goes_wrong() -> Outcome 
         return Err("no signature".into());
     };
     let cosignatures = vec![site.own(signature)];
-    let told = common::wire::ToSite::Witnessed { run: run.clone(), round: Round(1), cosignatures };
+    let told = node::wire::ToSite::Witnessed { run: run.clone(), round: Round(1), cosignatures };
     site.say(&told).await?;
     let mut node = node;
     node.kill()?;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use common::experiment::Beats;
 use coordinator::synth::{Recipe, make};
+use plan::experiment::Beats;
 use site_node::data::ecg::{EcgStandard, Lead, read};
 use tests::SetupError;
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use audit::record::Event;
-use common::artifact::Start;
-use common::audit_log::hash;
-use common::digest::Digest;
-use common::ids::{Round, RunId};
-use common::model_store;
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::audit_log::hash;
+use node::model_store;
+use plan::artifact::Start;
 use serde_json::Value;
 use tests::{Federation, HOSPITALS, Process, demo, edit, failure, stop, success};
 

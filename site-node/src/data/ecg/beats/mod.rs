@@ -13,7 +13,7 @@
 mod align;
 mod detect;
 
-use common::experiment::Beats;
+use plan::experiment::Beats;
 
 use super::StandardFault;
 use align::Windows;

@@ -35,7 +35,7 @@ mod size;
 
 use std::sync::{Mutex, PoisonError};
 
-use common::model::ModelSpec;
+use plan::model::ModelSpec;
 
 pub(super) use plain::Batch;
 

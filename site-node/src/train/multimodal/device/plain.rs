@@ -1,6 +1,6 @@
 //! Gradients without privacy, and predictions, with the device's part in them.
 
-use common::model::Head;
+use plan::model::Head;
 use rayon::prelude::*;
 
 use super::OnDevice;

@@ -4,7 +4,7 @@
 //! and again, as the same bits, with zeros in every other slot. Shapes are those of private passes, and all
 //! encoders pass forward before one passes backward, so that memory is taken as it will be in training.
 
-use common::model::{ModelSpec, initial_parameters};
+use plan::model::{ModelSpec, initial_parameters};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 

@@ -43,7 +43,7 @@ fn bytes<'a>(stacks: impl Iterator<Item = &'a Stack>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use common::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
+    use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use burn::Dispatch;
 use burn::tensor::{Int, Tensor};
-use common::model::Pool;
+use plan::model::Pool;
 
 use super::block::{Block, Left};
 use super::{T, Whose};

@@ -7,7 +7,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
-use common::model::{Encoder, EncoderKind, Head, ModelSpec, ParamLayout, Pool};
+use plan::model::{Encoder, EncoderKind, Head, ModelSpec, ParamLayout, Pool};
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};
 use crate::train::examples::OnGrid;

@@ -1,7 +1,7 @@
 //! Convolutions by tensor operations, as on a GPU, against the loops of the CPU. The device here is the CPU in the
 //! part of a GPU.
 
-use common::model::{Block, EncoderKind, Head, ModelSpec, ParamLayout, initial_parameters};
+use plan::model::{Block, EncoderKind, Head, ModelSpec, ParamLayout, initial_parameters};
 
 use super::autodiff::{assert_close, norm};
 use super::{FEATURES, examples, learning, parameters, specs, with_fusion};

@@ -1,8 +1,6 @@
 //! That training finds what only several modalities together show.
 
-use common::model::{
-    Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool, initial_parameters,
-};
+use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool, initial_parameters};
 
 use super::wave;
 use crate::train::optimizer::Optimizer;

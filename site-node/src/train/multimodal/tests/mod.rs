@@ -5,9 +5,7 @@ mod device;
 mod learning;
 mod private;
 
-use common::model::{
-    Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool, initial_parameters,
-};
+use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool, initial_parameters};
 
 use crate::train::{Code, Examples, Modality};
 

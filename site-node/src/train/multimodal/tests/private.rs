@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use common::model::{Head, ModelSpec, ParamLayout, initial_parameters};
+use plan::model::{Head, ModelSpec, ParamLayout, initial_parameters};
 use rayon::ThreadPoolBuilder;
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};

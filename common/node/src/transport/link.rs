@@ -1,0 +1,161 @@
+//! One connection, and who is at its other end.
+
+use std::net::SocketAddr;
+
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
+use rustls_pki_types::CertificateDer;
+
+use super::error::TransportError;
+use super::frames::{FrameReader, FrameWriter};
+use crate::pki::{PkiError, Role, Validity};
+use base::fingerprint::Fingerprint;
+
+/// A peer that knocked, before the handshake.
+pub struct Incoming(quinn::Incoming);
+
+impl Incoming {
+    pub(super) fn new(incoming: quinn::Incoming) -> Self {
+        Self(incoming)
+    }
+
+    /// Where the peer's datagrams come from.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.0.remote_address()
+    }
+
+    /// Does not answer the peer, which tries again by itself.
+    pub fn ignore(self) {
+        self.0.ignore();
+    }
+
+    /// Asks a peer whose address is not proven to prove it first; none where it has to.
+    #[must_use]
+    pub fn proven(self) -> Option<Self> {
+        if self.0.remote_address_validated() {
+            return Some(self);
+        }
+        // A peer that may not be asked again is dropped.
+        let _ = self.0.retry();
+        None
+    }
+
+    /// Finishes the handshake and reads the peer's role from its certificate.
+    ///
+    /// # Errors
+    /// The peer is not trusted, speaks something else, or its certificate has no role.
+    pub async fn accept(self) -> Result<Link, TransportError> {
+        let connection = self.0.accept()?.await?;
+        match peer_of(&connection) {
+            Ok((role, certificate)) => {
+                Ok(Link { connection, peer: role, certificate: Some(certificate) })
+            }
+            Err(error) => {
+                connection.close(VarInt::from_u32(1), error.to_string().as_bytes());
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// What is known of the certificate that a peer showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Its SHA-256.
+    pub fingerprint: Fingerprint,
+    /// When it is valid; none where that cannot be read.
+    pub validity: Option<Validity>,
+}
+
+fn peer_of(connection: &Connection) -> Result<(Role, PeerCertificate), PkiError> {
+    let none = || PkiError::NoRole("no certificate".to_owned());
+    let identity = connection.peer_identity().ok_or_else(none)?;
+    let chain = identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| none())?;
+    let own = chain.first().ok_or_else(none)?;
+    let (fingerprint, validity) = (Fingerprint::of(own), Validity::of(own));
+    Ok((Role::of(own)?, PeerCertificate { fingerprint, validity }))
+}
+
+/// A connection to one peer whose role is verified. Clones share the connection.
+#[derive(Clone)]
+pub struct Link {
+    connection: Connection,
+    peer: Role,
+    certificate: Option<PeerCertificate>,
+}
+
+impl Link {
+    /// A connection to the coordinator, whose name the handshake has checked.
+    pub(super) fn to_coordinator(connection: Connection) -> Self {
+        let certificate = peer_of(&connection).ok().map(|(_, certificate)| certificate);
+        Self { connection, peer: Role::Coordinator, certificate }
+    }
+
+    /// Who is at the other end.
+    #[must_use]
+    pub fn peer(&self) -> &Role {
+        &self.peer
+    }
+
+    /// The peer's certificate.
+    #[must_use]
+    pub fn certificate(&self) -> Option<PeerCertificate> {
+        self.certificate
+    }
+
+    /// Where the peer is now.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.connection.remote_address()
+    }
+
+    /// Opens the control stream: the dialing side's part.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn open_control(&self) -> Result<(FrameWriter, FrameReader), TransportError> {
+        let (send, receive) = self.connection.open_bi().await?;
+        Ok((FrameWriter::new(send), FrameReader::new(receive)))
+    }
+
+    /// Accepts the control stream: the listening side's part.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn accept_control(&self) -> Result<(FrameWriter, FrameReader), TransportError> {
+        let (send, receive) = self.connection.accept_bi().await?;
+        Ok((FrameWriter::new(send), FrameReader::new(receive)))
+    }
+
+    /// Opens a stream for one transfer.
+    pub(super) async fn open_transfer(&self) -> Result<SendStream, TransportError> {
+        Ok(self.connection.open_uni().await?)
+    }
+
+    /// The next stream with a transfer from the peer.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn accept_transfer(&self) -> Result<FrameReader, TransportError> {
+        let stream: RecvStream = self.connection.accept_uni().await?;
+        Ok(FrameReader::new(stream))
+    }
+
+    /// Bytes on the wire so far, both ways, headers and repetitions included.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let stats = self.connection.stats();
+        stats.udp_tx.bytes.saturating_add(stats.udp_rx.bytes)
+    }
+
+    /// Ends the connection and tells the peer why.
+    pub fn close(&self, reason: &str) {
+        self.connection.close(VarInt::from_u32(0), reason.as_bytes());
+    }
+
+    /// Waits for the end of the connection and says how it ended.
+    pub async fn closed(&self) -> TransportError {
+        let error: ConnectionError = self.connection.closed().await;
+        error.into()
+    }
+}

@@ -1,0 +1,320 @@
+//! What is said on a control stream.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::archive::{Answer, Query};
+use super::refusal::Refusal;
+use plan::metric::Metric;
+
+use super::witness::{Cosignature, KeptLog, LastRecord, SignedState};
+use base::clock::Timestamp;
+use base::digest::Digest;
+use base::ids::{Round, RunId, RunPrefix, SiteName};
+use plan::experiment::{Plan, StatisticsRequest};
+
+/// The round of a description's name that sites sign the question in.
+pub const DESCRIBED: Round = Round(1);
+
+/// How a peer introduces itself. Its name and role stand in its certificate, not here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocol's version: the first field, so that every version can read it.
+    pub protocol: u32,
+    /// The software's version, for the log.
+    pub software: String,
+    /// The peer's audit log; an operator has none.
+    pub log: Option<KeptLog>,
+}
+
+/// What a site measured on the final model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The run.
+    pub run: RunId,
+    /// The hash of the model that was evaluated.
+    pub model: Digest,
+    /// In a private mode, one with noise at most, and none unless the plan asks for it.
+    pub metrics: Vec<Metric>,
+}
+
+/// Why a site sends no update.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// The run.
+    pub run: RunId,
+    /// The round that it will not contribute to; none where it declines the run.
+    pub round: Option<Round>,
+    /// The rule or the stage that stopped it, such as `policy.modes`.
+    pub rule: String,
+    /// The reason, without any patient's value.
+    pub reason: String,
+}
+
+/// An experiment to run on the live federation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Launch {
+    /// What the sites will receive.
+    pub plan: Plan,
+}
+
+/// A description to ask the sites of the live federation for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatisticsLaunch {
+    /// What the sites will receive.
+    pub question: StatisticsRequest,
+    /// How long they have to answer.
+    pub window: Duration,
+}
+
+/// A site's answer to a description: numbers with noise on them, each paid for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatisticsReply {
+    /// The name that the question was asked under.
+    pub run: RunId,
+    /// Its hash.
+    pub question: Digest,
+    /// In the order of the questions, and by their names.
+    pub numbers: Vec<Metric>,
+    /// The site's audit log, in which every number is charged.
+    pub log: SignedState,
+}
+
+/// From a site, or from an operator, to the coordinator.
+#[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToCoordinator {
+    /// Opens every session.
+    Hello(Hello),
+    /// The site's policy, data and budget allow the plan.
+    Consent {
+        /// The run.
+        run: RunId,
+        /// The hash of the plan that was checked.
+        plan: Digest,
+    },
+    /// The site has seen the coordinator's log up to an offer, and signs that state of it.
+    Cosigned {
+        /// The run.
+        run: RunId,
+        /// The round that was offered.
+        round: Round,
+        /// The signature's line, as below a signed note.
+        signature: String,
+    },
+    /// The site will not send an update.
+    Decline(Decline),
+    /// What a site measured on the final model.
+    Evaluation(Evaluation),
+    /// An operator starts a run.
+    Launch(Launch),
+    /// A site's patients, described.
+    StatisticsReply(StatisticsReply),
+    /// An operator asks for a description.
+    Describe(StatisticsLaunch),
+    /// An operator follows a run that is going on.
+    Attach {
+        /// The run's name, or the beginning of it.
+        run: RunPrefix,
+    },
+    /// An operator ends a run, or a description, that is going on.
+    Stop {
+        /// The run's name, or the beginning of it.
+        run: RunPrefix,
+    },
+    /// An operator asks what is kept of runs and models.
+    Query(Query),
+}
+
+/// From the coordinator to a site.
+#[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToSite {
+    /// The session is open.
+    Welcome(Hello),
+    /// What was sent is not accepted.
+    Refused(Refusal),
+    /// A run begins: check it and consent or decline.
+    Plan {
+        /// The run.
+        run: RunId,
+        /// All of what it does.
+        plan: Plan,
+    },
+    /// Who else signed the state of the coordinator's log that a round was offered in: updates leave
+    /// when enough sites have seen the same one.
+    Witnessed {
+        /// The run.
+        run: RunId,
+        /// The round.
+        round: Round,
+        /// Their signatures.
+        cosignatures: Vec<Cosignature>,
+    },
+    /// An update is complete, checked and kept.
+    Received {
+        /// The run.
+        run: RunId,
+        /// The round.
+        round: Round,
+        /// The update's hash.
+        digest: Digest,
+        /// The coordinator's signature on the site's checkpoint that came with it.
+        cosignature: String,
+    },
+    /// The run is over, by its end or for a reason.
+    Over {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: String,
+    },
+    /// A description is asked for, before any run: sign the state of the coordinator's log that ends with
+    /// the question, and answer or decline when enough sites have signed the same one.
+    Describe {
+        /// All of what is asked; the name that it is charged under follows from it.
+        question: StatisticsRequest,
+        /// The coordinator's audit log, as this site may see that it goes on.
+        log: SignedState,
+        /// Its last record, which is of this very question.
+        record: LastRecord,
+    },
+}
+
+/// A step of a run that an operator follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Progress {
+    /// The run has its name and waits for its quorum.
+    Started {
+        /// Sites that were asked.
+        sites: Vec<SiteName>,
+        /// Rounds planned.
+        rounds: u32,
+    },
+    /// A site will not take part, in a round or in the whole run.
+    Declined {
+        /// The site.
+        site: SiteName,
+        /// What stopped it.
+        rule: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// A round closed.
+    Round {
+        /// The round.
+        round: Round,
+        /// Updates in it.
+        sites: u32,
+        /// How long it took, in seconds.
+        seconds: f64,
+        /// On the wire, both ways, all sites.
+        bytes: u64,
+        /// Mean of the sites' metrics on the model the round began with.
+        metrics: Vec<Metric>,
+    },
+    /// The run ended well; the registry holds its results.
+    Finished {
+        /// Mean of the sites' metrics on the final model.
+        metrics: Vec<Metric>,
+        /// SHA-256 of the final model's safetensors file, in hexadecimal.
+        model_sha256: String,
+        /// Sites whose updates are in the model.
+        sites: Vec<SiteName>,
+        /// From launch to end.
+        seconds: f64,
+        /// On the wire from launch to end, both ways, all sites.
+        bytes: u64,
+    },
+    /// The run ended without a model.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// Too few hospitals are connected; the run waits for more.
+    Waiting {
+        /// How many more it needs.
+        more: u32,
+        /// When it ends without them.
+        until: Timestamp,
+    },
+}
+
+/// A step of a description that an operator follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Told {
+    /// The sites that are here were asked.
+    Asked {
+        /// Who they are.
+        sites: Vec<SiteName>,
+    },
+    /// A site answered.
+    Answered {
+        /// The site.
+        site: SiteName,
+        /// Its numbers, as they came.
+        numbers: Vec<Metric>,
+    },
+    /// A site did not answer.
+    Declined {
+        /// The site.
+        site: SiteName,
+        /// What stopped it.
+        rule: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// Every site has answered or will not.
+    Complete {
+        /// From asking to the last answer.
+        seconds: f64,
+    },
+    /// It could not be gone on with.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// From the coordinator to an operator.
+#[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToOperator {
+    /// The session is open.
+    Welcome(Hello),
+    /// The launch is not accepted.
+    Refused(Refusal),
+    /// The next step of the run.
+    Progress {
+        /// The run.
+        run: RunId,
+        /// What happened.
+        progress: Progress,
+    },
+    /// The next step of a description.
+    Told {
+        /// The name that it is charged under.
+        run: RunId,
+        /// What happened.
+        told: Told,
+    },
+    /// The operator follows this run; its steps so far come next.
+    Attached {
+        /// The run.
+        run: RunId,
+        /// All of what it does.
+        plan: Plan,
+    },
+    /// A run that the operator asked to stop is over.
+    Ended {
+        /// The run.
+        run: RunId,
+        /// `stopped`, or what it had come to before: `finished` or `failed`.
+        status: String,
+        /// Why it has no model.
+        reason: Option<String>,
+    },
+    /// A part of what is kept of runs and models.
+    Answer(Answer),
+}

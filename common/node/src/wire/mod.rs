@@ -1,0 +1,36 @@
+//! The bytes between a hospital and the coordinator.
+//!
+//! ```text
+//! control stream (both ways)   u32 length ‖ bincode message          at most 4 MiB each
+//! transfer stream (one way)    u32 length ‖ bincode header ‖ words   as many as the header says
+//! ```
+//!
+//! Messages are small and typed ([`ToCoordinator`], [`ToSite`]). Parameters and updates are raw
+//! 32-bit little-endian words behind a checked header, hashed as they stream, never decoded by
+//! bincode and never buffered whole by the coordinator. Every message has golden bytes in the tests.
+
+mod archive;
+mod messages;
+mod plain;
+mod refusal;
+mod transfer;
+mod witness;
+
+pub use archive::{
+    Answer, FileKind, MAX_LISTED, ModelSummary, PAGE, PAGE_BYTES, PIECE, Query, RoundSummary,
+    RunSummary, SiteMetric,
+};
+pub use messages::{
+    DESCRIBED, Decline, Evaluation, Hello, Launch, Progress, StatisticsLaunch, StatisticsReply,
+    ToCoordinator, ToOperator, ToSite, Told,
+};
+pub use plain::{FreeText, MAX_REASONS, MAX_WORD, PeerMessage};
+pub use refusal::Refusal;
+pub use transfer::{ModelHeader, Payload, Purpose, UpdateHeader};
+pub use witness::{Consistency, Cosignature, KeptLog, LastRecord, SignedState};
+
+/// The version of everything in this module. A peer that says another is refused by name.
+pub const PROTOCOL: u32 = 1;
+
+/// The protocol's name in the TLS handshake: peers of another kind fail there already.
+pub const ALPN: &[u8] = b"consilium/1";

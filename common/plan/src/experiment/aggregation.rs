@@ -1,0 +1,121 @@
+//! What the coordinator does with the updates of one round, and how long it waits for them.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use base::config::{Section, Settings};
+
+/// How long sites may be given for a round, and for a description.
+pub const WINDOWS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+
+/// How the mean update changes the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerRule {
+    /// The mean is added (McMahan et al., arXiv:1602.05629), times the server's learning rate.
+    FedAvg,
+    /// Adam on the mean (Reddi et al., arXiv:2003.00295, algorithm 2).
+    FedAdam,
+    /// Yogi on the mean (Reddi et al., arXiv:2003.00295, algorithm 2).
+    FedYogi,
+}
+
+/// How much each site's update counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// All sites alike.
+    Equal,
+    /// By its number of training patients, which thereby leaves the site: only in mode `none`.
+    Patients {
+        /// A site of this many patients or more counts 1.
+        unit: u32,
+    },
+}
+
+/// The server's side of a round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Aggregation {
+    /// The server's optimiser.
+    pub rule: ServerRule,
+    /// Its step size.
+    pub learning_rate: f64,
+    /// Decay of its first moment.
+    pub beta1: f64,
+    /// Decay of its second moment.
+    pub beta2: f64,
+    /// Its degree of adaptivity τ: larger is closer to plain averaging.
+    pub tau: f64,
+    /// How much a site counts.
+    pub weights: Weights,
+    /// A round with fewer updates than this does not count.
+    pub min_sites: u32,
+    /// A round takes no more updates than this.
+    pub max_sites: u32,
+    /// How long a round waits for its quorum, and for the updates after that.
+    pub window: Duration,
+    /// The final model is the mean of those after so many last rounds (Polyak and Juditsky, SIAM J.
+    /// Control Optim. 30:838, 1992); 1 for the last alone. It averages noise out, and costs no privacy.
+    pub average_last: u32,
+}
+
+impl Settings for Aggregation {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let rule = section.choice(
+            "rule",
+            Some("fedavg"),
+            &[
+                ("fedavg", ServerRule::FedAvg),
+                ("fedadam", ServerRule::FedAdam),
+                ("fedyogi", ServerRule::FedYogi),
+            ],
+        );
+        let default_rate = if rule == Some(ServerRule::FedAvg) { 1.0 } else { 0.01 };
+        let learning_rate = section.or("learning_rate", default_rate);
+        let beta1 = section.or("beta1", 0.9);
+        let beta2 = section.or("beta2", 0.99);
+        let tau = section.or("tau", 1e-3);
+        let by_patients =
+            section.choice("weights", Some("equal"), &[("equal", false), ("patients", true)]);
+        let unit = section.maybe::<u32>("patients_per_unit");
+        let min_sites = section.required("min_sites", "how many sites make a round count");
+        let max_sites = section.or("max_sites", 100);
+        let window = section.or("window", Duration::from_secs(600));
+        let average_last = section.or("average_last", 1);
+        // From here on reading may end early: every key has been asked for.
+        let weights = match (by_patients?, unit?) {
+            (false, None) => Some(Weights::Equal),
+            (true, Some(unit)) => Some(Weights::Patients { unit }),
+            (true, None) => {
+                section.problem(
+                    "patients_per_unit",
+                    "missing",
+                    "give the size from which on a site counts in full, such as 250",
+                );
+                None
+            }
+            (false, Some(_)) => {
+                section.problem(
+                    "patients_per_unit",
+                    "equal weights have no unit",
+                    "remove the key, or use weights = \"patients\"",
+                );
+                None
+            }
+        };
+        Some(Self {
+            rule: rule?,
+            learning_rate: learning_rate?,
+            beta1: beta1?,
+            beta2: beta2?,
+            tau: tau?,
+            weights: weights?,
+            min_sites: min_sites?,
+            max_sites: max_sites?,
+            window: window?,
+            average_last: average_last?,
+        })
+    }
+}

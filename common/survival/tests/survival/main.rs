@@ -1,0 +1,8 @@
+//! Survival metrics against published values and independent references.
+
+mod competing;
+mod curves;
+mod errors;
+mod golden;
+mod lines;
+mod pairs;
