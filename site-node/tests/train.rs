@@ -8,7 +8,7 @@
 
 use plan::model::{Head, ModelSpec, initial_parameters};
 use site_node::train::{
-    Device, Examples, LocalTraining, Rule, TrainError, Trained, risks, survival, train,
+    Device, Examples, Optimizer, TrainError, Trained, Training, risks, survival, train,
 };
 
 const EDGES: [f64; 8] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
@@ -27,9 +27,9 @@ fn hazard(proportional: bool) -> Head {
     Head::LogisticHazard { intervals: 8, proportional }
 }
 
-fn plan() -> LocalTraining {
-    LocalTraining {
-        optimizer: Rule::Adam,
+fn plan() -> Training {
+    Training {
+        optimizer: Optimizer::Adam,
         learning_rate: 0.02,
         epochs: 60,
         batch: Some(64),
@@ -65,7 +65,7 @@ fn patients(n: usize) -> (Examples, Vec<f64>) {
     (Examples::new(features, 5, time, event, &EDGES).unwrap(), rate)
 }
 
-fn run(spec: &ModelSpec, plan: &LocalTraining, examples: &Examples) -> Trained {
+fn run(spec: &ModelSpec, plan: &Training, examples: &Examples) -> Trained {
     let start = initial_parameters(spec, 1);
     train(spec, plan, &start, examples, 9, &Device::cpu()).unwrap()
 }
@@ -96,8 +96,8 @@ fn every_head_learns_the_known_risk() {
 #[test]
 fn full_batches_of_gradient_descent_lower_the_loss() {
     let (examples, _) = patients(200);
-    let plan = LocalTraining {
-        optimizer: Rule::Sgd,
+    let plan = Training {
+        optimizer: Optimizer::Sgd,
         learning_rate: 0.2,
         epochs: 50,
         batch: None,
@@ -133,7 +133,7 @@ fn the_seed_alone_decides_the_order() {
     let spec = spec(hazard(false), &[16]);
     let start = initial_parameters(&spec, 1);
     let with = |seed, batch| {
-        let plan = LocalTraining { epochs: 3, batch, ..plan() };
+        let plan = Training { epochs: 3, batch, ..plan() };
         train(&spec, &plan, &start, &examples, seed, &Device::cpu()).unwrap().parameters
     };
     assert_eq!(with(1, Some(32)), with(1, Some(32)));
@@ -148,13 +148,13 @@ fn the_proximal_term_pulls_to_the_start_and_decay_to_zero() {
     let spec = spec(hazard(false), &[16]);
     let start = initial_parameters(&spec, 1);
     let moved = |proximal| {
-        let trained = run(&spec, &LocalTraining { proximal, ..plan() }, &examples);
+        let trained = run(&spec, &Training { proximal, ..plan() }, &examples);
         let squares = trained.parameters.iter().zip(&start).map(|(a, b)| f64::from(a - b).powi(2));
         squares.sum::<f64>().sqrt()
     };
     assert!(moved(10.0) < 0.5 * moved(0.0), "{} {}", moved(10.0), moved(0.0));
     let weights = |weight_decay| {
-        let trained = run(&spec, &LocalTraining { weight_decay, ..plan() }, &examples);
+        let trained = run(&spec, &Training { weight_decay, ..plan() }, &examples);
         trained.parameters[..80].iter().map(|w| f64::from(*w).powi(2)).sum::<f64>()
     };
     assert!(weights(0.5) < 0.5 * weights(0.0));
@@ -166,7 +166,7 @@ fn what_does_not_fit_is_an_error_with_its_name() {
     let spec = spec(hazard(false), &[]);
     let start = initial_parameters(&spec, 1);
     let device = Device::cpu();
-    let fails = |spec: &ModelSpec, plan: &LocalTraining, start: &[f32], examples: &Examples| {
+    let fails = |spec: &ModelSpec, plan: &Training, start: &[f32], examples: &Examples| {
         train(spec, plan, start, examples, 1, &device).unwrap_err()
     };
     assert!(matches!(
@@ -192,12 +192,12 @@ fn what_does_not_fit_is_an_error_with_its_name() {
     let nobody = Examples::new(vec![], 5, vec![], vec![], &EDGES).unwrap();
     assert_eq!(fails(&spec, &plan(), &start, &nobody), TrainError::NoPatients);
     for wrong in [
-        LocalTraining { learning_rate: f64::NAN, ..plan() },
-        LocalTraining { learning_rate: 0.0, ..plan() },
-        LocalTraining { epochs: 0, ..plan() },
-        LocalTraining { batch: Some(0), ..plan() },
-        LocalTraining { weight_decay: -1.0, ..plan() },
-        LocalTraining { proximal: f64::INFINITY, ..plan() },
+        Training { learning_rate: f64::NAN, ..plan() },
+        Training { learning_rate: 0.0, ..plan() },
+        Training { epochs: 0, ..plan() },
+        Training { batch: Some(0), ..plan() },
+        Training { weight_decay: -1.0, ..plan() },
+        Training { proximal: f64::INFINITY, ..plan() },
     ] {
         let error = fails(&spec, &wrong, &start, &examples);
         assert!(matches!(error, TrainError::Setting { .. }), "{error:?}");
@@ -209,7 +209,7 @@ fn divergence_names_its_epoch_and_step() {
     let (examples, _) = patients(40);
     let spec = spec(Head::Cox, &[16]);
     let plan =
-        LocalTraining { optimizer: Rule::Sgd, learning_rate: 1e30, batch: Some(20), ..plan() };
+        Training { optimizer: Optimizer::Sgd, learning_rate: 1e30, batch: Some(20), ..plan() };
     let start = initial_parameters(&spec, 1);
     let error = train(&spec, &plan, &start, &examples, 1, &Device::cpu()).unwrap_err();
     match &error {
@@ -230,7 +230,7 @@ fn wide_run() -> Vec<u32> {
     let spec = ModelSpec { inputs: 64, ..spec(hazard(false), &[256, 128]) };
     let mut bits = Vec::new();
     for batch in [Some(256), None] {
-        let plan = LocalTraining { epochs: 2, batch, ..plan() };
+        let plan = Training { epochs: 2, batch, ..plan() };
         bits.extend(run(&spec, &plan, &examples).parameters.into_iter().map(f32::to_bits));
     }
     bits

@@ -106,18 +106,13 @@ pub(crate) fn aggregated(
     rule: ServerRule,
     output: Digest,
 ) -> Vec<Entry> {
-    let rule = match rule {
-        ServerRule::FedAvg => "fedavg",
-        ServerRule::FedAdam => "fedadam",
-        ServerRule::FedYogi => "fedyogi",
-    };
     let input = |(site, update): &(SiteName, Digest)| Input {
         site: name(site.as_str()),
         update: hash(*update),
     };
     let entry = |inputs: &[(SiteName, Digest)]| {
         let inputs = inputs.iter().map(input).collect();
-        let event = Event::Aggregated { inputs, rule: name(rule), output: hash(output) };
+        let event = Event::Aggregated { inputs, rule: name(rule.name()), output: hash(output) };
         of_run(run, event).of_round(round.0)
     };
     inputs.chunks(INPUTS).map(entry).collect()

@@ -17,7 +17,7 @@ use privacy::{
     Budget, Charge, Delta, Entry, Ledger, LedgerStore, Limits, Mechanism, Released, UpdateBound,
     privatize,
 };
-use site_node::train::{Device, Examples, LocalTraining, train};
+use site_node::train::{Device, Examples, train};
 
 use super::evaluate::{TestPatients, part, stage};
 use super::{Beside, SimulateError, SimulatedHospital};
@@ -52,7 +52,6 @@ fn train_alone(
     here: Here<'_>,
 ) -> Result<Vec<f32>, SimulateError> {
     let Here { start, device, .. } = here;
-    let local = LocalTraining::from(&plan.training);
     let mut model = start.to_vec();
     let mut server = ServerOptimizer::new(plan, model.len());
     let full_weight = server.full_weight();
@@ -64,7 +63,8 @@ fn train_alone(
     for round in 1..=plan.rounds {
         let seed = Digest::of(format!("baseline {} {name} {round}", plan.seed).as_bytes());
         let seed = seed.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        let trained = train(&plan.model, &local, &model, patients, seed, device).map_err(stage)?;
+        let trained =
+            train(&plan.model, &plan.training, &model, patients, seed, device).map_err(stage)?;
         let delta =
             Delta::between(&model, trained.parameters).and_then(|delta| delta.clip(clip, 1.0));
         let (run, released) = (run.clone(), Released::Update);

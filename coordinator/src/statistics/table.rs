@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use plan::experiment::TimeUnit;
-
 use super::report::{Declined, DescriptionReport, Group, InputReport};
 
 impl DescriptionReport {
@@ -39,11 +37,7 @@ impl DescriptionReport {
             }
         }
         if !groups.is_empty() {
-            let unit = match self.unit {
-                TimeUnit::Days => "days",
-                TimeUnit::Months => "months",
-                TimeUnit::Years => "years",
-            };
+            let unit = self.unit.name();
             let _ = write!(text, "\n{:<12}", format!("S at {unit}"));
             for group in &groups {
                 let _ = write!(text, " {:>12}", group.site);

@@ -13,7 +13,7 @@ use privacy::{
 };
 use site_node::cancel::Cancel;
 use site_node::train::{
-    Device, Examples, LocalTraining, PrivateGradient, Rule, TrainError, UNITS_PER_CLIP, train,
+    Device, Examples, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP, train,
     train_privately,
 };
 
@@ -46,10 +46,10 @@ pub fn round(value: f64, digits: i32) -> f64 {
     (value * 10_f64.powi(digits)).round() / 10_f64.powi(digits)
 }
 
-fn plan(epochs: u32) -> LocalTraining {
-    let (optimizer, learning_rate) = (Rule::Sgd, 1e-3);
+fn plan(epochs: u32) -> Training {
+    let (optimizer, learning_rate) = (Optimizer::Sgd, 1e-3);
     let (weight_decay, proximal) = (0.0, 0.0);
-    LocalTraining {
+    Training {
         optimizer,
         learning_rate,
         epochs,

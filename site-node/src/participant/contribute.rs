@@ -13,7 +13,7 @@ use super::site::RunState;
 use super::{DeclineReason, Model, Site, failed, untrained};
 use crate::privatize::{PrivacyGate, fresh_key};
 use crate::send::Outgoing;
-use crate::train::{LocalTraining, train_privately, train_until};
+use crate::train::{train_privately, train_until};
 
 /// Trains by the plan's mode, and passes what came of it through the gate.
 pub(super) fn contribute(
@@ -56,11 +56,11 @@ fn openly(
 ) -> Result<Outgoing, DeclineReason> {
     let RunState { run, plan, training, .. } = state;
     let Model { parameters: model, cancel, .. } = offered;
-    let local = LocalTraining::from(&plan.training);
     let seed = batch_seed(plan.seed, &site.name, round);
-    let trained = train_until(cancel, &plan.model, &local, model, training, seed, &site.device)
-        .map_err(|error| untrained(&error))?
-        .ok_or_else(DeclineReason::over)?;
+    let trained =
+        train_until(cancel, &plan.model, &plan.training, model, training, seed, &site.device)
+            .map_err(|error| untrained(&error))?
+            .ok_or_else(DeclineReason::over)?;
     let (numerator, weight) = weight(plan.aggregation.weights, training.len());
     let update = gate
         .pass(plan, run, round, (model, trained.parameters), weight)
@@ -87,10 +87,9 @@ fn noised_whole(
 ) -> Result<PrivatizedUpdate, DeclineReason> {
     let RunState { run, plan, training, .. } = state;
     let Model { parameters: model, cancel, .. } = offered;
-    let local = LocalTraining::from(&plan.training);
     let seed = batch_seed(plan.seed, &site.name, round);
     let trained = catch_unwind(AssertUnwindSafe(|| {
-        train_until(cancel, &plan.model, &local, model, training, seed, &site.device)
+        train_until(cancel, &plan.model, &plan.training, model, training, seed, &site.device)
     }));
     // Before anything is charged. That the run is over is the coordinator's own word and no patient's.
     if cancel.is_set() {
@@ -122,9 +121,8 @@ fn noised_by_step(
     let Some(gradient) = gradient else {
         return Err(DeclineReason::new("privacy.steps", "the plan has no private steps"));
     };
-    let local = LocalTraining::from(&plan.training);
     let paid = gate.begin(plan, run, round, model).map_err(|error| failed("privatize")(&error))?;
-    train_privately(&plan.model, &local, gradient, paid, training, cancel, fresh_key)
+    train_privately(&plan.model, &plan.training, gradient, paid, training, cancel, fresh_key)
         .map_err(|error| failed("train")(&error))?
         .ok_or_else(DeclineReason::over)?
         .finish(plan.privacy.clip, 1.0)

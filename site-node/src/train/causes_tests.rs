@@ -3,7 +3,7 @@
 use plan::model::{Head, ModelSpec, initial_parameters};
 use survival::{Competing, harrell_c};
 
-use super::{Device, Examples, LocalTraining, Rule, TrainError, incidence, risks, survival, train};
+use super::{Device, Examples, Optimizer, TrainError, Training, incidence, risks, survival, train};
 
 fn spec(inputs: u32, intervals: u32, proportional: bool, hidden: &[u32]) -> ModelSpec {
     ModelSpec {
@@ -15,9 +15,9 @@ fn spec(inputs: u32, intervals: u32, proportional: bool, hidden: &[u32]) -> Mode
     }
 }
 
-fn plan(epochs: u32, learning_rate: f64) -> LocalTraining {
-    LocalTraining {
-        optimizer: Rule::Adam,
+fn plan(epochs: u32, learning_rate: f64) -> Training {
+    Training {
+        optimizer: Optimizer::Adam,
         learning_rate,
         epochs,
         batch: None,

@@ -1,5 +1,6 @@
 //! One site's training in one round.
 
+use plan::experiment::Training;
 use plan::model::ModelSpec;
 
 use super::batches::Batches;
@@ -9,30 +10,8 @@ use super::error::TrainError;
 use super::examples::Examples;
 use super::loss;
 use super::memory::keep_freed_memory;
-use super::optimizer::{Optimizer, Rule};
+use super::optimizer::Descent;
 use crate::cancel::Cancel;
-
-/// What a site does with the model in one round.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LocalTraining {
-    /// The optimiser.
-    pub optimizer: Rule,
-    /// Its step size.
-    pub learning_rate: f64,
-    /// Passes over the site's patients.
-    pub epochs: u32,
-    /// Patients a step; all of them where none is given. Cox's risk sets are then those of the
-    /// batch.
-    pub batch: Option<u32>,
-    /// λ of λ/2·‖weights‖², biases left out.
-    pub weight_decay: f64,
-    /// `FedProx`'s μ (Li et al., arXiv:1812.06127, eq. 2); 0 is plain federated averaging.
-    pub proximal: f64,
-    /// A factor on the step size of each block of parameters, by its name; 1 for those not named.
-    pub rates: Vec<(String, f64)>,
-    /// Decoupled weight decay of each block of weights, by its name; 0 for those not named.
-    pub decays: Vec<(String, f64)>,
-}
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +37,7 @@ pub struct Trained {
 /// or values that are not finite, with the epoch and step in which they arose.
 pub fn train(
     spec: &ModelSpec,
-    plan: &LocalTraining,
+    plan: &Training,
     start: &[f32],
     examples: &Examples,
     seed: u64,
@@ -77,13 +56,13 @@ pub fn train(
 pub fn train_until(
     cancel: &Cancel,
     spec: &ModelSpec,
-    plan: &LocalTraining,
+    plan: &Training,
     start: &[f32],
     examples: &Examples,
     seed: u64,
     device: &Device,
 ) -> Result<Option<Trained>, TrainError> {
-    let settings = plan.check()?;
+    let settings = check(plan)?;
     let engine = Engine::of(spec, device);
     fits(spec, engine.parameters(), start, examples)?;
     if examples.is_empty() {
@@ -99,7 +78,7 @@ pub fn train_until(
 
     let loss_before = mean_loss(start, "before")?;
     let mut parameters = start.to_vec();
-    let mut optimizer = Optimizer::new(spec, plan, settings, start);
+    let mut optimizer = Descent::new(spec, plan, settings, start);
     let mut order = Batches::new(examples.len(), seed);
     let size = plan.batch.map_or(examples.len(), |batch| batch as usize).min(examples.len());
     let whole = size == examples.len();
@@ -125,25 +104,26 @@ pub fn train_until(
     Ok(Some(Trained { parameters, loss_before, loss_after, steps: step }))
 }
 
-impl LocalTraining {
-    /// Learning rate, weight decay and proximal term in the model's precision.
-    #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
-    pub(super) fn check(&self) -> Result<[f32; 3], TrainError> {
-        let hold = |holds: bool, setting, found, range| {
-            if holds { Ok(()) } else { Err(TrainError::Setting { setting, found, range }) }
-        };
-        let rate = self.learning_rate as f32;
-        let range = "a finite number above 0";
-        hold(rate.is_finite() && rate > 0.0, "learning_rate", self.learning_rate, range)?;
-        hold(self.epochs > 0, "epochs", f64::from(self.epochs), "at least 1")?;
-        hold(self.batch != Some(0), "batch", 0.0, "at least 1, or none for full batches")?;
-        let range = "a finite number, 0 or above";
-        let (decay, proximal) = (self.weight_decay as f32, self.proximal as f32);
-        hold(decay.is_finite() && decay >= 0.0, "weight_decay", self.weight_decay, range)?;
-        hold(proximal.is_finite() && proximal >= 0.0, "proximal", self.proximal, range)?;
-        for (_, decay) in &self.decays {
-            hold(decay.is_finite() && *decay >= 0.0, "decays", *decay, range)?;
-        }
-        Ok([rate, decay, proximal])
+/// Checks the settings; returns the learning rate, the weight decay and the proximal term in the model's precision.
+///
+/// # Errors
+/// A setting is outside its range.
+#[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
+pub(super) fn check(plan: &Training) -> Result<[f32; 3], TrainError> {
+    let hold = |holds: bool, setting, found, range| {
+        if holds { Ok(()) } else { Err(TrainError::Setting { setting, found, range }) }
+    };
+    let rate = plan.learning_rate as f32;
+    let range = "a finite number above 0";
+    hold(rate.is_finite() && rate > 0.0, "learning_rate", plan.learning_rate, range)?;
+    hold(plan.epochs > 0, "epochs", f64::from(plan.epochs), "at least 1")?;
+    hold(plan.batch != Some(0), "batch", 0.0, "at least 1, or none for full batches")?;
+    let range = "a finite number, 0 or above";
+    let (decay, proximal) = (plan.weight_decay as f32, plan.proximal as f32);
+    hold(decay.is_finite() && decay >= 0.0, "weight_decay", plan.weight_decay, range)?;
+    hold(proximal.is_finite() && proximal >= 0.0, "proximal", plan.proximal, range)?;
+    for (_, decay) in &plan.decays {
+        hold(decay.is_finite() && *decay >= 0.0, "decays", *decay, range)?;
     }
+    Ok([rate, decay, proximal])
 }

@@ -7,7 +7,7 @@
 //!      ▲            ▲                                 │
 //!      │            └─────────── backward ◄───────────┘
 //!      │                            │
-//!      └──── Optimizer ◄── gradient ┘         risks, survival ◄─ forward alone
+//!      └──── Descent ◄── gradient ┘         risks, survival ◄─ forward alone
 //! ```
 //!
 //! A model is one flat vector of `f32` in the order of `plan::model::ParamLayout`, from the wire
@@ -47,7 +47,6 @@ mod multimodal;
 mod network;
 mod optimizer;
 mod passes;
-mod plan;
 mod predict;
 mod private;
 mod rearranged;
@@ -56,8 +55,8 @@ mod vectors;
 pub use device::{Device, DeviceChoice};
 pub use error::TrainError;
 pub use examples::Examples;
-pub use local::{LocalTraining, Trained, train, train_until};
+pub use local::{Trained, train, train_until};
 pub use modality::{Code, Modality};
-pub use optimizer::Rule;
+pub use plan::experiment::{Optimizer, Training};
 pub use predict::{incidence, risk_of_each, risks, survival};
 pub use private::{PrivateError, PrivateGradient, UNITS_PER_CLIP, train_privately};

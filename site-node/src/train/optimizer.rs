@@ -1,21 +1,11 @@
 //! How a gradient becomes a step, on the flat vector.
 
+use plan::experiment::{Optimizer, Training};
 use plan::model::{ModelSpec, ParamLayout, starts_so};
-
-use super::local::LocalTraining;
 
 use std::ops::Range;
 
-/// The optimiser's rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// w ← w − η·g.
-    Sgd,
-    /// Adam (Kingma and Ba, arXiv:1412.6980, algorithm 1), with the authors' β₁ = 0.9, β₂ = 0.999
-    /// and ε = 1e-8. Its state is new in every round.
-    Adam,
-}
-
+// Adam with the authors' constants (Kingma and Ba, arXiv:1412.6980, algorithm 1).
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
@@ -37,8 +27,8 @@ const EPSILON: f32 = 1e-8;
 /// (decoupled weight decay; Loshchilov and Hutter, arXiv:1711.05101, algorithm 2). Unlike an L2 term it is not
 /// divided by the gradient's size, which under Adam would let it outweigh the gradient of whatever learns
 /// slowly. It reads parameters alone, which are public.
-pub(super) struct Optimizer<'a> {
-    rule: Rule,
+pub(super) struct Descent<'a> {
+    rule: Optimizer,
     learning_rate: f32,
     /// Blocks whose steps are of another size, by a factor.
     rates: Vec<(Range<usize>, f32)>,
@@ -61,11 +51,11 @@ fn of_block(groups: &[(String, f64)], block: &str) -> Option<f64> {
     fits.max_by_key(|(start, _)| start.len()).map(|(_, number)| *number)
 }
 
-impl<'a> Optimizer<'a> {
+impl<'a> Descent<'a> {
     /// A fresh optimiser for the round that starts at `start`, as long as the model.
     pub(super) fn new(
         spec: &ModelSpec,
-        plan: &LocalTraining,
+        plan: &Training,
         [learning_rate, weight_decay, proximal]: [f32; 3],
         start: &'a [f32],
     ) -> Self {
@@ -89,7 +79,7 @@ impl<'a> Optimizer<'a> {
             (factor.to_bits() != 1.0_f32.to_bits()).then(|| (block.range.clone(), factor))
         });
         let rates = rates.collect();
-        let state = if rule == Rule::Adam { start.len() } else { 0 };
+        let state = if rule == Optimizer::Adam { start.len() } else { 0 };
         Self {
             rule,
             learning_rate,
@@ -132,12 +122,12 @@ impl<'a> Optimizer<'a> {
         let before: Vec<Vec<f32>> =
             self.rates.iter().map(|(range, _)| parameters[range.clone()].to_vec()).collect();
         match self.rule {
-            Rule::Sgd => {
+            Optimizer::Sgd => {
                 for (w, g) in parameters.iter_mut().zip(&gradient) {
                     *w -= self.learning_rate * g;
                 }
             }
-            Rule::Adam => self.adam(parameters, &gradient),
+            Optimizer::Adam => self.adam(parameters, &gradient),
         }
         for ((range, factor), before) in self.rates.iter().zip(before) {
             for (w, before) in parameters[range.clone()].iter_mut().zip(before) {
@@ -183,9 +173,9 @@ mod tests {
 
     #[test]
     fn the_longest_name_decides_how_far_a_block_moves() {
-        for rule in [Rule::Sgd, Rule::Adam] {
+        for rule in [Optimizer::Sgd, Optimizer::Adam] {
             let rates = vec![("dense.0".to_owned(), 0.5), ("dense.0.bias".to_owned(), 0.0)];
-            let plan = LocalTraining {
+            let plan = Training {
                 optimizer: rule,
                 learning_rate: 0.1,
                 epochs: 1,
@@ -196,7 +186,7 @@ mod tests {
                 decays: Vec::new(),
             };
             let start = vec![0.0; 9];
-            let mut optimizer = Optimizer::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
+            let mut optimizer = Descent::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
             let mut parameters = start.clone();
             optimizer.step(&mut parameters, vec![1.0; 9]);
             let step = parameters[8];
@@ -211,8 +201,8 @@ mod tests {
 
     #[test]
     fn weights_with_a_decay_shrink_by_their_own_step_whatever_the_gradient() {
-        for rule in [Rule::Sgd, Rule::Adam] {
-            let plan = LocalTraining {
+        for rule in [Optimizer::Sgd, Optimizer::Adam] {
+            let plan = Training {
                 optimizer: rule,
                 learning_rate: 0.1,
                 epochs: 1,
@@ -223,14 +213,14 @@ mod tests {
                 decays: vec![("dense".to_owned(), 2.0), ("dense.1".to_owned(), 400.0)],
             };
             let start = vec![1.0; 9];
-            let mut optimizer = Optimizer::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
+            let mut optimizer = Descent::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
             let mut parameters = start.clone();
             optimizer.step(&mut parameters, vec![0.0; 9]);
             // 1 − 0.1 · 0.5 · 2; biases stay; and what would pass zero ends there.
             assert_eq!(parameters, [0.9, 0.9, 0.9, 0.9, 1.0, 1.0, 0.0, 0.0, 1.0], "{rule:?}");
-            let undecayed = LocalTraining { decays: Vec::new(), ..plan.clone() };
-            let mut plain = Optimizer::new(&spec(), &undecayed, [0.1, 0.0, 0.0], &start);
-            let mut decayed = Optimizer::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
+            let undecayed = Training { decays: Vec::new(), ..plan.clone() };
+            let mut plain = Descent::new(&spec(), &undecayed, [0.1, 0.0, 0.0], &start);
+            let mut decayed = Descent::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
             let (mut a, mut b) = (start.clone(), start.clone());
             plain.step(&mut a, vec![0.5; 9]);
             decayed.step(&mut b, vec![0.5; 9]);

@@ -110,7 +110,7 @@ mod tests {
     use plan::model::{Head, initial_parameters};
 
     use super::*;
-    use crate::train::{LocalTraining, Rule, train};
+    use crate::train::{Optimizer, Training, train};
 
     /// Where a batch does not fit, a step is the sum of its parts, also where the loss couples patients.
     #[test]
@@ -130,8 +130,8 @@ mod tests {
             };
             let start = initial_parameters(&spec, 2);
             let on = |device: &Device, batch| {
-                let plan = LocalTraining {
-                    optimizer: Rule::Sgd,
+                let plan = Training {
+                    optimizer: Optimizer::Sgd,
                     learning_rate: 0.1,
                     epochs: 3,
                     batch,

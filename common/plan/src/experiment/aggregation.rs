@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use base::choice;
 use base::config::{Section, Settings};
 
 /// How long sites may be given for a round, and for a description.
@@ -21,6 +22,8 @@ pub enum ServerRule {
     /// Yogi on the mean (Reddi et al., arXiv:2003.00295, algorithm 2).
     FedYogi,
 }
+
+choice!(ServerRule { FedAvg => "fedavg", FedAdam => "fedadam", FedYogi => "fedyogi" });
 
 /// How much each site's update counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,15 +66,7 @@ pub struct Aggregation {
 
 impl Settings for Aggregation {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let rule = section.choice(
-            "rule",
-            Some("fedavg"),
-            &[
-                ("fedavg", ServerRule::FedAvg),
-                ("fedadam", ServerRule::FedAdam),
-                ("fedyogi", ServerRule::FedYogi),
-            ],
-        );
+        let rule = section.one_of("rule", Some(ServerRule::FedAvg));
         let default_rate = if rule == Some(ServerRule::FedAvg) { 1.0 } else { 0.01 };
         let learning_rate = section.or("learning_rate", default_rate);
         let beta1 = section.or("beta1", 0.9);

@@ -137,8 +137,7 @@ impl Settings for EncoderTable {
         let dilations = section.maybe("dilations");
         let residual = section.maybe("residual");
         let frozen = section.or("frozen", false);
-        let pools = [("mean", Pool::Mean), ("max", Pool::Max)];
-        let pool = section.choice("pool", Some("mean"), &pools);
+        let pool = section.one_of("pool", Some(Pool::Mean));
         Some(Self {
             width: width?,
             channels: channels?,

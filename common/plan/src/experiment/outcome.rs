@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::unit::YEAR;
+use base::choice;
 use base::config::{Section, Settings};
 
 /// The unit of a time column.
@@ -19,6 +20,9 @@ pub enum TimeUnit {
     Years,
 }
 
+// Each is one of the units of measurement too.
+choice!(TimeUnit { Days => "days", Months => "months", Years => "years" });
+
 impl TimeUnit {
     /// How many days it has: a year those of the Julian calendar, a month a twelfth of them.
     #[must_use]
@@ -27,16 +31,6 @@ impl TimeUnit {
             Self::Days => 1.0,
             Self::Months => YEAR / 12.0,
             Self::Years => YEAR,
-        }
-    }
-
-    /// Its name, which is one of the units of measurement too.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Days => "days",
-            Self::Months => "months",
-            Self::Years => "years",
         }
     }
 }
@@ -100,11 +94,7 @@ impl Settings for Outcome {
         let time = section.required("time", "the column with the time to event or censoring");
         let event = section.required("event", "the column that is 1 for an event, 0 for censoring");
         let causes = section.maybe::<Vec<String>>("causes");
-        let unit = section.choice(
-            "unit",
-            None,
-            &[("days", TimeUnit::Days), ("months", TimeUnit::Months), ("years", TimeUnit::Years)],
-        );
+        let unit = section.one_of("unit", None);
         let edges = section.maybe::<Vec<f64>>("edges");
         let horizon = section.maybe::<f64>("horizon");
         let intervals = section.maybe::<u32>("intervals");

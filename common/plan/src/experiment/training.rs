@@ -14,7 +14,9 @@ pub enum Optimizer {
     Adam,
 }
 
-/// Local training.
+base::choice!(Optimizer { Sgd => "sgd", Adam => "adam" });
+
+/// What a site does with the model in one round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     /// The optimiser.
@@ -38,11 +40,7 @@ pub struct Training {
 
 impl Settings for Training {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let optimizer = section.choice(
-            "optimizer",
-            Some("adam"),
-            &[("sgd", Optimizer::Sgd), ("adam", Optimizer::Adam)],
-        );
+        let optimizer = section.one_of("optimizer", Some(Optimizer::Adam));
         let learning_rate = section.required("learning_rate", "the step size, such as 0.05");
         let epochs = section.or("epochs", 1);
         let batch = section.maybe("batch");

@@ -91,6 +91,8 @@ pub enum Pool {
     Max,
 }
 
+base::choice!(Pool { Mean => "mean", Max => "max" });
+
 /// What an encoder is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,7 +1,6 @@
 //! A model card in words.
 
 use plan::artifact::{Card, Start};
-use plan::experiment::TimeUnit;
 use privacy::shown_epsilon;
 
 /// Prints a card, a line for each thing that it says.
@@ -14,11 +13,7 @@ pub(super) fn print(card: &Card) {
 fn lines(card: &Card) -> Vec<(&'static str, String)> {
     let Card { run, weights, hashes, metrics, privacy, lineage, plan, .. } = card;
     let outcome = &plan.outcome;
-    let unit = match outcome.unit {
-        TimeUnit::Days => "days",
-        TimeUnit::Months => "months",
-        TimeUnit::Years => "years",
-    };
+    let unit = outcome.unit.name();
     let until = outcome.edges.last().copied().unwrap_or_default();
     let mut lines = vec![
         ("run", run.to_string()),

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use plan::experiment::Training;
 use plan::model::ModelSpec;
 use privacy::gaussian::NoiseKey;
 use privacy::{PrivacyError, PrivateTraining};
@@ -10,8 +11,8 @@ use super::PrivateGradient;
 use crate::cancel::Cancel;
 use crate::train::error::TrainError;
 use crate::train::examples::Examples;
-use crate::train::local::LocalTraining;
-use crate::train::optimizer::Optimizer;
+use crate::train::local::check;
+use crate::train::optimizer::Descent;
 
 /// A round of private training that cannot go on, for a reason that no patient has a part in.
 #[derive(Debug, thiserror::Error)]
@@ -37,16 +38,16 @@ pub enum PrivateError {
 /// A setting outside its range, or no randomness.
 pub fn train_privately(
     spec: &ModelSpec,
-    plan: &LocalTraining,
+    plan: &Training,
     gradient: &mut PrivateGradient,
     mut training: PrivateTraining,
     examples: &Examples,
     cancel: &Cancel,
     mut key: impl FnMut() -> Option<NoiseKey>,
 ) -> Result<Option<PrivateTraining>, PrivateError> {
-    let settings = plan.check()?;
+    let settings = check(plan)?;
     let start = training.parameters().to_vec();
-    let mut optimizer = Optimizer::new(spec, plan, settings, &start);
+    let mut optimizer = Descent::new(spec, plan, settings, &start);
     let mut sum = vec![0; start.len()];
     let mut fresh = || key().ok_or(PrivateError::NoRandomness);
     while let Some(sampled) = training.sample(examples.len(), fresh()?) {
@@ -81,7 +82,7 @@ mod tests {
     use privacy::{Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, Released};
 
     use super::*;
-    use crate::train::{Device, Modality, Rule, train};
+    use crate::train::{Device, Modality, Optimizer, train};
 
     struct Nowhere;
     impl LedgerStore for Nowhere {
@@ -142,9 +143,9 @@ mod tests {
         let examples = Examples::new(features, 3, time, event, &[1.0, 2.0, 3.0, 4.0]).unwrap();
         let examples = examples.with(if fused { vec![images] } else { vec![] }).unwrap();
         let start = initial_parameters(&spec, 5);
-        for (rule, learning_rate) in [(Rule::Sgd, 0.5), (Rule::Adam, 0.02)] {
+        for (rule, learning_rate) in [(Optimizer::Sgd, 0.5), (Optimizer::Adam, 0.02)] {
             let steps = 5;
-            let plan = LocalTraining {
+            let plan = Training {
                 optimizer: rule,
                 learning_rate,
                 epochs: steps,
@@ -157,7 +158,7 @@ mod tests {
             let plain = train(&spec, &plan, &start, &examples, 1, &Device::cpu()).unwrap();
             let mut gradient = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
             let training = paid(&start, steps, 8.0, n as f64);
-            let plan = LocalTraining { epochs: 1, ..plan.clone() };
+            let plan = Training { epochs: 1, ..plan.clone() };
             let going = Cancel::default();
             let private =
                 train_privately(&spec, &plan, &mut gradient, training, &examples, &going, keys())
@@ -183,8 +184,8 @@ mod tests {
             initial_hazard_ppm: 100_000,
         };
         let examples = Examples::new(vec![0.5], 1, vec![1.0], vec![true], &[2.0]).unwrap();
-        let plan = LocalTraining {
-            optimizer: Rule::Sgd,
+        let plan = Training {
+            optimizer: Optimizer::Sgd,
             learning_rate: 0.05,
             epochs: 1,
             batch: None,

@@ -145,6 +145,8 @@ pub enum Aggregate {
     Count,
 }
 
+base::choice!(Aggregate { Last => "last", Mean => "mean", Min => "min", Max => "max", Count => "count" });
+
 impl ViewSource {
     /// Whether a patient has one number of it, or none.
     #[must_use]

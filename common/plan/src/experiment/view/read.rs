@@ -1,7 +1,7 @@
 //! `[features.views.NAME]`.
 
 use super::{Aggregate, Beats, Missing, Transform, Values, ViewSource};
-use base::config::{Section, Settings};
+use base::config::{Choice, Section, Settings};
 
 /// The word and its number: `missing = "constant"` with `fill = 5.5`.
 fn missing(section: &mut Section<'_>) -> Option<Missing> {
@@ -56,7 +56,8 @@ impl Settings for Values {
         let center = section.or("center", 0.0);
         let scale = section.or("scale", 1.0);
         let mut transforms = vec![("none", None)];
-        transforms.extend(Transform::ALL.map(|transform| (transform.name(), Some(transform))));
+        transforms
+            .extend(Transform::ALL.iter().map(|transform| (transform.name(), Some(*transform))));
         let transform = section.choice("transform", Some("none"), &transforms);
         let range = match range?.as_deref() {
             None => None,
@@ -105,17 +106,7 @@ impl Settings for ViewSource {
                     section.required("table", "the name that each cohort.toml has the table under");
                 let item = section.required("item", "what was measured, as the table names it");
                 let window = section.required("window", "days before the index date, such as 365");
-                let aggregate = section.choice(
-                    "aggregate",
-                    Some("last"),
-                    &[
-                        ("last", Aggregate::Last),
-                        ("mean", Aggregate::Mean),
-                        ("min", Aggregate::Min),
-                        ("max", Aggregate::Max),
-                        ("count", Aggregate::Count),
-                    ],
-                );
+                let aggregate = section.one_of("aggregate", Some(Aggregate::Last));
                 let values = Values::read(section);
                 Some(Self::Measurement {
                     table: table?,

@@ -16,20 +16,9 @@ pub enum Transform {
     Sqrt,
 }
 
+base::choice!(Transform { Log => "log", Log1p => "log1p", Sqrt => "sqrt" });
+
 impl Transform {
-    /// All there are.
-    pub const ALL: [Self; 3] = [Self::Log, Self::Log1p, Self::Sqrt];
-
-    /// As experiments write it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Log => "log",
-            Self::Log1p => "log1p",
-            Self::Sqrt => "sqrt",
-        }
-    }
-
     /// Whether it has a finite value at `x`.
     #[must_use]
     pub fn admits(self, x: f64) -> bool {

@@ -7,7 +7,7 @@ use super::autodiff::{assert_close, norm};
 use super::{FEATURES, examples, learning, parameters, specs, with_fusion};
 use crate::train::multimodal::Fused;
 use crate::train::{
-    Device, Examples, LocalTraining, PrivateGradient, Rule, TrainError, UNITS_PER_CLIP, train,
+    Device, Examples, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP, train,
 };
 
 const UNITS: f64 = UNITS_PER_CLIP as f64;
@@ -112,9 +112,9 @@ fn passes_of_fewer_patients_add_up_to_the_same() {
     }
 }
 
-fn plan(epochs: u32) -> LocalTraining {
-    LocalTraining {
-        optimizer: Rule::Adam,
+fn plan(epochs: u32) -> Training {
+    Training {
+        optimizer: Optimizer::Adam,
         learning_rate: 0.01,
         epochs,
         batch: Some(32),

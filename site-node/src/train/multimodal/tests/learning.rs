@@ -3,9 +3,9 @@
 use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool, initial_parameters};
 
 use super::wave;
-use crate::train::optimizer::Optimizer;
+use crate::train::optimizer::Descent;
 use crate::train::{
-    Device, Examples, LocalTraining, Modality, PrivateGradient, Rule, UNITS_PER_CLIP, risks, train,
+    Device, Examples, Modality, Optimizer, PrivateGradient, Training, UNITS_PER_CLIP, risks, train,
 };
 
 const SIDE: usize = 8;
@@ -120,8 +120,8 @@ fn plain_and_private_training_find_an_interaction_of_two_modalities() {
         concordance(&risks, &unseen)
     };
     assert!((index(&start) - 0.5).abs() < 1e-9);
-    let plan = LocalTraining {
-        optimizer: Rule::Adam,
+    let plan = Training {
+        optimizer: Optimizer::Adam,
         learning_rate: 0.01,
         epochs: 100,
         batch: Some(32),
@@ -138,7 +138,7 @@ fn plain_and_private_training_find_an_interaction_of_two_modalities() {
     let mut sums = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
     let everyone: Vec<usize> = (0..examples.len()).collect();
     let (clip, mut parameters) = (2.0_f32, start.clone());
-    let mut optimizer = Optimizer::new(&spec, &plan, [0.01, 0.0, 0.0], &start);
+    let mut optimizer = Descent::new(&spec, &plan, [0.01, 0.0, 0.0], &start);
     for step in 0..200 {
         let words = sums.clipped_sum(&parameters, &examples, &everyone, f64::from(clip)).unwrap();
         let unit = clip / UNITS_PER_CLIP as f32 / everyone.len() as f32;

@@ -10,7 +10,7 @@ use crate::train::multimodal::Fused;
 use crate::train::multimodal::dropout::Dropout;
 use crate::train::multimodal::lanes::WIDEST;
 use crate::train::{
-    Device, Examples, LocalTraining, PrivateGradient, Rule, TrainError, UNITS_PER_CLIP,
+    Device, Examples, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP,
     risk_of_each, risks, survival, train,
 };
 
@@ -104,8 +104,8 @@ fn the_number_of_threads_changes_no_bit() {
     let spec = with_fusion(&specs()[0], |fusion| fusion.dropout_ppm = 200_000);
     let (parameters, examples) = (parameters(&spec), examples(60));
     let everyone: Vec<usize> = (0..60).collect();
-    let plan = LocalTraining {
-        optimizer: Rule::Adam,
+    let plan = Training {
+        optimizer: Optimizer::Adam,
         learning_rate: 0.01,
         epochs: 2,
         batch: Some(25),
@@ -274,8 +274,8 @@ fn frozen_parameters_stay_bit_for_bit_and_take_no_part_in_the_norm() {
     let (parameters, examples) = (parameters(&free), examples(18));
     let layout = ParamLayout::of(&frozen);
     assert!(layout.blocks().iter().filter(|block| block.frozen).count() > 10);
-    for optimizer in [Rule::Sgd, Rule::Adam] {
-        let plan = LocalTraining {
+    for optimizer in [Optimizer::Sgd, Optimizer::Adam] {
+        let plan = Training {
             optimizer,
             learning_rate: 0.05,
             epochs: 3,
