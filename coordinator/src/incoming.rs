@@ -6,7 +6,7 @@ use std::io;
 use node::transport::Sink;
 use privacy::{NormMeter, OverBound, UpdateBound};
 
-use crate::spool::Spool;
+use crate::spool::{Spool, SpoolReader};
 
 /// An update that is arriving.
 #[derive(Debug)]
@@ -50,5 +50,13 @@ impl BoundedUpdate {
     /// The file cannot be read.
     pub fn read(self, piece: impl FnMut(usize, &[u8])) -> io::Result<()> {
         self.0.read(piece)
+    }
+
+    /// The words as a stream of bytes, from the first on.
+    ///
+    /// # Errors
+    /// The file cannot be rewound.
+    pub fn reader(self) -> io::Result<SpoolReader> {
+        self.0.reader()
     }
 }

@@ -91,26 +91,65 @@ impl Spool {
     /// # Errors
     /// The file cannot be read.
     pub fn read(self, mut piece: impl FnMut(usize, &[u8])) -> io::Result<()> {
-        match self {
-            Self::Memory(bytes) => piece(0, &bytes),
+        let mut update = match self {
+            Self::Memory(bytes) => {
+                piece(0, &bytes);
+                return Ok(());
+            }
+            Self::File(_) => self.reader()?,
+        };
+        let mut buffer = vec![0; PIECE];
+        let mut start = 0;
+        loop {
+            let read = fill(&mut update, &mut buffer)?;
+            if read == 0 {
+                return Ok(());
+            }
+            piece(start, &buffer[..read]);
+            start += read;
+        }
+    }
+
+    /// The update as a stream of bytes, from the first on.
+    ///
+    /// # Errors
+    /// The file cannot be rewound.
+    pub fn reader(self) -> io::Result<SpoolReader> {
+        Ok(match self {
+            Self::Memory(bytes) => SpoolReader::Memory(io::Cursor::new(bytes)),
             Self::File(mut spool) => {
-                let len = spool.len;
-                let file = spool.file()?;
-                file.rewind()?;
-                let mut update = file.take(len);
-                let mut buffer = vec![0; PIECE];
-                let mut start = 0;
-                loop {
-                    let read = fill(&mut update, &mut buffer)?;
-                    if read == 0 {
-                        break;
-                    }
-                    piece(start, &buffer[..read]);
-                    start += read;
-                }
+                spool.file()?.rewind()?;
+                let left = spool.len;
+                SpoolReader::File { spool, left }
+            }
+        })
+    }
+}
+
+/// A spooled update that is read from its start.
+#[derive(Debug)]
+pub enum SpoolReader {
+    /// A small update.
+    Memory(io::Cursor<Vec<u8>>),
+    /// A large one, and how many of its bytes are still to be read.
+    File {
+        /// The file, which may be longer than the update.
+        spool: SpoolFile,
+        /// Bytes to come.
+        left: u64,
+    },
+}
+
+impl Read for SpoolReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Memory(bytes) => bytes.read(buffer),
+            Self::File { spool, left } => {
+                let read = spool.file()?.take(*left).read(buffer)?;
+                *left -= read as u64;
+                Ok(read)
             }
         }
-        Ok(())
     }
 }
 

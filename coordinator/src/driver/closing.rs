@@ -15,9 +15,9 @@ impl Running {
     pub(super) fn close(&mut self, round: Round, sites: Vec<SiteName>) -> Result<(), DriveError> {
         let span = tracing::info_span!("round", %round);
         let _entered = span.enter();
-        let sum = self.sum.take().unwrap_or_else(|| self.empty_sum());
-        // The sum's own memory becomes the next model: this one is let go with its last reader.
-        self.model = self.optimizer.next(&self.model, sum).into();
+        let updates = self.updates.take().unwrap_or_else(|| self.no_updates());
+        // A sum's own memory becomes the next model. This one is freed with its last reader.
+        self.model = self.optimizer.next(&self.model, updates)?.into();
         self.digest = Digest::of(&self.model);
         // Before anything says that it exists: it was paid for.
         let words = self.model.as_chunks::<4>().0;

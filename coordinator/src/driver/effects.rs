@@ -7,7 +7,7 @@ use node::audit_log::PublishedOffer;
 use node::wire::{ModelHeader, Payload, Purpose, ToSite, UpdateHeader};
 
 use super::{DriveError, Driver, PendingUpdate, Running, log};
-use crate::aggregate::Accumulator;
+use crate::aggregate::{Aggregator, aggregator};
 use crate::connections::{REFUSED, SessionCommand};
 use crate::incoming::BoundedUpdate;
 use crate::round::{Effect, Event, Offer};
@@ -65,9 +65,9 @@ impl Running {
 
     fn offer(&mut self, offer: Offer, now: Moment) -> Result<(), DriveError> {
         let Offer { round, purpose, sites } = offer;
-        if self.sum.is_none() && purpose == Purpose::Train {
+        if self.updates.is_none() && purpose == Purpose::Train {
             self.opened = now;
-            self.sum = Some(self.empty_sum());
+            self.updates = Some(self.no_updates());
         }
         tracing::debug!(%round, ?purpose, sites = sites.len(), "model offered");
         let payload = Payload { words: self.model.len() as u64 / 4, digest: self.digest };
@@ -92,10 +92,9 @@ impl Running {
         let span = tracing::debug_span!("site", %site);
         let _entered = span.enter();
         let cosignature = self.take(site, key, &header)?;
-        let mut sum = self.sum.take().unwrap_or_else(|| self.empty_sum());
-        update.read(|start, piece| sum.fold(start, piece))?;
-        sum.weigh(weight);
-        self.sum = Some(sum);
+        let mut updates = self.updates.take().unwrap_or_else(|| self.no_updates());
+        updates.add(update, weight)?;
+        self.updates = Some(updates);
         tracing::debug!(round = %header.round, weight, "update folded");
         self.told.insert(site.clone(), header.metrics);
         let (run, round, digest) = (header.run, header.round, header.payload.digest);
@@ -103,9 +102,8 @@ impl Running {
         Ok(())
     }
 
-    pub(super) fn empty_sum(&self) -> Accumulator {
-        let plan = &self.driver.plan;
-        let words = self.model.len() / 4;
-        Accumulator::new(words, plan.update_bound(), plan.aggregation.max_sites)
+    /// What the updates of a round are combined by, before the first of them.
+    pub(super) fn no_updates(&self) -> Box<dyn Aggregator> {
+        aggregator(&self.driver.plan, self.model.len() / 4)
     }
 }

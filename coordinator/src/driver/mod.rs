@@ -38,7 +38,7 @@ use plan::model::payload;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::aggregate::{Accumulator, ServerOptimizer};
+use crate::aggregate::{Aggregator, ServerOptimizer};
 use crate::artifact::ArtifactError;
 use crate::connections::{Connections, SessionCommand, SessionEvent, UploadPermit};
 use crate::incoming::BoundedUpdate;
@@ -125,7 +125,8 @@ struct Running {
     optimizer: ServerOptimizer,
     model: Bytes,
     digest: Digest,
-    sum: Option<Accumulator>,
+    /// The open round's updates.
+    updates: Option<Box<dyn Aggregator>>,
     told: BTreeMap<SiteName, Vec<Metric>>,
     /// The hash of each update in the sum.
     inputs: Vec<(SiteName, Digest)>,
@@ -197,7 +198,7 @@ impl Running {
             driver,
             model,
             digest,
-            sum: None,
+            updates: None,
             told: BTreeMap::new(),
             inputs: Vec::new(),
             received: Vec::new(),

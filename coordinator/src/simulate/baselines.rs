@@ -15,13 +15,13 @@ use plan::model::payload;
 use privacy::gaussian::NoiseKey;
 use privacy::{
     Budget, Charge, Delta, Entry, Ledger, LedgerStore, Limits, Mechanism, Released, UpdateBound,
-    privatize,
+    grid, privatize,
 };
 use site_node::train::{Device, Examples, train};
 
 use super::evaluate::{TestPatients, part, stage};
 use super::{Beside, SimulateError, SimulatedHospital};
-use crate::aggregate::{Accumulator, ServerOptimizer};
+use crate::aggregate::{ServerOptimizer, WeightedMean, full_weight};
 use crate::report::{Score, SingleSites};
 
 /// With what baselines are trained.
@@ -54,7 +54,7 @@ fn train_alone(
     let Here { start, device, .. } = here;
     let mut model = start.to_vec();
     let mut server = ServerOptimizer::new(plan, model.len());
-    let full_weight = server.full_weight();
+    let full = full_weight(plan.aggregation.weights);
     let total = Budget { epsilon: f64::MAX, delta: 1e-5 };
     let limits = Limits { total, epsilon_per_run: None };
     let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).map_err(stage)?;
@@ -75,10 +75,10 @@ fn train_alone(
         let key = NoiseKey::from_bytes(&mut [1; 32]).map_err(stage)?;
         let update = privatize(delta.map_err(stage)?, receipt, key).map_err(stage)?;
         let bound = UpdateBound::new(mechanism, model.len() as u64);
-        let mut sum = Accumulator::new(model.len(), bound, 1);
+        let mut sum = WeightedMean::new(model.len(), bound, 1).in_units(grid::unit(clip), full);
         sum.fold(0, update.words());
-        sum.weigh(full_weight);
-        let next = server.next(&payload::from_parameters(&model), sum);
+        sum.weigh(full);
+        let next = server.next(&payload::from_parameters(&model), Box::new(sum)).map_err(stage)?;
         model = payload::to_parameters(&next).map_err(stage)?;
     }
     Ok(model)

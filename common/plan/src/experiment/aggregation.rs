@@ -17,13 +17,37 @@ pub const WINDOWS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration:
 pub enum ServerRule {
     /// The mean is added (McMahan et al., arXiv:1602.05629), times the server's learning rate.
     FedAvg,
+    /// The mean with server momentum (Hsu, Qi and Brown, arXiv:1909.06335).
+    FedAvgM,
+    /// Adagrad on the mean (Reddi et al., arXiv:2003.00295, algorithm 2).
+    FedAdagrad,
     /// Adam on the mean (Reddi et al., arXiv:2003.00295, algorithm 2).
     FedAdam,
     /// Yogi on the mean (Reddi et al., arXiv:2003.00295, algorithm 2).
     FedYogi,
 }
 
-choice!(ServerRule { FedAvg => "fedavg", FedAdam => "fedadam", FedYogi => "fedyogi" });
+choice!(ServerRule {
+    FedAvg => "fedavg",
+    FedAvgM => "fedavgm",
+    FedAdagrad => "fedadagrad",
+    FedAdam => "fedadam",
+    FedYogi => "fedyogi",
+});
+
+/// How the updates of a round become one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Combine {
+    /// Their weighted mean. Sums of integers need the memory of one model, whatever the number of sites.
+    Mean,
+    /// The coordinate-wise trimmed mean (Yin et al., arXiv:1803.01498, definition 2): of each parameter the smallest
+    /// and the largest values are left out. It needs to see each update and the disk space of all of them.
+    TrimmedMean {
+        /// The share of sites that is left out at each end, above 0 and below 1/2.
+        trim: f64,
+    },
+}
 
 /// How much each site's update counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,13 +67,15 @@ pub enum Weights {
 pub struct Aggregation {
     /// The server's optimiser.
     pub rule: ServerRule,
-    /// Its step size.
+    /// How the sites' updates become one before that.
+    pub combine: Combine,
+    /// The server's step size.
     pub learning_rate: f64,
-    /// Decay of its first moment.
+    /// Decay β₁ of the first moment, or the momentum of `fedavgm`.
     pub beta1: f64,
-    /// Decay of its second moment.
+    /// Decay β₂ of the second moment.
     pub beta2: f64,
-    /// Its degree of adaptivity τ: larger is closer to plain averaging.
+    /// Degree of adaptivity τ: larger is closer to plain averaging.
     pub tau: f64,
     /// How much a site counts.
     pub weights: Weights,
@@ -69,12 +95,17 @@ impl Settings for Aggregation {
         let rule = section.one_of("rule", Some(ServerRule::FedAvg));
         let default_rate = if rule == Some(ServerRule::FedAvg) { 1.0 } else { 0.01 };
         let learning_rate = section.or("learning_rate", default_rate);
-        let beta1 = section.or("beta1", 0.9);
+        // The authors of the adaptive rules use no momentum with Adagrad (arXiv:2003.00295, section 5).
+        let default_beta1 = if rule == Some(ServerRule::FedAdagrad) { 0.0 } else { 0.9 };
+        let beta1 = section.or("beta1", default_beta1);
         let beta2 = section.or("beta2", 0.99);
         let tau = section.or("tau", 1e-3);
         let by_patients =
             section.choice("weights", Some("equal"), &[("equal", false), ("patients", true)]);
         let unit = section.maybe::<u32>("patients_per_unit");
+        let trims = [("mean", false), ("trimmed-mean", true)];
+        let trims = section.choice("combine", Some("mean"), &trims);
+        let trim = section.maybe::<f64>("trim");
         let min_sites = section.required("min_sites", "how many sites make a round count");
         let max_sites = section.or("max_sites", 100);
         let window = section.or("window", Duration::from_secs(600));
@@ -100,8 +131,10 @@ impl Settings for Aggregation {
                 None
             }
         };
+        let combine = combine(section, trims?, trim?);
         Some(Self {
             rule: rule?,
+            combine: combine?,
             learning_rate: learning_rate?,
             beta1: beta1?,
             beta2: beta2?,
@@ -112,5 +145,23 @@ impl Settings for Aggregation {
             window: window?,
             average_last: average_last?,
         })
+    }
+}
+
+/// `combine = "trimmed-mean"` and its `trim`.
+fn combine(section: &mut Section<'_>, trims: bool, trim: Option<f64>) -> Option<Combine> {
+    match (trims, trim) {
+        (false, None) => Some(Combine::Mean),
+        (true, Some(trim)) => Some(Combine::TrimmedMean { trim }),
+        (true, None) => {
+            let hint = "give the share of sites to leave out at each end, such as 0.2";
+            section.problem("trim", "missing", hint);
+            None
+        }
+        (false, Some(_)) => {
+            let hint = "remove the key, or use combine = \"trimmed-mean\"";
+            section.problem("trim", "a plain mean leaves nobody out", hint);
+            None
+        }
     }
 }

@@ -21,7 +21,7 @@ mod statistics;
 mod training;
 mod view;
 
-pub use aggregation::{Aggregation, ServerRule, WINDOWS, Weights};
+pub use aggregation::{Aggregation, Combine, ServerRule, WINDOWS, Weights};
 pub use check::PlanError;
 pub use evaluation::{Evaluation, METRIC_NAME, METRICS, metric_word};
 pub use features::Feature;

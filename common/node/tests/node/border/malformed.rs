@@ -124,7 +124,7 @@ fn a_choice_that_is_not_known_is_refused_wherever_it_stands() {
         ("# outcome.unit: months", "01000000"),
         ("# model.head: logistic hazard", "00000000"),
         ("# training.optimizer: adam", "01000000"),
-        ("# aggregation.rule: fedyogi", "02000000"),
+        ("# aggregation.rule: fedyogi", "04000000"),
         ("# aggregation.weights: equal", "00000000"),
         ("# privacy.mode: site", "01000000"),
     ] {

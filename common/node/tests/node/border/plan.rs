@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base::digest::Digest;
-use plan::experiment::{Optimizer, PrivacyMode, ServerRule, TimeUnit, Weights};
+use plan::experiment::{Combine, Optimizer, PrivacyMode, ServerRule, TimeUnit, Weights};
 use plan::model::{Head, ModelSpec};
 
 use crate::border::golden::{bytes, every_variant, golden, variants};
@@ -11,7 +11,8 @@ use crate::border::sample::{PLAN, open_plan, plan, private_plan};
 
 variants!(TimeUnit: Days, Months, Years);
 variants!(Optimizer: Sgd, Adam);
-variants!(ServerRule: FedAvg, FedAdam, FedYogi);
+variants!(ServerRule: FedAvg, FedAvgM, FedAdagrad, FedAdam, FedYogi);
+variants!(Combine: Mean, TrimmedMean);
 variants!(Weights: Equal, Patients);
 variants!(PrivacyMode: None, Site, Patient);
 variants!(Head: LogisticHazard, Cox, PiecewiseHazard, DeepHit, CauseHazards);
@@ -59,7 +60,8 @@ fn a_plan_without_the_optional_parts_is_shorter() {
         0000000000000040            # training.proximal
         0000000000000000            # training.rates: none
         0000000000000000            # training.decays: none
-        02000000                    # aggregation.rule
+        04000000                    # aggregation.rule
+        00000000                    # aggregation.combine: mean
         000000000000d03f            # aggregation.learning_rate
         000000000000e03f            # aggregation.beta1
         000000000000e83f            # aggregation.beta2
@@ -93,8 +95,20 @@ fn every_choice_in_a_plan_has_its_number() {
     every_variant(&[(Optimizer::Sgd, "00000000"), (Optimizer::Adam, "01000000")]);
     every_variant(&[
         (ServerRule::FedAvg, "00000000"),
-        (ServerRule::FedAdam, "01000000"),
-        (ServerRule::FedYogi, "02000000"),
+        (ServerRule::FedAvgM, "01000000"),
+        (ServerRule::FedAdagrad, "02000000"),
+        (ServerRule::FedAdam, "03000000"),
+        (ServerRule::FedYogi, "04000000"),
+    ]);
+    every_variant(&[
+        (Combine::Mean, "00000000"),
+        (
+            Combine::TrimmedMean { trim: 0.25 },
+            "
+            01000000           # Combine::TrimmedMean
+            000000000000d03f   # trim: 0.25
+            ",
+        ),
     ]);
     every_variant(&[
         (Weights::Equal, "00000000"),

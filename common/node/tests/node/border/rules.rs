@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use base::codec::{decode, encode};
-use plan::experiment::{DpSgd, Plan, PrivacyMode, ServerRule, Weights};
+use base::config::Choice as _;
+use plan::experiment::{Combine, DpSgd, Plan, PrivacyMode, ServerRule, Weights};
 use plan::model::Head;
 use privacy::{Delta, PrivacyError};
 
@@ -221,9 +222,9 @@ fn a_round_has_a_quorum_a_limit_and_time() {
 #[test]
 fn the_servers_optimiser_has_bounds_under_every_rule() {
     let (rate, tau) = ("aggregation.learning_rate", "aggregation.tau");
-    for rule in [ServerRule::FedAvg, ServerRule::FedAdam, ServerRule::FedYogi] {
+    for rule in ServerRule::ALL {
         let mut good = plan();
-        good.aggregation.rule = rule;
+        good.aggregation.rule = *rule;
         each_is_found(
             &good,
             &[
@@ -240,6 +241,29 @@ fn the_servers_optimiser_has_bounds_under_every_rule() {
             ],
         );
     }
+}
+
+#[test]
+fn a_trimmed_mean_leaves_somebody_out_and_somebody_in() {
+    let trim = "aggregation.trim";
+    let mut good = open_plan();
+    good.aggregation.weights = Weights::Equal;
+    good.aggregation.min_sites = 4;
+    good.aggregation.max_sites = 9;
+    good.aggregation.combine = Combine::TrimmedMean { trim: 0.25 };
+    each_is_found(
+        &good,
+        &[
+            (trim, "0.5 is out of bounds", |p| {
+                p.aggregation.combine = Combine::TrimmedMean { trim: 0.5 };
+            }),
+            (trim, "NaN", |p| p.aggregation.combine = Combine::TrimmedMean { trim: f64::NAN }),
+            (trim, "with fewer nobody is left out", |p| p.aggregation.min_sites = 3),
+            ("aggregation.weights", "a trimmed mean has no weights", |p| {
+                p.aggregation.weights = Weights::Patients { unit: 250 };
+            }),
+        ],
+    );
 }
 
 #[test]

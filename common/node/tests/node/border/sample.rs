@@ -5,8 +5,8 @@ use std::time::Duration;
 use base::config;
 use base::digest::Digest;
 use plan::experiment::{
-    Aggregation, DpSgd, Evaluation, Experiment, Feature, Optimizer, Outcome, Plan, PrivacyMode,
-    PrivacyPlan, PrivateEvaluation, ServerRule, TimeUnit, Training, Weights,
+    Aggregation, Combine, DpSgd, Evaluation, Experiment, Feature, Optimizer, Outcome, Plan,
+    PrivacyMode, PrivacyPlan, PrivateEvaluation, ServerRule, TimeUnit, Training, Weights,
 };
 use plan::model::{Head, ModelSpec};
 
@@ -60,6 +60,7 @@ pub fn plan() -> Plan {
         },
         aggregation: Aggregation {
             rule: ServerRule::FedYogi,
+            combine: Combine::Mean,
             learning_rate: 0.25,
             beta1: 0.5,
             beta2: 0.75,
@@ -141,7 +142,8 @@ pub const PLAN: &str = "
     0000000000000040            # training.proximal: 2
     0000000000000000            # training.rates: none
     0000000000000000            # training.decays: none
-    02000000                    # aggregation.rule: fedyogi
+    04000000                    # aggregation.rule: fedyogi
+    00000000                    # aggregation.combine: mean
     000000000000d03f            # aggregation.learning_rate: 1/4
     000000000000e03f            # aggregation.beta1: 1/2
     000000000000e83f            # aggregation.beta2: 3/4

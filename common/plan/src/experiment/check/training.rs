@@ -1,7 +1,7 @@
 //! How a site trains, and how updates become a model.
 
 use super::{PlanErrors, limits, positive};
-use crate::experiment::{Plan, PrivacyMode, WINDOWS, Weights};
+use crate::experiment::{Combine, Plan, PrivacyMode, WINDOWS, Weights};
 use crate::model::{ParamLayout, starts_so};
 
 impl PlanErrors {
@@ -104,6 +104,19 @@ impl PlanErrors {
             "use 1 for the last model alone, and at most the number of rounds",
         );
         self.hold(positive(rule.tau), "aggregation.tau", rule.tau, "use a number above 0");
+        if let Combine::TrimmedMean { trim } = rule.combine {
+            let hint = if trim > 0.0 && trim < 0.5 {
+                "use at least 1 / aggregation.min_sites: with fewer nobody is left out"
+            } else {
+                "use a share above 0 and below 0.5"
+            };
+            let leaves_out = trim < 0.5 && trim * f64::from(rule.min_sites) >= 1.0;
+            self.hold(leaves_out, "aggregation.trim", trim, hint);
+            if rule.weights != Weights::Equal {
+                let hint = "use weights = \"equal\", or combine = \"mean\"";
+                self.note("aggregation.weights", "a trimmed mean has no weights", hint);
+            }
+        }
         if let Weights::Patients { unit } = rule.weights {
             self.hold(unit > 0, "aggregation.patients_per_unit", unit, "use at least 1 patient");
             if plan.privacy.mode != PrivacyMode::None {

@@ -1,0 +1,132 @@
+//! A mean that a few hostile or broken sites cannot move far.
+
+use std::io::{self, Read};
+
+use super::{Aggregator, NextParameters, PIECE};
+use crate::incoming::BoundedUpdate;
+use crate::spool::SpoolReader;
+
+/// The coordinate-wise trimmed mean (Yin et al., arXiv:1803.01498, definition 2).
+///
+/// Of n updates the ⌊trim·n⌋ smallest and as many of the largest values of each parameter are left out, and the mean
+/// of the others is taken. All sites count alike. Updates wait in their spools until the round closes, and are read
+/// side by side, so that memory does not grow with the model.
+pub struct TrimmedMean {
+    parameters: usize,
+    /// One grid unit in the model's unit.
+    unit: f64,
+    /// The share that is left out at each end, from 0 to below 1/2.
+    trim: f64,
+    updates: Vec<BoundedUpdate>,
+}
+
+impl TrimmedMean {
+    /// An aggregator without updates. `unit` is one grid unit of an update in the model's unit.
+    #[must_use]
+    pub fn new(parameters: usize, unit: f64, trim: f64) -> Self {
+        Self { parameters, unit, trim, updates: Vec::new() }
+    }
+}
+
+/// How many values are left out at each end of `sites` many.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
+fn trimmed(trim: f64, sites: usize) -> usize {
+    let most = sites.saturating_sub(1) / 2;
+    ((trim * sites as f64).floor().max(0.0) as usize).min(most)
+}
+
+impl Aggregator for TrimmedMean {
+    fn add(&mut self, update: BoundedUpdate, _weight: u32) -> io::Result<()> {
+        self.updates.push(update);
+        Ok(())
+    }
+
+    fn into_model(self: Box<Self>, next: &mut NextParameters<'_>) -> io::Result<Vec<u8>> {
+        let sites = self.updates.len();
+        let cut = trimmed(self.trim, sites);
+        let kept = sites - 2 * cut;
+        let scale = if kept > 0 { self.unit / kept as f64 } else { 0.0 };
+        let mut readers = self
+            .updates
+            .into_iter()
+            .map(BoundedUpdate::reader)
+            .collect::<io::Result<Vec<SpoolReader>>>()?;
+        let mut model = Vec::with_capacity(4 * self.parameters);
+        let mut bytes = vec![0; 4 * PIECE];
+        // Parameter by parameter, one value of each site.
+        let mut values = vec![0_i32; sites * PIECE];
+        let mut combined = [0.0; PIECE];
+        let mut made = [0.0_f32; PIECE];
+        for start in (0..self.parameters).step_by(PIECE) {
+            let count = PIECE.min(self.parameters - start);
+            for (site, reader) in readers.iter_mut().enumerate() {
+                let piece = &mut bytes[..4 * count];
+                reader.read_exact(piece)?;
+                for (place, word) in piece.as_chunks::<4>().0.iter().enumerate() {
+                    values[place * sites + site] = i32::from_le_bytes(*word);
+                }
+            }
+            for (place, mean) in combined[..count].iter_mut().enumerate() {
+                let values = &mut values[place * sites..(place + 1) * sites];
+                values.sort_unstable();
+                let sum: i64 = values[cut..sites - cut].iter().map(|value| i64::from(*value)).sum();
+                *mean = sum as f64 * scale;
+            }
+            next(start, &combined[..count], &mut made[..count]);
+            model.extend(made[..count].iter().flat_map(|value| value.to_le_bytes()));
+        }
+        Ok(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::sum::tests::bounded;
+
+    fn combined(updates: &[&[i32]], trim: f64) -> Vec<f64> {
+        let mut mean = Box::new(TrimmedMean::new(updates[0].len(), 0.5, trim));
+        for update in updates {
+            mean.add(bounded(update), 1).unwrap();
+        }
+        let mut found = Vec::new();
+        let model = mean
+            .into_model(&mut |start, piece, made| {
+                assert_eq!(start, found.len());
+                found.extend_from_slice(piece);
+                made.fill(1.0);
+            })
+            .unwrap();
+        assert_eq!(model.len(), 4 * found.len());
+        found
+    }
+
+    #[test]
+    fn values_at_both_ends_are_left_out_parameter_by_parameter() {
+        let updates: [&[i32]; 5] = [&[1, -900], &[2, 10], &[3, 20], &[4, 30], &[800, 40]];
+        assert_eq!(combined(&updates, 0.2), [1.5, 10.0]);
+        // Without trimming it is the mean, and with the most that there is the median.
+        assert_eq!(combined(&updates, 0.0), [81.0, -80.0]);
+        assert_eq!(combined(&updates, 0.49), [1.5, 10.0]);
+    }
+
+    #[test]
+    fn the_order_of_arrival_does_not_matter_and_one_site_is_its_own_mean() {
+        let updates: [&[i32]; 4] = [&[5, i32::MAX], &[-7, i32::MIN], &[9, 3], &[0, 1]];
+        let mut turned = updates;
+        turned.reverse();
+        assert_eq!(combined(&updates, 0.25), combined(&turned, 0.25));
+        assert_eq!(combined(&[&[6, -2]], 0.4), [3.0, -1.0]);
+    }
+
+    #[test]
+    fn a_model_of_several_pieces_is_read_side_by_side() {
+        let one: Vec<i32> = (0..10_000).collect();
+        let other: Vec<i32> = (0..10_000).map(|value| -value).collect();
+        let third = vec![4; 10_000];
+        let found = combined(&[&one, &other, &third], 0.34);
+        // The median of v, −v and 4.
+        let median = |value: i32| f64::from(value.min(4).max(-value)) * 0.5;
+        assert_eq!(found, (0..10_000).map(median).collect::<Vec<f64>>());
+    }
+}
