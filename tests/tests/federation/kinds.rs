@@ -47,7 +47,7 @@ fn federation() -> Result<(Federation, PathBuf), SetupError> {
         let line = text.lines().find(|line| line.starts_with("columns = ")).unwrap_or_default();
         edit(&policy, line, COLUMNS)?;
         let models = format!("models = {}", listed::<ModelKind>());
-        edit(&policy, "models = [\"linear\", \"mlp\", \"fused\"]", &models)?;
+        edit(&policy, "models = [\"linear\", \"mlp\", \"multimodal\"]", &models)?;
         let heads = format!("heads = {}", listed::<HeadKind>());
         edit(&policy, "heads = [\"logistic-hazard\"]", &heads)?;
         edit(&policy, "min_patients = 20", "min_patients = 1")?;
@@ -103,9 +103,9 @@ fn every_kind_and_head_that_policies_list_is_trained_as_a_simulation_trains_it()
     for &kind in ModelKind::ALL {
         for &head in HeadKind::ALL {
             let experiment = with_model(&federation, kind, head)?;
-            let fused = kind == ModelKind::Multimodal;
-            let rounds = if fused { "rounds=1" } else { "rounds=2" };
-            let sets: &[&str] = if fused { &[ALL, rounds, LAST] } else { &[ALL, rounds] };
+            let multimodal = kind == ModelKind::Multimodal;
+            let rounds = if multimodal { "rounds=1" } else { "rounds=2" };
+            let sets: &[&str] = if multimodal { &[ALL, rounds, LAST] } else { &[ALL, rounds] };
             let live = last_line(&success(federation.run(&experiment, sets)?)?)?;
             let simulated = simulated(&federation, &cohort, &experiment, sets)?;
             let of = format!("{} with {}: {live}", kind.name(), head.name());
@@ -128,12 +128,12 @@ fn every_kind_and_head_that_policies_list_is_trained_as_a_simulation_trains_it()
 fn a_word_that_no_model_has_is_answered_with_those_that_there_are() -> Outcome {
     let federation = Federation::new()?;
     let policy = federation.site(HOSPITALS[0]).join("policy.toml");
-    edit(&policy, "\"mlp\", \"fused\"]", "\"fuse\"]")?;
+    edit(&policy, "\"mlp\", \"multimodal\"]", "\"multimodel\"]")?;
     edit(&policy, "heads = [\"logistic-hazard\"]", "heads = [\"deep-hit\"]")?;
     let told = failure(federation.site_node(HOSPITALS[0], "check")?)?;
     for part in [
         "2 problems",
-        r#"models: unknown value "fuse"; expected one of "fused", "linear", "mlp""#,
+        r#"models: unknown value "multimodel"; expected one of "multimodal", "linear", "mlp""#,
         r#"heads: unknown value "deep-hit"; expected one of "deephit", "logistic-hazard","#,
     ] {
         assert!(told.contains(part), "{part} is not in {told}");

@@ -31,6 +31,7 @@ mod rogue;
 mod shipped;
 mod simulated;
 mod statistics;
+mod strategies;
 
 /// A test that ends with what went wrong.
 type Outcome = Result<(), tests::SetupError>;

@@ -104,7 +104,7 @@ fn the_private_experiments_run_as_shipped_at_hospitals_with_the_shipped_policy()
         let rounds = report["rounds"].as_array().map(Vec::len);
         assert_eq!(rounds, usize::try_from(plan.rounds).ok(), "{output}");
         assert_eq!(report["sites"].as_array().map(Vec::len), Some(6), "{output}");
-        assert_eq!(report["privacy"]["mode"], "local");
+        assert_eq!(report["privacy"]["mode"], "patient");
     }
     Ok(())
 }

@@ -162,7 +162,7 @@ mod tests {
         let wrong = Cost::of(Mechanism::Zcdp { rho: f64::NAN });
         assert_eq!(wrong.at(0), u64::MAX);
         let written = serde_json::to_string(&mechanism).unwrap();
-        assert_eq!(written, r#"{"concentrated":{"rho":0.1}}"#);
+        assert_eq!(written, r#"{"zcdp":{"rho":0.1}}"#);
         assert_eq!(serde_json::from_str::<Mechanism>(&written).unwrap(), mechanism);
     }
 
