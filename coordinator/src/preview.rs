@@ -232,7 +232,7 @@ fn unknown(plan: &Plan, policy: &Policy) -> Vec<UnknownRule> {
     let asked = "the authority of the coordinator that asks";
     let mut rules = vec![UnknownRule { rule: "policy.coordinators", asked, allowed }];
     if plan.privacy.mode == PrivacyMode::None {
-        let allowed = "\"public\" or \"synthetic\", as the mode is \"off\"".to_owned();
+        let allowed = "\"public\" or \"synthetic\", as the mode is \"none\"".to_owned();
         let asked = "the tag in the hospital's site-node.toml";
         rules.push(UnknownRule { rule: "data.tag", asked, allowed });
     }

@@ -46,7 +46,7 @@ pub enum SimulateError {
     NoData,
     /// Private patients without noise.
     #[error(
-        "privacy.mode: \"off\" is for data tagged public or synthetic, and data.tag is \"private\"; use \
+        "privacy.mode: \"none\" is for data tagged public or synthetic, and data.tag is \"private\"; use \
          mode \"patient\""
     )]
     Unprotected,

@@ -140,14 +140,14 @@ fn a_word_that_is_not_a_choice_names_the_nearest_or_all() {
         "\"sites\"",
         r#"expected one of "site""#,
     );
-    one_mistake("mode = \"site\"", "mode = \"x\"", "privacy.mode", "\"x\"", "\"local\", \"site\"");
+    one_mistake("mode = \"site\"", "mode = \"x\"", "privacy.mode", "\"x\"", "\"patient\", \"site\"");
     one_mistake("unit = \"days\"", "unit = \"day\"", "outcome.unit", "\"day\"", "of \"days\"");
     one_mistake(
         "kind = \"mlp\"",
         "kind = \"tree\"",
         "model.kind",
         "\"tree\"",
-        "\"linear\", \"mlp\", \"fused\"",
+        "\"linear\", \"mlp\", \"multimodal\"",
     );
     let rule = "rule = \"fedsgd\"\nmin_sites = 2";
     let (text, line) = changed("min_sites = 2", rule);
@@ -284,7 +284,7 @@ fn every_syntax_error_is_reported_with_its_line() {
         assert!(hint.contains("toml.io"), "{error}");
     }
     // A key given twice is one of them.
-    let (twice, line) = changed("clip = 1.0", "mode = \"off\"");
+    let (twice, line) = changed("clip = 1.0", "mode = \"none\"");
     let expected = ("", Some(line), "duplicate key", "toml.io");
     assert_problems(&read(&twice).unwrap_err(), &[expected]);
 }

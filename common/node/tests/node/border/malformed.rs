@@ -128,7 +128,7 @@ fn a_choice_that_is_not_known_is_refused_wherever_it_stands() {
         ("# aggregation.weights: equal", "00000000"),
         ("# privacy.mode: site", "01000000"),
     ] {
-        for unknown in ["03000000", "ff000000", "ffffffff"] {
+        for unknown in ["05000000", "ff000000", "ffffffff"] {
             let why = malformed::<Plan>(&plan_with(comment, old, unknown));
             assert!(why.contains("variant"), "{comment}: {why}");
         }

@@ -110,7 +110,7 @@ fn weights_by_patients_can_be_asked_for_in_one_go() {
     let sets = [
         "aggregation.weights=patients",
         "aggregation.patients_per_unit=250",
-        "privacy={ mode = \"off\", clip = 1 }",
+        "privacy={ mode = \"none\", clip = 1 }",
     ];
     let plan = read_with(FILE, &sets).unwrap().plan;
     assert_eq!(plan.aggregation.weights, Weights::Patients { unit: 250 });
