@@ -13,6 +13,8 @@ pub enum Reason {
     TimeSpent,
     /// The policy that is in force now does not allow the run.
     PolicyChanged,
+    /// The data are described otherwise, or somebody withdrew.
+    DataChanged,
     /// The program ends.
     Stopping,
 }

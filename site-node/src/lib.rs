@@ -12,6 +12,7 @@
 
 pub mod cancel;
 pub mod cohort;
+pub mod cohort_file;
 pub mod coordinator_log;
 pub mod daemon;
 pub mod data;
@@ -25,5 +26,6 @@ pub mod rules;
 pub mod send;
 pub mod session;
 pub mod settings;
+mod settings_file;
 mod steps;
 pub mod train;

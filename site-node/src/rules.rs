@@ -10,17 +10,17 @@
 //! A file that cannot be read may have been meant to forbid what the earlier one allows. So the earlier policy
 //! does not stay in force: the hospital refuses everything, with a reason that says so.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base::config;
 use base::digest::Digest;
 use plan::policy::Policy;
 
-/// The largest policy that is read.
-const MAX_BYTES: u64 = 4 << 20;
+use crate::settings_file::Content;
+pub use crate::settings_file::Unreadable;
+
+/// The key of `site-node.toml` that names the file.
+const KEY: &str = "policy";
 
 /// A policy and the hash of the file that it was read from.
 #[derive(Debug, Clone)]
@@ -30,11 +30,6 @@ pub struct InForce {
     /// BLAKE3 of the file's bytes.
     pub hash: Digest,
 }
-
-/// A policy that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(String);
 
 /// What a look at the file found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +73,7 @@ impl Rules {
     /// # Errors
     /// It cannot be read, with every problem in it.
     pub fn open(place: &Path) -> Result<Self, Unreadable> {
-        let (bytes, hash) = bytes(place)?;
-        let last = parse(place, &bytes, hash)?;
+        let last = parse(place, &Content::read(place, KEY)?)?;
         let inner = Mutex::new(Inner { last, fault: None });
         Ok(Self { place: Some(place.to_owned()), inner })
     }
@@ -127,14 +121,15 @@ fn compare(place: &Path, known: &Inner) -> (Change, Result<InForce, Unreadable>)
         let told = known.fault.as_ref() == Some(&fault);
         (if told { Change::Nothing } else { Change::Lost(fault.clone()) }, Err(fault))
     };
-    let (bytes, hash) = match bytes(place) {
-        Ok(read) => read,
+    let content = match Content::read(place, KEY) {
+        Ok(content) => content,
         Err(fault) => return lost(fault),
     };
+    let hash = content.hash;
     if hash == known.last.hash && known.fault.is_none() {
         return (Change::Nothing, Ok(known.last.clone()));
     }
-    match parse(place, &bytes, hash) {
+    match parse(place, &content) {
         Err(fault) => lost(fault),
         Ok(read) => {
             let keys = read.policy.changed_from(&known.last.policy);
@@ -143,31 +138,8 @@ fn compare(place: &Path, known: &Inner) -> (Change, Result<InForce, Unreadable>)
     }
 }
 
-fn bytes(place: &Path) -> Result<(Vec<u8>, Digest), Unreadable> {
-    let wrong = |what: &str| Unreadable(format!("{}: {what}", place.display()));
-    let failed = |error: std::io::Error| {
-        wrong(&format!("cannot be read: {error}; check the path and its permissions"))
-    };
-    let file = File::open(place).map_err(failed)?;
-    // A pipe or a device would be waited for, or never end.
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(wrong("is not a regular file; policy in site-node.toml must name one"));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(wrong("is larger than 4 MiB; is this the right file?"));
-    }
-    let hash = Digest::of(&bytes);
-    Ok((bytes, hash))
-}
-
-fn parse(place: &Path, bytes: &[u8], hash: Digest) -> Result<InForce, Unreadable> {
-    let name = place.display().to_string();
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| Unreadable(format!("{name}: {error}")))?;
-    let policy = config::read(&name, text).map_err(|error| Unreadable(error.to_string()))?;
-    Ok(InForce { policy: Arc::new(policy), hash })
+fn parse(place: &Path, content: &Content) -> Result<InForce, Unreadable> {
+    Ok(InForce { policy: Arc::new(content.parse(place)?), hash: content.hash })
 }
 
 #[cfg(test)]

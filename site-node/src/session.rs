@@ -284,7 +284,7 @@ impl Session {
         let (digest, size) = (plan.digest(), plan.model.parameters());
         let witnesses = usize::try_from(plan.aggregation.min_sites).unwrap_or(usize::MAX);
         let verdict = if let Some(plan_error) = plan.check().first() {
-            Err(DeclineReason::new(plan_error.key, plan_error))
+            Err(DeclineReason::new(plan_error.key, plan_error.reason()))
         } else {
             let (participant, run) = (Arc::clone(&self.participant), run.clone());
             let private = plan.privacy.mode != PrivacyMode::None;

@@ -45,7 +45,7 @@ pub enum PrivacyError {
         charged: f64,
     },
     /// The receipt paid for another mechanism than the one it is handed to.
-    #[error("ledger: charged for another mechanism than the one that is used")]
+    #[error("the receipt is for another mechanism than the one that is used")]
     Mechanism,
     /// What a private step's sum is divided by is not a number above 0.
     #[error("privacy.expected_patients: an expected batch of {0} patients; use a number above 0")]

@@ -30,7 +30,8 @@ pub(super) fn stage(error: impl std::fmt::Display) -> SimulateError {
 /// One hospital's patients with their outcomes, which the model's head can learn from.
 pub(super) fn suited(plan: &Plan, hospital: &SimulatedHospital) -> Result<Cohort, SimulateError> {
     let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
-    let (patients, split) = hospital.records.read().map_err(|error| at(&error))?;
+    let records = hospital.records.look().map_err(|error| at(&error))?;
+    let (patients, split) = records.read().map_err(|error| at(&error))?;
     let cohort = Cohort::new(patients, &plan.outcome, split).map_err(|error| at(&error))?;
     cohort.suits(plan.model.head, &plan.outcome).map_err(|error| at(&error))?;
     Ok(cohort)
@@ -45,11 +46,9 @@ pub(super) fn part(
 ) -> Result<Examples, SimulateError> {
     let cohort = suited(plan, hospital)?;
     let at = |error: &dyn std::fmt::Display| stage(format!("{}: {error}", hospital.name));
-    let studies = hospital.records.source().map(|source| SignalStore {
-        source,
-        cache,
-        cache_bytes: MAX_BYTES,
-    });
+    let records = hospital.records.look().map_err(|error| at(&error))?;
+    let studies =
+        records.source().map(|source| SignalStore { source, cache, cache_bytes: MAX_BYTES });
     examples(&cohort.part(training), plan, studies).map_err(|error| at(&error))
 }
 

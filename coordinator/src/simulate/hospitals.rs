@@ -92,7 +92,7 @@ fn described(folder: &Path) -> Result<Vec<SimulatedHospital>, SplitError> {
     for path in places {
         let named = path.file_name().and_then(|text| name(&text.to_string_lossy()));
         let named = named.filter(|name| names.insert(name.clone()));
-        let records = Records::Files(Box::new(Source::load(&path.join("cohort.toml"))?));
+        let records = Records::fixed(Source::load(&path.join("cohort.toml"))?);
         let name = named.ok_or(SplitError::FolderName { path })?;
         hospitals.push(SimulatedHospital { name, records });
     }

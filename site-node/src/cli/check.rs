@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base::clock::{Clock, SystemClock};
 use site_node::data::{self, Secret};
+use site_node::inspect::unknown_in_policy;
 use site_node::privatize::{Inspection, LedgerLog};
 
 use super::certificate;
@@ -31,7 +32,8 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
         Some(key) => println!("audit log: {} verifies, {records} records", key.name()),
         None => println!("audit log: none yet; the first `site-node run` begins it"),
     }
-    let table = data::load(&ready.source)?.table;
+    let patients = data::load(&ready.source)?;
+    let table = &patients.table;
     println!("data: {} joined, {} columns", table.files(), table.columns().len());
     for (key, empty) in [
         ("coordinators", ready.policy.coordinators.is_empty()),
@@ -42,6 +44,9 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
         if empty {
             println!("policy: {key} lists nothing, so that every run will be refused: fill it in");
         }
+    }
+    for warning in unknown_in_policy(&ready.policy, &ready.source, &patients) {
+        println!("warning: {warning}");
     }
     println!("next: site-node run --config {}", config.display());
     Ok(())

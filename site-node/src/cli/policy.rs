@@ -9,7 +9,8 @@ use base::config::{self, Override};
 use base::ids::RunId;
 use clap::Subcommand;
 use node::model_store;
-use node::pki::Identity;
+use node::pki::{Identity, Role};
+use node::statistics_store::StatisticsStore;
 use plan::experiment::{DataTag, Experiment, Plan, StatisticsRequest};
 use plan::policy::{Asker, BrokenRule, Policy, PolicyDecision};
 use privacy::{Account, Budget, Cost, LedgerError, epsilon, shown_epsilon};
@@ -78,6 +79,8 @@ struct Here {
     identity: Identity,
     tag: DataTag,
     account: Account,
+    /// The folder of what outlives the process.
+    state: PathBuf,
     /// How many tables of measurements there are.
     measurements: usize,
 }
@@ -90,7 +93,14 @@ impl Here {
         let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
         let account = Account::after(policy.limits, told.carried, told.entries)?;
         let measurements = settings.source()?.measurements.len();
-        Ok(Self { policy, identity, tag: settings.tag, account, measurements })
+        Ok(Self {
+            policy,
+            identity,
+            tag: settings.tag,
+            account,
+            state: settings.state,
+            measurements,
+        })
     }
 
     fn asker(&self) -> Asker<'_> {
@@ -144,11 +154,16 @@ impl Here {
         let denied =
             admitted.and_then(|()| self.policy.admit_measurements(views, self.measurements)).err();
         let denied = denied.map(|BrokenRule { rule, reason }| (rule, reason));
-        let refused = denied.or_else(|| {
-            let releases = (question.mechanism(), question.count());
-            let error = self.account.foresee_statistics(&question.run(), releases).err()?;
-            Some((error.rule().unwrap_or("ledger"), error.to_string()))
-        });
+        let releases = (question.mechanism(), question.count());
+        let verdict = match (denied, self.account.foresee_statistics(&question.run(), releases)) {
+            (Some((rule, reason)), _) => Verdict::Refused { rule, reason },
+            (None, Ok(())) => Verdict::Allowed,
+            (None, Err(LedgerError::Answered { .. })) if self.keeps(question) => Verdict::Answered,
+            (None, Err(error)) => {
+                let rule = error.rule().unwrap_or("ledger");
+                Verdict::Refused { rule, reason: error.to_string() }
+            }
+        };
         let delta = self.account.limit().budget().delta;
         StatisticsReply {
             releases: question.count(),
@@ -157,8 +172,14 @@ impl Here {
                 .times(u64::from(question.count()))
                 .epsilon(delta),
             delta,
-            refused,
+            verdict,
         }
+    }
+
+    /// Whether an answer to a description is kept, which is sent again to whoever asks the same.
+    fn keeps(&self, question: &StatisticsRequest) -> bool {
+        let Role::Site(name) = &self.identity.role else { return false };
+        StatisticsStore::of(&self.state, question).sites().contains(name)
     }
 }
 
@@ -199,17 +220,30 @@ struct StatisticsReply {
     /// ε charged.
     charged: f64,
     delta: f64,
-    /// The rule that says no, and why.
-    refused: Option<(&'static str, String)>,
+    verdict: Verdict,
+}
+
+/// What this hospital would say of a description.
+enum Verdict {
+    /// It is answered where there are enough patients.
+    Allowed,
+    /// It was answered, and the same answer is sent again at no cost.
+    Answered,
+    /// A rule says no.
+    Refused { rule: &'static str, reason: String },
 }
 
 impl StatisticsReply {
     fn line(&self) -> String {
-        let Self { releases, epsilon, charged, delta, refused } = self;
-        let verdict = refused.as_ref().map_or_else(
-            || "allowed; answered if the cohort suffices".to_owned(),
-            |(rule, reason)| format!("would be refused: {rule}: {reason}"),
-        );
+        let Self { releases, epsilon, charged, delta, verdict } = self;
+        let verdict = match verdict {
+            Verdict::Allowed => "allowed; answered if the cohort suffices".to_owned(),
+            Verdict::Answered => {
+                "answered and charged before; the same answer would be sent again at no cost"
+                    .to_owned()
+            }
+            Verdict::Refused { rule, reason } => format!("would be refused: {rule}: {reason}"),
+        };
         let [epsilon, charged] = [*epsilon, *charged].map(shown_epsilon);
         format!(
             "described by {releases} releases, ε = {epsilon} promised and ε = {charged} charged at δ = {delta:e}: \
@@ -218,8 +252,12 @@ impl StatisticsReply {
     }
 
     fn json(&self) -> Value {
-        let rule = self.refused.as_ref().map(|(rule, _)| rule);
-        json!({ "accepted": rule.is_none(), "epsilon": self.epsilon,
+        let rule = match &self.verdict {
+            Verdict::Refused { rule, .. } => Some(rule),
+            Verdict::Allowed | Verdict::Answered => None,
+        };
+        let answered = matches!(self.verdict, Verdict::Answered);
+        json!({ "accepted": rule.is_none(), "answered_before": answered, "epsilon": self.epsilon,
                 "epsilon_charged": self.charged, "delta": self.delta,
                 "releases": self.releases, "refused_by": rule })
     }

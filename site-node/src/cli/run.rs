@@ -12,6 +12,7 @@ use node::process::warn_before_end;
 use node::shutdown::{Hangups, Signals};
 use node::transport::Dialer;
 use plan::policy::Policy;
+use site_node::cohort_file::CohortFile;
 use site_node::daemon;
 use site_node::data::Source;
 use site_node::participant::{Participant as _, Records, Site, SiteParticipant};
@@ -26,7 +27,7 @@ pub(super) struct Ready {
     pub identity: Identity,
     pub policy: Arc<Policy>,
     pub site: Site,
-    pub source: Source,
+    pub source: Arc<Source>,
 }
 
 /// The site's name, which stands in its certificate.
@@ -41,7 +42,8 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let rules = Rules::open(&settings.policy)?;
     let policy = rules.last().policy;
-    let source = settings.source()?;
+    let cohort = CohortFile::open(&settings.cohort)?;
+    let source = cohort.look()?;
     let identity = Identity::load(&settings.identity)?;
     let name = site_name(&settings)?;
     let site = Site {
@@ -50,7 +52,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         coordinator: identity.authority,
         rules,
         data_set: settings.data_set.parse()?,
-        records: Records::Files(Box::new(source.clone())),
+        records: Records::Files(Arc::new(cohort)),
         tag: settings.tag,
         device: Device::choose(settings.device),
         state: settings.state.clone(),

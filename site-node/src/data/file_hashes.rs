@@ -54,6 +54,12 @@ pub fn table_stamps(source: &Source) -> Vec<Option<Stamp>> {
     super::source::tables(source).iter().map(|path| Stamp::now(path)).collect()
 }
 
+/// The list of who withdrew, as it is now.
+#[must_use]
+pub fn withdrawal_stamps(source: &Source) -> Vec<Option<Stamp>> {
+    super::source::withdrawals(source).iter().map(|path| Stamp::now(path)).collect()
+}
+
 /// Hashes of ECGs and images, kept in memory while the program runs: a folder of some hundred gigabytes is
 /// read once, and not at every consent. A change within one tick of the system's clock (some milliseconds)
 /// after a file was read is not noticed.

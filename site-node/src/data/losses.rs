@@ -15,6 +15,10 @@ use super::source::Source;
 /// The share of a table that may be left out where `cohort.toml` states none.
 pub const ALLOWED: f64 = 0.05;
 
+/// The share that may be left out although it matches in another spelling, where `cohort.toml` states none. Names
+/// of different people may be alike by chance.
+pub const ALLOWED_MISSPELT: f64 = 0.01;
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
@@ -37,12 +41,16 @@ pub struct Loss {
     pub left_out: usize,
     /// How many the table has.
     pub all: usize,
+    /// How many of those that are left out match in another spelling.
+    pub misspelt: usize,
     /// Why, as the end of a sentence: "stand in no row of extra.csv".
     pub reason: String,
     /// What may mend it, as a sentence of its own.
     pub hint: Option<String>,
     /// The share that may be left out where `cohort.toml` states none; 1 where leaving out is as intended.
     pub allowed: f64,
+    /// The share that may be left out although it matches in another spelling.
+    pub allowed_misspelt: f64,
 }
 
 impl Loss {
@@ -56,7 +64,9 @@ impl Loss {
             all,
             reason: reason.to_owned(),
             hint: None,
+            misspelt: 0,
             allowed: ALLOWED,
+            allowed_misspelt: ALLOWED_MISSPELT,
         }
     }
 
@@ -76,13 +86,24 @@ impl Loss {
     #[must_use]
     pub fn allowing(self, stated: Option<f64>) -> Self {
         let allowed = stated.unwrap_or(self.allowed);
-        Self { allowed, ..self }
+        let allowed_misspelt = stated.unwrap_or(self.allowed_misspelt);
+        Self { allowed, allowed_misspelt, ..self }
     }
 
-    /// Whether it is more than may be left out.
+    /// The share that may be left out, where more is; none where it is not more.
     #[must_use]
-    pub fn is_too_large(&self) -> bool {
-        self.share() > self.allowed
+    pub fn exceeded(&self) -> Option<f64> {
+        let all = self.all.max(1) as f64;
+        if self.misspelt as f64 / all > self.allowed_misspelt {
+            return Some(self.allowed_misspelt);
+        }
+        (self.share() > self.allowed).then_some(self.allowed)
+    }
+
+    /// The same where some match in another spelling, which `hint` says.
+    #[must_use]
+    pub fn with_misspelt(self, misspelt: usize, hint: Option<String>) -> Self {
+        Self { misspelt, hint, ..self }
     }
 
     /// The same with advice.
@@ -159,8 +180,8 @@ impl Losses {
     pub fn judge(&self, source: &Source, problems: &mut Problems) {
         for loss in &self.0 {
             let loss = loss.clone().allowing(source.allowed_loss(&loss.table));
-            if loss.is_too_large() {
-                problems.note(DataError::LeftOut { allowed: loss.allowed, loss: Box::new(loss) });
+            if let Some(allowed) = loss.exceeded() {
+                problems.note(DataError::LeftOut { allowed, loss: Box::new(loss) });
             }
         }
     }
@@ -210,5 +231,16 @@ mod tests {
         let mut problems = Problems::new(9);
         losses.judge(&source, &mut problems);
         assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn what_matches_in_another_spelling_is_a_problem_though_leaving_out_is_intended() {
+        let loss = |misspelt| {
+            let all = Loss::new("b.csv", Counted::Rows, 90, 100, "x").intended();
+            all.with_misspelt(misspelt, None)
+        };
+        assert_eq!(loss(1).exceeded(), None);
+        assert_eq!(loss(2).exceeded(), Some(ALLOWED_MISSPELT));
+        assert_eq!(loss(2).allowing(Some(0.9)).exceeded(), None);
     }
 }

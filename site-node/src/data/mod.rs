@@ -31,8 +31,10 @@ pub mod unit;
 
 pub use date::{DateStyle, Day, Zone};
 pub use dicom::{DicomFault, Tag};
-pub use error::{CellFault, CodeFault, DataError, MeaningError, PatientRow, TableError, Wanted};
-pub use file_hashes::{Seen, Stamp, table_stamps};
+pub use error::{
+    CellFault, CodeFault, DataError, LeftOutBy, MeaningError, PatientRow, TableError, Wanted,
+};
+pub use file_hashes::{Seen, Stamp, table_stamps, withdrawal_stamps};
 pub use fingerprint::{Secret, fingerprint, fingerprint_again};
 pub use losses::{Counted, Loss, Losses};
 pub use open::{FileError, OpenFault};

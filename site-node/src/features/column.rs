@@ -111,28 +111,52 @@ fn of_column(patients: &Patients, name: &str, values: &Values) -> Result<Convers
     }))
 }
 
+/// What is measured: its name, and its number among a table's items.
+#[derive(Debug, Clone, Copy)]
+struct Item<'i> {
+    name: &'i str,
+    number: u32,
+}
+
 /// The same for measurements in one of a table's units. A unit in a cell may be any text, and is told by
 /// its row.
 fn of_unit(
     table: &Measurements,
-    item: &str,
+    item: Item<'_>,
     unit: u32,
     values: &Values,
 ) -> Result<Conversion, DataError> {
-    let (of, analyte) = (format!("measurement {item:?}"), values.analyte.clone());
+    let Item { name, number } = item;
+    let (of, analyte) = (format!("measurement {name:?}"), values.analyte.clone());
     let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
     let (from, file) = (table.units.word(unit).to_owned(), table.file.clone());
     if from.is_empty() {
-        return Err(DataError::Meaning(MeaningError::NoUnit { file, of, to }));
+        return Err(DataError::Meaning(match &table.stated {
+            None => MeaningError::NoUnit { file, of, to },
+            Some(cells) => {
+                let (column, row) = cells.first_of(number, unit);
+                MeaningError::NoUnitCell { file, row, column, of, to }
+            }
+        }));
     }
     conversion(&from, values).ok_or_else(|| match &table.stated {
         None => DataError::Meaning(MeaningError::NoConversion { of, from, to, analyte }),
         Some(cells) => {
-            let (column, row) = cells.first(unit);
+            let (column, row) = cells.first_of(number, unit);
             let wanted = Box::new(Wanted { of, to, analyte });
             DataError::Meaning(MeaningError::NoConversionCell { file, row, column, wanted })
         }
     })
+}
+
+/// Every unit of a measurement that does not convert to the contract's, where units stand in cells.
+pub(crate) fn unit_faults(table: &Measurements, item: &str, values: &Values) -> Vec<DataError> {
+    let (Some(number), Some(cells)) = (table.items.find(item), &table.stated) else {
+        return Vec::new();
+    };
+    let item = Item { name: item, number };
+    let fault = |unit| of_unit(table, item, unit, values).err();
+    cells.units_of(number).filter_map(fault).collect()
 }
 
 /// A value by the plausible range and the transform's domain: kept, held to the range, or none.
@@ -194,18 +218,18 @@ fn measured(lookup: &mut Lookup<'_>, view: &View, rules: Rules) -> Result<Gather
     if let Some(wanted) = table.items.find(item) {
         if rules.units == Units::Refuse
             && let Some(loss) = measured.in_words(item)
-            && loss.is_too_large()
+            && let Some(allowed) = loss.exceeded()
         {
-            let allowed = loss.allowed;
             return Err(DataError::LeftOut { loss: Box::new(loss), allowed }.into());
         }
         let mut changes: BTreeMap<u32, Option<Conversion>> = BTreeMap::new();
         for row in measured.rows(wanted) {
             // Every unit of the item, whether its day counts or not: all or nothing.
+            let asked = Item { name: item, number: wanted };
             let change = if let Some(change) = changes.get(&row.unit) {
                 *change
             } else {
-                let change = match of_unit(table, item, row.unit, rule) {
+                let change = match of_unit(table, asked, row.unit, rule) {
                     Err(error) if rules.units == Units::Refuse => return Err(error.into()),
                     change => change.ok(),
                 };

@@ -20,6 +20,7 @@ use crate::cohort::Part;
 use crate::data::DataError;
 use crate::train::{Examples, TrainError};
 
+pub(crate) use column::unit_faults;
 pub use column::{Gathered, Outside, Rules, Units};
 pub use lookup::Lookup;
 pub use modality_inputs::SignalStore;

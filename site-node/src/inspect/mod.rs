@@ -10,6 +10,7 @@ mod finding;
 mod horizon;
 mod notes;
 mod place;
+mod policy_lists;
 mod signals;
 mod summary;
 mod value;
@@ -25,6 +26,7 @@ use crate::data::{CellFault, DataError, Day, MeaningError, Patients, Problems, S
 use crate::features::{FeatureError, Lookup, Rules, Spread, Units, caution, gather};
 
 pub use finding::Finding;
+pub use policy_lists::unknown_in_policy;
 pub use summary::{Summary, summaries};
 pub use value::value;
 
@@ -65,6 +67,8 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
     let mut found = Findings { problems: Vec::new(), more: 0, notes: Vec::new() };
     let patients = Patients::read_until(asked.source, asked.today, &mut problems);
     if let Some(patients) = patients {
+        let unknown = asked.policy.map(|policy| unknown_in_policy(policy, asked.source, &patients));
+        found.notes.extend(unknown.unwrap_or_default());
         let units = patients.measurements.iter().flat_map(|(_, table)| table.unknown_units());
         found.notes.extend(units.take(MAX_UNITS).map(|unit| unit.to_string()));
         notes::of_patients(asked, &patients, &mut problems, &mut found.notes);
@@ -76,7 +80,11 @@ pub fn check(asked: &Check<'_>, tell: &(dyn Fn(&'static str, Progress) + Sync)) 
             // Where outcomes could not be read, they cannot be counted either.
             if problems.noted() == before {
                 least(asked, cohort, &mut found);
-                horizon::check(asked, cohort, &mut found);
+                // Likewise times.
+                if cohort.patients().sound_times {
+                    zero_times(cohort, &mut found);
+                    horizon::check(asked, cohort, &mut found);
+                }
             }
             if let (Some(plan), Some(policy)) = (asked.plan, asked.policy)
                 && let Err(denied) =
@@ -154,6 +162,10 @@ fn least(asked: &Check<'_>, cohort: &Cohort, found: &mut Findings) {
             "a Cox model learns nothing here, and a hazard little; use data with events",
         ));
     }
+}
+
+/// Patients who were not followed at all.
+fn zero_times(cohort: &Cohort, found: &mut Findings) {
     if cohort.zero_times() > 0 {
         found.notes.push(format!(
             "{} patients: {}",

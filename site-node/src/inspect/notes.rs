@@ -5,6 +5,7 @@ use plan::experiment::{Aggregate, View, ViewSource};
 use super::{Check, Finding, Findings};
 use crate::data::patients::Withdrawn;
 use crate::data::{Cell, Column, Patients, Problems};
+use crate::features::unit_faults;
 
 /// Withdrawals, losses, words for missing values, and columns of the policy that cannot be used.
 pub(super) fn of_patients(
@@ -76,6 +77,20 @@ pub(super) fn cells(
             categories_of(column, view, categories, found);
             true
         }
+        ViewSource::Measurement { table, item, values, .. } => {
+            // Why it could not be read is told.
+            if patients.unread.contains(table) {
+                return false;
+            }
+            let named = patients.measurements.iter().find(|(name, _)| name == table);
+            let faults = named.map(|(_, read)| unit_faults(read, item, values)).unwrap_or_default();
+            let sound = faults.is_empty();
+            for fault in faults {
+                problems.note(fault);
+            }
+            sound
+        }
+        ViewSource::Codes { table, .. } => !patients.unread.contains(table),
         _ => true,
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn place(error: &DataError) -> Place {
         DataError::Meaning(error) => of_meaning(error),
         DataError::Cell { file, row, column, .. }
         | DataError::NamelessPatient { file, row, column }
-        | DataError::UnknownWithdrawn { file, row, column, .. } => {
+        | DataError::UnknownWithdrawn { file, row, column }
+        | DataError::MisspeltWithdrawn { file, row, column, .. } => {
             (Some(file.clone()), Some(*row), Some(column.clone()))
         }
         DataError::DuplicatePatient { file, second, .. } => {
@@ -55,6 +56,9 @@ pub(super) fn place(error: &DataError) -> Place {
         DataError::StraySignal { .. }
         | DataError::TwoSignals { .. }
         | DataError::Changed
+        | DataError::MissingOmopTable { .. }
+        | DataError::EverybodyWithdrew { .. }
+        | DataError::NobodyFollowed { .. }
         | DataError::EmptyJoin { .. } => (None, None, None),
     }
 }
@@ -64,6 +68,7 @@ fn of_meaning(error: &MeaningError) -> Place {
     match error {
         MeaningError::UnknownUnitCell { file, row, column }
         | MeaningError::NoConversionCell { file, row, column, .. }
+        | MeaningError::NoUnitCell { file, row, column, .. }
         | MeaningError::CodeSystem { file, row, column, .. } => {
             (Some(file.clone()), Some(*row), Some(column.clone()))
         }
@@ -113,6 +118,7 @@ pub(super) fn kind(error: &DataError) -> &'static str {
         | DataError::NotAFolder { .. }
         | DataError::TooLarge { .. }
         | DataError::TwoFiles { .. }
+        | DataError::MissingOmopTable { .. }
         | DataError::Changed
         | DataError::Key { .. }
         | DataError::Cache(_) => "file",
@@ -121,6 +127,9 @@ pub(super) fn kind(error: &DataError) -> &'static str {
         DataError::DuplicatePatient { .. }
         | DataError::NamelessPatient { .. }
         | DataError::UnknownWithdrawn { .. }
+        | DataError::MisspeltWithdrawn { .. }
+        | DataError::EverybodyWithdrew { .. }
+        | DataError::NobodyFollowed { .. }
         | DataError::LeftOut { .. }
         | DataError::EmptyJoin { .. } => "patients",
         DataError::Cell { .. } => "cells",
@@ -137,7 +146,8 @@ fn kind_of_meaning(error: &MeaningError) -> &'static str {
         | MeaningError::NoConversion { .. }
         | MeaningError::NoConversionCell { .. }
         | MeaningError::NoTimeUnit { .. }
-        | MeaningError::NoUnit { .. } => "units",
+        | MeaningError::NoUnit { .. }
+        | MeaningError::NoUnitCell { .. } => "units",
         MeaningError::CodeSystem { .. } | MeaningError::OtherSystem { .. } => "codes",
         MeaningError::OtherCauses { .. } => "causes",
         MeaningError::NoFeature { .. } => "columns",

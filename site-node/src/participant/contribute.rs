@@ -11,7 +11,7 @@ use privacy::PrivatizedUpdate;
 use super::metrics::exact;
 use super::site::RunState;
 use super::{DeclineReason, Model, Site, failed, untrained};
-use crate::privatize::{PrivacyGate, fresh_key};
+use crate::privatize::{Origin, PrivacyGate, fresh_key};
 use crate::send::Outgoing;
 use crate::train::{train_privately, train_until};
 
@@ -27,11 +27,11 @@ pub(super) fn contribute(
         PrivacyMode::None => openly(site, gate, state, round, model),
         PrivacyMode::Site => {
             let update = noised_whole(site, gate, state, round, model)?;
-            kept(gate, update, model.digest)
+            kept(gate, update, state.origin(model.digest))
         }
         PrivacyMode::Patient => {
             let update = noised_by_step(gate, state, round, model)?;
-            kept(gate, update, model.digest)
+            kept(gate, update, state.origin(model.digest))
         }
     }
 }
@@ -40,9 +40,9 @@ pub(super) fn contribute(
 fn kept(
     gate: &PrivacyGate,
     update: PrivatizedUpdate,
-    model: Digest,
+    origin: Origin,
 ) -> Result<Outgoing, DeclineReason> {
-    gate.keep(&update, model).map_err(|error| failed("privatize")(&error))?;
+    gate.keep(&update, origin).map_err(|error| failed("privatize")(&error))?;
     Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
 }
 

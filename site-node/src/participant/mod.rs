@@ -12,11 +12,12 @@ mod contribute;
 mod log;
 mod metrics;
 mod questions;
+mod records;
 mod site;
 mod statistics;
 mod time;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use audit::Name;
@@ -29,13 +30,11 @@ use plan::experiment::{DataTag, Plan, StatisticsRequest};
 use plan::metric::Metric;
 
 use crate::cancel::Cancel;
-use crate::data::{
-    DataError, Patients, Secret, Seen, Source, Stamp, Table, fingerprint_again, load, table_stamps,
-};
 use crate::rules::Rules;
 use crate::send::Outgoing;
 use crate::train::{Device, TrainError};
 
+pub use records::{Records, RecordsInForce};
 pub use site::{SiteParticipant, SiteParticipantError};
 
 /// A model as it was offered.
@@ -152,85 +151,6 @@ fn untrained(error: &TrainError) -> DeclineReason {
     }
 }
 
-/// Where a site's patients come from.
-#[derive(Debug, Clone)]
-pub enum Records {
-    /// Files, read anew for each run.
-    Files(Box<Source>),
-    /// A table in memory, of a simulated site.
-    Table {
-        /// The patients.
-        table: Table,
-        /// Column that is 1 for training patients and 0 for test patients.
-        split: Option<String>,
-    },
-}
-
-impl Records {
-    /// How many tables of measurements there are.
-    fn measurement_tables(&self) -> usize {
-        match self {
-            Self::Files(source) => source.measurements.len(),
-            Self::Table { .. } => 0,
-        }
-    }
-
-    /// A hash of them under the site's own key; none where they are in memory.
-    fn fingerprint(&self, state: &Path, seen: &Seen) -> Result<Option<Digest>, DataError> {
-        match self {
-            Self::Files(source) => fingerprint_again(source, &Secret::open(state)?, seen).map(Some),
-            Self::Table { .. } => Ok(None),
-        }
-    }
-
-    /// What describes their files; none where they are in memory.
-    #[must_use]
-    pub fn source(&self) -> Option<&Source> {
-        match self {
-            Self::Files(source) => Some(source),
-            Self::Table { .. } => None,
-        }
-    }
-
-    /// The stamps of all files of the patients; none where there are ECGs or images, of which there are
-    /// too many.
-    fn stamps(&self) -> Option<Vec<Option<Stamp>>> {
-        match self {
-            Self::Files(source) if source.ecg.is_none() && source.images.is_none() => {
-                Some(table_stamps(source)).filter(|stamps| stamps.iter().all(Option::is_some))
-            }
-            Self::Files(_) => None,
-            Self::Table { .. } => Some(Vec::new()),
-        }
-    }
-
-    /// What `act` makes of the patients' tables, which must not change meanwhile: it reads them twice.
-    fn steady<T>(
-        &self,
-        act: impl FnOnce() -> Result<T, DeclineReason>,
-    ) -> Result<T, DeclineReason> {
-        let Self::Files(source) = self else { return act() };
-        let before = table_stamps(source);
-        let made = act()?;
-        if table_stamps(source) == before {
-            Ok(made)
-        } else {
-            Err(failed("data")(&DataError::Changed))
-        }
-    }
-
-    /// The patients, and the column that says who trains.
-    ///
-    /// # Errors
-    /// A file cannot be read, or does not hold what it should.
-    pub fn read(&self) -> Result<(Patients, Option<&str>), DataError> {
-        match self {
-            Self::Files(source) => Ok((load(source)?, source.split.as_deref())),
-            Self::Table { table, split } => Ok((table.clone().into(), split.as_deref())),
-        }
-    }
-}
-
 /// What a site brings to every run.
 pub struct Site {
     /// Its name.
@@ -260,19 +180,6 @@ pub struct Site {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_was_read_while_a_table_changed_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("a.csv");
-        std::fs::write(&place, "pid,x\np1,1\n").unwrap();
-        let records = Records::Files(Box::new(Source::tables(folder.path(), &["a.csv"], "pid")));
-        assert_eq!(records.steady(|| Ok(7)), Ok(7));
-        let written = records.steady(|| {
-            std::fs::write(&place, "pid,x\np1,1\np2,2\n").map_err(|error| failed("test")(&error))
-        });
-        assert_eq!(written.unwrap_err().rule, "data");
-    }
 
     #[test]
     fn a_device_that_is_too_small_is_named_with_the_way_out_and_nothing_else_is() {

@@ -1,6 +1,7 @@
 //! The hospital's part in a federation: what it consented to, and what it did for it so far.
 
 mod policy;
+mod refresh;
 mod statistics;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,14 +24,18 @@ use super::contribute::contribute;
 use super::log;
 use super::metrics::evaluate;
 use super::questions::Questions;
+use super::records::Mark;
 use super::statistics::answer;
 use super::time::{self, Taken};
-use super::{DeclineReason, Model, OF_PATIENTS, Participant, Records, Site, failed, untrained};
+use super::{
+    DeclineReason, Model, OF_PATIENTS, Participant, Records, RecordsInForce, Site, failed,
+    untrained,
+};
 use crate::cancel::{Cancel, Reason};
 use crate::cohort::Cohort;
 use crate::data::{DataError, Secret, Seen, Stamp};
 use crate::features::{Lookup, SignalStore, caution_of, examples};
-use crate::privatize::{LedgerLogError, PrivacyGate};
+use crate::privatize::{LedgerLogError, Origin, PrivacyGate};
 use crate::rules::{Change, InForce};
 use crate::send::Outgoing;
 use crate::train::{Examples, PrivateGradient};
@@ -45,15 +50,42 @@ pub(super) struct RunState {
     pub(super) gradient: Option<PrivateGradient>,
     /// The policy that allowed it last.
     pub(super) rules: InForce,
+    /// What decided whose records these are.
+    mark: Mark,
     /// Training patients, and those of them with the event.
     counts: (usize, usize),
     /// Of the patients, where they lie in files.
     fingerprint: Option<Digest>,
     /// Of their files before they were read; none where that does not tell whether they changed.
     stamps: Option<Vec<Option<Stamp>>>,
-    last: Option<(Round, Digest, Outgoing)>,
+    last: Option<Made>,
     /// The last round whose update the coordinator has.
     acked: Option<Round>,
+}
+
+impl RunState {
+    /// What an update of this run is trained from.
+    pub(super) fn origin(&self, model: Digest) -> Origin {
+        Origin { model, data: self.fingerprint }
+    }
+}
+
+/// The update of a round.
+struct Made {
+    round: Round,
+    /// The model that it was trained from.
+    model: Digest,
+    outgoing: Outgoing,
+    /// What decided whose records it was trained on.
+    mark: Mark,
+    /// Whether it is on record that it leaves.
+    departed: bool,
+}
+
+/// What a step goes by: the policy and the description of the patients, as their files stand.
+struct Standing<'s> {
+    rules: InForce,
+    records: RecordsInForce<'s>,
 }
 
 /// A hospital that cannot take part.
@@ -70,6 +102,7 @@ pub enum SiteParticipantError {
 /// Training that is going on.
 struct InHand {
     plan: Plan,
+    mark: Mark,
     cancel: Cancel,
 }
 
@@ -147,17 +180,20 @@ impl SiteParticipant {
     fn prepare(
         &self,
         (run, plan): (&RunId, &Plan),
-        rules: InForce,
+        standing: Standing<'_>,
         held: Option<RunState>,
     ) -> Result<RunState, DeclineReason> {
         let Site { device, .. } = &self.site;
         let private = plan.privacy.mode != PrivacyMode::None;
         // Before a record is read.
-        self.admit(&rules.policy, plan)?;
+        self.admit(&standing, plan)?;
+        let Standing { rules, records } = standing;
         self.affords(&rules.policy, run, plan)?;
-        let stamps = self.site.records.stamps();
+        let mark = records.mark();
+        let stamps = records.stamps();
         if let Some(held) = held
             && held.plan == *plan
+            && held.mark == mark
             && stamps.is_some()
             && held.stamps == stamps
         {
@@ -171,9 +207,9 @@ impl SiteParticipant {
             None
         };
         let (OfPatients { training, test, counts }, fingerprint) = of_patients(private, || {
-            self.site.records.steady(|| {
-                let read = self.patients(&rules.policy, plan)?;
-                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+            records.steady(|| {
+                let read = self.patients((&rules.policy, &records), plan)?;
+                let fingerprint = records.fingerprint(&self.site.state, &self.seen);
                 Ok((read, fingerprint.map_err(|error| failed("data")(&error))?))
             })
         })?;
@@ -184,6 +220,7 @@ impl SiteParticipant {
             test,
             gradient,
             rules,
+            mark,
             counts,
             fingerprint,
             stamps,
@@ -193,8 +230,11 @@ impl SiteParticipant {
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
-    fn patients(&self, policy: &Policy, plan: &Plan) -> Result<OfPatients, DeclineReason> {
-        let Site { records, .. } = &self.site;
+    fn patients(
+        &self,
+        (policy, records): (&Policy, &RecordsInForce<'_>),
+        plan: &Plan,
+    ) -> Result<OfPatients, DeclineReason> {
         let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
         patients.losses.log(policy.min_patients as usize);
         let cohort = Cohort::new(patients, &plan.outcome, split)
@@ -297,19 +337,19 @@ impl Participant for SiteParticipant {
     }
 
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
-        let rules = self.rules();
+        let standing = self.standing();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = state.as_mut().filter(|held| held.run == *run && held.plan == *plan)
-            && let Ok(rules) = &rules
-            && self.still_allowed(held, rules).is_ok()
+            && let Ok(standing) = &standing
+            && self.still_allowed(held, standing).is_ok()
         {
             return Ok(()); // Recorded when it was given.
         }
         self.may_ask()?;
-        let decided = rules.and_then(|rules| {
+        let decided = standing.and_then(|standing| {
             // What the site knows of a run outlives a lost connection, but not another run.
             let held = state.take();
-            self.prepare((run, plan), rules, held).map(|ready| *state = Some(ready))
+            self.prepare((run, plan), standing, held).map(|ready| *state = Some(ready))
         });
         let entries = match &decided {
             Ok(()) => {
@@ -329,18 +369,29 @@ impl Participant for SiteParticipant {
         round: Round,
         model: Model<'_>,
     ) -> Result<Outgoing, DeclineReason> {
-        let answer = self.rules().and_then(|rules| self.answer((run, round), model, &rules));
+        let answer =
+            self.standing().and_then(|standing| self.answer((run, round), model, &standing));
         self.refused(run, round, answer)
     }
 
     fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), DeclineReason> {
-        let rules = self.rules();
+        let standing = self.standing();
         let departs = self.with(run, |state| {
-            // Training may have taken hours.
-            self.still_allowed(state, &rules?).map_err(DeclineReason::of_the_run)?;
+            let standing = standing?;
+            let made = state.last.as_ref().filter(|made| made.round == round);
+            // Training may have taken hours. What left before leaves again: it tells nothing new.
+            if made.is_some_and(|made| !made.departed && made.mark != standing.records.mark()) {
+                state.last = None;
+                return Err(refresh::changed());
+            }
+            self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
             let noised = state.plan.privacy.mode != PrivacyMode::None;
             let entries = log::sent(run, round, outgoing, noised);
-            self.audit.record(entries).map_err(|error| failed("audit")(&error))
+            self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+            if let Some(made) = &mut state.last {
+                made.departed |= made.round == round;
+            }
+            Ok(())
         });
         self.refused(run, round, departs)
     }
@@ -348,9 +399,10 @@ impl Participant for SiteParticipant {
     fn received(&self, run: &RunId, round: Round, update: Digest) {
         // Once, and only of what was sent: a coordinator's word makes no record by itself.
         let _ = self.with(run, |state| {
-            let sent = state.last.as_ref().is_some_and(|(last, _, outgoing)| {
-                *last == round && outgoing.update.digest() == update
-            });
+            let sent = state
+                .last
+                .as_ref()
+                .is_some_and(|made| made.round == round && made.outgoing.update.digest() == update);
             if sent && state.acked.replace(round) != Some(round) {
                 self.audit.note(log::acked(run, round, update));
             }
@@ -359,12 +411,13 @@ impl Participant for SiteParticipant {
     }
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason> {
-        let rules = self.rules();
+        let standing = self.standing();
         let evaluated = self.with(run, |state| {
-            let rules = rules?;
-            self.still_allowed(state, &rules).map_err(DeclineReason::of_the_run)?;
-            let least = rules.policy.min_patients as usize;
-            let mut gate = self.gate_within(&rules.policy)?;
+            let standing = standing?;
+            self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
+            let policy = &standing.rules.policy;
+            let least = policy.min_patients as usize;
+            let mut gate = self.gate_within(policy)?;
             evaluate(&mut gate, state, model, least)
         });
         evaluated.inspect_err(|reason_to_decline| self.withdraw(run, reason_to_decline))
@@ -373,22 +426,23 @@ impl Participant for SiteParticipant {
     fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
         self.may_ask()?;
         let run = question.run();
-        let rules = match self.rules() {
-            Ok(rules) => rules,
+        let standing = match self.standing() {
+            Ok(standing) => standing,
             Err(reason_to_decline) => {
                 let declined = log::declined(&run, &reason_to_decline.rule);
                 self.audit.record(declined).map_err(|error| failed("audit")(&error))?;
                 return Err(reason_to_decline);
             }
         };
-        let mut gate = self.gate_within(&rules.policy)?;
-        if let Some(numbers) = self.said_before((&gate, &rules.policy), question) {
-            return self.say_again(&rules.policy, question, numbers);
+        let policy = &standing.rules.policy;
+        let mut gate = self.gate_within(policy)?;
+        if let Some(numbers) = self.said_before((&gate, &standing), question) {
+            return self.say_again(policy, question, numbers);
         }
-        let decided = self.may_describe((&gate, &rules.policy), question);
+        let decided = self.may_describe((&gate, &standing), question);
         let entries = match &decided {
             Ok((_, fingerprint)) => {
-                let asked = (question.digest(), terms_of(&rules.policy, question));
+                let asked = (question.digest(), terms_of(policy, question));
                 log::consent(&run, asked, (&self.site.data_set, *fingerprint))
             }
             Err(reason_to_decline) => log::declined(&run, &reason_to_decline.rule),
@@ -456,10 +510,17 @@ impl SiteParticipant {
         let in_hand = || self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
         let left = taken().left(&run, most).ok_or_else(|| time::spent(most))?;
         let cancel = model.cancel;
-        *in_hand() = Some(InHand { plan: state.plan.clone(), cancel: cancel.clone() });
+        *in_hand() = Some(InHand {
+            plan: state.plan.clone(),
+            mark: state.mark.clone(),
+            cancel: cancel.clone(),
+        });
         // Whoever looks from now on finds this training; whoever looked before may have seen another policy.
-        let allowed = self.rules().and_then(|rules| {
-            self.admit(&rules.policy, &state.plan).map_err(DeclineReason::of_the_run)
+        let allowed = self.standing().and_then(|standing| {
+            if standing.records.mark() != state.mark {
+                return Err(refresh::changed());
+            }
+            self.admit(&standing, &state.plan).map_err(DeclineReason::of_the_run)
         });
         if let Err(reason_to_decline) = allowed {
             *in_hand() = None;
@@ -475,9 +536,11 @@ impl SiteParticipant {
         match cancel.reason() {
             Some(Reason::TimeSpent) if made.is_err() => Err(time::spent(most)),
             Some(Reason::PolicyChanged) if made.is_err() => {
-                let rules = self.rules()?;
-                self.admit(&rules.policy, &state.plan).map_err(DeclineReason::of_the_run)?;
+                self.admit(&self.standing()?, &state.plan).map_err(DeclineReason::of_the_run)?;
                 Err(DeclineReason::new("policy", "the policy changed while the round trained"))
+            }
+            Some(Reason::DataChanged) if made.is_err() => {
+                Err(self.standing().err().unwrap_or_else(refresh::changed))
             }
             _ => made,
         }
@@ -487,39 +550,47 @@ impl SiteParticipant {
         &self,
         (run, round): (&RunId, Round),
         model: Model<'_>,
-        rules: &InForce,
+        standing: &Standing<'_>,
     ) -> Result<Outgoing, DeclineReason> {
         self.with(run, |state| {
-            self.still_allowed(state, rules).map_err(DeclineReason::of_the_run)?;
+            self.still_allowed(state, standing).map_err(DeclineReason::of_the_run)?;
             let rounds = state.plan.rounds;
             if !(1..=rounds).contains(&round.0) {
                 let reason = format!("round {round} is not one of the {rounds} consented to");
                 return Err(refuse(reason));
             }
-            if let Some((last, trained, outgoing)) = &state.last
-                && *last == round
+            if let Some(made) = &state.last
+                && made.round == round
             {
                 // The same bytes again: an update is never noised twice, nor passed off as another's.
-                return if *trained == model.digest {
-                    Ok(outgoing.clone())
+                return if made.model == model.digest {
+                    Ok(made.outgoing.clone())
                 } else {
                     Err(refuse(format!("round {round} was offered with another model before")))
                 };
             }
             begins(&state.plan, round, model)?;
-            let mut gate = self.gate_within(&rules.policy)?;
+            let mut gate = self.gate_within(&standing.rules.policy)?;
             let outgoing = if gate.has_charged(run, round) {
-                let kept = gate.resend(run, round, model.digest);
+                let kept = gate.resend(run, round, state.origin(model.digest));
                 let update =
                     kept.map_err(|error| failed("privatize")(&error))?.ok_or_else(|| {
-                        refuse(format!("round {round} was charged before this site restarted"))
+                        refuse(format!(
+                            "round {round} was charged before this site restarted, or read its data again"
+                        ))
                     })?;
                 tracing::info!(%round, "sending again what was noised before this site restarted");
                 Outgoing { update, weight: 1, metrics: Vec::new() }
             } else {
                 self.trained(&mut gate, state, round, model)?
             };
-            state.last = Some((round, model.digest, outgoing.clone()));
+            state.last = Some(Made {
+                round,
+                model: model.digest,
+                outgoing: outgoing.clone(),
+                mark: state.mark.clone(),
+                departed: false,
+            });
             Ok(outgoing)
         })
     }

@@ -8,7 +8,7 @@ use plan::policy::{BrokenRule, Policy};
 use privacy::Receipt;
 use privacy::release::{ReleaseError, clipped_mean, count, histogram, quantile, survival_curve};
 
-use super::{DeclineReason, Site, failed};
+use super::{DeclineReason, RecordsInForce, failed};
 use crate::cohort::Cohort;
 use crate::features::{Lookup, Rules, gather};
 use crate::privatize::PrivacyGate;
@@ -27,11 +27,11 @@ pub(super) struct Facts {
 impl Facts {
     /// Reads them, if there are as many patients and events as the policy asks for.
     pub(super) fn read(
-        site: &Site,
+        records: &RecordsInForce<'_>,
         policy: &Policy,
         question: &StatisticsRequest,
     ) -> Result<Self, DeclineReason> {
-        let (patients, split) = site.records.read().map_err(|error| failed("data")(&error))?;
+        let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
         patients.losses.log(policy.min_patients as usize);
         let cohort = Cohort::new(patients, &question.outcome, split)
             .map_err(|error| failed("cohort")(&error))?;

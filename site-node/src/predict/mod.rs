@@ -201,7 +201,13 @@ fn times(
         (_, false) => Err(PredictError::NoCurve),
         (times, true) => match times.iter().find(|time| !(**time > 0.0 && **time <= horizon)) {
             Some(&time) => Err(PredictError::Time { time, horizon }),
-            None => Ok(times.to_vec()),
+            // A time that is named twice makes one column: two would have one name.
+            None => Ok(times.iter().fold(Vec::new(), |mut once, time| {
+                if !once.contains(time) {
+                    once.push(*time);
+                }
+                once
+            })),
         },
     }
 }

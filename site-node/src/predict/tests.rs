@@ -190,6 +190,17 @@ fn each_cause_has_its_incidence_and_the_time_that_it_takes() {
 }
 
 #[test]
+fn a_time_that_is_named_twice_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = cohort(folder.path(), PATIENTS);
+    let table = run(&source, Chosen::All, &[2.0, 1.0, 2.0]).unwrap().1;
+    let header = table.lines().next().unwrap_or_default();
+    assert!(header.starts_with("patient,risk,survival_2,survival_1,rmst_"), "{header}");
+    let cells = |line: Option<&str>| line.unwrap_or_default().split(',').count();
+    assert_eq!(cells(table.lines().nth(1)), cells(Some(header)), "{table}");
+}
+
+#[test]
 fn parts_and_times_are_those_that_are_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let mut source = cohort(folder.path(), PATIENTS);

@@ -29,6 +29,7 @@ use privacy::{
     PrivatizedUpdate, Receipt, Released, privatize,
 };
 
+pub use outbox::Origin;
 use outbox::Outbox;
 
 pub use ledger_log::{Inspection, LedgerLog, LedgerLogError, Told};
@@ -217,12 +218,12 @@ impl PrivacyGate {
     ///
     /// # Errors
     /// It cannot be written: it must not be sent.
-    pub fn keep(&self, update: &PrivatizedUpdate, model: Digest) -> Result<(), PrivatizeError> {
-        Ok(self.outbox.keep(update, model)?)
+    pub fn keep(&self, update: &PrivatizedUpdate, origin: Origin) -> Result<(), PrivatizeError> {
+        Ok(self.outbox.keep(update, origin)?)
     }
 
     /// What was noised for a charged round before this process began, if it was kept and trained
-    /// from this model.
+    /// from this model and these patients.
     ///
     /// # Errors
     /// It cannot be read back.
@@ -230,9 +231,9 @@ impl PrivacyGate {
         &self,
         run: &RunId,
         round: Round,
-        model: Digest,
+        origin: Origin,
     ) -> Result<Option<PrivatizedUpdate>, PrivatizeError> {
-        let words = self.outbox.find(run, round, model)?;
+        let words = self.outbox.find(run, round, origin)?;
         Ok(words.and_then(|words| self.ledger.again(run, round, words)))
     }
 }

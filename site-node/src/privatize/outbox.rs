@@ -14,6 +14,16 @@ use serde::{Deserialize, Serialize};
 /// Far above any header.
 const MAX_HEADER: u64 = 4096;
 
+/// What an update was trained from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The hash of the model's parameters.
+    pub model: Digest,
+    /// The fingerprint of the patients; none where they lie in no files.
+    pub data: Option<Digest>,
+}
+
 /// What stands before the words.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,8 +32,7 @@ struct Header {
     /// The hash of its plan.
     plan: Digest,
     round: Round,
-    /// The model that it was trained from.
-    model: Digest,
+    origin: Origin,
     /// Of the words.
     digest: Digest,
     bytes: u64,
@@ -46,24 +55,24 @@ impl Outbox {
     }
 
     /// Keeps an update in place of the last one; on return it survives a power cut.
-    pub(super) fn keep(&self, update: &PrivatizedUpdate, model: Digest) -> io::Result<()> {
+    pub(super) fn keep(&self, update: &PrivatizedUpdate, origin: Origin) -> io::Result<()> {
         let (charge, words) = (update.charge(), update.words());
         let (run, round) = (charge.run.clone(), charge.round);
         let bytes = words.len() as u64;
         let (plan, digest) = (charge.plan, update.digest());
-        let header = Header { run, plan, round, model, digest, bytes };
+        let header = Header { run, plan, round, origin, digest, bytes };
         let mut text = serde_json::to_vec(&header)?;
         text.push(b'\n');
         durable::replace(&self.path(), &[&text, words])?;
         durable::sync_folder(&self.folder)
     }
 
-    /// The update of a round, if it is the one that was kept, trained from this model and whole.
+    /// The update of a round, if it is the one that was kept, trained from the same and whole.
     pub(super) fn find(
         &self,
         run: &RunId,
         round: Round,
-        model: Digest,
+        origin: Origin,
     ) -> io::Result<Option<Bytes>> {
         let file = match std::fs::File::open(self.path()) {
             Ok(file) => file,
@@ -75,7 +84,7 @@ impl Outbox {
         let mut text = Vec::new();
         reader.by_ref().take(MAX_HEADER).read_until(b'\n', &mut text)?;
         let header: Header = serde_json::from_slice(&text)?;
-        if (&header.run, header.round, header.model) != (run, round, model) {
+        if (&header.run, header.round, header.origin) != (run, round, origin) {
             return Ok(None);
         }
         if text.len() as u64 + header.bytes != size {

@@ -71,7 +71,7 @@ refused! {
         => DataError::EmptyJoin { .. },
     everybody_withdrew: |h| {
         h.write("withdrawn.csv", "pid\np1\np2\np3\np4\n");
-    } => DataError::EmptyJoin { .. },
+    } => DataError::EverybodyWithdrew { .. },
     codes_of_nobody: |h| h.write("dx.csv", format!("pid,date,until,code\n{SECRET},2018-05-05,,I21.4\n"))
         => DataError::LeftOut { .. },
     a_missing_file: |h| std::fs::remove_file(h.place("labs.csv")).unwrap()

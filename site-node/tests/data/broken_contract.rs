@@ -34,6 +34,45 @@ fn units_that_nobody_knows_are_named_and_refused_where_they_matter() {
     assert!(matches!(hospital.problem(), DataError::MissingColumn { nearest: Some(_), .. }));
 }
 
+const CRP: &str = "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
+                   unit = \"mg/L\"\nwindow = 365\nmissing = \"zero\"\n";
+
+/// Units of other items are no fault of this one, and none hides another.
+#[test]
+fn every_unit_of_an_item_that_does_not_convert_is_told_at_once_with_its_row() {
+    let hospital = Hospital::new();
+    let rows = "p1,2020-01-01,ferritin,4,\np1,2020-01-01,ferritin,4,mmol/L\np1,2020-01-02,crp,4,\n\
+                p2,2020-01-02,crp,4,mmol/L\np3,2020-01-02,crp,4,xyz\np3,2020-01-03,crp,4,mg/L\n";
+    hospital.write("labs.csv", format!("pid,date,item,value,unit\n{rows}"));
+    let found = hospital.check(Some(&plan(CRP)));
+    let told: Vec<_> =
+        found.problems.iter().map(|it| (it.row, it.column.clone(), it.problem.clone())).collect();
+    let rows: Vec<Option<u64>> = told.iter().map(|(row, ..)| *row).collect();
+    assert_eq!(rows, [Some(4), Some(5), Some(6)], "{told:?}");
+    assert!(told.iter().all(|(_, column, _)| column.as_deref() == Some("unit")), "{told:?}");
+    assert!(told[0].2.contains("measurement \"crp\" has no unit"), "{told:?}");
+}
+
+#[test]
+fn a_table_that_is_described_and_cannot_be_read_is_not_called_undescribed() {
+    let dx = "[features.views.mi]\nkind = \"codes\"\ntable = \"dx\"\nsystem = \"icd10\"\nvocabulary = [\"I21*\"]\n";
+    for (file, text) in [
+        ("labs.csv", "pid,date,item,value,unit\n"),
+        ("labs.csv", "pid,date,item,unit\np1,2020-01-10,crp,mg/L\n"),
+        ("dx.csv", "pid,date\np1,2018-05-05\n"),
+    ] {
+        let hospital = Hospital::new();
+        hospital.write(file, text);
+        let found = hospital.check(Some(&plan(&format!("{CRP}{dx}"))));
+        assert!(!found.problems.is_empty(), "{file}");
+        let wrong = |it: &site_node::inspect::Finding| it.problem.contains("is not described");
+        assert!(!found.problems.iter().any(wrong), "{file}: {:?}", found.problems);
+    }
+    let hospital = Hospital::new();
+    let found = hospital.check(Some(&plan(&CRP.replace("\"labs\"", "\"lab\""))));
+    assert!(found.problems[0].problem.contains("measurements \"lab\" is not described"));
+}
+
 /// Two causes here, and a contract that asks for some.
 fn with_causes(here: &str, asked: &[&str]) -> (Hospital, plan::experiment::Plan) {
     let hospital = Hospital::new();

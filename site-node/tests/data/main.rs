@@ -18,9 +18,12 @@ mod horizon;
 mod laboratory;
 mod messy;
 mod modality_inputs;
+mod nobody;
 mod omop;
 mod omop_checks;
+mod policy_lists;
 mod processes;
+mod spellings;
 mod whole;
 
 use std::fs;

@@ -238,10 +238,13 @@ fn a_withdrawal_that_matches_nobody_is_refused_until_it_is_stated() {
         let found = hospital.check(None);
         let all = told(&found);
         assert_eq!((found.problems.len(), found.problems[0].count), (1, unknown), "{list}: {all}");
-        assert!(all.contains("withdrawn_without_records") && all.contains("they match"), "{all}");
+        assert!(all.contains("in another spelling") && all.contains("they match"), "{all}");
         let error = site_node::data::load(&hospital.source()).unwrap_err();
-        assert!(matches!(error, DataError::UnknownWithdrawn { .. }), "{error}");
+        assert!(matches!(error, DataError::MisspeltWithdrawn { .. }), "{error}");
     }
+    hospital.write("gone.csv", "pid\n5\nlong gone\n");
+    let error = site_node::data::load(&hospital.source()).unwrap_err();
+    assert!(matches!(error, DataError::UnknownWithdrawn { row: 3, .. }), "{error}");
     hospital.write("gone.csv", "pid\n5\nlong gone\n");
     hospital.edit("cohort.toml", "[outcome]", "withdrawn_without_records = 1\n[outcome]");
     assert_eq!(patients(&hospital), 59);
@@ -259,6 +262,28 @@ fn a_time_that_cannot_be_read_is_no_time_of_zero() {
     let zero = |number: u32| if number == 6 { "6,0,1,1,f".to_owned() } else { plain(number) };
     let found = sixty(HEADER, zero, "").check(None);
     assert!(told(&found).contains("1 patients: a time of zero"), "{}", told(&found));
+}
+
+/// A day that cannot be read makes no time, neither one of zero nor one since 1970.
+#[test]
+fn an_end_of_follow_up_that_cannot_be_read_is_no_time_of_zero() {
+    for (bad, zeros) in [("2010-01-01", 0), ("01.01.2020", 0), ("2015-02-28", 1)] {
+        let row = |n: u32| {
+            let last = if n == 6 { bad } else { "2016-03-01" };
+            format!("{n},2015-02-28,{last},{}\n", n % 2)
+        };
+        let hospital = Hospital::new();
+        let rows: String = (1..=60).map(row).collect();
+        hospital.write("cohort.csv", format!("pid,day,last,died\n{rows}"));
+        hospital.write(
+            "cohort.toml",
+            "tables = [\"cohort.csv\"]\npatient = \"pid\"\nindex_date = \"day\"\n[outcome]\ntime = \"time\"\n\
+             unit = \"days\"\nevent = \"died\"\nends = \"last\"\n",
+        );
+        let all = told(&hospital.check(None));
+        let zero = all.contains("1 patients: a time of zero");
+        assert_eq!((zero, all.contains("time of zero")), (zeros == 1, zeros == 1), "{bad}: {all}");
+    }
 }
 
 #[test]

@@ -98,7 +98,10 @@ fn mistakes_in_omop_tables_are_named_as_elsewhere() {
     assert_eq!(cell.as_deref(), Some("I21.4"));
     let hospital = made();
     std::fs::remove_file(hospital.place("omop/PERSON.csv")).unwrap();
-    assert!(matches!(hospital.problem(), DataError::Meaning(MeaningError::NoSource { .. })));
+    assert!(matches!(
+        hospital.problem(),
+        DataError::MissingOmopTable { table: "person", needed: None }
+    ));
 }
 
 fn persons(hospital: &Hospital) -> Vec<String> {
@@ -119,9 +122,12 @@ fn who_withdrew_is_nowhere_and_keys_that_mean_nothing_here_are_refused() {
     // Written in another way, a name is that of nobody, who must not be trained on for it.
     hospital.write("withdrawn.csv", "person_id\n0001\n2\n");
     let error = load(&hospital.source()).unwrap_err();
-    assert!(matches!(error, DataError::UnknownWithdrawn { row: 2, .. }), "{error}");
+    assert!(matches!(error, DataError::MisspeltWithdrawn { row: 2, .. }), "{error}");
     assert!(error.to_string().contains("leading zeros") && !error.to_string().contains("0001"));
     hospital.edit("cohort.toml", "[omop]", "withdrawn_without_records = 1\n[omop]");
+    let error = load(&hospital.source()).unwrap_err();
+    assert!(matches!(error, DataError::MisspeltWithdrawn { row: 2, .. }), "{error}");
+    hospital.write("withdrawn.csv", "person_id\n77\n2\n");
     assert_eq!(persons(&hospital), ["1"]);
     hospital.write("withdrawn.csv", "person_id\n2.0\n");
     assert_eq!(persons(&hospital), ["1"]);

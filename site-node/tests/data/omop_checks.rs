@@ -58,6 +58,11 @@ fn hospital(tables: &Tables) -> Hospital {
     hospital
 }
 
+/// Sixty persons, half of whom died.
+pub(crate) fn sixty_persons() -> Hospital {
+    hospital(&TABLES)
+}
+
 /// The outcome of the persons who stay: days and events.
 fn outcome(hospital: &Hospital) -> (Vec<f64>, f64) {
     let (patients, problems) = hospital.read();

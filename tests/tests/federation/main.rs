@@ -12,6 +12,7 @@ mod drain;
 mod evil;
 mod flood;
 mod in_force;
+mod in_force_cohort;
 mod kills;
 mod kinds;
 mod leaks;

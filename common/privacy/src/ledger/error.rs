@@ -46,7 +46,7 @@ pub enum LedgerError {
         delta: f64,
     },
     /// The same question came before: answers to it would average the noise away.
-    #[error("ledger: {run} was charged before; no question is answered twice, ask another one")]
+    #[error("{run} was charged before; no question is answered twice, ask another one")]
     Answered {
         /// The name that it was charged under.
         run: RunId,
@@ -69,7 +69,7 @@ pub enum LedgerError {
         delta: f64,
     },
     /// The release was charged before: noise drawn twice for one round would average away.
-    #[error("ledger: round {round} of run {run} was charged before; it is never noised again")]
+    #[error("round {round} of run {run} was charged before; it is never noised again")]
     Repeated {
         /// The run.
         run: RunId,
@@ -77,14 +77,14 @@ pub enum LedgerError {
         round: Round,
     },
     /// The run was charged under another plan: a name stands for one run alone.
-    #[error("ledger: run {run} was charged under another plan; start the changed one as a new run")]
+    #[error("run {run} was charged under another plan; start the changed one as a new run")]
     OtherPlan {
         /// The run.
         run: RunId,
     },
     /// The ledger contradicts itself.
     #[error(
-        "ledger: entry {seq} {what}; never put back an older copy, which would forget what was spent"
+        "entry {seq} of the ledger {what}; never put back an older copy, which would forget what was spent"
     )]
     Corrupt {
         /// Which entry.
@@ -94,7 +94,7 @@ pub enum LedgerError {
     },
     /// The entry could not be written: nothing is released without it.
     #[error(
-        "ledger: entry {seq} could not be written: {source}; free space or mend the disk, then \
+        "entry {seq} of the ledger could not be written: {source}; free space or mend the disk, then \
          start the site again"
     )]
     Unwritten {

@@ -65,6 +65,23 @@ pub enum MeaningError {
         /// The contract's unit.
         to: String,
     },
+    /// The same, where units stand in cells.
+    #[error(
+        "{file}: row {row}, column {column:?}: {of} has no unit, and the contract asks for {to:?}; state it in \
+         the cell"
+    )]
+    NoUnitCell {
+        /// Which file.
+        file: String,
+        /// The first row without one.
+        row: u64,
+        /// The unit column.
+        column: String,
+        /// What is measured.
+        of: String,
+        /// The contract's unit.
+        to: String,
+    },
     /// A contract's time is not the outcome of `cohort.toml` and has no unit.
     #[error(
         "cohort.toml: column {column:?} is the contract's time and has no unit, and the contract counts \

@@ -113,9 +113,8 @@ pub enum DataError {
     /// A patient on the list of those who withdrew whom no table of patients names.
     #[error(
         "{file}: row {row}, column {column:?}: a patient who withdrew and stands in no table of \
-         patients{}; write the name as it is there, or state how many have no records left as \
-         withdrawn_without_records in cohort.toml",
-        advice(hint.as_ref())
+         patients; write the name as it is there, or state how many have no records left as \
+         withdrawn_without_records in cohort.toml"
     )]
     UnknownWithdrawn {
         /// The list.
@@ -124,8 +123,21 @@ pub enum DataError {
         row: u64,
         /// The patient column.
         column: String,
-        /// How the name may differ.
-        hint: Option<String>,
+    },
+    /// A patient on that list whom the tables name in another spelling, and who would be trained on.
+    #[error(
+        "{file}: row {row}, column {column:?}: a patient who withdrew and stands in the tables in another \
+         spelling: {hint}; write the name as it is there, or take it off the list if it is somebody else's"
+    )]
+    MisspeltWithdrawn {
+        /// The list.
+        file: String,
+        /// Which row.
+        row: u64,
+        /// The patient column.
+        column: String,
+        /// How the name differs.
+        hint: &'static str,
     },
     /// Two files of one OMOP table.
     #[error("OMOP table {table:?} is in two files, {first} and {second}; keep one of them")]
@@ -136,6 +148,28 @@ pub enum DataError {
         first: String,
         /// The other.
         second: String,
+    },
+    /// A table of a CDM folder without which nothing can be read.
+    #[error("OMOP table {table:?} is missing{}; export it into the folder that [omop] names", needed_for(*needed))]
+    MissingOmopTable {
+        /// The table.
+        table: &'static str,
+        /// The key of `cohort.toml` that needs it; none where it is always needed.
+        needed: Option<&'static str>,
+    },
+    /// Everybody withdrew.
+    #[error(
+        "{files}: every patient withdrew and nobody is left; check the table that withdrawn names in cohort.toml"
+    )]
+    EverybodyWithdrew {
+        /// The tables of patients.
+        files: String,
+    },
+    /// Nobody has an index date and was followed from it on.
+    #[error("OMOP: {}; {}", why.what(), why.fix())]
+    NobodyFollowed {
+        /// Why everybody is left out.
+        why: LeftOutBy,
     },
     /// No patient stands in all tables.
     #[error("no patient stands in all of {files}; check that {column:?} is written alike in each")]
@@ -218,6 +252,51 @@ pub enum DataError {
     },
 }
 
+/// Why no person of OMOP tables is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOutBy {
+    /// Nobody has an index condition.
+    NoIndexCondition,
+    /// Nobody has a period of observation, or a dated row where there are no periods.
+    Unobserved,
+    /// Everybody died before the index date.
+    DeadBefore,
+    /// Nobody was observed on the index date.
+    OutOfPeriod,
+    /// Not all for one reason.
+    Several,
+}
+
+impl LeftOutBy {
+    fn what(self) -> &'static str {
+        match self {
+            Self::NoIndexCondition => "no person has one of index_conditions",
+            Self::Unobserved => {
+                "no person has a sound row in observation_period, or a dated row without it"
+            }
+            Self::DeadBefore => "every person died before the index date",
+            Self::OutOfPeriod => "no person was observed on the index date",
+            Self::Several => "no person was followed from an index date on",
+        }
+    }
+
+    fn fix(self) -> &'static str {
+        match self {
+            Self::NoIndexCondition => {
+                "check index_conditions in cohort.toml against condition_concept_id in condition_occurrence"
+            }
+            Self::Unobserved => "check observation_period and its person_id",
+            Self::DeadBefore => "check death_date and the dates of index_conditions",
+            Self::OutOfPeriod => "check observation_period against the dates of index_conditions",
+            Self::Several => "`site-node data check` counts the reasons in its notes",
+        }
+    }
+}
+
+fn needed_for(key: Option<&str>) -> String {
+    key.map_or_else(String::new, |key| format!(", and {key} in cohort.toml needs it"))
+}
+
 /// Where mistakes of one kind stand.
 #[derive(PartialEq, Eq)]
 struct Group<'e> {
@@ -243,6 +322,7 @@ impl DataError {
             Self::Cell { file, column, .. }
             | Self::NamelessPatient { file, column, .. }
             | Self::UnknownWithdrawn { file, column, .. }
+            | Self::MisspeltWithdrawn { file, column, .. }
             | Self::Meaning(MeaningError::CodeSystem { file, column, .. })
             | Self::MissingColumn { file, column, .. } => Some(Group { file, column, fault }),
             Self::DuplicatePatient { file, .. } => Some(Group { file, column: "", fault }),
@@ -256,6 +336,7 @@ impl DataError {
             Self::Cell { row, .. }
             | Self::NamelessPatient { row, .. }
             | Self::UnknownWithdrawn { row, .. }
+            | Self::MisspeltWithdrawn { row, .. }
             | Self::Meaning(MeaningError::CodeSystem { row, .. })
             | Self::DuplicatePatient { second: row, .. } => Some(*row),
             _ => None,

@@ -86,53 +86,20 @@ pub(super) fn patients(
     let mut people = Person::all(&persons, problems)?;
     let who = Who::new(problems.take(persons.column("person_id"))?, everybody);
 
-    let conditions = cdm.codes("condition", &who, &mut losses, problems);
-    let drugs = cdm.codes("drug", &who, &mut losses, problems);
-    let measured = cdm.measurements(&who, &mut losses, problems);
-    let observed = cdm.observed(&who, &mut losses, problems)?;
-    let deaths = cdm.deaths(&who, &mut losses, problems)?;
-    if observed.is_none() {
-        problems.remark([
-            "OMOP: no observation_period: follow-up ends with the last dated row".to_owned()
-        ]);
+    let tables = DatedTables::read(&cdm, &who, &mut losses, problems)?;
+    if persons.is_empty() {
+        problems.note(DataError::EverybodyWithdrew { files: column.file().to_owned() });
+        return None;
     }
-    if deaths.is_none() {
-        problems.remark(["OMOP: no table death: nobody is known to have died".to_owned()]);
-    }
-
-    for (row, day) in deaths.iter().flat_map(|deaths| &deaths.days) {
-        if let Some(person) = people.get_mut(*row as usize) {
-            person.dies(*day);
-        }
-    }
-    for (row, from, to) in observed.iter().flat_map(|observed| &observed.periods) {
-        if let Some(person) = people.get_mut(*row as usize) {
-            person.observe(*from, *to);
-        }
-    }
-    let dated = conditions.iter().chain(&drugs).flat_map(|codes| &codes.rows);
-    let dated = dated.map(|code| (code.patient, code.day));
-    let measures = measured.iter().flat_map(|it| &it.rows).map(|row| (row.patient, row.day));
-    for (row, day) in dated.chain(measures) {
-        if let Some(person) = people.get_mut(row as usize) {
-            person.seen(day);
-        }
-    }
-    for code in conditions.iter().flat_map(|codes| codes.rows.iter().map(move |row| (codes, row))) {
-        let (codes, row) = code;
-        let concept: Option<u64> = codes.words.word(row.code).parse().ok();
-        if concept.is_some_and(|concept| omop.index_conditions.contains(&concept))
-            && let Some(person) = people.get_mut(row.patient as usize)
-        {
-            person.meets(row.day);
-        }
-    }
-    let by_condition = !omop.index_conditions.is_empty();
+    tables.tell(&mut people, omop);
+    let unread = tables.unread(&cdm);
+    let DatedTables { conditions, drugs, measured, observed, deaths } = tables;
     let files = Files {
         person: column.file(),
         periods: observed.as_ref().map(|it| it.file.as_str()),
         death: deaths.as_ref().map(|it| it.file.as_str()),
     };
+    let by_condition = !omop.index_conditions.is_empty();
     let followed = person::table(&persons, &people, by_condition, files, &mut losses, problems);
     losses.judge(source, problems);
     let Followed { table, index, kept } = followed?;
@@ -171,7 +138,96 @@ pub(super) fn patients(
             .into_iter()
             .filter_map(|(name, codes)| Some((name.to_owned(), codes?)))
             .collect(),
+        unread,
+        sound_times: true,
     })
+}
+
+/// The dated tables of a folder, as far as they are there.
+struct DatedTables {
+    conditions: Option<Codes>,
+    drugs: Option<Codes>,
+    measured: Option<Measurements>,
+    observed: Option<Observed>,
+    deaths: Option<Deaths>,
+}
+
+impl DatedTables {
+    /// Reads them all, so that all mistakes are told at once; none where one that is needed cannot be read.
+    fn read(
+        cdm: &Cdm<'_>,
+        who: &Who,
+        losses: &mut Losses,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let conditions = cdm.codes("condition", who, losses, problems);
+        let drugs = cdm.codes("drug", who, losses, problems);
+        let measured = cdm.measurements(who, losses, problems);
+        let observed = cdm.observed(who, losses, problems)?;
+        let deaths = cdm.deaths(who, losses, problems)?;
+        if conditions.is_none() && !cdm.omop.index_conditions.is_empty() {
+            // A table that is there and cannot be read is a problem of its own.
+            if !cdm.is_there("condition_occurrence") {
+                problems.note(DataError::MissingOmopTable {
+                    table: "condition_occurrence",
+                    needed: Some("index_conditions"),
+                });
+            }
+            return None;
+        }
+        if observed.is_none() {
+            let what = "OMOP: no observation_period: follow-up ends with the last dated row";
+            problems.remark([what.to_owned()]);
+        }
+        if deaths.is_none() {
+            problems.remark(["OMOP: no table death: nobody is known to have died".to_owned()]);
+        }
+        Some(Self { conditions, drugs, measured, observed, deaths })
+    }
+
+    /// The tables that are there and could not be read, by their names in a contract.
+    fn unread(&self, cdm: &Cdm<'_>) -> Vec<String> {
+        let read = [
+            ("condition", "condition_occurrence", self.conditions.is_some()),
+            ("drug", "drug_exposure", self.drugs.is_some()),
+            ("measurement", "measurement", self.measured.is_some()),
+        ];
+        let unread = read.into_iter().filter(|(_, table, read)| !read && cdm.is_there(table));
+        unread.map(|(name, ..)| name.to_owned()).collect()
+    }
+
+    /// Tells each person what its rows say.
+    fn tell(&self, people: &mut [Person], omop: &Omop) {
+        let Self { conditions, drugs, measured, observed, deaths } = self;
+        for (row, day) in deaths.iter().flat_map(|deaths| &deaths.days) {
+            if let Some(person) = people.get_mut(*row as usize) {
+                person.dies(*day);
+            }
+        }
+        for (row, from, to) in observed.iter().flat_map(|observed| &observed.periods) {
+            if let Some(person) = people.get_mut(*row as usize) {
+                person.observe(*from, *to);
+            }
+        }
+        let dated = conditions.iter().chain(drugs).flat_map(|codes| &codes.rows);
+        let dated = dated.map(|code| (code.patient, code.day));
+        let measures = measured.iter().flat_map(|it| &it.rows).map(|row| (row.patient, row.day));
+        for (row, day) in dated.chain(measures) {
+            if let Some(person) = people.get_mut(row as usize) {
+                person.seen(day);
+            }
+        }
+        for codes in conditions {
+            for row in &codes.rows {
+                let concept: Option<u64> = codes.words.word(row.code).parse().ok();
+                if concept.is_some_and(|concept| omop.index_conditions.contains(&concept))
+                    && let Some(person) = people.get_mut(row.patient as usize)
+                {
+                    person.meets(row.day);
+                }
+            }
+        }
+    }
 }
 
 /// Periods of observation: of whom, from when and until when.
@@ -273,10 +329,10 @@ impl Cdm<'_> {
             // A concept that is not in the list is a unit of its own: refused where a contract asks.
             let unit = UNITS.iter().find(|(known, _)| *known == concept);
             let unit = made.units.number(unit.map_or(concept.as_ref(), |(_, unit)| unit));
-            if let (Some(cells), Some(column)) = (&mut made.stated, units) {
-                cells.see(unit, column.row(row));
-            }
             let item = made.items.number(&item);
+            if let (Some(cells), Some(column)) = (&mut made.stated, units) {
+                cells.see(item, unit, column.row(row));
+            }
             made.rows.push(Measurement { patient, day, item, value, unit });
         }
         made.tell(table.len(), losses);

@@ -3,7 +3,7 @@
 use plan::experiment::unit::YEAR;
 
 use crate::data::date::Day;
-use crate::data::error::{CellFault, DataError};
+use crate::data::error::{CellFault, DataError, LeftOutBy};
 use crate::data::losses::{Counted, Loss, Losses};
 use crate::data::problems::Problems;
 use crate::data::table::{Builder, Table};
@@ -168,6 +168,18 @@ struct Counts {
 }
 
 impl Counts {
+    /// Why nobody is followed, where all are left out.
+    fn why(&self, people: usize) -> LeftOutBy {
+        let kinds = [
+            (self.no_index, LeftOutBy::NoIndexCondition),
+            (self.unobserved, LeftOutBy::Unobserved),
+            (self.dead_before, LeftOutBy::DeadBefore),
+            (self.out_of_period, LeftOutBy::OutOfPeriod),
+        ];
+        let all = kinds.into_iter().find(|(count, _)| *count == people);
+        all.map_or(LeftOutBy::Several, |(_, why)| why)
+    }
+
     fn tell(&self, people: usize, files: Files<'_>, losses: &mut Losses) {
         let unobserved = match files.periods {
             Some(file) => format!("have no sound row in {file} and are left out"),
@@ -265,10 +277,7 @@ pub(super) fn table(
     if rows.is_empty() {
         // Why nobody is left.
         problems.remark(losses.iter().map(ToString::to_string));
-        problems.note(DataError::EmptyJoin {
-            files: "the OMOP tables".to_owned(),
-            column: "person_id".to_owned(),
-        });
+        problems.note(DataError::NobodyFollowed { why: counts.why(people.len()) });
         return None;
     }
     let table = Table::built("person", columns, rows).of_ours();

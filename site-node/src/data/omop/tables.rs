@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::data::date::Day;
-use crate::data::error::{DataError, MeaningError};
+use crate::data::error::DataError;
 use crate::data::path::resolve_within;
 use crate::data::problems::Problems;
 use crate::data::source::{Omop, Source};
@@ -99,9 +99,13 @@ impl Cdm<'_> {
             problems.remark(table.notes());
             return Some(table);
         }
-        let (what, name) = ("OMOP table", name.to_owned());
-        problems.note(DataError::Meaning(MeaningError::NoSource { what, name, nearest: None }));
+        problems.note(DataError::MissingOmopTable { table: name, needed: None });
         None
+    }
+
+    /// Whether there is such a table, of whatever state.
+    pub(super) fn is_there(&self, name: &'static str) -> bool {
+        !matches!(self.path(name), Ok(None))
     }
 
     /// A table that may be missing.

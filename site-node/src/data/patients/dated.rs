@@ -1,8 +1,9 @@
 //! Dated rows and whose they are.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 
-use super::alike::alike;
+use super::alike::{Misspelt, Spellings};
 use crate::data::date::Day;
 use crate::data::error::CellFault;
 use crate::data::losses::{Counted, Loss, Losses};
@@ -11,13 +12,13 @@ use crate::data::table::{Column, Table};
 
 /// Years that a hospital has records of.
 const YEARS: (i32, i32) = (1850, 2150);
-/// Names of strangers that are held against those of patients.
-const MAX_STRANGERS: usize = 1000;
 
 /// Who is who: the patients of the joined table by their rows, and everybody who is named somewhere.
 pub(in crate::data) struct Who {
     rows: BTreeMap<String, u32>,
     everybody: HashSet<String>,
+    /// Of everybody, made where a table names a stranger.
+    spellings: OnceCell<Spellings>,
 }
 
 /// Whose row it is.
@@ -34,7 +35,12 @@ impl Who {
     pub(in crate::data) fn new(column: &Column, everybody: HashSet<String>) -> Self {
         let rows = (0_u32..).take(column.len());
         let rows = rows.map(|row| (column.text(row as usize).into_owned(), row)).collect();
-        Self { rows, everybody }
+        Self { rows, everybody, spellings: OnceCell::new() }
+    }
+
+    fn spellings(&self) -> &Spellings {
+        let everybody = || self.everybody.iter().map(String::as_str);
+        self.spellings.get_or_init(|| Spellings::of(everybody()))
     }
 
     fn whose(&self, name: &str) -> Whose {
@@ -85,17 +91,16 @@ struct Passed {
     nameless: usize,
     strangers: usize,
     undated: usize,
-    /// Some of the strangers' names.
-    names: HashSet<String>,
+    /// Rows of strangers that match in another spelling.
+    misspelt: Misspelt,
 }
 
 impl Passed {
-    fn tell(self, file: &str, all: usize, who: &Who, losses: &mut Losses) {
+    fn tell(self, file: &str, all: usize, losses: &mut Losses) {
         let loss = |count, reason| Loss::new(file, Counted::Rows, count, all, reason).unless_all();
         losses.add(loss(self.nameless, "name no patient"));
-        let hint = alike(self.names.iter().map(String::as_str), &who.everybody);
         let strangers = loss(self.strangers, "are of patients who stand in no table of patients");
-        losses.add(strangers.with_hint(hint));
+        losses.add(strangers.with_misspelt(self.misspelt.count, self.misspelt.hint));
         losses.add(loss(self.undated, "have no date"));
     }
 }
@@ -115,6 +120,8 @@ impl Rows {
         let (names, dates) = (names?, dates?);
         let mut rows = Vec::with_capacity(table.len());
         let mut passed = Passed::default();
+        // A stranger's name is looked at once, however many rows there are.
+        let mut strangers: BTreeMap<String, Option<&'static str>> = BTreeMap::new();
         for (place, day) in dates.days().into_iter().enumerate() {
             let patient = match who.whose(&names.text(place)) {
                 Whose::Patient(patient) => patient,
@@ -125,9 +132,15 @@ impl Rows {
                 }
                 Whose::Unknown => {
                     passed.strangers += 1;
-                    if passed.names.len() < MAX_STRANGERS {
-                        passed.names.insert(names.text(place).into_owned());
-                    }
+                    let name = names.text(place);
+                    let hint = if let Some(hint) = strangers.get(name.as_ref()) {
+                        *hint
+                    } else {
+                        let hint = who.spellings().hint(&name);
+                        strangers.insert(name.into_owned(), hint);
+                        hint
+                    };
+                    passed.misspelt.add(hint);
                     continue;
                 }
             };
@@ -140,7 +153,7 @@ impl Rows {
                 Err(fault) => problems.note(dates.bad_cell(place, fault)),
             }
         }
-        passed.tell(names.file(), table.len(), who, losses);
+        passed.tell(names.file(), table.len(), losses);
         Some(Self { rows })
     }
 }

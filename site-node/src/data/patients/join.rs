@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::alike::alike;
+use super::alike::{Misspelt, Spellings};
 use super::withdrawn::{Withdrawn, WithdrawnList};
 use super::{Who, dated::sound};
 use crate::data::date::Day;
@@ -81,8 +81,7 @@ pub(super) fn tables(source: &Source, problems: &mut Problems) -> Option<Joined>
     let stay: Vec<usize> =
         (0..joined.len()).filter(|row| !gone.contains(&column.text(*row))).collect();
     if stay.is_empty() {
-        let files = joined.files();
-        problems.note(DataError::EmptyJoin { files, column: patient.to_owned() });
+        problems.note(DataError::EverybodyWithdrew { files: joined.files() });
         return None;
     }
     losses.judge(source, problems);
@@ -163,20 +162,29 @@ fn columns(names: &[&str], tables: &[&Table], problems: &mut Problems) -> bool {
     complete
 }
 
+/// Those of some names that match in another spelling. The spellings are made where they are needed.
+fn misspelt(names: &[&str], others: impl FnOnce() -> Spellings) -> Misspelt {
+    if names.is_empty() {
+        return Misspelt::default();
+    }
+    Misspelt::among(names.iter().copied(), &others())
+}
+
 /// Who stands in one table and not in another that everybody must stand in. Nobody counts who withdrew.
 fn losses(named: &[Named], required: usize, gone: &WithdrawnList) -> Losses {
     let mut losses = Losses::default();
     let (must, may) = named.split_at(required.min(named.len()));
     let stay = |table: &Named| table.names.iter().filter(|name| !gone.contains(name)).count();
+    let spellings = |names: &HashSet<String>| Spellings::of(names.iter().map(String::as_str));
     for (place, one) in must.iter().enumerate() {
         let mut out = HashSet::new();
         let mut largest = 0;
         for (_, other) in must.iter().enumerate().filter(|(at, _)| *at != place) {
             let left = without(one, &other.names, gone);
             let reason = format!("stand in no row of {}", other.file);
-            let hint = alike(left.iter().copied(), &other.names);
+            let found = misspelt(&left, || spellings(&other.names));
             let loss = Loss::new(&one.file, Counted::Patients, left.len(), stay(one), &reason);
-            losses.add(loss.with_hint(hint));
+            losses.add(loss.with_misspelt(found.count, found.hint));
             largest = largest.max(left.len());
             out.extend(left);
         }
@@ -191,10 +199,10 @@ fn losses(named: &[Named], required: usize, gone: &WithdrawnList) -> Losses {
     for one in may {
         let left = without(one, &cohort, gone);
         let all = stay(one);
-        let hint = alike(left.iter().copied(), &cohort);
+        let found = misspelt(&left, || spellings(&cohort));
         let reason = "stand in no table that names the cohort";
         let loss = Loss::new(&one.file, Counted::Patients, left.len(), all, reason);
-        let loss = loss.with_hint(hint);
+        let loss = loss.with_misspelt(found.count, found.hint);
         // An optional table may be of a whole hospital, but not of other patients alone.
         let nobody = loss.left_out == all;
         losses.add(if nobody { loss } else { loss.intended() });

@@ -77,15 +77,18 @@ pub struct UnitCells {
     column: String,
     /// The first row with each unit, by the unit's number.
     rows: Vec<u64>,
+    /// The first row with each unit of each item, by the item's number and the unit's.
+    of_items: BTreeMap<(u32, u32), u64>,
 }
 
 impl UnitCells {
     pub(in crate::data) fn of(column: &Column) -> Self {
-        Self { column: column.name().to_owned(), rows: Vec::new() }
+        Self { column: column.name().to_owned(), ..Self::default() }
     }
 
-    /// Notes a unit in a row.
-    pub(in crate::data) fn see(&mut self, unit: u32, row: u64) {
+    /// Notes an item's unit in a row.
+    pub(in crate::data) fn see(&mut self, item: u32, unit: u32, row: u64) {
+        self.of_items.entry((item, unit)).or_insert(row);
         let seen = unit as usize + 1;
         if self.rows.len() < seen {
             self.rows.resize(seen, row);
@@ -96,6 +99,17 @@ impl UnitCells {
     #[must_use]
     pub fn first(&self, unit: u32) -> (String, u64) {
         (self.column.clone(), self.rows.get(unit as usize).copied().unwrap_or_default())
+    }
+
+    /// The column, and the first row with a unit of an item.
+    #[must_use]
+    pub fn first_of(&self, item: u32, unit: u32) -> (String, u64) {
+        (self.column.clone(), self.of_items.get(&(item, unit)).copied().unwrap_or_default())
+    }
+
+    /// The units of an item.
+    pub fn units_of(&self, item: u32) -> impl Iterator<Item = u32> {
+        self.of_items.range((item, 0)..=(item, u32::MAX)).map(|((_, unit), _)| *unit)
     }
 }
 
@@ -154,7 +168,7 @@ impl Measurements {
             };
             let (item, unit) = (made.items.number(&item), made.units.number(&unit));
             if let (Some(cells), Some(column)) = (&mut made.stated, stated) {
-                cells.see(unit, column.row(row));
+                cells.see(item, unit, column.row(row));
             }
             made.rows.push(Measurement { patient, day, item, value, unit });
         }

@@ -59,6 +59,10 @@ pub struct Patients {
     pub measurements: Vec<(String, Measurements)>,
     /// Dated codes, likewise.
     pub codes: Vec<(String, Codes)>,
+    /// Tables of measurements or codes that are described and could not be read: why is noted as a problem.
+    pub unread: Vec<String>,
+    /// Whether each index date and each end of follow-up could be read: else times are not what they seem.
+    pub sound_times: bool,
 }
 
 /// How many there are, and nothing of them.
@@ -88,6 +92,8 @@ impl From<Table> for Patients {
             losses: Losses::default(),
             measurements: Vec::new(),
             codes: Vec::new(),
+            unread: Vec::new(),
+            sound_times: true,
         }
     }
 }
@@ -130,6 +136,7 @@ impl Patients {
                 }));
             }
         }
+        let before = problems.noted();
         let index = match &source.index_date {
             Some(column) => Some(
                 problems.take(table.column(column)).map(|column| dated::days(column, problems))?,
@@ -142,17 +149,23 @@ impl Patients {
         if let (Some(outcome), Some(index)) = (&source.outcome, &index) {
             join::follow_up(&mut table, outcome, index, problems)?;
         }
+        let sound_times = problems.noted() == before;
+        let mut unread = Vec::new();
         let mut measurements = Vec::new();
         let mut passed = Losses::default();
         for (name, described) in &source.measurements {
             if let Some(read) = Measurements::read(source, described, &who, &mut passed, problems) {
                 measurements.push((name.clone(), read));
+            } else {
+                unread.push(name.clone());
             }
         }
         let mut codes = Vec::new();
         for (name, described) in &source.codes {
             if let Some(read) = Codes::read(source, described, &who, &mut passed, problems) {
                 codes.push((name.clone(), read));
+            } else {
+                unread.push(name.clone());
             }
         }
         passed.judge(source, problems);
@@ -174,6 +187,8 @@ impl Patients {
             losses,
             measurements,
             codes,
+            unread,
+            sound_times,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::alike::alike;
+use super::alike::Spellings;
 use crate::data::error::{DataError, TableError};
 use crate::data::path::resolve_within;
 use crate::data::problems::Problems;
@@ -78,7 +78,7 @@ impl WithdrawnList {
 
     /// Holds the list against everybody who stands in a table of patients. Whoever is not found may be there
     /// under a name that is written in another way, and would be trained on: a problem, until `cohort.toml`
-    /// says how many have no records left.
+    /// says how many have no records left. Whoever is there in another spelling is a problem whatever it says.
     pub(in crate::data) fn match_with(
         &self,
         source: &Source,
@@ -87,15 +87,21 @@ impl WithdrawnList {
     ) -> Withdrawn {
         let unknown: Vec<&(u64, String)> =
             self.rows.iter().filter(|(_, name)| !everybody.contains(name)).collect();
-        if unknown.len() > source.withdrawn_without_records {
-            let hint = alike(unknown.iter().map(|(_, name)| name.as_str()), everybody);
-            for (row, _) in &unknown {
-                problems.note(DataError::UnknownWithdrawn {
-                    file: self.file.clone(),
-                    row: *row,
-                    column: self.column.clone(),
-                    hint: hint.clone(),
-                });
+        if unknown.is_empty() {
+            return Withdrawn { listed: self.rows.len(), unknown: 0 };
+        }
+        let spellings = Spellings::of(everybody.iter().map(String::as_str));
+        let too_many = unknown.len() > source.withdrawn_without_records;
+        for (row, name) in &unknown {
+            let (file, row, column) = (self.file.clone(), *row, self.column.clone());
+            match spellings.hint(name) {
+                Some(hint) => {
+                    problems.note(DataError::MisspeltWithdrawn { file, row, column, hint });
+                }
+                None if too_many => {
+                    problems.note(DataError::UnknownWithdrawn { file, row, column });
+                }
+                None => {}
             }
         }
         Withdrawn { listed: self.rows.len(), unknown: unknown.len() }

@@ -129,12 +129,21 @@ pub fn tables(source: &Source) -> Vec<PathBuf> {
     let long = source.measurements.iter().map(|(_, it)| &it.table);
     let codes = source.codes.iter().map(|(_, it)| &it.table);
     let one = source.tables.iter().chain(&source.optional_tables).chain(&source.withdrawn);
-    let named = one.chain(long).chain(codes);
-    let paths = named.filter_map(|path| resolve_within(&source.folder, path).ok());
-    let mut files: Vec<PathBuf> =
-        paths.flat_map(|path| table::parts(&path).unwrap_or_else(|_| vec![path])).collect();
+    let mut files = files(source, one.chain(long).chain(codes));
     files.extend(omop::files(source));
     files
+}
+
+/// The files of the table that names who withdrew, where there is one.
+#[must_use]
+pub fn withdrawals(source: &Source) -> Vec<PathBuf> {
+    files(source, source.withdrawn.iter())
+}
+
+/// The files of some tables.
+fn files<'s>(source: &Source, named: impl Iterator<Item = &'s PathBuf>) -> Vec<PathBuf> {
+    let paths = named.filter_map(|path| resolve_within(&source.folder, path).ok());
+    paths.flat_map(|path| table::parts(&path).unwrap_or_else(|_| vec![path])).collect()
 }
 
 impl Source {

@@ -8,7 +8,7 @@ use plan::policy::{Asker, BrokenRule, Policy};
 use privacy::LedgerError;
 
 use super::super::{DeclineReason, Site, failed, log, time};
-use super::{InHand, RunState, SiteParticipant, of_patients};
+use super::{InHand, RunState, SiteParticipant, Standing, of_patients};
 use crate::cancel::Reason;
 use crate::privatize::PrivacyGate;
 use crate::rules::{Change, InForce};
@@ -29,35 +29,52 @@ impl SiteParticipant {
         })
     }
 
-    /// Looks at the policy now, and stops training that it does not allow any more.
+    /// The policy and the description of the patients that are in force, by the files as they stand.
+    pub(super) fn standing(&self) -> Result<Standing<'_>, DeclineReason> {
+        let rules = self.rules()?;
+        let records = self.site.records.look().map_err(|_| {
+            let reason =
+                "this hospital's cohort.toml cannot be read; no data are used until it is mended";
+            DeclineReason::new("data", reason)
+        })?;
+        Ok(Standing { rules, records })
+    }
+
+    /// Looks at the policy and at `cohort.toml` now, and stops training that they do not allow any more.
     pub fn reload(&self) {
-        let looked = self.rules();
+        let rules = self.rules();
+        let standing = self.standing();
+        if let Ok(InForce { hash, .. }) = &rules {
+            tracing::info!(policy = %hash, "the policy was looked at");
+        }
         let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        match &looked {
-            Ok(InForce { hash, policy }) => {
-                tracing::info!(policy = %hash, "the policy was looked at");
-                if let Some(InHand { plan, cancel }) = &*in_hand
-                    && let Err(reason_to_decline) = self.admit(policy, plan)
-                {
+        let Some(InHand { plan, mark, cancel }) = &*in_hand else { return };
+        match &standing {
+            Ok(standing) if standing.records.mark() != *mark => {
+                tracing::warn!(
+                    "training stops: the data are described otherwise, or somebody withdrew"
+                );
+                cancel.set(Reason::DataChanged);
+            }
+            Ok(standing) => {
+                if let Err(reason_to_decline) = self.admit(standing, plan) {
                     tracing::warn!(%reason_to_decline, "training stops: the policy does not allow it any more");
                     cancel.set(Reason::PolicyChanged);
                 }
             }
-            Err(_) => {
-                if let Some(InHand { cancel, .. }) = &*in_hand {
-                    cancel.set(Reason::PolicyChanged);
-                }
-            }
+            Err(_) if rules.is_ok() => cancel.set(Reason::DataChanged),
+            Err(_) => cancel.set(Reason::PolicyChanged),
         }
     }
 
     /// That a policy allows a plan, whoever the patients are.
-    pub(super) fn admit(&self, policy: &Policy, plan: &Plan) -> Result<(), DeclineReason> {
+    pub(super) fn admit(&self, standing: &Standing<'_>, plan: &Plan) -> Result<(), DeclineReason> {
+        let policy = &standing.rules.policy;
         let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
         let Site { tag, coordinator, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         policy.admit(plan, asker).map_err(denied)?;
-        let tables = self.site.records.measurement_tables();
+        let tables = standing.records.measurement_tables();
         policy.admit_measurements(&plan.views, tables).map_err(denied)
     }
 
@@ -74,18 +91,20 @@ impl SiteParticipant {
         taken.left(run, policy.max_time).map(drop).ok_or_else(|| time::spent(policy.max_time))
     }
 
-    /// That the policy in force still allows a run that was consented to.
+    /// That the policy in force still allows a run that was consented to, by the patients as they are described.
     pub(super) fn still_allowed(
         &self,
         state: &mut RunState,
-        rules: &InForce,
+        standing: &Standing<'_>,
     ) -> Result<(), DeclineReason> {
+        self.refresh(state, standing)?;
+        let Standing { rules, .. } = standing;
         if state.rules.hash == rules.hash {
             return Ok(());
         }
         let InForce { policy, .. } = rules;
         let RunState { run, plan, counts, .. } = state;
-        self.admit(policy, plan)?;
+        self.admit(standing, plan)?;
         self.affords(policy, run, plan)?;
         of_patients(plan.privacy.mode != PrivacyMode::None, || admit_cohort(policy, *counts))?;
         state.rules = rules.clone();

@@ -11,35 +11,36 @@ use privacy::LedgerError;
 
 use super::super::statistics::Facts;
 use super::super::{DeclineReason, Site, failed, log};
-use super::{SiteParticipant, of_patients};
+use super::{SiteParticipant, Standing, of_patients};
 use crate::privatize::PrivacyGate;
 
 impl SiteParticipant {
     /// That a question keeps the rules, and the policy allows it.
     pub(super) fn admit_question(
         &self,
-        policy: &Policy,
+        standing: &Standing<'_>,
         question: &StatisticsRequest,
     ) -> Result<(), DeclineReason> {
+        let policy = &standing.rules.policy;
         let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
         let Site { tag, coordinator, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         if let Some(plan_error) = question.check().first() {
-            return Err(DeclineReason::new(plan_error.key, plan_error));
+            return Err(DeclineReason::new(plan_error.key, plan_error.reason()));
         }
         policy.admit_statistics(question, asker).map_err(denied)?;
         let views = question.inputs.iter().map(|input| &input.view);
-        let tables = self.site.records.measurement_tables();
+        let tables = standing.records.measurement_tables();
         policy.admit_measurements(views, tables).map_err(denied)
     }
 
     /// What was answered to this very question: paid for, with its noise, and on its way lost perhaps.
     pub(super) fn said_before(
         &self,
-        (gate, policy): (&PrivacyGate, &Policy),
+        (gate, standing): (&PrivacyGate, &Standing<'_>),
         question: &StatisticsRequest,
     ) -> Option<Vec<Metric>> {
-        self.admit_question(policy, question).ok()?;
+        self.admit_question(standing, question).ok()?;
         let answered = gate.foresee_statistics(question);
         matches!(answered, Err(LedgerError::Answered { .. })).then_some(())?;
         StatisticsStore::of(&self.site.state, question).find(&self.site.name, &self.audit)
@@ -65,16 +66,17 @@ impl SiteParticipant {
     /// is charged, and the budget and the policy are asked before a record is read.
     pub(super) fn may_describe(
         &self,
-        (gate, policy): (&PrivacyGate, &Policy),
+        (gate, standing): (&PrivacyGate, &Standing<'_>),
         question: &StatisticsRequest,
     ) -> Result<(Facts, Option<Digest>), DeclineReason> {
-        self.admit_question(policy, question)?;
+        self.admit_question(standing, question)?;
+        let Standing { rules, records } = standing;
         gate.foresee_statistics(question)
             .map_err(|error| DeclineReason::new(error.rule().unwrap_or("ledger"), error))?;
         of_patients(true, || {
-            self.site.records.steady(|| {
-                let facts = Facts::read(&self.site, policy, question)?;
-                let fingerprint = self.site.records.fingerprint(&self.site.state, &self.seen);
+            records.steady(|| {
+                let facts = Facts::read(records, &rules.policy, question)?;
+                let fingerprint = records.fingerprint(&self.site.state, &self.seen);
                 Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
             })
         })

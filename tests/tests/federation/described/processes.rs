@@ -167,7 +167,20 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     let request = Request { run, logs, trusted: true, cost, epsilon };
     let page = render(&gather(&request)?);
     assert!(page.contains("no model was trained") && !page.contains("one shared model"));
-    assert_eq!(explained(&federation, first, &file)?["refused_by"], "ledger");
+    explained_again(&federation, first, &file)
+}
+
+/// What was answered is answered again, at no cost. Where the answer is lost, it is refused, with a reason that names
+/// its rule once.
+fn explained_again(federation: &Federation, name: &str, file: &Path) -> Outcome {
+    let told = explained(federation, name, file)?;
+    assert_eq!((&told["refused_by"], &told["answered_before"]), (&Value::Null, &true.into()));
+    std::fs::remove_dir_all(federation.site(name).join("state/descriptions"))?;
+    assert_eq!(explained(federation, name, file)?["refused_by"], "ledger");
+    let asked = ["policy", "explain", file.to_str().unwrap_or_default()];
+    let (_, line) = Process::start(&mut federation.site_command(name, &asked)?)?.finish()?;
+    assert!(line.contains("would be refused: ledger: "), "{line}");
+    assert_eq!(line.matches("ledger: ").count(), 1, "{line}");
     Ok(())
 }
 

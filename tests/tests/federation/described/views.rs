@@ -62,7 +62,7 @@ unit = "unit"
     let file = folder.path().join("cohort.toml");
     fs::write(&file, cohort)?;
     let source = Source::load(&file)?;
-    Ok((folder, Records::Files(Box::new(source))))
+    Ok((folder, Records::fixed(source)))
 }
 
 fn input(item: &str, table: &str) -> DescribedInput {

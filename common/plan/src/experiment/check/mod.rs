@@ -21,6 +21,14 @@ pub struct PlanError {
     pub hint: String,
 }
 
+impl PlanError {
+    /// What was found and how to mend it, without the key: for whoever names the rule beside it.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        format!("{}; {}", self.what, self.hint)
+    }
+}
+
 /// Upper bounds that keep a hostile plan from costing a site anything.
 pub(super) mod limits {
     pub const ROUNDS: u32 = 100_000;

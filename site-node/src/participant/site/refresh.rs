@@ -1,0 +1,35 @@
+//! A run whose patients are described otherwise than when it was consented to: they are read again.
+
+use super::super::{DeclineReason, failed, log};
+use super::{RunState, SiteParticipant, Standing};
+use node::audit_log::terms;
+
+impl SiteParticipant {
+    /// Reads a run's patients again where `cohort.toml`, or its list of who withdrew, is another than when they
+    /// were read. The new consent and the new fingerprint are on record before anything trains on them. An update
+    /// that already left stays as it is.
+    pub(super) fn refresh(
+        &self,
+        state: &mut RunState,
+        standing: &Standing<'_>,
+    ) -> Result<(), DeclineReason> {
+        if state.mark == standing.records.mark() {
+            return Ok(());
+        }
+        let Standing { rules, records } = standing;
+        let standing = Standing { rules: rules.clone(), records: records.clone() };
+        let read = self.prepare((&state.run, &state.plan), standing, None)?;
+        let asked = (read.plan.digest(), terms::of_plan(&read.plan));
+        let entries = log::consent(&read.run, asked, (&self.site.data_set, read.fingerprint));
+        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        tracing::info!(run = %read.run, "the patients were read again: their description changed");
+        let (last, acked) = (state.last.take(), state.acked.take());
+        *state = RunState { last, acked, ..read };
+        Ok(())
+    }
+}
+
+/// An update that was trained on patients as they were described before.
+pub(super) fn changed() -> DeclineReason {
+    DeclineReason::new("data", "the description of the data changed while the round trained")
+}
