@@ -18,7 +18,7 @@ fn everybody_withdrew() {
     hospital.write("withdrawn.csv", "pid\np1\np2\np3\np4\n");
     assert!(why(&hospital).contains("every patient withdrew"));
     let hospital = sixty_persons();
-    let all: String = (1..=60).map(|n| format!("{n}\n")).collect();
+    let all = (1..=60).map(|n| format!("{n}\n")).collect::<Vec<_>>().concat();
     hospital.write("gone.csv", format!("person_id\n{all}"));
     hospital.edit("cohort.toml", "[omop]", "withdrawn = \"gone.csv\"\n[omop]");
     assert!(why(&hospital).contains("every patient withdrew"));
@@ -48,7 +48,8 @@ fn the_table_of_conditions_is_missing_or_broken() {
 fn nobody_was_observed() {
     let hospital = sixty_persons();
     let periods = "person_id,observation_period_start_date,observation_period_end_date\n";
-    let before: String = (1..=60).map(|n| format!("{n},1999-01-01,2000-01-01\n")).collect();
+    let before =
+        (1..=60).map(|n| format!("{n},1999-01-01,2000-01-01\n")).collect::<Vec<_>>().concat();
     hospital.write("omop/observation_period.csv", format!("{periods}{before}"));
     assert!(why(&hospital).contains("no person was observed on the index date"));
 }

@@ -217,7 +217,7 @@ impl DatedTables {
                 person.seen(day);
             }
         }
-        for codes in conditions {
+        if let Some(codes) = conditions {
             for row in &codes.rows {
                 let concept: Option<u64> = codes.words.word(row.code).parse().ok();
                 if concept.is_some_and(|concept| omop.index_conditions.contains(&concept))

@@ -140,7 +140,13 @@ fn a_word_that_is_not_a_choice_names_the_nearest_or_all() {
         "\"sites\"",
         r#"expected one of "site""#,
     );
-    one_mistake("mode = \"site\"", "mode = \"x\"", "privacy.mode", "\"x\"", "\"patient\", \"site\"");
+    one_mistake(
+        "mode = \"site\"",
+        "mode = \"x\"",
+        "privacy.mode",
+        "\"x\"",
+        "\"patient\", \"site\"",
+    );
     one_mistake("unit = \"days\"", "unit = \"day\"", "outcome.unit", "\"day\"", "of \"days\"");
     one_mistake(
         "kind = \"mlp\"",
