@@ -15,13 +15,14 @@ use site_node::settings::SiteSettings;
 use tests::root;
 
 /// Our crates, each of which may depend only on those before it.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "audit",
     "common/base",
     "common/survival",
     "common/privacy",
     "common/plan",
     "common/node",
+    "common/command",
     "site-node",
     "coordinator",
     "tests",
@@ -179,7 +180,13 @@ fn each_library_has_one_home() {
         ("rusqlite", &["coordinator/src/registry/"]),
         (
             "clap",
-            &["audit/src/cli/", "coordinator/src/cli/", "site-node/src/cli/", "tests/src/bin/"],
+            &[
+                "audit/src/cli/",
+                "common/command/src/",
+                "coordinator/src/cli/",
+                "site-node/src/cli/",
+                "tests/src/bin/",
+            ],
         ),
         ("maud", &["audit/src/report/"]),
         ("csv", &["site-node/src/data/table/"]),

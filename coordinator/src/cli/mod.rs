@@ -26,15 +26,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use command::{Completions, EXIT_CODES, Exit, Manual, Outcome};
+use coordinator::client::OperatorError;
 use coordinator::settings::CoordinatorSettings;
 use node::pki::{Identity, Role};
-use node::process::chain;
 use node::transport::Address;
 use tracing_subscriber::EnvFilter;
 
 /// Trains one survival model across hospitals without a patient's data leaving any of them.
 #[derive(Parser)]
-#[command(name = "coordinator", version, arg_required_else_help = true)]
+#[command(name = "coordinator", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -84,11 +85,19 @@ enum Verb {
     /// Six synthetic hospitals train one model, here and now.
     #[cfg(feature = "simulate")]
     Demo(demo::Args),
+    /// Print completions for a shell.
+    Completions(Completions),
+    /// Write the manual pages.
+    Manual(Manual),
 }
 
 /// Runs the verb on the command line.
 pub fn run() -> ExitCode {
-    let outcome = match Cli::parse().verb {
+    let cli = match command::parse::<Cli>() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let outcome = match cli.verb {
         Verb::Init(args) => init::run(&args),
         Verb::Sites(verb) => sites::run(&verb),
         Verb::Serve(args) => serve::run(&args),
@@ -104,36 +113,29 @@ pub fn run() -> ExitCode {
         Verb::Simulate(args) => simulate::run(&args),
         #[cfg(feature = "simulate")]
         Verb::Demo(args) => demo::run(&args),
+        Verb::Completions(args) => {
+            args.print::<Cli>();
+            Ok(())
+        }
+        Verb::Manual(args) => args.write::<Cli>().map_err(Into::into),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if left(error.as_ref()) => {
-            eprintln!("{error}");
-            // 128 + SIGINT, as a shell names it.
-            ExitCode::from(130)
-        }
-        Err(error) => {
-            eprintln!("error: {}", chain(error.as_ref()));
-            ExitCode::FAILURE
-        }
+    command::end(outcome, known)
+}
+
+/// The exit codes of an operator's errors.
+fn known(error: &(dyn Error + 'static)) -> Option<Exit> {
+    match error.downcast_ref()? {
+        OperatorError::Detached { .. }
+        | OperatorError::Interrupted
+        | OperatorError::InterruptedDescription => Some(Exit::Interrupted),
+        OperatorError::Refused(_) | OperatorError::NotStopped { .. } => Some(Exit::Refused),
+        OperatorError::Transport(_)
+        | OperatorError::Broken
+        | OperatorError::BrokenOff
+        | OperatorError::Unheard => Some(Exit::Unavailable),
+        OperatorError::Failed { .. } | OperatorError::Untold { .. } => Some(Exit::Failed),
     }
 }
-
-/// Whether the person at the terminal ended the program, and nothing failed.
-fn left(error: &(dyn Error + 'static)) -> bool {
-    use coordinator::client::OperatorError;
-    matches!(
-        error.downcast_ref(),
-        Some(
-            OperatorError::Detached { .. }
-                | OperatorError::Interrupted
-                | OperatorError::InterruptedDescription
-        )
-    )
-}
-
-/// What every verb returns.
-type Outcome = Result<(), Box<dyn Error>>;
 
 /// Logs on stderr, at the level that `RUST_LOG` says, or else at `level`.
 fn log(level: &str) {

@@ -15,11 +15,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use node::process::chain;
+use command::{Completions, EXIT_CODES, Manual};
 
 /// Trains survival models on this hospital's patients without their data leaving it.
 #[derive(Parser)]
-#[command(name = "site-node", version, arg_required_else_help = true)]
+#[command(name = "site-node", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -51,6 +51,10 @@ enum Verb {
     Evaluate(evaluate::Args),
     /// Score this hospital's patients with a model, here and for eyes inside the hospital.
     Predict(predict::Args),
+    /// Print completions for a shell.
+    Completions(Completions),
+    /// Write the manual pages.
+    Manual(Manual),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,7 +83,10 @@ struct ConfigArg {
 
 /// Runs the verb on the command line.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match command::parse::<Cli>() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let outcome = match cli.verb {
         Verb::Run(arg) => run::run(&arg.config),
         Verb::Check(arg) => check::run(&arg.config),
@@ -90,12 +97,11 @@ pub fn run() -> ExitCode {
         Verb::Data(verb) => data::run(&verb),
         Verb::Evaluate(args) => evaluate::run(&args),
         Verb::Predict(args) => predict::run(&args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", chain(error.as_ref()));
-            ExitCode::FAILURE
+        Verb::Completions(args) => {
+            args.print::<Cli>();
+            Ok(())
         }
-    }
+        Verb::Manual(args) => args.write::<Cli>().map_err(Into::into),
+    };
+    command::end(outcome, |_| None)
 }

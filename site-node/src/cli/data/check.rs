@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use base::config::{self, Override};
+use command::{Exit, Failure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plan::experiment::Draft;
 use plan::policy::Policy;
@@ -71,9 +72,13 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let count = found.problems.len() + found.more;
     match count {
         0 => Ok(()),
-        1 => Err("1 problem in this hospital's data".into()),
-        _ => Err(format!("{count} problems in this hospital's data").into()),
+        1 => Err(problems("1 problem in this hospital's data")),
+        _ => Err(problems(&format!("{count} problems in this hospital's data"))),
     }
+}
+
+fn problems(message: &str) -> Box<dyn Error> {
+    Box::new(Failure { exit: Exit::Data, message: message.to_owned() })
 }
 
 /// By this machine's clock, in UTC and a day later: no hospital's calendar is further ahead.
