@@ -10,6 +10,7 @@ use audit::reconcile::{Class, MAX_SKEW_MS, Reconciliation, reconcile};
 use audit::record::{Event, Role};
 use audit::segments::{Log, log_id};
 use audit::verify::{Options, Unreadable, Verdict, verify};
+use audit::witness::Peers;
 use audit::{Digest, folder};
 use tempfile::TempDir;
 
@@ -284,7 +285,7 @@ fn what_was_archived_still_counts() {
         let disk = Unsynced::default();
         let mut log =
             Log::open_on(disk, &place, key(node), settings(node, role), &at, &mut |_| {}).unwrap();
-        log.archive(last - 1).unwrap();
+        log.archive(last - 1, &Peers::default()).unwrap();
         drop(log);
         let found = judge(kept.path());
         assert_eq!((found.judgement.level, found.agreed), (Level::Sound, 400), "{node}");
