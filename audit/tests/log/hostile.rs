@@ -1,5 +1,5 @@
-//! Folders that were made to keep whoever reads them busy. Each of these took minutes while a log was walked once for
-//! each record of another kind; now each takes about a second.
+//! Folders that were made to keep whoever reads them busy. Each is of a size at which a walk over one kind of records
+//! for each record of another kind is billions of steps. Without such walks each takes about a second.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use audit::verify::Verdict;
 
 use super::harness::{NOISE, Writer, budget, digest, entry, name, public, reserve, stamp, start};
 
-/// Records of either kind: their product is beyond what may be walked.
+/// Records of either kind.
 const MANY: u32 = 60_000;
 
 /// Appends many records in a few writes.

@@ -121,7 +121,7 @@ fn a_coordinator_cannot_excuse_what_it_forged() {
     logs.forge();
     assert_eq!(logs.class(), Class::Forged);
     // A key that nobody else has met.
-    logs.centre.put(&met(&public("centre"), "site-a"));
+    logs.centre.put(&met(other("site-a", 9).verifier(), "site-a"));
     assert_eq!(logs.class(), Class::Forged);
     assert_eq!(logs.judge().unknown.len(), 1);
     // A whole log that it made up, with a checkpoint and the key.
