@@ -1,5 +1,6 @@
 //! The only kind of text that a record may hold: a short name of harmless characters.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -96,6 +97,12 @@ impl Label {
     /// The label as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Label {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

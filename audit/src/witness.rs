@@ -5,12 +5,16 @@
 //! peer's checkpoint + consistency proof ─► goes on from the latest one seen? ─► WITNESS, cosigned
 //!                                             no ─► WITNESS, refused: both stay as evidence
 //! ```
+//!
+//! What was seen outlives the records that told of it: [`Peers`] is kept with the signed state of archived segments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
 use crate::note::{Checkpoint, CheckpointText, NoteError, SignedNote, VerifierKey};
-use crate::record::{Event, Outcome, Record};
+use crate::record::{Event, Outcome, Record, Role};
 use crate::tree::{Hash, check_consistency};
 
 /// Whether a log at `new` goes on from what it was at `old`.
@@ -62,23 +66,96 @@ pub enum WitnessError {
 type LogKey = (Name, u32);
 
 /// Peers' logs as a node has seen them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Peer>", into = "Vec<Peer>")]
 pub struct Peers {
     latest: BTreeMap<LogKey, SignedNote>,
     /// Logs whose owner was caught with two histories.
     forked: BTreeMap<LogKey, Name>,
+    /// The first checkpoint of each log that was refused: the evidence.
+    evidence: BTreeMap<LogKey, CheckpointText>,
+    /// How far each peer has seen the node's own log.
+    seen: BTreeMap<LogKey, Seen>,
+}
+
+/// How far a peer has seen the node's own log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Seen {
+    /// The largest size that it signed.
+    signed: u64,
+    /// Sizes at which something was offered since, which it may have been shown: a signature may be lost on its way.
+    offered: Vec<u64>,
+}
+
+/// Offers that a peer may have been shown since it last signed, at most: those that were made after these went to others.
+const MAX_OFFERED: usize = 32;
+
+/// What a node knows of one log of a peer, as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Peer {
+    log: Name,
+    key: u32,
+    /// The latest checkpoint that was seen of it.
+    latest: Option<CheckpointText>,
+    /// Why it is not trusted.
+    distrusted: Option<Name>,
+    /// The first checkpoint that was refused.
+    evidence: Option<CheckpointText>,
+    /// The largest size of this node's own log that it signed.
+    signed: Option<u64>,
+    /// Sizes of offers since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    offered: Vec<u64>,
+}
+
+impl From<Peers> for Vec<Peer> {
+    fn from(peers: Peers) -> Self {
+        let Peers { latest, forked, evidence, seen } = &peers;
+        let keys = latest.keys().chain(forked.keys()).chain(evidence.keys()).chain(seen.keys());
+        let keys: BTreeSet<&LogKey> = keys.collect();
+        let peer = |of: &LogKey| Peer {
+            log: of.0.clone(),
+            key: of.1,
+            latest: latest.get(of).and_then(|note| note.to_string().try_into().ok()),
+            distrusted: forked.get(of).cloned(),
+            evidence: evidence.get(of).cloned(),
+            signed: seen.get(of).map(|seen| seen.signed),
+            offered: seen.get(of).map(|seen| seen.offered.clone()).unwrap_or_default(),
+        };
+        keys.into_iter().map(peer).collect()
+    }
+}
+
+impl From<Vec<Peer>> for Peers {
+    fn from(kept: Vec<Peer>) -> Self {
+        let mut peers = Self::default();
+        for Peer { log, key, latest, distrusted, evidence, signed, offered } in kept {
+            let of = || (log.clone(), key);
+            peers.latest.extend(latest.map(|text| (of(), text.note().clone())));
+            peers.forked.extend(distrusted.map(|reason| (of(), reason)));
+            peers.evidence.extend(evidence.map(|text| (of(), text)));
+            peers.seen.extend(signed.map(|signed| (of(), Seen { signed, offered })));
+        }
+        peers
+    }
 }
 
 impl Peers {
     /// Takes a record of the node's own log.
     pub fn replay(&mut self, record: &Record) {
-        let Event::Witness { checkpoint, .. } = &record.event else { return };
+        self.replay_offer(record);
+        let Event::Witness { checkpoint, peer, .. } = &record.event else { return };
         let Some(log) = log_of(checkpoint) else { return };
+        if *peer == record.node.name && record.outcome == Outcome::Ok {
+            self.take_signatures(checkpoint);
+        }
         match (record.outcome, &record.reason) {
             (Outcome::Ok, _) => {
                 self.latest.insert(log, checkpoint.note().clone());
             }
             (Outcome::Refused | Outcome::Failed, Some(reason)) => {
+                self.evidence.entry(log.clone()).or_insert_with(|| checkpoint.clone());
                 self.forked.insert(log, reason.clone());
             }
             _ => {}
@@ -89,6 +166,46 @@ impl Peers {
     #[must_use]
     pub fn latest(&self, peer: &VerifierKey) -> Option<&SignedNote> {
         self.latest.get(&(peer.name().clone(), peer.id()))
+    }
+
+    /// Peers that signed a checkpoint of the node's own log have seen it so far.
+    fn take_signatures(&mut self, checkpoint: &CheckpointText) {
+        let Ok(seen) = checkpoint.checkpoint() else { return };
+        let signatures = checkpoint.note().signatures().iter();
+        for other in signatures.filter(|other| other.name != seen.origin) {
+            let kept = self.seen.entry((other.name.clone(), other.id)).or_default();
+            kept.signed = seen.size.max(kept.signed);
+            kept.offered.retain(|size| *size > seen.size);
+        }
+    }
+
+    /// A coordinator shows the state that ends with an offer to its sites.
+    fn replay_offer(&mut self, record: &Record) {
+        let offers = matches!(record.event, Event::RoundOffer { .. } | Event::Release { .. });
+        if record.node.role != Role::Coordinator || !offers || record.outcome != Outcome::Ok {
+            return;
+        }
+        for seen in self.seen.values_mut().filter(|seen| seen.offered.len() < MAX_OFFERED) {
+            seen.offered.push(record.seq);
+        }
+    }
+
+    /// The largest size of the node's own log that a peer signed; none where nobody has signed it.
+    #[must_use]
+    pub fn signed(&self) -> Option<u64> {
+        self.seen.values().map(|seen| seen.signed).max()
+    }
+
+    /// The sizes of the node's own log that a peer may have seen last, as far as the log tells.
+    pub fn seen(&self) -> impl Iterator<Item = u64> {
+        let each = self.seen.values();
+        each.flat_map(|seen| std::iter::once(seen.signed).chain(seen.offered.iter().copied()))
+    }
+
+    /// Every checkpoint that is remembered: the latest of each log, and those that were refused.
+    pub fn remembered(&self) -> impl Iterator<Item = (&SignedNote, Outcome)> {
+        let latest = self.latest.values().map(|note| (note, Outcome::Ok));
+        latest.chain(self.evidence.values().map(|text| (text.note(), Outcome::Refused)))
     }
 
     /// Why a log is not trusted any more, where it is not.

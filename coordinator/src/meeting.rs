@@ -2,7 +2,7 @@
 
 use audit::note::VerifierKey;
 use base::ids::SiteName;
-use node::audit_log::{AuditWriter, PeerError, name};
+use node::audit_log::{AuditWriter, Held, PeerError, name};
 use node::wire::{Hello, KeptLog, Refusal};
 
 use crate::site_logs::{NewLog, SiteLog, SiteLogs};
@@ -80,15 +80,37 @@ fn seen(audit: &AuditWriter, site: &SiteName, shown: &KeptLog) -> Result<u64, Re
         // It knows nothing of this log, or only of an earlier one.
         return Ok(0);
     };
-    seen.ok_or_else(|| {
-        tracing::error!(%site, "the coordinator's log lacks what this site saw of it");
-        // Proven by this log's own signature: nothing more may be recorded in it.
-        audit.fail(format!(
-            "this coordinator's audit log lacks what {site} saw of it: it was put back from an older copy; begin \
-             the next log with `coordinator audit restart --reason restored`"
-        ));
-        let why =
-            "the coordinator's lacks what this site saw of it: it was put back from an older copy";
-        Refusal::Log(why.to_owned())
-    })
+    match seen {
+        Held::At(size) => Ok(size),
+        Held::Never => Err(restored(audit, site)),
+        Held::Removed => Err(removed(audit, site)),
+    }
+}
+
+/// The site saw records of this log that are not in it.
+fn restored(audit: &AuditWriter, site: &SiteName) -> Refusal {
+    tracing::error!(%site, "the coordinator's log lacks what this site saw of it");
+    // Proven by this log's own signature: nothing more may be recorded in it.
+    audit.fail(format!(
+        "this coordinator's audit log lacks what {site} saw of it: it was put back from an older copy; begin \
+         the next log with `coordinator audit restart --reason restored`"
+    ));
+    let why =
+        "the coordinator's lacks what this site saw of it: it was put back from an older copy";
+    Refusal::Log(why.to_owned())
+}
+
+/// The site was away for longer than this log's records are kept, and the log cannot prove how it went on.
+fn removed(audit: &AuditWriter, site: &SiteName) -> Refusal {
+    let key = audit.verifier();
+    tracing::error!(
+        %site,
+        "the records of this coordinator's log that this site saw last were removed. Tell its people the key {key} by \
+         another way than the network; they run `site-node trust {key}`"
+    );
+    Refusal::Log(format!(
+        "the coordinator removed the records of its log that this site saw last, and cannot prove how it went on. Ask \
+         its people by another way than the network; if they confirm the key, run `site-node trust {key}`, then \
+         start again"
+    ))
 }

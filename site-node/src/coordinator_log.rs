@@ -19,8 +19,8 @@ use audit::segments::LogError;
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{
-    AttestError, AuditWriter, COORDINATOR, MAX_WITNESSES, PeerError, PublishedOfferError, attest,
-    check_shown, hash, name, signed_by,
+    AttestError, AuditWriter, COORDINATOR, Held, MAX_WITNESSES, PeerError, PublishedOfferError,
+    attest, check_shown, hash, name, signed_by,
 };
 use node::wire::{Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, SignedState};
 
@@ -43,6 +43,13 @@ pub enum MonitorError {
          copy; begin the next log with `site-node audit restart --reason restored`"
     )]
     Restored,
+    /// The records that the coordinator saw last of this site's log were removed.
+    #[error(
+        "this site's audit log does not hold the records any more that the coordinator saw last, and cannot prove how \
+         it goes on from them: they were removed when they were older than audit.keep. Nothing was charged; begin \
+         the next log with `site-node audit restart --reason archived --spent recorded`"
+    )]
+    Removed,
     /// It shows another log than the one that is known, which no person has trusted yet.
     #[error(
         "the coordinator shows the audit log {found}, and another log of it is known here; ask the coordinator's \
@@ -88,9 +95,10 @@ impl MonitorError {
     #[must_use]
     pub fn is_breach(&self) -> bool {
         match self {
-            Self::Restored | Self::OtherLog { .. } | Self::Attest(AttestError::Diverged { .. }) => {
-                true
-            }
+            Self::Restored
+            | Self::Removed
+            | Self::OtherLog { .. }
+            | Self::Attest(AttestError::Diverged { .. }) => true,
             Self::Peer(error) => error.is_breach(),
             _ => false,
         }
@@ -103,6 +111,7 @@ impl MonitorError {
             Self::NoLog => "witness.no-log",
             Self::Peer(error) => error.rule(),
             Self::Restored => "ledger.restored",
+            Self::Removed => "witness.archived",
             Self::OtherLog { .. } => "witness.replaced",
             Self::NotOurs(_) => "witness.checkpoint",
             Self::PublishedOffer(_) => "witness.record",
@@ -372,8 +381,9 @@ fn meet(
     let seen = shown.seen.as_deref().map(|seen| audit.held(seen));
     match seen.transpose().map_err(MonitorError::NotOurs)? {
         None => Ok((key, 0)),
-        Some(Some(size)) => Ok((key, size)),
-        Some(None) => Err(MonitorError::Restored),
+        Some(Held::At(size)) => Ok((key, size)),
+        Some(Held::Never) => Err(MonitorError::Restored),
+        Some(Held::Removed) => Err(MonitorError::Removed),
     }
 }
 

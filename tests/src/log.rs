@@ -8,12 +8,14 @@ use audit::verify::{Options, Report, verify};
 
 use crate::SetupError;
 
-/// Every record of the log in a node's state folder.
+/// Every record that is left of the log in a node's state folder.
 ///
 /// # Errors
 /// It cannot be read, or a line is no record.
 pub fn records(state: &Path) -> Result<Vec<Record>, SetupError> {
-    let mut scan = Scan::open(&state.join(node::audit_log::FOLDER), 1)?;
+    let log = state.join(node::audit_log::FOLDER);
+    let first = folder::segments(&log)?.first().copied().unwrap_or(1);
+    let mut scan = Scan::open(&log, first)?;
     let mut records = Vec::new();
     while let Some(line) = scan.next()? {
         records.push(Record::parse(line.bytes)?);

@@ -9,7 +9,7 @@ use base::clock::SystemClock;
 use base::codec::encode;
 use base::digest::Digest;
 use base::ids::{Round, RunId, SiteName};
-use node::audit_log::{AuditWriter, COORDINATOR, PublishedOffer, hash, name};
+use node::audit_log::{AuditWriter, COORDINATOR, Held, PublishedOffer, hash, name};
 use node::pki::Identity;
 use node::transport::{
     FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_payload, send_payload,
@@ -109,7 +109,10 @@ impl Observer {
             return Err(lost("no hello"));
         };
         let key = own.key.parse().map_err(|_| lost("no key"))?;
-        let seen = own.seen.and_then(|seen| self.audit.held(&seen).ok().flatten()).unwrap_or(0);
+        let seen = match own.seen.map(|seen| self.audit.held(&seen)) {
+            Some(Ok(Held::At(size))) => size,
+            _ => 0,
+        };
         let hello = Hello { protocol: PROTOCOL, software: "observer".to_owned(), log };
         writer.send(&ToSite::Welcome(hello)).await?;
         let (audit, plan) = (Arc::clone(&self.audit), Digest::of(b""));

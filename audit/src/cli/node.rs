@@ -33,6 +33,8 @@ pub enum Reason {
     Lost,
     /// Somebody else may have read the log's secret key.
     KeyExposed,
+    /// Records that a peer saw last were removed, so that the log cannot prove how it goes on from them.
+    Archived,
 }
 
 impl Reason {
@@ -43,6 +45,7 @@ impl Reason {
             Self::Restored => "restored",
             Self::Lost => "lost",
             Self::KeyExposed => "key-exposed",
+            Self::Archived => "archived",
         }
     }
 }

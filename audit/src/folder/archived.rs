@@ -1,14 +1,17 @@
-//! What stands for segments that were removed: the tree's frontier and the history, signed.
+//! What stands for segments that were removed, signed: the tree's frontier, the history, what was seen of peers, and
+//! the subtrees that prove to peers how the log went on from what they saw.
 //!
 //! The first line tells it from a checkpoint, whose origin can hold no slash.
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ARCHIVED, ReadError, read_text};
 use crate::history::History;
 use crate::note::{MAX_CHECKPOINT, NoteError, SignedNote, SigningKey, VerifierKey};
-use crate::tree::Frontier;
-use crate::tree::MAX_SIZE;
+use crate::tree::{Frontier, InvalidHash, MAX_SIZE, Subtree, Tree};
+use crate::witness::Peers;
 
 const KIND: &str = "consilium-archived/v1";
 
@@ -24,6 +27,47 @@ pub struct Archived {
     pub frontier: Frontier,
     /// What they told.
     pub history: History,
+    /// Subtrees of their records.
+    pub kept: Vec<Subtree>,
+    /// Peers' logs as the node had seen them when it removed the last segment.
+    pub peers: Peers,
+}
+
+/// The last line: what no verifier of the log needs.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rest {
+    subtrees: Vec<Kept>,
+    peers: Peers,
+}
+
+/// A subtree, as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    height: u32,
+    index: u64,
+    hash: String,
+}
+
+impl Rest {
+    fn of(archived: &Archived) -> Self {
+        let kept = |found: &Subtree| Kept {
+            height: found.height,
+            index: found.index,
+            hash: found.hash.to_string(),
+        };
+        let subtrees = archived.kept.iter().map(kept).collect();
+        Self { subtrees, peers: archived.peers.clone() }
+    }
+
+    fn subtrees(&self) -> Result<Vec<Subtree>, InvalidHash> {
+        let read = |kept: &Kept| {
+            let hash = kept.hash.parse()?;
+            Ok(Subtree { height: kept.height, index: kept.index, hash })
+        };
+        self.subtrees.iter().map(read).collect()
+    }
 }
 
 fn malformed(why: &'static str) -> NoteError {
@@ -35,7 +79,19 @@ impl Archived {
     #[must_use]
     pub fn nothing(key: &VerifierKey) -> Self {
         let history = History::new(key.name().clone());
-        Self { segments: 0, frontier: Frontier::new(), history }
+        Self {
+            segments: 0,
+            frontier: Frontier::new(),
+            history,
+            kept: Vec::new(),
+            peers: Peers::default(),
+        }
+    }
+
+    /// The tree that goes on after the removed records.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        Tree::after(&self.frontier).with_kept(&self.kept)
     }
 
     /// The state as a signed note.
@@ -53,6 +109,8 @@ impl Archived {
         ];
         lines.extend(self.frontier.peaks().iter().map(ToString::to_string));
         lines.push(history);
+        let rest = serde_json::to_string(&Rest::of(self));
+        lines.push(rest.map_err(|_| malformed("what was seen of peers cannot be written"))?);
         let text = lines.join("\n") + "\n";
         // A note that cannot be read back must not take any segment's place.
         if text.len() as u64 > MAX_ARCHIVED - MAX_CHECKPOINT as u64 {
@@ -79,8 +137,11 @@ impl Archived {
         }
         let history =
             serde_json::from_str(line()?).map_err(|_| malformed("its history is none"))?;
+        let rest: Rest = serde_json::from_str(line()?)
+            .map_err(|_| malformed("what was seen of peers is not in its form"))?;
+        let kept = rest.subtrees().map_err(|_| malformed("a subtree is not a hash"))?;
         let frontier = Frontier::from_peaks(size, peaks).ok_or(malformed("peaks are missing"))?;
-        Ok(Self { segments, frontier, history })
+        Ok(Self { segments, frontier, history, kept, peers: rest.peers })
     }
 
     /// Reads the state, or nothing where nothing was removed.

@@ -163,7 +163,7 @@ impl History {
     pub fn charges(&self) -> impl Iterator<Item = (&Name, u32, &Label)> {
         self.runs.iter().flat_map(|(name, run)| {
             run.rounds().flat_map(move |(round, _, reserved)| {
-                reserved.iter().map(move |(what, _)| (name, round, what))
+                reserved.keys().map(move |what| (name, round, what))
             })
         })
     }

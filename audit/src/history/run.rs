@@ -22,6 +22,9 @@ pub(super) struct Run {
     /// Whether anything was reserved that is noised.
     noisy: bool,
     rounds: BTreeMap<u32, Round>,
+    /// What came of its rounds.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    made: BTreeSet<Digest>,
 }
 
 /// What a history remembers of a round.
@@ -51,7 +54,7 @@ struct Round {
     /// The model that it starts from.
     offered: Option<Digest>,
     /// What was charged for, and whether it is noised.
-    reserved: Vec<(Label, bool)>,
+    reserved: BTreeMap<Label, bool>,
     noised: Option<Content>,
     sent: Option<Content>,
     received: BTreeMap<Name, Digest>,
@@ -72,8 +75,8 @@ impl Run {
     }
 
     /// Each round's offer, and what it was charged for.
-    pub fn rounds(&self) -> impl Iterator<Item = (u32, Option<Digest>, &[(Label, bool)])> {
-        self.rounds.iter().map(|(number, round)| (*number, round.offered, &*round.reserved))
+    pub fn rounds(&self) -> impl Iterator<Item = (u32, Option<Digest>, &BTreeMap<Label, bool>)> {
+        self.rounds.iter().map(|(number, round)| (*number, round.offered, &round.reserved))
     }
 
     /// Each round as it is remembered.
@@ -83,7 +86,7 @@ impl Run {
             round: *number,
             plan: self.plan,
             offered: round.offered,
-            reserved: round.reserved.iter().map(|(what, _)| what).collect(),
+            reserved: round.reserved.keys().collect(),
             sent: round.sent,
             received: &round.received,
             told: &round.told,
@@ -118,8 +121,8 @@ impl Run {
             }
             (Event::Reserve(reserve), Some(round)) => {
                 let noises = reserve.mechanism.noises();
-                hold(round.noises(reserve.what.as_str()).is_none(), Violation::ChargedTwice)?;
-                round.reserved.push((reserve.what.clone(), noises));
+                let before = round.reserved.insert(reserve.what.clone(), noises);
+                hold(before.is_none(), Violation::ChargedTwice)?;
                 self.noisy |= noises;
                 hold(!(self.noisy && self.exact), Violation::ExactMetric)?;
             }
@@ -130,7 +133,8 @@ impl Run {
                 hold(sent, Violation::NotSent)?;
             }
             (Event::Metric { name, noised: true, numbers }, Some(round)) => {
-                hold(!site || round.noises(name.as_str()) == Some(true), Violation::NoReserve)?;
+                let noises = round.reserved.get(name).copied();
+                hold(!site || noises == Some(true), Violation::NoReserve)?;
                 round.tell(*numbers);
             }
             (Event::Metric { noised: false, .. }, _) if site => {
@@ -142,10 +146,10 @@ impl Run {
             }
             (Event::Aggregated { inputs, output, .. }, Some(round)) => {
                 round.aggregate(inputs, *output)?;
+                self.made.insert(*output);
             }
             (Event::Release { model }, _) if !site => {
-                let made = self.rounds.values().any(|round| round.aggregated == Some(*model));
-                hold(made, Violation::NotAggregated)?;
+                hold(self.made.contains(model), Violation::NotAggregated)?;
             }
             _ => {}
         }
@@ -154,19 +158,13 @@ impl Run {
 }
 
 impl Round {
-    /// Whether what was charged for is noised; nothing where it was not charged for.
-    fn noises(&self, what: &str) -> Option<bool> {
-        let reserved = self.reserved.iter().find(|(reserved, _)| reserved.as_str() == what);
-        reserved.map(|(_, noises)| *noises)
-    }
-
     /// Remembers the hash of numbers that were told.
     fn tell(&mut self, numbers: Option<Digest>) {
         self.told.extend(numbers);
     }
 
     fn update_noises(&self) -> Result<bool, Violation> {
-        self.noises(UPDATE).ok_or(Violation::NoReserve)
+        self.reserved.get(UPDATE).copied().ok_or(Violation::NoReserve)
     }
 
     fn noise(&mut self, content: Content) -> Result<(), Violation> {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::index::{Contents, First, Index, Numbers};
+use super::others::Others;
 use super::side::{Arrived, Key, Offer, Released, Side, Told};
 use super::{Class, Discrepancy};
-use crate::digest::Digest;
 use crate::moment::UtcTime;
 use crate::name::Name;
 
@@ -19,10 +20,8 @@ pub(super) struct Part<'a> {
 pub(super) struct Join<'a> {
     pub coordinators: Vec<Part<'a>>,
     pub sites: BTreeMap<Name, Vec<Part<'a>>>,
-    /// Whether the coordinator has logs that were not given.
-    pub coordinator_has_others: bool,
-    /// Sites that have logs that were not given.
-    pub with_others: BTreeSet<Name>,
+    /// Who tells that a node has logs that were not given.
+    pub others: &'a Others,
     /// How far apart clocks may be, in milliseconds.
     pub max_skew_ms: u64,
 }
@@ -34,13 +33,13 @@ pub(super) struct Joined {
 
 /// An update, and the log that tells of it.
 #[derive(Clone, Copy)]
-struct Place<'a> {
-    part: &'a Part<'a>,
-    told: &'a Told,
+pub(super) struct Place<'a> {
+    pub part: &'a Part<'a>,
+    pub told: &'a Told,
 }
 
 impl Place<'_> {
-    fn is_signed(&self) -> bool {
+    pub fn is_signed(&self) -> bool {
         self.told.seq <= self.part.signed
     }
 }
@@ -58,39 +57,39 @@ struct Pair<'a> {
 impl Join<'_> {
     pub fn run(&self) -> Joined {
         let mut joined = Joined { discrepancies: Vec::new(), agreed: 0 };
-        let first = self.first_received();
+        let index = Index::new(self);
+        let none = BTreeSet::new();
         for (name, parts) in &self.sites {
             let sent = parts.iter().flat_map(|part| part.side.sent.keys());
-            let received = self.coordinators.iter().flat_map(|part| part.side.received.keys());
-            let received = received.filter(|(_, of)| of == name).map(|(key, _)| key);
-            let keys: BTreeSet<&Key> = sent.chain(received).collect();
+            let received = index.received.get(name).unwrap_or(&none);
+            let keys: BTreeSet<&Key> = sent.chain(received.iter().copied()).collect();
             for key in keys {
                 let pair = self.pair(key, name, parts);
                 let before = joined.discrepancies.len();
-                pair.sides(&mut joined.discrepancies, &first);
+                pair.sides(&mut joined.discrepancies, &index.first);
                 pair.rights(&mut joined.discrepancies);
                 pair.skew(&mut joined.discrepancies);
                 joined.agreed += u64::from(joined.discrepancies.len() == before);
             }
-            self.numbers(name, parts, &mut joined.discrepancies);
+            self.numbers(&Site { name, parts }, &index, &mut joined.discrepancies);
         }
         joined.discrepancies.sort();
         joined
     }
 
-    /// Which record first received each update: one that comes again in another round is a replay.
-    fn first_received(&self) -> BTreeMap<(&Name, Digest), (usize, u64)> {
-        let mut first = BTreeMap::new();
-        for (place, part) in self.coordinators.iter().enumerate() {
-            for ((_, name), told) in &part.side.received {
-                for told in told {
-                    let at = (place, told.seq);
-                    let kept = first.entry((name, told.update)).or_insert(at);
-                    *kept = at.min(*kept);
-                }
-            }
-        }
-        first
+    /// Whether another log of the node whose records are `missing` may explain a difference with a site. The word of
+    /// whoever is accused of the difference explains nothing.
+    fn excuses(&self, missing: &Name, site: &Name, accused: Accused) -> bool {
+        let Some(tellers) = self.others.of(missing) else { return false };
+        let is_coordinator =
+            |name: &Name| self.coordinators.iter().any(|part| part.side.belongs_to(name));
+        let is_accused = |teller: &Name| match accused {
+            Accused::Coordinator => is_coordinator(teller),
+            Accused::Both => is_coordinator(teller) || teller == site,
+        };
+        // The site would accuse: it is believed where it says that a log is missing.
+        let said = tellers.said.contains(site) && !is_accused(site);
+        said || tellers.proven.iter().any(|teller| !is_accused(teller))
     }
 
     fn pair<'a>(&'a self, key: &'a Key, name: &'a Name, parts: &'a [Part<'a>]) -> Pair<'a> {
@@ -108,33 +107,27 @@ impl Join<'_> {
     }
 
     /// Noised numbers beside updates: descriptions, and metrics of a final model.
-    fn numbers(&self, name: &Name, parts: &[Part<'_>], found: &mut Vec<Discrepancy>) {
+    fn numbers(&self, site: &Site<'_>, index: &Index<'_>, found: &mut Vec<Discrepancy>) {
+        let Site { name, parts } = site;
         let told = |run: &Name, class| Discrepancy::new((run, 0), name, class);
-        for part in &self.coordinators {
-            for ((run, of), arrived) in part.side.arrived.iter().filter(|((_, of), _)| of == name) {
-                let released = || parts.iter().filter_map(move |part| part.side.released.get(run));
-                let class = if released().next().is_none() {
-                    Class::Forged
-                } else if is_told(arrived, released()) {
-                    continue;
-                } else {
-                    Class::Altered
-                };
-                let others = self.with_others.contains(of);
-                let class = if others { Class::Unaccounted } else { class };
-                found.push(told(run, class).with_coordinator(&part.log, arrived.seq));
-            }
+        for Numbers { part, run, arrived } in index.arrived.get(name).into_iter().flatten() {
+            let released = || parts.iter().filter_map(move |part| part.side.released.get(*run));
+            let class = if released().next().is_none() {
+                self.softened(Class::Forged, name)
+            } else if is_told(arrived, released()) {
+                continue;
+            } else {
+                self.softened(Class::Altered, name)
+            };
+            found.push(told(run, class).with_coordinator(&part.log, arrived.seq));
         }
-        for part in parts {
+        for part in *parts {
             for (run, released) in &part.side.released {
-                let of = (run.clone(), name.clone());
+                let of = (run.clone(), (*name).clone());
                 let arrived =
                     self.coordinators.iter().any(|part| part.side.arrived.contains_key(&of));
                 // What a coordinator archived no more tells of such numbers.
-                let known = |part: &Part<'_>| {
-                    part.side.offers.iter().any(|((of, _), offer)| of == run && offer.seq > 0)
-                };
-                if arrived || !self.coordinators.iter().any(known) {
+                if arrived || !index.offered.contains(run) {
                     continue;
                 }
                 let ends = self.coordinators.iter().filter_map(|part| part.side.run_ends.get(run));
@@ -146,6 +139,22 @@ impl Join<'_> {
                 found.push(told(run, class).with_site(&part.log, released.seq));
             }
         }
+    }
+
+    /// What a site's log lacks, and another log of the site's may tell.
+    fn softened(&self, class: Class, site: &Name) -> Class {
+        let accused = match class {
+            Class::Forged => Accused::Coordinator,
+            // Either side may have changed it.
+            _ => Accused::Both,
+        };
+        if self.excuses(site, site, accused) { Class::Unaccounted } else { class }
+    }
+
+    /// Whether other logs of the coordinator may tell what those that were given lack of a site.
+    fn coordinator_is_excused(&self, site: &Name) -> bool {
+        let mut names = self.coordinators.iter().filter_map(|part| part.side.node.as_ref());
+        names.any(|node| self.excuses(&node.name, site, Accused::Coordinator))
     }
 
     /// Whether a process ended before what it was in was over, as far as clocks can tell.
@@ -180,7 +189,7 @@ impl Pair<'_> {
     }
 
     /// Whether both sides tell of the same bytes, once.
-    fn sides(&self, found: &mut Vec<Discrepancy>, first: &BTreeMap<(&Name, Digest), (usize, u64)>) {
+    fn sides(&self, found: &mut Vec<Discrepancy>, first: &First<'_>) {
         let sent = self.sent.first();
         if self.received.is_empty() {
             if let Some(class) = self.missing() {
@@ -188,23 +197,20 @@ impl Pair<'_> {
             }
             return;
         }
+        let contents = Contents::new(&self.sent);
         for (place, received) in self.received.iter().enumerate() {
             let log = |part: &Part<'_>| std::ptr::eq(part, received.part);
             let at = self.join.coordinators.iter().position(log).unwrap_or(0);
             let again = first
                 .get(&(self.name, received.told.update))
                 .is_some_and(|seen| *seen < (at, received.told.seq));
-            let same = self.sent.iter().filter(|place| is_same(place.told, received.told));
-            let same: Vec<&Place<'_>> = same.collect();
-            let unknown = self.join.with_others.contains(self.name);
-            let class = match (sent, same.is_empty()) {
+            let same = contents.signed(received.told);
+            let class = match (sent, same) {
                 _ if place > 0 => Class::Duplicate,
                 (None, _) if again => Class::Duplicate,
-                (_, true) if unknown => Class::Unaccounted,
-                (None, _) => Class::Forged,
-                (Some(_), true) => Class::Altered,
-                (Some(_), false) => {
-                    let signed = same.iter().any(|place| place.is_signed());
+                (None, _) => self.join.softened(Class::Forged, self.name),
+                (Some(_), None) => self.join.softened(Class::Altered, self.name),
+                (Some(_), Some(signed)) => {
                     if signed && received.is_signed() {
                         continue;
                     }
@@ -237,7 +243,7 @@ impl Pair<'_> {
         let ended = self.sent.iter().filter_map(|place| place.told.interrupted).min();
         let interrupted = self.join.was_interrupted(ended, closed);
         let later = |ends: UtcTime| self.sent.iter().all(|place| place.told.time > Some(ends));
-        Some(if self.join.coordinator_has_others {
+        Some(if self.join.coordinator_is_excused(self.name) {
             Class::Unaccounted
         } else if !self.sent.iter().any(Place::is_signed) {
             Class::Unsigned
@@ -318,8 +324,16 @@ fn is_told<'a>(
     unknown || released.any(among)
 }
 
-/// Whether two sides tell of the same update, as far as either knows its length.
-fn is_same(sent: &Told, received: &Told) -> bool {
-    sent.update == received.update
-        && sent.bytes.zip(received.bytes).is_none_or(|(sent, received)| sent == received)
+/// Who may have caused a difference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accused {
+    Coordinator,
+    /// The coordinator or the site.
+    Both,
+}
+
+/// A site and its logs.
+struct Site<'a> {
+    name: &'a Name,
+    parts: &'a [Part<'a>],
 }

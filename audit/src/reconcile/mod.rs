@@ -13,9 +13,14 @@
 //! Logs that break a rule of their own are joined all the same; logs that were altered or cannot be
 //! read are not. Each log is also held against the checkpoints of it that the others recorded
 //! as WITNESS, so that one that was forked, or cut short since, shows.
+//!
+//! A log that was not given may explain a difference. That it exists must be told by somebody other than the node
+//! that is accused of the difference: else an accused node could always say so.
 
 mod class;
+mod index;
 mod join;
+mod others;
 mod side;
 mod verdict;
 
@@ -24,7 +29,6 @@ use std::path::Path;
 
 pub use class::{Class, Discrepancy};
 
-use crate::digest::Digest;
 use crate::folder::Archived;
 use crate::history::Cost;
 use crate::judgement::Judgement;
@@ -33,6 +37,7 @@ use crate::note::{CheckpointText, VerifierKey};
 use crate::record::{Node, Role};
 use crate::verify::{Options, Report, Verdict, verify_each};
 use join::{Join, Part};
+use others::Others;
 use side::Side;
 
 /// How far apart two sides' clocks may be, in milliseconds: a round is refused beyond it.
@@ -106,7 +111,7 @@ pub fn reconcile_with(
         let mut side = Side::default();
         // What cannot be read is told by the verifier.
         if let Ok(archived) = Archived::read(folder, key) {
-            side.archived(&archived.history);
+            side.archived(&archived);
         }
         let options = Options { checkpoints: Vec::new(), cost };
         reports.push(verify_each(folder, key, &options, &mut |record| side.take(record)));
@@ -132,10 +137,11 @@ pub fn reconcile_with(
     };
     let known = |report: &Report| matches!(report.verdict, Verdict::Sound | Verdict::Violation(_));
     if found.reports.iter().all(known) {
-        found.unknown = unknown(sources, &sides);
+        let mut others = Others::new(sources, &sides);
+        found.unknown = std::mem::take(&mut others.logs);
         found.second = second(sources);
         found.forgetful = forgetful(sources, &sides);
-        hold(sources, &sides, max_skew_ms, &mut found);
+        hold(sources, &sides, &Allowance { others: &others, max_skew_ms }, &mut found);
     }
     found.judgement = verdict::judge(&found);
     found
@@ -162,14 +168,24 @@ fn is_of(side: &Side, role: Role) -> bool {
     side.node.as_ref().is_some_and(|node| node.role == role)
 }
 
+/// What may explain a difference.
+struct Allowance<'a> {
+    others: &'a Others,
+    max_skew_ms: u64,
+}
+
 /// Joins the logs, where there are both sides.
-fn hold(sources: &[Source<'_>], sides: &[Side], max_skew_ms: u64, found: &mut Reconciliation) {
+fn hold(
+    sources: &[Source<'_>],
+    sides: &[Side],
+    allowance: &Allowance<'_>,
+    found: &mut Reconciliation,
+) {
     let mut join = Join {
         coordinators: Vec::new(),
         sites: BTreeMap::new(),
-        coordinator_has_others: false,
-        with_others: found.unknown.iter().map(|log| log.node.clone()).collect(),
-        max_skew_ms,
+        others: allowance.others,
+        max_skew_ms: allowance.max_skew_ms,
     };
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.sort_by_key(|place| generation(&sources[*place].1));
@@ -178,10 +194,7 @@ fn hold(sources: &[Source<'_>], sides: &[Side], max_skew_ms: u64, found: &mut Re
         let (log, signed) = (log_name(&sources[place].1), found.reports[place].signed);
         let part = Part { log, side, signed };
         match &side.node {
-            Some(Node { role: Role::Coordinator, name }) => {
-                join.coordinator_has_others |= join.with_others.contains(name);
-                join.coordinators.push(part);
-            }
+            Some(Node { role: Role::Coordinator, .. }) => join.coordinators.push(part),
             Some(Node { role: Role::Site, name }) => {
                 join.sites.entry(name.clone()).or_default().push(part);
             }
@@ -203,32 +216,6 @@ fn hold(sources: &[Source<'_>], sides: &[Side], max_skew_ms: u64, found: &mut Re
 fn generation(key: &VerifierKey) -> (u32, u32) {
     let number = key.name().as_str().rsplit_once('.').and_then(|(_, number)| number.parse().ok());
     (number.unwrap_or(0), key.id())
-}
-
-/// Logs of the given nodes that somebody has seen and that were not given.
-fn unknown(sources: &[Source<'_>], sides: &[Side]) -> Vec<UnknownLog> {
-    let nodes: BTreeSet<&Name> =
-        sides.iter().filter_map(|side| Some(&side.node.as_ref()?.name)).collect();
-    let given: BTreeSet<(Name, u32)> =
-        sources.iter().map(|(_, key)| (key.name().clone(), key.id())).collect();
-    let fingerprints: BTreeSet<Digest> =
-        sources.iter().map(|(_, key)| Digest::sha256(key.to_string().as_bytes())).collect();
-    let mut found = BTreeSet::new();
-    for (log, id) in sides.iter().flat_map(|side| side.witnessed.keys()) {
-        let node = log.as_str().rsplit_once('.').and_then(|(node, _)| node.parse::<Name>().ok());
-        if let Some(node) = node.filter(|node| nodes.contains(node))
-            && !given.contains(&(log.clone(), *id))
-        {
-            found.insert(UnknownLog { node, log: format!("{log}+{id:08x}") });
-        }
-    }
-    for (node, fingerprint) in sides.iter().flat_map(|side| &side.keys) {
-        let named = found.iter().any(|log| log.node == *node);
-        if nodes.contains(node) && !fingerprints.contains(fingerprint) && !named {
-            found.insert(UnknownLog { node: node.clone(), log: fingerprint.to_string() });
-        }
-    }
-    found.into_iter().collect()
 }
 
 /// Logs that bear the same id as another one, under another key.

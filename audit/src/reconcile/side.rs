@@ -1,9 +1,11 @@
 //! What one log tells about releases.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::history::History;
+use crate::folder::Archived;
 use crate::moment::UtcTime;
 use crate::name::Name;
 use crate::note::CheckpointText;
@@ -90,8 +92,23 @@ pub(super) struct Side {
     pub witnessed: BTreeMap<(Name, u32), CheckpointText>,
     /// Checkpoints that did not go on from what was seen: evidence against their owner.
     pub evidence: Vec<CheckpointText>,
+    /// Signatures of other logs on checkpoints that this log recorded.
+    pub cosigned: BTreeMap<(Name, u32), Cosigned>,
     /// Rounds that are going on.
     open: BTreeSet<Key>,
+    /// Updates that were sent and not acknowledged by this process: the first place in the list of each.
+    unfinished: BTreeMap<Key, usize>,
+    /// Runs whose noised numbers were released by this process.
+    releasing: BTreeSet<Name>,
+}
+
+/// A signature of another log on a checkpoint.
+#[derive(Debug, Clone)]
+pub(super) struct Cosigned {
+    /// What was signed.
+    pub text: Arc<str>,
+    /// The signature.
+    pub bytes: Vec<u8>,
 }
 
 /// What is kept of a log that tells of one breach after the other.
@@ -99,7 +116,13 @@ const MAX_EVIDENCE: usize = 64;
 
 impl Side {
     /// What was archived, before the first record that is left.
-    pub fn archived(&mut self, history: &History) {
+    pub fn archived(&mut self, archived: &Archived) {
+        for (note, outcome) in archived.peers.remembered() {
+            if let Ok(text) = note.to_string().try_into() {
+                self.seen(&text, outcome);
+            }
+        }
+        let history = &archived.history;
         self.node = history.node().cloned();
         let site = self.node.as_ref().is_some_and(|node| node.role == Role::Site);
         for round in history.rounds() {
@@ -145,11 +168,7 @@ impl Side {
         self.node.get_or_insert_with(|| record.node.clone());
         self.last = self.last.max(Some(record.time));
         if let Event::Witness { checkpoint, .. } = &record.event {
-            if record.outcome == Outcome::Ok {
-                self.witness(checkpoint);
-            } else if self.evidence.len() < MAX_EVIDENCE {
-                self.evidence.push(checkpoint.clone());
-            }
+            self.seen(checkpoint, record.outcome);
         }
         if record.outcome == Outcome::Refused {
             return;
@@ -208,9 +227,14 @@ impl Side {
                 self.reserved.entry(key).or_insert(seq);
             }
             (Event::Sent { update, bytes }, _) => {
-                self.sent.entry(key).or_default().push(told(update, bytes));
+                let sent = self.sent.entry(key.clone()).or_default();
+                if !self.acked.contains(&key) {
+                    self.unfinished.entry(key).or_insert(sent.len());
+                }
+                sent.push(told(update, bytes));
             }
             (Event::Acked { .. }, _) => {
+                self.unfinished.remove(&key);
                 self.acked.insert(key);
             }
             (Event::Received { update, bytes }, Some(site)) if done => {
@@ -231,46 +255,73 @@ impl Side {
                 arrived.numbers.extend(*numbers);
             }
             (Event::Metric { noised: true, numbers, .. }, None) => {
-                let released = Released { seq, interrupted: None, numbers: BTreeSet::new() };
-                self.released.entry(run).or_insert(released).numbers.extend(*numbers);
+                let released = self.released.entry(run.clone()).or_insert_with(|| Released {
+                    seq,
+                    interrupted: None,
+                    numbers: BTreeSet::new(),
+                });
+                released.numbers.extend(*numbers);
+                if released.interrupted.is_none() {
+                    self.releasing.insert(run);
+                }
             }
             _ => {}
         }
     }
 
-    /// Nothing that was going on can have been finished by the process that ended, of one run or of all.
+    /// Nothing that was going on can have been finished by the process that ended, of one run or of all. Each entry
+    /// is looked at once: what has ended is not open any more.
     fn process_ended(&mut self, at: UtcTime, run: Option<&Name>) {
-        let ended = |key: &Key| run.is_none_or(|run| key.0 == *run);
-        for (key, sent) in &mut self.sent {
-            if ended(key) && !self.acked.contains(key) {
-                for told in sent {
-                    told.interrupted.get_or_insert(at);
-                }
+        for (key, from) in take_keys(&mut self.unfinished, run) {
+            for told in self.sent.get_mut(&key).into_iter().flatten().skip(from) {
+                told.interrupted.get_or_insert(at);
             }
         }
-        for (of, released) in &mut self.released {
-            if run.is_none_or(|run| run == of) {
+        let releasing = match run {
+            None => std::mem::take(&mut self.releasing),
+            Some(run) => self.releasing.take(run).into_iter().collect(),
+        };
+        for run in releasing {
+            if let Some(released) = self.released.get_mut(&run) {
                 released.interrupted.get_or_insert(at);
             }
         }
         if self.node.as_ref().is_some_and(|node| node.role == Role::Coordinator) {
-            let cut: Vec<Key> = self.open.iter().filter(|key| ended(key)).cloned().collect();
-            for key in cut {
-                self.open.remove(&key);
-                self.cut.insert(key);
-            }
+            let cut = match run {
+                None => std::mem::take(&mut self.open),
+                Some(run) => self.open.extract_if(rounds_of(run), |_| true).collect(),
+            };
+            self.cut.extend(cut);
+        }
+    }
+
+    fn seen(&mut self, checkpoint: &CheckpointText, outcome: Outcome) {
+        if outcome == Outcome::Ok {
+            self.witness(checkpoint);
+        } else if self.evidence.len() < MAX_EVIDENCE {
+            self.evidence.push(checkpoint.clone());
         }
     }
 
     fn witness(&mut self, text: &CheckpointText) {
         let size = |text: &CheckpointText| text.checkpoint().map_or(0, |seen| seen.size);
         let Ok(seen) = text.checkpoint() else { return };
+        let signed: Arc<str> = text.note().text().into();
+        for other in text.note().signatures().iter().filter(|other| other.name != seen.origin) {
+            let (text, bytes) = (Arc::clone(&signed), other.bytes.clone());
+            self.cosigned.insert((other.name.clone(), other.id), Cosigned { text, bytes });
+        }
         let own = text.note().signatures().iter().find(|signed| signed.name == seen.origin);
         let Some(own) = own else { return };
         let log = (seen.origin, own.id);
         if self.witnessed.get(&log).is_none_or(|before| size(before) <= seen.size) {
             self.witnessed.insert(log, text.clone());
         }
+    }
+
+    /// Whether it is a log of this node.
+    pub fn belongs_to(&self, name: &Name) -> bool {
+        self.node.as_ref().is_some_and(|node| node.name == *name)
     }
 
     /// Sites of which this log says that they took part.
@@ -284,6 +335,20 @@ impl Side {
     /// The plan that is agreed to at some record.
     pub fn consent_at(&self, run: &Name, seq: u64) -> Option<Digest> {
         let consents = self.consents.get(run)?;
-        consents.iter().take_while(|(at, _)| *at < seq).last()?.1
+        let before = consents.partition_point(|(at, _)| *at < seq);
+        consents.get(before.checked_sub(1)?)?.1
+    }
+}
+
+/// Every round of a run.
+fn rounds_of(run: &Name) -> RangeInclusive<Key> {
+    (run.clone(), 0)..=(run.clone(), u32::MAX)
+}
+
+/// Takes the entries of one run, or of all, out of a map.
+fn take_keys<T>(map: &mut BTreeMap<Key, T>, run: Option<&Name>) -> BTreeMap<Key, T> {
+    match run {
+        None => std::mem::take(map),
+        Some(run) => map.extract_if(rounds_of(run), |_, _| true).collect(),
     }
 }

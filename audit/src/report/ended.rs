@@ -1,5 +1,7 @@
 //! How a run ended, by whom and why.
 
+use std::collections::BTreeSet;
+
 use super::data::Data;
 use crate::name::Name;
 use crate::record::{Event, Outcome, Record, Role};
@@ -66,6 +68,7 @@ pub(super) fn ended(data: &Data) -> Ended {
 /// The hospitals that declined the run as a whole, each once, with the rule that it named.
 pub(super) fn declined(data: &Data) -> Vec<(Name, Name)> {
     let mut found: Vec<(Name, Name)> = Vec::new();
+    let mut known: BTreeSet<&Name> = BTreeSet::new();
     for log in &data.logs {
         for record in &log.story.decisions {
             let Event::Declined { rule } = &record.event else { continue };
@@ -77,7 +80,7 @@ pub(super) fn declined(data: &Data) -> Vec<(Name, Name)> {
                 (None, Role::Site) => &record.node.name,
                 (None, Role::Coordinator) => continue,
             };
-            if found.iter().all(|(known, _)| known != site) {
+            if known.insert(site) {
                 found.push((site.clone(), rule.clone()));
             }
         }

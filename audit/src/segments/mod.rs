@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 pub use disk::{Disk, Files};
 pub use log::Log;
+pub use retention::Keep;
 
 use crate::folder::ReadError;
 use crate::history::Violation;

@@ -176,7 +176,7 @@ fn redo(
 ) -> Result<Found, LogError> {
     let mut scan = Scan::open(folder, archived.segments + 1)?;
     let mut found = Found {
-        tree: Tree::after(&archived.frontier),
+        tree: archived.tree(),
         end: scan.place(),
         last: Vec::new(),
         torn: false,

@@ -1,5 +1,7 @@
 //! Every complete subtree, so that proofs need no look at the lines: 64 bytes of memory a record.
 
+use std::collections::BTreeMap;
+
 use super::{Frontier, Hash, empty, node};
 
 /// A proof that cannot be given.
@@ -25,6 +27,17 @@ pub enum ProofError {
     },
 }
 
+/// A complete subtree: that of 2^`height` leaves, from leaf `index` · 2^`height` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subtree {
+    /// Its height; 0 is a leaf.
+    pub height: u32,
+    /// Its place among those of its height, from 0.
+    pub index: u64,
+    /// Its root.
+    pub hash: Hash,
+}
+
 /// The complete subtrees of one size: those from index `first` on.
 #[derive(Debug, Clone, Default)]
 struct Level {
@@ -38,6 +51,8 @@ pub struct Tree {
     archived: u64,
     size: u64,
     levels: Vec<Level>,
+    /// Subtrees of archived leaves, by height and index.
+    kept: BTreeMap<(u32, u64), Hash>,
 }
 
 impl Tree {
@@ -64,7 +79,48 @@ impl Tree {
             },
         };
         let levels = (0..u64::BITS - size.leading_zeros()).map(level).collect();
-        Self { archived: size, size, levels }
+        Self { archived: size, size, levels, kept: BTreeMap::new() }
+    }
+
+    /// The same tree, which knows these subtrees of its archived leaves as well. They are believed: whoever keeps them
+    /// signs them.
+    #[must_use]
+    pub fn with_kept(mut self, kept: &[Subtree]) -> Self {
+        self.kept = kept.iter().map(|found| ((found.height, found.index), found.hash)).collect();
+        self
+    }
+
+    /// The subtrees by which a tree that goes on after its first `size` leaves, and has lost these, still proves that it
+    /// goes on from what it was at `old`.
+    ///
+    /// # Proof
+    /// The root at `old` is the fold of the peaks of the first `old` leaves. A consistency proof names these and, right of
+    /// them, complete subtrees that begin at `old` or after one of them. One that ends within the first `size` leaves is
+    /// kept here; one that ends beyond is made again from the peaks at `size` and the leaves after it.
+    ///
+    /// # Errors
+    /// The tree never had one of the sizes, or does not know these subtrees any more.
+    pub fn subtrees(&self, old: u64, size: u64) -> Result<Vec<Subtree>, ProofError> {
+        if size > self.size || old > size {
+            return Err(ProofError::Beyond { asked: old.max(size), size: self.size });
+        }
+        let get = |height: u32, index: u64| {
+            let hash = self.complete(height, index).ok_or_else(|| self.gone(old))?;
+            Ok(Subtree { height, index, hash })
+        };
+        let mut found = Vec::new();
+        let mut from = 0;
+        for height in (0..u64::BITS).rev().filter(|height| old >> height & 1 == 1) {
+            found.push(get(height, from >> height)?);
+            from += 1 << height;
+        }
+        while from > 0 {
+            let height = from.trailing_zeros();
+            let Some(to) = from.checked_add(1 << height).filter(|to| *to <= size) else { break };
+            found.push(get(height, from >> height)?);
+            from = to;
+        }
+        Ok(found)
     }
 
     /// How many leaves it has, archived ones included.
@@ -95,9 +151,12 @@ impl Tree {
     }
 
     fn complete(&self, bit: u32, index: u64) -> Option<Hash> {
-        let level = self.levels.get(bit as usize)?;
-        let place = usize::try_from(index.checked_sub(level.first)?).ok()?;
-        level.hashes.get(place).copied()
+        let left = || {
+            let level = self.levels.get(bit as usize)?;
+            let place = usize::try_from(index.checked_sub(level.first)?).ok()?;
+            level.hashes.get(place).copied()
+        };
+        left().or_else(|| self.kept.get(&(bit, index)).copied())
     }
 
     /// The root of the leaves `from..to`, where `from` is a multiple of the range's largest part.

@@ -26,7 +26,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 pub use check::{check_consistency, check_inclusion};
 pub use frontier::Frontier;
-pub use levels::{ProofError, Tree};
+pub use levels::{ProofError, Subtree, Tree};
 
 /// The largest number of leaves that anything read may state: far more than any log reaches, and few
 /// enough that no sum of them overflows.

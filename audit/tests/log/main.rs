@@ -5,7 +5,9 @@
 mod crash;
 mod harness;
 mod histories;
+mod hostile;
 mod operations;
+mod others;
 mod peers;
 mod program;
 mod reconcile;

@@ -10,6 +10,7 @@ use audit::reconcile::{Class, MAX_SKEW_MS, Reconciliation, reconcile};
 use audit::record::{Event, Role};
 use audit::segments::{Log, log_id};
 use audit::verify::{Options, Unreadable, Verdict, verify};
+use audit::witness::Peers;
 use audit::{Digest, folder};
 use tempfile::TempDir;
 
@@ -245,8 +246,12 @@ fn a_restarted_log_accuses_nobody_whatever_the_order() {
     let update = pair.send(2);
     pair.receive(2, update);
     pair.close(2);
-    let checkpoint = pair.site.log.checkpoint().unwrap().to_string().try_into().unwrap();
-    pair.centre.tell(Event::Witness { peer: name("site-a"), checkpoint, cosigned: false });
+    let note = pair.site.log.checkpoint().unwrap().to_string();
+    let seen = || {
+        let checkpoint = note.clone().try_into().unwrap();
+        Event::Witness { peer: name("site-a"), checkpoint, cosigned: false }
+    };
+    pair.centre.tell(seen());
     pair.sign();
     let (centre, one) = (pair.place("centre"), pair.place("site-a"));
     let all = [
@@ -256,8 +261,20 @@ fn a_restarted_log_accuses_nobody_whatever_the_order() {
     ];
     let found = either_way(&all);
     assert_eq!((found.judgement.level, found.agreed), (Level::Sound, 2), "{:?}", found.judgement);
-    // With the first log alone, the other one is named as missing, and nobody forged anything.
+    // With the first log alone, the other one is named as missing. The coordinator's word for it is not enough.
     let found = either_way(&all[..2]);
+    assert_eq!((classes(&found), found.exit_code()), (vec![Class::Forged], 1));
+    assert_eq!(found.unknown.len(), 1);
+    // Another hospital has seen it as well, so that nobody forged anything.
+    let third = pair.place("site-b");
+    let mut writer = Writer::new(&third, "site-b", Role::Site, 1);
+    writer.tell(seen());
+    writer.log.checkpoint().unwrap();
+    let key_two = &all[2].1;
+    let kept = format!("witness/{}+{:08x}.pub", key_two.name(), key_two.id());
+    std::fs::write(third.join(kept), format!("{key_two}\n")).unwrap();
+    let with_third = [all[0].clone(), all[1].clone(), (third.as_path(), public("site-b"))];
+    let found = either_way(&with_third);
     assert_eq!((classes(&found), found.exit_code()), (vec![Class::Unaccounted], 1));
     assert_eq!(found.unknown.len(), 1);
 }
@@ -284,7 +301,7 @@ fn what_was_archived_still_counts() {
         let disk = Unsynced::default();
         let mut log =
             Log::open_on(disk, &place, key(node), settings(node, role), &at, &mut |_| {}).unwrap();
-        log.archive(last - 1).unwrap();
+        log.archive(last - 1, &Peers::default()).unwrap();
         drop(log);
         let found = judge(kept.path());
         assert_eq!((found.judgement.level, found.agreed), (Level::Sound, 400), "{node}");

@@ -144,6 +144,36 @@ fn a_tree_that_goes_on_after_its_frontier_proves_the_rest() {
     }
 }
 
+/// A peer that saw an archived state is shown how the log went on, whatever was archived since, and in how many steps.
+#[test]
+fn kept_subtrees_prove_how_a_tree_went_on_from_archived_states() {
+    let whole = tree(SIZE);
+    let frontier = |size| {
+        let mut frontier = Frontier::new();
+        (0..size).for_each(|index| frontier.push(leaf(&line(index))));
+        frontier
+    };
+    for old in 0..=SIZE {
+        for archived in old..=SIZE {
+            let kept = whole.subtrees(old, archived).unwrap();
+            assert!(kept.len() <= 2 * 7, "{}", kept.len());
+            let mut rest = Tree::after(&frontier(archived)).with_kept(&kept);
+            (archived..SIZE).for_each(|index| rest.push(leaf(&line(index))));
+            assert_eq!(rest.root_at(old), whole.root_at(old), "{old} of {archived}");
+            for size in archived..=SIZE {
+                assert_eq!(rest.consistency(old, size), whole.consistency(old, size));
+            }
+            // Archived once more, from what is left.
+            let later = (archived + 13).min(SIZE);
+            let kept = rest.subtrees(old, later).unwrap();
+            assert_eq!(kept, whole.subtrees(old, later).unwrap(), "{old} of {archived}");
+        }
+    }
+    let rest = Tree::after(&frontier(SIZE));
+    assert!(rest.subtrees(SIZE - 1, SIZE).is_err(), "what was not kept is not made up");
+    assert!(rest.subtrees(3, SIZE + 1).is_err());
+}
+
 fn checkpoint() -> Checkpoint {
     Checkpoint { origin: name("site-a.1"), size: SIZE, root: tree(SIZE).root_at(SIZE).unwrap() }
 }

@@ -8,6 +8,7 @@ use audit::prove::{check, prove};
 use audit::record::Role;
 use audit::segments::{Log, LogError};
 use audit::verify::{Options, Tampering, Unreadable, Verdict, verify};
+use audit::witness::Peers;
 
 use super::harness::{
     NOISE, Writer, copy, digest, entry, judge, key, name, public, reserve, settings, site_log,
@@ -26,9 +27,9 @@ fn what_is_left_verifies_proves_and_goes_on() {
     let whole = copy(folder.path());
     let before = judge(folder.path());
     let mut log = open(folder.path()).unwrap();
-    assert!(matches!(log.archive(99), Err(LogError::Read(_))));
+    assert!(matches!(log.archive(99, &Peers::default()), Err(LogError::Read(_))));
     for last in [1, 3] {
-        log.archive(last).unwrap();
+        log.archive(last, &Peers::default()).unwrap();
         assert_eq!(segments(folder.path()).unwrap()[0], last + 1);
         let report = judge(folder.path());
         assert_eq!(report.verdict, Verdict::Sound, "{report}");
@@ -79,7 +80,7 @@ fn the_rules_remember_what_was_archived() {
     drop(writer);
     let mut log = open(folder.path()).unwrap();
     let last = *segments(folder.path()).unwrap().last().unwrap();
-    log.archive(last - 1).unwrap();
+    log.archive(last - 1, &Peers::default()).unwrap();
     log.append(&stamp(1 << 30), &entry(super::harness::start())).unwrap();
     let again = entry(reserve(NOISE, 5, total + 5)).of_run(name("kept")).of_round(1);
     log.append(&stamp(1 << 30), &again).unwrap();
@@ -91,7 +92,7 @@ fn the_rules_remember_what_was_archived() {
 #[test]
 fn the_archived_state_cannot_be_changed() {
     let folder = site_log(1000, 1);
-    open(folder.path()).unwrap().archive(2).unwrap();
+    open(folder.path()).unwrap().archive(2, &Peers::default()).unwrap();
     let path = folder.path().join(ARCHIVED);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replacen("\"total\":[", "\"total\":[1", 1)).unwrap();
@@ -106,10 +107,10 @@ fn the_archived_state_cannot_be_changed() {
 fn a_removal_that_was_cut_short_is_no_harm() {
     let folder = site_log(1000, 1);
     let whole = copy(folder.path());
-    open(folder.path()).unwrap().archive(2).unwrap();
+    open(folder.path()).unwrap().archive(2, &Peers::default()).unwrap();
     fs::copy(segment(whole.path(), 1), segment(folder.path(), 1)).unwrap();
     assert_eq!(judge(folder.path()).verdict, Verdict::Sound);
     let mut log = open(folder.path()).unwrap();
-    log.archive(3).unwrap();
+    log.archive(3, &Peers::default()).unwrap();
     assert_eq!(segments(folder.path()).unwrap()[0], 4);
 }

@@ -9,6 +9,7 @@ use audit::record::{MAX_LINE, Role};
 use audit::segments::{Log, LogError};
 use audit::tree::{Frontier, leaf};
 use audit::verify::{Options, Report, Tampering, Unreadable, Verdict, verify};
+use audit::witness::Peers;
 
 use super::harness::{Writer, judge, key, lines, name, public, settings, site_log, stamp};
 
@@ -244,7 +245,7 @@ fn a_key_that_others_may_read_is_refused() {
 #[test]
 fn whatever_byte_is_changed_nothing_panics_and_nothing_passes() {
     let whole = site_log(300, 4);
-    open(whole.path()).unwrap().archive(1).unwrap();
+    open(whole.path()).unwrap().archive(1, &Peers::default()).unwrap();
     let caches = ["lock", "reserve", "key.pub"];
     for file in fs::read_dir(whole.path()).unwrap().map(Result::unwrap) {
         if !file.path().is_file() || caches.iter().any(|cache| file.file_name() == *cache) {

@@ -207,10 +207,17 @@ impl Replay {
     fn new(folder: &Path, data_set: &Name) -> Result<Self, LedgerLogError> {
         let mut told = Told::nothing(data_set);
         let mut plans = BTreeMap::new();
+        let mut names = Vec::new();
         let mut archived = false;
+        let mut later = None;
         if folder.join(audit::folder::KEY).exists() {
-            let removed = Archived::read(folder, &audit::folder::key(folder)?)?;
+            let key = audit::folder::key(folder)?;
+            let removed = Archived::read(folder, &key)?;
             archived = removed.segments > 0;
+            names.extend(removed.history.totals().map(|(data_set, _)| data_set.clone()));
+            // A later log whose removed records set no budget has not said yet what was spent before it.
+            let is_later = generation::number(key.name()).is_some_and(|number| number > 1);
+            later = (archived && is_later && names.is_empty()).then(|| key.name().clone());
             if let Some(spent) = removed.history.spent(data_set) {
                 told.carried.spent = Cost::from_units(spent.to_vec());
             }
@@ -224,15 +231,28 @@ impl Replay {
                 }
             }
         }
-        Ok(Self {
+        let mut replay = Self {
             state: folder.to_owned(),
             data_set: data_set.clone(),
             told,
             plans,
-            later: None,
+            later,
             archived,
             wrong: None,
-        })
+        };
+        // The records that name the data set may all have been removed.
+        for name in &names {
+            replay.belongs(name);
+        }
+        Ok(replay)
+    }
+
+    /// Refuses a log that is known to be of no use before anything is written to it.
+    fn checked(self) -> Result<Self, LedgerLogError> {
+        match self.wrong {
+            Some(wrong) => Err(wrong),
+            None => Ok(self),
+        }
     }
 
     /// Takes every whole record of a log's folder.
@@ -296,7 +316,7 @@ impl Replay {
     }
 
     fn belongs(&mut self, found: &Name) {
-        if *found != self.data_set {
+        if *found != self.data_set && self.wrong.is_none() {
             let (state, expected) = (self.state.clone(), self.data_set.clone());
             self.wrong = Some(LedgerLogError::DataSet { state, found: found.clone(), expected });
         }
@@ -363,7 +383,7 @@ impl LedgerLog {
             error => error,
         };
         generation::presence(audit.tracking, state)?;
-        let mut replay = Replay::new(&folder, data_set).map_err(damaged)?;
+        let mut replay = Replay::new(&folder, data_set).map_err(damaged)?.checked()?;
         let mut take = |record: &Record| replay.take(record);
         let node = generation::node(site, Role::Site)?;
         let audit = AuditWriter::open_locked(audit, lock, node, clock, &mut take)?;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::Name;
+use audit::record::{Entry, Event, Record};
+use audit::verify::{Options, Verdict};
 use base::clock::{Clock, Moment, SystemClock, Timestamp};
 use base::digest::Digest;
 use base::ids::Round;
@@ -185,4 +187,59 @@ fn segments_that_are_kept_no_longer_leave_what_they_spent() {
     let mut ledger = open(state, &settings, later());
     assert!(matches!(charge(&mut ledger, 1), Err(LedgerError::Repeated { .. })));
     charge(&mut ledger, 21).unwrap();
+}
+
+/// The records that name the data set may all be gone: what stands for them names it too.
+#[test]
+fn a_data_set_that_is_renamed_after_its_charges_were_removed_gets_no_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path();
+    let settings = AuditSettings {
+        keep: Some(Duration::from_millis(1)),
+        segment_bytes: Some(4096),
+        ..AuditSettings::untracked()
+    };
+    let mut ledger = open(state, &settings, system());
+    for round in 1..=20 {
+        charge(&mut ledger, round).unwrap();
+    }
+    let spent = ledger.account().spent().clone();
+    // No charge and no budget stands in the segments that stay.
+    for number in 0..60 {
+        let fingerprint = audit::Digest::sha256(&[number]);
+        let entry = Entry::new("test".parse().unwrap(), Event::KeyNew { fingerprint });
+        ledger.store().audit().record(vec![entry]).unwrap();
+    }
+    drop(ledger);
+    drop(open(state, &settings, system()));
+    let left = records(&state.join("audit"));
+    let names_it =
+        |record: &Record| matches!(record.event, Event::Budget { .. } | Event::Reserve(_));
+    assert!(!left.iter().any(names_it), "the records that name the data set are still there");
+
+    let other: Name = "renamed".parse().unwrap();
+    let refused = |error: LedgerLogError| {
+        let text = error.to_string();
+        assert!(text.contains("of data set cohort") && text.contains("renamed"), "{text}");
+    };
+    refused(LedgerLog::look(state, &other).err().unwrap());
+    refused(LedgerLog::inspect(settings.tracking, state, &other).err().unwrap());
+    let opened = LedgerLog::open((state, &settings), "site-a", &other, LIMITS, system());
+    refused(opened.err().unwrap());
+    let lock = StateLock::take(state).unwrap();
+    refused(Restart::survey(&lock, &settings, &other).unwrap().recorded.err().unwrap());
+    drop(lock);
+    assert_eq!(records(&state.join("audit")), left, "a refusal writes nothing");
+    assert_eq!(LedgerLog::look(state, &data_set()).unwrap().spent(), spent);
+    assert_eq!(open(state, &settings, system()).account().spent(), &spent);
+}
+
+/// Every record that is left of a log that verifies.
+fn records(folder: &Path) -> Vec<Record> {
+    let mut found = Vec::new();
+    let key = audit::folder::key(folder).unwrap();
+    let mut each = |record: &Record| found.push(record.clone());
+    let report = audit::verify::verify_each(folder, &key, &Options::default(), &mut each);
+    assert_eq!(report.verdict, Verdict::Sound, "{report}");
+    found
 }

@@ -1,5 +1,7 @@
 //! One page for somebody who reads no other.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
 use crate::epsilon;
@@ -13,11 +15,9 @@ use crate::report::update::{Part, Update};
 pub(in crate::report) fn summary(data: &Data) -> Markup {
     let told: Vec<_> = data.updates.values().filter_map(Update::told).collect();
     let sum = told.iter().fold(0_u64, |sum, sent| sum.saturating_add(sent.bytes));
-    let took = |site: &&&Name| {
-        data.updates.iter().any(|((_, of), update)| of == **site && update.told().is_some())
-    };
+    let sent = data.updates.iter().filter(|(_, update)| update.told().is_some());
+    let took: BTreeSet<&Name> = sent.map(|((_, site), _)| site).collect();
     let sites = data.sites();
-    let took: Vec<_> = sites.iter().filter(took).collect();
     let summed = data.updates.values().filter(|update| update.part() == Part::Summed).count();
     html! {
         dl.figures {

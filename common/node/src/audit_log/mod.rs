@@ -33,7 +33,7 @@ use std::time::Duration;
 use audit::folder::Archived;
 use audit::note::{SignedNote, VerifierKey, load_key};
 use audit::record::{Entry, Event, Node, Outcome, Record, Role};
-use audit::segments::{Log, LogError, Settings};
+use audit::segments::{Keep, Log, LogError, Settings};
 use audit::witness::Peers;
 use audit::{Name, UtcTime};
 
@@ -51,7 +51,7 @@ pub use peers::PeerError;
 pub use register::{Tracking, permit_first, register};
 pub use restart::{Restartable, restartable};
 pub use settings::{AuditSettings, Collector};
-pub use show::{PublishedOffer, PublishedOfferError, check_shown};
+pub use show::{Held, PublishedOffer, PublishedOfferError, check_shown};
 
 use forward::Forwarder;
 use stamp::{ClockGuard, binary, version};
@@ -164,13 +164,14 @@ impl AuditWriter {
         let (stamp, _) = ticks.stamp(clock.as_ref());
         let mut settings = Settings::new(node);
         settings.segment_bytes = audit.segment_bytes.unwrap_or(settings.segment_bytes);
-        let mut peers = Peers::default();
         let mut offers = BTreeMap::new();
         let mut fingerprints = BTreeMap::new();
         let mut newest = None;
         let removed =
             Archived::read(&folder, &audit::folder::key(&folder).map_err(LogError::from)?);
         let removed = removed.map_err(LogError::from)?;
+        // The records that tell of peers may be gone.
+        let mut peers = removed.peers.clone();
         for (run, round, model) in removed.history.offers() {
             offers.insert((run.clone(), round), model);
         }
@@ -400,11 +401,27 @@ impl Inner {
         // A clock that was put forward ages nothing: records are as old as the newest one makes them.
         let newest = self.newest.map_or(0, UtcTime::millis);
         let cutoff = UtcTime::from_millis(clock.wall().0.min(newest).saturating_sub(keep));
-        let removed = self.log.archive_older(cutoff)?;
+        let keep = Keep { after: self.seen_by_peers(), peers: self.peers.clone() };
+        let removed = self.log.archive_older(cutoff, &keep)?;
         if removed > 0 {
             tracing::info!(removed, "segments of the audit log that are older than they are kept");
         }
         Ok(())
+    }
+
+    /// How many records of this log a peer is known to have seen. Beyond that, a peer may have seen any state, and
+    /// must be shown how the log goes on from it.
+    fn seen_by_peers(&self) -> u64 {
+        let coordinator = name(COORDINATOR);
+        // Hospitals do not see each other's logs.
+        let sees = |key: &VerifierKey| {
+            self.log.node().role == Role::Coordinator || peers::is_of(&coordinator, key)
+        };
+        match self.peers.signed() {
+            Some(size) => size,
+            None if self.keys.values().any(sees) => 0,
+            None => u64::MAX,
+        }
     }
 
     /// Appends what was noted and `entries`, and returns the last line.

@@ -303,6 +303,11 @@ fn epoch(of: &Name, log: &Name) -> Option<u32> {
         .filter(|number: &u32| *number > 0 && format!("{of}.{number}") == log.as_str())
 }
 
+/// Whether a key is that of a log of this node.
+pub(super) fn is_of(node: &Name, key: &VerifierKey) -> bool {
+    epoch(node, key.name()).is_some()
+}
+
 /// Writes a peer's key down, for this node and for whoever reconciles its log.
 fn keep(folder: &Path, key: &VerifierKey) -> Result<(), AuditWriterError> {
     let folder = folder.join(WITNESS);

@@ -20,6 +20,17 @@ pub struct PublishedOffer {
     pub record: LastRecord,
 }
 
+/// What a log knows of a checkpoint of its own that a peer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// It was so at this size, and proves how it goes on from there.
+    At(u64),
+    /// It never was so: it was put back from an older copy, or somebody else has its key.
+    Never,
+    /// Its records of that time were removed, and with them every proof of how it goes on from there.
+    Removed,
+}
+
 /// A record that does not stand where a peer says it does.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishedOfferError {
@@ -76,18 +87,16 @@ impl AuditWriter {
         SignedState { checkpoint: note.to_string(), proofs }
     }
 
-    /// The size of one of this log's own checkpoints, as a peer kept it; none where this log never was
-    /// so: it was put back from an older copy, or somebody else has its key.
+    /// What this log knows of one of its own checkpoints, as a peer kept it.
     ///
     /// # Errors
     /// It is not this log's.
-    pub fn held(&self, checkpoint: &str) -> Result<Option<u64>, NoteError> {
+    pub fn held(&self, checkpoint: &str) -> Result<Held, NoteError> {
         let seen = Checkpoint::open(&SignedNote::parse(checkpoint)?, &self.verifier())?;
         match self.lock().log.tree().root_at(seen.size) {
-            Ok(root) => Ok((root == seen.root).then_some(seen.size)),
-            // From before what was removed: nobody can tell any more, and nothing is proven from there.
-            Err(ProofError::Archived { .. }) => Ok(Some(0)),
-            Err(_) => Ok(None),
+            Ok(root) if root == seen.root => Ok(Held::At(seen.size)),
+            Err(ProofError::Archived { .. }) => Ok(Held::Removed),
+            Ok(_) | Err(_) => Ok(Held::Never),
         }
     }
 }

@@ -8,6 +8,7 @@ mod figures;
 mod page;
 mod reports;
 mod restored;
+mod retention;
 
 use std::path::{Path, PathBuf};
 

@@ -225,7 +225,7 @@ class Machine:
                 run.update(plan=kept["plan"], exact=kept["exact"], noisy=kept["noisy"])
                 for number, past in kept["rounds"].items():
                     round_ = self.round(run, int(number))
-                    round_.update(offered=past["offered"], reserved=dict(map(tuple, past["reserved"])),
+                    round_.update(offered=past["offered"], reserved=dict(past["reserved"]),
                                   received=past["received"], aggregated=past["aggregated"])
                     for what in ("noised", "sent"):
                         round_[what] = tuple(past[what]) if past[what] else None

@@ -7,6 +7,7 @@ mod offers;
 mod plans;
 mod questions;
 mod restored;
+mod retention;
 mod signatures;
 mod stage;
 mod words;
