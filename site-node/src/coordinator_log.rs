@@ -40,7 +40,8 @@ pub enum MonitorError {
     /// What it saw of this site's log is not in it.
     #[error(
         "this site's audit log lacks what the coordinator saw of it: it was put back from an older \
-         copy; begin the next log with `site-node audit restart --reason restored`"
+         copy. Put the newer copy back; where there is none, begin the next log with \
+         `site-node audit restart --reason restored --spent all`"
     )]
     Restored,
     /// It shows another log than the one that is known, which no person has trusted yet.
@@ -369,12 +370,13 @@ fn meet(
         PeerError::Replaced { found, .. } => MonitorError::OtherLog { found },
         error => error.into(),
     })?;
-    let seen = shown.seen.as_deref().map(|seen| audit.held(seen));
-    match seen.transpose().map_err(MonitorError::NotOurs)? {
-        None => Ok((key, 0)),
-        Some(Some(size)) => Ok((key, size)),
-        Some(None) => Err(MonitorError::Restored),
+    let Some(seen) = shown.seen.as_deref() else { return Ok((key, 0)) };
+    if let Some(size) = audit.held(seen).map_err(MonitorError::NotOurs)? {
+        return Ok((key, size));
     }
+    // Known from now on to every verb, whatever is put back once more.
+    audit.keep_seen(seen);
+    Err(MonitorError::Restored)
 }
 
 fn refusal(error: &MonitorError) -> Entry {
