@@ -15,6 +15,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::name::Name;
+
 /// How far logs can be relied on, best first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -105,6 +107,9 @@ pub struct Reason {
     pub code: String,
     /// What it is, in words.
     pub text: String,
+    /// The run that it is about; absent where it is about a log, and so about every run in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Name>,
 }
 
 impl fmt::Display for Reason {
@@ -144,8 +149,10 @@ mod tests {
 
     #[test]
     fn the_gravest_reason_is_the_verdict() {
-        let reason =
-            |level: Level| Reason { level, code: level.word().to_owned(), text: String::new() };
+        let reason = |level: Level| {
+            let code = level.word().to_owned();
+            Reason { level, code, text: String::new(), run: None }
+        };
         assert_eq!(Judgement::of(Vec::new()).exit_code(), 0);
         let levels = [Level::Explained, Level::Tampered, Level::Unreadable, Level::Attention];
         let found = Judgement::of(levels.map(reason).into());

@@ -10,12 +10,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use audit::Name;
+use audit::record::{Event as LogEvent, Record};
 use audit::segments::LogError;
 use base::clock::{Clock, Timestamp};
 use base::digest::Digest;
 use base::ids::{Round, RunId, SiteName};
 use node::audit_log::AuditWriter;
 use node::model_store::{self, ModelStoreError};
+use plan::experiment::Plan;
 use plan::metric::Metric;
 use plan::model::payload;
 
@@ -53,8 +56,12 @@ pub fn recover(state: &Path, audit: &AuditWriter, clock: &dyn Clock) -> Result<(
     let models = state.join("models");
     for row in registry.runs()?.into_iter().filter(|row| row.status == "running") {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
-        let kept = kept(&registry, &models, &run, clock.wall())?;
-        audit.record(vec![log::interrupted(&run)])?;
+        let kept = kept(&registry, &models, &run)?;
+        let found = kept.as_ref().map(|kept| log::kept(&run, Round(kept.rounds), kept.model));
+        audit.record(found.into_iter().chain([log::interrupted(&run)]).collect())?;
+        if let Some(kept) = &kept {
+            kept.describe(&models, &run, clock.wall())?;
+        }
         let (status, reason) = match &kept {
             None => (Status::Failed, STOPPED.to_owned()),
             Some(kept) if kept.whole => (Status::Finished, KEPT.to_owned()),
@@ -72,22 +79,78 @@ pub fn recover(state: &Path, audit: &AuditWriter, clock: &dyn Clock) -> Result<(
     Ok(())
 }
 
+/// Runs of which the audit log tells an offer. Each was entered in the registry before that.
+#[derive(Debug, Default)]
+pub struct OfferedRuns(BTreeSet<Name>);
+
+impl OfferedRuns {
+    /// Takes the next record of the log.
+    pub fn take(&mut self, record: &Record) {
+        // A description stands for both model and plan, and is no run of the registry.
+        if let (LogEvent::RoundOffer { model, plan }, Some(run)) = (&record.event, &record.run)
+            && model != plan
+        {
+            self.0.insert(run.clone());
+        }
+    }
+
+    /// Warns of runs that a lost or older registry does not know, by name.
+    ///
+    /// # Errors
+    /// The registry cannot be used.
+    pub fn warn_of_missing(&self, state: &Path) -> Result<(), RecoveryError> {
+        let path = Registry::path(state);
+        let known: BTreeSet<String> =
+            Registry::open(&path)?.runs()?.into_iter().map(|row| row.id).collect();
+        let missing: Vec<&str> =
+            self.0.iter().map(Name::as_str).filter(|run| !known.contains(*run)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let named = missing[..missing.len().min(NAMED)].join(", ");
+        tracing::warn!(
+            registry = %path.display(), missing = missing.len(), runs = named,
+            "the audit log tells of runs that the registry lacks: it was lost, or an older copy was put back. Stop \
+             the coordinator and put the newest copy of registry.sqlite back; without it `coordinator runs` does not \
+             list these runs, while their models and their records in the audit log stay"
+        );
+        Ok(())
+    }
+}
+
+/// Runs that are named where the registry lacks some.
+const NAMED: usize = 20;
+
 /// A model that was kept.
 struct Kept {
     sha256: audit::Sha256,
+    model: Digest,
+    plan: Plan,
+    events: Vec<Event>,
     /// Rounds that are in it.
     rounds: u32,
     /// Whether these are all of the plan's.
     whole: bool,
 }
 
-/// The card of weights that were kept whole, written where it is missing; none where there are none.
-fn kept(
-    registry: &Registry,
-    models: &Path,
-    run: &RunId,
-    at: Timestamp,
-) -> Result<Option<Kept>, RecoveryError> {
+impl Kept {
+    /// Writes its card where that is missing.
+    fn describe(&self, models: &Path, run: &RunId, at: Timestamp) -> Result<(), ArtifactError> {
+        let path = models.join(format!("{run}.{}", model_store::WEIGHTS));
+        if model_store::open(&path).is_ok() {
+            return Ok(());
+        }
+        let Self { sha256, model, plan, .. } = self;
+        let rounds = rounds(&self.events, self.rounds, *model);
+        // What the sites told of a model that was released before the stop was not entered yet.
+        let metrics: &[Metric] = &[];
+        let (sha256, model, rounds, log) = (*sha256, *model, &rounds[..], None);
+        artifact::describe(models, Ended { run, plan, sha256, model, rounds, metrics, log, at })
+    }
+}
+
+/// The weights that were kept whole; none where there are none.
+fn kept(registry: &Registry, models: &Path, run: &RunId) -> Result<Option<Kept>, RecoveryError> {
     let path = models.join(format!("{run}.{}", model_store::WEIGHTS));
     if !path.exists() {
         return Ok(None);
@@ -103,16 +166,8 @@ fn kept(
     let model = Digest::of(&payload::from_parameters(&weights.parameters));
     let events = registry.events(run.as_str())?;
     let closed = closed(&events, model).min(plan.rounds);
-    let kept = Kept { sha256, rounds: closed, whole: closed == plan.rounds };
-    if model_store::open(&path).is_ok() {
-        return Ok(Some(kept));
-    }
-    let rounds = rounds(&events, closed, model);
-    // What the sites told of a model that was released before the stop was not entered yet.
-    let metrics: &[Metric] = &[];
-    let ended = Ended { run, plan: &plan, sha256, model, rounds: &rounds, metrics, log: None, at };
-    artifact::describe(models, ended)?;
-    Ok(Some(kept))
+    let whole = closed == plan.rounds;
+    Ok(Some(Kept { sha256, model, plan, events, rounds: closed, whole }))
 }
 
 /// How many rounds a model has: it is one that the journal tells of, or that of the round which was being closed.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit::record::Role as LogRole;
+use audit::record::{Record, Role as LogRole};
 use base::clock::Clock;
 use node::audit_log::{
     AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, StateLock, generation,
@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use crate::connections::{Connections, SessionEvent};
 use crate::door::Door;
 use crate::launch::Launcher;
-use crate::recovery::{self, RecoveryError};
+use crate::recovery::{self, OfferedRuns, RecoveryError};
 use crate::revoked::Revoked;
 use crate::session::{self, Ended};
 use crate::spool::SpoolFolder;
@@ -107,7 +107,10 @@ impl Server {
         let spools = SpoolFolder::new(folder.clone())
             .map_err(|source| ServerError::State { path: folder, source })?;
         let listener = Listener::bind(listen, identity)?;
-        let audit = AuditWriter::open_locked(audit, lock, node, Arc::clone(&clock), &mut |_| ())?;
+        let mut offered = OfferedRuns::default();
+        let mut take = |record: &Record| offered.take(record);
+        let audit = AuditWriter::open_locked(audit, lock, node, Arc::clone(&clock), &mut take)?;
+        offered.warn_of_missing(&state)?;
         recovery::recover(&state, &audit, clock.as_ref())?;
         let (connections, audit) = (Arc::default(), Arc::new(audit));
         let readers = Arc::new(Semaphore::new(READERS));

@@ -40,7 +40,8 @@ pub enum MonitorError {
     /// What it saw of this site's log is not in it.
     #[error(
         "this site's audit log lacks what the coordinator saw of it: it was put back from an older \
-         copy; begin the next log with `site-node audit restart --reason restored`"
+         copy. Put the newer copy back; where there is none, begin the next log with \
+         `site-node audit restart --reason restored --spent all`"
     )]
     Restored,
     /// The records that the coordinator saw last of this site's log were removed.
@@ -378,13 +379,15 @@ fn meet(
         PeerError::Replaced { found, .. } => MonitorError::OtherLog { found },
         error => error.into(),
     })?;
-    let seen = shown.seen.as_deref().map(|seen| audit.held(seen));
-    match seen.transpose().map_err(MonitorError::NotOurs)? {
-        None => Ok((key, 0)),
-        Some(Held::At(size)) => Ok((key, size)),
-        Some(Held::Never) => Err(MonitorError::Restored),
-        Some(Held::Removed) => Err(MonitorError::Removed),
+    let Some(seen) = shown.seen.as_deref() else { return Ok((key, 0)) };
+    match audit.held(seen).map_err(MonitorError::NotOurs)? {
+        Held::At(size) => return Ok((key, size)),
+        Held::Removed => return Err(MonitorError::Removed),
+        Held::Never => {}
     }
+    // Known from now on to every verb, whatever is put back once more.
+    audit.keep_seen(seen);
+    Err(MonitorError::Restored)
 }
 
 fn refusal(error: &MonitorError) -> Entry {

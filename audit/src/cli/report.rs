@@ -60,6 +60,13 @@ pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome
             writeln!(out, "{}", log.report)?;
         }
         super::verdict(&data.judgement, out)?;
+        if !data.elsewhere.is_empty() {
+            let faults = data.elsewhere.len();
+            writeln!(
+                out,
+                "other runs in these logs: {faults} faults; this run does not rest on them"
+            )?;
+        }
         writeln!(out, "wrote {} ({bytes} bytes, sha256 {hash})", shown(&args.out))?;
     }
     Ok(data.exit_code())

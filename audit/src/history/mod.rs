@@ -12,6 +12,8 @@
 //!   a KILL without a run. A KILL with a run, or DECLINED, takes the consent back.
 //! - One round is charged once for each thing, noised once, and sent as it was noised.
 //! - A site's noised metric was charged for, by its name; a coordinator's tells of what arrived.
+//! - What is told again after a log took another one's place was told before: its opening, CARRIED before the
+//!   first START, names the numbers. A node's first log carries none.
 //! - An exact metric and noise never meet in one run of a site.
 //! - Within one process the boot stays and the monotonic clock never goes back. Wall time goes back by
 //!   more than a second only where a process begins (GENERATION, START, RECOVERED) or at a CLOCK_STEP.
@@ -74,6 +76,10 @@ pub enum Violation {
     ChargedTwice,
     #[error("nothing was reserved for it")]
     NoReserve,
+    #[error(
+        "numbers of earlier logs are carried on by a log that is the node's first, or that has started"
+    )]
+    CarriedLate,
     #[error("noise was added for a mechanism without noise")]
     NotNoisy,
     #[error("the round was noised before, with another result")]
@@ -108,8 +114,10 @@ pub enum Violation {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Work {
-    /// It has not started, has stopped, or was killed.
+    /// It has not started since the log began.
     #[default]
+    Opening,
+    /// It has stopped, or was killed.
     Idle,
     Running,
 }
@@ -134,10 +142,15 @@ impl History {
             log,
             node: None,
             clock: None,
-            work: Work::Idle,
+            work: Work::Opening,
             accounts: BTreeMap::new(),
             runs: BTreeMap::new(),
         }
+    }
+
+    /// Hashes of numbers that earlier logs told, each with its run.
+    pub fn carried(&self) -> impl Iterator<Item = (&Name, Digest)> {
+        self.runs.iter().flat_map(|(name, run)| run.carried().map(move |numbers| (name, numbers)))
     }
 
     /// What was spent of a data set, at each of its ledger's orders.
@@ -222,6 +235,11 @@ impl History {
         }
     }
 
+    /// Whether no other log of the node was before this one.
+    fn is_first(&self) -> bool {
+        self.log.as_str().rsplit_once('.').is_none_or(|(_, number)| number == "1")
+    }
+
     fn refused(&self, record: &Record) -> Result<(), Violation> {
         // A charge that was refused must not have moved the account.
         if let Event::Reserve(reserve) = &record.event
@@ -259,6 +277,9 @@ impl History {
                 }
             }
             (Event::Refused { .. } | Event::Witness { .. }, _) => {}
+            (Event::Carried { .. }, _) if self.work != Work::Opening || self.is_first() => {
+                return Err(Violation::CarriedLate);
+            }
             (event, Some(run)) => {
                 let site = record.node.role == Role::Site;
                 if !self.runs.contains_key(run) {

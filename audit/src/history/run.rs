@@ -25,6 +25,9 @@ pub(super) struct Run {
     /// What came of its rounds.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     made: BTreeSet<Digest>,
+    /// Hashes of noised numbers that earlier logs told.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    carried: BTreeSet<Digest>,
 }
 
 /// What a history remembers of a round.
@@ -72,6 +75,11 @@ impl Run {
     /// The plan that is agreed to.
     pub fn plan(&self) -> Option<Digest> {
         self.plan
+    }
+
+    /// Hashes of numbers that earlier logs told.
+    pub fn carried(&self) -> impl Iterator<Item = Digest> {
+        self.carried.iter().copied()
     }
 
     /// Each round's offer, and what it was charged for.
@@ -133,14 +141,17 @@ impl Run {
                 hold(sent, Violation::NotSent)?;
             }
             (Event::Metric { name, noised: true, numbers }, Some(round)) => {
-                let noises = round.reserved.get(name).copied();
-                hold(!site || noises == Some(true), Violation::NoReserve)?;
+                let charged = round.reserved.get(name).copied() == Some(true);
+                // The earlier log that told these very numbers charged them.
+                let again = numbers.is_some_and(|numbers| self.carried.contains(&numbers));
+                hold(!site || charged || again, Violation::NoReserve)?;
                 round.tell(*numbers);
             }
             (Event::Metric { noised: false, .. }, _) if site => {
                 self.exact = true;
                 hold(!self.noisy, Violation::ExactMetric)?;
             }
+            (Event::Carried { numbers }, _) => self.carried.extend(numbers),
             (Event::Received { update, .. }, Some(round)) => {
                 round.receive(record.site.as_ref(), *update)?;
             }

@@ -66,6 +66,8 @@ pub struct Reconciliation {
     pub second: Vec<String>,
     /// Logs that say that less was spent before them than an earlier log of the node records.
     pub forgetful: Vec<String>,
+    /// Logs whose opening carries numbers that no earlier log of the node told, each with the run.
+    pub invented: Vec<(String, Name)>,
     /// The one verdict on all of it.
     pub judgement: Judgement,
 }
@@ -133,6 +135,7 @@ pub fn reconcile_with(
         unknown: Vec::new(),
         second: Vec::new(),
         forgetful: Vec::new(),
+        invented: Vec::new(),
         judgement: Judgement::default(),
     };
     let known = |report: &Report| matches!(report.verdict, Verdict::Sound | Verdict::Violation(_));
@@ -141,6 +144,7 @@ pub fn reconcile_with(
         found.unknown = std::mem::take(&mut others.logs);
         found.second = second(sources);
         found.forgetful = forgetful(sources, &sides);
+        found.invented = invented(sources, &sides);
         hold(sources, &sides, &Allowance { others: &others, max_skew_ms }, &mut found);
     }
     found.judgement = verdict::judge(&found);
@@ -260,4 +264,27 @@ fn forgetful(sources: &[Source<'_>], sides: &[Side]) -> Vec<String> {
         }
     }
     found
+}
+
+/// Logs that carry on numbers which none of the node's earlier logs told. Only where all of those were given can
+/// anybody tell.
+fn invented(sources: &[Source<'_>], sides: &[Side]) -> Vec<(String, Name)> {
+    let mut found = BTreeSet::new();
+    for (side, (_, key)) in sides.iter().zip(sources) {
+        let number = generation(key).0;
+        let earlier = || {
+            let all = sides.iter().zip(sources);
+            all.filter(|(other, (_, of))| other.node == side.node && generation(of).0 < number)
+        };
+        let given: BTreeSet<u32> = earlier().map(|(_, (_, of))| generation(of).0).collect();
+        if side.carried_numbers.is_empty() || (1..number).any(|number| !given.contains(&number)) {
+            continue;
+        }
+        for numbers in &side.carried_numbers {
+            if !earlier().any(|(other, _)| other.told_numbers.contains(numbers)) {
+                found.insert((log_name(key), numbers.0.clone()));
+            }
+        }
+    }
+    found.into_iter().collect()
 }

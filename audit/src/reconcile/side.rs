@@ -81,6 +81,10 @@ pub(super) struct Side {
     pub released: BTreeMap<Name, Released>,
     /// The same as a coordinator received them, by run and site.
     pub arrived: BTreeMap<(Name, Name), Arrived>,
+    /// Noised numbers that this log tells of, its own or a site's, by run.
+    pub told_numbers: BTreeSet<(Name, Digest)>,
+    /// Noised numbers that the log's opening says earlier logs told, by run.
+    pub carried_numbers: BTreeSet<(Name, Digest)>,
     /// Keys of other nodes' logs that were met, by node.
     pub keys: BTreeSet<(Name, Digest)>,
     /// What was spent of each data set before this log, and at its end.
@@ -126,6 +130,8 @@ impl Side {
         self.node = history.node().cloned();
         let site = self.node.as_ref().is_some_and(|node| node.role == Role::Site);
         for round in history.rounds() {
+            let told = round.told.iter().map(|numbers| (round.run.clone(), *numbers));
+            self.told_numbers.extend(told);
             let key = (round.run.clone(), round.round);
             if let Some(plan) = round.plan {
                 self.consents.entry(round.run.clone()).or_insert_with(|| vec![(0, Some(plan))]);
@@ -158,6 +164,9 @@ impl Side {
                 let of = (key.clone(), site.clone());
                 self.received.insert(of, vec![told(*update, None)]);
             }
+        }
+        for (run, numbers) in history.carried() {
+            self.carried_numbers.insert((run.clone(), numbers));
         }
         for (data_set, total) in history.totals() {
             self.spent.insert(data_set.clone(), total.to_vec());
@@ -207,6 +216,18 @@ impl Side {
             interrupted: None,
         };
         let done = record.outcome == Outcome::Ok;
+        match &record.event {
+            // Neither is part of the run: one comes before it is told again, the other after its end.
+            Event::Carried { numbers } => {
+                let carried = numbers.iter().map(|numbers| (run.clone(), *numbers));
+                return self.carried_numbers.extend(carried);
+            }
+            Event::Fetched { .. } => return,
+            _ => {}
+        }
+        if let Event::Metric { noised: true, numbers: Some(numbers), .. } = &record.event {
+            self.told_numbers.insert((run.clone(), *numbers));
+        }
         self.run_ends.insert(run.clone(), record.time);
         match (&record.event, &record.site) {
             (Event::Consent { .. }, Some(site)) if done => {

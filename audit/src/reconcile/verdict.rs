@@ -16,7 +16,8 @@ pub(super) fn judge(found: &Reconciliation) -> Judgement {
     }
     for ((class, run, site), rounds) in grouped {
         let what = format!("what {site} sent in run {run} ({}) {}", told(&rounds), class.meaning());
-        reasons.push(Reason { level: class.level(), code: class.name().to_owned(), text: what });
+        let (level, code) = (class.level(), class.name().to_owned());
+        reasons.push(Reason { level, code, text: what, run: Some(run.clone()) });
     }
     for site in &found.absent {
         let text = format!("the coordinator names {site}, and its log was not given");
@@ -35,15 +36,23 @@ pub(super) fn judge(found: &Reconciliation) -> Judgement {
         );
         reasons.push(attention("forgetful", text));
     }
+    for (log, run) in &found.invented {
+        let text = format!(
+            "{log} carries on numbers of run {run} that no earlier log of the node told: they were never charged"
+        );
+        let (level, code, run) = (Level::Violation, "invented".to_owned(), Some(run.clone()));
+        reasons.push(Reason { level, code, text, run });
+    }
     for log in &found.second {
         let text = format!("{log} is a second log of its node with the same number");
-        reasons.push(Reason { level: Level::Explained, code: "second-log".to_owned(), text });
+        let (level, code) = (Level::Explained, "second-log".to_owned());
+        reasons.push(Reason { level, code, text, run: None });
     }
     Judgement::of(reasons)
 }
 
 fn attention(code: &str, text: String) -> Reason {
-    Reason { level: Level::Attention, code: code.to_owned(), text }
+    Reason { level: Level::Attention, code: code.to_owned(), text, run: None }
 }
 
 /// `round 3`, `7 rounds, 3 to 12`.

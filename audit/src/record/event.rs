@@ -147,6 +147,22 @@ pub enum Event {
         /// Which.
         model: Digest,
     },
+    /// A model of a run that was stopped was kept, and whoever may read the coordinator's models can have it.
+    Kept {
+        /// Which.
+        model: Digest,
+    },
+    /// Whoever is named as the actor asked for a model over the network. Written before its first byte leaves.
+    Fetched {
+        /// Which.
+        model: Digest,
+    },
+    /// Noised numbers that earlier logs of the node told of a run: they were charged there and may be told again.
+    /// Stands before the first START of a log that took another one's place.
+    Carried {
+        /// Hashes of the numbers, as in METRIC.
+        numbers: Vec<Digest>,
+    },
     /// A key or certificate came into use.
     KeyNew {
         /// Its fingerprint.
@@ -236,6 +252,9 @@ impl Event {
             Self::Aggregated { .. } => "AGGREGATED",
             Self::Metric { .. } => "METRIC",
             Self::Release { .. } => "RELEASE",
+            Self::Kept { .. } => "KEPT",
+            Self::Fetched { .. } => "FETCHED",
+            Self::Carried { .. } => "CARRIED",
             Self::KeyNew { .. } => "KEY_NEW",
             Self::KeyRotated { .. } => "KEY_ROTATED",
             Self::ClockStep { .. } => "CLOCK_STEP",
@@ -265,6 +284,9 @@ impl Event {
                 | Self::Consent { .. }
                 | Self::Declined { .. }
                 | Self::Release { .. }
+                | Self::Kept { .. }
+                | Self::Fetched { .. }
+                | Self::Carried { .. }
         );
         let site = matches!(self, Self::Received { .. });
         Needs { run: run || round, round, site }

@@ -9,11 +9,11 @@ use super::ledger::Ledger;
 use super::run_history::RunHistory;
 use super::update::{Part, Update};
 use crate::epsilon;
-use crate::judgement::Judgement;
+use crate::judgement::{Judgement, Reason};
 use crate::name::Name;
 use crate::note::{Checkpoint, SignedNote, VerifierKey};
 use crate::reconcile::{Discrepancy, UnknownLog};
-use crate::record::{Event, Promise, Terms};
+use crate::record::{Event, Outcome, Promise, Record, Terms};
 use crate::verify::{Report, Verdict};
 
 /// One log that was given.
@@ -31,6 +31,8 @@ pub struct Log {
     pub story: RunHistory,
     /// How many of the run's records are not signed yet. They are left out.
     pub unsigned: u64,
+    /// Whether the log breaks a rule in another run alone, after everything that it tells of this one.
+    pub fault_is_elsewhere: bool,
 }
 
 impl Log {
@@ -40,10 +42,10 @@ impl Log {
         self.story.node.as_ref().map_or(self.key.name(), |node| &node.name)
     }
 
-    /// Whether everything holds of it.
+    /// Whether everything holds of it, as far as this run rests on it.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.report.verdict == Verdict::Sound
+        self.report.verdict == Verdict::Sound || self.fault_is_elsewhere
     }
 
     /// What was promised for the run when the hospital agreed to it.
@@ -75,8 +77,10 @@ pub struct Data {
     pub differences: Option<Vec<Discrepancy>>,
     /// Logs of the given nodes that others have seen and that were not given.
     pub unknown: Vec<UnknownLog>,
-    /// The one verdict on the logs, this run's records and all others in them.
+    /// The one verdict on the logs, as far as this run rests on them.
     pub judgement: Judgement,
+    /// What was found of other runs in the same logs, gravest first.
+    pub elsewhere: Vec<Reason>,
 }
 
 impl Data {
@@ -101,6 +105,16 @@ impl Data {
     #[must_use]
     pub fn declined(&self) -> Vec<(Name, Name)> {
         ended::declined(self)
+    }
+
+    /// The record that says that a model was kept or given out; the last one, where there are several.
+    #[must_use]
+    pub fn kept(&self) -> Option<&Record> {
+        let kept = |record: &&Record| {
+            matches!(record.event, Event::Kept { .. } | Event::Release { .. })
+                && record.outcome == Outcome::Ok
+        };
+        self.coordinators().flat_map(|log| &log.story.decisions).filter(kept).last()
     }
 
     /// What was agreed to, as the hospitals' logs tell it, or else the coordinator's.
@@ -215,6 +229,7 @@ impl Data {
             "columns_in_all": self.terms().map(|terms| terms.columns_in_all),
             "verdict": self.judgement.level,
             "reasons": self.judgement.reasons,
+            "elsewhere": self.elsewhere,
             "logs": self.logs.iter().map(|log| log.report.to_json()).collect::<Vec<_>>(),
             "sites": self.sites(),
             "absent": self.absent(),

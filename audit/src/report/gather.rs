@@ -66,18 +66,33 @@ pub fn gather(request: &Request<'_>) -> Result<Data, UnknownRun> {
         differences: (both && whole).then_some(discrepancies),
         unknown: std::mem::take(&mut found.unknown),
         judgement: Judgement::default(),
+        elsewhere: Vec::new(),
     };
-    data.judgement = judge(&data, found);
+    let (own, elsewhere) = judge(&data, found);
+    data.judgement = own;
+    data.elsewhere = elsewhere;
     Ok(data)
 }
 
-/// The verdict on the logs, and on how much of this run they tell.
-fn judge(data: &Data, found: Reconciliation) -> Judgement {
-    let mut reasons = found.judgement.reasons;
+/// The verdict on the logs as far as this run rests on them, and what was found of other runs alone.
+fn judge(data: &Data, found: Reconciliation) -> (Judgement, Vec<Reason>) {
+    // A log's own verdict is put together below: it may be about a record of another run.
+    let logs: Vec<Reason> = found.reports.iter().filter_map(Report::reason).collect();
+    let of_logs = |reason: &Reason| logs.contains(reason);
+    let (mut reasons, mut elsewhere): (Vec<_>, Vec<_>) = found
+        .judgement
+        .reasons
+        .into_iter()
+        .filter(|reason| !of_logs(reason))
+        .partition(|reason| reason.run.as_ref().is_none_or(|run| *run == data.run));
+    for log in &data.logs {
+        let list = if log.fault_is_elsewhere { &mut elsewhere } else { &mut reasons };
+        list.extend(log.report.reason());
+    }
     // Whose log is missing is a matter of this run alone.
     reasons.retain(|reason| reason.code != "absent");
     let mut attention = |code: &str, text: String| {
-        reasons.push(Reason { level: Level::Attention, code: code.to_owned(), text });
+        reasons.push(Reason { level: Level::Attention, code: code.to_owned(), text, run: None });
     };
     for site in data.absent() {
         let text = format!(
@@ -98,16 +113,20 @@ fn judge(data: &Data, found: Reconciliation) -> Judgement {
         );
         attention("unsigned", text);
     }
-    Judgement::of(reasons)
+    (Judgement::of(reasons), Judgement::of(elsewhere).reasons)
 }
 
 fn read(request: &Request<'_>, (folder, key): &Source<'_>, report: Report) -> Log {
     let mut story = RunHistory::default();
     let mut unsigned = 0;
+    let mut fault_run = None;
     let options = Options { checkpoints: Vec::new(), cost: request.cost };
     // Of a log that does not verify, what is signed is not known: all of it is told, and marked.
     let told = if report.verdict.level() == Level::Sound { report.signed } else { u64::MAX };
     let _ = verify_each(folder, key, &options, &mut |record| {
+        if report.seq == Some(record.seq) {
+            fault_run.clone_from(&record.run);
+        }
         if record.seq <= told {
             story.take(&request.run, record);
         } else {
@@ -123,5 +142,10 @@ fn read(request: &Request<'_>, (folder, key): &Source<'_>, report: Report) -> Lo
     let head = folder::checkpoint_note(folder).ok();
     let head = head.and_then(|note| Some((Checkpoint::parse(note.text()).ok()?, note)));
     let coordinator = story.node.as_ref().is_some_and(|node| node.role == Role::Coordinator);
-    Log { coordinator, key: key.clone(), report, head, story, unsigned }
+    // After a record that breaks a rule none is held to the rules. Where it comes after this run and is another
+    // run's, all of this run was.
+    let later = report.seq.is_some_and(|seq| seq > last);
+    let other = fault_run.is_some_and(|run| run != request.run);
+    let fault_is_elsewhere = report.verdict.level() == Level::Violation && later && other;
+    Log { coordinator, key: key.clone(), report, head, story, unsigned, fault_is_elsewhere }
 }

@@ -1,11 +1,14 @@
 //! The page: its head, its banner, its contents, and the sections in their order.
 
+use std::collections::BTreeSet;
+
 use maud::{DOCTYPE, Markup, html};
 
 use super::data::Data;
 use super::format::many;
 use super::section;
 use crate::judgement::{Colour, Judgement};
+use crate::name::Name;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -96,6 +99,7 @@ fn banner(data: &Data) -> Markup {
             p.verdict { span.mark aria-hidden="true" { (mark) }
                 @match level.colour() {
                     Colour::Green if data.logs.len() == 1 => "The log verifies.",
+                    Colour::Green if !data.elsewhere.is_empty() => "All logs verify as far as this run rests on them.",
                     Colour::Green => { "All " (many(data.logs.len(), "log")) " verify." }
                     Colour::Amber => (level.sentence()),
                     Colour::Red => "Do not rely on this report as it stands.",
@@ -117,10 +121,33 @@ fn banner(data: &Data) -> Markup {
                 } }
                 p { "See " a href="#incidents" { "Refusals and incidents" } "." }
             }
+            @if !data.elsewhere.is_empty() { (elsewhere(data)) }
             (keys(data))
         }
     }
 }
+
+/// What was found of other runs: one line, since this page is not about them.
+fn elsewhere(data: &Data) -> Markup {
+    let runs: BTreeSet<&Name> =
+        data.elsewhere.iter().filter_map(|reason| reason.run.as_ref()).collect();
+    let gravest = data.elsewhere.first().map(|reason| reason.level.word());
+    html! {
+        p.note { "Of other runs these logs tell " (many(data.elsewhere.len(), "fault"))
+            @if let Some(gravest) = gravest { ", the gravest a matter of " strong { (gravest) } }
+            ". This run does not rest on them"
+            @for (place, run) in runs.iter().take(NAMED).enumerate() {
+                @if place == 0 { ": see the report of " } @else { ", " }
+                span.run { (run) }
+            }
+            @if runs.len() > NAMED { " and " (runs.len() - NAMED) " more" }
+            "."
+        }
+    }
+}
+
+/// Other runs that are named in the banner.
+const NAMED: usize = 5;
 
 /// What was done to the privacy sums: without an accountant, costs are taken as they were recorded.
 fn sums(data: &Data) -> &'static str {

@@ -35,7 +35,7 @@ pub struct RunHistory {
     pub data: Vec<Record>,
     /// Keys and certificates known by its end.
     pub keys: Vec<Record>,
-    /// A coordinator's first offer, and CONSENT, DECLINED, KILL and RELEASE of the run.
+    /// A coordinator's first offer, and CONSENT, DECLINED, KILL, RELEASE, KEPT and FETCHED of the run.
     pub decisions: Vec<Record>,
     /// Whatever was refused, rejected or failed in the run.
     pub refusals: Vec<Record>,
@@ -88,6 +88,14 @@ impl RunHistory {
         {
             self.process_ended = true;
         }
+        match &record.event {
+            // Whenever it was fetched, or carried on from an earlier log: the run had ended by then.
+            Event::Fetched { .. } if record.run.as_ref() == Some(run) => {
+                return self.decisions.push(record.clone());
+            }
+            Event::Carried { .. } => return,
+            _ => {}
+        }
         if record.run.as_ref() == Some(run) {
             self.process_ended = false;
             self.of_run(record);
@@ -130,6 +138,7 @@ impl RunHistory {
             Event::Consent { .. }
             | Event::Declined { .. }
             | Event::Kill {}
+            | Event::Kept { .. }
             | Event::Release { .. } => self.decisions.push(record.clone()),
             Event::RoundOffer { .. }
                 if self.rounds.is_empty() && record.node.role == Role::Coordinator =>

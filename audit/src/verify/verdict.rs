@@ -237,6 +237,7 @@ impl Report {
             level,
             code: self.verdict.code(),
             text: format!("log {}: {}", self.log, self.told()),
+            run: None,
         })
     }
 

@@ -21,8 +21,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use base::ids::{RunId, RunPrefix};
-use node::model_store::ModelStoreError;
+use node::model_store::{self, ModelStoreError};
 use node::wire::{Answer, PeerMessage, Query, Refusal};
+use plan::artifact::Card;
 
 use crate::registry::{Registry, RegistryError};
 
@@ -146,6 +147,14 @@ impl Archive {
         let row = registry.run(run.as_str())?;
         let why = models::missing(&row.status, row.reason.as_deref(), &self.models());
         Err(ArchiveError::NoModel { run, why })
+    }
+
+    /// The card of a run's model.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn card(&self, run: &RunId) -> Result<Card, ArchiveError> {
+        Ok(model_store::card(&self.models().join(format!("{run}.{}", model_store::CARD)))?)
     }
 
     fn files(&self, run: &RunPrefix, weights: bool, hear: Hear<'_>) -> Result<(), ArchiveError> {

@@ -1,6 +1,6 @@
 //! `coordinator demo`: six hospitals of `coordinator synth`, one model, a few seconds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base::config;
 use coordinator::simulate::Simulation;
@@ -36,6 +36,12 @@ pub(super) fn run(args: &Args) -> Outcome {
     // Each time the same: what an earlier demonstration left is no part of this one.
     if data.join("oracle.json").is_file() {
         std::fs::remove_dir_all(&data)?;
+    } else if is_in_use(&args.out)? {
+        return Err(format!(
+            "demonstration: folder {} is not empty, and no earlier demonstration lies there; name a new one",
+            args.out.display()
+        )
+        .into());
     }
     make(Recipe::new(args.seed, SITES, PATIENTS)?, &data, &|| ())?;
     let experiment: Experiment = config::read("configs/experiments/synthetic.toml", EXPERIMENT)?;
@@ -51,4 +57,13 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let report = simulate::follow(simulation, args.output.quiet)?;
     args.output.print(&report)
+}
+
+/// Whether something lies in a folder that is there.
+fn is_in_use(folder: &Path) -> std::io::Result<bool> {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -7,7 +7,7 @@ use base::clock::{Clock, SystemClock};
 use base::fingerprint::Fingerprint;
 use base::ids::SiteName;
 use clap::Subcommand;
-use coordinator::enrol::{Enrolment, members, revoke, revoke_site};
+use coordinator::enrol::{Enrolment, Member, members, revoke, revoke_site};
 use coordinator::revoked;
 use coordinator::settings::CoordinatorSettings;
 use coordinator::site_logs::SiteLogs;
@@ -96,6 +96,32 @@ impl Place {
         self.config.parent().unwrap_or(Path::new(""))
     }
 
+    /// The certificates that were issued here.
+    fn members(&self) -> Result<Vec<Member>, Box<dyn std::error::Error>> {
+        let folder = self.folder();
+        let all = members(folder)?;
+        if all.is_empty() {
+            let here = if folder == Path::new("") { Path::new(".") } else { folder };
+            return Err(format!(
+                "{}: no certificates here: their list, certificates.txt, lies beside the settings on the machine \
+                 where `coordinator init` ran; name those settings with --config",
+                here.display()
+            )
+            .into());
+        }
+        Ok(all)
+    }
+
+    /// That a hospital of this name belongs to the federation.
+    fn belongs(&self, site: &SiteName) -> Outcome {
+        if self.members()?.iter().any(|member| member.is_of(site)) {
+            return Ok(());
+        }
+        let unknown =
+            "no hospital of this name belongs here; `coordinator sites list` shows those that do";
+        Err(format!("{site}: {unknown}").into())
+    }
+
     fn enrolment(&self, authority: &AuthorityArg) -> Result<Enrolment, Box<dyn std::error::Error>> {
         // Settings that cannot be read say more than a missing authority.
         CoordinatorSettings::load(&self.config)?;
@@ -137,6 +163,7 @@ pub(super) fn run(verb: &Verb) -> Outcome {
         }
         Verb::Accept { site, place } => {
             let settings = CoordinatorSettings::load(&place.config)?;
+            place.belongs(site)?;
             let (key, what) = SiteLogs::of(&settings.state).accept(site)?;
             println!("accepted     {key}");
             println!("it is        {what}");
@@ -167,7 +194,7 @@ fn list(place: &Place, format: Format) -> Outcome {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
         Err(error) => return Err(format!("{}: {error}", settings.revoked.display()).into()),
     };
-    let all = members(place.folder())?;
+    let all = place.members()?;
     if format == Format::Json {
         let rows: Vec<Value> = all
             .iter()

@@ -26,6 +26,13 @@ impl Running {
             // It was paid for, by every hospital whose updates are in it.
             self.kept = Some(artifact::keep(models, run, plan, &self.model)?);
         }
+        // On record before its card is there, without which nobody is given it.
+        if stopped
+            && self.kept.is_some()
+            && let Some(last) = self.rounds.last()
+        {
+            audit.note(log::kept(run, last.round, self.digest));
+        }
         if let Some(entry) = log::ended(run, &outcome) {
             audit.note(entry);
         }

@@ -63,6 +63,16 @@ pub(crate) fn release(run: &RunId, round: Round, model: Digest) -> Entry {
     of_run(run, Event::Release { model: hash(model) }).of_round(round.0)
 }
 
+/// The model after a round of a run that did not finish is kept.
+pub(crate) fn kept(run: &RunId, round: Round, model: Digest) -> Entry {
+    of_run(run, Event::Kept { model: hash(model) }).of_round(round.0)
+}
+
+/// An operator elsewhere has a model sent.
+pub(crate) fn fetched(by: &SiteName, run: &RunId, model: Digest) -> Entry {
+    Entry::new(name(by.as_str()), Event::Fetched { model: hash(model) }).of_run(name(run.as_str()))
+}
+
 pub(crate) fn consent(run: &RunId, site: &SiteName, (plan, terms): (Digest, Terms)) -> Entry {
     let event = Event::Consent { plan: hash(plan), terms: Some(Box::new(terms)) };
     of_run(run, event).with_site(name(site.as_str()))

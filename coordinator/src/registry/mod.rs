@@ -20,7 +20,7 @@ pub use write::{Ending, Journalled, RoundRecord, Status};
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// SQLite refuses.
-    #[error("registry {}: {doing}: {source}", path.display())]
+    #[error("registry {}: {doing}", path.display())]
     Sql {
         /// Which file.
         path: PathBuf,
@@ -29,8 +29,20 @@ pub enum RegistryError {
         /// Why it failed.
         source: rusqlite::Error,
     },
+    /// The file is not a registry any more.
+    #[error(
+        "registry {}: it is damaged, or not a registry ({error}). Put it back from a backup; where there is none, \
+         move it away together with its files -wal and -shm, and the next start makes an empty one: the audit log and \
+         the folder models still hold all runs and models", path.display()
+    )]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite says.
+        error: rusqlite::Error,
+    },
     /// The folder cannot be made.
-    #[error("registry {}: making its folder: {source}", path.display())]
+    #[error("registry {}: making its folder", path.display())]
     Folder {
         /// Which one.
         path: PathBuf,
@@ -63,6 +75,18 @@ pub enum RegistryError {
     },
 }
 
+impl RegistryError {
+    /// What SQLite refuses, told apart from a file that is no registry.
+    fn sql(path: &Path, doing: &'static str, source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged { path, error: source },
+            _ => Self::Sql { path, doing, source },
+        }
+    }
+}
+
 /// An open registry.
 pub struct Registry {
     connection: Connection,
@@ -92,11 +116,8 @@ impl Registry {
             options.open(path).map(drop)
         };
         private().map_err(|source| RegistryError::Folder { path: folder.to_owned(), source })?;
-        let connection = Connection::open(path).map_err(|source| RegistryError::Sql {
-            path: path.to_owned(),
-            doing: "opening",
-            source,
-        })?;
+        let connection =
+            Connection::open(path).map_err(|source| RegistryError::sql(path, "opening", source))?;
         schema::prepare(connection, path)
     }
 
@@ -116,6 +137,6 @@ impl Registry {
         &'s self,
         doing: &'static str,
     ) -> impl Fn(rusqlite::Error) -> RegistryError + use<'s> {
-        move |source| RegistryError::Sql { path: self.path.clone(), doing, source }
+        move |source| RegistryError::sql(&self.path, doing, source)
     }
 }

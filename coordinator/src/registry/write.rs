@@ -107,8 +107,7 @@ impl Registry {
         events: &[Journalled],
     ) -> Result<(), RegistryError> {
         let path = self.path.clone();
-        let failed =
-            |source| RegistryError::Sql { path: path.clone(), doing: "journalling", source };
+        let failed = |source| RegistryError::sql(&path, "journalling", source);
         let commit = self.connection.transaction().map_err(failed)?;
         {
             let mut insert = commit
@@ -139,8 +138,7 @@ impl Registry {
         metrics: &[(SiteName, Vec<Metric>)],
     ) -> Result<(), RegistryError> {
         let path = self.path.clone();
-        let failed =
-            |source| RegistryError::Sql { path: path.clone(), doing: "entering a round", source };
+        let failed = |source| RegistryError::sql(&path, "entering a round", source);
         let commit = self.connection.transaction().map_err(failed)?;
         commit
             .execute(

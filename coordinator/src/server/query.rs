@@ -4,12 +4,14 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use base::ids::{RunPrefix, SiteName};
 use node::transport::{FrameWriter, TransportError};
 use node::wire::{Query, Refusal, ToOperator};
 use tokio::sync::mpsc;
 
 use super::operator::refuse;
 use crate::archive::{Archive, ArchiveError};
+use crate::driver::log;
 use crate::launch::Launcher;
 
 /// How long an operator may take for one message.
@@ -18,12 +20,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Parts of an answer that are read ahead of the network.
 const AHEAD: usize = 2;
 
-/// StatisticsStore a query, part by part, as fast as the operator takes them.
+/// Whoever asks, and the coordinator that is asked.
+pub(super) type Asked<'a> = (&'a Launcher, &'a SiteName);
+
+/// Answers a query, part by part, as fast as the operator takes them. That a model is fetched, by whom, is on record
+/// before its first byte leaves.
 ///
 /// # Errors
 /// How the connection ended, if it ended first.
 pub(super) async fn serve(
-    launcher: &Launcher,
+    (launcher, by): Asked<'_>,
     query: Query,
     mut writer: FrameWriter,
 ) -> Result<(), TransportError> {
@@ -32,6 +38,11 @@ pub(super) async fn serve(
         return refuse(writer, Refusal::Internal("it is stopping".to_owned())).await;
     };
     let archive = Archive::of(&launcher.state);
+    if let Query::Model { run } = &query
+        && let Err(refusal) = record_fetch(launcher, &archive, run, by)
+    {
+        return refuse(writer, refusal).await;
+    }
     let (tell, mut parts) = mpsc::channel(AHEAD);
     let reading = tokio::task::spawn_blocking(move || {
         archive.answer(&query, &mut |part| match tell.blocking_send(part) {
@@ -65,4 +76,23 @@ pub(super) async fn serve(
         }
     };
     refuse(writer, refusal).await
+}
+
+/// Records which model is about to be fetched. One that is not there is refused where it is read.
+fn record_fetch(
+    launcher: &Launcher,
+    archive: &Archive,
+    run: &RunPrefix,
+    by: &SiteName,
+) -> Result<(), Refusal> {
+    let Ok(run) = archive.model(run) else { return Ok(()) };
+    let card = archive.card(&run).map_err(|error| Refusal::from(&error))?;
+    let entry = log::fetched(by, &run, card.weights.model);
+    let recorded = launcher.audit.record(vec![entry]);
+    recorded.map_err(|error| {
+        tracing::error!(%error, "a model is not sent, since that cannot be recorded");
+        Refusal::Internal(
+            "the audit log takes no record, and nothing leaves without one".to_owned(),
+        )
+    })
 }

@@ -21,7 +21,9 @@ pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
     let policy = Policy::load(&settings.policy)?;
     let told = {
         let (tracking, data_set) = (settings.audit.tracking, settings.data_set.parse()?);
-        LedgerLog::look_as(tracking, &settings.state, &data_set)?
+        let found = LedgerLog::inspect(tracking, &settings.state, &data_set)?;
+        super::note_violation(found.violation.as_deref());
+        found.told
     };
     let (carried, begun) = (told.carried.spent.clone(), told.begun);
     let account = Account::after(policy.limits, told.carried, told.entries)?;

@@ -10,16 +10,26 @@ use site_node::inspect::unknown_in_policy;
 use site_node::privatize::{Inspection, LedgerLog};
 
 use super::certificate;
-use super::run::prepare;
+use super::run::{other_authority, prepare};
 
 pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     let ready = prepare(config)?;
     certificate::check(&ready.identity, SystemClock::new().wall())?;
-    let Inspection { log, records, .. } = LedgerLog::inspect(
+    let Inspection { log, records, violation, .. } = LedgerLog::inspect(
         ready.settings.audit.tracking,
         &ready.settings.state,
         &ready.site.data_set,
     )?;
+    if let Some(violation) = violation {
+        return Err(format!(
+            "the audit log breaks a rule: {violation}. site-node run goes on, and every report on it will say so; \
+             `site-node audit restart --reason lost` begins the next log"
+        )
+        .into());
+    }
+    if let Some(other) = other_authority(&ready.identity, &ready.policy) {
+        return Err(format!("{}: {other}", ready.settings.identity.display()).into());
+    }
     if Secret::exists(&ready.settings.state) {
         Secret::open(&ready.settings.state)?;
     }

@@ -57,6 +57,15 @@ enum Verb {
     Manual(Manual),
 }
 
+/// Says beside figures of a ledger that its log breaks a rule: the node's own word is all that they rest on.
+fn note_violation(violation: Option<&str>) {
+    if let Some(violation) = violation {
+        eprintln!(
+            "warning: the audit log breaks a rule, and reports on it will say so: {violation}"
+        );
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// For people.

@@ -90,7 +90,10 @@ impl Here {
         let settings = SiteSettings::load(config)?;
         let policy = Policy::load(&settings.policy)?;
         let identity = Identity::load(&settings.identity)?;
-        let told = LedgerLog::look(&settings.state, &settings.data_set.parse()?)?;
+        let (tracking, data_set) = (settings.audit.tracking, settings.data_set.parse()?);
+        let found = LedgerLog::inspect(tracking, &settings.state, &data_set)?;
+        super::note_violation(found.violation.as_deref());
+        let told = found.told;
         let account = Account::after(policy.limits, told.carried, told.entries)?;
         let measurements = settings.source()?.measurements.len();
         Ok(Self {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base::clock::{Clock, SystemClock};
 use base::ids::SiteName;
+use node::audit_log::generation::Remains;
 use node::pki::{Identity, Role};
 use node::process::warn_before_end;
 use node::shutdown::{Hangups, Signals};
@@ -30,12 +31,50 @@ pub(super) struct Ready {
     pub source: Arc<Source>,
 }
 
-/// The site's name, which stands in its certificate.
+/// The site's name, which stands in its certificate: every verb that opens the log comes here.
+///
+/// # Errors
+/// The certificate is none of a site's, or of another site than the one whose log lies in the state folder.
 pub(super) fn site_name(settings: &SiteSettings) -> Result<SiteName, Box<dyn Error>> {
     match Identity::load(&settings.identity)?.role {
-        Role::Site(name) => Ok(name),
+        Role::Site(name) => own_identity(settings, &name).map(|()| name),
         found => Err(format!("the certificate is that of a {found}; a site needs its own").into()),
     }
+}
+
+/// That the certificate is the one of the hospital whose log lies in the state folder.
+///
+/// # Errors
+/// It is another hospital's.
+fn own_identity(settings: &SiteSettings, site: &SiteName) -> Result<(), Box<dyn Error>> {
+    let Some(key) = Remains::of(settings.audit.tracking, &settings.state)?.key else {
+        return Ok(());
+    };
+    let log = key.name().as_str();
+    let owner = log.rsplit_once('.').map_or(log, |(owner, _)| owner);
+    if owner == site.as_str() {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: the certificate is that of {site}, and the audit log in {} is that of {owner}: put the identity folder \
+         of {owner} there, or let `state` name the state folder of {site}",
+        settings.identity.display(),
+        settings.state.display()
+    )
+    .into())
+}
+
+/// What is wrong with an identity that another federation's authority issued, by the hospital's policy.
+pub(super) fn other_authority(identity: &Identity, policy: &Policy) -> Option<String> {
+    let listed =
+        policy.coordinators.is_empty() || policy.coordinators.contains(&identity.authority);
+    (!listed).then(|| {
+        format!(
+            "the authority {} of this identity folder is not listed in policy.coordinators, so that every run will be \
+             refused: put the identity folder of this hospital's own federation there, or list the authority",
+            identity.authority
+        )
+    })
 }
 
 pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
@@ -82,6 +121,9 @@ async fn serve(config: &Path) -> Result<(), Box<dyn Error>> {
     let (shutdown, hangups) = signals.into_parts(ready.settings.drain);
     tracing::info!(role = %ready.identity.role, coordinator = %ready.settings.coordinator, "starting");
     super::certificate::warn(&ready.identity, SystemClock::new().wall());
+    if let Some(other) = other_authority(&ready.identity, &ready.policy) {
+        tracing::error!("{other}");
+    }
     let source = ready.source;
     // Beside the connection: large tables take a while to read.
     std::thread::spawn(move || {

@@ -15,13 +15,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit::folder::{Archived, ReadError, Scan};
+use audit::history::{History, Violation};
+use audit::note::{Checkpoint, SignedNote, VerifierKey};
 use audit::record::{Event, Promise, Record, Reserve, Role};
+use audit::verify::{Report, Tampering, Unreadable, Verdict};
 use audit::{Name, UtcTime};
 use base::clock::Clock;
 use base::digest::Digest;
 use base::ids::{InvalidName, Round, RunId};
 use node::audit_log::generation::{self, Presence};
-use node::audit_log::{AuditSettings, AuditWriter, AuditWriterError, FOLDER, StateLock, Tracking};
+use node::audit_log::{
+    AuditSettings, AuditWriter, AuditWriterError, FOLDER, StateLock, Tracking, seen,
+};
 use privacy::{
     Budget, Cost, Entry, LEDGER_ORDERS, LedgerError, LedgerStore, Limits, OpeningBalance, Released,
     UnknownMechanism,
@@ -77,6 +82,30 @@ pub enum LedgerLogError {
         seq: u64,
         /// What is wrong with it.
         what: String,
+    },
+    /// The coordinator has seen more of the log than there is.
+    #[error(
+        "audit log {}: the coordinator has seen {seen} records of it that are not all there: the state folder was \
+         put back from an older copy, and what was spent after that copy is not known. Put the newer copy back; where \
+         there is none, begin the next log with `site-node audit restart --reason restored --spent all`",
+        folder.display()
+    )]
+    Behind {
+        /// Its folder.
+        folder: PathBuf,
+        /// Records that the coordinator has seen.
+        seen: u64,
+    },
+    /// A log that no verb relies on, and what to do about it.
+    #[error(
+        "{error}. Nothing was changed. Keep {} as evidence, and begin the next log with `site-node audit restart \
+         --reason lost`", folder.display()
+    )]
+    Refused {
+        /// Its folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        error: Box<LedgerLogError>,
     },
     /// A log does not verify: what it says was spent cannot be relied on.
     #[error("audit log {}: it does not verify: {why}", folder.display())]
@@ -159,33 +188,64 @@ impl Told {
     }
 }
 
+/// A log in or beside a state folder.
+pub(super) struct LogPlace<'p> {
+    /// Whether the node keeps a register of its log.
+    pub tracking: Tracking,
+    /// The state folder.
+    pub state: &'p Path,
+    /// The log's folder.
+    pub folder: &'p Path,
+    /// The key that it must verify with.
+    pub key: &'p VerifierKey,
+}
+
 /// What a log that was verified holds.
 pub struct Inspection {
     /// Its key; none where no log was begun yet.
-    pub log: Option<audit::note::VerifierKey>,
+    pub log: Option<VerifierKey>,
     /// How many records it holds.
     pub records: u64,
+    /// The rule that the node itself broke, and where; none where it broke none.
+    pub violation: Option<String>,
     /// The ledger in it.
     pub told: Told,
 }
 
-/// Verifies a log's folder with the accountant, and reads the ledger from it.
+/// Verifies a log's folder with the accountant and holds it against what the coordinator showed of it, and reads the
+/// ledger from it. Every verb that says what was spent comes here.
 ///
 /// # Errors
-/// It does not verify, or belongs to another data set.
+/// The log was altered, cannot be read, lacks what the coordinator saw of it, or belongs to another data set.
 pub(super) fn verified(
-    folder: &Path,
-    key: &audit::note::VerifierKey,
+    place: &LogPlace<'_>,
     data_set: &Name,
-) -> Result<(Told, u64), LedgerLogError> {
-    let unverified = |why: String| LedgerLogError::Unverified { folder: folder.to_owned(), why };
+) -> Result<(Told, Report), LedgerLogError> {
+    let LogPlace { tracking, state, folder, key } = *place;
+    let folder = || folder.to_owned();
+    let unverified = |why: String| LedgerLogError::Unverified { folder: folder(), why };
     let mut replay =
-        Replay::new(folder, data_set).map_err(|error| unverified(error.to_string()))?;
-    let tools = audit::verify::Options { checkpoints: Vec::new(), cost: Some(&privacy::cost) };
-    let report = audit::verify::verify_each(folder, key, &tools, &mut |record| replay.take(record));
-    match report.verdict {
-        audit::verify::Verdict::Sound => Ok((replay.finish()?, report.records)),
-        verdict => Err(unverified(verdict.code())),
+        Replay::new(place.folder, data_set).map_err(|error| unverified(error.to_string()))?;
+    // What was archived was signed after it was there: a state before that proves nothing any more.
+    let archived = Archived::read(place.folder, key).map_or(0, |removed| removed.frontier.size());
+    let size = |note: &SignedNote| Checkpoint::open(note, key).map_or(0, |seen| seen.size);
+    let seen = seen::read(tracking, state, key).filter(|note| size(note) >= archived);
+    let seen_size = seen.as_ref().map_or(0, size);
+    let checkpoints = seen.into_iter().collect();
+    let tools = audit::verify::Options { checkpoints, cost: Some(&privacy::cost) };
+    let mut take = |record: &Record| replay.take(record);
+    let report = audit::verify::verify_each(place.folder, key, &tools, &mut take);
+    match &report.verdict {
+        Verdict::Tampered(
+            Tampering::Truncated { signed: size, .. } | Tampering::Diverged { size },
+        ) if *size == seen_size => {
+            Err(LedgerLogError::Behind { folder: folder(), seen: seen_size })
+        }
+        // What a crash left of a last record is set aside by the node's next start: no receipt was given for it.
+        Verdict::Sound | Verdict::Violation(_) | Verdict::Unreadable(Unreadable::Torn) => {
+            Ok((replay.finish()?, report))
+        }
+        Verdict::Tampered(_) | Verdict::Unreadable(_) => Err(unverified(report.to_string())),
     }
 }
 
@@ -354,6 +414,47 @@ impl Replay {
     }
 }
 
+/// That a log which is about to be written holds what the coordinator showed of it. Read whole only where the
+/// coordinator once showed more than there was.
+fn refuse_behind(tracking: Tracking, state: &Path, data_set: &Name) -> Result<(), LedgerLogError> {
+    let folder = state.join(FOLDER);
+    let Ok(Presence::Held(key)) = generation::presence(tracking, state) else { return Ok(()) };
+    if seen::read(tracking, state, &key).is_none() {
+        return Ok(());
+    }
+    let place = LogPlace { tracking, state, folder: &folder, key: &key };
+    match verified(&place, data_set) {
+        Err(behind @ LedgerLogError::Behind { .. }) => Err(behind),
+        // Whatever else is wrong with it is found when it is opened.
+        _ => Ok(()),
+    }
+}
+
+/// Holds the records of a log that is opened to the verifier's rules, and says where the first one breaks any: the
+/// node goes on, since its ledger adds up, and every report on it will say the same.
+struct Rules(Option<History>);
+
+impl Rules {
+    fn of(folder: &Path) -> Self {
+        let key = audit::folder::key(folder).ok();
+        let removed = key.and_then(|key| Archived::read(folder, &key).ok());
+        Self(removed.map(|removed| removed.history))
+    }
+
+    fn take(&mut self, record: &Record) {
+        let Some(history) = &mut self.0 else { return };
+        let applied: Result<(), Violation> = history.apply(record, Some(&privacy::cost));
+        if let Err(error) = applied {
+            tracing::error!(
+                record = record.seq, %error,
+                "this site's audit log breaks a rule, and reports on it will say so; `site-node audit restart` \
+                 begins the next log"
+            );
+            self.0 = None;
+        }
+    }
+}
+
 /// The ledger's place in an open log.
 pub struct LedgerLog {
     audit: Arc<AuditWriter>,
@@ -384,7 +485,12 @@ impl LedgerLog {
         };
         generation::presence(audit.tracking, state)?;
         let mut replay = Replay::new(&folder, data_set).map_err(damaged)?.checked()?;
-        let mut take = |record: &Record| replay.take(record);
+        refuse_behind(audit.tracking, state, data_set)?;
+        let mut rules = Rules::of(&folder);
+        let mut take = |record: &Record| {
+            rules.take(record);
+            replay.take(record);
+        };
         let node = generation::node(site, Role::Site)?;
         let audit = AuditWriter::open_locked(audit, lock, node, clock, &mut take)?;
         let mut told = replay.finish()?;
@@ -451,15 +557,25 @@ impl LedgerLog {
         let folder = generation::folder_of(state, &presence);
         let (Presence::Held(key) | Presence::Interrupted(key), Some(folder)) = (presence, folder)
         else {
-            return Ok(Inspection { log: None, records: 0, told: Told::nothing(data_set) });
+            let told = Told::nothing(data_set);
+            return Ok(Inspection { log: None, records: 0, violation: None, told });
         };
-        let (told, records) = verified(&folder, &key, data_set)?;
+        let place = LogPlace { tracking, state, folder: &folder, key: &key };
+        let refused = |error| match error {
+            LedgerLogError::Unverified { .. } | LedgerLogError::Read(_) => {
+                LedgerLogError::Refused { folder: folder.clone(), error: Box::new(error) }
+            }
+            error => error,
+        };
+        let (told, report) = verified(&place, data_set).map_err(refused)?;
+        let broken = matches!(report.verdict, Verdict::Violation(_));
+        let violation = broken.then(|| report.to_string());
         if folder == state.join(FOLDER) {
             // The node opens its log with its own secret key.
             audit::note::load_key(&state.join(node::audit_log::KEY))
                 .map_err(AuditWriterError::from)?;
         }
-        Ok(Inspection { log: Some(key), records, told })
+        Ok(Inspection { log: Some(key), records: report.records, violation, told })
     }
 
     /// The log.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use audit::Name;
 use audit::note::VerifierKey;
 use audit::record::{Entry, Event, Role};
+use audit::verify::Verdict;
 use base::clock::Clock;
 use node::audit_log::generation::{self, Remains};
-use node::audit_log::{AuditSettings, LogGeneration, StateLock, name};
+use node::audit_log::{AuditSettings, LogGeneration, StateLock, Tracking, name};
 use privacy::{Cost, LEDGER_ORDERS, Limits};
 
 use super::LedgerLogError;
-use super::ledger_log::{Told, verified};
+use super::ledger_log::{LogPlace, Told, verified};
 
 /// What is known before a restart, for whoever decides on it.
 pub struct Restart {
@@ -34,7 +35,7 @@ impl Restart {
         data_set: &Name,
     ) -> Result<Self, LedgerLogError> {
         let remains = Remains::of(audit.tracking, lock.state())?;
-        let recorded = recorded(lock.state(), &remains, data_set);
+        let recorded = recorded(audit.tracking, lock.state(), &remains, data_set);
         Ok(Self { remains, recorded })
     }
 
@@ -83,14 +84,19 @@ pub struct Next {
 
 /// What verified logs record as spent: of the newest, and where that began with all of the budget spent, of
 /// the ones before it.
-fn recorded(state: &Path, remains: &Remains, data_set: &Name) -> Result<Cost, LedgerLogError> {
+fn recorded(
+    tracking: Tracking,
+    state: &Path,
+    remains: &Remains,
+    data_set: &Name,
+) -> Result<Cost, LedgerLogError> {
     let missing = |why: String| LedgerLogError::NotRecorded { why };
     let mut expected = remains.generation;
     let (Some(folder), Some(key)) = (&remains.folder, &remains.key) else {
         return Err(missing(format!("the log of generation {expected} is not there")));
     };
     let mut since = Cost::zero();
-    let mut told: Told = verified(folder, key, data_set)?.0;
+    let mut told = sound(&LogPlace { tracking, state, folder, key }, data_set)?;
     if generation::number(key.name()) != Some(expected) {
         return Err(missing(format!("the log of generation {expected} is not there")));
     }
@@ -106,6 +112,15 @@ fn recorded(state: &Path, remains: &Remains, data_set: &Name) -> Result<Cost, Le
             missing(format!("the log of generation {expected} is not in the state folder"))
         })?;
         let key = audit::folder::key(&old.folder)?;
-        told = verified(&old.folder, &key, data_set)?.0;
+        told = sound(&LogPlace { tracking, state, folder: &old.folder, key: &key }, data_set)?;
     }
+}
+
+/// The ledger of a log in which everything holds.
+fn sound(place: &LogPlace<'_>, data_set: &Name) -> Result<Told, LedgerLogError> {
+    let (told, report) = verified(place, data_set)?;
+    if report.verdict == Verdict::Sound {
+        return Ok(told);
+    }
+    Err(LedgerLogError::Unverified { folder: place.folder.to_owned(), why: report.to_string() })
 }

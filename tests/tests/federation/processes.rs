@@ -1,5 +1,6 @@
 //! `init`, `serve`, six times `site-node run`, `run`, `runs`: each a process of its own.
 
+use audit::record::Event;
 use serde_json::Value;
 use tests::{Federation, HOSPITALS, Process, SetupError, binary, demo, edit, failure, success};
 
@@ -97,7 +98,25 @@ fn a_coordinator_that_is_stopped_ends_its_run_and_says_so() -> Outcome {
     let mut list = federation.coordinator(&["runs", "list"])?;
     let listed = last_line(&success(Process::start(list.args(["--format", "json"]))?)?)?;
     assert_eq!(listed[0]["status"], "failed");
-    Ok(())
+    // The model so far was kept, which is on record.
+    let name = listed[0]["run"].as_str().unwrap_or_default();
+    let records = tests::records(&federation.place("state"))?;
+    let kept = records.iter().filter(|record| matches!(record.event, Event::Kept { .. }));
+    let runs: Vec<_> = kept.filter_map(|record| record.run.as_ref()).collect();
+    assert_eq!(runs.iter().map(|run| run.as_str()).collect::<Vec<_>>(), [name]);
+
+    // A registry that is lost is missed by name at the next start.
+    for ending in ["", "-wal", "-shm"] {
+        let file = federation.place(&format!("state/registry.sqlite{ending}"));
+        if file.exists() {
+            std::fs::remove_file(file)?;
+        }
+    }
+    let mut serve = federation.coordinator(&["serve"])?;
+    let mut coordinator = Process::start(serve.env("NO_COLOR", "1"))?;
+    let line = coordinator.wait_for("the registry lacks")?;
+    assert!(line.contains(name), "{line}");
+    tests::stop([coordinator])
 }
 
 #[test]

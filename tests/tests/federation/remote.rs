@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use audit::record::Event;
 use base::clock::{Clock, SystemClock};
 use base::config;
 use coordinator::registry::{Ending, Registry, Status};
@@ -12,7 +13,7 @@ use plan::experiment::Experiment;
 use serde_json::Value;
 use tests::{
     Federation, HOSPITALS, Process, SetupError, binary, copy_folder, demo, edit, failure, files,
-    stop, success,
+    records, stop, success,
 };
 
 use crate::Outcome;
@@ -143,6 +144,18 @@ fn a_researcher_elsewhere_sees_and_fetches_what_the_coordinators_machine_has() -
     let verified = success(laptop.start(&verify)?)?;
     assert!(verified.starts_with(&format!("ok  {run}")), "{verified}");
 
+    // Who fetched which model is in the coordinator's log.
+    let all = records(&state)?;
+    let fetched = all.iter().filter(|record| matches!(record.event, Event::Fetched { .. }));
+    let by: Vec<_> = fetched.map(|record| (record.actor.as_str(), record.run.as_ref())).collect();
+    let name: audit::Name = run.parse()?;
+    assert_eq!(by, [("operator", Some(&name))]);
+    // The list of certificates is not on this machine, which is no empty list.
+    let none = failure(laptop.start(&["sites", "list"])?)?;
+    assert!(none.contains("no certificates here"), "{none}");
+    let nobody = failure(here(&federation, &["sites", "accept", "zzz"])?)?;
+    assert!(nobody.contains("no hospital of this name belongs here"), "{nobody}");
+
     // Nothing is written over unless that is asked for.
     fs::write(&paths[1], "mine")?;
     let there = failure(laptop.start(&fetch)?)?;
@@ -166,6 +179,17 @@ fn a_researcher_elsewhere_sees_and_fetches_what_the_coordinators_machine_has() -
     assert!(gone.contains(&format!("connecting to {}", federation.address)), "{gone}");
     // The coordinator's own machine reads its folder all the same.
     success(here(&federation, &["runs", "show", &run])?)?;
+    // A registry that is none says what to do.
+    for ending in ["-wal", "-shm"] {
+        let beside = state.join(format!("registry.sqlite{ending}"));
+        if beside.exists() {
+            fs::remove_file(beside)?;
+        }
+    }
+    fs::write(Registry::path(&state), "no registry, but a file of some hundred bytes".repeat(9))?;
+    let damaged = failure(here(&federation, &["runs", "list"])?)?;
+    assert!(damaged.contains("Put it back from a backup"), "{damaged}");
+    assert!(!damaged.contains("because"), "{damaged}");
     Ok(())
 }
 

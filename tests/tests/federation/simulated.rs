@@ -1,12 +1,13 @@
 //! What a simulation says when one of its hospitals takes no part.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use audit::note::{SignedNote, SigningKey};
 use audit::record::Role;
 use base::clock::SystemClock;
 use node::audit_log::{AuditWriter, COORDINATOR, name};
-use tests::{Federation, HOSPITALS, SetupError, demo, failure};
+use tests::{Federation, HOSPITALS, Process, SetupError, binary, demo, failure};
 
 use crate::Outcome;
 use crate::models::simulate;
@@ -32,5 +33,17 @@ fn a_simulation_one_of_whose_hospitals_is_refused_ends_with_its_reason() -> Outc
     let told =
         format!("site {site}: takes no part in the simulation: the coordinator refused this site");
     assert!(output.contains(&told) && output.contains("(forked)"), "{output}");
+    Ok(())
+}
+
+#[test]
+fn a_demonstration_leaves_a_folder_alone_that_holds_anything_else() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("truth.csv"), "mine")?;
+    let mut demo = Command::new(binary("coordinator")?);
+    demo.args(["demo", "--quiet", "--out"]).arg(folder.path());
+    let refused = failure(Process::start(&mut demo)?)?;
+    assert!(refused.contains("is not empty") && refused.contains("name a new one"), "{refused}");
+    assert_eq!(std::fs::read_dir(folder.path())?.count(), 1);
     Ok(())
 }

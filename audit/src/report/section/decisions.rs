@@ -61,6 +61,8 @@ fn row(log: &Log, record: &Record) -> Markup {
         Event::Declined { rule } => ("declined or withdrew", html! { "rule " (rule) }),
         Event::Kill {} => ("ended the run before its last round", html! { "–" }),
         Event::Release { model } => ("gave the model out", short(model)),
+        Event::Kept { model } => ("kept the model so far", short(model)),
+        Event::Fetched { model } => ("fetched the model", short(model)),
         _ => (record.event.name(), html! { "–" }),
     };
     html! {

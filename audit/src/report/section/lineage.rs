@@ -56,12 +56,13 @@ pub(in crate::report) fn lineage(data: &Data) -> Markup {
 
 fn released(log: &Log) -> Markup {
     let models = log.story.decisions.iter().filter_map(|record| match &record.event {
-        Event::Release { model } => Some((record, model)),
+        Event::Release { model } => Some((record, model, "Given out")),
+        Event::Kept { model } => Some((record, model, "Kept")),
         _ => None,
     });
     html! {
-        @for (record, model) in models {
-            dt { "Given out" } dd { (whole(model)) " at " (time(record.time)) " UTC" }
+        @for (record, model, how) in models {
+            dt { (how) } dd { (whole(model)) " at " (time(record.time)) " UTC" }
         }
     }
 }

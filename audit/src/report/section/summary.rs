@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::epsilon;
 use crate::name::Name;
-use crate::record::{Mechanism, Promise, Role};
+use crate::record::{Event, Mechanism, Promise, Role};
 use crate::report::data::{Data, Log};
 use crate::report::ended::Ended;
 use crate::report::format::{bytes, count, duration, len, many, science, time};
@@ -91,11 +91,11 @@ fn ended(data: &Data) -> Markup {
             Ended::Stopped { by, reason } => p.caution { strong { "The run did not finish." }
                 " It was ended by " span.node { (by) }
                 @if let Some(reason) = reason { " for the reason " strong { (reason) } }
-                ". No model was given out." },
+                ". " (kept(data)) },
             Ended::Declined(who) => p.caution { strong { "The run did not begin: every hospital that \
                 answered declined." } " " (declined(&who)) ". Nothing left a hospital." },
             Ended::Interrupted => p.caution { strong { "The run did not finish." }
-                " The coordinator's program ended while the run was going on. No model was given out." },
+                " The coordinator's program ended while the run was going on. " (kept(data)) },
             Ended::Unknown if data.coordinator().is_none() => {}
             Ended::Unknown => p.caution { strong { "How the run ended is not known." }
                 " No log given tells of its end: it may still be going on." },
@@ -103,6 +103,23 @@ fn ended(data: &Data) -> Markup {
         @let some = data.declined();
         @if !some.is_empty() && !matches!(data.ended(), Ended::Declined(_)) {
             p { "Declined by " (declined(&some)) "." }
+        }
+    }
+}
+
+/// What became of the model of a run that did not finish.
+fn kept(data: &Data) -> Markup {
+    let fetched = data.coordinators().flat_map(|log| &log.story.decisions);
+    let fetched = fetched.filter(|record| matches!(record.event, Event::Fetched { .. })).count();
+    html! {
+        @match data.kept() {
+            None => "No model was given out, by the coordinator's log.",
+            Some(record) => {
+                "The model "
+                @if let Some(round) = record.round { "after round " (round) " " }
+                "was kept: whoever may read the coordinator's models can have it."
+                @if fetched > 0 { " It was fetched over the network " (many(fetched, "time")) "." }
+            }
         }
     }
 }

@@ -289,6 +289,60 @@ fn what_no_epsilon_covers_and_what_is_not_signed_is_said() {
     assert!(cautions.contains(&unsigned), "{cautions}");
 }
 
+/// A run is told by its own records: what is wrong with another one is one line apart.
+#[test]
+fn faults_of_other_runs_do_not_colour_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (of_site, of_centre) = (folder.path().join("site"), folder.path().join("centre"));
+    let mut site = Writer::new(&of_site, "site-a", Role::Site, 1);
+    let mut centre = Writer::new(&of_centre, "centre", Role::Coordinator, 1);
+    let (model, plan, update) = (digest("model"), digest("plan"), digest("update"));
+    let consent = |run: &str| entry(Event::Consent { plan, terms: None }).of_run(name(run));
+    let received = |run: &str, update| {
+        let event = Event::Received { update, bytes: 8 };
+        entry(event).of_run(name(run)).of_round(1).with_site(name("site-a"))
+    };
+    site.tell(start());
+    site.tell(budget());
+    site.put(&consent(RUN));
+    site.of(RUN, 1, Event::RoundOffer { model, plan });
+    site.of(RUN, 1, reserve(NOISE, 5, 5));
+    site.of(RUN, 1, Event::Noised { update, bytes: 8 });
+    site.of(RUN, 1, Event::Sent { update, bytes: 8 });
+    site.of(RUN, 1, Event::Acked { update });
+    centre.tell(start());
+    centre.of(RUN, 1, Event::RoundOffer { model, plan });
+    centre.put(&received(RUN, update));
+    // Of another run the coordinator made up an update, and the site told a number that it never charged.
+    centre.of("other-run", 1, Event::RoundOffer { model, plan });
+    centre.put(&received("other-run", digest("made up")));
+    site.put(&consent("other-run"));
+    let metric = Event::Metric { name: name("concordance").into(), noised: true, numbers: None };
+    site.of("other-run", 1, metric);
+    site.log.checkpoint().unwrap();
+    centre.log.checkpoint().unwrap();
+    let of = |run: &str| {
+        let logs = vec![
+            (of_site.as_path(), crate::harness::public("site-a")),
+            (of_centre.as_path(), crate::harness::public("centre")),
+        ];
+        let run = name(run);
+        gather(&audit::report::Request { run, logs, trusted: true, cost: None, epsilon: None })
+            .unwrap()
+    };
+    let data = of(RUN);
+    assert_eq!((data.exit_code(), data.elsewhere.len()), (0, 3), "{:?}", data.judgement);
+    let html = render(&data);
+    let page = Page::parse(&html);
+    let note = page.texts("class", "note").join("\n");
+    assert!(note.contains("Of other runs these logs tell 3 faults"), "{note}");
+    assert!(html.contains("class=\"banner good\"") && note.contains("other-run"), "{note}");
+    // The other run's own page is red.
+    let data = of("other-run");
+    assert_eq!((data.exit_code(), data.elsewhere.len()), (1, 0), "{:?}", data.elsewhere);
+    assert!(render(&data).contains("class=\"banner bad\""));
+}
+
 #[test]
 fn a_run_that_nobody_knows_is_an_error() {
     let study = Study::new(&SITES[..1], 1);

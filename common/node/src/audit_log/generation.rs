@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::lock::StateLock;
 use super::register::{self, Registered, Tracking};
 use super::stamp::ClockGuard;
-use super::{AuditWriterError, FOLDER, KEY, peers};
+use super::{AuditWriterError, FOLDER, KEY, peers, told};
 use base::clock::Clock;
 use base::durable;
 
@@ -182,7 +182,7 @@ pub struct LogGeneration {
     pub number: u32,
     /// Why it begins, as a code for its first record.
     pub reason: Name,
-    /// What it records at once after that.
+    /// What it records at once after that, before the numbers that earlier logs told.
     pub entries: Vec<Entry>,
 }
 
@@ -201,7 +201,7 @@ impl LogGeneration {
         let state = lock.state();
         complete(lock, tracking)?;
         clear(state)?;
-        let key = self.build(state, clock)?;
+        let key = self.build(state, tracking, clock)?;
         let old = self.number.saturating_sub(1);
         let mut moves = Vec::new();
         for name in [KEY, FOLDER, "outbox"] {
@@ -218,7 +218,12 @@ impl LogGeneration {
         Ok(key)
     }
 
-    fn build(&self, state: &Path, clock: &dyn Clock) -> Result<VerifierKey, AuditWriterError> {
+    fn build(
+        &self,
+        state: &Path,
+        tracking: Tracking,
+        clock: &dyn Clock,
+    ) -> Result<VerifierKey, AuditWriterError> {
         let (folder, key) = (state.join(NEXT), state.join(NEXT_KEY));
         durable::make_folder(&folder).map_err(failed("making", &folder))?;
         let key = create_key(&key, &log_id(&self.node.name, self.number)?)?;
@@ -227,8 +232,12 @@ impl LogGeneration {
         let settings = Settings::new(self.node.clone());
         let reason = self.reason.clone();
         let mut log = Log::create(&folder, key, settings, &stamp, reason)?;
-        if !self.entries.is_empty() {
-            log.append_all(&stamp, &self.entries)?;
+        let mut entries = self.entries.clone();
+        if self.number > 1 {
+            entries.extend(told::carried(tracking, state)?);
+        }
+        if !entries.is_empty() {
+            log.append_all(&stamp, &entries)?;
         }
         log.checkpoint()?;
         // Peers that the old log knew stay known: they are not taken anew on trust.

@@ -19,6 +19,7 @@ mod names;
 mod peers;
 mod register;
 mod restart;
+pub mod seen;
 mod settings;
 mod show;
 mod stamp;
@@ -91,6 +92,7 @@ struct Inner {
     fingerprints: BTreeMap<audit::Digest, Name>,
     /// The lock on the state folder.
     held: StateLock,
+    tracking: Tracking,
     /// The log's folder as it was opened.
     folder: Option<lock::Identity>,
     /// The time of the newest record before this process.
@@ -175,7 +177,7 @@ impl AuditWriter {
         for (run, round, model) in removed.history.offers() {
             offers.insert((run.clone(), round), model);
         }
-        let mut told = Told::before(held.state())?;
+        let mut told = Told::default();
         told.archived(&removed.history);
         base::durable::make_folder(&folder.join(audit::folder::WITNESS)).map_err(failed)?;
         let keys = peers::load(&folder)?;
@@ -215,6 +217,7 @@ impl AuditWriter {
             fingerprints,
             folder: lock::identity_of(&folder),
             held,
+            tracking: audit.tracking,
             newest,
             sealed: clock.now(),
             writing: Duration::ZERO,
@@ -307,6 +310,17 @@ impl AuditWriter {
         }
     }
 
+    /// Keeps a checkpoint of this log that a peer showed and that the log does not hold, beside the state folder:
+    /// it counts until the log holds it again.
+    pub fn keep_seen(&self, checkpoint: &str) {
+        let inner = self.lock();
+        let Ok(note) = SignedNote::parse(checkpoint) else { return };
+        let (state, key) = (inner.held.state(), inner.log.verifier());
+        if let Err(error) = seen::keep(inner.tracking, state, key, &note) {
+            tracing::error!(%error, "what the peer showed of this log cannot be kept");
+        }
+    }
+
     /// Signs what the log is now.
     ///
     /// # Errors
@@ -323,7 +337,7 @@ impl AuditWriter {
         self.lock().offers.get(&(name(run.as_str()), round.0)).copied()
     }
 
-    /// Whether numbers of this hash were told of a run, in this log or one that it goes on from.
+    /// Whether numbers of this hash were told of a run: in this log, or in an earlier one, as the opening says.
     #[must_use]
     pub fn has_told(&self, run: &RunId, numbers: audit::Digest) -> bool {
         self.lock().told.holds(&name(run.as_str()), numbers)

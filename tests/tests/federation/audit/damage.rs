@@ -7,7 +7,10 @@ use audit::folder::{CHECKPOINT, segment};
 use audit::note::{Checkpoint, load_key};
 use audit::tree::{Frontier, leaf};
 use audit::verify::{Tampering, Verdict};
-use tests::{Federation, HOSPITALS, SetupError, copy_folder, stop, verdict};
+use tests::{
+    Federation, HOSPITALS, Process, SetupError, copy_folder, demo, edit, failure, stop, success,
+    verdict,
+};
 
 use super::{reconciled, run, start};
 use crate::Outcome;
@@ -57,6 +60,71 @@ fn sign_again(state: &Path, folder: &Path) -> Outcome {
     let (origin, size, root) = (key.verifier().name().clone(), tree.size(), tree.root());
     let note = Checkpoint { origin, size, root }.sign(&key)?;
     Ok(fs::write(folder.join(CHECKPOINT), note.to_string())?)
+}
+
+/// Every verb that says what was spent refuses a log that was changed, and says what to do.
+fn verbs_refuse(federation: &Federation, log: &Path) -> Outcome {
+    let whole = federation.elsewhere("whole");
+    copy_folder(log, &whole)?;
+    let demo = demo();
+    let demo = demo.to_str().unwrap_or_default();
+    let cut = |keep: usize| {
+        move |folder: &Path| {
+            let mut all = lines(folder)?;
+            all.truncate(all.len().min(keep));
+            write(folder, &all)
+        }
+    };
+    let edited = |folder: &Path| {
+        let mut all = lines(folder)?;
+        let place = all.len() / 2;
+        all[place] = b"{}".to_vec();
+        write(folder, &all)
+    };
+    let last = lines(log)?.len() - 1;
+    let (few, all_but_one) = (cut(3), cut(last));
+    let unsigned = |folder: &Path| Ok(fs::remove_file(folder.join(CHECKPOINT))?);
+    let changes: [(&str, &dyn Fn(&Path) -> Outcome); 4] = [
+        ("records were cut off", &few),
+        ("records were cut off", &all_but_one),
+        ("its checkpoint is missing", &unsigned),
+        ("record ", &edited),
+    ];
+    for (why, change) in changes {
+        change(log)?;
+        for verb in [&["check"][..], &["budget"], &["policy", "explain", demo], &["run"]] {
+            let mut command = federation.site_command(HOSPITALS[0], verb)?;
+            let refused = failure(Process::start(&mut command)?)?;
+            assert!(refused.contains("audit restart --reason lost"), "{verb:?}: {refused}");
+            assert!(refused.contains(why) || verb == ["run"], "{why}, {verb:?}: {refused}");
+        }
+        copy_folder(&whole, log)?;
+    }
+    let mut command = federation.site_command(HOSPITALS[0], &["budget"])?;
+    success(Process::start(&mut command)?)?;
+    // The identity of another hospital, and the log of this one.
+    let own = federation.site(HOSPITALS[0]).join("identity");
+    let kept = federation.elsewhere("own-identity");
+    copy_folder(&own, &kept)?;
+    copy_folder(&federation.site(HOSPITALS[1]).join("identity"), &own)?;
+    for verb in ["check", "run"] {
+        let mut command = federation.site_command(HOSPITALS[0], &[verb])?;
+        let refused = failure(Process::start(&mut command)?)?;
+        let named = [HOSPITALS[0], HOSPITALS[1], "the certificate is that of"];
+        assert!(named.iter().all(|name| refused.contains(name)), "{verb}: {refused}");
+        assert!(!refused.contains("--reason lost"), "{verb}: {refused}");
+    }
+    copy_folder(&kept, &own)?;
+    // One of another federation.
+    let policy = federation.site(HOSPITALS[0]).join("policy.toml");
+    let text = fs::read_to_string(&policy)?;
+    let other = format!("coordinators = [\"sha256:{}\"]", "00".repeat(32));
+    let line = text.lines().find(|line| line.starts_with("coordinators")).unwrap_or_default();
+    edit(&policy, line, &other)?;
+    let mut command = federation.site_command(HOSPITALS[0], &["check"])?;
+    let refused = failure(Process::start(&mut command)?)?;
+    assert!(refused.contains("is not listed in policy.coordinators"), "{refused}");
+    Ok(())
 }
 
 #[test]
@@ -118,6 +186,7 @@ fn every_change_to_a_log_shows() -> Outcome {
     let others = HOSPITALS[1..3].iter().map(|name| federation.log_of(name));
     let logs: Vec<_> = [copy].into_iter().chain(others).collect();
     let together = reconciled(&own, &logs)?;
+    verbs_refuse(&federation, &site)?;
     let verdicts: Vec<_> = together.reports.into_iter().map(|report| report.verdict).collect();
     let [cut, second, third, coordinator] = &verdicts[..] else { return Err("four logs".into()) };
     assert_eq!([coordinator, second, third], [&Verdict::Sound; 3]);

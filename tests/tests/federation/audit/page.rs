@@ -96,8 +96,11 @@ pub(super) fn of_one_mind(
     for folders in [&all, &turned] {
         let output = audit("reconcile")?.args(folders).arg("--json").output()?;
         let told = object(&output)?;
-        assert_eq!(told["verdict"], found.figures["verdict"], "{told}\n{}", found.figures);
-        assert_eq!(output.status.code(), Some(found.code), "{told}");
+        // What is found of other runs alone is no verdict on this one.
+        if found.figures["elsewhere"].as_array().is_none_or(Vec::is_empty) {
+            assert_eq!(told["verdict"], found.figures["verdict"], "{told}\n{}", found.figures);
+            assert_eq!(output.status.code(), Some(found.code), "{told}");
+        }
     }
     // The page says what the figures say.
     let banner = match found.verdict() {

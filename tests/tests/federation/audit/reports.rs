@@ -71,6 +71,11 @@ fn a_site_that_is_killed_in_a_run_accuses_nobody() -> Outcome {
     let told = of_one_mind(&federation, &name, &[federation.log()], &logs(&federation))?;
     is_explained(&told);
     assert!(told.page.contains("The run did not finish.") && told.page.contains("operator"));
+    // Its model so far can be fetched, and the page says so.
+    assert!(told.page.contains("was kept: whoever may read the coordinator"), "{}", told.page);
+    assert!(!told.page.contains("No model was given out"));
+    let kept = federation.place("state/models").join(format!("{name}.safetensors"));
+    assert!(kept.is_file());
     Ok(())
 }
 

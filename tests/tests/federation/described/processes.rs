@@ -7,6 +7,7 @@ use audit::report::{Request, gather, render};
 use plan::experiment::Experiment;
 use plan::metric::Metric;
 use serde_json::Value;
+use site_node::privatize::LedgerLog;
 use tests::{Federation, HOSPITALS, Process, SetupError, binary, edit, failure, success};
 
 use super::truth::{FAR, Truth};
@@ -247,6 +248,62 @@ fn an_answer_that_was_changed_on_disk_is_told_by_nobody() -> Outcome {
     assert_eq!(ledger(&federation.site(names[0]).join("state"))?.len(), 13);
     tests::stop(sites)?;
     tests::stop([coordinator])
+}
+
+/// The log takes another one's place between two answers to the same question: the second is the first again.
+#[test]
+fn an_answer_is_sent_again_after_the_log_was_restarted() -> Outcome {
+    let mut federation = Federation::new()?;
+    let names = &HOSPITALS[..3];
+    for name in names {
+        let policy = federation.site(name).join("policy.toml");
+        edit(&policy, "describe = false", "describe = true")?;
+        edit(&policy, "epsilon = 8.0", "epsilon = 60.0")?;
+        edit(&policy, "epsilon_per_run = 4.0", "epsilon_per_run = 50.0")?;
+    }
+    let file = federation.elsewhere("described.toml");
+    std::fs::write(&file, experiment(2.0)?)?;
+    let coordinator = federation.serve()?;
+    let mut sites = Vec::new();
+    for name in names {
+        sites.push(federation.start_site(name)?);
+    }
+    let set = "aggregation.min_sites=2";
+    let json = ["--format", "json", "--quiet", "--set", set];
+    let report = last_line(&success(ask(&federation, &file, &json)?)?)?;
+    let state = federation.site(names[0]).join("state");
+    let spent = LedgerLog::look(&state, &"cohort".parse()?)?.spent();
+
+    tests::stop([sites.remove(0)])?;
+    let restart = ["audit", "restart", "--reason", "key-exposed", "--spent", "recorded"];
+    success(Process::start(&mut federation.site_command(names[0], &restart)?)?)?;
+    failure(federation.site_node(names[0], "run")?)?;
+    let mut accept = federation.coordinator(&["sites", "accept", names[0]])?;
+    success(Process::start(&mut accept)?)?;
+    sites.push(federation.start_site(names[0])?);
+    // The coordinator's own copy is gone, so that the hospital itself is heard.
+    let run = report["description"].as_str().unwrap_or_default().to_owned();
+    let kept = federation.place("state").join("descriptions").join(&run);
+    std::fs::remove_dir_all(kept)?;
+    let again = last_line(&success(ask(&federation, &file, &json)?)?)?;
+    assert_eq!(again["sites"], report["sites"], "{again}");
+    assert_eq!(LedgerLog::look(&state, &"cohort".parse()?)?.spent(), spent);
+    tests::stop(sites)?;
+    tests::stop([coordinator])?;
+
+    verified(&state)?;
+    success(Process::start(&mut federation.site_command(names[0], &["check"])?)?)?;
+    let aside = state.join("audit-1");
+    let mut folders: Vec<_> = names.iter().map(|name| federation.log_of(name)).collect();
+    folders.extend([federation.log(), aside]);
+    let source = |folder| Ok::<_, SetupError>((folder, audit::folder::key(folder)?));
+    let logs = folders.iter().map(|folder| source(folder)).collect::<Result<Vec<_>, _>>()?;
+    let found = audit::reconcile::reconcile(&logs, 300_000);
+    assert_eq!((found.exit_code(), &found.discrepancies[..]), (0, &[][..]), "{found:?}");
+    let (run, cost, epsilon) = (run.parse()?, None, None);
+    let told = gather(&Request { run, logs, trusted: true, cost, epsilon })?;
+    assert_eq!(told.exit_code(), 0, "{:?}", told.judgement);
+    Ok(())
 }
 
 /// What `site-node policy explain` says of a description.
