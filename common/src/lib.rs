@@ -27,6 +27,7 @@ pub mod pki;
 pub mod policy;
 pub mod privacy;
 pub mod process;
+pub mod quote;
 pub mod shutdown;
 pub mod statistics_store;
 pub mod survival;
