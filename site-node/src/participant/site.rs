@@ -64,6 +64,15 @@ pub enum SiteParticipantError {
     /// Its own key for fingerprints of its data.
     #[error(transparent)]
     Fingerprint(#[from] Box<DataError>),
+    /// What runs have taken of their time.
+    #[error(
+        "state/training-times, which holds how long each run has trained here (policy.max_time), cannot be read: \
+         {source}; put it back, or remove it, and runs that go on have all of their time again"
+    )]
+    Times {
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 /// Training that is going on.
@@ -81,7 +90,7 @@ pub struct SiteParticipant {
     /// Hashes of ECGs and images that did not change since.
     seen: Seen,
     questions: Mutex<Questions>,
-    /// How long the last run trained.
+    /// How long runs trained.
     taken: Mutex<Taken>,
     /// Beside what is state, which is locked while it trains.
     in_hand: Mutex<Option<InHand>>,
@@ -117,6 +126,8 @@ impl SiteParticipant {
         recorded.map_err(LedgerLogError::from)?;
         tracing::info!(policy = %hash, "policy in force");
         let questions = Questions::new(site.clock.now());
+        let taken =
+            Taken::open(&site.state).map_err(|source| SiteParticipantError::Times { source })?;
         Ok(Self {
             site,
             audit,
@@ -124,18 +135,13 @@ impl SiteParticipant {
             state: Mutex::new(None),
             seen: Seen::default(),
             questions: Mutex::new(questions),
-            taken: Mutex::default(),
+            taken: Mutex::new(taken),
             in_hand: Mutex::default(),
         })
     }
 
-    /// That the coordinator does not ask too often.
-    fn may_ask(&self) -> Result<(), DeclineReason> {
-        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = questions.admit(self.site.clock.now())? {
-            self.audit.note(entry);
-        }
-        Ok(())
+    fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gate(&self) -> MutexGuard<'_, PrivacyGate> {
