@@ -21,7 +21,7 @@ use self::statistics::terms_of;
 use super::contribute::contribute;
 use super::log;
 use super::metrics::evaluate;
-use super::questions::Questions;
+use super::questions::{Asked, Questions};
 use super::statistics::answer;
 use super::time::{self, Taken};
 use super::{DeclineReason, Model, OF_PATIENTS, Participant, Records, Site, failed, untrained};
@@ -301,6 +301,13 @@ impl Participant for SiteParticipant {
         self.site.data_set.clone()
     }
 
+    fn admit(&self, asked: Asked) -> Result<(), DeclineReason> {
+        if let Some(entry) = self.questions().admit(asked, self.site.clock.now())? {
+            self.audit.note_refused(entry);
+        }
+        Ok(())
+    }
+
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
         let rules = self.rules();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -310,7 +317,7 @@ impl Participant for SiteParticipant {
         {
             return Ok(()); // Recorded when it was given.
         }
-        self.may_ask()?;
+        Participant::admit(self, Asked::Question)?;
         let decided = rules.and_then(|rules| {
             // What the site knows of a run outlives a lost connection, but not another run.
             let held = state.take();
@@ -376,7 +383,6 @@ impl Participant for SiteParticipant {
     }
 
     fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
-        self.may_ask()?;
         let run = question.run();
         let rules = match self.rules() {
             Ok(rules) => rules,
@@ -428,7 +434,7 @@ impl SiteParticipant {
         answer: Result<T, DeclineReason>,
     ) -> Result<T, DeclineReason> {
         answer.inspect_err(|reason_to_decline| {
-            self.audit.note(log::refused(run, round, &reason_to_decline.rule));
+            self.audit.note_refused(log::refused(run, round, &reason_to_decline.rule));
             self.withdraw(run, reason_to_decline);
         })
     }
@@ -522,7 +528,9 @@ impl SiteParticipant {
                 tracing::info!(%round, "sending again what was noised before this site restarted");
                 Outgoing { update, weight: 1, metrics: Vec::new() }
             } else {
-                self.trained(&mut gate, state, round, model)?
+                let trained = self.trained(&mut gate, state, round, model)?;
+                self.questions().trained();
+                trained
             };
             state.last = Some((round, model.digest, outgoing.clone()));
             Ok(outgoing)
