@@ -1,6 +1,7 @@
 //! The operator's side: launch a plan on a live coordinator, or ask for a description, and follow it; attach to
 //! a run, or stop it; ask what is kept of runs and models.
 
+mod intake;
 mod query;
 
 use base::ids::{RunId, RunPrefix};
@@ -13,6 +14,7 @@ use plan::experiment::Plan;
 
 pub use query::query;
 
+use self::intake::Intake;
 use crate::registry::Status;
 use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, object, site_mean};
 
@@ -81,6 +83,12 @@ pub enum OperatorError {
         "the coordinator broke off its answer; ask again, and install the same release on both machines"
     )]
     BrokenOff,
+    /// The coordinator sends without end.
+    #[error(
+        "the coordinator sent more than any run or list has, and no more of it was read; install the same release on \
+         both machines, and ask the coordinator's people"
+    )]
+    TooMuch,
     /// The coordinator stopped answering while a description was asked for.
     #[error(
         "the coordinator broke off; what hospitals had answered is charged and kept: ask the same again to \
@@ -217,12 +225,14 @@ async fn listen(
     follow: &mut impl FnMut(&Told),
     steps: &mut Vec<Told>,
 ) -> Result<(), OperatorError> {
+    let mut intake = Intake::new();
     while let Some(message) = reader.next().await? {
         let (run, told) = match message {
             ToOperator::Told { run, told } => (run, told),
             ToOperator::Refused(refusal) => return Err(OperatorError::Refused(refusal)),
             _ => break,
         };
+        intake.told(&told)?;
         follow(&told);
         match told {
             Told::Complete { .. } => return Ok(()),
@@ -278,12 +288,14 @@ async fn collect(
         results: None,
         notes: plan.cautions(),
     };
+    let mut intake = Intake::new();
     while let Some(message) = reader.next().await? {
         let (run, progress) = match message {
             ToOperator::Progress { run, progress } => (run, progress),
             ToOperator::Refused(refusal) => return Err(OperatorError::Refused(refusal)),
             _ => return Err(OperatorError::Broken),
         };
+        intake.progress(&progress)?;
         follow(&run, &progress);
         report.run = run.to_string();
         match progress {

@@ -52,7 +52,7 @@ fn wait(logs: &SiteLogs, site: &SiteName, log: SiteLog) -> Refusal {
             tracing::error!(
                 %site, log = found,
                 "a known site shows the audit log of {second}. Ask its people by another way than the network; \
-                 if the data set and the key are theirs, run `coordinator sites accept {site}`"
+                 if the data set and the key are theirs, run `coordinator sites accept {site} {found}`"
             );
             second.to_string()
         }
@@ -60,7 +60,7 @@ fn wait(logs: &SiteLogs, site: &SiteName, log: SiteLog) -> Refusal {
             tracing::error!(
                 %site, log = found,
                 "a known site shows a new audit log: its old one was lost or restarted. Ask its people by another \
-                 way than the network; if the key is theirs, run `coordinator sites accept {site}`"
+                 way than the network; if the key is theirs, run `coordinator sites accept {site} {found}`"
             );
             "a new log of a hospital that is known".to_owned()
         }
@@ -69,8 +69,8 @@ fn wait(logs: &SiteLogs, site: &SiteName, log: SiteLog) -> Refusal {
         tracing::error!(%site, %error, "the key cannot be kept for the operator");
     }
     Refusal::Log(format!(
-        "{what}. It waits for the coordinator's operator, who runs `coordinator sites accept {site}` once your \
-         people have confirmed the key {found}; then start again"
+        "{what}. It waits for the coordinator's operator, who runs `coordinator sites accept {site} {found}` once your \
+         people have confirmed that key; then start again"
     ))
 }
 

@@ -3,10 +3,11 @@
 //! ```text
 //! state/site-logs/SITE.known       the logs that count: a line each, of key and data set
 //! state/site-logs/SITE.shown       the log that was refused last: written by the daemon
-//! state/site-logs/SITE.accepted    the same, renamed by `coordinator sites accept`
+//! state/site-logs/SITE.accepted    the log whose key the operator gave to `coordinator sites accept`
 //! ```
 //!
-//! The operator's verb renames one file in one step, which is why it may run beside the daemon. Which keys count is
+//! The operator's verb writes what it compared with the operator's key, and replaces one file in one step: the daemon
+//! may run beside it, and a log that is shown meanwhile is not the one that is accepted. Which keys count is
 //! decided by the coordinator's audit log; here stands what a person is told of them.
 
 use std::fmt;
@@ -28,6 +29,19 @@ pub enum SiteLogError {
     NothingShown {
         /// The hospital.
         site: SiteName,
+    },
+    /// Another log was shown than the one that the operator was told of.
+    #[error(
+        "{site} showed the audit log {shown} last, and not {given}; nothing was accepted. Ask its people by another \
+         way than the network which key is theirs"
+    )]
+    OtherKey {
+        /// The hospital.
+        site: SiteName,
+        /// The key of the log that it showed.
+        shown: String,
+        /// The key that the operator gave.
+        given: String,
     },
     /// The folder cannot be used.
     #[error("{}: {source}", path.display())]
@@ -115,6 +129,15 @@ impl fmt::Display for NewLog {
     }
 }
 
+/// A log that waits for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingLog {
+    /// The log.
+    pub log: SiteLog,
+    /// What it is beside those that are known.
+    pub what: NewLog,
+}
+
 /// The folder of decisions in a coordinator's state.
 pub struct SiteLogs {
     folder: PathBuf,
@@ -172,23 +195,39 @@ impl SiteLogs {
         self.write(site, "shown", std::slice::from_ref(log))
     }
 
-    /// Accepts the log that was shown last; its key, and what it is.
+    /// The log that a hospital showed last and that waits for the operator, where one does.
+    #[must_use]
+    pub fn waiting(&self, site: &SiteName) -> Option<WaitingLog> {
+        let log = self.read(site, "shown").into_iter().next()?;
+        // It counts already: only the file was left.
+        if self.read(site, "known").iter().any(|known| known.key == log.key) {
+            return None;
+        }
+        let what = self.judge(site, &log);
+        Some(WaitingLog { log, what })
+    }
+
+    /// Accepts the log that was shown last, if its key is the one given.
     ///
     /// # Errors
-    /// None was shown, or the disk fails.
-    pub fn accept(&self, site: &SiteName) -> Result<(String, NewLog), SiteLogError> {
-        let (from, to) = (self.path(site, "shown"), self.path(site, "accepted"));
-        let failed = |source| SiteLogError::Io { path: from.clone(), source };
-        let text = match std::fs::read_to_string(&from) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.map_err(failed)?,
-        };
-        let nothing = || SiteLogError::NothingShown { site: site.clone() };
-        let log = text.lines().find_map(SiteLog::parse).ok_or_else(nothing)?;
-        let what = self.judge(site, &log);
-        std::fs::rename(&from, &to).map_err(failed)?;
-        durable::sync_folder(&self.folder).map_err(failed)?;
-        Ok((log.key, what))
+    /// None was shown, it has another key, or the disk fails.
+    pub fn accept(&self, site: &SiteName, key: &VerifierKey) -> Result<WaitingLog, SiteLogError> {
+        let waiting =
+            self.waiting(site).ok_or_else(|| SiteLogError::NothingShown { site: site.clone() })?;
+        if !waiting.log.has_key(key) {
+            let (shown, given) = (waiting.log.key, key.to_string());
+            return Err(SiteLogError::OtherKey { site: site.clone(), shown, given });
+        }
+        let path = self.path(site, "accepted");
+        let failed = |source| SiteLogError::Io { path, source };
+        self.write(site, "accepted", std::slice::from_ref(&waiting.log)).map_err(failed)?;
+        // It waits no more. One that was shown meanwhile is shown again at the hospital's next try.
+        if let Err(error) = std::fs::remove_file(self.path(site, "shown"))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%site, %error, "the log that was accepted is still listed as one that waits");
+        }
+        Ok(waiting)
     }
 
     /// Whether the operator accepted this key.
@@ -240,10 +279,36 @@ mod tests {
         logs.remember(&site, &log("a", Some("cohort"))).unwrap();
         logs.remember(&site, &log("a", Some("other"))).unwrap();
         assert_eq!(logs.read(&site, "known"), [log("a", Some("cohort"))]);
-        logs.show(&site, &log("b", Some("other"))).unwrap();
-        let (key, what) = logs.accept(&site).unwrap();
-        assert_eq!(key, "b");
-        assert!(what.to_string().starts_with("a second data set, other, beside cohort"), "{what}");
-        assert!(matches!(logs.accept(&site), Err(SiteLogError::NothingShown { .. })));
+    }
+
+    #[test]
+    fn a_log_is_accepted_by_its_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = SiteLogs::of(folder.path());
+        let site: SiteName = "hospital-a".parse().unwrap();
+        let key = || {
+            let key = audit::note::SigningKey::generate(&"hospital-a.2".parse().unwrap()).unwrap();
+            key.verifier().clone()
+        };
+        let told = key();
+        let other = key();
+        logs.remember(&site, &log("a", Some("cohort"))).unwrap();
+        let nothing = logs.accept(&site, &told).unwrap_err();
+        assert!(matches!(nothing, SiteLogError::NothingShown { .. }), "{nothing}");
+        // Another one was shown since the operator read the list.
+        logs.show(&site, &log(&told.to_string(), Some("other"))).unwrap();
+        logs.show(&site, &log(&other.to_string(), Some("other"))).unwrap();
+        let refused = logs.accept(&site, &told).unwrap_err().to_string();
+        assert!(refused.contains(&other.to_string()) && refused.contains("nothing was accepted"));
+        assert!(!logs.is_accepted(&site, &told.to_string()));
+        assert!(!logs.is_accepted(&site, &other.to_string()));
+        let accepted = logs.accept(&site, &other).unwrap();
+        let what = accepted.what.to_string();
+        assert!(what.starts_with("a second data set, other, beside cohort"), "{what}");
+        assert!(logs.is_accepted(&site, &other.to_string()) && logs.waiting(&site).is_none());
+        assert!(!logs.is_accepted(&site, &told.to_string()));
+        logs.done(&site).unwrap();
+        let again = logs.accept(&site, &other).unwrap_err();
+        assert!(matches!(again, SiteLogError::NothingShown { .. }), "{again}");
     }
 }

@@ -8,6 +8,8 @@ mod certificates;
 mod control;
 #[path = "transport/files.rs"]
 mod files;
+#[path = "transport/operator.rs"]
+mod operator;
 #[path = "transport/raw.rs"]
 mod raw;
 #[path = "transport/roles.rs"]

@@ -19,8 +19,8 @@ use audit::segments::LogError;
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{
-    AttestError, AuditWriter, COORDINATOR, Held, MAX_WITNESSES, PeerError, PublishedOfferError,
-    attest, check_shown, hash, name, signed_by,
+    AttestError, Attestation, AuditWriter, COORDINATOR, Held, PeerError, PublishedOfferError,
+    attest, check_shown, hash, name, signed_by, verify_cosignatures,
 };
 use node::wire::{Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, SignedState};
 
@@ -80,6 +80,14 @@ pub enum MonitorError {
         /// The round.
         round: Round,
     },
+    /// A later round was offered before.
+    #[error("round {round} is offered after round {latest}: rounds only go forward")]
+    EarlierRound {
+        /// The round that is offered.
+        round: Round,
+        /// The latest one that was offered before.
+        latest: Round,
+    },
     /// Who else signed.
     #[error(transparent)]
     Attest(#[from] AttestError),
@@ -118,6 +126,7 @@ impl MonitorError {
             Self::PublishedOffer(_) => "witness.record",
             Self::OtherOffer { .. } => "witness.offer",
             Self::OtherModel { .. } => "witness.other-model",
+            Self::EarlierRound { .. } => "witness.earlier-round",
             Self::Attest(AttestError::Diverged { .. }) => "witness.diverged",
             Self::Attest(_) => "witness.signatures",
             Self::NotOffered(_) => "witness.not-offered",
@@ -179,7 +188,7 @@ impl Monitor {
                 if error.is_breach() {
                     audit.record(vec![entry])?;
                 } else {
-                    audit.note(entry);
+                    audit.note_refused(entry);
                 }
                 Err(error)
             }
@@ -228,8 +237,12 @@ impl Monitor {
         let record = check_shown(&checkpoint, record)?;
         matches(&record, (run, round, purpose), model, plan)?;
         let train = purpose == Purpose::Train;
-        let before = self.audit.offered(run, round);
-        if train && before.is_some_and(|before| before != hash(model)) {
+        let latest = self.audit.latest_offer(run).filter(|_| train);
+        if let Some(latest) = latest.filter(|latest| latest.round > round) {
+            return Err(MonitorError::EarlierRound { round, latest: latest.round });
+        }
+        let before = latest.filter(|latest| latest.round == round);
+        if before.is_some_and(|before| before.model != hash(model)) {
             return Err(MonitorError::OtherModel { round });
         }
         let (_, cosigned) = self.audit.witness((&self.key, &self.of), log)?;
@@ -256,7 +269,8 @@ impl Monitor {
         Ok(signature)
     }
 
-    fn refused(&self, (run, round): (&RunId, Round), error: &MonitorError) {
+    /// Notes that an offer, or what is said of one, was refused: recorded with the next record.
+    pub fn refused(&self, (run, round): (&RunId, Round), error: &MonitorError) {
         let entry = refusal(error).of_run(name(run.as_str())).of_round(round.0.max(1));
         self.audit.note_refused(entry);
     }
@@ -265,17 +279,9 @@ impl Monitor {
     /// site's own among them, the round's update may leave.
     ///
     /// # Errors
-    /// One of them signed another state, or the round is not open here.
+    /// One of them signed another state, or the round is not open here. Only two histories leave a record by
+    /// themselves.
     pub fn attested(
-        &mut self,
-        of: (&RunId, Round),
-        cosignatures: &[Cosignature],
-        needed: usize,
-    ) -> Result<(), MonitorError> {
-        self.attest(of, cosignatures, needed).inspect_err(|error| self.refused(of, error))
-    }
-
-    fn attest(
         &mut self,
         (run, round): (&RunId, Round),
         cosignatures: &[Cosignature],
@@ -288,17 +294,15 @@ impl Monitor {
             // nothing waits for them any more.
             return Ok(());
         }
-        match attest(&seen.note, cosignatures, needed, &self.audit.witnesses()) {
-            Ok(note) => {
+        match verify_cosignatures(&seen.note, cosignatures, &self.audit.witnesses()) {
+            Ok(verified) => {
+                // Before anything is recorded of them.
+                let mut note = attest(&seen.note, &verified, needed)?;
                 if !seen.attested {
+                    // Whose key it is said to be is on record before its signature counts.
+                    let known = known_logs(&self.audit, verified);
+                    note = attest(&seen.note, &known, needed)?;
                     self.audit.note_cosigned(&self.of, &note)?;
-                    let own = self.audit.verifier().to_string();
-                    for Cosignature { site, key, .. } in cosignatures.iter().take(MAX_WITNESSES) {
-                        // Whose key it is said to be is on record from the first time on.
-                        if *key != own {
-                            let _ = self.audit.meet(&name(site.as_str()), key, false);
-                        }
-                    }
                 }
                 (seen.note, seen.attested) = (note, true);
                 Ok(())
@@ -366,6 +370,16 @@ impl Monitor {
         }
         Ok(())
     }
+}
+
+/// The signatures by logs that are on record, from now on or before.
+fn known_logs(audit: &AuditWriter, verified: Vec<Attestation>) -> Vec<Attestation> {
+    let own = audit.verifier();
+    let known = |attestation: &Attestation| {
+        let Attestation { site, key, .. } = attestation;
+        *key == own || audit.meet(&name(site.as_str()), &key.to_string(), false).is_ok()
+    };
+    verified.into_iter().filter(known).collect()
 }
 
 /// The coordinator's log, where it is the one that is known, and how much it has seen of this site's.

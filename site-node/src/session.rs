@@ -7,6 +7,7 @@ use std::time::Duration;
 use base::clock::{Clock, SystemClock};
 use base::digest::Digest;
 use base::ids::{Round, RunId};
+use base::text::{MAX_REASON, plain};
 use node::pki::Validity;
 use node::transport::{
     Address, Dialer, FrameReader, FrameWriter, Link, TransportError, receive_payload,
@@ -21,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cancel::{Reason, Training};
 use crate::coordinator_log::{Monitor, MonitorError, introduction};
-use crate::participant::{DeclineReason, Model, Participant};
+use crate::participant::{Asked, DeclineReason, Model, Participant};
 use crate::send::send;
 use crate::steps::{STEP, in_steps, in_steps_where};
 
@@ -202,6 +203,8 @@ struct Consented {
     plan: Digest,
     /// Parameters of its model: what may be sent to this site.
     size: u64,
+    /// How many rounds it has.
+    rounds: u32,
     /// Sites that must have seen the same offer before an update leaves.
     witnesses: usize,
 }
@@ -256,7 +259,9 @@ impl Session {
                 self.witnessed(run, round, &cosignatures).await
             }
             ToSite::Refused(refusal) => {
-                tracing::warn!(%refusal, "the coordinator refused what this site sent");
+                if self.may_remark() {
+                    tracing::warn!(%refusal, "the coordinator refused what this site sent");
+                }
                 self.unanswered = None;
                 Ok(())
             }
@@ -267,7 +272,9 @@ impl Session {
                 Ok(self.watch.confirmed(&cosignature)?)
             }
             ToSite::Over { run, outcome } => {
-                tracing::info!(%run, outcome, "run over");
+                if self.may_remark() {
+                    tracing::info!(%run, outcome, "run over");
+                }
                 self.runs.remove(&run);
                 self.unanswered = None;
                 // By name: something else may have been asked for meanwhile.
@@ -280,11 +287,19 @@ impl Session {
         }
     }
 
+    /// Whether one more line may be written that no question or offer paid for.
+    fn may_remark(&self) -> bool {
+        self.participant.admit(Asked::Remark).is_ok()
+    }
+
     async fn consider(&mut self, run: RunId, plan: Plan) -> Result<(), SessionError> {
-        let (digest, size) = (plan.digest(), plan.model.parameters());
+        let digest = plan.digest();
+        let size = plan.model.parameters();
+        let rounds = plan.rounds;
         let witnesses = usize::try_from(plan.aggregation.min_sites).unwrap_or(usize::MAX);
         let verdict = if let Some(plan_error) = plan.check().first() {
-            Err(DeclineReason::new(plan_error.key, plan_error.reason()))
+            let flawed = |()| Err(DeclineReason::new(plan_error.key, plan_error.reason()));
+            self.participant.admit(Asked::Question).and_then(flawed)
         } else {
             let (participant, run) = (Arc::clone(&self.participant), run.clone());
             let private = plan.privacy.mode != PrivacyMode::None;
@@ -297,8 +312,10 @@ impl Session {
         };
         let answer = match verdict {
             Ok(()) => {
-                tracing::info!(%run, plan = %digest, "consented");
-                let consented = Consented { plan: digest, size, witnesses };
+                if self.may_remark() {
+                    tracing::info!(%run, plan = %digest, "consented");
+                }
+                let consented = Consented { plan: digest, size, rounds, witnesses };
                 self.runs.insert(run.clone(), consented);
                 ToCoordinator::Consent { run, plan: digest }
             }
@@ -308,7 +325,7 @@ impl Session {
     }
 
     /// A question that stands in the coordinator's log is signed there. Nothing is read or charged for
-    /// one that others were not asked.
+    /// one that others were not asked, and nothing recorded of more than a coordinator may ask.
     async fn asked(
         &mut self,
         question: StatisticsRequest,
@@ -317,6 +334,9 @@ impl Session {
     ) -> Result<(), SessionError> {
         let run = question.run();
         self.asked = None;
+        if let Err(too_often) = self.participant.admit(Asked::Question) {
+            return self.answer(decline(run, None, too_often)).await;
+        }
         match self.watch.asked((&run, question.digest()), log, record) {
             Ok(signature) => {
                 self.asked = Some((run.clone(), question));
@@ -364,7 +384,9 @@ impl Session {
             // Given up by the coordinator, for a newer model or because the round has closed. A
             // lost connection is another error.
             Err(SessionError::Transport(TransportError::Stream(error))) => {
-                tracing::info!(error, "a transfer was given up");
+                if self.may_remark() {
+                    tracing::info!(error, "a transfer was given up");
+                }
                 Ok(())
             }
             other => other,
@@ -374,16 +396,26 @@ impl Session {
     async fn model(&mut self, mut reader: FrameReader) -> Result<(), SessionError> {
         let header: ModelHeader = reader.expect().await?;
         // Before a byte of it is kept: a model of a run consented to, of its plan's size.
-        let plan = match self.runs.get(&header.run) {
+        let consented = match self.runs.get(&header.run) {
             None => {
-                tracing::info!(run = %header.run, "a model of a run that is over, or without consent");
+                if self.may_remark() {
+                    tracing::info!(run = %header.run, "a model of a run that is over, or without consent");
+                }
                 return Ok(());
             }
             Some(consented) if consented.size != header.payload.words => {
                 return Err(SessionError::Protocol("a model of another size than its plan's"));
             }
-            Some(consented) => consented.plan,
+            Some(consented) => consented,
         };
+        let plan = consented.plan;
+        // Before anything is recorded of it: the header alone costs the coordinator nothing.
+        let round_planned = check_round(header.round, consented.rounds);
+        let admitted = self.participant.admit(Asked::Offer).and(round_planned);
+        if let Err(reason_to_decline) = admitted {
+            let message = decline(header.run, Some(header.round), reason_to_decline);
+            return self.answer(message).await;
+        }
         // The coordinator's log says that this very model is offered, to everybody.
         let signature = match self.watch.offered(&header, plan) {
             Ok(signature) => signature,
@@ -430,7 +462,7 @@ impl Session {
             let needed = usize::try_from(question.min_sites).unwrap_or(usize::MAX);
             return match self.watch.attested((&run, round), cosignatures, needed) {
                 Ok(()) => self.describe(run, question).await,
-                Err(error) => self.unseen(run, None, error).await,
+                Err(error) => self.unsigned(run, None, error).await,
             };
         }
         let Some(needed) = self.runs.get(&run).map(|consented| consented.witnesses) else {
@@ -438,11 +470,26 @@ impl Session {
         };
         match self.watch.attested((&run, round), cosignatures, needed) {
             Ok(()) => self.train_if_seen().await,
-            Err(error) => {
-                tracing::warn!(%run, %round, %error, "signatures that let no update leave");
-                self.unseen(run, Some(round), error).await
-            }
+            Err(error) => self.unsigned(run, Some(round), error).await,
         }
+    }
+
+    /// Signatures that let nothing leave. A coordinator may send them without end: what is noted of them has an
+    /// allowance.
+    async fn unsigned(
+        &mut self,
+        run: RunId,
+        round: Option<Round>,
+        error: MonitorError,
+    ) -> Result<(), SessionError> {
+        if self.may_remark() {
+            let round = round.unwrap_or(DESCRIBED);
+            tracing::warn!(%run, %round, %error, "signatures that let nothing leave");
+            self.watch.refused((&run, round), &error);
+        }
+        let reason_to_decline = DeclineReason::new(error.rule(), &error);
+        self.answer(message(run, round, reason_to_decline)).await?;
+        if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
     }
 
     /// Trains the model that waits, once enough sites are known to have seen the same offer.
@@ -525,8 +572,28 @@ impl Session {
     }
 }
 
+/// That a round is one of those consented to.
+fn check_round(round: Round, rounds: u32) -> Result<(), DeclineReason> {
+    if (1..=rounds).contains(&round.0) {
+        return Ok(());
+    }
+    let reason = format!("round {round} is not one of the {rounds} consented to");
+    Err(DeclineReason::new("consent", reason))
+}
+
+/// Says no, here and to the coordinator.
 fn decline(run: RunId, round: Option<Round>, reason_to_decline: DeclineReason) -> ToCoordinator {
-    tracing::warn!(%run, %reason_to_decline, "no contribution from this site");
+    let DeclineReason { rule, reason, whole_run } = reason_to_decline;
+    // A plan's own words are in it.
+    let reason = plain(&reason, MAX_REASON);
+    let reason_to_decline = DeclineReason { rule, reason, whole_run };
+    if !reason_to_decline.is_too_often() {
+        tracing::warn!(%run, %reason_to_decline, "no contribution from this site");
+    }
+    message(run, round, reason_to_decline)
+}
+
+fn message(run: RunId, round: Option<Round>, reason_to_decline: DeclineReason) -> ToCoordinator {
     let DeclineReason { rule, reason, .. } = reason_to_decline;
     ToCoordinator::Decline(Decline { run, round, rule, reason })
 }

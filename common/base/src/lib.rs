@@ -11,4 +11,5 @@ pub mod durable;
 pub mod fingerprint;
 mod hex;
 pub mod ids;
+pub mod quote;
 pub mod text;

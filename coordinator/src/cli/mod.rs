@@ -133,7 +133,9 @@ fn known(error: &(dyn Error + 'static)) -> Option<Exit> {
         | OperatorError::Broken
         | OperatorError::BrokenOff
         | OperatorError::Unheard => Some(Exit::Unavailable),
-        OperatorError::Failed { .. } | OperatorError::Untold { .. } => Some(Exit::Failed),
+        OperatorError::Failed { .. } | OperatorError::Untold { .. } | OperatorError::TooMuch => {
+            Some(Exit::Failed)
+        }
     }
 }
 

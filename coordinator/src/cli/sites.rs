@@ -1,8 +1,9 @@
 //! `coordinator sites list|add|renew|accept|revoke`: who belongs to the federation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use audit::note::VerifierKey;
 use base::clock::{Clock, SystemClock};
 use base::fingerprint::Fingerprint;
 use base::ids::SiteName;
@@ -10,7 +11,7 @@ use clap::Subcommand;
 use coordinator::enrol::{Enrolment, Member, members, revoke, revoke_site};
 use coordinator::revoked;
 use coordinator::settings::CoordinatorSettings;
-use coordinator::site_logs::SiteLogs;
+use coordinator::site_logs::{SiteLog, SiteLogs, WaitingLog};
 use node::pki::Role;
 use serde_json::{Value, json};
 
@@ -55,11 +56,13 @@ pub(super) enum Verb {
     /// Accept the new audit log that a known hospital showed when it last tried to connect.
     ///
     /// It is the log of a second data set, or stands in the place of one that was lost or restarted. Ask the
-    /// hospital's people first, by another way than the network, whether that is so and whether the key is theirs.
+    /// hospital's people first, by another way than the network, whether that is so, and let them read out the key.
     /// The running coordinator takes it with the hospital's next connection.
     Accept {
         /// The hospital's name.
         site: SiteName,
+        /// The public key of the log, as the hospital's people tell it and `coordinator sites list` prints it.
+        key: VerifierKey,
         #[command(flatten)]
         place: Place,
     },
@@ -161,11 +164,11 @@ pub(super) fn run(verb: &Verb) -> Outcome {
             }
             Ok(())
         }
-        Verb::Accept { site, place } => {
+        Verb::Accept { site, key, place } => {
             let settings = CoordinatorSettings::load(&place.config)?;
             place.belongs(site)?;
-            let (key, what) = SiteLogs::of(&settings.state).accept(site)?;
-            println!("accepted     {key}");
+            let WaitingLog { log, what } = SiteLogs::of(&settings.state).accept(site, key)?;
+            println!("accepted     {}", log.key);
             println!("it is        {what}");
             eprintln!("Next: start site-node run at {site} again");
             Ok(())
@@ -189,12 +192,16 @@ pub(super) fn run(verb: &Verb) -> Outcome {
 fn list(place: &Place, format: Format) -> Outcome {
     let settings = CoordinatorSettings::load(&place.config)?;
     let now = SystemClock::new().wall();
-    let revoked: BTreeSet<String> = match std::fs::read_to_string(&settings.revoked) {
-        Ok(text) => revoked::read(&settings.revoked, &text)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
-        Err(error) => return Err(format!("{}: {error}", settings.revoked.display()).into()),
-    };
+    let revoked = revoked::read(&settings.revoked, &revoked::load(&settings.revoked)?)?;
     let all = place.members()?;
+    let logs = SiteLogs::of(&settings.state);
+    let sites: BTreeSet<SiteName> = all
+        .iter()
+        .filter(|member| member.role == "site")
+        .filter_map(|member| member.name.parse().ok())
+        .collect();
+    let waiting: BTreeMap<SiteName, WaitingLog> =
+        sites.into_iter().filter_map(|site| Some((site.clone(), logs.waiting(&site)?))).collect();
     if format == Format::Json {
         let rows: Vec<Value> = all
             .iter()
@@ -206,6 +213,7 @@ fn list(place: &Place, format: Format) -> Outcome {
                     "issued": member.issued,
                     "expires": member.expires,
                     "fingerprint": member.fingerprint.to_string(),
+                    "new_log": waiting_of(&waiting, member).map(|waiting| &waiting.log.key),
                 })
             })
             .collect();
@@ -223,5 +231,21 @@ fn list(place: &Place, format: Format) -> Outcome {
             member.fingerprint
         );
     }
+    for (site, WaitingLog { log: SiteLog { key, .. }, what }) in &waiting {
+        println!("\n{site} shows an audit log that does not count yet: {what}.");
+        println!("Its key is {key}");
+        println!(
+            "Ask the hospital's people by telephone to read out the key of their log. If it is this one, run"
+        );
+        println!("  coordinator sites accept {site} {key}");
+    }
     Ok(())
+}
+
+/// The new log of the hospital that a certificate is of, where one waits.
+fn waiting_of<'w>(
+    waiting: &'w BTreeMap<SiteName, WaitingLog>,
+    member: &Member,
+) -> Option<&'w WaitingLog> {
+    waiting.iter().find(|(site, _)| member.is_of(site)).map(|(_, waiting)| waiting)
 }

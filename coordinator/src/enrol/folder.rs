@@ -12,6 +12,7 @@ use node::pki::Role;
 
 use super::authority::{Authority, EnrolError, Issued};
 use super::register;
+use crate::revoked;
 
 /// The files of a new federation.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ pub fn init(folder: &Path, sites: &[SiteName], now: Timestamp) -> Result<Federat
     member(&folder.join("operator"), Role::Operator(operator))?;
     let coordinator = folder.join("coordinator.toml");
     write(&coordinator, COORDINATOR, Mode::Public)?;
+    write(&folder.join(revoked::FILE), revoked::HEADING, Mode::Public)?;
     permit(folder)?;
 
     let mut made = Vec::new();

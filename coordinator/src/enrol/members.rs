@@ -137,7 +137,7 @@ pub fn revoke_site(
 /// Revokes certificates; those that were not revoked before.
 ///
 /// # Errors
-/// All are revoked already, or the list cannot be read or written.
+/// All are revoked already, or the list is missing or cannot be read or written.
 pub fn revoke(
     list: &Path,
     certificates: &[Fingerprint],
@@ -145,11 +145,8 @@ pub fn revoke(
     now: Timestamp,
 ) -> Result<Vec<Fingerprint>, EnrolError> {
     let failed = |source| EnrolError::Io { path: list.to_owned(), source };
-    let text = match fs::read_to_string(list) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(failed(error)),
-    };
+    // A new list in the place of one that is gone would let in whoever was on that one.
+    let text = revoked::load(list)?;
     let listed = revoked::read(list, &text)?;
     let new: Vec<Fingerprint> = certificates
         .iter()
@@ -167,7 +164,7 @@ pub fn revoke(
         // A String takes whatever is written to it.
         let _ = writeln!(lines, "{fingerprint} {whose}, revoked {now}");
     }
-    let mut file = fs::OpenOptions::new().append(true).create(true).open(list).map_err(failed)?;
+    let mut file = fs::OpenOptions::new().append(true).open(list).map_err(failed)?;
     file.write_all(lines.as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     Ok(new)

@@ -7,7 +7,7 @@ use base::clock::Clock;
 use node::transport::{Link, PeerCertificate};
 use tokio::task::JoinHandle;
 
-use crate::revoked::Revoked;
+use crate::revoked::{Change, Revoked};
 
 /// How often a live session's certificate is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -77,12 +77,18 @@ impl Admission {
     fn reason_to_decline(&self, certificate: PeerCertificate) -> Option<&'static str> {
         if let Some(revoked) = &self.revoked {
             match revoked.refresh() {
-                Ok(true) => tracing::info!("the list of revoked certificates was read anew"),
-                Ok(false) => {}
-                // What was revoked before stays so.
-                Err(error) => {
-                    tracing::error!(%error, "the list of revoked certificates cannot be read");
+                Ok(Change::Nothing) => {}
+                Ok(Change::Read { readmitted: 0 }) => {
+                    tracing::info!("the list of revoked certificates was read anew");
                 }
+                Ok(Change::Read { readmitted }) => tracing::warn!(
+                    readmitted,
+                    "the list of revoked certificates was read anew, and some that it held are let in again"
+                ),
+                Err(error) => tracing::error!(
+                    %error,
+                    "the list of revoked certificates cannot be read; what was revoked stays so"
+                ),
             }
             if revoked.holds(&certificate.fingerprint) {
                 return Some("this certificate was revoked; ask the research centre for a new one");

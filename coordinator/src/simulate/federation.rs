@@ -93,10 +93,10 @@ pub(super) async fn run(
         let hospital = Arc::new(SiteParticipant::open(site).map_err(|error| setup(&error))?);
         // A folder of results outlives its simulations, whose hospitals have new logs each time.
         let logs = SiteLogs::of(simulation.out);
-        let key = hospital.audit().verifier().to_string();
-        let log = SiteLog { key, data_set: Some(hospital.data_set()) };
+        let key = hospital.audit().verifier();
+        let log = SiteLog { key: key.to_string(), data_set: Some(hospital.data_set()) };
         logs.show(&name, &log).map_err(|error| setup(&error))?;
-        logs.accept(&name).map_err(|error| setup(&error))?;
+        logs.accept(&name, &key).map_err(|error| setup(&error))?;
         let stop = until_stopped(stopped.clone());
         nodes.spawn(async move {
             let ended = daemon::run(dialer, address, hospital, stop).await;

@@ -100,7 +100,7 @@ fn restart(reason: Reason, carry: &Carry) -> NodeOutcome<Restarted> {
         ));
     }
     next.push(format!(
-        "next: tell the coordinator's operator this key, who accepts it with `coordinator sites accept {site}`; \
+        "next: tell the coordinator's operator this key, who accepts it with `coordinator sites accept {site} {key}`; \
          then site-node run"
     ));
     Ok(Restarted::Next {

@@ -34,6 +34,7 @@ use crate::rules::Rules;
 use crate::send::Outgoing;
 use crate::train::{Device, TrainError};
 
+pub use questions::Asked;
 pub use records::{Records, RecordsInForce};
 pub use site::{SiteParticipant, SiteParticipantError};
 
@@ -56,7 +57,15 @@ pub trait Participant: Send + Sync + 'static {
     /// What the patients are called whose ledger is in that log.
     fn data_set(&self) -> Name;
 
-    /// Decides on a plan, before anything trains.
+    /// Whether the coordinator may do this now. It is asked before anything is recorded for it.
+    ///
+    /// # Errors
+    /// It does too much of it.
+    fn admit(&self, _: Asked) -> Result<(), DeclineReason> {
+        Ok(())
+    }
+
+    /// Decides on a plan that keeps its own rules, before anything trains.
     ///
     /// # Errors
     /// The rule that says no.
@@ -84,7 +93,8 @@ pub trait Participant: Send + Sync + 'static {
     /// The stage that failed.
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason>;
 
-    /// Describes the patients who train, if they may be described, by noised numbers that are charged.
+    /// Describes the patients who train, if they may be described, by noised numbers that are charged. That the
+    /// coordinator may ask was settled when the question came.
     ///
     /// # Errors
     /// The rule that says no, or the stage that failed.

@@ -23,7 +23,7 @@ use self::statistics::terms_of;
 use super::contribute::contribute;
 use super::log;
 use super::metrics::evaluate;
-use super::questions::Questions;
+use super::questions::{Asked, Questions};
 use super::records::Mark;
 use super::statistics::answer;
 use super::time::{self, Taken};
@@ -97,6 +97,15 @@ pub enum SiteParticipantError {
     /// Its own key for fingerprints of its data.
     #[error(transparent)]
     Fingerprint(#[from] Box<DataError>),
+    /// What runs have taken of their time.
+    #[error(
+        "state/training-times, which holds how long each run has trained here (policy.max_time), cannot be read: \
+         {source}; put it back, or remove it, and runs that go on have all of their time again"
+    )]
+    Times {
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 /// Training that is going on.
@@ -115,7 +124,7 @@ pub struct SiteParticipant {
     /// Hashes of ECGs and images that did not change since.
     seen: Seen,
     questions: Mutex<Questions>,
-    /// How long the last run trained.
+    /// How long runs trained.
     taken: Mutex<Taken>,
     /// Beside what is state, which is locked while it trains.
     in_hand: Mutex<Option<InHand>>,
@@ -151,6 +160,8 @@ impl SiteParticipant {
         recorded.map_err(LedgerLogError::from)?;
         tracing::info!(policy = %hash, "policy in force");
         let questions = Questions::new(site.clock.now());
+        let taken =
+            Taken::open(&site.state).map_err(|source| SiteParticipantError::Times { source })?;
         Ok(Self {
             site,
             audit,
@@ -158,18 +169,13 @@ impl SiteParticipant {
             state: Mutex::new(None),
             seen: Seen::default(),
             questions: Mutex::new(questions),
-            taken: Mutex::default(),
+            taken: Mutex::new(taken),
             in_hand: Mutex::default(),
         })
     }
 
-    /// That the coordinator does not ask too often.
-    fn may_ask(&self) -> Result<(), DeclineReason> {
-        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = questions.admit(self.site.clock.now())? {
-            self.audit.note(entry);
-        }
-        Ok(())
+    fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gate(&self) -> MutexGuard<'_, PrivacyGate> {
@@ -336,6 +342,13 @@ impl Participant for SiteParticipant {
         self.site.data_set.clone()
     }
 
+    fn admit(&self, asked: Asked) -> Result<(), DeclineReason> {
+        if let Some(entry) = self.questions().admit(asked, self.site.clock.now())? {
+            self.audit.note_refused(entry);
+        }
+        Ok(())
+    }
+
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
         let standing = self.standing();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -345,7 +358,7 @@ impl Participant for SiteParticipant {
         {
             return Ok(()); // Recorded when it was given.
         }
-        self.may_ask()?;
+        Participant::admit(self, Asked::Question)?;
         let decided = standing.and_then(|standing| {
             // What the site knows of a run outlives a lost connection, but not another run.
             let held = state.take();
@@ -424,7 +437,6 @@ impl Participant for SiteParticipant {
     }
 
     fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
-        self.may_ask()?;
         let run = question.run();
         let standing = match self.standing() {
             Ok(standing) => standing,
@@ -477,7 +489,7 @@ impl SiteParticipant {
         answer: Result<T, DeclineReason>,
     ) -> Result<T, DeclineReason> {
         answer.inspect_err(|reason_to_decline| {
-            self.audit.note(log::refused(run, round, &reason_to_decline.rule));
+            self.audit.note_refused(log::refused(run, round, &reason_to_decline.rule));
             self.withdraw(run, reason_to_decline);
         })
     }
@@ -582,7 +594,9 @@ impl SiteParticipant {
                 tracing::info!(%round, "sending again what was noised before this site restarted");
                 Outgoing { update, weight: 1, metrics: Vec::new() }
             } else {
-                self.trained(&mut gate, state, round, model)?
+                let trained = self.trained(&mut gate, state, round, model)?;
+                self.questions().trained();
+                trained
             };
             state.last = Some(Made {
                 round,

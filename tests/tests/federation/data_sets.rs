@@ -19,9 +19,15 @@ fn node(settings: &Path, verb: &[&str]) -> Result<Process, SetupError> {
     Ok(Process::start(command.env("NO_COLOR", "1").env("RUST_LOG", "info"))?)
 }
 
-fn accept(federation: &Federation) -> Result<String, SetupError> {
-    let mut accept = federation.coordinator(&["sites", "accept", SITE])?;
+/// Accepts the log in this state folder, whose key the hospital's people have told.
+fn accept(federation: &Federation, state: &Path) -> Result<String, SetupError> {
+    let key = own_key(state)?;
+    let mut accept = federation.coordinator(&["sites", "accept", SITE, &key])?;
     success(Process::start(&mut accept)?)
+}
+
+fn own_key(state: &Path) -> Result<String, SetupError> {
+    Ok(audit::folder::key(&state.join(node::audit_log::FOLDER))?.to_string())
 }
 
 /// The releases that a ledger was charged for.
@@ -55,7 +61,17 @@ fn a_second_data_set_is_told_from_a_lost_log_and_has_a_budget_of_its_own() -> Ou
     assert!(line.contains(&verb), "{line}");
     // Nobody takes part by trying again.
     failure(node(&second, &["run"])?)?;
-    let accepted = accept(&federation)?;
+    // The list tells the key and the very command; another key accepts nothing.
+    let key = own_key(&other_state)?;
+    let command = format!("{verb} {key}");
+    let listed = success(Process::start(&mut federation.coordinator(&["sites", "list"])?)?)?;
+    assert!(listed.contains(told) && listed.contains(&command), "{listed}");
+    assert!(line.contains(&command) && refused.contains(&command), "{line}\n{refused}");
+    let mut wrong = federation.coordinator(&["sites", "accept", SITE, &own_key(&state)?])?;
+    let wrong = failure(Process::start(&mut wrong)?)?;
+    assert!(wrong.contains("nothing was accepted") && wrong.contains(&key), "{wrong}");
+    failure(node(&second, &["run"])?)?;
+    let accepted = accept(&federation, &other_state)?;
     assert!(accepted.contains(told), "{accepted}");
     let mut site = node(&second, &["run"])?;
     site.wait_for("connected")?;
@@ -79,7 +95,7 @@ fn a_second_data_set_is_told_from_a_lost_log_and_has_a_budget_of_its_own() -> Ou
     let refused = failure(node(&first, &["run"])?)?;
     assert!(refused.contains("a new log of a hospital that is known"), "{refused}");
     assert!(refused.contains(&verb) && !refused.contains("second data set"), "{refused}");
-    let accepted = accept(&federation)?;
+    let accepted = accept(&federation, &state)?;
     assert!(accepted.contains("in the place of one that was lost or restarted"), "{accepted}");
     stop(others)?;
     stop([coordinator])

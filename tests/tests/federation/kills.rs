@@ -372,8 +372,10 @@ fn a_deleted_state_folder_stops_the_node_and_its_next_log_waits_for_the_operator
     assert!(budget.contains("spent      all"), "{budget}");
     let why = works(&mut federation.site_command(HOSPITALS[0], &["run"])?).err();
     let why = why.map(|why| why.to_string()).unwrap_or_default();
-    assert!(why.contains("`coordinator sites accept hospital-a`"), "{why}");
-    works(&mut federation.coordinator(&["sites", "accept", HOSPITALS[0]])?)?;
+    let key = audit::folder::key(&federation.log_of(HOSPITALS[0]))?.to_string();
+    let accept = ["sites", "accept", HOSPITALS[0], &key];
+    assert!(why.contains(&format!("`coordinator {}`", accept.join(" "))), "{why}");
+    works(&mut federation.coordinator(&accept)?)?;
     let site = federation.start_site(HOSPITALS[0])?;
     tests::stop([site, coordinator])
 }

@@ -8,7 +8,7 @@ use base::clock::{Clock, SystemClock};
 use coordinator::enrol::Authority;
 use node::pki::Role;
 use serde_json::Value;
-use tests::{Federation, HOSPITALS, Process, SetupError, edit, failure, success};
+use tests::{Federation, HOSPITALS, Process, SetupError, edit, failure, stop, success};
 
 use crate::Outcome;
 
@@ -62,6 +62,42 @@ fn a_hospital_joins_later_and_is_revoked_and_renewed_without_a_restart() -> Outc
     let unknown = failure(sites(&federation, &["renew", "hospital-z"])?)?;
     assert!(unknown.contains("coordinator sites list"), "{unknown}");
     Ok(())
+}
+
+/// A list that was there and is gone lets nobody in again, not after a restart either, until a person decides.
+#[test]
+fn a_missing_list_of_revoked_certificates_is_an_error_and_readmits_nobody() -> Outcome {
+    let mut federation = Federation::new()?;
+    let mut coordinator = federation.serve()?;
+    success(sites(&federation, &["revoke", HOSPITALS[0]])?)?;
+    let list = federation.place("revoked.txt");
+    let aside = federation.elsewhere("revoked.txt");
+    let mut out = federation.site_node(HOSPITALS[0], "run")?;
+    out.wait_for("this certificate was revoked")?;
+    fs::rename(&list, &aside)?;
+    let told = "the list of revoked certificates is missing";
+    let line = coordinator.wait_for(told)?;
+    assert!(line.contains("ERROR") && line.contains("what was revoked stays so"), "{line}");
+    // It tries again, and stays out.
+    out.wait_for("this certificate was revoked")?;
+    for verb in [&["revoke", HOSPITALS[1]][..], &["list"]] {
+        let refused = failure(sites(&federation, verb)?)?;
+        assert!(refused.contains(told) && refused.contains("make an empty file"), "{refused}");
+    }
+    assert!(!list.exists());
+    stop([coordinator])?;
+    let refused = failure(Process::start(&mut federation.coordinator(&["serve"])?)?)?;
+    assert!(refused.contains(told), "{refused}");
+    drop(out);
+    fs::rename(&aside, &list)?;
+    let mut coordinator = federation.serve()?;
+    let mut out = federation.site_node(HOSPITALS[0], "run")?;
+    out.wait_for("this certificate was revoked")?;
+    // A list without what it held is told of in so many words.
+    fs::write(&list, "")?;
+    coordinator.wait_for("some that it held are let in again")?;
+    out.wait_for("connected")?;
+    stop([out, coordinator])
 }
 
 #[test]

@@ -23,7 +23,9 @@ use plan::experiment::{DataTag, Experiment, Plan, StatisticsRequest};
 use plan::metric::Metric;
 use plan::policy::Policy;
 use site_node::data::{Source, Table, load};
-use site_node::participant::{DeclineReason, Model, Participant, Records, Site, SiteParticipant};
+use site_node::participant::{
+    Asked, DeclineReason, Model, Participant, Records, Site, SiteParticipant,
+};
 use site_node::rules::Rules;
 use site_node::send::Outgoing;
 use site_node::train::{Device, DeviceChoice};
@@ -80,6 +82,10 @@ impl Participant for InTurn {
 
     fn data_set(&self) -> Name {
         self.hospital.data_set()
+    }
+
+    fn admit(&self, asked: Asked) -> Result<(), DeclineReason> {
+        self.hospital.admit(asked)
     }
 
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {

@@ -71,6 +71,7 @@ fn alike(state: &Path) -> Result<[&'static str; 2], SetupError> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story from beginning to end")]
 fn a_researcher_elsewhere_sees_and_fetches_what_the_coordinators_machine_has() -> Outcome {
     let mut federation = Federation::new()?;
     let coordinator = federation.serve()?;

@@ -32,10 +32,11 @@ fn every_strategy_trains_another_model_and_the_one_that_a_simulation_trains() ->
         HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
     let rules =
         ServerRule::ALL.iter().map(|rule| vec![format!("aggregation.rule={}", rule.name())]);
-    let trimmed = ["aggregation.combine=trimmed-mean", "aggregation.trim=0.2"];
-    let trimmed = trimmed.iter().map(|set| (*set).to_owned()).collect();
+    let trimmed = "aggregation={ min_sites = 6, combine = \"trimmed-mean\", trim = 0.2 }";
+    let trimmed = vec![trimmed.to_owned()];
     let mut models: Vec<Value> = Vec::new();
     for strategy in rules.chain([trimmed]) {
+        // What is set last holds.
         let sets: Vec<&str> = ALL.into_iter().chain(strategy.iter().map(String::as_str)).collect();
         let experiment = root().join("configs/experiments/demo.toml");
         let live = report(&success(federation.run(&experiment, &sets)?)?)?;

@@ -11,9 +11,13 @@ use toml::de::{DeTable, DeValue};
 use super::Settings;
 use super::problem::{ConfigError, Problem};
 use super::section::Section;
+use crate::quote::quoted;
 
 /// The largest configuration file that is read.
 const MAX_BYTES: u64 = 4 << 20;
+
+/// The most characters of a parser's message that are passed on: it may repeat a part of the file.
+const MAX_MESSAGE: usize = 400;
 
 /// A value given on the command line in place of the file's: `a.b=c`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +30,14 @@ impl FromStr for Override {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (path, value) =
-            text.split_once('=').ok_or_else(|| format!("{text:?} is not of the form key=value"))?;
+        let (path, value) = text
+            .split_once('=')
+            .ok_or_else(|| format!("{} is not of the form key=value", quoted(text)))?;
         let keys = dotted(path).ok_or_else(|| {
             format!(
-                "{path:?} is not a dotted key such as data.split, or training.rates.\"encoder.ecg\" where a \
-                 key has dots of its own (in single quotes in a shell)"
+                "{} is not a dotted key such as data.split, or training.rates.\"encoder.ecg\" where a key has \
+                 dots of its own (in single quotes in a shell)",
+                quoted(path)
             )
         })?;
         Ok(Self { keys, value: value.trim().to_owned() })
@@ -75,7 +81,7 @@ impl<'t> Document<'t> {
             .map(|error| Problem {
                 key: String::new(),
                 line: error.span().map(|span| line_of(text, span.start)),
-                what: error.message().replace('\n', ", "),
+                what: error.message().replace('\n', ", ").chars().take(MAX_MESSAGE).collect(),
                 hint: "see https://toml.io for the syntax".to_owned(),
             })
             .collect();

@@ -14,6 +14,7 @@ use super::choice::{Choice, UnknownValue, expected_one_of};
 use super::document::line_of;
 use super::problem::Problem;
 use super::value::{FromValue, kind};
+use crate::quote::{quoted, shortened};
 
 /// A table, what has been asked of it, and where its problems go.
 pub struct Section<'a> {
@@ -36,7 +37,7 @@ impl<'a> Section<'a> {
     fn dotted(&self, key: &str) -> String {
         // A key with a space or a dot is quoted, as it stands in the file.
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let key = if key.chars().all(plain) { key.to_owned() } else { format!("{key:?}") };
+        let key = if key.chars().all(plain) { shortened(key) } else { quoted(key) };
         if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
     }
 
@@ -74,8 +75,8 @@ impl<'a> Section<'a> {
                 _ => None,
             };
         }
-        let key =
-            if self.path.is_empty() { path.to_owned() } else { format!("{}.{path}", self.path) };
+        let path = shortened(path);
+        let key = if self.path.is_empty() { path } else { format!("{}.{path}", self.path) };
         let problem = Problem { key, line, what: what.to_string(), hint: hint.to_string() };
         self.problems.borrow_mut().push(problem);
     }

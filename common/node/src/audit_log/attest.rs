@@ -81,25 +81,32 @@ pub fn cosigned_by(
 /// Nobody waits for more witnesses than this: a note bears a hundred signatures.
 pub const MAX_WITNESSES: usize = 64;
 
-/// Checks that at least `needed` different sites with logs of their own signed a checkpoint, but never
-/// asks for more than [`MAX_WITNESSES`], and returns it with their signatures. Where any are `known`,
-/// others do not count.
+/// A site's signature on a checkpoint, which its key verifies.
+#[derive(Debug, Clone)]
+pub struct Attestation {
+    /// The site.
+    pub site: SiteName,
+    /// The key of the site's log.
+    pub key: VerifierKey,
+    /// The signature.
+    pub signature: Signature,
+}
+
+/// Verifies the signatures that sites put on a checkpoint. Where any keys are `listed`, signatures by others are
+/// left out.
 ///
 /// # Errors
-/// One of them signed something else, or they are too few.
-pub fn attest(
+/// A site signed something else, or what is shown is not its signature.
+pub fn verify_cosignatures(
     note: &SignedNote,
     cosignatures: &[Cosignature],
-    needed: usize,
-    known: &[VerifierKey],
-) -> Result<SignedNote, AttestError> {
-    let needed = needed.min(MAX_WITNESSES);
-    let mut attested = note.clone();
-    let (mut sites, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    listed: &[VerifierKey],
+) -> Result<Vec<Attestation>, AttestError> {
+    let mut verified = Vec::new();
     for Cosignature { site, key, signature } in cosignatures.iter().take(MAX_WITNESSES) {
         let malformed = |source| AttestError::Malformed { site: site.clone(), source };
         let key: VerifierKey = key.parse().map_err(malformed)?;
-        if !known.is_empty() && !known.contains(&key) {
+        if !listed.is_empty() && !listed.contains(&key) {
             continue;
         }
         let own = key.name().as_str().strip_prefix(site.as_str());
@@ -108,7 +115,28 @@ pub fn attest(
             return Err(AttestError::OtherNode { site: site.clone(), log });
         }
         let signature = cosigned_by(note, site, &key, signature)?;
-        attested.add(signature).map_err(malformed)?;
+        verified.push(Attestation { site: site.clone(), key, signature });
+    }
+    Ok(verified)
+}
+
+/// Checks that at least `needed` different sites with logs of their own signed a checkpoint, but never asks for more
+/// than [`MAX_WITNESSES`], and returns it with their signatures.
+///
+/// # Errors
+/// They are too few.
+pub fn attest(
+    note: &SignedNote,
+    verified: &[Attestation],
+    needed: usize,
+) -> Result<SignedNote, AttestError> {
+    let needed = needed.min(MAX_WITNESSES);
+    let mut attested = note.clone();
+    let mut sites = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    for Attestation { site, key, signature } in verified {
+        let malformed = |source| AttestError::Malformed { site: site.clone(), source };
+        attested.add(signature.clone()).map_err(malformed)?;
         // One key under two names is one site.
         if keys.insert(*key.public()) {
             sites.insert(site);

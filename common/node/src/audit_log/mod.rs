@@ -43,7 +43,11 @@ use tokio::sync::watch;
 use base::clock::{Clock, Moment};
 use base::ids::{Round, RunId};
 
-pub use attest::{AttestError, MAX_WITNESSES, attest, cosigned_by, signed_by};
+use crate::allowance::Allowance;
+
+pub use attest::{
+    AttestError, Attestation, MAX_WITNESSES, attest, cosigned_by, signed_by, verify_cosignatures,
+};
 pub use error::AuditWriterError;
 pub use generation::{LogGeneration, Presence};
 pub use lock::StateLock;
@@ -76,6 +80,24 @@ const MAX_NOTED: usize = 1024;
 /// A peer's log, by its id and its key's.
 type LogKey = (Name, u32);
 
+/// The latest round of a run that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatestOffer {
+    /// The round.
+    pub round: Round,
+    /// The hash of the model that it was offered with.
+    pub model: audit::Digest,
+}
+
+impl LatestOffer {
+    /// Enters it, unless a later round of the run is known.
+    fn enter(self, offers: &mut BTreeMap<Name, Self>, run: &Name) {
+        if offers.get(run).is_none_or(|known| known.round <= self.round) {
+            offers.insert(run.clone(), self);
+        }
+    }
+}
+
 struct Inner {
     log: Log,
     noted: Vec<Entry>,
@@ -83,13 +105,15 @@ struct Inner {
     peers: Peers,
     /// Keys of peers' logs that were met.
     keys: BTreeMap<LogKey, VerifierKey>,
-    /// The model that each round of each run was offered with.
-    offers: BTreeMap<(Name, u32), audit::Digest>,
+    /// The latest round that each run offered: rounds only go forward.
+    offers: BTreeMap<Name, LatestOffer>,
     /// Noised numbers that were told beside updates.
     told: Told,
     forwarder: Option<Forwarder>,
     /// Peers' keys that the log names by their fingerprints: one whose file is gone is still known.
     fingerprints: BTreeMap<audit::Digest, Name>,
+    /// How many new logs of peers may be taken up at another's word.
+    new_keys: Allowance,
     /// The lock on the state folder.
     held: StateLock,
     tracking: Tracking,
@@ -175,7 +199,7 @@ impl AuditWriter {
         // The records that tell of peers may be gone.
         let mut peers = removed.peers.clone();
         for (run, round, model) in removed.history.offers() {
-            offers.insert((run.clone(), round), model);
+            LatestOffer { round: Round(round), model }.enter(&mut offers, run);
         }
         let mut told = Told::default();
         told.archived(&removed.history);
@@ -197,7 +221,7 @@ impl AuditWriter {
             if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
                 (&record.event, &record.run, record.round, record.outcome)
             {
-                offers.insert((run.clone(), round), *model);
+                LatestOffer { round: Round(round), model: *model }.enter(&mut offers, run);
             }
             told.take(record.run.as_ref(), record.outcome, &record.event);
             replay(record);
@@ -215,6 +239,7 @@ impl AuditWriter {
             told,
             forwarder,
             fingerprints,
+            new_keys: peers::new_keys(clock.now()),
             folder: lock::identity_of(&folder),
             held,
             tracking: audit.tracking,
@@ -331,10 +356,10 @@ impl AuditWriter {
         self.noticed(inner.log.checkpoint().cloned())
     }
 
-    /// The model that a round was offered with, where it was.
+    /// The latest round of a run that was offered, where any was.
     #[must_use]
-    pub fn offered(&self, run: &RunId, round: Round) -> Option<audit::Digest> {
-        self.lock().offers.get(&(name(run.as_str()), round.0)).copied()
+    pub fn latest_offer(&self, run: &RunId) -> Option<LatestOffer> {
+        self.lock().offers.get(&name(run.as_str())).copied()
     }
 
     /// Whether numbers of this hash were told of a run: in this log, or in an earlier one, as the opening says.
@@ -488,7 +513,8 @@ impl Inner {
             if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
                 (&entry.event, &entry.run, entry.round, entry.outcome)
             {
-                self.offers.insert((run.clone(), round), *model);
+                let offer = LatestOffer { round: Round(round), model: *model };
+                offer.enter(&mut self.offers, run);
             }
         }
         let line = all.last().map(|entry| Record::new(last, &stamp, self.log.node(), entry));

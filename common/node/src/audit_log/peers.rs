@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::MutexGuard;
+use std::time::Duration;
 
 use audit::folder::WITNESS;
 use audit::note::{Checkpoint, MAX_CHECKPOINT, NoteError, SignedNote, VerifierKey};
@@ -12,8 +14,10 @@ use audit::witness::{Peers, WitnessError};
 use audit::{Digest, Name};
 
 use super::show::hashes;
-use super::{AuditWriter, AuditWriterError, LogKey, name};
+use super::{AuditWriter, AuditWriterError, Inner, LogKey, name};
+use crate::allowance::Allowance;
 use crate::wire::SignedState;
+use base::clock::Moment;
 use base::durable;
 
 /// What the file of a peer's key ends with.
@@ -21,6 +25,20 @@ const ENDING: &str = "pub";
 
 /// Who trusts a log by hand.
 const OPERATOR: &str = "operator";
+
+/// The most logs of peers that a node holds the keys of.
+const MAX_KEYS: usize = 4096;
+
+/// New logs that a node takes up at once at another's word: more than a large federation has hospitals.
+const NEW_KEYS: u32 = 256;
+
+/// One more is taken up after such a time: 64 a day.
+const NEW_KEY_EVERY: Duration = Duration::from_secs(24 * 3600 / 64);
+
+/// The allowance of new logs.
+pub(super) fn new_keys(now: Moment) -> Allowance {
+    Allowance::new(NEW_KEYS, NEW_KEY_EVERY, now)
+}
 
 /// A peer's log that this node has no business with.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +83,15 @@ pub enum PeerError {
         /// Why, as recorded.
         reason: Name,
     },
+    /// More new logs were shown than this node takes up.
+    #[error(
+        "the log of {of} is not taken up: too many new logs were shown to this node; list the keys of the hospitals \
+         that count in the settings ([audit] witnesses)"
+    )]
+    TooMany {
+        /// Whose.
+        of: Name,
+    },
     /// Its state is not taken.
     #[error(transparent)]
     Witness(#[from] WitnessError),
@@ -84,7 +111,7 @@ impl PeerError {
         match self {
             Self::OtherNode { .. } | Self::Replaced { .. } | Self::Distrusted { .. } => true,
             Self::Witness(error) => matches!(error, WitnessError::Forked { .. }),
-            Self::Key { .. } | Self::Log(_) | Self::Book(_) => false,
+            Self::Key { .. } | Self::TooMany { .. } | Self::Log(_) | Self::Book(_) => false,
         }
     }
 
@@ -96,6 +123,7 @@ impl PeerError {
             Self::OtherNode { .. } => "witness.other-node",
             Self::Replaced { .. } => "witness.replaced",
             Self::Distrusted { .. } => "witness.distrusted",
+            Self::TooMany { .. } => "witness.keys",
             Self::Witness(WitnessError::Note(_)) => "witness.checkpoint",
             Self::Witness(WitnessError::Older { .. }) => "witness.older",
             Self::Witness(WitnessError::Unproven { .. }) => "witness.unproven",
@@ -132,12 +160,15 @@ impl AuditWriter {
         if inner.keys.get(&id) == Some(&key) {
             return Ok(key);
         }
+        if !one {
+            return self.meet_another(inner, of, key);
+        }
         // With one log at a time, a later one is no way around distrust of the latest.
         let latest = inner.keys.values().filter_map(|key| epoch(key.name())).max();
         let newest =
             |key: &&VerifierKey| epoch(key.name()).is_some_and(|number| Some(number) == latest);
         let errors: Option<Vec<_>> = inner.keys.values().filter(newest).map(distrusted).collect();
-        if one && let Some(error) = errors.and_then(|mut errors| errors.pop()) {
+        if let Some(error) = errors.and_then(|mut errors| errors.pop()) {
             return Err(error);
         }
         let known = inner.keys.keys().map(|(log, _)| log);
@@ -149,17 +180,51 @@ impl AuditWriter {
             inner.keys.insert(id, key.clone());
             return Ok(key);
         }
-        if one && (known.is_some() || inner.fingerprints.values().any(|known| known == of)) {
+        if known.is_some() || inner.fingerprints.values().any(|known| known == of) {
             let known = known.map_or_else(|| name("unknown"), |(_, log)| log);
             return Err(PeerError::Replaced { of: of.clone(), known, found: key.to_string() });
         }
+        self.take_up(inner, of, key)
+    }
+
+    /// Meets one of the many logs that a peer may tell of. How many new ones are taken up has a bound: whoever tells
+    /// of them may have invented them.
+    fn meet_another(
+        &self,
+        mut inner: MutexGuard<'_, Inner>,
+        of: &Name,
+        key: VerifierKey,
+    ) -> Result<VerifierKey, PeerError> {
+        let fingerprint = Digest::sha256(key.to_string().as_bytes());
+        let known = inner.fingerprints.get(&fingerprint) == Some(of);
+        let is_listed = self.witnesses.contains(&key);
+        let now = self.clock.now();
+        if !is_listed && (inner.keys.len() >= MAX_KEYS || !(known || inner.new_keys.take(1, now))) {
+            return Err(PeerError::TooMany { of: of.clone() });
+        }
+        if known {
+            // On record already: only its file is gone.
+            keep(inner.log.folder(), &key)?;
+            inner.keys.insert((key.name().clone(), key.id()), key.clone());
+            return Ok(key);
+        }
+        self.take_up(inner, of, key)
+    }
+
+    /// Takes a new log up: it is on record before it counts.
+    fn take_up(
+        &self,
+        mut inner: MutexGuard<'_, Inner>,
+        of: &Name,
+        key: VerifierKey,
+    ) -> Result<VerifierKey, PeerError> {
+        let fingerprint = Digest::sha256(key.to_string().as_bytes());
         let event = Event::KeyNew { fingerprint };
-        // On record before it counts.
         let entry = Entry::new(name("witness"), event).with_site(of.clone());
         self.noticed(inner.record(self.clock.as_ref(), vec![entry]))?;
         keep(inner.log.folder(), &key)?;
         inner.fingerprints.insert(fingerprint, of.clone());
-        inner.keys.insert(id, key.clone());
+        inner.keys.insert((key.name().clone(), key.id()), key.clone());
         Ok(key)
     }
 

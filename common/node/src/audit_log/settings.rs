@@ -108,7 +108,11 @@ impl Settings for AuditSettings {
                 Ok(key) => witnesses.push(key),
                 Err(error) => {
                     let hint = "take it from that hospital's state/audit/key.pub";
-                    section.problem("witnesses", format!("{text:?}: {error}"), hint);
+                    section.problem(
+                        "witnesses",
+                        format!("{}: {error}", base::quote::quoted(&text)),
+                        hint,
+                    );
                     return None;
                 }
             }

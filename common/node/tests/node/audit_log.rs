@@ -182,6 +182,40 @@ fn a_fork_is_kept_and_outlives_a_restart_until_a_person_decides() {
     sound(ours);
 }
 
+/// Whoever tells of logs may have invented them: so many are taken up at once, and a few more each day.
+#[test]
+fn new_logs_at_another_s_word_are_bounded_and_those_that_are_listed_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = |number: u16| {
+        let mut seed = [0; 32];
+        seed[..2].copy_from_slice(&number.to_le_bytes());
+        let log = format!("hospital-{number}.1").parse().unwrap();
+        audit::note::SigningKey::from_seed(&log, &seed).unwrap().verifier().clone()
+    };
+    let listed = key(1000);
+    let settings = AuditSettings { witnesses: vec![listed.clone()], ..AuditSettings::untracked() };
+    let open = || {
+        let node = generation::node("site-a", Role::Site).unwrap();
+        let held = StateLock::take(folder.path()).unwrap();
+        AuditWriter::open_locked(&settings, held, node, clock(), &mut |_| ()).unwrap()
+    };
+    let audit = open();
+    let met = |audit: &AuditWriter, number: u16| {
+        let of = name(&format!("hospital-{number}"));
+        audit.meet(&of, &key(number).to_string(), false)
+    };
+    let taken = (0..400).filter(|number| met(&audit, *number).is_ok()).count();
+    assert_eq!(taken, 256);
+    let error = met(&audit, 999).unwrap_err();
+    assert!(error.rule() == "witness.keys" && error.to_string().contains("[audit] witnesses"));
+    // A known one is known, and a listed one counts.
+    met(&audit, 0).unwrap();
+    met(&audit, 1000).unwrap();
+    drop(audit);
+    let new = |record: &&Record| matches!(record.event, Event::KeyNew { .. });
+    assert_eq!(sound(folder.path()).iter().filter(new).count(), 257);
+}
+
 #[test]
 fn another_key_needs_a_person_and_is_never_another_nodes() {
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();

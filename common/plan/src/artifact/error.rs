@@ -1,5 +1,7 @@
 //! Why a file is not a model's weights.
 
+use base::quote::quoted;
+
 /// Bytes that are not the weights of a model. Tensors are named as the model or the file names them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WeightsError {
@@ -24,25 +26,28 @@ pub enum WeightsError {
         why: String,
     },
     /// A name that stands twice.
-    #[error("tensor {tensor:?} stands twice in the header; save the model again")]
+    #[error("tensor {} stands twice in the header; save the model again", quoted(tensor))]
     Twice {
         /// Its name.
         tensor: String,
     },
     /// A tensor that the model does not have.
-    #[error("tensor {tensor:?} is none of this model's; use the weights of the same specification")]
+    #[error(
+        "tensor {} is none of this model's; use the weights of the same specification",
+        quoted(tensor)
+    )]
     Unknown {
         /// Its name.
         tensor: String,
     },
     /// A tensor that the model has and the file does not.
-    #[error("tensor {tensor:?} is missing; use the weights of the same specification")]
+    #[error("tensor {} is missing; use the weights of the same specification", quoted(tensor))]
     Missing {
         /// Its name.
         tensor: String,
     },
     /// Another type of number.
-    #[error("tensor {tensor:?} is of type {found:?}; convert it to F32")]
+    #[error("tensor {} is of type {}; convert it to F32", quoted(tensor), quoted(found))]
     Type {
         /// Its name.
         tensor: String,
@@ -51,8 +56,9 @@ pub enum WeightsError {
     },
     /// Another shape.
     #[error(
-        "tensor {tensor:?} has the shape {found:?} and not {expected:?}; use the weights of the same \
-         specification"
+        "tensor {} has the shape {found:?} and not {expected:?}; use the weights of the same \
+         specification",
+        quoted(tensor)
     )]
     Shape {
         /// Its name.
@@ -64,8 +70,9 @@ pub enum WeightsError {
     },
     /// A place that is not as long as the shape asks for.
     #[error(
-        "tensor {tensor:?} lies at bytes {start} to {end}, which is not its {expected} bytes; save the \
-         model again"
+        "tensor {} lies at bytes {start} to {end}, which is not its {expected} bytes; save the \
+         model again",
+        quoted(tensor)
     )]
     Place {
         /// Its name.
@@ -78,13 +85,13 @@ pub enum WeightsError {
         expected: u64,
     },
     /// A tensor that lies upon another.
-    #[error("tensor {tensor:?} begins within another one; save the model again")]
+    #[error("tensor {} begins within another one; save the model again", quoted(tensor))]
     Overlap {
         /// Its name.
         tensor: String,
     },
     /// Bytes that belong to no tensor.
-    #[error("before tensor {tensor:?} lie bytes of no tensor; save the model again")]
+    #[error("before tensor {} lie bytes of no tensor; save the model again", quoted(tensor))]
     Gap {
         /// Its name.
         tensor: String,
@@ -98,7 +105,7 @@ pub enum WeightsError {
         expected: u64,
     },
     /// NaN or infinite.
-    #[error("tensor {tensor:?}: entry {index} is no finite number; the training diverged")]
+    #[error("tensor {}: entry {index} is no finite number; the training diverged", quoted(tensor))]
     NotFinite {
         /// Its name.
         tensor: String,

@@ -67,7 +67,9 @@ impl<'de> Visitor<'de> for Reader {
         let mut header = Header::default();
         let mut seen = BTreeSet::new();
         while let Some(name) = map.next_key::<String>()? {
-            let at = |error: M::Error| M::Error::custom(format!("tensor {name:?}: {error}"));
+            let at = |error: M::Error| {
+                M::Error::custom(format!("tensor {}: {error}", base::quote::quoted(&name)))
+            };
             if !seen.insert(name.clone()) {
                 header.twice.get_or_insert_with(|| name.clone());
             }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use super::view::ViewSource;
 use base::config::{Section, Settings};
+use base::quote::quoted;
 
 /// The most horizons and subgroups, and the most permutations of a feature.
 const MAX: usize = 100;
@@ -105,7 +106,11 @@ impl Evaluation {
             let view = plan.views.iter().find(|view| view.name == *name).filter(listed);
             if view.is_none_or(|view| plan.encoder(&view.name).is_some()) {
                 let hint = "name a view of kind \"category\" or \"codes\" that no encoder reads";
-                found.push(("evaluation.subgroups", format!("{name:?} has no groups"), hint));
+                found.push((
+                    "evaluation.subgroups",
+                    format!("{} has no groups", quoted(name)),
+                    hint,
+                ));
             }
         }
         if self.permutations as usize > MAX {

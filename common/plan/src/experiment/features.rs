@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::view::{View, ViewSource};
 use base::config::{Section, Settings};
+use base::quote::quoted;
 
 /// One numeric column, scaled by public constants: the model reads (x − center) / scale.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ impl Settings for Features {
             if !columns.contains(name) {
                 section.problem(
                     "scale",
-                    format!("{name:?} is not among the columns"),
+                    format!("{} is not among the columns", quoted(name)),
                     "list it in features.columns or remove its scale",
                 );
                 known = false;

@@ -8,6 +8,7 @@ use crate::model::{
     Block, Encoder, EncoderKind, Fusion, Head, HeadKind, ModelKind, ModelSpec, Pool,
 };
 use base::config::{Section, Settings};
+use base::quote::quoted;
 
 /// The `[model]` table before it meets the features and the time grid.
 pub(super) struct ModelTable {
@@ -209,7 +210,7 @@ impl EncoderTable {
         let Some(view) = views.iter().find(|view| view.name == name) else {
             let known = views.iter().map(|view| view.name.as_str());
             let what = match base::config::nearest(&name, known) {
-                Some(near) => format!("no view has this name; do you mean {near:?}?"),
+                Some(near) => format!("no view has this name; do you mean {}?", quoted(near)),
                 None => "no view has this name".to_owned(),
             };
             return Err((at(""), what, "name the view that the encoder reads"));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::unit::YEAR;
 use base::choice;
 use base::config::{Section, Settings};
+use base::quote::quoted;
 
 /// The unit of a time column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +84,7 @@ pub fn cause_flaws(causes: &[String]) -> Vec<(String, &'static str)> {
             let hint = "use 1 to 32 letters, digits, - and _: it becomes part of a column's name";
             found.push(("not a cause's name".to_owned(), hint));
         } else if !seen.insert(name) {
-            found.push((format!("{name:?} stands twice"), "name each cause once"));
+            found.push((format!("{} stands twice", quoted(name)), "name each cause once"));
         }
     }
     found

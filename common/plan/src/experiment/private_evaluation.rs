@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, metric_word};
 use base::config::{Section, Settings};
+use base::quote::{quoted, shortened};
 use privacy::release::MAX_CONCORDANCES;
 
 /// The `[privacy.evaluation]` table.
@@ -58,17 +59,18 @@ impl PrivateEvaluation {
             let times = known.iter().filter(|part| *part == name).count();
             if times > 1 {
                 let hint = "rename the column or view of that name, or withhold another part";
-                found.push((format!("{name:?} names two parts"), hint.to_owned()));
+                found.push((format!("{} names two parts", quoted(name)), hint.to_owned()));
             } else if times == 0 {
-                let names = known.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
-                let name: String = name.chars().take(40).collect();
+                let names: Vec<String> =
+                    known.iter().take(20).map(|name| shortened(name)).collect();
+                let names = names.join(", ");
                 found.push((
-                    format!("{name:?} is nothing that the model reads"),
+                    format!("{} is nothing that the model reads", quoted(name)),
                     format!("name some of {names}"),
                 ));
             } else if told.contains(&metric) {
-                let hint = format!("name it once: it is told as {metric:?}");
-                found.push((format!("{name:?} is ablated twice"), hint));
+                let hint = format!("name it once: it is told as {}", quoted(&metric));
+                found.push((format!("{} is ablated twice", quoted(name)), hint));
             }
             told.push(metric);
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::fusion::Fusion;
 use super::kind::{HeadKind, ModelKind};
 use base::digest::Digest;
+use base::quote::quoted;
 
 /// Bounds on what a specification may ask a site to build.
 pub mod limits {
@@ -195,7 +196,7 @@ pub enum InvalidModel {
         found: u32,
     },
     /// Codes have no positions.
-    #[error("model: encoder {view:?} adds codes up and has no pool; leave the key out")]
+    #[error("model: encoder {} adds codes up and has no pool; leave the key out", quoted(view))]
     Pool {
         /// The view.
         view: String,
@@ -218,13 +219,16 @@ pub enum InvalidModel {
         found: usize,
     },
     /// Two encoders of one view.
-    #[error("model: view {view:?} has the name of another encoder or of the tables; rename it")]
+    #[error(
+        "model: view {} has the name of another encoder or of the tables; rename it",
+        quoted(view)
+    )]
     TwoEncoders {
         /// The view.
         view: String,
     },
     /// Two blocks of parameters of one name, which names of views make.
-    #[error("model: two blocks of parameters are called {name:?}; rename the view")]
+    #[error("model: two blocks of parameters are called {}; rename the view", quoted(name))]
     TwoBlocks {
         /// The name.
         name: String,

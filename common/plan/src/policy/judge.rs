@@ -4,6 +4,7 @@ use super::Policy;
 use crate::experiment::{DataTag, Outcome, Plan, PrivacyMode, StatisticsRequest, View, ViewSource};
 use base::config::Choice;
 use base::fingerprint::Fingerprint;
+use base::quote::quoted;
 
 /// A rule that a plan or a cohort breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -221,8 +222,9 @@ impl Policy {
             None => Ok(()),
             Some(exact) => {
                 let reason = format!(
-                    "{exact:?} is asked for; this hospital has several tables of measurements and \
-                     does not list that one of this table"
+                    "{} is asked for; this hospital has several tables of measurements and does not \
+                     list that one of this table",
+                    quoted(&exact)
                 );
                 Err(BrokenRule { rule: "policy.columns", reason })
             }
@@ -269,11 +271,11 @@ const MAX_NAMED: usize = 350;
 /// all named.
 fn listed(named: &[&String], list: Option<&Vec<String>>, private: bool) -> (String, String, bool) {
     let unlisted: Vec<String> = match list {
-        None if private => named.iter().map(|column| format!("{column:?}")).collect(),
+        None if private => named.iter().map(|column| quoted(column)).collect(),
         None => Vec::new(),
         Some(list) => {
             let others = named.iter().filter(|column| !list.contains(column));
-            others.map(|column| format!("{column:?}")).collect()
+            others.map(|column| quoted(column)).collect()
         }
     };
     let asked = match &unlisted[..] {

@@ -56,7 +56,11 @@ impl Settings for Stated {
         let named = named?;
         let time_zone = named.as_deref().and_then(Zone::named);
         if let Some(name) = named.as_ref().filter(|_| time_zone.is_none()) {
-            section.problem("time_zone", format!("{name:?} is no time zone"), ZONES);
+            section.problem(
+                "time_zone",
+                format!("{} is no time zone", base::quote::quoted(name)),
+                ZONES,
+            );
             return None;
         }
         let local_timestamps = local_timestamps?;

@@ -181,7 +181,7 @@ impl Settings for OutcomeColumns {
             return None;
         }
         if let Some(word) = event_is.iter().find(|word| no_event_is.contains(word)) {
-            let what = format!("{word:?} stands for the event too");
+            let what = format!("{} stands for the event too", base::quote::quoted(word));
             section.problem("no_event_is", &what, "list it once");
             return None;
         }

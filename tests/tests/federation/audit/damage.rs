@@ -84,7 +84,7 @@ fn verbs_refuse(federation: &Federation, log: &Path) -> Outcome {
     let last = lines(log)?.len() - 1;
     let (few, all_but_one) = (cut(3), cut(last));
     let unsigned = |folder: &Path| Ok(fs::remove_file(folder.join(CHECKPOINT))?);
-    let changes: [(&str, &dyn Fn(&Path) -> Outcome); 4] = [
+    let changes: [(&str, Change<'_>); 4] = [
         ("records were cut off", &few),
         ("records were cut off", &all_but_one),
         ("its checkpoint is missing", &unsigned),
@@ -126,6 +126,9 @@ fn verbs_refuse(federation: &Federation, log: &Path) -> Outcome {
     assert!(refused.contains("is not listed in policy.coordinators"), "{refused}");
     Ok(())
 }
+
+/// What is done to a folder.
+type Change<'c> = &'c dyn Fn(&Path) -> Outcome;
 
 #[test]
 fn every_change_to_a_log_shows() -> Outcome {

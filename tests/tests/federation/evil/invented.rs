@@ -8,7 +8,7 @@ use audit::reconcile::{MAX_SKEW_MS, reconcile};
 use audit::verify::{Tampering, Verdict};
 use base::ids::Round;
 use node::audit_log::AuditSettings;
-use node::wire::{Purpose, ToCoordinator, ToSite};
+use node::wire::{Cosignature, Purpose, ToCoordinator, ToSite};
 use tests::{Answer, Observed, SetupError};
 
 use super::histories::forked;
@@ -53,9 +53,25 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
     assert_eq!(decline.rule, "witness.signatures");
     nothing_left(&node.state)?;
     // The one that it knows does.
-    let cosignatures = vec![own, known.sign(&shown.note)?];
+    let genuine = known.sign(&shown.note)?;
+    // Beside it stand a signature of one that is not listed, and one that is nobody's.
+    let unlisted = invented.sign(&shown.note)?;
+    let unverified = Cosignature {
+        site: "hospital-y".parse()?,
+        key: Signer::new("hospital-y", 10)?.verifier().to_string(),
+        signature: genuine.signature.clone(),
+    };
+    let cosignatures = vec![own, genuine, unlisted, unverified];
     site.say(&ToSite::Witnessed { run: run(), round: Round(1), cosignatures }).await?;
     assert!(matches!(soon(site.answer()).await??, Answer::Update(_)));
+    // Of the listed log alone, and of the coordinator's, is anything on record.
+    let met = tests::records(&node.state)?.into_iter().filter_map(|record| {
+        let is_key = matches!(record.event, audit::record::Event::KeyNew { .. });
+        record.site.filter(|_| is_key).map(|site| site.to_string())
+    });
+    assert_eq!(met.collect::<Vec<_>>(), ["coordinator", B]);
+    let folder = node.state.join(node::audit_log::FOLDER).join(audit::folder::WITNESS);
+    assert_eq!(std::fs::read_dir(folder)?.count(), 2);
     Ok(())
 }
 

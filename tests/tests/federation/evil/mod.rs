@@ -1,6 +1,7 @@
 //! A coordinator that means harm: whatever it tries, no byte of an update leaves and nothing is
 //! charged. One that is caught with two histories is believed no more, after a restart neither.
 
+mod allowance;
 mod histories;
 mod invented;
 mod offers;

@@ -9,7 +9,7 @@ use super::stage::{A, Stage, charged, cosigned, nothing_left, refusals, soon};
 use crate::Outcome;
 
 /// What is asked, when so many sites have seen it.
-fn question(min_sites: u32) -> Result<StatisticsRequest, SetupError> {
+pub(super) fn question(min_sites: u32) -> Result<StatisticsRequest, SetupError> {
     let text = std::fs::read_to_string(tests::demo())?;
     let table = "\n[describe]\ncolumns = [\"x01\"]\n[describe.bounds]\nx01 = [-3, 3]\n";
     let experiment: Experiment = base::config::read("demo", &(text + table))?;

@@ -47,6 +47,8 @@ pub(super) struct Stage {
     pub plan: Plan,
     pub run: RunId,
     pub model: Vec<f32>,
+    /// How long the hospitals train for a run.
+    pub max_time: Duration,
     authority: Authority,
     table: Table,
     folder: TempDir,
@@ -71,7 +73,8 @@ impl Stage {
         (plan.aggregation.min_sites, plan.privacy.evaluation) = (min_sites, None);
         let model = initial_parameters(&plan.model, plan.seed);
         let run = "run-a".parse()?;
-        Ok(Self { observer, plan, run, model, authority, table, folder })
+        let max_time = Duration::from_secs(3600);
+        Ok(Self { observer, plan, run, model, max_time, authority, table, folder })
     }
 
     /// An empty place.
@@ -90,6 +93,7 @@ impl Stage {
         let state = self.place(name);
         let mut policy = policy(identity.authority);
         policy.describe = true;
+        policy.max_time = self.max_time;
         let site = Site {
             cache_bytes: 1 << 30,
             name: name.parse()?,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{PlanErrors, positive};
 use crate::experiment::{CAUSES, Plan, cause_flaws};
 use crate::model::Head;
+use base::quote::quoted;
 
 impl PlanErrors {
     pub(super) fn outcome(&mut self, plan: &Plan) {
@@ -33,7 +34,7 @@ impl PlanErrors {
         if plan.outcome.event == plan.outcome.time {
             self.note(
                 "outcome.event",
-                format!("{:?} is the time already", plan.outcome.event),
+                format!("{} is the time already", quoted(&plan.outcome.event)),
                 "name the column that is 1 for an event, 0 for censoring",
             );
         }
@@ -74,7 +75,7 @@ impl PlanErrors {
         for view in plan.unread_views() {
             self.note(
                 "features.views",
-                format!("{:?}: the model has no encoder for it", view.name),
+                format!("{}: the model has no encoder for it", quoted(&view.name)),
                 "use kind = \"multimodal\" and [model.encoders.NAME] with the view's name, or leave the \
                  view out; `site-node data check --experiment` checks such files all the same",
             );
@@ -95,21 +96,21 @@ impl PlanErrors {
             if !seen.insert(feature.column.as_str()) {
                 self.note(
                     "features.columns",
-                    format!("{:?} stands twice", feature.column),
+                    format!("{} stands twice", quoted(&feature.column)),
                     "list each column once",
                 );
             }
             if feature.column == plan.outcome.time || feature.column == plan.outcome.event {
                 self.note(
                     "features.columns",
-                    format!("{:?} is the outcome", feature.column),
+                    format!("{} is the outcome", quoted(&feature.column)),
                     "a model that reads its outcome has nothing to learn",
                 );
             }
             if !feature.center.is_finite() || !positive(feature.scale) {
                 self.note(
                     "features.scale",
-                    format!("{:?} has no usable scale", feature.column),
+                    format!("{} has no usable scale", quoted(&feature.column)),
                     "use a finite center and a scale above 0",
                 );
             }

@@ -3,6 +3,7 @@
 use super::{PlanErrors, limits, positive};
 use crate::experiment::{Combine, Plan, PrivacyMode, WINDOWS, Weights};
 use crate::model::{ParamLayout, starts_so};
+use base::quote::quoted;
 
 impl PlanErrors {
     pub(super) fn scalars(&mut self, plan: &Plan) {
@@ -58,7 +59,7 @@ impl PlanErrors {
                 if !known || start.is_empty() {
                     self.note(
                         key,
-                        format!("{start:?} is the start of no parameter's name"),
+                        format!("{} is the start of no parameter's name", quoted(start)),
                         "name parameters by how they start, such as \"encoder.VIEW\" or \"tables\"",
                     );
                 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{DescribedInput, StatisticsRequest};
 use crate::experiment::{PlanError, cause_flaws};
+use base::quote::quoted;
 use privacy::release::MAX_EDGES;
 
 /// The most inputs of one description: each is five charges.
@@ -64,7 +65,7 @@ impl StatisticsRequest {
         let mut names = HashSet::new();
         for input in &self.inputs {
             let name = &input.view.name;
-            let (printable, shown) = (is_column(name), format!("{name:?}"));
+            let (printable, shown) = (is_column(name), quoted(name));
             let hint = "use 1 to 256 printable characters";
             hold(printable, "describe.columns", "an input without a name".to_owned(), hint);
             if !printable {

@@ -3,6 +3,7 @@
 use super::{DescribedInput, StatisticsRequest};
 use crate::experiment::{Aggregate, Missing, Plan, PlanError, Values, View, ViewSource};
 use base::config::{Section, Settings};
+use base::quote::quoted;
 
 /// What is spent where nothing else is said.
 const RHO: f64 = 0.05;
@@ -101,7 +102,7 @@ impl Describe {
         let listed = self.columns.iter().flatten().map(|name| ("describe.columns", name));
         let bounded = self.bounds.iter().map(|(name, _)| ("describe.bounds", name));
         if let Some((key, name)) = listed.chain(bounded).find(|(_, name)| !known(name)) {
-            let what = format!("{name:?} is no input of this experiment");
+            let what = format!("{} is no input of this experiment", quoted(name));
             return Err(PlanError {
                 key,
                 what,
@@ -123,7 +124,7 @@ impl Describe {
                 }
             };
             if listed == Some(true) {
-                let what = format!("{:?} cannot be described: {why}", view.name);
+                let what = format!("{} cannot be described: {why}", quoted(&view.name));
                 let hint = "mend it, or leave it out of the list".to_owned();
                 return Err(PlanError { key: "describe.columns", what, hint });
             }

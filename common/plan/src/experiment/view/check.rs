@@ -8,6 +8,7 @@ use super::{
 };
 use crate::experiment::{Outcome, Plan, PrivacyMode};
 use crate::model::{Encoder, EncoderKind};
+use base::quote::quoted;
 
 /// The most views of a plan, and codes or categories of one.
 const VIEWS: usize = 10_000;
@@ -32,7 +33,10 @@ impl Plan {
             self.features.iter().map(|feature| feature.column.as_str()).collect();
         for view in &self.views {
             if !names.insert(&view.name) {
-                found.push((format!("{:?} stands twice", view.name), "give each its own name"));
+                found.push((
+                    format!("{} stands twice", quoted(&view.name)),
+                    "give each its own name",
+                ));
             }
             if !word(&view.name) {
                 let hint = "use 1 to 256 printable characters";
@@ -59,7 +63,7 @@ impl Plan {
         let misfit = |encoder: &Encoder| {
             let found = self.views.iter().find(|view| view.name == encoder.view);
             let Some(view) = found else {
-                let what = format!("{:?} is no view", encoder.view);
+                let what = format!("{} is no view", quoted(&encoder.view));
                 return Some((what, "name the view that the encoder reads"));
             };
             let fits = match (&view.source, &encoder.kind) {
@@ -76,7 +80,7 @@ impl Plan {
                 ) => (width, height) == (columns, rows),
                 _ => false,
             };
-            let what = format!("encoder {:?} does not fit its view", encoder.view);
+            let what = format!("encoder {} does not fit its view", quoted(&encoder.view));
             (!fits).then_some((what, "make kind and sizes those of the view"))
         };
         encoders.iter().filter_map(misfit).collect()
@@ -97,7 +101,7 @@ impl View {
         let mut found = Vec::new();
         let mut note = |kept: bool, what: &str, hint: &'static str| {
             if !kept {
-                found.push((format!("{:?}: {what}", self.name), hint));
+                found.push((format!("{}: {what}", quoted(&self.name)), hint));
             }
         };
         let outcome = |column: &String| *column == outcome.time || *column == outcome.event;
