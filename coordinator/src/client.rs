@@ -33,6 +33,14 @@ pub enum OperatorError {
         /// Why.
         reason: String,
     },
+    /// An operator ended the run.
+    #[error("run {run}: {reason}")]
+    Stopped {
+        /// The run.
+        run: RunId,
+        /// By whom, in which round, and what was kept.
+        reason: String,
+    },
     /// A description that the coordinator could not go on with.
     #[error(
         "description {run} failed: {reason}; what hospitals had answered is charged and kept: ask the same \
@@ -305,6 +313,7 @@ async fn collect(
                 return Ok(report);
             }
             Progress::Failed { reason } => return Err(OperatorError::Failed { run, reason }),
+            Progress::Stopped { reason } => return Err(OperatorError::Stopped { run, reason }),
         }
     }
     Err(OperatorError::Broken)

@@ -25,6 +25,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
+use ::plan::experiment::Plan;
 use clap::{Parser, Subcommand};
 use coordinator::settings::CoordinatorSettings;
 use node::pki::{Identity, Role};
@@ -112,11 +113,24 @@ pub fn run() -> ExitCode {
             // 128 + SIGINT, as a shell names it.
             ExitCode::from(130)
         }
+        Err(error) if stopped(error.as_ref()) => {
+            eprintln!("{error}");
+            ExitCode::from(STOPPED)
+        }
         Err(error) => {
             eprintln!("error: {}", chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The exit code where an operator ended the run that was followed: no failure, and no report.
+const STOPPED: u8 = 3;
+
+/// Whether an operator ended the run.
+fn stopped(error: &(dyn Error + 'static)) -> bool {
+    use coordinator::client::OperatorError;
+    matches!(error.downcast_ref(), Some(OperatorError::Stopped { .. }))
 }
 
 /// Whether the person at the terminal ended the program, and nothing failed.
@@ -159,6 +173,15 @@ fn operator(
         .into());
     }
     Ok((identity, address.unwrap_or(&settings.listen).from_here()))
+}
+
+/// Prints what is valid in a plan and seldom meant, before anything begins.
+fn warn(plan: &Plan, quiet: bool) {
+    if !quiet {
+        for caution in plan.cautions() {
+            eprintln!("     Warning {caution}");
+        }
+    }
 }
 
 /// The threads that everything asynchronous runs on.

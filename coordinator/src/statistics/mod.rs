@@ -132,7 +132,7 @@ impl Describer {
                     return Err("the coordinator was stopped".to_owned());
                 }
                 Ok(Some(SessionEvent::StoppedBy(operator))) => {
-                    return Err(format!("operator {operator} stopped it"));
+                    return Err(format!("stopped by {operator}"));
                 }
                 Ok(Some(input)) => self.take(open, input)?,
                 Ok(None) => return Err("the coordinator closed its sessions".to_owned()),
