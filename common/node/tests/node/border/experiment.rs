@@ -308,7 +308,7 @@ fn local_is_the_default_and_its_numbers_are_checked() {
 
 #[test]
 fn a_private_mode_lets_out_concordances_and_only_if_asked() {
-    let evaluation = "\n[privacy.evaluation]\nrho = 0.05\nmost_patients = 300\n";
+    let evaluation = "\n[privacy.evaluation]\nrho = 0.05\nmax_patients = 300\n";
     let privacy = read(&(local(&[]) + evaluation)).unwrap().plan.privacy;
     let Some(asked) = privacy.evaluation else { panic!("not read") };
     assert_eq!((asked.rho.to_bits(), asked.max_patients), (0.05_f64.to_bits(), 300));
@@ -324,8 +324,8 @@ fn a_private_mode_lets_out_concordances_and_only_if_asked() {
         ("rho = 0.05", "rho = 5", "the evaluation alone costs"),
         ("rho = 0.05", "rho = 1e9", "privacy.evaluation.rho"),
         ("max_patients = 300", "max_patients = 1", "privacy.evaluation.max_patients"),
-        ("rho = 0.05", "rho = 0.05\nwithheld = [\"agee\"]", "name some of age, "),
-        ("rho = 0.05", "rho = 0.05\nwithheld = [\"age\", \"age\"]", "ablated twice"),
+        ("rho = 0.05", "rho = 0.05\nablated = [\"agee\"]", "name some of age, "),
+        ("rho = 0.05", "rho = 0.05\nablated = [\"age\", \"age\"]", "ablated twice"),
     ] {
         let error = read(&(local(&[]) + &evaluation.replace(old, new))).unwrap_err();
         assert!(error.to_string().contains(key), "{error}");
