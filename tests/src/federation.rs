@@ -80,7 +80,7 @@ impl Federation {
             let columns: Vec<String> = (1..=12).map(|column| format!("\"x{column:02}\"")).collect();
             edit(&policy, "columns = []", &format!("columns = [{}]", columns.join(", ")))?;
             edit(&policy, "outcomes = []", "outcomes = [\"time\", \"event\"]")?;
-            edit(&policy, "modes = [\"local\"]", "modes = [\"local\", \"site\", \"off\"]")?;
+            edit(&policy, "modes = [\"patient\"]", "modes = [\"patient\", \"site\", \"none\"]")?;
         }
         Ok(federation)
     }
@@ -183,7 +183,7 @@ impl Federation {
         edit(&path, "clip = 10.0", PRIVATE)?;
         edit(
             &path,
-            "mode = \"off\"                # synthetic patients\n",
+            "mode = \"none\"                # synthetic patients\n",
             "mode = \"patient\"\n",
         )?;
         Ok(path)

@@ -201,7 +201,7 @@ fn private(federation: &Federation) -> Result<PathBuf, SetupError> {
         .replace("rounds = 25", "rounds = 4")
         .replace("weights = \"patients\"\npatients_per_unit = 500", "weights = \"equal\"")
         .replace("epochs = 2\nbatch = 64\n", "epochs = 1\n")
-        .replace("mode = \"off\"                # synthetic patients\nclip = 10.0", PRIVATE);
+        .replace("mode = \"none\"                # synthetic patients\nclip = 10.0", PRIVATE);
     fs::write(&path, text)?;
     Ok(path)
 }

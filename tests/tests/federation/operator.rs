@@ -49,7 +49,7 @@ fn a_run_that_every_hospital_declines_ends_at_once_and_names_each() -> Outcome {
     let mut sites = Vec::new();
     for name in &HOSPITALS[..3] {
         let policy = federation.site(name).join("policy.toml");
-        edit(&policy, "modes = [\"local\", \"site\", \"off\"]", "modes = [\"local\"]")?;
+        edit(&policy, "modes = [\"patient\", \"site\", \"none\"]", "modes = [\"patient\"]")?;
         sites.push(federation.start_site(name)?);
     }
     // Far longer than the minutes that the test waits for a line.

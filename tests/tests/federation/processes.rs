@@ -22,7 +22,7 @@ fn six_processes_train_the_model_that_a_simulation_trains() -> Outcome {
 
     assert_eq!(report["rounds"].as_array().map(Vec::len), Some(20));
     assert_eq!(report["sites"].as_array().map(Vec::len), Some(6));
-    assert_eq!(report["privacy"]["mode"], "off");
+    assert_eq!(report["privacy"]["mode"], "none");
     assert_eq!(report["privacy"]["epsilon"], Value::Null);
     assert!(report["final"]["c_index_site_mean"].as_f64().is_some_and(|c| c > 0.5));
     assert!(report["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
@@ -122,7 +122,7 @@ fn without_a_quorum_the_run_fails_with_the_reason_and_a_code() -> Outcome {
 #[test]
 fn private_patients_leave_nothing_without_noise_whatever_is_asked() -> Outcome {
     let mut federation = Federation::new()?;
-    // Five hospitals say "private", and every policy still lists mode "off".
+    // Five hospitals say "private", and every policy still lists mode "none".
     for name in &HOSPITALS[..5] {
         let settings = federation.site(name).join("site-node.toml");
         edit(&settings, "tag = \"synthetic\"", "tag = \"private\"")?;

@@ -1,5 +1,5 @@
 //! Every experiment that is shipped, under the policy that is shipped: a hospital states what is its own to say, its
-//! columns and outcomes and for public data mode "off", and changes nothing else.
+//! columns and outcomes and for public data mode "none", and changes nothing else.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,7 +39,7 @@ fn policy(plans: &[Plan], coordinators: &str) -> Result<String, SetupError> {
     say("\ncolumns = []", &format!("\ncolumns = [{columns}]"));
     say("\noutcomes = []", &format!("\noutcomes = [{outcomes}]"));
     if plans.iter().any(|plan| plan.privacy.mode == PrivacyMode::None) {
-        say("modes = [\"local\"]", "modes = [\"local\", \"off\"]");
+        say("modes = [\"patient\"]", "modes = [\"patient\", \"none\"]");
     }
     Ok(text)
 }

@@ -270,7 +270,7 @@ fn a_delta_of_one_over_the_patients_and_unlike_baselines_are_told() -> Outcome {
     write(&data, &patients(300, 0.0), 2)?;
     let private = "mode = \"patient\"\nepsilon = 1.0\ndelta = 0.2\nexpected_patients = 22\n\
                    sampling_rate = 0.3\nsteps = 1";
-    let changes = [("mode = \"off\"", private), ("epochs = 20\nbatch = 100000\n", "")];
+    let changes = [("mode = \"none\"", private), ("epochs = 20\nbatch = 100000\n", "")];
     let file = experiment(folder.path(), &changes)?;
     let mut plan = Command::new(binary("coordinator")?);
     let told = success(Process::start(plan.arg("plan").arg(&file))?)?;

@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Rounds between separate processes over mutual TLS, without training, privacy mode "off".
+    /// Rounds between separate processes over mutual TLS, without training, privacy mode "none".
     Rounds(rounds::Args),
     /// The coordinator's process of `rounds`.
     #[command(hide = true)]

@@ -80,9 +80,9 @@ fn each_patient_of_four_modalities_is_protected() -> Outcome {
     let (before, _) = text.split_once("[training]").unwrap_or_default();
     let private = "[training]\noptimizer = \"sgd\"\nlearning_rate = 0.5\n\n\
                    [aggregation]\nmin_sites = 3\nwindow = \"10m\"\n\n\
-                   [privacy]\nmode = \"local\"\nclip = 5.0\nepsilon = 60.0\ndelta = 1e-4\n\
+                   [privacy]\nmode = \"patient\"\nclip = 5.0\nepsilon = 60.0\ndelta = 1e-4\n\
                    steps = 3\nsampling_rate = 0.5\nexpected_patients = 60\npatient_clip = 1.0\n\n\
-                   [privacy.evaluation]\nrho = 20.0\nmost_patients = 60\n\
+                   [privacy.evaluation]\nrho = 20.0\nmax_patients = 60\n\
                    ablated = [\"heart\", \"tables\", \"e1\"]\n";
     let file = folder.path().join("private.toml");
     fs::write(&file, format!("{before}{private}"))?;
