@@ -3,7 +3,7 @@
 
 mod query;
 
-use base::ids::{RunId, RunPrefix};
+use base::ids::{RunId, RunPrefix, SiteName};
 use node::pki::Identity;
 use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
 use node::wire::{
@@ -51,6 +51,17 @@ pub enum OperatorError {
         run: RunId,
         /// Why.
         reason: String,
+    },
+    /// An operator ended a description.
+    #[error(
+        "description {run}: stopped by {by}; what hospitals had answered is charged and kept: ask the same \
+         again to hear it"
+    )]
+    StatisticsStopped {
+        /// The name that it is charged under.
+        run: RunId,
+        /// The operator.
+        by: SiteName,
     },
     /// The person at the terminal no longer follows the run.
     #[error(
@@ -235,6 +246,7 @@ async fn listen(
         match told {
             Told::Complete { .. } => return Ok(()),
             Told::Failed { reason } => return Err(OperatorError::Untold { run, reason }),
+            Told::Stopped { by } => return Err(OperatorError::StatisticsStopped { run, by }),
             step => steps.push(step),
         }
     }

@@ -14,7 +14,7 @@ use node::transport::Link;
 use node::wire::{
     Decline, Evaluation, ModelHeader, Refusal, StatisticsReply, ToSite, UpdateHeader,
 };
-use plan::experiment::{Plan, PrivacyMode};
+use plan::experiment::{Plan, PrivacyMode, PrivateEvaluation};
 use privacy::{Mechanism, UpdateBound};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
@@ -411,7 +411,7 @@ impl Connections {
 
 /// The metrics with noise that a plan asks for.
 fn noised_metrics(plan: &Plan) -> Arc<[String]> {
-    plan.privacy.evaluation.iter().flat_map(|asked| asked.metrics()).collect()
+    plan.privacy.evaluation.iter().flat_map(PrivateEvaluation::metrics).collect()
 }
 
 #[cfg(test)]

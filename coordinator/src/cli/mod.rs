@@ -127,10 +127,13 @@ pub fn run() -> ExitCode {
 /// The exit code where an operator ended the run that was followed: no failure, and no report.
 const STOPPED: u8 = 3;
 
-/// Whether an operator ended the run.
+/// Whether an operator ended the run, or the description.
 fn stopped(error: &(dyn Error + 'static)) -> bool {
     use coordinator::client::OperatorError;
-    matches!(error.downcast_ref(), Some(OperatorError::Stopped { .. }))
+    matches!(
+        error.downcast_ref(),
+        Some(OperatorError::Stopped { .. } | OperatorError::StatisticsStopped { .. })
+    )
 }
 
 /// Whether the person at the terminal ended the program, and nothing failed.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use node::model_store::model_hash;
 use plan::artifact::{CARD_FORMAT, Card, Hashes, Lineage, Metrics, Promise, Start, WeightsRecord};
-use plan::experiment::{Experiment, PrivacyMode};
+use plan::experiment::Experiment;
 
 use super::*;
 

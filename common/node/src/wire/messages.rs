@@ -282,6 +282,11 @@ pub enum Told {
         /// Why.
         reason: String,
     },
+    /// An operator ended it.
+    Stopped {
+        /// The operator.
+        by: SiteName,
+    },
 }
 
 /// From the coordinator to an operator.

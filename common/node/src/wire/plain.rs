@@ -147,7 +147,7 @@ impl PeerMessage for ToOperator {
             }
             Self::Answer(answer) => answer.texts(),
             Self::Told { told, .. } => match told {
-                Told::Asked { .. } | Told::Complete { .. } => Vec::new(),
+                Told::Asked { .. } | Told::Complete { .. } | Told::Stopped { .. } => Vec::new(),
                 Told::Answered { numbers, .. } => names(numbers),
                 Told::Declined { rule, reason: why, .. } => vec![word(rule), reason(why)],
                 Told::Failed { reason: why } => vec![reason(why)],

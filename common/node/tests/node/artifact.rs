@@ -138,7 +138,7 @@ fn a_card_that_says_something_else_than_its_plan_is_refused() {
         assert_eq!(card.keeps_its_promise(), Err(wrong), "{epsilon:?}");
     }
     card.privacy.epsilon = honest;
-    let edits: [(&str, fn(&mut Card)); 12] = [
+    let edits: [(&str, Edit); 12] = [
         ("privacy", |card| card.privacy.mode = PrivacyMode::Site),
         ("privacy", |card| card.privacy.delta = Some(1e-9)),
         ("privacy", |card| card.privacy.noise_multiplier *= 2.0),
@@ -186,6 +186,9 @@ fn a_model_whose_promise_was_edited_is_not_opened() {
     let error = model_store::open(&path).unwrap_err().to_string();
     assert!(error.contains("privacy.epsilon is not what its plan says"), "{error}");
 }
+
+/// A change that somebody makes to a card.
+type Edit = fn(&mut Card);
 
 /// The card of a private run with an evaluation.
 fn private_card() -> Card {

@@ -56,6 +56,7 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
     let released = released(&metrics.released).join(", ");
     lines.push(("released", if released.is_empty() { "nothing".to_owned() } else { released }));
     lines.push(("privacy", promise(privacy)));
+    lines.extend(plan.cautions().into_iter().map(|caution| ("caution", caution)));
     let start = match lineage.start {
         Start::Seed(seed) => format!("random, seed {seed}"),
         Start::Model(parent) => format!("model {parent}"),

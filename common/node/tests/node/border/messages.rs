@@ -30,7 +30,7 @@ variants!(
 );
 variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over, Describe);
 variants!(ToOperator: Welcome, Refused, Progress, Told, Attached, Ended, Answer);
-variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting);
+variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting, Stopped);
 variants!(Purpose: Train, Evaluate);
 
 fn run() -> RunId {
