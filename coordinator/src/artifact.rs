@@ -11,12 +11,11 @@ use node::model_store::{self, ModelStoreError};
 use plan::artifact::{
     CARD_FORMAT, Card, Hashes, Lineage, LogState, Metrics, Promise, Simulated, Start, WeightsRecord,
 };
-use plan::experiment::{Plan, PrivacyMode};
+use plan::experiment::Plan;
 use plan::metric::Metric;
 use plan::model::initial_parameters;
 
 use crate::registry::RoundRecord;
-use crate::report::PrivacyReport;
 
 /// A model that could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -134,9 +133,9 @@ fn card(ended: Ended<'_>) -> Card {
             released: ended.metrics.iter().map(|m| (m.name.clone(), m.value)).collect(),
             simulated: None,
         },
-        privacy: promise(plan),
+        privacy: Promise::of(plan),
         lineage: Lineage {
-            start: plan.start.map_or(Start::Seed(plan.seed), Start::Model),
+            start: Start::of(plan),
             rounds,
             sites,
             log: ended.log,
@@ -144,25 +143,6 @@ fn card(ended: Ended<'_>) -> Card {
             trained: ended.at.to_string(),
         },
         plan: plan.clone(),
-    }
-}
-
-/// The plan's promise over all of its rounds.
-fn promise(plan: &Plan) -> Promise {
-    let PrivacyReport { epsilon, delta, unit, .. } = PrivacyReport::of(plan, plan.rounds);
-    let privacy = &plan.privacy;
-    Promise {
-        mode: privacy.mode,
-        unit: unit.map(str::to_owned),
-        epsilon,
-        delta,
-        noise_multiplier: if privacy.mode == PrivacyMode::None {
-            0.0
-        } else {
-            privacy.noise_multiplier
-        },
-        clip: privacy.clip,
-        patient_clip: privacy.dp_sgd.as_ref().map(|steps| steps.patient_clip),
     }
 }
 

@@ -4,7 +4,7 @@
 mod intake;
 mod query;
 
-use base::ids::{RunId, RunPrefix};
+use base::ids::{RunId, RunPrefix, SiteName};
 use node::pki::Identity;
 use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
 use node::wire::{
@@ -35,6 +35,14 @@ pub enum OperatorError {
         /// Why.
         reason: String,
     },
+    /// An operator ended the run.
+    #[error("run {run}: {reason}")]
+    Stopped {
+        /// The run.
+        run: RunId,
+        /// By whom, in which round, and what was kept.
+        reason: String,
+    },
     /// A description that the coordinator could not go on with.
     #[error(
         "description {run} failed: {reason}; what hospitals had answered is charged and kept: ask the same \
@@ -45,6 +53,17 @@ pub enum OperatorError {
         run: RunId,
         /// Why.
         reason: String,
+    },
+    /// An operator ended a description.
+    #[error(
+        "description {run}: stopped by {by}; what hospitals had answered is charged and kept: ask the same \
+         again to hear it"
+    )]
+    StatisticsStopped {
+        /// The name that it is charged under.
+        run: RunId,
+        /// The operator.
+        by: SiteName,
     },
     /// The person at the terminal no longer follows the run.
     #[error(
@@ -237,6 +256,7 @@ async fn listen(
         match told {
             Told::Complete { .. } => return Ok(()),
             Told::Failed { reason } => return Err(OperatorError::Untold { run, reason }),
+            Told::Stopped { by } => return Err(OperatorError::StatisticsStopped { run, by }),
             step => steps.push(step),
         }
     }
@@ -317,6 +337,7 @@ async fn collect(
                 return Ok(report);
             }
             Progress::Failed { reason } => return Err(OperatorError::Failed { run, reason }),
+            Progress::Stopped { reason } => return Err(OperatorError::Stopped { run, reason }),
         }
     }
     Err(OperatorError::Broken)

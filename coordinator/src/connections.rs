@@ -14,8 +14,7 @@ use node::transport::Link;
 use node::wire::{
     Decline, Evaluation, ModelHeader, Refusal, StatisticsReply, ToSite, UpdateHeader,
 };
-use plan::experiment::{Plan, PrivacyMode, ablation_metric, deviation_metric};
-use plan::metric::C_INDEX;
+use plan::experiment::{Plan, PrivacyMode, PrivateEvaluation};
 use privacy::{Mechanism, UpdateBound};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
@@ -412,14 +411,7 @@ impl Connections {
 
 /// The metrics with noise that a plan asks for.
 fn noised_metrics(plan: &Plan) -> Arc<[String]> {
-    let asked = plan.privacy.evaluation.iter();
-    asked
-        .flat_map(|asked| {
-            let without = asked.ablated.iter().map(|part| ablation_metric(part));
-            std::iter::once(C_INDEX.to_owned()).chain(without)
-        })
-        .flat_map(|metric| [deviation_metric(&metric), metric])
-        .collect()
+    plan.privacy.evaluation.iter().flat_map(PrivateEvaluation::metrics).collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::artifact;
 use crate::connections::Connections;
 use crate::driver::{DriveError, Driver, RunOutcome};
+use crate::enrol::Members;
 use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError};
 use crate::reporter::Reporter;
@@ -57,6 +58,8 @@ pub struct Launcher {
     pub audit: Arc<AuditWriter>,
     /// Turns of operators who ask what is kept.
     pub readers: Arc<Semaphore>,
+    /// Who belongs to the federation.
+    pub members: Arc<Members>,
 }
 
 /// A run that is going on.
@@ -156,6 +159,7 @@ impl Launcher {
             audit: Arc::clone(&self.audit),
             by: name(by),
             feed,
+            members: Arc::clone(&self.members),
         };
         let (runtime, over) = (Handle::current(), run.clone());
         let outcome = tokio::task::spawn_blocking(move || {

@@ -27,11 +27,21 @@ impl Sums {
     }
 }
 
-/// The mean over sites of each metric, by name.
+/// The mean over sites of each metric, by name. A deviation whose site has no value counts for nothing, unless no site
+/// has one: then it stands alone in the mean, too.
 #[must_use]
 pub fn mean(told: &[(SiteName, Vec<Metric>)]) -> Vec<Metric> {
+    let has = |metrics: &[Metric], name: &str| metrics.iter().any(|metric| metric.name == name);
     let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
-    for Metric { name, value } in told.iter().flat_map(|(_, metrics)| metrics) {
+    let all =
+        told.iter().flat_map(|(_, metrics)| metrics.iter().map(move |metric| (metrics, metric)));
+    for (own, Metric { name, value }) in all {
+        if let Some(valued) = name.strip_prefix(DEVIATION)
+            && !has(own, valued)
+            && told.iter().any(|(_, other)| has(other, valued))
+        {
+            continue;
+        }
         let sums = sums.entry(name).or_default();
         sums.values += value;
         sums.squares += value * value;
@@ -60,5 +70,17 @@ mod tests {
         assert!((values[0].1 - 0.6).abs() < 1e-12);
         assert!((values[1].1 - 0.25).abs() < 1e-12, "{values:?}");
         assert_eq!(mean(&[]), []);
+    }
+
+    #[test]
+    fn a_site_without_a_value_is_no_part_of_a_mean_and_shows_where_none_has_one() {
+        let metric = |name: &str, value| Metric { name: name.to_owned(), value };
+        let site = |name: &str, metrics| (name.parse::<SiteName>().unwrap(), metrics);
+        let valued = site("s1", vec![metric("a", 0.5), metric("deviation/a", 0.3)]);
+        let lost = |name| site(name, vec![metric("deviation/a", 1.0)]);
+        assert_eq!(mean(&[valued.clone(), lost("s2")]), valued.1);
+        let none = mean(&[lost("s2"), lost("s3")]);
+        let names: Vec<&str> = none.iter().map(|metric| metric.name.as_str()).collect();
+        assert_eq!(names, ["deviation/a"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use plan::experiment::DEVIATION;
+use plan::experiment::{DEVIATION, LOST_IN_NOISE};
 
 /// Names of what a feature is worth start so, by how it was found, and their heading.
 const WORTH: [(&str, &str); 2] =
@@ -27,6 +27,11 @@ pub fn measured<'m>(metrics: impl Iterator<Item = (&'m str, f64)>) -> String {
     let is_worth = |name: &str| WORTH.iter().any(|(start, _)| name.starts_with(start));
     let (worth, mut measures): (Vec<_>, Vec<_>) = metrics.partition(|(name, _)| is_worth(name));
     let mut text = String::new();
+    let valued = |name: &str| {
+        let mut all = measures.iter().chain(&worth);
+        all.any(|(valued, _)| *valued == name)
+    };
+    let lost: Vec<&str> = around.keys().copied().filter(|name| !valued(name)).collect();
     if !measures.is_empty() {
         measures.sort_by(|a, b| a.0.cmp(b.0));
         let _ = writeln!(text, "{:<40}{:>10}", "MEASURED BY THE SITES", "MEAN");
@@ -47,6 +52,12 @@ pub fn measured<'m>(metrics: impl Iterator<Item = (&'m str, f64)>) -> String {
             let noise = noise(&format!("{start}{name}"));
             let line = format!("{name:<40}{value:>10.4}{noise}  {}", "█".repeat(bar(value, most)));
             let _ = writeln!(text, "{}", line.trim_end());
+        }
+    }
+    if !lost.is_empty() {
+        let _ = writeln!(text, "LOST IN NOISE");
+        for name in lost {
+            let _ = writeln!(text, "{name:<40}{LOST_IN_NOISE}");
         }
     }
     text
@@ -86,5 +97,12 @@ mod tests {
         assert_eq!(lines[5][2].chars().count(), BAR / 2);
         assert_eq!(lines[6].len(), 2);
         assert_eq!(measured(std::iter::empty()), "");
+    }
+
+    #[test]
+    fn a_deviation_alone_is_a_value_that_is_lost() {
+        let text = measured([("deviation/test.c_index", 1.0)].into_iter());
+        assert!(text.contains("test.c_index"), "{text}");
+        assert!(text.contains("no value: the noise is larger than the counts"), "{text}");
     }
 }

@@ -77,6 +77,10 @@ pub struct PrivacyPreview {
     pub sampling_rate: Option<f64>,
     /// zCDP of the final concordances, where they are asked for.
     pub evaluation_rho: Option<f64>,
+    /// How far noise is expected to move one site's concordance, one standard deviation.
+    pub evaluation_deviation: Option<f64>,
+    /// The same of the mean over the fewest sites.
+    pub evaluation_deviation_mean: Option<f64>,
     /// What the model has to do without in one of them each.
     pub evaluation_withheld: Vec<String>,
 }
@@ -189,6 +193,10 @@ impl PrivacyPreview {
             _ => (None, None),
         };
         let promised = segment.is_some();
+        let training = privacy.dp_sgd.as_ref().map(|dp_sgd| dp_sgd.expected_patients);
+        let noise = privacy.evaluation.as_ref().zip(training);
+        let noise = noise
+            .map(|(asked, training)| asked.expected_noise(training, plan.aggregation.min_sites));
         Ok(Self {
             mode: privacy.mode.name(),
             unit: mechanism.unit(),
@@ -199,6 +207,8 @@ impl PrivacyPreview {
             steps,
             sampling_rate,
             evaluation_rho: privacy.evaluation.as_ref().map(|asked| asked.rho),
+            evaluation_deviation: noise.map(|noise| noise.site),
+            evaluation_deviation_mean: noise.map(|noise| noise.mean),
             evaluation_withheld: privacy
                 .evaluation
                 .as_ref()
@@ -352,6 +362,14 @@ impl Preview {
                 "evaluation",
                 format!("one concordance a site in the end{without}: {rho}-zCDP in all"),
             );
+            if let (Some(one), Some(mean)) =
+                (privacy.evaluation_deviation, privacy.evaluation_deviation_mean)
+            {
+                let text = format!(
+                    "about ± {one:.3} at each site, ± {mean:.3} of the mean over {least} sites"
+                );
+                line("expected noise", text);
+            }
         }
         for warning in &self.warnings {
             line("warning", warning.clone());

@@ -39,7 +39,10 @@ impl ProgressFeed {
     /// Passes a step on. A follower who does not keep up misses steps, but never the last one.
     pub fn publish(&self, progress: Progress) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(progress, Progress::Finished { .. } | Progress::Failed { .. }) {
+        if matches!(
+            progress,
+            Progress::Finished { .. } | Progress::Failed { .. } | Progress::Stopped { .. }
+        ) {
             inner.over = true;
             for mut follower in std::mem::take(&mut inner.followers) {
                 follower.end(progress.clone());

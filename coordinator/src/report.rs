@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use base::ids::SiteName;
 use bytesize::ByteSize;
-use plan::experiment::{Plan, PrivacyMode, deviation_metric};
+use plan::experiment::{LOST_IN_NOISE, Plan, PrivacyMode, deviation_metric};
 use plan::metric::{C_INDEX, Metric};
 use privacy::shown_epsilon;
 use serde::Serialize;
@@ -213,6 +213,8 @@ impl Report {
                 &score(Some(released)),
                 &format!("{around}mean, with noise, charged"),
             );
+        } else if self.last.metrics.contains_key(&deviation_metric(C_INDEX)) {
+            line("  released by sites", &score(None), &format!("{LOST_IN_NOISE}; charged"));
         }
         let sites = format!("{} sites contributed", self.sites.len());
         line("rounds", &self.rounds.len().to_string(), &sites);

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::connections::{Connections, SessionEvent};
 use crate::door::Door;
+use crate::enrol::Members;
 use crate::launch::Launcher;
 use crate::recovery::{self, OfferedRuns, RecoveryError};
 use crate::revoked::Revoked;
@@ -114,7 +115,8 @@ impl Server {
         recovery::recover(&state, &audit, clock.as_ref())?;
         let (connections, audit) = (Arc::default(), Arc::new(audit));
         let readers = Arc::new(Semaphore::new(READERS));
-        let launcher = Launcher { connections, state, clock, audit, readers };
+        let members = Arc::default();
+        let launcher = Launcher { connections, state, clock, audit, readers, members };
         Ok(Self { listener, launcher, spools, revoked: None })
     }
 
@@ -122,6 +124,13 @@ impl Server {
     #[must_use]
     pub fn with_revoked(self, revoked: Revoked) -> Self {
         Self { revoked: Some(Arc::new(revoked)), ..self }
+    }
+
+    /// Names hospitals of this register that a run waits for.
+    #[must_use]
+    pub fn with_members(mut self, members: Members) -> Self {
+        self.launcher.members = Arc::new(members);
+        self
     }
 
     /// Where it listens.

@@ -122,6 +122,7 @@ pub fn card(model: &Path) -> Result<Card, ModelStoreError> {
 /// Either cannot be read, or they do not belong together.
 pub fn open(model: &Path) -> Result<Stored, ModelStoreError> {
     let card = card(model)?;
+    card.keeps_its_promise().map_err(at(&model.with_extension(CARD)))?;
     let path = model.with_extension(WEIGHTS);
     let (Weights { parameters, metadata }, hash) = weights(&path, &card.plan.model)?;
     let says = |key: &str, expected: &str| metadata.get(key).is_none_or(|found| found == expected);

@@ -83,6 +83,8 @@ pub(super) fn named(folder: &Path, prefix: &RunPrefix) -> Result<Vec<RunId>, Arc
 pub(super) fn missing(status: &str, reason: Option<&str>, folder: &Path) -> String {
     match (status, reason) {
         ("running", _) => "still going on; its model is kept when it ends".to_owned(),
+        // The reason says so itself.
+        ("stopped", Some(reason)) => format!("has no model: {reason}"),
         (status, Some(reason)) => format!("has no model, for it {status}: {reason}"),
         (status, None) => {
             format!("{status}, and its model's card is not in {}", folder.display())

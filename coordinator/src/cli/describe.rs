@@ -121,6 +121,6 @@ fn follow(told: &Told) {
         Told::Answered { site, .. } => eprintln!("    Answered {site}"),
         Told::Declined { site, rule, reason } => eprintln!("    Declined {site}: {rule}: {reason}"),
         Told::Complete { seconds } => eprintln!("    Finished in {seconds:.3} s"),
-        Told::Failed { .. } => {}
+        Told::Failed { .. } | Told::Stopped { .. } => {}
     }
 }

@@ -31,9 +31,7 @@ impl Follow {
         if let Progress::Started { sites, .. } = progress
             && !self.quiet
         {
-            let names: Vec<&str> = sites.iter().map(SiteName::as_str).collect();
-            let asked =
-                if names.is_empty() { "no hospital yet".to_owned() } else { names.join(", ") };
+            let asked = if sites.is_empty() { "no hospital yet".to_owned() } else { names(sites) };
             self.say(&format!("         Run {run}\n       Asked {asked}"));
         }
         self.take(progress);
@@ -54,9 +52,13 @@ impl Follow {
             Progress::Declined { site, rule, reason } => {
                 self.say(&format!("    Declined {site}: {rule}: {reason}"));
             }
-            Progress::Waiting { more, until } => {
+            Progress::Waiting { more, until, away } => {
                 let hospitals = if *more == 1 { "hospital" } else { "hospitals" };
-                self.say(&format!("     Waiting for {more} more {hospitals} until {until}"));
+                let away = match &away[..] {
+                    [] => String::new(),
+                    away => format!("; not connected: {}", names(away)),
+                };
+                self.say(&format!("     Waiting for {more} more {hospitals} until {until}{away}"));
             }
             Progress::Round { round, sites, seconds, metrics, .. } => {
                 self.bar.set_position(u64::from(round.0));
@@ -72,9 +74,13 @@ impl Follow {
                 self.bar.set_prefix("Finished");
                 self.bar.finish();
             }
-            Progress::Failed { .. } => self.bar.abandon(),
+            Progress::Failed { .. } | Progress::Stopped { .. } => self.bar.abandon(),
         }
     }
+}
+
+fn names(sites: &[SiteName]) -> String {
+    sites.iter().map(SiteName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn shown(metrics: &[Metric]) -> String {

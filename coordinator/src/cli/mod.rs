@@ -25,6 +25,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
+use ::plan::experiment::Plan;
 use clap::{Parser, Subcommand};
 use command::{Completions, EXIT_CODES, Exit, Manual, Outcome};
 use coordinator::client::OperatorError;
@@ -128,6 +129,9 @@ fn known(error: &(dyn Error + 'static)) -> Option<Exit> {
         OperatorError::Detached { .. }
         | OperatorError::Interrupted
         | OperatorError::InterruptedDescription => Some(Exit::Interrupted),
+        OperatorError::Stopped { .. } | OperatorError::StatisticsStopped { .. } => {
+            Some(Exit::Stopped)
+        }
         OperatorError::Refused(_) | OperatorError::NotStopped { .. } => Some(Exit::Refused),
         OperatorError::Transport(_)
         | OperatorError::Broken
@@ -163,6 +167,15 @@ fn operator(
         .into());
     }
     Ok((identity, address.unwrap_or(&settings.listen).from_here()))
+}
+
+/// Prints what is valid in a plan and seldom meant, before anything begins.
+fn warn(plan: &Plan, quiet: bool) {
+    if !quiet {
+        for caution in plan.cautions() {
+            eprintln!("     Warning {caution}");
+        }
+    }
 }
 
 /// The threads that everything asynchronous runs on.

@@ -10,7 +10,7 @@ use plan::experiment::Experiment;
 
 use super::follow::Follow;
 use super::output::Output;
-use super::{Outcome, log, operator, runtime};
+use super::{Outcome, log, operator, runtime, warn};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -34,6 +34,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
     model_store::begin(&mut experiment, &args.experiment)?;
     let (identity, coordinator) = operator(&args.config, args.coordinator.as_ref())?;
+    warn(&experiment.plan, args.output.quiet);
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
     let report =
         runtime()?.block_on(launch(identity, &coordinator, experiment.plan, |run, progress| {

@@ -91,8 +91,7 @@ fn stop(live: &Live) -> Outcome {
     let (identity, coordinator) = super::operator(&live.config, live.coordinator.as_ref())?;
     let run = live.run.clone();
     let (run, reason) = runtime()?.block_on(client::stop(identity, &coordinator, run))?;
-    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-    println!("stopped {run}{reason}");
+    println!("{run}: {}", reason.as_deref().unwrap_or("stopped"));
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::clock::SystemClock;
+use coordinator::enrol::Members;
 use coordinator::revoked::Revoked;
 use coordinator::server::Server;
 use coordinator::settings::CoordinatorSettings;
@@ -42,7 +43,9 @@ async fn serve(config: &Path) -> Outcome {
         format!("listen = \"{}\": the name cannot be looked up: {error}", settings.listen)
     })?;
     let server = Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
-    let server = server.with_revoked(Revoked::open(settings.revoked)?);
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let members = Members::of(folder, &settings.revoked);
+    let server = server.with_revoked(Revoked::open(settings.revoked)?).with_members(members);
     let audit = server.launcher().audit;
     tokio::spawn(async move {
         loop {

@@ -13,7 +13,7 @@ use site_node::train::{Device, DeviceChoice};
 
 use super::follow::Follow;
 use super::output::Output;
-use super::{Outcome, log, runtime};
+use super::{Outcome, log, runtime, warn};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -39,6 +39,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
     model_store::begin(&mut experiment, &args.experiment)?;
+    warn(&experiment.plan, args.output.quiet);
     let simulation = Simulation {
         experiment: &experiment,
         data: &args.data,

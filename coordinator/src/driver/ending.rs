@@ -16,6 +16,8 @@ use crate::round::Outcome;
 
 impl Running {
     pub(super) fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
+        let sent = self.told.keys().cloned().collect();
+        let absent = self.absent(&sent);
         let rest = self.driver.connections.bytes().saturating_sub(self.bytes);
         self.total_bytes = self.rounds.iter().map(|round| round.bytes).sum::<u64>() + rest;
         let Driver { run, clock, registry, plan, audit, models, .. } = &mut self.driver;
@@ -46,7 +48,7 @@ impl Running {
         if finished {
             registry.evaluations(run, Round(plan.rounds), &told)?;
         }
-        let mut ended = waiting::reason(&outcome, &self.declined);
+        let mut ended = waiting::reason(&outcome, &self.declined, &absent);
         if stopped && self.kept.is_some() {
             ended = format!("{ended}; the model after round {} is kept", self.rounds.len());
         }
@@ -67,7 +69,10 @@ impl Running {
         let audit = self.driver.audit.writing().saturating_sub(self.written).as_secs_f64();
         tracing::info!(outcome = ended, audit_s = audit, "over");
         if let Some(reason) = reason {
-            self.report(Progress::Failed { reason });
+            self.report(match outcome {
+                Outcome::StoppedBy { .. } => Progress::Stopped { reason },
+                _ => Progress::Failed { reason },
+            });
         } else {
             let model_sha256 = self.kept.map(|hash| hash.to_string()).unwrap_or_default();
             let contributors: BTreeSet<SiteName> =

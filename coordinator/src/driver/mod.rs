@@ -41,6 +41,7 @@ use tokio::sync::mpsc;
 use crate::aggregate::{Aggregator, ServerOptimizer};
 use crate::artifact::ArtifactError;
 use crate::connections::{Connections, SessionCommand, SessionEvent, UploadPermit};
+use crate::enrol::Members;
 use crate::incoming::BoundedUpdate;
 use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError, RoundRecord};
@@ -109,6 +110,8 @@ pub struct Driver {
     pub by: Name,
     /// Where its steps are told.
     pub feed: Arc<ProgressFeed>,
+    /// Who belongs to the federation.
+    pub members: Arc<Members>,
 }
 
 /// What an event brought along, while it goes through the machine.

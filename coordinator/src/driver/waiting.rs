@@ -1,6 +1,6 @@
 //! What an operator is told of hospitals that are missing, and why a run ended without them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::clock::{Moment, Timestamp};
 use base::ids::SiteName;
@@ -18,7 +18,37 @@ pub(super) struct DeclineReason {
     pub reason: String,
 }
 
+/// The most hospitals that are named in one line.
+const NAMED: usize = 20;
+
+/// Hospitals without a part in a round that had too few.
+#[derive(Debug, Default)]
+pub(super) struct Absent {
+    /// They belong to the federation and are not connected.
+    pub away: Vec<SiteName>,
+    /// They are connected and sent no update in time.
+    pub late: Vec<SiteName>,
+}
+
 impl Running {
+    /// The hospitals of the federation that are not connected and have not declined.
+    fn away(&self) -> Vec<SiteName> {
+        let here: BTreeSet<SiteName> = self.driver.connections.sites().into_iter().collect();
+        let members = self.driver.members.sites(self.driver.clock.wall());
+        let away = members.into_iter().filter(|site| !here.contains(site));
+        away.filter(|site| !self.declined.contains_key(site)).collect()
+    }
+
+    /// Who is absent now, where `sent` sent an update for the round that is open.
+    pub(super) fn absent(&self, sent: &BTreeSet<SiteName>) -> Absent {
+        let late = |site: &SiteName| !sent.contains(site) && !self.declined.contains_key(site);
+        // Before a round is open nobody has been asked for an update.
+        let late = self.sum.is_some().then(|| {
+            self.driver.connections.sites().into_iter().filter(late).collect::<Vec<SiteName>>()
+        });
+        Absent { away: self.away(), late: late.unwrap_or_default() }
+    }
+
     /// Tells those who follow the run for how many hospitals it waits and until when, once for each change.
     pub(super) fn tell_missing(&mut self, now: Moment) {
         let missing = self.machine.missing();
@@ -30,13 +60,29 @@ impl Running {
         let left = u64::try_from(missing.until.since(now).as_millis()).unwrap_or(u64::MAX);
         let until = Timestamp(self.driver.clock.wall().0.saturating_add(left));
         tracing::info!(more = missing.more, %until, "waiting for more hospitals");
-        self.report(Progress::Waiting { more: missing.more, until });
+        let mut away = self.away();
+        away.truncate(NAMED);
+        self.report(Progress::Waiting { more: missing.more, until, away });
     }
 }
 
-/// Why a run ended, with the reason of each hospital that declined where too few took part.
-pub(super) fn reason(outcome: &Outcome, declined: &BTreeMap<SiteName, DeclineReason>) -> String {
-    if !matches!(outcome, Outcome::NoQuorum { .. }) || declined.is_empty() {
+/// At most [`NAMED`] of the names, and how many more there are.
+fn names(sites: &[SiteName]) -> String {
+    let named: Vec<&str> = sites.iter().take(NAMED).map(SiteName::as_str).collect();
+    match sites.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// Why a run ended. Where too few took part, with the reason of each hospital that declined, and the names of those
+/// that were away or late, each with the next step.
+pub(super) fn reason(
+    outcome: &Outcome,
+    declined: &BTreeMap<SiteName, DeclineReason>,
+    absent: &Absent,
+) -> String {
+    if !matches!(outcome, Outcome::NoQuorum { .. }) {
         return outcome.to_string();
     }
     // Hospitals with one and the same reason are named together.
@@ -52,7 +98,22 @@ pub(super) fn reason(outcome: &Outcome, declined: &BTreeMap<SiteName, DeclineRea
             reason_to_decline.reason
         )
     };
-    let reasons: Vec<String> = by_reason.into_iter().map(one).collect();
+    let mut reasons: Vec<String> = by_reason.into_iter().map(one).collect();
+    if !absent.away.is_empty() {
+        let away = names(&absent.away);
+        reasons.push(format!(
+            "not connected: {away} (start site-node run there; where it runs, its log says why it has no connection)"
+        ));
+    }
+    if !absent.late.is_empty() {
+        let late = names(&absent.late);
+        reasons.push(format!(
+            "without an update in time: {late} (raise aggregation.window, or see the log there)"
+        ));
+    }
+    if reasons.is_empty() {
+        return outcome.to_string();
+    }
     format!("{outcome}; {}", reasons.join("; "))
 }
 
@@ -75,12 +136,20 @@ mod tests {
             (site("c"), reason_to_decline("policy.modes", "mode off is not allowed")),
         ]);
         let none = Outcome::NoQuorum { round: Round(1), had: 0, needed: 3 };
-        let text = reason(&none, &declined);
+        let nobody = Absent::default();
+        let text = reason(&none, &declined, &nobody);
         assert!(text.starts_with("round 1 had 0 of the 3 sites"), "{text}");
         assert!(text.contains("; a, c declined: policy.modes: mode off is not allowed"), "{text}");
         assert!(text.contains("; b declined: data: a table is missing"), "{text}");
-        assert_eq!(reason(&none, &BTreeMap::new()), none.to_string());
+        assert_eq!(reason(&none, &BTreeMap::new(), &nobody), none.to_string());
+        let absent = Absent { away: vec![site("d"), site("e")], late: vec![site("f")] };
+        let text = reason(&none, &declined, &absent);
+        assert!(text.contains("; not connected: d, e (start site-node run there"), "{text}");
+        assert!(text.contains("; without an update in time: f ("), "{text}");
+        let many: Vec<SiteName> = (0..30).map(|number| site(&format!("s{number}"))).collect();
+        let text = reason(&none, &BTreeMap::new(), &Absent { away: many, late: Vec::new() });
+        assert!(text.contains("s19 and 10 more"), "{text}");
         let diverged = Outcome::Diverged { round: Round(2) };
-        assert_eq!(reason(&diverged, &declined), diverged.to_string());
+        assert_eq!(reason(&diverged, &declined, &absent), diverged.to_string());
     }
 }

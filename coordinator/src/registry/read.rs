@@ -224,8 +224,17 @@ impl Registry {
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT name, sum(value), sum(value * value), count(*) FROM metric
-                 WHERE run = ?1 AND round = ?2 GROUP BY name ORDER BY name",
+                // A deviation that stands alone says that its site has no value; it is none of a mean.
+                "SELECT name, sum(value), sum(value * value), count(*) FROM metric AS told
+                 WHERE run = ?1 AND round = ?2
+                   AND (name NOT LIKE 'deviation/%'
+                        OR EXISTS (SELECT 1 FROM metric AS own WHERE own.run = told.run
+                                   AND own.round = told.round AND own.site = told.site
+                                   AND own.name = substr(told.name, 11))
+                        OR NOT EXISTS (SELECT 1 FROM metric AS other WHERE other.run = told.run
+                                       AND other.round = told.round
+                                       AND other.name = substr(told.name, 11)))
+                 GROUP BY name ORDER BY name",
             )
             .map_err(&failed)?;
         query

@@ -160,7 +160,7 @@ impl std::fmt::Display for Outcome {
                 )
             }
             Self::StoppedBy { round, operator } => {
-                write!(f, "operator {operator} stopped it in round {round}")
+                write!(f, "stopped by {operator} in round {round}")
             }
             Self::Diverged { round } => write!(
                 f,

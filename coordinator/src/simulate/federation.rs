@@ -56,16 +56,19 @@ pub(super) async fn run(
     let address = server.address().map_err(|error| setup(&error))?;
     let (launcher, connections) = (server.launcher(), server.floor());
 
-    let (stop, stopped) = watch::channel(false);
     let until_stopped = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    let mut nodes: JoinSet<Result<(), SimulateError>> = JoinSet::new();
-    let until = until_stopped(stopped.clone());
-    nodes.spawn(async move {
+    // The coordinator ends last: a site whose coordinator leaves first would warn of it.
+    let (stop_server, server_stopped) = watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
+    let until = until_stopped(server_stopped);
+    let mut serving: JoinSet<Result<(), SimulateError>> = JoinSet::new();
+    serving.spawn(async move {
         let ended = server.serve(until).await;
         ended.map_err(|error| SimulateError::Setup(format!("the coordinator stopped: {error}")))
     });
+    let mut nodes: JoinSet<Result<(), SimulateError>> = JoinSet::new();
     for hospital in hospitals {
         let role = Role::Site(hospital.name.clone());
         let identity = identity(role).map_err(|error| setup(&error))?;
@@ -106,6 +109,7 @@ pub(super) async fn run(
     tokio::select! {
         () = connections.await_sites(hospitals.len()) => {}
         ended = first_failure(&mut nodes) => return Err(ended),
+        ended = first_failure(&mut serving) => return Err(ended),
         () = tokio::time::sleep(PATIENCE) => return Err(absent(hospitals, &connections.sites())),
     }
 
@@ -115,11 +119,13 @@ pub(super) async fn run(
         follow(&progress);
     }
     let outcome = launched.outcome.await.map_err(|error| setup(&error))?;
-    let _ = stop.send(true);
-    while let Some(ended) = nodes.join_next().await {
-        // What it came to is decided: whoever did not end well is in the log.
-        if let Ok(Err(error)) = ended {
-            tracing::error!(%error, "a simulated node stopped");
+    for (stop, nodes) in [(stop, &mut nodes), (stop_server, &mut serving)] {
+        let _ = stop.send(true);
+        while let Some(ended) = nodes.join_next().await {
+            // What it came to is decided: whoever did not end well is in the log.
+            if let Ok(Err(error)) = ended {
+                tracing::error!(%error, "a simulated node stopped");
+            }
         }
     }
     Ok(Federated { outcome: outcome.map_err(|error| setup(&error))? })

@@ -62,6 +62,29 @@ struct Open {
     witnesses: Witnesses,
 }
 
+/// Why a description ended before every site had answered or declined.
+enum Halt {
+    /// The coordinator could not go on.
+    Failed(String),
+    /// An operator ended it.
+    StoppedBy(SiteName),
+}
+
+impl From<String> for Halt {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
+impl std::fmt::Display for Halt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(reason) => f.write_str(reason),
+            Self::StoppedBy(operator) => write!(f, "stopped by {operator}"),
+        }
+    }
+}
+
 impl Describer {
     /// Asks the sites and passes on what they say, until each has said something or is gone.
     /// `floor_free` frees the connections, once: the same question may be asked again at once, under the same name.
@@ -75,17 +98,18 @@ impl Describer {
         let span = tracing::info_span!("description", run = %self.run);
         let _entered = span.enter();
         let started = self.clock.now();
-        let ended = self.ask(sites.clone()).and_then(|mut open| {
+        let ended = self.ask(sites.clone()).map_err(Halt::from).and_then(|mut open| {
             let heard = self.hear(runtime, &mut open, &mut inputs);
             let waited = open.waiting.late();
             // Where the coordinator cannot go on, those who were not heard may have answered before.
             let unheard = if heard.is_err() { &waited[..] } else { &[] };
             self.remember(&sites, unheard);
-            heard.and_then(|()| self.seal(&open.witnesses))
+            heard?;
+            Ok(self.seal(&open.witnesses)?)
         });
-        let outcome = ended.as_ref().err().map_or("described", String::as_str);
+        let outcome = ended.as_ref().err().map_or("described".to_owned(), ToString::to_string);
         for site in &sites {
-            let over = ToSite::Over { run: self.run.clone(), outcome: outcome.to_owned() };
+            let over = ToSite::Over { run: self.run.clone(), outcome: outcome.clone() };
             self.connections.command(site, SessionCommand::Send(over));
         }
         // Only now may something new begin: what it says to a site must come after the end of this.
@@ -94,7 +118,8 @@ impl Describer {
         tracing::info!(seconds, "over");
         self.tell.end(match ended {
             Ok(()) => Told::Complete { seconds },
-            Err(reason) => Told::Failed { reason },
+            Err(Halt::Failed(reason)) => Told::Failed { reason },
+            Err(Halt::StoppedBy(by)) => Told::Stopped { by },
         });
     }
 
@@ -122,20 +147,20 @@ impl Describer {
         runtime: &Handle,
         open: &mut Open,
         inputs: &mut mpsc::Receiver<SessionEvent>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Halt> {
         let started = self.clock.now();
         while !open.waiting.is_over() {
             let left = self.window.saturating_sub(self.clock.now().since(started));
             let next = runtime.block_on(async { tokio::time::timeout(left, inputs.recv()).await });
             match next {
                 Ok(Some(SessionEvent::Stopped)) => {
-                    return Err("the coordinator was stopped".to_owned());
+                    return Err("the coordinator was stopped".to_owned().into());
                 }
                 Ok(Some(SessionEvent::StoppedBy(operator))) => {
-                    return Err(format!("operator {operator} stopped it"));
+                    return Err(Halt::StoppedBy(operator));
                 }
                 Ok(Some(input)) => self.take(open, input)?,
-                Ok(None) => return Err("the coordinator closed its sessions".to_owned()),
+                Ok(None) => return Err("the coordinator closed its sessions".to_owned().into()),
                 Err(_) => {
                     let (rule, reason) = if open.witnesses.is_seen() {
                         ("aggregation.window", "no answer in time")

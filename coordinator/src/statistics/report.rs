@@ -242,7 +242,10 @@ impl DescriptionReport {
                     let (site, rule, reason) = (site.to_string(), rule.clone(), reason.clone());
                     declined.push(Declined { site, rule, reason });
                 }
-                Told::Asked { .. } | Told::Complete { .. } | Told::Failed { .. } => {}
+                Told::Asked { .. }
+                | Told::Complete { .. }
+                | Told::Failed { .. }
+                | Told::Stopped { .. } => {}
             }
         }
         sites.sort_by(|a, b| a.site.cmp(&b.site));

@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use base::ids::Round;
 use plan::experiment::{
-    Evaluation, Part, Plan, PrivacyMode, PrivateEvaluation, ablation_metric, deviation_metric,
+    Evaluation, NO_VALUE, Part, Plan, PrivacyMode, PrivateEvaluation, ablation_metric,
+    deviation_metric,
 };
 use plan::metric::{C_INDEX, Metric};
 use privacy::Receipt;
@@ -44,30 +45,33 @@ pub(super) fn evaluate(
             let released = noised(receipt, plan, asked, test.as_ref(), model)
                 .map_err(|error| failed("evaluate")(&error))?;
             let numbers = metrics(asked, &released);
-            // Where the pairs are lost in noise nothing is told, and the charge stands.
-            if !numbers.is_empty() {
-                let entry = log::concordance(run, Round(plan.rounds), &numbers);
-                gate.audit().record(entry).map_err(|error| failed("audit")(&error))?;
-            }
+            let entry = log::concordance(run, Round(plan.rounds), &numbers);
+            gate.audit().record(entry).map_err(|error| failed("audit")(&error))?;
             Ok(numbers)
         }
     }
 }
 
 /// The index of the whole model, and what it loses without each part that was ablated, each with how far noise
-/// moves it. All of them have noise already; one whose pairs are lost in noise is not told.
+/// moves it. All of them have noise already. One whose pairs are lost in noise has no value: its deviation stands
+/// alone, so that whoever reads the results sees that it was paid for.
 fn metrics(asked: &PrivateEvaluation, released: &[NoisyConcordance]) -> Vec<Metric> {
-    let Some(whole) = released.first().and_then(|whole| whole.index) else { return Vec::new() };
-    let lost = asked.ablated.iter().zip(&released[1..]).filter_map(|(part, without)| {
-        let Estimate { value, deviation } = without.index?;
-        let deviation = whole.deviation.hypot(deviation);
-        Some((ablation_metric(part), Estimate { value: whole.value - value, deviation }))
+    let whole = released.first().and_then(|whole| whole.index);
+    let lost = asked.ablated.iter().enumerate().map(|(place, part)| {
+        let without = released.get(place + 1).and_then(|without| without.index);
+        let lost = whole.zip(without).map(|(whole, without)| Estimate {
+            value: whole.value - without.value,
+            deviation: whole.deviation.hypot(without.deviation),
+        });
+        (ablation_metric(part), lost)
     });
     std::iter::once((C_INDEX.to_owned(), whole))
         .chain(lost)
-        .flat_map(|(name, Estimate { value, deviation })| {
+        .flat_map(|(name, estimate)| {
+            let deviation = estimate.map_or(NO_VALUE, |estimate| estimate.deviation);
             let around = Metric { name: deviation_metric(&name), value: deviation };
-            [Metric { name, value }, around]
+            let value = estimate.map(|estimate| Metric { name, value: estimate.value });
+            value.into_iter().chain([around])
         })
         .collect()
 }
@@ -140,4 +144,32 @@ fn risks_without(
         });
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_in_noise_is_told_as_a_deviation_alone() {
+        let asked = PrivateEvaluation { rho: 0.05, max_patients: 100, ablated: vec!["age".into()] };
+        let told = |value: Option<f64>| NoisyConcordance {
+            numerator: 0.0,
+            denominator: 0.0,
+            index: value.map(|value| Estimate { value, deviation: 0.1 }),
+        };
+        let names = |released: &[NoisyConcordance]| -> Vec<String> {
+            metrics(&asked, released).into_iter().map(|metric| metric.name).collect()
+        };
+        let lost = "deviation/ablated/age";
+        let whole = ["test.c_index", "deviation/test.c_index"];
+        assert_eq!(
+            names(&[told(Some(0.7)), told(Some(0.6))]),
+            [whole[0], whole[1], "ablated/age", lost]
+        );
+        assert_eq!(names(&[told(Some(0.7)), told(None)]), [whole[0], whole[1], lost]);
+        assert_eq!(names(&[told(None), told(Some(0.6))]), [whole[1], lost]);
+        assert_eq!(names(&[told(None), told(None)]), [whole[1], lost]);
+        assert!(metrics(&asked, &[told(None), told(None)]).iter().all(|m| m.value == NO_VALUE));
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use node::model_store::model_hash;
 use plan::artifact::{CARD_FORMAT, Card, Hashes, Lineage, Metrics, Promise, Start, WeightsRecord};
-use plan::experiment::{Experiment, PrivacyMode};
+use plan::experiment::Experiment;
 
 use super::*;
 
@@ -51,17 +51,9 @@ fn model_of(experiment: &str, weights: &[f32]) -> Stored {
         hashes: Hashes::of(&plan),
         inputs: plan.input_names(),
         metrics: Metrics::default(),
-        privacy: Promise {
-            mode: PrivacyMode::None,
-            unit: None,
-            epsilon: None,
-            delta: None,
-            noise_multiplier: 0.0,
-            clip: 1.0,
-            patient_clip: None,
-        },
+        privacy: Promise::of(&plan),
         lineage: Lineage {
-            start: Start::Seed(1),
+            start: Start::of(&plan),
             rounds: 1,
             sites: BTreeMap::new(),
             log: None,

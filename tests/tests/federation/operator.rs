@@ -108,7 +108,8 @@ fn a_run_says_what_it_waits_for_and_is_stopped_by_an_operator_alone() -> Outcome
     let mut run = launch(&federation, &["aggregation.window=10m"])?;
     let name = name(&mut run)?;
     let waiting = run.wait_for("Waiting for 2 more hospitals until 2")?;
-    assert!(waiting.ends_with('Z'), "{waiting}");
+    let absent = HOSPITALS[1..].join(", ");
+    assert!(waiting.ends_with(&format!("Z; not connected: {absent}")), "{waiting}");
 
     // A hospital's certificate stops nothing.
     let operator = federation.place("operator");
@@ -128,10 +129,13 @@ fn a_run_says_what_it_waits_for_and_is_stopped_by_an_operator_alone() -> Outcome
 
     // The beginning of its name means it.
     let stopped = success(operate(&federation, &["runs", "stop", &name[..name.len() - 3]])?)?;
-    let reason = "operator operator stopped it in round 1";
-    assert!(stopped.contains(&format!("stopped {name}: {reason}")), "{stopped}");
-    let output = failure(run)?;
-    assert!(output.contains(reason), "{output}");
+    let reason = "stopped by operator in round 1";
+    assert!(stopped.contains(&format!("{name}: {reason}")), "{stopped}");
+    // Nothing failed: an exit code of its own, and no word of an error.
+    let (status, output) = run.finish()?;
+    assert_eq!(status.code(), Some(3), "{output}");
+    assert!(output.contains(&format!("run {name}: {reason}")), "{output}");
+    assert!(!output.contains("error") && !output.contains("failed"), "{output}");
     let entry = shown(&federation, &name)?;
     assert_eq!((&entry["status"], &entry["reason"]), (&"stopped".into(), &reason.into()));
     for verb in ["stop", "attach"] {
@@ -174,8 +178,9 @@ fn a_run_goes_on_when_it_is_left_and_hospitals_stop_training_when_it_is_stopped(
     let mut attached = operate(&federation, &["runs", "attach", &name])?;
     attached.wait_for(&format!("Run {name}"))?;
     success(operate(&federation, &["runs", "stop", &name])?)?;
-    let output = failure(attached)?;
-    assert!(output.contains("operator operator stopped it in round 1"), "{output}");
+    let (status, output) = attached.finish()?;
+    assert_eq!(status.code(), Some(3), "{output}");
+    assert!(output.contains("stopped by operator in round 1"), "{output}");
     for site in &mut sites {
         site.wait_for("training stopped: the run is over")?;
     }

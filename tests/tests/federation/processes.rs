@@ -127,6 +127,9 @@ fn without_a_quorum_the_run_fails_with_the_reason_and_a_code() -> Outcome {
     let run = federation.run(&demo(), &["aggregation.window=1s"])?;
     let output = failure(run)?;
     assert!(output.contains("round 1 had 1 of the 3 sites"), "{output}");
+    // Who is missing, and what to do.
+    let away = format!("not connected: {} (start site-node run there", HOSPITALS[1..].join(", "));
+    assert!(output.contains(&away), "{output}");
 
     let mut list = federation.coordinator(&["runs", "list"])?;
     let listed = last_line(&success(Process::start(list.args(["--format", "json"]))?)?)?;

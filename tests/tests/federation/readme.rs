@@ -83,6 +83,35 @@ fn set(file: &Path, lines: &[String]) -> Result<(), SetupError> {
     Ok(fs::write(file, text)?)
 }
 
+/// The numbers of the block that shows what `demo` ends with: name and C-index.
+fn shown(text: &str) -> Vec<(String, f64)> {
+    let lines = text.lines().skip_while(|line| !line.starts_with("C-index "));
+    let scores = lines.skip(1).map_while(|line| {
+        let line = line.strip_prefix("  ")?;
+        let name = line.get(..20)?.trim().to_owned();
+        Some((name, line.get(20..)?.split_whitespace().next()?.parse().ok()?))
+    });
+    scores.take_while(|(name, _)| name != "mean within sites").collect()
+}
+
+#[test]
+fn the_readme_shows_what_the_demonstration_prints_and_nothing_is_warned_of() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let told = success(shell(folder.path(), "coordinator demo --out demo")?)?;
+    let expected = shown(&fs::read_to_string(root().join("README.md"))?);
+    let found = shown(&told);
+    let names = |scores: &[(String, f64)]| -> Vec<String> {
+        scores.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert!(expected.len() == 5 && names(&found) == names(&expected), "{told}");
+    for ((name, expected), (_, found)) in expected.iter().zip(&found) {
+        // Another processor may round a product otherwise.
+        assert!((expected - found).abs() < 5e-4, "{name}: README {expected}, demo {found}");
+    }
+    assert!(!told.contains("WARN") && !told.contains("ERROR"), "{told}");
+    Ok(())
+}
+
 #[test]
 fn the_walk_through_of_the_readme_runs_from_init_to_the_report() -> Outcome {
     let folder = tempfile::tempdir()?;

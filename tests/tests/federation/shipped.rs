@@ -106,5 +106,30 @@ fn the_private_experiments_run_as_shipped_at_hospitals_with_the_shipped_policy()
         assert_eq!(report["sites"].as_array().map(Vec::len), Some(6), "{output}");
         assert_eq!(report["privacy"]["mode"], "patient");
     }
+
+    // A concordance that noise leaves nothing of is told beforehand, and afterwards.
+    let mut run = federation.coordinator(&["run"])?;
+    run.arg(&files[0]).args(["--coordinator", &federation.address, "--format", "json"]);
+    run.args(["--set", "rounds=2", "--set", "privacy.evaluation.rho=0.0001"]);
+    let output = success(Process::start(&mut run)?)?;
+    assert!(output.contains("Warning privacy.evaluation: noise moves"), "{output}");
+    let report: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;
+    let name = report["run"].as_str().unwrap_or_default();
+    let mut show = federation.coordinator(&["runs", "show", name])?;
+    let shown = success(Process::start(show.args(["--format", "json"]))?)?;
+    let shown: Value = serde_json::from_str(shown.lines().last().unwrap_or_default())?;
+    let told = shown["final_by_site"].as_object().ok_or("no site told anything")?;
+    // Each site was charged and says so. That noise leaves all six a value has odds of one in billions.
+    assert!(told.len() == 6, "{shown}");
+    assert!(told.values().all(|site| site["deviation/test.c_index"].is_number()), "{shown}");
+    assert!(told.values().any(|site| site["test.c_index"].is_null()), "{shown}");
+    let words = federation.coordinator(&["runs", "show", name])?;
+    let card = federation.coordinator(&["models", "show", name])?;
+    let none_has_one = shown["final"]["test.c_index"].is_null();
+    for mut command in [words, card] {
+        let text = success(Process::start(&mut command)?)?;
+        assert!(text.contains("test.c_index"), "{text}");
+        assert_eq!(text.contains("no value: the noise is larger"), none_has_one, "{text}");
+    }
     Ok(())
 }

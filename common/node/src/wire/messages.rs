@@ -238,6 +238,13 @@ pub enum Progress {
         more: u32,
         /// When it ends without them.
         until: Timestamp,
+        /// Hospitals of the federation that are not connected, the first of them by name.
+        away: Vec<SiteName>,
+    },
+    /// An operator ended the run.
+    Stopped {
+        /// By whom, in which round, and what was kept.
+        reason: String,
     },
 }
 
@@ -274,6 +281,11 @@ pub enum Told {
     Failed {
         /// Why.
         reason: String,
+    },
+    /// An operator ended it.
+    Stopped {
+        /// The operator.
+        by: SiteName,
     },
 }
 

@@ -137,7 +137,9 @@ impl PeerMessage for ToOperator {
                 Progress::Finished { metrics, model_sha256, .. } => {
                     names(metrics).into_iter().chain([word(model_sha256)]).collect()
                 }
-                Progress::Failed { reason: why } => vec![reason(why)],
+                Progress::Failed { reason: why } | Progress::Stopped { reason: why } => {
+                    vec![reason(why)]
+                }
             },
             Self::Attached { .. } => Vec::new(),
             Self::Ended { status, reason: why, .. } => {
@@ -145,7 +147,7 @@ impl PeerMessage for ToOperator {
             }
             Self::Answer(answer) => answer.texts(),
             Self::Told { told, .. } => match told {
-                Told::Asked { .. } | Told::Complete { .. } => Vec::new(),
+                Told::Asked { .. } | Told::Complete { .. } | Told::Stopped { .. } => Vec::new(),
                 Told::Answered { numbers, .. } => names(numbers),
                 Told::Declined { rule, reason: why, .. } => vec![word(rule), reason(why)],
                 Told::Failed { reason: why } => vec![reason(why)],

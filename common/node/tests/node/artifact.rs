@@ -36,17 +36,9 @@ fn card() -> (Card, Vec<f32>) {
         hashes: Hashes::of(&plan),
         inputs: plan.input_names(),
         metrics: Metrics::default(),
-        privacy: Promise {
-            mode: PrivacyMode::None,
-            unit: None,
-            epsilon: None,
-            delta: None,
-            noise_multiplier: 0.0,
-            clip: 10.0,
-            patient_clip: None,
-        },
+        privacy: Promise::of(&plan),
         lineage: Lineage {
-            start: Start::Seed(1),
+            start: Start::of(&plan),
             rounds: 20,
             sites: [("site-a".parse().unwrap(), 20)].into(),
             log: None,
@@ -132,6 +124,88 @@ fn a_card_comes_back_and_one_that_was_changed_does_not() {
         let error = Card::read(broken.as_bytes()).unwrap_err();
         assert!(matches!(error, CardError::Json { .. }), "{error}");
     }
+}
+
+/// Everything beside the plan that the plan decides or bounds.
+#[test]
+fn a_card_that_says_something_else_than_its_plan_is_refused() {
+    let mut card = private_card();
+    assert_eq!(card.keeps_its_promise(), Ok(()));
+    let honest = card.privacy.epsilon;
+    for epsilon in [Some(0.1), Some(2.1), Some(0.0), Some(-1.0), Some(f64::MAX)] {
+        card.privacy.epsilon = epsilon;
+        let wrong = CardError::Contradiction { which: "privacy.epsilon" };
+        assert_eq!(card.keeps_its_promise(), Err(wrong), "{epsilon:?}");
+    }
+    card.privacy.epsilon = honest;
+    let edits: [(&str, Edit); 12] = [
+        ("privacy", |card| card.privacy.mode = PrivacyMode::Site),
+        ("privacy", |card| card.privacy.delta = Some(1e-9)),
+        ("privacy", |card| card.privacy.noise_multiplier *= 2.0),
+        ("privacy", |card| card.privacy.clip += 1.0),
+        ("privacy", |card| card.privacy.patient_clip = None),
+        ("privacy", |card| card.privacy.unit = None),
+        ("privacy.epsilon", |card| card.privacy.epsilon = None),
+        ("lineage.start", |card| card.lineage.start = Start::Seed(99)),
+        ("lineage.rounds", |card| card.lineage.rounds = 21),
+        ("lineage.sites", |card| {
+            card.lineage.sites.insert("site-b".parse().unwrap(), 21);
+        }),
+        ("metrics.released", |card| {
+            card.metrics.released.insert("test.auc/5".to_owned(), 0.9);
+        }),
+        ("metrics.released", |card| {
+            card.metrics.released.insert("ablated/e1".to_owned(), 0.1);
+        }),
+    ];
+    for (which, edit) in edits {
+        let mut edited = card.clone();
+        edit(&mut edited);
+        let read = Card::read(edited.text().unwrap().as_bytes());
+        assert_eq!(read.unwrap_err(), CardError::Contradiction { which });
+    }
+    card.metrics.released.insert("test.c_index".to_owned(), 0.7);
+    card.metrics.released.insert("deviation/test.c_index".to_owned(), 0.1);
+    assert_eq!(Card::read(card.text().unwrap().as_bytes()).unwrap(), card);
+}
+
+/// Whoever opens a model learns that its promise was changed.
+#[test]
+fn a_model_whose_promise_was_edited_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut card = private_card();
+    let parameters = initial_parameters(&card.plan.model, 5);
+    let words = payload::from_parameters(&parameters);
+    card.weights.sha256 =
+        model_store::keep_weights(folder.path(), card.run.as_str(), &card.plan, &words).unwrap();
+    model_store::keep_card(folder.path(), &card).unwrap();
+    let path = folder.path().join(format!("{}.{}", card.run, model_store::CARD));
+    model_store::open(&path).unwrap();
+    card.privacy.epsilon = Some(0.1);
+    model_store::keep_card(folder.path(), &card).unwrap();
+    let error = model_store::open(&path).unwrap_err().to_string();
+    assert!(error.contains("privacy.epsilon is not what its plan says"), "{error}");
+}
+
+/// A change that somebody makes to a card.
+type Edit = fn(&mut Card);
+
+/// The card of a private run with an evaluation.
+fn private_card() -> Card {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../configs/experiments/synthetic-private.toml");
+    let asked = "privacy.evaluation.rho=0.01".parse().unwrap();
+    let plan = config::load::<Experiment>(&path, &[asked]).unwrap().plan;
+    let parameters = initial_parameters(&plan.model, 5);
+    let mut card = card().0;
+    card.weights.model = model_store::model_hash(&parameters);
+    card.weights.parameters = plan.model.parameters();
+    card.hashes = Hashes::of(&plan);
+    card.inputs = plan.input_names();
+    card.privacy = Promise::of(&plan);
+    card.lineage.start = Start::of(&plan);
+    card.plan = plan;
+    card
 }
 
 #[test]

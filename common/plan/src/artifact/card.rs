@@ -177,6 +177,44 @@ pub enum CardError {
     },
 }
 
+/// How far two ε of one plan may lie apart, relative.
+const SAME_EPSILON: f64 = 1e-3;
+
+impl Promise {
+    /// What a plan promises over all of its rounds. A plan outside the accountant's range promises nothing, and the
+    /// largest number says so.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let promised = plan.privacy.mode != PrivacyMode::None;
+        let epsilon =
+            promised.then(|| plan.privacy.epsilon(plan.rounds).ok().flatten().unwrap_or(f64::MAX));
+        Self { epsilon, ..Self::without_epsilon(plan) }
+    }
+
+    /// The same but for ε, which alone takes time.
+    fn without_epsilon(plan: &Plan) -> Self {
+        let privacy = &plan.privacy;
+        let promised = privacy.mode != PrivacyMode::None;
+        Self {
+            mode: privacy.mode,
+            unit: privacy.mechanism().unit().filter(|_| promised).map(str::to_owned),
+            epsilon: None,
+            delta: promised.then_some(privacy.delta),
+            noise_multiplier: if promised { privacy.noise_multiplier } else { 0.0 },
+            clip: privacy.clip,
+            patient_clip: privacy.dp_sgd.as_ref().map(|steps| steps.patient_clip),
+        }
+    }
+}
+
+impl Start {
+    /// What a plan's run begins with.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        plan.start.map_or(Self::Seed(plan.seed), Self::Model)
+    }
+}
+
 /// The longest of a card's own words.
 const MAX_TEXT: usize = 200;
 
@@ -232,8 +270,51 @@ impl Card {
                 return Err(CardError::Contradiction { which });
             }
         }
+        card.follows_from_its_plan()?;
         card.in_plain_words()?;
         Ok(card)
+    }
+
+    /// That what follows from the plan, or is bounded by it, is what the plan says; the promised ε alone is left to
+    /// [`Card::keeps_its_promise`].
+    fn follows_from_its_plan(&self) -> Result<(), CardError> {
+        let Lineage { start, rounds, sites, .. } = &self.lineage;
+        let plan = &self.plan;
+        let in_all: u64 = sites.values().map(|rounds| u64::from(*rounds)).sum();
+        let most = u64::from(*rounds) * u64::from(plan.aggregation.max_sites);
+        let told = |name: &String| plan.lets_out(name);
+        let stated = Promise { epsilon: None, ..self.privacy.clone() };
+        for (which, same) in [
+            ("privacy", stated == Promise::without_epsilon(plan)),
+            ("privacy.epsilon", self.privacy.epsilon.is_some() == self.privacy.delta.is_some()),
+            ("lineage.start", *start == Start::of(plan)),
+            ("lineage.rounds", *rounds <= plan.rounds),
+            ("lineage.sites", sites.values().all(|of| of <= rounds) && in_all <= most),
+            ("metrics.released", self.metrics.released.keys().all(told)),
+        ] {
+            if !same {
+                return Err(CardError::Contradiction { which });
+            }
+        }
+        Ok(())
+    }
+
+    /// Works out anew what the plan promises, and holds the card's ε against it. This takes up to some seconds, so that
+    /// only those who rely on a card do it, and a list of cards does not.
+    ///
+    /// # Errors
+    /// The card states another ε.
+    pub fn keeps_its_promise(&self) -> Result<(), CardError> {
+        let expected = Promise::of(&self.plan).epsilon;
+        // Machines whose logarithms differ in the last place may find neighbours on the accountant's grid.
+        let same = match (self.privacy.epsilon, expected) {
+            (None, None) => true,
+            (Some(found), Some(expected)) => {
+                (found - expected).abs() <= SAME_EPSILON * expected.max(1.0)
+            }
+            _ => false,
+        };
+        if same { Ok(()) } else { Err(CardError::Contradiction { which: "privacy.epsilon" }) }
     }
 
     /// That words which no rule of a plan holds can be shown to anybody.

@@ -3,15 +3,19 @@
 use super::check::limits;
 use super::privacy::{PrivacyPlan, PrivacyTable};
 use super::{PlanError, PrivacyMode};
+use privacy::accountant::pld::{self, Concentrated};
 use privacy::accountant::{
-    Accountant, AccountantError, Budget, Delta, Epsilon, SamplingRate, smallest_noise_multiplier,
+    AccountantError, Budget, Delta, Epsilon, NoiseMultiplier, SamplingRate, smallest_noise_by,
 };
-use privacy::{Mechanism, REPLACED, grid};
+use privacy::{REPLACED, grid};
 
 const HINT: &str = "use a larger epsilon, fewer rounds or steps, or a lower sampling_rate";
 
+/// Relative width to which a noise multiplier is found.
+const TOLERANCE: f64 = 1e-4;
+
 /// The plan of a `[privacy]` table for so many rounds: with its own noise, or with the least that
-/// keeps a site's part of the run within the table's ε, by privacy-loss distributions.
+/// keeps a site's part of the run within the table's ε, by [`PrivacyPlan::epsilon`].
 ///
 /// # Errors
 /// A number is out of range, or no noise that a plan may ask for is enough.
@@ -28,37 +32,40 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, P
             }
             .into(),
         };
-        Epsilon::new(epsilon).map_err(|error| plan_error("privacy.epsilon", error))?;
-        Delta::new(plan.delta).map_err(|error| plan_error("privacy.delta", error))?;
-        let (delta, evaluation) = plan.parts();
-        if evaluation >= epsilon {
-            return Err(PlanError {
-                key: "privacy.evaluation.rho",
-                what: format!("the evaluation alone costs ε = {evaluation:.3} of {epsilon}"),
-                hint: "use a smaller rho, or a larger privacy.epsilon".into(),
-            });
-        }
         let budget = Budget {
-            epsilon: Epsilon::new((epsilon - evaluation).next_down())
-                .map_err(|error| plan_error("privacy.epsilon", error))?,
-            delta: Delta::new(delta).map_err(|error| plan_error("privacy.delta", error))?,
+            epsilon: Epsilon::new(epsilon).map_err(|error| plan_error("privacy.epsilon", error))?,
+            delta: Delta::new(plan.delta).map_err(|error| plan_error("privacy.delta", error))?,
         };
-        let (rate, steps) = match plan.mechanism() {
-            Mechanism::DpSgd { sampling_rate, steps, .. } => (sampling_rate, steps),
-            _ => (1.0, 1),
-        };
-        let rate =
-            SamplingRate::new(rate).map_err(|error| plan_error("privacy.sampling_rate", error))?;
+        if let Some(rho) = plan.evaluation.as_ref().map(|asked| asked.rho) {
+            // With less than this left no noise on the updates is enough.
+            let alone = Concentrated::new(rho)
+                .map_or(f64::INFINITY, |alone| pld::epsilon_with(&[], alone, budget.delta));
+            if alone >= epsilon {
+                return Err(PlanError {
+                    key: "privacy.evaluation.rho",
+                    what: format!("the evaluation alone costs ε = {alone:.3} of {epsilon}"),
+                    hint: "use a smaller rho, or a larger privacy.epsilon".into(),
+                });
+            }
+        }
+        let sampling_rate = plan.dp_sgd.as_ref().map_or(1.0, |steps| steps.sampling_rate);
+        SamplingRate::new(sampling_rate)
+            .map_err(|error| plan_error("privacy.sampling_rate", error))?;
+        let steps = plan.dp_sgd.as_ref().map_or(1, |dp_sgd| dp_sgd.steps);
         if !(1..=limits::STEPS).contains(&steps) || !(1..=limits::ROUNDS).contains(&rounds) {
             // The plan's own rules say what is wrong; no noise would be right.
             plan.noise_multiplier = grid::MAX_NOISE_MULTIPLIER;
             return Ok(plan);
         }
-        let steps = u64::from(steps.max(1)) * u64::from(rounds.max(1));
-        let noise = smallest_noise_multiplier(Accountant::Pld, budget, rate, steps)
+        let sensitivity = if plan.mode == PrivacyMode::Site { REPLACED } else { 1.0 };
+        // What is promised is what is calibrated: one function says both.
+        let promised = |noise: NoiseMultiplier| {
+            let with = PrivacyPlan { noise_multiplier: noise.get() * sensitivity, ..plan.clone() };
+            with.epsilon(rounds).ok().flatten().unwrap_or(f64::INFINITY)
+        };
+        let noise = smallest_noise_by(promised, budget, TOLERANCE)
             .map_err(|error| plan_error("privacy.epsilon", error))?
             .get();
-        let sensitivity = if plan.mode == PrivacyMode::Site { REPLACED } else { 1.0 };
         if noise * sensitivity > grid::MAX_NOISE_MULTIPLIER {
             return Err(PlanError {
                 key: "privacy.epsilon",
@@ -74,4 +81,80 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, P
         plan.noise_multiplier = (noise * sensitivity).max(grid::MIN_NOISE_MULTIPLIER);
     }
     Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::experiment::{Draft, Plan};
+    use privacy::Cost;
+    use privacy::accountant::{Delta, pld};
+
+    const PLAN: &str = r#"
+name = "small"
+rounds = 10
+outcome = { time = "t", unit = "years", event = "e", edges = [1.0, 2.0] }
+training = { learning_rate = 0.1 }
+privacy = { mode = "patient", clip = 1.0, epsilon = EPSILON, delta = DELTA, expected_patients = 220, sampling_rate = RATE, steps = 4EVALUATION }
+aggregation = { min_sites = 1, window = "1m" }
+model = { kind = "linear" }
+features = { columns = ["x"] }
+"#;
+
+    /// A plan, with an evaluation of this ρ where one is given.
+    fn plan(epsilon: f64, delta: f64, rate: f64, rho: Option<f64>) -> Result<Plan, String> {
+        let evaluation =
+            rho.map_or(String::new(), |rho| format!(", evaluation = {{ rho = {rho:?} }}"));
+        let text = PLAN
+            .replace("EPSILON", &format!("{epsilon:?}"))
+            .replace("DELTA", &format!("{delta:e}"))
+            .replace("RATE", &format!("{rate:?}"))
+            .replace("EVALUATION", &evaluation);
+        let read = base::config::read::<Draft>("small.toml", &text);
+        read.map(|draft| draft.0.plan).map_err(|error| error.to_string())
+    }
+
+    /// The promise is the ε that was asked for, and the ledger charges no less at the same δ.
+    #[test]
+    fn a_promise_with_an_evaluation_is_what_was_asked_for_and_at_most_the_charge() {
+        let mut plans = 0;
+        for epsilon in [0.5, 2.0, 8.0] {
+            for delta in [1e-3, 1e-5] {
+                for rate in [0.05, 0.3, 1.0] {
+                    for rho in [None, Some(1e-4), Some(0.003), Some(0.05), Some(0.4)] {
+                        let Ok(plan) = plan(epsilon, delta, rate, rho) else {
+                            // The evaluation alone is too dear: only with much ρ.
+                            assert!(
+                                rho > Some(0.002) && epsilon < 8.0,
+                                "{epsilon} {delta} {rho:?}"
+                            );
+                            continue;
+                        };
+                        let privacy = &plan.privacy;
+                        let promised = privacy.epsilon(plan.rounds).unwrap().unwrap();
+                        let updates = (privacy.mechanism(), plan.rounds);
+                        let charged = Cost::of_run(updates, privacy.once()).epsilon(delta);
+                        let what =
+                            format!("{epsilon} {delta} {rate} {rho:?}: {promised} {charged}");
+                        assert!(promised <= charged, "{what}");
+                        assert!(promised <= epsilon && promised > epsilon * 0.98, "{what}");
+                        // Far below the sum of the parts, and no less than the larger of them.
+                        let segment = privacy.mechanism().segment(plan.rounds).unwrap().unwrap();
+                        let alone = pld::epsilon(&[segment], Delta::new(delta).unwrap());
+                        assert!(promised >= alone * 0.998, "{what}");
+                        plans += 1;
+                    }
+                }
+            }
+        }
+        assert!(plans > 60, "{plans}");
+    }
+
+    #[test]
+    fn an_evaluation_costs_the_updates_little_of_their_noise() {
+        let noise = |rho| plan(2.0, 1e-5, 0.1, rho).unwrap().privacy.noise_multiplier;
+        let alone = noise(None);
+        let beside = noise(Some(0.05));
+        // ρ = 0.05 is 1.6 of ε = 2 alone; beside steps that cost ρ ≈ 0.08 it is a good third of what they spend.
+        assert!(beside > alone * 1.05 && beside < alone * 2.0, "{beside}, alone {alone}");
+    }
 }

@@ -29,7 +29,10 @@ pub use outcome::{CAUSES, Outcome, TimeUnit, cause_flaws};
 pub use parts::Part;
 pub use plan::{Draft, Experiment, Plan};
 pub use privacy::{DpSgd, PrivacyMode, PrivacyPlan};
-pub use private_evaluation::{DEVIATION, PrivateEvaluation, ablation_metric, deviation_metric};
+pub use private_evaluation::{
+    DEVIATION, ExpectedNoise, LOST_IN_NOISE, NO_VALUE, PrivateEvaluation, ablation_metric,
+    deviation_metric,
+};
 pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};
 pub use statistics::{Describe, DescribedInput, LeftOut, Statistic, StatisticsRequest};
 pub use training::{Optimizer, Training};

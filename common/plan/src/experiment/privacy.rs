@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::PrivateEvaluation;
 use base::choice;
 use base::config::{Section, Settings};
-use privacy::accountant::{AccountantError, Delta, pld};
-use privacy::{Mechanism, Released, epsilon};
+use privacy::accountant::pld::{self, Concentrated};
+use privacy::accountant::{AccountantError, Delta};
+use privacy::{Cost, Mechanism, Released};
 
 /// Who is protected from whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,32 +84,26 @@ impl PrivacyPlan {
         Some((Released::Concordance, Mechanism::Zcdp { rho: asked.rho }))
     }
 
-    /// δ that is left for the updates, and ε and δ that the evaluation takes, where there is one.
-    ///
-    /// Two guarantees of one data set add up (Dwork and Roth 2014, theorem 3.16). The evaluation is
-    /// one release and does with a tenth of δ.
-    pub(super) fn parts(&self) -> (f64, f64) {
-        match &self.evaluation {
-            None => (self.delta, 0.0),
-            Some(asked) => {
-                let share = 0.1 * self.delta;
-                (self.delta - share, epsilon(asked.rho, share))
-            }
-        }
-    }
-
     /// ε of `rounds` rounds and the evaluation at one site for one unit of the mechanism: an upper
     /// bound by privacy-loss distributions. None where nothing is promised.
+    ///
+    /// The least of two sound bounds of one composition that is fixed in advance. One composes the updates'
+    /// privacy-loss distribution with what ρ-zCDP bounds of the evaluation's ([`pld::epsilon_with`], with its
+    /// proof). The other is what a ledger charges at the same δ. So a promise is never larger than the charge.
     ///
     /// # Errors
     /// A parameter is outside the accountant's range.
     pub fn epsilon(&self, rounds: u32) -> Result<Option<f64>, AccountantError> {
-        let (delta, evaluation) = self.parts();
-        match self.mechanism().segment(rounds)? {
+        let rho = self.evaluation.as_ref().map_or(0.0, |asked| asked.rho);
+        let mechanism = self.mechanism();
+        match mechanism.segment(rounds)? {
             None => Ok(None),
             Some(segment) => {
-                let updates = pld::epsilon(&[segment], Delta::new(delta)?);
-                Ok(Some((updates + evaluation).next_up()))
+                let delta = Delta::new(self.delta)?;
+                let concentrated = Concentrated::new(rho)?;
+                let composed = pld::epsilon_with(&[segment], concentrated, delta);
+                let charged = Cost::of_run((mechanism, rounds), self.once()).epsilon(self.delta);
+                Ok(Some(composed.min(charged)))
             }
         }
     }

@@ -69,8 +69,8 @@ impl Policy {
         rule("policy.max_parameters", parameters.to_string(), format!("at most {most}"), kept);
         if let Some(start) = plan.start {
             let listed = format!(
-                "a random start, or one of the {} model hashes listed (as coordinator models list prints them, \
-                     not the SHA-256 of a file)",
+                "a random start, or one of the {} model hashes listed (64 digits each, as the line \"model\" of \
+                     coordinator models show RUN; not the SHA-256 of a file)",
                 self.start_models.len()
             );
             rule(

@@ -53,6 +53,21 @@ pub fn smallest_noise_multiplier(
         let mechanism = SampledGaussian { rate, noise };
         accountant.epsilon(&[Segment { mechanism, steps }], budget.delta)
     };
+    smallest_noise_by(cost, budget, accountant.noise_tolerance())
+}
+
+/// The smallest noise multiplier, up to a relative `tolerance`, at which `cost`, an ε that falls as noise grows, is
+/// at most the budget's.
+///
+/// The result was itself evaluated: its cost is at most the budget's.
+///
+/// # Errors
+/// [`AccountantError::Unreachable`] if even [`NoiseMultiplier::LARGEST`] costs more.
+pub fn smallest_noise_by(
+    cost: impl Fn(NoiseMultiplier) -> f64,
+    budget: Budget,
+    tolerance: f64,
+) -> Result<NoiseMultiplier, AccountantError> {
     let target = budget.epsilon.get();
     let smallest = NoiseMultiplier::new(NoiseMultiplier::SMALLEST)?;
     if cost(smallest) <= target {
@@ -96,7 +111,7 @@ pub fn smallest_noise_multiplier(
         NoiseMultiplier::new(noise).map_or(f64::INFINITY, |noise| (cost(noise) / target).ln())
     };
     let (ln_low, ln_high) = (low.get().ln(), high.get().ln());
-    let found = smallest_admitted(ln_low, ln_high, accountant.noise_tolerance(), excess);
+    let found = smallest_admitted(ln_low, ln_high, tolerance, excess);
     NoiseMultiplier::new(found.exp().clamp(NoiseMultiplier::SMALLEST, NoiseMultiplier::LARGEST))
 }
 

@@ -27,7 +27,7 @@ pub mod rdp;
 mod rounding;
 mod search;
 
-pub use calibrate::{Accountant, largest_steps, smallest_noise_multiplier};
+pub use calibrate::{Accountant, largest_steps, smallest_noise_by, smallest_noise_multiplier};
 pub use error::AccountantError;
 pub use mechanism::{SampledGaussian, Segment};
 pub use params::{Budget, Delta, Epsilon, NoiseMultiplier, SamplingRate};

@@ -18,6 +18,8 @@
 //! above the number of patients costs accuracy, and one below leaves patients out. J scores told together
 //! have √J times the σ of one.
 
+use std::f64::consts::SQRT_2;
+
 use super::spend::{ROUNDING, Spend};
 use super::{Estimate, ReleaseError, check};
 use crate::Receipt;
@@ -36,7 +38,8 @@ pub struct NoisyConcordance {
     pub numerator: f64,
     /// Comparable pairs plus noise; may be negative.
     pub denominator: f64,
-    /// The index in [0, 1]; `None` where the noisy denominator is not above 0.
+    /// The index in [0, 1]; `None` where the noise is larger than the counts: the noisy denominator is not above two
+    /// standard deviations of its noise.
     pub index: Option<Estimate>,
 }
 
@@ -96,11 +99,39 @@ pub fn concordances(
 
 /// The index of noisy counts with noise of a standard deviation.
 fn index(a: f64, b: f64, deviation: f64) -> NoisyConcordance {
-    let index = (a + b > 0.0).then(|| {
+    // a and b have independent noise of one deviation each.
+    let index = (a + b > 2.0 * SQRT_2 * deviation).then(|| {
         let value = (a / (a + b)).clamp(0.0, 1.0);
         Estimate { value, deviation: deviation * value.hypot(1.0 - value) / (a + b) }
     });
     NoisyConcordance { numerator: a / 2.0, denominator: f64::midpoint(a, b), index }
+}
+
+/// What decides how far noise moves an index.
+#[derive(Debug, Clone, Copy)]
+pub struct ConcordancePlan {
+    /// zCDP of the release.
+    pub rho: f64,
+    /// The bound on the number of patients.
+    pub max_patients: usize,
+    /// Risk scores in the release.
+    pub scores: usize,
+}
+
+impl ConcordancePlan {
+    /// About how far noise moves an index of 0.7 of so many patients, one standard deviation, where this share of
+    /// them has the event; infinite where there is no pair.
+    ///
+    /// About that share of all pairs is comparable: those whose earlier time is an event.
+    #[must_use]
+    pub fn expected_deviation(&self, patients: usize, event_share: f64) -> f64 {
+        let kept = patients.min(self.max_patients) as f64;
+        let comparable = event_share * kept * (kept - 1.0) / 2.0;
+        let max_patients = self.max_patients.clamp(2, MAX_PATIENTS);
+        let deviation = sensitivity(max_patients, self.scores) / (2.0 * self.rho).sqrt();
+        let expected = deviation * 0.7_f64.hypot(0.3) / (2.0 * comparable);
+        if expected.is_finite() && expected > 0.0 { expected } else { f64::INFINITY }
+    }
 }
 
 /// 2√2·(M − 1)·√J, rounded up.
@@ -247,6 +278,29 @@ mod tests {
             assert!(bias.abs() < 0.27 * told, "{n} {rho}: bias {bias}, told {told}");
             assert!((deviation / told - 1.0).abs() < 0.2, "{n} {rho}: {deviation}, told {told}");
         }
+    }
+
+    #[test]
+    fn the_deviation_that_is_expected_is_about_the_one_that_is_told() {
+        for (n, rho) in [(1000, 0.1), (300, 1.0), (100, 10.0)] {
+            let Cohort { times, events, risk: _ } = Cases::new(6).scored(n);
+            let share = events.iter().filter(|event| **event).count() as f64 / times.len() as f64;
+            let asked = ConcordancePlan { rho, max_patients: n, scores: 1 };
+            let expected = asked.expected_deviation(n, share);
+            let (_, _, told) = spread(n, rho, 200);
+            assert!((0.6..1.6).contains(&(expected / told)), "{n} {rho}: {expected}, told {told}");
+        }
+        let asked = ConcordancePlan { rho: 1.0, max_patients: 100, scores: 1 };
+        assert!(asked.expected_deviation(1, 0.3).is_infinite());
+        assert!(asked.expected_deviation(0, 0.3).is_infinite());
+    }
+
+    #[test]
+    fn counts_below_their_noise_give_no_index() {
+        let at = |a, b| index(a, b, 100.0).index;
+        assert!(at(160.0, 120.0).is_none() && at(-60.0, 30.0).is_none());
+        let told = at(180.0, 120.0).unwrap();
+        assert!(told.deviation < 0.36, "{told:?}");
     }
 
     #[test]

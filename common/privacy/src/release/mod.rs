@@ -51,7 +51,9 @@ mod spend;
 mod survival_curve;
 
 pub use clipped_mean::{NoisyMean, clipped_mean};
-pub use concordance::{MAX_CONCORDANCES, MAX_PATIENTS, NoisyConcordance, concordances};
+pub use concordance::{
+    ConcordancePlan, MAX_CONCORDANCES, MAX_PATIENTS, NoisyConcordance, concordances,
+};
 pub use count::{NoisyCount, NoisyHistogram, count, histogram};
 pub use error::ReleaseError;
 pub use quantile::quantile;

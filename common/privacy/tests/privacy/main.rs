@@ -2,6 +2,7 @@
 
 mod accountant_bounds;
 mod accountant_budget;
+mod accountant_concentrated;
 mod accountant_golden;
 mod gaussian;
 mod gaussian_distribution;

@@ -42,7 +42,8 @@ pub(super) enum Verb {
     },
     /// Fetch a run's model and its card into a folder, verified whole.
     Fetch(fetch::Args),
-    /// Hold a model's weights against its card: hashes, tensors, finite numbers.
+    /// Hold a model's weights against its card, and the card against its plan: hashes, tensors, finite numbers, what
+    /// was promised.
     Verify {
         #[command(flatten)]
         model: Model,
@@ -126,6 +127,7 @@ pub(super) fn run(verb: &Verb) -> Outcome {
         Verb::List { place, most, format } => list(place, most, *format),
         Verb::Show { model, json } => {
             let card = model.card()?;
+            card.keeps_its_promise()?;
             if *json {
                 println!("{}", serde_json::to_string(&card)?);
             } else {

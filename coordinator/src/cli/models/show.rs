@@ -1,6 +1,9 @@
 //! A model card in words.
 
+use std::collections::BTreeMap;
+
 use plan::artifact::{Card, Start};
+use plan::experiment::{DEVIATION, LOST_IN_NOISE, deviation_metric};
 use privacy::shown_epsilon;
 
 /// Prints a card, a line for each thing that it says.
@@ -50,10 +53,10 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
         ];
         lines.push(("simulated", both.into_iter().flatten().collect::<Vec<_>>().join(", ")));
     }
-    let named = metrics.released.iter().map(|(name, value)| format!("{name} {value:.4}"));
-    let released = named.collect::<Vec<_>>().join(", ");
+    let released = released(&metrics.released).join(", ");
     lines.push(("released", if released.is_empty() { "nothing".to_owned() } else { released }));
     lines.push(("privacy", promise(privacy)));
+    lines.extend(plan.cautions().into_iter().map(|caution| ("caution", caution)));
     let start = match lineage.start {
         Start::Seed(seed) => format!("random, seed {seed}"),
         Start::Model(parent) => format!("model {parent}"),
@@ -80,6 +83,20 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
     lines
 }
 
+/// Each metric with how far noise moves it, and each of which noise left nothing.
+fn released(metrics: &BTreeMap<String, f64>) -> Vec<String> {
+    let one = |(name, value): (&String, &f64)| match name.strip_prefix(DEVIATION) {
+        Some(valued) if metrics.contains_key(valued) => None,
+        Some(valued) => Some(format!("{valued} {LOST_IN_NOISE}")),
+        None => {
+            let around = metrics.get(&deviation_metric(name));
+            let around = around.map_or(String::new(), |around| format!(" ± {around:.4}"));
+            Some(format!("{name} {value:.4}{around}"))
+        }
+    };
+    metrics.iter().filter_map(one).collect()
+}
+
 fn promise(privacy: &plan::artifact::Promise) -> String {
     match (privacy.epsilon, privacy.delta, &privacy.unit) {
         (Some(epsilon), Some(delta), Some(unit)) => {
@@ -91,6 +108,6 @@ fn promise(privacy: &plan::artifact::Promise) -> String {
                 privacy.patient_clip.unwrap_or(privacy.clip)
             )
         }
-        _ => "off: no noise, no promise".to_owned(),
+        _ => format!("{}: no noise, no promise", privacy.mode.name()),
     }
 }

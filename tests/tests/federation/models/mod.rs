@@ -1,6 +1,7 @@
 //! Models after a run: opened by others, verified, begun from, and held against patients.
 
 mod beats;
+mod calibrated;
 mod modalities;
 mod start;
 

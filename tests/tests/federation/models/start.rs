@@ -81,7 +81,13 @@ fn hospitals_begin_with_a_model_that_their_policy_lists_and_with_no_other() -> O
     let parent: Digest = model_store::card(&path)?.weights.model;
     let begin = format!("model.start={}", path.display());
     let sets = ["rounds=2", "aggregation.window=2s", begin.as_str()];
-    failure(federation.run(&demo(), &sets)?)?;
+    // The refusal names a command that prints what a policy lists, whole.
+    let told = failure(federation.run(&demo(), &sets)?)?;
+    assert!(told.contains("the line \"model\" of coordinator models show RUN"), "{told}");
+    let shown = success(models(&["show", name(&first)], &state)?)?;
+    let listed = shown.lines().find_map(|line| line.strip_prefix("model  "));
+    let listed = listed.ok_or("no line \"model\"")?.trim().to_owned();
+    assert_eq!(listed, parent.to_string());
     for site in HOSPITALS {
         let declined = tests::records(&federation.site(site).join("state"))?
             .into_iter()
@@ -91,7 +97,7 @@ fn hospitals_begin_with_a_model_that_their_policy_lists_and_with_no_other() -> O
     stop(sites)?;
     for site in HOSPITALS {
         let policy = federation.site(site).join("policy.toml");
-        edit(&policy, "start_models = []", &format!("start_models = [\"{parent}\"]"))?;
+        edit(&policy, "start_models = []", &format!("start_models = [\"{listed}\"]"))?;
     }
     let _sites = start(&federation)?;
     let second = report(federation.run(&demo(), &["rounds=2", begin.as_str()])?)?;

@@ -30,7 +30,7 @@ variants!(
 );
 variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over, Describe);
 variants!(ToOperator: Welcome, Refused, Progress, Told, Attached, Ended, Answer);
-variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting);
+variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting, Stopped);
 variants!(Purpose: Train, Evaluate);
 
 fn run() -> RunId {
@@ -388,9 +388,16 @@ fn every_step_of_a_run_is_these_bytes() {
         05000000                         # Progress::Waiting
         02000000                         # more: 2
         e803000000000000                 # until: 1000 ms
+        0100000000000000                 # away: one
+        0a00000000000000 'hospital-c'    #   its name
+    ";
+    let stopped = "
+        06000000                         # Progress::Stopped
+        0b00000000000000 'stopped: it'   # reason
     ";
     let sites = vec!["hospital-a".parse().unwrap(), "hospital-b".parse().unwrap()];
     let (rule, reason) = ("policy.modes".to_owned(), "noise is required".to_owned());
+    let away = vec!["hospital-c".parse().unwrap()];
     every_variant(&[
         (Progress::Started { sites, rounds: 40 }, started),
         (Progress::Declined { site: "hospital-a".parse().unwrap(), rule, reason }, declined),
@@ -415,7 +422,8 @@ fn every_step_of_a_run_is_these_bytes() {
             finished,
         ),
         (Progress::Failed { reason: "quorum lost".to_owned() }, failed),
-        (Progress::Waiting { more: 2, until: Timestamp(1000) }, waiting),
+        (Progress::Waiting { more: 2, until: Timestamp(1000), away }, waiting),
+        (Progress::Stopped { reason: "stopped: it".to_owned() }, stopped),
     ]);
 }
 

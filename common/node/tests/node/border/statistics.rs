@@ -8,7 +8,7 @@ use plan::metric::Metric;
 
 use crate::border::golden::{every_variant, golden, variants};
 
-variants!(Told: Asked, Answered, Declined, Complete, Failed);
+variants!(Told: Asked, Answered, Declined, Complete, Failed, Stopped);
 
 /// A question that keeps every rule.
 pub fn question() -> StatisticsRequest {
@@ -106,6 +106,10 @@ fn every_step_of_a_description_is_these_bytes() {
         04000000                         # Told::Failed
         0700000000000000 'stopped'       # reason
     ";
+    let stopped = "
+        05000000                         # Told::Stopped
+        0a00000000000000 'hospital-a'    # by
+    ";
     let site = || "hospital-a".parse().unwrap();
     let numbers = vec![Metric { name: "patients".to_owned(), value: 125.0 }];
     let (rule, reason) = ("cohort".to_owned(), "no".to_owned());
@@ -115,5 +119,6 @@ fn every_step_of_a_description_is_these_bytes() {
         (Told::Declined { site: site(), rule, reason }, declined),
         (Told::Complete { seconds: 1.5 }, complete),
         (Told::Failed { reason: "stopped".to_owned() }, failed),
+        (Told::Stopped { by: site() }, stopped),
     ]);
 }

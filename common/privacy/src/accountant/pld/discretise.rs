@@ -159,6 +159,7 @@ fn difference(a: f64, mass: Mass, b: f64, other: Mass) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accountant::pld::Concentrated;
     use crate::accountant::{NoiseMultiplier, SamplingRate, Segment};
 
     /// The law must have total mass 1 under the first distribution, and under the second (weights
@@ -175,7 +176,12 @@ mod tests {
             let mechanism = SampledGaussian { rate, noise };
             for adjacency in [Adjacency::Remove, Adjacency::Add] {
                 for width in [1e-4, 1e-3, 1e-1] {
-                    let mut plan = Plan::new(&[Segment { mechanism, steps: 100 }], adjacency, 1e-6);
+                    let mut plan = Plan::new(
+                        &[Segment { mechanism, steps: 100 }],
+                        adjacency,
+                        Concentrated::NOTHING,
+                        1e-6,
+                    );
                     plan.width = width;
                     let law = discretise(&mechanism, adjacency, &plan);
                     let first: f64 = law.mass.iter().sum::<f64>() + law.infinity;

@@ -21,6 +21,7 @@
 //! Unlike Rényi costs this ε is valid only for a composition fixed in advance. Enforcement belongs
 //! to [`rdp`](super::rdp).
 
+mod concentrated;
 mod discretise;
 mod plan;
 mod sketch;
@@ -29,6 +30,7 @@ mod tail;
 
 use super::rounding::epsilon_up;
 use super::{Delta, RdpVector, Segment};
+pub use concentrated::Concentrated;
 
 /// Which neighbour the output came from: the two directions of add/remove adjacency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,21 +53,44 @@ enum Adjacency {
 /// composition, so the smaller is.
 #[must_use]
 pub fn epsilon(segments: &[Segment], delta: Delta) -> f64 {
+    epsilon_with(segments, Concentrated::NOTHING, delta)
+}
+
+/// The same for the composition of all segments with releases of which nothing is known but that they are
+/// ρ-zCDP; see [`Concentrated`].
+///
+/// # Soundness
+/// As that of [`epsilon`]: the Rényi bound adds ρα at each order α, and the numerical one is proven at
+/// [`Concentrated`].
+#[must_use]
+pub fn epsilon_with(segments: &[Segment], concentrated: Concentrated, delta: Delta) -> f64 {
     let segments = Segment::merged(segments);
+    let costs = RdpVector::of_segments(&segments).add(&RdpVector::of_zcdp(concentrated.rho()));
     if segments.is_empty() {
-        return 0.0;
+        return costs.epsilon(delta);
     }
     let numerical = [Adjacency::Remove, Adjacency::Add]
         .into_iter()
-        .map(|adjacency| one_direction(&segments, adjacency, delta).unwrap_or(f64::INFINITY))
+        .map(|adjacency| {
+            one_direction(&segments, adjacency, concentrated, delta).unwrap_or(f64::INFINITY)
+        })
         .fold(0.0, f64::max);
-    numerical.min(RdpVector::of_segments(&segments).epsilon(delta))
+    numerical.min(costs.epsilon(delta))
 }
 
 /// ε of one direction, or nothing where the grid's error alone exceeds δ.
-fn one_direction(segments: &[Segment], adjacency: Adjacency, delta: Delta) -> Option<f64> {
-    let plan = plan::Plan::new(segments, adjacency, delta.get());
+fn one_direction(
+    segments: &[Segment],
+    adjacency: Adjacency,
+    concentrated: Concentrated,
+    delta: Delta,
+) -> Option<f64> {
+    let plan = plan::Plan::new(segments, adjacency, concentrated, delta.get());
     let composed = spectrum::compose(segments, adjacency, &plan);
-    let epsilon = tail::smallest_epsilon(&composed, &plan, delta.get())?;
+    let epsilon = if concentrated.is_nothing() {
+        tail::smallest_epsilon(&composed, &plan, delta.get())?
+    } else {
+        concentrated.smallest_epsilon(&composed, &plan, delta.get())?
+    };
     Some(epsilon_up(epsilon + composed.slack))
 }

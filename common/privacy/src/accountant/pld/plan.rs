@@ -1,6 +1,6 @@
 //! Where to put the grid and how to tilt.
 
-use super::{Adjacency, sketch::Sketch};
+use super::{Adjacency, Concentrated, sketch::Sketch};
 use crate::accountant::rounding::steps_up;
 use crate::accountant::{Segment, search::valley};
 
@@ -29,6 +29,8 @@ pub struct Plan {
     pub tilt: f64,
     /// θ of the Chernoff bound for what lies above the window.
     pub above: f64,
+    /// θ of the Chernoff bound for what lies below the window.
+    pub below: f64,
     /// About ε, in nats: the scale at which sums are kept.
     pub reference: f64,
     /// Width of a cell, in nats.
@@ -46,7 +48,12 @@ impl Plan {
         clippy::cast_possible_truncation,
         reason = "float-to-int casts saturate, window is finite"
     )]
-    pub fn new(segments: &[Segment], adjacency: Adjacency, delta: f64) -> Self {
+    pub fn new(
+        segments: &[Segment],
+        adjacency: Adjacency,
+        concentrated: Concentrated,
+        delta: f64,
+    ) -> Self {
         let steps: f64 = segments.iter().map(|segment| steps_up(segment.steps)).sum();
         // Chernoff: a normal tail is below exp(−reach²/2)/2. Beyond 36 it leaves the range of f64.
         let reach = (2.0 * (steps / (delta * SHARE_BEYOND_REACH)).ln()).sqrt().min(36.0);
@@ -59,7 +66,9 @@ impl Plan {
         // The finest grid cannot follow a tilt that changes much within a cell.
         let range = widest_range(segments, reach);
         let steepest = LN_TILT.1.min((MAX_CELLS / range).ln());
-        let (tilt, reference) = choose_tilt(log_moment, delta.ln(), steepest);
+        // The release's own losses are not on the grid, and they move the order that decides δ.
+        let all = |power: f64| log_moment(power) + concentrated.log_moment(power);
+        let (tilt, reference) = choose_tilt(all, delta.ln(), steepest);
         let at_tilt = log_moment(tilt);
         // Chernoff bounds of the tilted sum's two tails at a free parameter θ.
         let top = |theta: f64| (log_moment(tilt + theta) - at_tilt + LN_INVERSE_OUTSIDE) / theta;
@@ -67,7 +76,8 @@ impl Plan {
         let search = |bound: &dyn Fn(f64) -> f64| {
             valley(LN_TILT.0, LN_TILT.1, 36, |ln_theta| bound(ln_theta.exp())).exp()
         };
-        let lowest = (-bottom(search(&bottom))).min((reference - 8.0 / tilt).max(0.0));
+        let below = search(&bottom);
+        let lowest = (-bottom(below)).min((reference - 8.0 / tilt).max(0.0));
         let bins = bins_for(steps);
         let width_below = |highest: f64| {
             let width = (highest.max(reference) - lowest) / (f64::from(bins) - 8.0);
@@ -77,9 +87,10 @@ impl Plan {
         // A θ beyond 1/width would see the grid's own rounding of losses, which the sketch lacks.
         let above = search(&top);
         let above = above.min(0.25 / width_below(top(above)));
+        let below = below.min(0.25 / width_below(top(above)));
         let width = width_below(top(above));
         let first_bin = (lowest / width).floor() as i64;
-        Self { tilt, above, reference, width, first_bin, bins: bins as usize, reach }
+        Self { tilt, above, below, reference, width, first_bin, bins: bins as usize, reach }
     }
 
     /// The loss in nats at `index` cells from 0.

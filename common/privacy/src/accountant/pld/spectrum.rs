@@ -18,6 +18,8 @@ pub struct Composed {
     pub ln_scale: f64,
     /// Upper bound of the tilted probability above the window.
     pub above: f64,
+    /// Upper bound of the tilted probability below the window.
+    pub below: f64,
     /// Upper bound of the probability of an infinite loss.
     pub infinity: f64,
     /// Losses may be too low by this much, in nats.
@@ -27,7 +29,8 @@ pub struct Composed {
 impl Composed {
     /// Whether all arithmetic stayed inside `f64`; nothing may be read off it otherwise.
     pub fn is_finite(&self) -> bool {
-        let bounds = [self.bin_error, self.ln_scale, self.above, self.infinity, self.slack];
+        let bounds =
+            [self.bin_error, self.ln_scale, self.above, self.below, self.infinity, self.slack];
         self.tilted.iter().chain(&bounds).all(|value| value.is_finite())
     }
 }
@@ -37,12 +40,15 @@ impl Composed {
 /// # Soundness
 /// Bins are indices modulo the window. Mass below the window appears at its top: losses are raised.
 /// Mass above it, which would appear at its bottom, is bounded by Chernoff's inequality with the
-/// exact sum over the discretised law and kept in `above`.
+/// exact sum over the discretised law and kept in `above`. `below` bounds the mass below it alike, for a
+/// reader to whom a raised loss is not enough.
 pub fn compose(segments: &[Segment], adjacency: Adjacency, plan: &Plan) -> Composed {
     let mut planner = FftPlanner::new();
     let forward = planner.plan_fft_forward(plan.bins);
     let mut product = Product::one(plan.bins);
-    let (mut ln_scale, mut ln_above) = (0.0_f64, 0.0_f64);
+    let mut ln_scale = 0.0_f64;
+    let mut ln_above = 0.0_f64;
+    let mut ln_below = 0.0_f64;
     let (mut infinity, mut slack) = (0.0_f64, 0.0_f64);
     for segment in segments {
         let steps = steps_up(segment.steps);
@@ -51,6 +57,8 @@ pub fn compose(segments: &[Segment], adjacency: Adjacency, plan: &Plan) -> Compo
         let above = LogMoment::of(&law, plan, plan.tilt + plan.above);
         ln_scale += steps * log_moment;
         ln_above += steps * (above.value + above.error - log_moment);
+        let below = LogMoment::of(&law, plan, plan.tilt - plan.below);
+        ln_below += steps * (below.value + below.error - log_moment);
         infinity += steps * law.infinity;
         slack += steps * law.slack;
 
@@ -61,14 +69,17 @@ pub fn compose(segments: &[Segment], adjacency: Adjacency, plan: &Plan) -> Compo
     let (tilted, bin_error) = product.invert(&mut planner, plan.bins);
     let end =
         plan.loss(plan.first_bin.saturating_add(i64::try_from(plan.bins).unwrap_or(i64::MAX)));
-    let exponent = ln_above - plan.above * end;
-    let exponent =
-        exponent + 8.0 * UNIT_ROUNDOFF * (ln_above.abs() + (plan.above * end).abs() + 1.0);
+    let start = plan.loss(plan.first_bin);
+    let chernoff = |ln_moment: f64, shift: f64| {
+        let rounding = 8.0 * UNIT_ROUNDOFF * (ln_moment.abs() + shift.abs() + 1.0);
+        (ln_moment + shift + rounding).exp()
+    };
     Composed {
         tilted,
         bin_error,
         ln_scale,
-        above: exponent.exp(),
+        above: chernoff(ln_above, -plan.above * end),
+        below: chernoff(ln_below, plan.below * start),
         infinity: infinity * (1.0 + 1e-12),
         slack: slack * (1.0 + 1e-12),
     }

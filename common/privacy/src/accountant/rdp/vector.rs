@@ -47,6 +47,14 @@ impl RdpVector {
         })
     }
 
+    /// The cost of a ρ-zCDP release: ρα at the order α (Bun and Steinke, arXiv:1605.02065, definition 1.1); ∞ where ρ
+    /// is no number of at least 0.
+    #[must_use]
+    pub fn of_zcdp(rho: f64) -> Self {
+        let value = |alpha: &f64| if rho >= 0.0 { mul_up(rho, *alpha) } else { f64::INFINITY };
+        Self { values: ORDERS.iter().map(value).collect() }
+    }
+
     /// Takes back stored values, one for each order of [`ORDERS`].
     ///
     /// # Errors
