@@ -62,7 +62,8 @@ impl Intake {
             Progress::Started { .. }
             | Progress::Declined { .. }
             | Progress::Waiting { .. }
-            | Progress::Failed { .. } => self.take(progress, 1, 0),
+            | Progress::Failed { .. }
+            | Progress::Stopped { .. } => self.take(progress, 1, 0),
         }
     }
 

@@ -43,7 +43,7 @@ impl Running {
     pub(super) fn absent(&self, sent: &BTreeSet<SiteName>) -> Absent {
         let late = |site: &SiteName| !sent.contains(site) && !self.declined.contains_key(site);
         // Before a round is open nobody has been asked for an update.
-        let late = self.sum.is_some().then(|| {
+        let late = self.updates.is_some().then(|| {
             self.driver.connections.sites().into_iter().filter(late).collect::<Vec<SiteName>>()
         });
         Absent { away: self.away(), late: late.unwrap_or_default() }
