@@ -17,11 +17,12 @@ const YEARS: (i32, i32) = (1850, 2150);
 pub(in crate::data) struct Who {
     rows: BTreeMap<String, u32>,
     everybody: HashSet<String>,
-    /// Of everybody, made where a table names a stranger.
+    /// Of the patients, made where a table names somebody else.
     spellings: OnceCell<Spellings>,
 }
 
 /// Whose row it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
     /// The patient's row in the joined table.
     Patient(u32),
@@ -39,8 +40,7 @@ impl Who {
     }
 
     fn spellings(&self) -> &Spellings {
-        let everybody = || self.everybody.iter().map(String::as_str);
-        self.spellings.get_or_init(|| Spellings::of(everybody()))
+        self.spellings.get_or_init(|| Spellings::of(self.rows.keys().map(String::as_str)))
     }
 
     fn whose(&self, name: &str) -> Whose {
@@ -120,27 +120,29 @@ impl Rows {
         let (names, dates) = (names?, dates?);
         let mut rows = Vec::with_capacity(table.len());
         let mut passed = Passed::default();
-        // A stranger's name is looked at once, however many rows there are.
-        let mut strangers: BTreeMap<String, Option<&'static str>> = BTreeMap::new();
+        // Anybody else's name is looked at once, however many rows there are.
+        let mut others: BTreeMap<String, Option<&'static str>> = BTreeMap::new();
         for (place, day) in dates.days().into_iter().enumerate() {
-            let patient = match who.whose(&names.text(place)) {
+            let name = names.text(place);
+            let patient = match who.whose(&name) {
                 Whose::Patient(patient) => patient,
-                Whose::Other => continue,
                 Whose::Nobody => {
                     passed.nameless += 1;
                     continue;
                 }
-                Whose::Unknown => {
-                    passed.strangers += 1;
-                    let name = names.text(place);
-                    let hint = if let Some(hint) = strangers.get(name.as_ref()) {
+                whose @ (Whose::Other | Whose::Unknown) => {
+                    let hint = if let Some(hint) = others.get(name.as_ref()) {
                         *hint
                     } else {
                         let hint = who.spellings().hint(&name);
-                        strangers.insert(name.into_owned(), hint);
+                        others.insert(name.into_owned(), hint);
                         hint
                     };
-                    passed.misspelt.add(hint);
+                    // Rows of whoever is left out are passed over, unless they seem to be a patient's.
+                    if whose == Whose::Unknown || hint.is_some() {
+                        passed.strangers += 1;
+                        passed.misspelt.add(hint);
+                    }
                     continue;
                 }
             };
