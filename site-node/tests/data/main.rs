@@ -21,6 +21,8 @@ mod modality_inputs;
 mod nobody;
 mod omop;
 mod omop_checks;
+#[cfg(feature = "parquet")]
+mod packed;
 mod policy_lists;
 mod processes;
 mod spellings;
