@@ -149,6 +149,16 @@ impl Federation {
         Ok(process)
     }
 
+    /// Accepts a hospital's new audit log at the coordinator, by the key that its people state.
+    ///
+    /// # Errors
+    /// There is no log, or the coordinator accepts another one.
+    pub fn accept(&self, name: &str) -> Result<String, SetupError> {
+        let key = audit::folder::key(&self.log_of(name))?.to_string();
+        let mut accept = self.coordinator(&["sites", "accept", name, &key])?;
+        success(Process::start(&mut accept)?)
+    }
+
     /// A hospital's binary with its settings.
     ///
     /// # Errors

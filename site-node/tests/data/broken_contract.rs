@@ -161,7 +161,7 @@ fn what_the_contract_asks_for_is_there_and_means_the_same() {
     let crp = "[features.views.crp]\nkind = \"measurement\"\ntable = \"labs\"\nitem = \"crp\"\n\
                unit = \"mg/L\"\nwindow = 365\nmissing = \"zero\"\n";
     let dx = "[features.views.dx]\nkind = \"codes\"\ntable = \"dx\"\nsystem = \"icd10\"\n\
-              window = 3650\nvocabulary = [\"I21*\"]\nwindow = 365\n";
+              vocabulary = [\"I21*\"]\nwindow = 365\n";
     let number =
         "[features.views.glu]\nkind = \"number\"\ncolumn = \"glucose\"\nmissing = \"zero\"\n";
     for (views, what) in [
@@ -266,7 +266,7 @@ fn a_contract_without_an_index_date_is_refused() {
     let hospital = Hospital::new();
     hospital.write("cohort.toml", "tables = [\"base.csv\", \"outcome.csv\"]\npatient = \"pid\"\n");
     let views = "[features.views.dx]\nkind = \"codes\"\ntable = \"dx\"\nsystem = \"icd10\"\n\
-                 window = 3650\nvocabulary = [\"I21*\"]\nwindow = 365\n";
+                 vocabulary = [\"I21*\"]\nwindow = 365\n";
     let found = hospital.check(Some(&plan(views)));
     assert!(
         found.problems.iter().any(|it| it.problem.contains("index date")),

@@ -154,7 +154,8 @@ fn a_researcher_elsewhere_sees_and_fetches_what_the_coordinators_machine_has() -
     // The list of certificates is not on this machine, which is no empty list.
     let none = failure(laptop.start(&["sites", "list"])?)?;
     assert!(none.contains("no certificates here"), "{none}");
-    let nobody = failure(here(&federation, &["sites", "accept", "zzz"])?)?;
+    let key = audit::folder::key(&federation.log())?.to_string();
+    let nobody = failure(here(&federation, &["sites", "accept", "zzz", &key])?)?;
     assert!(nobody.contains("no hospital of this name belongs here"), "{nobody}");
 
     // Nothing is written over unless that is asked for.

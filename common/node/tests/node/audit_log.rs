@@ -621,7 +621,8 @@ fn what_was_seen_of_a_peer_outlives_the_records_that_told_of_it() {
     drop(centre);
     assert!(!sound(logs.theirs.path()).iter().any(told), "the record is still there");
     let centre = logs.centre();
-    assert_eq!(centre.seen_of(&logs.site_key).as_deref(), Some(seen.as_str()));
+    // The same checkpoint, with the own signature below.
+    assert!(centre.seen_of(&logs.site_key).unwrap().starts_with(&seen));
     // An older copy of the hospital's log is known for what it is.
     let restored = brief(older.path(), "site-a", Role::Site);
     let (state, ..) = restored.signed_state(&[]).unwrap();

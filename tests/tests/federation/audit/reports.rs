@@ -191,8 +191,7 @@ fn a_restarted_log_is_one_story_in_whatever_order() -> Outcome {
     success(Process::start(&mut federation.site_command(SITES[0], &restart)?)?)?;
     // Its new log waits until the coordinator's operator has heard of the key by another way.
     failure(federation.site_node(SITES[0], "run")?)?;
-    let mut accept = federation.coordinator(&["sites", "accept", SITES[0]])?;
-    success(Process::start(&mut accept)?)?;
+    federation.accept(SITES[0])?;
     sites.push(federation.start_site(SITES[0])?);
     let second = run(&federation, &experiment, &sets)?;
     stop(sites)?;

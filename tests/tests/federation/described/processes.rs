@@ -278,8 +278,7 @@ fn an_answer_is_sent_again_after_the_log_was_restarted() -> Outcome {
     let restart = ["audit", "restart", "--reason", "key-exposed", "--spent", "recorded"];
     success(Process::start(&mut federation.site_command(names[0], &restart)?)?)?;
     failure(federation.site_node(names[0], "run")?)?;
-    let mut accept = federation.coordinator(&["sites", "accept", names[0]])?;
-    success(Process::start(&mut accept)?)?;
+    federation.accept(names[0])?;
     sites.push(federation.start_site(names[0])?);
     // The coordinator's own copy is gone, so that the hospital itself is heard.
     let run = report["description"].as_str().unwrap_or_default().to_owned();
