@@ -22,7 +22,7 @@ use super::Format;
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// Hold an experiment against this hospital's policy and ledger, rule by rule.
+    /// Check an experiment against this hospital's policy and ledger, rule by rule.
     Explain(Explain),
 }
 
