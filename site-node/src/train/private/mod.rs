@@ -107,7 +107,7 @@ pub struct PrivateGradient(Kind);
 #[derive(Debug)]
 enum Kind {
     Dense(Box<DenseSum>),
-    Fused(Box<ClippedSum>),
+    Multimodal(Box<ClippedSum>),
 }
 
 impl PrivateGradient {
@@ -122,7 +122,7 @@ impl PrivateGradient {
         keep_freed_memory();
         let kind = match spec.fusion {
             None => Kind::Dense(Box::new(DenseSum::new(spec, device)?)),
-            Some(_) => Kind::Fused(Box::new(ClippedSum::new(spec, device))),
+            Some(_) => Kind::Multimodal(Box::new(ClippedSum::new(spec, device))),
         };
         Ok(Self(kind))
     }
@@ -153,7 +153,7 @@ impl PrivateGradient {
         }
         match &mut self.0 {
             Kind::Dense(sum) => sum.clipped_sum(parameters, examples, sampled, clip),
-            Kind::Fused(sum) => sum.clipped_sum(parameters, examples, sampled, clip),
+            Kind::Multimodal(sum) => sum.clipped_sum(parameters, examples, sampled, clip),
         }
     }
 }
