@@ -286,7 +286,7 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<(RulePreview, Option<ChargedPr
         "ε {} at δ {:e}{}",
         policy.limits.total.epsilon,
         policy.limits.total.delta,
-        policy.limits.epsilon_per_run.map_or(String::new(), |run| format!(", {run} a run"))
+        policy.limits.epsilon_per_run.map_or(String::new(), |run| format!(", {run} per run"))
     );
     let refused = account.foresee(&RunId::memorable(0), plan.digest(), updates, once).err();
     let rule = RulePreview {
@@ -360,7 +360,7 @@ impl Preview {
             };
             line(
                 "evaluation",
-                format!("one concordance a site in the end{without}: {rho}-zCDP in all"),
+                format!("one concordance per site in the end{without}: {rho}-zCDP in all"),
             );
             if let (Some(one), Some(mean)) =
                 (privacy.evaluation_deviation, privacy.evaluation_deviation_mean)

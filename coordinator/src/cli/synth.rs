@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PATIENTS)))]
     patients: Option<u32>,
-    /// Samples a second of the ECGs, which last ten seconds.
+    /// Samples per second of the ECGs, which last ten seconds.
     #[arg(long, value_name = "HZ", default_value = "100", value_parser = ["100", "500"])]
     ecg_rate: String,
     /// Rows and columns of the images.

@@ -49,7 +49,7 @@ pub struct Model<'m> {
     pub cancel: &'m Cancel,
 }
 
-/// What a link asks of the site, and all that it can ask.
+/// What a session asks of the site, and all that it can ask.
 pub trait Participant: Send + Sync + 'static {
     /// The site's audit log.
     fn audit(&self) -> Arc<AuditWriter>;
@@ -115,7 +115,7 @@ pub struct DeclineReason {
     pub rule: String,
     /// In words, for the coordinator too.
     pub reason: String,
-    /// Whether it is of the run as a whole, in which this site takes part no more.
+    /// Whether it concerns the whole run, in which this site takes no further part.
     pub whole_run: bool,
 }
 

@@ -195,7 +195,7 @@ impl DenseSum {
         let setting =
             TrainError::Setting { setting: "clip", found: clip, range: "a finite number above 0" };
         let clip = Clip::new(clip, &self.layers).ok_or(setting)?;
-        same("features a patient", self.architecture.inputs(), examples.width())?;
+        same("features of a patient", self.architecture.inputs(), examples.width())?;
         examples.fit_grid(self.architecture.head())?;
         let network = self.architecture.load(parameters, &self.device)?;
         let groups = sampled.len().div_ceil(GROUP);
