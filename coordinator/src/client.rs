@@ -1,5 +1,5 @@
-//! The operator's side: launch a plan on a live coordinator, or ask for a description, and follow it; attach to
-//! a run, or stop it; ask what is kept of runs and models.
+//! The operator's side: launches a plan or requests statistics on a live coordinator and follows them, attaches to
+//! a run or stops it, and reads runs and models that are kept.
 
 mod intake;
 mod query;

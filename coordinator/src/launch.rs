@@ -33,7 +33,7 @@ pub enum LaunchError {
     Registry(#[from] RegistryError),
 }
 
-/// Frees the connections for the next run, however this one ends: by a panic too.
+/// Lets the next run begin, however this one ends: after a panic too.
 pub(crate) struct Ended {
     connections: Arc<Connections>,
     run: RunId,

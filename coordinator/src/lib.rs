@@ -9,9 +9,9 @@
 //!
 //! [`round`] decides and [`aggregate`] adds up; both are pure. [`driver`] owns one run: it takes
 //! events from the [`session`]s, makes each durable in the [`registry`], and only then carries out
-//! what follows. [`archive`] reads what is kept, for people here and elsewhere. [`describe`] asks sites of
-//! their patients before any run. Only `simulate` sees the
-//! site's crate. [`synth`] makes cohorts to try all this on.
+//! what follows. [`archive`] reads what is kept, for people here and elsewhere. [`statistics`] requests
+//! private statistics from sites before any run. Only `simulate` uses the site's crate. [`synth`] makes
+//! synthetic cohorts.
 
 pub mod aggregate;
 pub mod archive;

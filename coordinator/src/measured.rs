@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use plan::experiment::{DEVIATION, LOST_IN_NOISE};
 
-/// Names of what a feature is worth start so, by how it was found, and their heading.
+/// Prefixes of the metrics that hold importance, each with its heading.
 const WORTH: [(&str, &str); 2] =
-    [("importance/", "IMPORTANCE, SHUFFLED"), ("ablated/", "IMPORTANCE, WITHHELD")];
+    [("importance/", "PERMUTATION IMPORTANCE"), ("ablated/", "DROP-COLUMN IMPORTANCE")];
 
 /// The longest bar.
 const BAR: usize = 30;
@@ -89,9 +89,9 @@ mod tests {
             text.lines().map(|line| line.split_whitespace().collect()).collect();
         let names: Vec<&str> = lines.iter().map(|line| line[0]).collect();
         let expected =
-            ["MEASURED", "test.auc/5", "test.c_index", "IMPORTANCE,", "ecg", "age", "noise"];
+            ["MEASURED", "test.auc/5", "test.c_index", "PERMUTATION", "ecg", "age", "noise"];
         assert_eq!(names[..7], expected);
-        assert_eq!(names[7..], ["IMPORTANCE,", "scan"]);
+        assert_eq!(names[7..], ["DROP-COLUMN", "scan"]);
         assert_eq!(lines[8][1..4], ["0.0100", "±", "0.2500"]);
         assert_eq!(lines[4][2].chars().count(), BAR);
         assert_eq!(lines[5][2].chars().count(), BAR / 2);

@@ -81,8 +81,8 @@ pub struct PrivacyPreview {
     pub evaluation_deviation: Option<f64>,
     /// The same of the mean over the fewest sites.
     pub evaluation_deviation_mean: Option<f64>,
-    /// What the model has to do without in one of them each.
-    pub evaluation_withheld: Vec<String>,
+    /// The parts that are ablated, one for each further concordance.
+    pub evaluation_ablated: Vec<String>,
 }
 
 /// What one hospital would say.
@@ -209,7 +209,7 @@ impl PrivacyPreview {
             evaluation_rho: privacy.evaluation.as_ref().map(|asked| asked.rho),
             evaluation_deviation: noise.map(|noise| noise.site),
             evaluation_deviation_mean: noise.map(|noise| noise.mean),
-            evaluation_withheld: privacy
+            evaluation_ablated: privacy
                 .evaluation
                 .as_ref()
                 .map_or_else(Vec::new, |asked| asked.ablated.clone()),
@@ -286,7 +286,7 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<(RulePreview, Option<ChargedPr
         "ε {} at δ {:e}{}",
         policy.limits.total.epsilon,
         policy.limits.total.delta,
-        policy.limits.epsilon_per_run.map_or(String::new(), |run| format!(", {run} a run"))
+        policy.limits.epsilon_per_run.map_or(String::new(), |run| format!(", {run} per run"))
     );
     let refused = account.foresee(&RunId::memorable(0), plan.digest(), updates, once).err();
     let rule = RulePreview {
@@ -354,13 +354,13 @@ impl Preview {
             line("private steps", format!("{steps}, each patient in one with chance {rate}"));
         }
         if let Some(rho) = privacy.evaluation_rho {
-            let without = match &privacy.evaluation_withheld[..] {
+            let without = match &privacy.evaluation_ablated[..] {
                 [] => String::new(),
                 parts => format!(", and one each without {}", parts.join(", ")),
             };
             line(
                 "evaluation",
-                format!("one concordance a site in the end{without}: {rho}-zCDP in all"),
+                format!("one concordance per site in the end{without}: {rho}-zCDP in all"),
             );
             if let (Some(one), Some(mean)) =
                 (privacy.evaluation_deviation, privacy.evaluation_deviation_mean)

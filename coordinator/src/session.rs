@@ -324,7 +324,7 @@ impl Drop for Abort {
 
 /// Why an input of a run that is going on is not passed to its driver.
 fn fault(active: &JobHandle, input: &SessionEvent) -> Option<Refusal> {
-    // What is said of a run is out of permit in a description, and the other way round.
+    // What is said of a run is out of turn in a description, and the other way round.
     let said_of = match input {
         SessionEvent::StatisticsReply(..) => Some(true),
         SessionEvent::Consented(..) | SessionEvent::Evaluated(..) => Some(false),

@@ -1,4 +1,4 @@
-"""How long PyTorch takes for one plain step of SGD on the nets of fused_speed.rs: one JSON line a net,
+"""How long PyTorch takes for one plain step of SGD on the nets of multimodal_speed.rs: one JSON line a net,
 times in microseconds, wall clock and CPU time.
 
     python torch_speed.py THREADS [SECONDS a net] [NET ...]

@@ -319,7 +319,7 @@ impl Session {
                 self.runs.insert(run.clone(), consented);
                 ToCoordinator::Consent { run, plan: digest }
             }
-            Err(reason_to_decline) => decline(run, None, reason_to_decline),
+            Err(reason) => decline(run, None, reason),
         };
         self.answer(answer).await
     }
@@ -364,7 +364,7 @@ impl Session {
                     log,
                 })
             }
-            Err(reason_to_decline) => decline(run, None, reason_to_decline),
+            Err(reason) => decline(run, None, reason),
         };
         self.answer(answer).await
     }
@@ -412,8 +412,8 @@ impl Session {
         // Before anything is recorded of it: the header alone costs the coordinator nothing.
         let round_planned = check_round(header.round, consented.rounds);
         let admitted = self.participant.admit(Asked::Offer).and(round_planned);
-        if let Err(reason_to_decline) = admitted {
-            let message = decline(header.run, Some(header.round), reason_to_decline);
+        if let Err(reason) = admitted {
+            let message = decline(header.run, Some(header.round), reason);
             return self.answer(message).await;
         }
         // The coordinator's log says that this very model is offered, to everybody.
@@ -447,8 +447,8 @@ impl Session {
         round: Option<Round>,
         error: MonitorError,
     ) -> Result<(), SessionError> {
-        let reason_to_decline = DeclineReason::new(error.rule(), &error);
-        self.answer(decline(run, round, reason_to_decline)).await?;
+        let reason = DeclineReason::new(error.rule(), &error);
+        self.answer(decline(run, round, reason)).await?;
         if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
     }
 
@@ -487,8 +487,8 @@ impl Session {
             tracing::warn!(%run, %round, %error, "signatures that let nothing leave");
             self.watch.refused((&run, round), &error);
         }
-        let reason_to_decline = DeclineReason::new(error.rule(), &error);
-        self.answer(message(run, round, reason_to_decline)).await?;
+        let reason = DeclineReason::new(error.rule(), &error);
+        self.answer(message(run, round, reason)).await?;
         if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
     }
 
@@ -532,7 +532,7 @@ impl Session {
                 self.unanswered = Some(round);
                 Ok(send(&self.link, (run, round, payload.digest), &outgoing, log).await?)
             }
-            Err(reason_to_decline) => self.object(run, Some(round), reason_to_decline).await,
+            Err(reason) => self.object(run, Some(round), reason).await,
         }
     }
 
@@ -541,15 +541,15 @@ impl Session {
         &mut self,
         run: RunId,
         round: Option<Round>,
-        reason_to_decline: DeclineReason,
+        declined: DeclineReason,
     ) -> Result<(), SessionError> {
         let mut of = round;
-        if reason_to_decline.whole_run {
+        if declined.whole_run {
             of = None;
             self.runs.remove(&run);
             self.waiting.take_if(|order| order.header.run == run);
         }
-        self.answer(decline(run, of, reason_to_decline)).await
+        self.answer(decline(run, of, declined)).await
     }
 
     async fn evaluate(&mut self, order: Order) -> Result<(), SessionError> {
@@ -557,8 +557,8 @@ impl Session {
         let (participant, asked) = (Arc::clone(&self.participant), run.clone());
         let outcome = blocking(move || participant.evaluate(&asked, &parameters)).await;
         let metrics = match outcome {
-            Err(reason_to_decline) if reason_to_decline.whole_run => {
-                return self.object(run, None, reason_to_decline).await;
+            Err(reason) if reason.whole_run => {
+                return self.object(run, None, reason).await;
             }
             outcome => outcome.unwrap_or_default(),
         };
@@ -582,23 +582,23 @@ fn check_round(round: Round, rounds: u32) -> Result<(), DeclineReason> {
 }
 
 /// Says no, here and to the coordinator.
-fn decline(run: RunId, round: Option<Round>, reason_to_decline: DeclineReason) -> ToCoordinator {
-    let DeclineReason { rule, reason, whole_run } = reason_to_decline;
+fn decline(run: RunId, round: Option<Round>, declined: DeclineReason) -> ToCoordinator {
+    let DeclineReason { rule, reason, whole_run } = declined;
     // A plan's own words are in it.
     let reason = plain(&reason, MAX_REASON);
-    let reason_to_decline = DeclineReason { rule, reason, whole_run };
-    if !reason_to_decline.is_too_often() {
-        tracing::warn!(%run, %reason_to_decline, "no contribution from this site");
+    let declined = DeclineReason { rule, reason, whole_run };
+    if !declined.is_too_often() {
+        tracing::warn!(%run, reason = %declined, "no contribution from this site");
     }
-    message(run, round, reason_to_decline)
+    message(run, round, declined)
 }
 
-fn message(run: RunId, round: Option<Round>, reason_to_decline: DeclineReason) -> ToCoordinator {
-    let DeclineReason { rule, reason, .. } = reason_to_decline;
+fn message(run: RunId, round: Option<Round>, declined: DeclineReason) -> ToCoordinator {
+    let DeclineReason { rule, reason, .. } = declined;
     ToCoordinator::Decline(Decline { run, round, rule, reason })
 }
 
-/// Runs a stage on a thread of its own; one that panics is an reason_to_decline, not the daemon's end.
+/// Runs a stage on a thread of its own. A stage that panics declines the request and does not end the daemon.
 async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, DeclineReason> + Send + 'static,
 ) -> Result<T, DeclineReason> {

@@ -1,4 +1,4 @@
-//! StatisticsStore that leave in steps, so that the time which they took tells little.
+//! Answers that leave in steps of a second, so that the time they took reveals little.
 
 use std::time::Duration;
 

@@ -176,7 +176,7 @@ fn what_does_not_fit_is_an_error_with_its_name() {
     let wide = ModelSpec { inputs: 6, ..spec.clone() };
     assert!(matches!(
         fails(&wide, &plan(), &initial_parameters(&wide, 1), &examples),
-        TrainError::Length { what: "features a patient", expected: 6, found: 5 }
+        TrainError::Length { what: "features of a patient", expected: 6, found: 5 }
     ));
     let coarse = ModelSpec {
         head: Head::LogisticHazard { intervals: 7, proportional: false },

@@ -43,7 +43,7 @@ The format is described in docs/audit-format.md.";
 /// Neither good nor bad: it could not be read.
 const UNREADABLE: u8 = 3;
 
-/// Verifies what hospitals and coordinators recorded of a federation.
+/// Verify what hospitals and coordinators recorded of a federation.
 #[derive(Parser)]
 #[command(name = "consilium-audit", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -56,17 +56,17 @@ struct Cli {
 pub enum Verb {
     /// Verify a log: hashes, signatures, order, rules, and the privacy ledger's sums.
     Verify(verify::Args),
-    /// Show records, all or some. Verifies nothing.
+    /// Show records, all or some, without verifying them.
     Show(show::Args),
-    /// Prove one record to somebody who may not see the others.
+    /// Write a proof of one record, for somebody who may not see the others.
     Prove(prove::Args),
-    /// Check such a proof.
+    /// Check a proof of one record.
     Check(check::Args),
-    /// Print the latest checkpoint, to be kept where the log's owner cannot reach it.
+    /// Print the latest checkpoint, to keep where the log's owner cannot reach it.
     Anchor(anchor::Args),
-    /// Hold logs of a coordinator and of sites against each other.
+    /// Reconcile the logs of a coordinator and of sites with each other.
     Reconcile(reconcile::Args),
-    /// Write one page on a run, for people: what left, who agreed, privacy, and how to verify it.
+    /// Write a report on a run as one HTML page: what left, who agreed, the privacy cost, and how to verify it.
     Report(report::Args),
 }
 

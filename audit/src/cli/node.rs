@@ -18,9 +18,9 @@ pub enum NodeVerb<B: clap::Args, R: clap::Args> {
     Read(Verb),
     /// Begin the first audit log, in a state folder that holds nothing.
     Begin(B),
-    /// Set the audit log aside, whatever state it is in, and begin the next one.
+    /// Restart the audit log: keep the old one aside, whatever state it is in, and begin the next one.
     ///
-    /// Stop the node first. At a hospital, the next log carries on what was spent of the privacy budget.
+    /// Stop the node first. At a hospital, the next log states what was spent of the privacy budget.
     Restart(RestartArgs<R>),
 }
 

@@ -1,4 +1,4 @@
-//! Clocks: order is the sequence's; times must not contradict it in decline.
+//! Clocks: the sequence numbers give the order, and times must not silently contradict it.
 //!
 //! Within one process the boot stays and the monotonic clock never goes back; an GENERATION, a START or a
 //! RECOVERED begins a process. Wall time may stand still or jump forward, and goes back by more than

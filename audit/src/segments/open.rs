@@ -1,4 +1,4 @@
-//! Opening a log again: every hash is redone, and nothing is mended in decline.
+//! Opening a log again: every hash is computed again, and nothing is mended silently.
 
 use std::collections::BTreeSet;
 use std::fs::File;

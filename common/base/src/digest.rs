@@ -1,4 +1,4 @@
-//! Payload hashes: what a model or an update is, in 32 bytes.
+//! Hashes of content: what a model or an update is, in 32 bytes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::hex;
 
-/// A BLAKE3 hash of payload, written in hexadecimal.
+/// A BLAKE3 hash of content, written in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
@@ -77,7 +77,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A hash of payload that arrives in pieces.
+/// Hashes content that arrives in pieces.
 #[derive(Default)]
 pub struct Hasher(blake3::Hasher);
 

@@ -45,7 +45,7 @@ pub async fn warn_before_end(validity: Option<Validity>, renew: &'static str) {
     }
 }
 
-/// Ends the program in decline where what reads its output has gone, as `head` does: to print there panics.
+/// Ends the program silently if the reader of its output has gone, as `head` does. To print there would panic.
 ///
 /// Called once, by main, before anything is printed.
 #[allow(

@@ -1,5 +1,5 @@
-//! StatisticsStore to a description, kept on disk: a hospital pays for one once, and whoever asks the same again hears
-//! the same numbers, at no cost. A hospital keeps its own before it sends it, the coordinator what arrived.
+//! Answers to statistics requests, kept on disk. A hospital pays for an answer once, and the same request returns the
+//! same numbers at no cost. A hospital keeps its answer before it sends it, and the coordinator keeps what arrived.
 //!
 //! Both record a hash of the numbers in their audit logs. What is found in a file is told again only where the log
 //! holds its hash: a file that was changed is nobody's answer.

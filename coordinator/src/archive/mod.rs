@@ -112,7 +112,7 @@ impl Archive {
         self.state.join("models")
     }
 
-    /// StatisticsStore a query, part by part.
+    /// Answers a query, part by part.
     ///
     /// # Errors
     /// There is no such run or model, several are meant, or the state folder cannot be read.

@@ -34,7 +34,7 @@ use node::pki::{Identity, Role};
 use node::transport::Address;
 use tracing_subscriber::EnvFilter;
 
-/// Trains one survival model across hospitals without a patient's data leaving any of them.
+/// Train one survival model across hospitals while each patient's records stay inside their hospital.
 #[derive(Parser)]
 #[command(name = "coordinator", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -44,46 +44,45 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Make a federation: authority, certificates, and settings with comments.
+    /// Create a federation: its authority, certificates, and commented settings.
     Init(init::Args),
-    /// List, add, renew and revoke the hospitals' certificates.
+    /// List, add, renew and revoke the hospitals' certificates, and accept their new audit logs.
     #[command(subcommand)]
     Sites(sites::Verb),
     /// Serve a federation: let sites in and run what operators launch.
     ///
-    /// SIGTERM or SIGINT: begin nothing new, let the open round close and keep the model so far, within `drain` of the
-    /// settings; a second one stops at once.
+    /// On SIGTERM or SIGINT the coordinator starts nothing new, lets the open round close and keeps the model so far,
+    /// within `drain` of the settings. A second signal stops it at once.
     Serve(serve::Args),
-    /// What an experiment would cost in privacy and send, and what policies say, before it runs.
+    /// Show what an experiment would cost in privacy and traffic, and what policies would answer, before it runs.
     Plan(plan::Args),
-    /// Ask the hospitals of the live federation to describe their patients, with noise, before a run.
+    /// Request private statistics of the hospitals' patients from the live federation, before a run.
     ///
     /// Each hospital whose policy allows it answers once, with counts, missing rates, means, quartiles and
-    /// the survival curve, all with noise that its own ledger is charged for. The coordinator keeps the
-    /// answers: asked the same again, it gives them at no cost.
+    /// the survival curve. All of them are noised, and its own ledger is charged for them. The coordinator
+    /// keeps the answers, so the same request returns the same numbers at no cost.
     Describe(describe::Args),
     /// Launch an experiment on the live federation and follow it.
     Run(run::Args),
     /// List, show, follow and stop runs.
     #[command(subcommand)]
     Runs(runs::Verb),
-    /// List, show, fetch, verify and use the models that runs made.
+    /// List, show, fetch, verify and use trained models.
     #[command(subcommand)]
     Models(models::Verb),
-    /// Verify audit logs, reconcile the hospitals' with the coordinator's, report on a run; begin or restart
-    /// this coordinator's log.
+    /// Verify and reconcile audit logs, report on a run, and begin or restart this coordinator's log.
     #[command(subcommand)]
     Audit(audit::Verb),
-    /// What a mechanism costs in privacy, and what noise a budget asks for.
+    /// Compute the privacy cost of a mechanism, or the noise that a budget needs.
     #[command(subcommand)]
     Privacy(privacy::Verb),
-    /// Make hospitals that do not exist: tables, codes, ECGs, images, and a known answer.
+    /// Generate synthetic hospitals: tables, codes, ECGs, images, and each patient's true risk.
     #[command(long_about = synth::ABOUT)]
     Synth(synth::Args),
-    /// Run an experiment on this machine: many sites, real QUIC and mutual TLS.
+    /// Run an experiment on this machine, with many sites over real QUIC and mutual TLS.
     #[cfg(feature = "simulate")]
     Simulate(simulate::Args),
-    /// Six synthetic hospitals train one model, here and now.
+    /// Train one model at six synthetic hospitals on this machine.
     #[cfg(feature = "simulate")]
     Demo(demo::Args),
     /// Print completions for a shell.

@@ -16,14 +16,14 @@ use super::{Outcome, log, runtime};
 
 #[derive(clap::Args)]
 pub(super) struct Place {
-    /// The coordinator's settings. Where their state folder or the coordinator's identity lies, that folder is read;
-    /// anywhere else the coordinator is asked, with the operator's certificate.
+    /// The coordinator's settings. If their state folder or the coordinator's identity is on this machine, the folder
+    /// is read. Otherwise the coordinator is asked, with the operator's certificate.
     #[arg(long, value_name = "FILE", default_value = "coordinator.toml")]
     config: PathBuf,
     /// Read this state folder, such as that of a simulation.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "coordinator"])]
     state: Option<PathBuf>,
-    /// Ask the coordinator, reached by this host name or address, whatever lies here.
+    /// Ask the coordinator at this host name or address, even if its state folder is on this machine.
     #[arg(long, value_name = "ADDRESS")]
     coordinator: Option<Address>,
 }

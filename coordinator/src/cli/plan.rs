@@ -14,7 +14,7 @@ use super::output::Format;
 pub(super) struct Args {
     /// The experiment's file.
     experiment: PathBuf,
-    /// A hospital's policy to hold the plan against; may be given many times.
+    /// A hospital's policy to check the plan against; may be given many times.
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
     /// A value in place of the file's, such as privacy.epsilon=3; may be given many times.

@@ -13,7 +13,7 @@ use super::output::Format;
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// ε of some steps of the Poisson-subsampled Gaussian mechanism.
+    /// Compute ε of a number of steps of the Poisson-subsampled Gaussian mechanism.
     #[command(allow_negative_numbers = true)]
     Epsilon {
         #[command(flatten)]
@@ -22,7 +22,7 @@ pub(super) enum Verb {
         #[arg(long, value_name = "Z")]
         noise: f64,
     },
-    /// The least noise with which the steps stay within ε.
+    /// Compute the least noise with which the steps stay within ε.
     #[command(allow_negative_numbers = true)]
     Noise {
         #[command(flatten)]

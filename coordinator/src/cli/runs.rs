@@ -38,14 +38,14 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
-    /// Follow a run that is going on, as if it had been launched here.
+    /// Follow an active run, as if it had been launched here.
     Attach {
         #[command(flatten)]
         live: Live,
         #[command(flatten)]
         output: Output,
     },
-    /// End a run, or a description, that is going on; hospitals stop training and send nothing more.
+    /// Stop an active run or statistics request. Hospitals stop training and send nothing more.
     Stop {
         #[command(flatten)]
         live: Live,

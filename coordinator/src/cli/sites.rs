@@ -20,7 +20,7 @@ use super::output::Format;
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// List the certificates that were issued: whose, until when, and whether they are valid.
+    /// List the certificates that were issued, with their owner, end and status.
     List {
         #[command(flatten)]
         place: Place,
@@ -28,7 +28,7 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
-    /// Add a hospital to the federation: make its certificate, settings and policy, to be carried there.
+    /// Add a hospital to the federation: create its certificate, settings and policy, to be carried there.
     Add {
         /// The hospital's name.
         site: SiteName,
@@ -55,9 +55,9 @@ pub(super) enum Verb {
     },
     /// Accept the new audit log that a known hospital showed when it last tried to connect.
     ///
-    /// It is the log of a second data set, or stands in the place of one that was lost or restarted. Ask the
-    /// hospital's people first, by another way than the network, whether that is so, and let them read out the key.
-    /// The running coordinator takes it with the hospital's next connection.
+    /// The log belongs to a second data set, or replaces one that was lost or restarted. First ask the hospital's
+    /// people whether that is so, over another channel than the network, and let them read out the key. The running
+    /// coordinator accepts the log at the hospital's next connection.
     Accept {
         /// The hospital's name.
         site: SiteName,
@@ -66,7 +66,7 @@ pub(super) enum Verb {
         #[command(flatten)]
         place: Place,
     },
-    /// Revoke a hospital's certificates. A coordinator that runs ends its session within seconds.
+    /// Revoke a hospital's certificates. A running coordinator ends the hospital's session within seconds.
     Revoke {
         /// The hospital's name.
         #[arg(required_unless_present = "fingerprint")]

@@ -1,4 +1,4 @@
-//! `coordinator synth`: hospitals that do not exist, with tables, codes, ECGs and images.
+//! `coordinator synth`: synthetic hospitals with tables, codes, ECGs and images.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -14,16 +14,16 @@ use super::output::{Format, Output};
 
 /// What `--help` says.
 pub(super) const ABOUT: &str = "\
-Makes hospitals that do not exist: tables, codes, ECGs, images, and a known answer.
+Generate synthetic hospitals: tables, codes, ECGs, images, and each patient's true risk.
 
-OUT gets one folder a hospital (site-1, site-2, ...), each with CSV tables, dated codes, WFDB ECGs, PNG
-images, and a cohort.toml that says where they are. Beside them, truth.csv and oracle.json hold what no
-hospital knows: each patient's true risk, and the C-index that it reaches.
+OUT gets one folder per hospital (site-1, site-2, ...) with CSV tables, dated codes, WFDB ECGs, PNG
+images, and a cohort.toml that describes them. Beside the folders, truth.csv holds each patient's true
+risk, and oracle.json the C-index of that risk. It is an upper bound: a model sees only noisy records.
 
-The four modalities show four traits; all bear on survival, and those of ECG and image interact.
-Hospitals differ in case mix, survival, follow-up, units, scanners, and in who has an ECG or an image.
-The oracle without one of them knows the other three exactly: a model that beat it would have used all
-four, and none of these records is expected to.";
+Each of the four modalities shows one trait. All four traits affect survival, and those of ECG and image
+interact. Hospitals differ in case mix, survival, follow-up, units, scanners, and in who has an ECG or an
+image. The oracle without one trait knows the other three exactly. A model that beat it would have used
+all four, and none is expected to.";
 
 #[derive(clap::Args)]
 #[command(after_help = "Example: coordinator synth runs/cohort --patients 6000 --seed 7")]
@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PATIENTS)))]
     patients: Option<u32>,
-    /// Samples a second of the ECGs, which last ten seconds.
+    /// Samples per second of the ECGs, which last ten seconds.
     #[arg(long, value_name = "HZ", default_value = "100", value_parser = ["100", "500"])]
     ecg_rate: String,
     /// Rows and columns of the images.

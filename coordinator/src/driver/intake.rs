@@ -134,9 +134,8 @@ impl Running {
                 self.driver.audit.note_refused(log::silent(&site, &decline));
                 let (rule, reason) = (decline.rule, decline.reason);
                 tracing::warn!(%site, rule, reason, "no contribution");
-                let reason_to_decline =
-                    DeclineReason { rule: rule.clone(), reason: reason.clone() };
-                self.declined.insert(site.clone(), reason_to_decline);
+                let declined = DeclineReason { rule: rule.clone(), reason: reason.clone() };
+                self.declined.insert(site.clone(), declined);
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
                 Event::Declined { site, round: decline.round }
             }
@@ -147,9 +146,8 @@ impl Running {
             SessionEvent::Overstepped(site, round, refusal) => {
                 let (rule, reason) = (refusal.code().to_owned(), refusal.to_string());
                 tracing::warn!(%site, %round, reason, "left out of the round");
-                let reason_to_decline =
-                    DeclineReason { rule: rule.clone(), reason: reason.clone() };
-                self.declined.insert(site.clone(), reason_to_decline);
+                let declined = DeclineReason { rule: rule.clone(), reason: reason.clone() };
+                self.declined.insert(site.clone(), declined);
                 self.report(Progress::Declined { site: site.clone(), rule, reason });
                 Event::Declined { site, round: Some(round) }
             }

@@ -87,16 +87,11 @@ pub(super) fn reason(
     }
     // Hospitals with one and the same reason are named together.
     let mut by_reason: BTreeMap<&DeclineReason, Vec<&str>> = BTreeMap::new();
-    for (site, reason_to_decline) in declined {
-        by_reason.entry(reason_to_decline).or_default().push(site.as_str());
+    for (site, decline) in declined {
+        by_reason.entry(decline).or_default().push(site.as_str());
     }
-    let one = |(reason_to_decline, sites): (&DeclineReason, Vec<&str>)| {
-        format!(
-            "{} declined: {}: {}",
-            sites.join(", "),
-            reason_to_decline.rule,
-            reason_to_decline.reason
-        )
+    let one = |(decline, sites): (&DeclineReason, Vec<&str>)| {
+        format!("{} declined: {}: {}", sites.join(", "), decline.rule, decline.reason)
     };
     let mut reasons: Vec<String> = by_reason.into_iter().map(one).collect();
     if !absent.away.is_empty() {
@@ -125,21 +120,21 @@ mod tests {
 
     #[test]
     fn each_hospital_that_declined_is_named_with_its_reason() {
-        let reason_to_decline = |rule: &str, reason: &str| DeclineReason {
+        let decline = |rule: &str, reason: &str| DeclineReason {
             rule: rule.to_owned(),
             reason: reason.to_owned(),
         };
         let site = |name: &str| name.parse::<SiteName>().unwrap();
         let declined = BTreeMap::from([
-            (site("a"), reason_to_decline("policy.modes", "mode off is not allowed")),
-            (site("b"), reason_to_decline("data", "a table is missing")),
-            (site("c"), reason_to_decline("policy.modes", "mode off is not allowed")),
+            (site("a"), decline("policy.modes", "mode none is not allowed")),
+            (site("b"), decline("data", "a table is missing")),
+            (site("c"), decline("policy.modes", "mode none is not allowed")),
         ]);
         let none = Outcome::NoQuorum { round: Round(1), had: 0, needed: 3 };
         let nobody = Absent::default();
         let text = reason(&none, &declined, &nobody);
         assert!(text.starts_with("round 1 had 0 of the 3 sites"), "{text}");
-        assert!(text.contains("; a, c declined: policy.modes: mode off is not allowed"), "{text}");
+        assert!(text.contains("; a, c declined: policy.modes: mode none is not allowed"), "{text}");
         assert!(text.contains("; b declined: data: a table is missing"), "{text}");
         assert_eq!(reason(&none, &BTreeMap::new(), &nobody), none.to_string());
         let absent = Absent { away: vec![site("d"), site("e")], late: vec![site("f")] };

@@ -36,7 +36,7 @@ impl Admission {
     /// Whether a peer may come in; one that may not is told why.
     pub(super) fn admits(&self, link: &Link) -> bool {
         let Some(why) =
-            link.certificate().and_then(|certificate| self.reason_to_decline(certificate))
+            link.certificate().and_then(|certificate| self.reason_to_refuse(certificate))
         else {
             return true;
         };
@@ -52,7 +52,7 @@ impl Admission {
             let Some(certificate) = link.certificate() else { return };
             let mut warned = None;
             loop {
-                if let Some(why) = admission.reason_to_decline(certificate) {
+                if let Some(why) = admission.reason_to_refuse(certificate) {
                     tracing::warn!(peer = %link.peer(), why, "session ended");
                     link.close(why);
                     return;
@@ -74,7 +74,7 @@ impl Admission {
         }))
     }
 
-    fn reason_to_decline(&self, certificate: PeerCertificate) -> Option<&'static str> {
+    fn reason_to_refuse(&self, certificate: PeerCertificate) -> Option<&'static str> {
         if let Some(revoked) = &self.revoked {
             match revoked.refresh() {
                 Ok(Change::Nothing) => {}

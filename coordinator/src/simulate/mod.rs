@@ -122,7 +122,7 @@ pub async fn simulate(
     }
     let models = simulation.out.join("models");
     if let Some(weights) = &simulation.experiment.start {
-        // Whoever read the file resolved its start too: else the run would begin at random in decline.
+        // Whoever read the file resolved its start too. Otherwise the run would silently begin at random.
         if plan.start.is_none() {
             return Err(SimulateError::Unresolved);
         }

@@ -87,13 +87,13 @@ impl std::fmt::Display for Halt {
 
 impl Describer {
     /// Asks the sites and passes on what they say, until each has said something or is gone.
-    /// `floor_free` frees the connections, once: the same question may be asked again at once, under the same name.
+    /// Dropping `connections_free` lets the next run or request begin. The same request may then be made again under the same name.
     pub fn go(
         mut self,
         runtime: &Handle,
         sites: Vec<SiteName>,
         mut inputs: mpsc::Receiver<SessionEvent>,
-        floor_free: Ended,
+        connections_free: Ended,
     ) {
         let span = tracing::info_span!("description", run = %self.run);
         let _entered = span.enter();
@@ -113,7 +113,7 @@ impl Describer {
             self.connections.command(site, SessionCommand::Send(over));
         }
         // Only now may something new begin: what it says to a site must come after the end of this.
-        drop(floor_free);
+        drop(connections_free);
         let seconds = self.clock.now().since(started).as_secs_f64();
         tracing::info!(seconds, "over");
         self.tell.end(match ended {

@@ -15,7 +15,7 @@ pub enum SynthError {
     Patients(u32),
     /// A site would be empty.
     #[error(
-        "synthetic cohort: {patients} patients at {sites} sites; ask for one a site at least, or \
+        "synthetic cohort: {patients} patients at {sites} sites; ask for at least one per site, or \
          for fewer sites"
     )]
     TooFew {

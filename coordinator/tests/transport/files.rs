@@ -110,7 +110,7 @@ fn a_key_that_others_may_read_is_refused_before_it_is_read() {
         mode(folder.path(), closed);
         assert!(Identity::load(folder.path()).is_ok(), "{closed:o}");
     }
-    // Before its payload matters.
+    // Before its content matters.
     mode(folder.path(), 0o644);
     fs::write(folder.path().join("key.pem"), "not PEM").unwrap();
     assert!(matches!(Identity::load(folder.path()), Err(PkiError::Exposed { .. })));

@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// Views whose categories or codes are groups, each with its own C-index.
     #[arg(long, value_name = "VIEW,…", value_delimiter = ',')]
     subgroups: Vec<String>,
-    /// How often each feature and modality is shuffled, to see what it is worth; 0 for not at all.
+    /// How often each feature and modality is permuted, for its importance; 0 for not at all.
     #[arg(long, default_value_t = 0)]
     permutations: u32,
     /// How it is printed.

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use command::{Completions, EXIT_CODES, Manual};
 
-/// Trains survival models on this hospital's patients without their data leaving it.
+/// Train survival models on this hospital's patients without their data leaving it.
 #[derive(Parser)]
 #[command(name = "site-node", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -29,27 +29,27 @@ struct Cli {
 enum Verb {
     /// Connect to the coordinator and take part in its runs until stopped.
     ///
-    /// SIGTERM or SIGINT: finish the work in hand and send it, within `drain` of the settings; a second one stops at
-    /// once. SIGHUP: look at the policy, and stop training that it does not allow any more.
+    /// On SIGTERM or SIGINT the node finishes the work in hand and sends it, within `drain` of the settings. A second
+    /// signal stops it at once. On SIGHUP it reads the policy and stops training that is no longer allowed.
     Run(ConfigArg),
-    /// Check settings, policy, certificate, data and ledger, and connect to nobody.
+    /// Check settings, policy, certificate, data and ledger, without connecting to anybody.
     Check(ConfigArg),
-    /// What was spent of the privacy budget, by which run, and what is left.
+    /// Show what was spent of the privacy budget, by which run, and what is left.
     Budget(BudgetArgs),
-    /// Verify this hospital's audit log, show it, prove single records, report on a run, begin or restart it.
+    /// Verify and show this hospital's audit log, prove single records, report on a run, and begin or restart the log.
     #[command(subcommand)]
     Audit(audit::Verb),
-    /// Trust a coordinator's audit log by hand, whatever was seen of it before.
+    /// Trust a coordinator's audit log by its public key, whatever was seen of it before.
     Trust(trust::Args),
-    /// What this hospital's policy says.
+    /// Explain what this hospital's policy and ledger allow.
     #[command(subcommand)]
     Policy(policy::Verb),
-    /// What this hospital's data are, and what is wrong with them.
+    /// Inspect and validate this hospital's data.
     #[command(subcommand)]
     Data(data::Verb),
-    /// How good a model is on this hospital's test patients, in subgroups, and what it rests on.
+    /// Evaluate a model on this hospital's test patients, by subgroup and with the importance of its inputs.
     Evaluate(evaluate::Args),
-    /// Score this hospital's patients with a model, here and for eyes inside the hospital.
+    /// Predict risk and survival for this hospital's patients, for eyes inside the hospital.
     Predict(predict::Args),
     /// Print completions for a shell.
     Completions(Completions),

@@ -22,7 +22,7 @@ use super::Format;
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// Hold an experiment against this hospital's policy and ledger, rule by rule.
+    /// Check an experiment against this hospital's policy and ledger, rule by rule.
     Explain(Explain),
 }
 
@@ -150,7 +150,7 @@ impl Here {
         })
     }
 
-    /// What would be said of a description, and what it would cost.
+    /// What would be answered to a statistics request, and what it would cost.
     fn describes(&self, question: &StatisticsRequest) -> StatisticsReply {
         let views = question.inputs.iter().map(|input| &input.view);
         let admitted = self.policy.admit_statistics(question, self.asker());
@@ -179,7 +179,7 @@ impl Here {
         }
     }
 
-    /// Whether an answer to a description is kept, which is sent again to whoever asks the same.
+    /// Whether an answer to this statistics request is kept. It is sent again at no cost.
     fn keeps(&self, question: &StatisticsRequest) -> bool {
         let Role::Site(name) = &self.identity.role else { return false };
         StatisticsStore::of(&self.state, question).sites().contains(name)
@@ -226,7 +226,7 @@ struct StatisticsReply {
     verdict: Verdict,
 }
 
-/// What this hospital would say of a description.
+/// What this hospital would answer to a statistics request.
 enum Verdict {
     /// It is answered where there are enough patients.
     Allowed,

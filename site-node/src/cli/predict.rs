@@ -17,7 +17,7 @@ pub(super) struct Args {
     /// Which patients: all, train or test.
     #[arg(long, default_value = "all")]
     part: Chosen,
-    /// Times at which survival is told, in the model's unit; the ends of its intervals where none are given.
+    /// Times at which survival is reported, in the model's unit. By default, the ends of its intervals.
     #[arg(long, value_name = "T,…", value_delimiter = ',')]
     times: Vec<f64>,
     #[command(flatten)]

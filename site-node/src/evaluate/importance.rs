@@ -1,7 +1,7 @@
-//! What the C-index loses when a feature, or all of a modality, is shuffled among patients.
+//! Permutation importance: what the C-index loses when a feature, or a modality, is permuted among patients.
 //!
-//! The mean over permutations of C(as observed) − C(shuffled) (Breiman, Machine Learning 45:5, 2001, section
-//! 10; Fisher, Rudin and Dominici, JMLR 20:177, 2019, eq. 3.1, as a difference). A modality is shuffled with
+//! The mean over permutations of C(as observed) − C(permuted) (Breiman, Machine Learning 45:5, 2001, section
+//! 10; Fisher, Rudin and Dominici, JMLR 20:177, 2019, eq. 3.1, as a difference). A modality is permuted with
 //! its absence: who lacks it gets another's, or nobody's. What is correlated with something else loses
 //! little though the model uses it.
 

@@ -3,7 +3,7 @@
 //! ```text
 //! model, test patients ─► risks, curves ─┬─► C, and with horizons AUC, Brier, calibration
 //!                                        ├─► C within each declared subgroup
-//! one feature or modality shuffled ──────┴─► what C loses without it
+//! one feature or modality permuted ──────┴─► what C loses without it
 //! ```
 //!
 //! Exact numbers of patients: for eyes inside the hospital, and for whoever may see exact metrics.

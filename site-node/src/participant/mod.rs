@@ -49,7 +49,7 @@ pub struct Model<'m> {
     pub cancel: &'m Cancel,
 }
 
-/// What a link asks of the site, and all that it can ask.
+/// What a session asks of the site, and all that it can ask.
 pub trait Participant: Send + Sync + 'static {
     /// The site's audit log.
     fn audit(&self) -> Arc<AuditWriter>;
@@ -115,12 +115,12 @@ pub struct DeclineReason {
     pub rule: String,
     /// In words, for the coordinator too.
     pub reason: String,
-    /// Whether it is of the run as a whole, in which this site takes part no more.
+    /// Whether it concerns the whole run, in which this site takes no further part.
     pub whole_run: bool,
 }
 
 impl DeclineReason {
-    /// An reason_to_decline by this rule or stage, to what was asked for.
+    /// Declines one request, by this rule or at this stage.
     #[must_use]
     pub fn new(rule: &str, reason: impl ToString) -> Self {
         Self { rule: rule.to_owned(), reason: reason.to_string(), whole_run: false }
@@ -143,7 +143,7 @@ impl DeclineReason {
     }
 }
 
-/// An reason_to_decline from a stage of the site's own, whose details stay in the site's log.
+/// Declines because one of the site's own stages failed. The details stay in the site's log.
 fn failed(stage: &'static str) -> impl Fn(&dyn std::error::Error) -> DeclineReason {
     move |error| {
         tracing::error!(stage, %error, "this site cannot take part");
@@ -154,10 +154,10 @@ fn failed(stage: &'static str) -> impl Fn(&dyn std::error::Error) -> DeclineReas
 /// Why there is no training. That the device is too small for the model says nothing of a patient, and both sides
 /// should know.
 fn untrained(error: &TrainError) -> DeclineReason {
-    let reason_to_decline = failed("train")(error);
+    let reason = failed("train")(error);
     match error {
         TrainError::DeviceMemory { .. } => DeclineReason::new("train.device", error),
-        _ => reason_to_decline,
+        _ => reason,
     }
 }
 
@@ -193,11 +193,11 @@ mod tests {
 
     #[test]
     fn a_device_that_is_too_small_is_named_with_the_way_out_and_nothing_else_is() {
-        let reason_to_decline = untrained(&TrainError::DeviceMemory { tried: 64 });
-        assert_eq!(reason_to_decline.rule, "train.device");
-        assert!(reason_to_decline.reason.contains("device = \"cpu\""), "{reason_to_decline}");
-        let reason_to_decline = untrained(&TrainError::Loss { when: "before" });
-        assert_eq!(reason_to_decline.rule, "train");
-        assert!(!reason_to_decline.reason.contains("loss"), "{reason_to_decline}");
+        let reason = untrained(&TrainError::DeviceMemory { tried: 64 });
+        assert_eq!(reason.rule, "train.device");
+        assert!(reason.reason.contains("device = \"cpu\""), "{reason}");
+        let reason = untrained(&TrainError::Loss { when: "before" });
+        assert_eq!(reason.rule, "train");
+        assert!(!reason.reason.contains("loss"), "{reason}");
     }
 }

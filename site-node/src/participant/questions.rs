@@ -102,8 +102,8 @@ impl Questions {
         let (meter, reason) = match asked {
             Asked::Question => (
                 &mut self.plans,
-                "this hospital considers 60 plans and descriptions at once, and one more every minute; ask again in \
-                 a minute",
+                "this hospital considers 60 plans and statistics requests at once, and one more every minute; ask \
+                 again in a minute",
             ),
             Asked::Offer => (
                 &mut self.offers,

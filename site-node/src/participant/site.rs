@@ -318,13 +318,13 @@ fn of_patients<T>(
     let defect =
         |_| Err(DeclineReason::new("site-node", "stopped by a defect; its log says where"));
     let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(defect);
-    read.map_err(|reason_to_decline| {
+    read.map_err(|reason| {
         if !private {
-            return reason_to_decline;
+            return reason;
         }
-        tracing::warn!(%reason_to_decline, "these patients do not allow it");
-        let reason = "the patients, events or columns at this site do not allow it";
-        DeclineReason::new(OF_PATIENTS, reason)
+        tracing::warn!(%reason, "these patients do not allow it");
+        let public = "the patients, events or columns at this site do not allow it";
+        DeclineReason::new(OF_PATIENTS, public)
     })
 }
 
@@ -370,7 +370,7 @@ impl Participant for SiteParticipant {
                 let asked = (plan.digest(), terms::of_plan(plan));
                 log::consent(run, asked, (&self.site.data_set, fingerprint))
             }
-            Err(reason_to_decline) => log::declined(run, &reason_to_decline.rule),
+            Err(reason) => log::declined(run, &reason.rule),
         };
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
         decided
@@ -433,17 +433,17 @@ impl Participant for SiteParticipant {
             let mut gate = self.gate_within(policy)?;
             evaluate(&mut gate, state, model, least)
         });
-        evaluated.inspect_err(|reason_to_decline| self.withdraw(run, reason_to_decline))
+        evaluated.inspect_err(|reason| self.withdraw(run, reason))
     }
 
     fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
         let run = question.run();
         let standing = match self.standing() {
             Ok(standing) => standing,
-            Err(reason_to_decline) => {
-                let declined = log::declined(&run, &reason_to_decline.rule);
+            Err(reason) => {
+                let declined = log::declined(&run, &reason.rule);
                 self.audit.record(declined).map_err(|error| failed("audit")(&error))?;
-                return Err(reason_to_decline);
+                return Err(reason);
             }
         };
         let policy = &standing.rules.policy;
@@ -457,7 +457,7 @@ impl Participant for SiteParticipant {
                 let asked = (question.digest(), terms_of(policy, question));
                 log::consent(&run, asked, (&self.site.data_set, *fingerprint))
             }
-            Err(reason_to_decline) => log::declined(&run, &reason_to_decline.rule),
+            Err(reason) => log::declined(&run, &reason.rule),
         };
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
         let numbers = answer(&mut gate, question, &decided?.0)?;
@@ -488,21 +488,22 @@ impl SiteParticipant {
         round: Round,
         answer: Result<T, DeclineReason>,
     ) -> Result<T, DeclineReason> {
-        answer.inspect_err(|reason_to_decline| {
-            self.audit.note_refused(log::refused(run, round, &reason_to_decline.rule));
-            self.withdraw(run, reason_to_decline);
+        answer.inspect_err(|reason| {
+            self.audit.note_refused(log::refused(run, round, &reason.rule));
+            self.withdraw(run, reason);
         })
     }
 
-    /// Leaves a run that an reason_to_decline is of as a whole. Nothing more leaves for it, whatever is recorded.
-    fn withdraw(&self, run: &RunId, reason_to_decline: &DeclineReason) {
-        if !reason_to_decline.whole_run {
+    /// Leaves the run if the reason concerns the whole run. Nothing more is sent for it, even if the log cannot be
+    /// written.
+    fn withdraw(&self, run: &RunId, reason: &DeclineReason) {
+        if !reason.whole_run {
             return;
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.take_if(|state| state.run == *run).is_some() {
-            tracing::warn!(%run, %reason_to_decline, "this site leaves the run");
-            if let Err(error) = self.audit.record(log::declined(run, &reason_to_decline.rule)) {
+            tracing::warn!(%run, %reason, "this site leaves the run");
+            if let Err(error) = self.audit.record(log::declined(run, &reason.rule)) {
                 tracing::error!(%error, "the withdrawal could not be recorded");
             }
         }
@@ -534,9 +535,9 @@ impl SiteParticipant {
             }
             self.admit(&standing, &state.plan).map_err(DeclineReason::of_the_run)
         });
-        if let Err(reason_to_decline) = allowed {
+        if let Err(reason) = allowed {
             *in_hand() = None;
-            return Err(reason_to_decline);
+            return Err(reason);
         }
         tracing::debug!(%run, %round, "training under the policy in force");
         let within = time::within((left, self.site.clock.as_ref()), cancel, || {

@@ -62,7 +62,7 @@ pub enum LedgerLogError {
         /// The data set of the settings.
         expected: Name,
     },
-    /// A later epoch that does not say what was spent before it.
+    /// A later log that does not state what was spent before it.
     #[error(
         "ledger {}: log {log} was begun after another one and does not say what was spent before; \
          begin the next with `site-node audit restart --reason lost`", state.display()
@@ -131,7 +131,7 @@ pub enum LedgerLogError {
 
 /// A ledger as its log tells it.
 pub struct Told {
-    /// What came before the first entry: in an earlier epoch, or in segments that were removed.
+    /// What came before the first entry: in an earlier log, or in segments that were removed.
     pub carried: OpeningBalance,
     /// Every charge since.
     pub entries: Vec<Entry>,
@@ -255,7 +255,7 @@ struct Replay {
     data_set: Name,
     told: Told,
     plans: BTreeMap<Name, Digest>,
-    /// The log, where it is a later epoch that has not said yet what was spent before it.
+    /// The log, if it is a later one that has not stated yet what was spent before it.
     later: Option<Name>,
     /// Whether the log's first records were removed.
     archived: bool,

@@ -1,10 +1,10 @@
 //! The last stage before the border: the ledger is charged, noise is drawn, and what it gave is kept.
 //!
 //! ```text
-//! mode off, site   change ─► pass ── reserve, clip, noise ────────────► PrivatizedUpdate ─► keep
-//! mode local       start ──► begin ─ reserve ─► PrivateTraining ─► … ─► PrivatizedUpdate ─► keep
+//! mode none, site  change ─► pass ── reserve, clip, noise ────────────► PrivatizedUpdate ─► keep
+//! mode patient     start ──► begin ─ reserve ─► PrivateTraining ─► … ─► PrivatizedUpdate ─► keep
 //! after a crash    resend ─ the bytes that were kept ─────────────────► PrivatizedUpdate
-//! description      answer ─ reserve ─────────────────────────────────► Receipt of one question
+//! statistics       answer ─ reserve ─────────────────────────────────► Receipt of one statistic
 //! ```
 
 mod ledger_log;

@@ -7,7 +7,7 @@ use super::error::TrainError;
 use super::examples::{Examples, same};
 use super::layer::{Matrix, to_device};
 use super::micro_batch::{MicroBatch, attempt};
-use super::multimodal::{Fused, key_at};
+use super::multimodal::{Multimodal, key_at};
 use super::network::Architecture;
 use super::passes::{Batch, logits};
 
@@ -17,7 +17,7 @@ pub(super) enum Engine {
     /// No modality beside tables: matrix products over a batch, on the device.
     Dense(Architecture),
     /// On the CPU, with convolutions on the device where that is a GPU.
-    Fused(Box<Fused>),
+    Multimodal(Box<Multimodal>),
 }
 
 impl Engine {
@@ -25,7 +25,7 @@ impl Engine {
     pub(super) fn of(spec: &ModelSpec, device: &Device) -> Self {
         match spec.fusion {
             None => Self::Dense(Architecture::of(spec)),
-            Some(_) => Self::Fused(Box::new(Fused::on(spec, device))),
+            Some(_) => Self::Multimodal(Box::new(Multimodal::on(spec, device))),
         }
     }
 
@@ -33,7 +33,7 @@ impl Engine {
     pub(super) fn parameters(&self) -> usize {
         match self {
             Self::Dense(architecture) => architecture.parameters(),
-            Self::Fused(fused) => fused.parameters(),
+            Self::Multimodal(fused) => fused.parameters(),
         }
     }
 
@@ -49,7 +49,7 @@ impl Engine {
     ) -> Result<Vec<f32>, TrainError> {
         match self {
             Self::Dense(architecture) => logits(architecture, parameters, examples, device),
-            Self::Fused(fused) => {
+            Self::Multimodal(fused) => {
                 let everyone: Vec<usize> = (0..examples.len()).collect();
                 fused.logits(parameters, examples, &everyone)
             }
@@ -109,7 +109,7 @@ impl<'a> Gradients<'a> {
                 let batch = Batch { spec, examples, device, patients: batch, input };
                 batch.gradient(architecture, parameters, &self.slots)
             }
-            Engine::Fused(fused) => {
+            Engine::Multimodal(fused) => {
                 fused.gradient(parameters, self.examples, batch, key_at(self.seed, step))
             }
         }

@@ -113,7 +113,7 @@ impl Examples {
 
     /// That these patients bring what a model reads.
     pub(super) fn fit(&self, spec: &ModelSpec) -> Result<(), TrainError> {
-        same("features a patient", spec.inputs as usize, self.width)?;
+        same("features of a patient", spec.inputs as usize, self.width)?;
         let encoders = spec.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
         same("modalities beside tables", encoders.len(), self.modalities.len())?;
         encoders

@@ -16,8 +16,8 @@
 //! each layer's input and output gradient by patient: all that clipping by patient
 //! ([`PrivateGradient`]) needs, at little further cost (Bu et al., arXiv:2210.00038).
 //!
-//! A model of several modalities goes another way: patient by patient, in loops of its own, or with its
-//! convolutions on a GPU (`fused`).
+//! A multimodal model is trained patient by patient, in loops of its own, or with its convolutions on a
+//! GPU (`multimodal`).
 //!
 //! Training is a function of the specification, the plan, the start, the examples and the seed. No
 //! error and no log line holds a patient's value.

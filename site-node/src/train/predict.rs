@@ -48,7 +48,7 @@ pub fn risk_of_each(
     examples.fit(spec)?;
     let architecture = match Engine::of(spec, &Device::cpu()) {
         Engine::Dense(architecture) => architecture,
-        Engine::Fused(fused) => {
+        Engine::Multimodal(fused) => {
             let patients: Vec<usize> = (0..examples.len().min(most)).collect();
             let of = |patients: &[usize]| {
                 unwinding(|| fused.logits(parameters, examples, patients)).transpose()

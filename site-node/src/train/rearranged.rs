@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_withheld_is_nobodys_and_nothing_else_changes() {
+    fn what_is_ablated_is_nobodys_and_nothing_else_changes() {
         let all = examples();
         let without = all.without_inputs(1..9);
         assert_eq!(without.features(), [0.0, 0.0, 10.0, 0.0, 20.0, 0.0]);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shuffled_moves_and_nothing_else() {
+    fn what_is_permuted_moves_and_nothing_else() {
         let (all, order) = (examples(), [1, 2, 0]);
         let mixed = all.with_inputs_of(1..2, &order);
         assert_eq!(mixed.features(), [0.0, 11.0, 10.0, 21.0, 20.0, 1.0]);

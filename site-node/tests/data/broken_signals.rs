@@ -234,7 +234,7 @@ fn what_the_system_leaves_in_a_folder_is_passed_over_and_the_rest_is_told() {
     assert!(found.problems.is_empty(), "{:?}", found.problems);
     let note = "images: 2 files with another ending are not read".to_owned();
     assert!(found.notes.contains(&note), "{:?}", found.notes);
-    // Two files of one patient: neither is chosen in decline.
+    // Two files of one patient: neither is chosen silently.
     hospital.write("images/p1.PNG", "x");
     let found = hospital.check(None);
     let [twice] = found.problems.as_slice() else { panic!("{:?}", found.problems) };

@@ -12,7 +12,7 @@ pub(in crate::report) fn heads(data: &Data) -> Markup {
     html! {
         p { "A log's head is its length and one hash over all of its records: the root of a Merkle "
             "tree (RFC 6962). Whoever keeps a signed head can tell later if any record of it was "
-            "changed or removed. A head signed by others as well cannot be exchanged in decline." }
+            "changed or removed. A head signed by others as well cannot be exchanged unnoticed." }
         @for log in &data.logs { (head(data, log)) }
         (witnessed(data))
     }

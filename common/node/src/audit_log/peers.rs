@@ -144,8 +144,8 @@ impl AuditWriter {
     pub fn meet(&self, of: &Name, key: &str, one: bool) -> Result<VerifierKey, PeerError> {
         let key: VerifierKey =
             key.parse().map_err(|source| PeerError::Key { of: of.clone(), source })?;
-        let epoch = |log: &Name| epoch(of, log);
-        if epoch(key.name()).is_none() {
+        let generation = |log: &Name| generation(of, log);
+        if generation(key.name()).is_none() {
             return Err(PeerError::OtherNode { of: of.clone(), found: key.name().clone() });
         }
         let mut inner = self.lock();
@@ -164,15 +164,16 @@ impl AuditWriter {
             return self.meet_another(inner, of, key);
         }
         // With one log at a time, a later one is no way around distrust of the latest.
-        let latest = inner.keys.values().filter_map(|key| epoch(key.name())).max();
-        let newest =
-            |key: &&VerifierKey| epoch(key.name()).is_some_and(|number| Some(number) == latest);
+        let latest = inner.keys.values().filter_map(|key| generation(key.name())).max();
+        let newest = |key: &&VerifierKey| {
+            generation(key.name()).is_some_and(|number| Some(number) == latest)
+        };
         let errors: Option<Vec<_>> = inner.keys.values().filter(newest).map(distrusted).collect();
         if let Some(error) = errors.and_then(|mut errors| errors.pop()) {
             return Err(error);
         }
         let known = inner.keys.keys().map(|(log, _)| log);
-        let known = known.filter_map(|log| Some((epoch(log)?, log.clone()))).max();
+        let known = known.filter_map(|log| Some((generation(log)?, log.clone()))).max();
         let fingerprint = Digest::sha256(key.to_string().as_bytes());
         if inner.fingerprints.get(&fingerprint) == Some(of) {
             // On record already: only its file is gone.
@@ -235,7 +236,7 @@ impl AuditWriter {
     pub fn trust(&self, of: &Name, key: &str) -> Result<VerifierKey, PeerError> {
         let key: VerifierKey =
             key.parse().map_err(|source| PeerError::Key { of: of.clone(), source })?;
-        if epoch(of, key.name()).is_none() {
+        if generation(of, key.name()).is_none() {
             return Err(PeerError::OtherNode { of: of.clone(), found: key.name().clone() });
         }
         let mut inner = self.lock();
@@ -260,8 +261,8 @@ impl AuditWriter {
     #[must_use]
     pub fn seen_last(&self, of: &Name) -> Option<String> {
         let inner = self.lock();
-        let own = inner.keys.values().filter(|key| epoch(of, key.name()).is_some());
-        let latest = own.max_by_key(|key| epoch(of, key.name()))?;
+        let own = inner.keys.values().filter(|key| generation(of, key.name()).is_some());
+        let latest = own.max_by_key(|key| generation(of, key.name()))?;
         inner.peers.latest(latest).map(ToString::to_string)
     }
 
@@ -359,8 +360,8 @@ fn witnessed(of: &Name, note: &SignedNote, cosigned: bool) -> Result<Entry, LogE
     Ok(Entry::new(name("witness"), Event::Witness { peer: of.clone(), checkpoint, cosigned }))
 }
 
-/// The number of the epoch in the id of a node's log.
-fn epoch(of: &Name, log: &Name) -> Option<u32> {
+/// The number of the generation in the id of a node's log.
+fn generation(of: &Name, log: &Name) -> Option<u32> {
     let number = log.as_str().strip_prefix(of.as_str())?.strip_prefix('.')?;
     number
         .parse()
@@ -370,7 +371,7 @@ fn epoch(of: &Name, log: &Name) -> Option<u32> {
 
 /// Whether a key is that of a log of this node.
 pub(super) fn is_of(node: &Name, key: &VerifierKey) -> bool {
-    epoch(node, key.name()).is_some()
+    generation(node, key.name()).is_some()
 }
 
 /// Writes a peer's key down, for this node and for whoever reconciles its log.

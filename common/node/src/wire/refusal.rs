@@ -112,8 +112,10 @@ pub enum Refusal {
         /// `finished`, `failed` or `stopped`.
         status: String,
     },
-    /// A description has no steps to attach to.
-    #[error("{0}: a description cannot be attached to; ask the same again to see its answers")]
+    /// A statistics request has no steps to attach to.
+    #[error(
+        "{0}: a statistics request cannot be attached to; make the same request again to see its answers"
+    )]
     StatisticsRequest(RunId),
     /// An update whose norm is over the plan's bound. In grid units: privacy.clip / 2²⁰.
     #[error(

@@ -1,4 +1,4 @@
-//! A node's log as the node keeps it: peers that are met, believed no more and trusted again; epochs;
+//! A node's log as the node keeps it: peers that are met, believed no more and trusted again; generations;
 //! clocks that are set; segments that are kept for a while.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
@@ -245,7 +245,7 @@ fn another_key_needs_a_person_and_is_never_another_nodes() {
     let rotated = |record: &&Record| matches!(record.event, Event::KeyRotated { .. });
     assert_eq!(sound(ours).iter().filter(rotated).count(), 1);
     let Event::Generation { number, reason, .. } = &sound(theirs)[0].event else {
-        panic!("no epoch")
+        panic!("no generation")
     };
     assert_eq!((*number, reason.as_str()), (2, "restored"));
     // The old log lies beside it and still verifies.

@@ -33,7 +33,7 @@ pub struct Evaluation {
     pub horizons: Vec<f64>,
     /// Views of categories or codes: Harrell's C within the patients of each category or code.
     pub subgroups: Vec<String>,
-    /// How often each feature and modality is shuffled among patients, to see what the C-index loses;
+    /// How often each feature and modality is permuted among patients, to see what the C-index loses;
     /// 0 for not at all.
     pub permutations: u32,
 }

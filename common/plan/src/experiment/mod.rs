@@ -58,7 +58,7 @@ pub enum DataTag {
 choice!(DataTag { Private => "private", Public => "public", Synthetic => "synthetic" });
 
 impl DataTag {
-    /// Whether mode `none` and exact metrics are thinkable at all.
+    /// Whether this tag permits mode `none` and exact metrics.
     #[must_use]
     pub fn may_leave_unprotected(self) -> bool {
         !matches!(self, Self::Private)

@@ -138,7 +138,7 @@ impl PrivateEvaluation {
     pub(super) fn plan_errors(&self, plan: &Plan) -> Vec<(String, String)> {
         if self.ablated.len() >= MAX_CONCORDANCES {
             let hint =
-                format!("withhold at most {}: each costs accuracy of all", MAX_CONCORDANCES - 1);
+                format!("ablate at most {}: each costs accuracy of all", MAX_CONCORDANCES - 1);
             return vec![(format!("{} names", self.ablated.len()), hint)];
         }
         let known: Vec<String> = plan.parts().into_iter().map(|(name, _)| name).collect();
@@ -148,7 +148,7 @@ impl PrivateEvaluation {
             let metric = ablation_metric(name);
             let times = known.iter().filter(|part| *part == name).count();
             if times > 1 {
-                let hint = "rename the column or view of that name, or withhold another part";
+                let hint = "rename the column or view of that name, or ablate another part";
                 found.push((format!("{} names two parts", quoted(name)), hint.to_owned()));
             } else if times == 0 {
                 let names: Vec<String> =

@@ -107,7 +107,7 @@ impl Policy {
             Some(dp_sgd) => ("policy.max_steps", dp_sgd.steps, self.max_steps),
             None => ("policy.max_epochs", plan.training.epochs, self.max_epochs),
         };
-        rule(key, format!("{asked} a round"), format!("at most {most}"), asked <= most);
+        rule(key, format!("{asked} per round"), format!("at most {most}"), asked <= most);
         let most = humantime::format_duration(self.max_time);
         rule(
             "policy.max_time",
@@ -120,17 +120,17 @@ impl Policy {
         decisions
     }
 
-    /// What each rule says of a description.
+    /// What each rule says of a statistics request.
     #[must_use]
     pub fn judge_statistics(
         &self,
         asked: &StatisticsRequest,
         asker: Asker<'_>,
     ) -> Vec<PolicyDecision> {
-        let allowed = if self.describe { "descriptions" } else { "none" };
+        let allowed = if self.describe { "statistics requests" } else { "none" };
         let describe = PolicyDecision {
             rule: "policy.describe",
-            asked: "a description of the patients".to_owned(),
+            asked: "a release of private statistics".to_owned(),
             allowed: allowed.to_owned(),
             kept: self.describe,
         };

@@ -49,7 +49,7 @@ impl AalenJohansen {
     /// ```
     ///
     /// Source: Aalen & Johansen, Scandinavian Journal of Statistics 5 (1978) 141–150; variance: Marubini
-    /// & Valsecchi, *Analysing Survival Data from Clinical Trials and Observational SignalStore*, Wiley 1995,
+    /// & Valsecchi, *Analysing Survival Data from Clinical Trials and Observational Studies*, Wiley 1995,
     /// section 10.3. Runs in O(n log n).
     ///
     /// # Errors

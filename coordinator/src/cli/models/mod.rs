@@ -32,7 +32,7 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
-    /// Show a model's card: what it predicts, from what, how good it is, what was promised, where it comes from.
+    /// Show a model's card: outcome, inputs, metrics, promised privacy, and lineage.
     Show {
         #[command(flatten)]
         model: Model,
@@ -40,15 +40,15 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a run's model and its card into a folder, verified whole.
+    /// Fetch a run's model and its card into a folder, after verifying both.
     Fetch(fetch::Args),
-    /// Hold a model's weights against its card, and the card against its plan: hashes, tensors, finite numbers, what
-    /// was promised.
+    /// Verify a model's weights against its card, and the card against its plan: hashes, tensors, finite numbers, and
+    /// the promised privacy.
     Verify {
         #[command(flatten)]
         model: Model,
     },
-    /// Score the patients of a cohort that lies on this machine.
+    /// Predict risk and survival for the patients of a cohort on this machine.
     #[cfg(feature = "simulate")]
     Predict(predict::Args),
 }

@@ -28,7 +28,7 @@ fn text(site: &Site, recipe: &Recipe) -> String {
     format!(
         r#"# What {name} has and where it lies, from this folder on. Nobody in it exists.
 
-# CSV files with one header row and one row a patient, joined on the patient column.
+# CSV files with one header row and one row per patient, joined on the patient column.
 tables = ["ehr.csv", "outcome.csv", "split.csv"]
 patient = "patient"
 # The moment from which time is counted. Nothing that is known of a patient is from after it.

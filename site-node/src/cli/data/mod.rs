@@ -15,13 +15,13 @@ use site_node::settings::SiteSettings;
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// Read everything that cohort.toml names, and say all that is wrong with it.
+    /// Read everything that cohort.toml names, and report every problem with its fix.
     Check(check::Args),
-    /// Counts, missing cells and ranges, for eyes inside the hospital.
+    /// Show counts, missing cells and ranges, for eyes inside the hospital.
     Describe(describe::Args),
-    /// The first rows, for eyes inside the hospital.
+    /// Show the first rows, for eyes inside the hospital.
     Preview(preview::Args),
-    /// All of the data in 32 bytes, which tell nothing without this site's own key.
+    /// Print a fingerprint of all data: 32 bytes that tell nothing without this site's own key.
     Fingerprint(fingerprint::Args),
 }
 

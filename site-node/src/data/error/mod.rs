@@ -91,7 +91,7 @@ pub enum DataError {
         nearest: Option<String>,
     },
     /// One patient in two rows of one table.
-    #[error("{file}: rows {first} and {second} are of one patient; keep one row a patient")]
+    #[error("{file}: rows {first} and {second} are of one patient; keep one row per patient")]
     DuplicatePatient {
         /// Which file.
         file: String,

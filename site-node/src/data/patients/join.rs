@@ -1,4 +1,4 @@
-//! The tables with one row a patient.
+//! The tables with one row per patient.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;

@@ -1,10 +1,10 @@
 //! `cohort.toml`: what one hospital has, and where in its data folder it lies.
 //!
 //! ```text
-//! tables ─── one row a patient, joined ──┐
+//! tables ─── one row per patient, joined ┐
 //! measurements, codes ── dated rows ─────┼─► Patients
 //! omop ── or all of these from there ────┘
-//! ecg, images ── a file a patient
+//! ecg, images ── one file per patient
 //! ```
 
 mod format;
@@ -29,9 +29,9 @@ pub struct Source {
     pub folder: PathBuf,
     /// Column that names a patient in every table.
     pub patient: String,
-    /// Tables with one row a patient; who does not stand in all of them is left out.
+    /// Tables with one row per patient; who does not stand in all of them is left out.
     pub tables: Vec<PathBuf>,
-    /// Tables with one row a patient, in which not every patient stands.
+    /// Tables with one row per patient, in which not every patient stands.
     pub optional_tables: Vec<PathBuf>,
     /// Column of the day from which time is counted.
     pub index_date: Option<String>,

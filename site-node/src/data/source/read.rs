@@ -68,7 +68,7 @@ impl Settings for Source {
             section.problem(
                 "tables",
                 "no table is named",
-                "list the tables with one row a patient, such as [\"cohort.csv\"], or describe [omop]",
+                "list the tables with one row per patient, such as [\"cohort.csv\"], or describe [omop]",
             );
             return None;
         } else if patient.is_none() {
@@ -205,7 +205,7 @@ fn broken(section: &mut Section<'_>) -> Option<bool> {
 
 impl Settings for EcgFolder {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let folder = section.required("folder", "the folder with a file a patient");
+        let folder = section.required("folder", "the folder with one file per patient");
         let ending = section.choice("format", Some("wfdb"), &[("wfdb", "hea"), ("dicom", "dcm")]);
         let rate_hz = section.or("rate_hz", 500.0);
         let rate_hz = section.within("rate_hz", rate_hz, 50.0..=1000.0, "use 50 to 1000 Hz");
@@ -227,7 +227,7 @@ impl Settings for EcgFolder {
 
 impl Settings for ImageFolder {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let folder = section.required("folder", "the folder with a file a patient");
+        let folder = section.required("folder", "the folder with one file per patient");
         let formats: [(&str, &[&str]); 3] =
             [("png", &["png"]), ("jpeg", &["jpg", "jpeg"]), ("dicom", &["dcm"])];
         let endings = section.choice("format", Some("png"), &formats);

@@ -257,7 +257,7 @@ fn kind(column: &ColumnDescriptor, format: &TableFormat) -> Result<Kind, &'stati
     })
 }
 
-/// ClockGuard of a timestamp a second.
+/// Ticks of a timestamp per second.
 fn ticks(column: &ColumnDescriptor) -> i64 {
     use parquet::basic::TimeUnit;
     match column.logical_type_ref() {

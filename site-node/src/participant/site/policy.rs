@@ -57,8 +57,8 @@ impl SiteParticipant {
                 cancel.set(Reason::DataChanged);
             }
             Ok(standing) => {
-                if let Err(reason_to_decline) = self.admit(standing, plan) {
-                    tracing::warn!(%reason_to_decline, "training stops: the policy does not allow it any more");
+                if let Err(reason) = self.admit(standing, plan) {
+                    tracing::warn!(%reason, "training stops: the policy does not allow it any more");
                     cancel.set(Reason::PolicyChanged);
                 }
             }

@@ -67,5 +67,5 @@ mod tensors;
 mod tests;
 
 pub(super) use dropout::key_at;
-pub(super) use plain::Fused;
+pub(super) use plain::Multimodal;
 pub(super) use private::ClippedSum;

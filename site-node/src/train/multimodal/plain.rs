@@ -24,9 +24,9 @@ pub(super) const CHUNK: usize = 8;
 /// Chunks that are in memory at the same time.
 pub(super) const CHUNKS: usize = 16;
 
-/// A model of several modalities: patient by patient on the CPU, or with its convolutions on a GPU.
+/// A multimodal model, trained patient by patient on the CPU, or with its convolutions on a GPU.
 #[derive(Debug)]
-pub(in crate::train) struct Fused {
+pub(in crate::train) struct Multimodal {
     model: Model,
     head: Head,
     spec: ModelSpec,
@@ -35,7 +35,7 @@ pub(in crate::train) struct Fused {
     device: Option<OnDevice>,
 }
 
-impl Fused {
+impl Multimodal {
     /// The model of a checked specification with a fusion; a log line says where it trains.
     pub(in crate::train) fn on(spec: &ModelSpec, device: &Device) -> Self {
         let model = Model::of(spec);

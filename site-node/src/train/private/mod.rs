@@ -107,7 +107,7 @@ pub struct PrivateGradient(Kind);
 #[derive(Debug)]
 enum Kind {
     Dense(Box<DenseSum>),
-    Fused(Box<ClippedSum>),
+    Multimodal(Box<ClippedSum>),
 }
 
 impl PrivateGradient {
@@ -122,7 +122,7 @@ impl PrivateGradient {
         keep_freed_memory();
         let kind = match spec.fusion {
             None => Kind::Dense(Box::new(DenseSum::new(spec, device)?)),
-            Some(_) => Kind::Fused(Box::new(ClippedSum::new(spec, device))),
+            Some(_) => Kind::Multimodal(Box::new(ClippedSum::new(spec, device))),
         };
         Ok(Self(kind))
     }
@@ -153,7 +153,7 @@ impl PrivateGradient {
         }
         match &mut self.0 {
             Kind::Dense(sum) => sum.clipped_sum(parameters, examples, sampled, clip),
-            Kind::Fused(sum) => sum.clipped_sum(parameters, examples, sampled, clip),
+            Kind::Multimodal(sum) => sum.clipped_sum(parameters, examples, sampled, clip),
         }
     }
 }
@@ -195,7 +195,7 @@ impl DenseSum {
         let setting =
             TrainError::Setting { setting: "clip", found: clip, range: "a finite number above 0" };
         let clip = Clip::new(clip, &self.layers).ok_or(setting)?;
-        same("features a patient", self.architecture.inputs(), examples.width())?;
+        same("features of a patient", self.architecture.inputs(), examples.width())?;
         examples.fit_grid(self.architecture.head())?;
         let network = self.architecture.load(parameters, &self.device)?;
         let groups = sampled.len().div_ceil(GROUP);

@@ -57,14 +57,14 @@ impl Participant for Echo {
         model: Model<'_>,
     ) -> Result<Outgoing, DeclineReason> {
         let held = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        let reason_to_decline = |reason: String| DeclineReason::new("bench", reason);
-        let plan = held.as_ref().ok_or_else(|| reason_to_decline("no plan".to_owned()))?;
+        let declined = |reason: String| DeclineReason::new("bench", reason);
+        let plan = held.as_ref().ok_or_else(|| declined("no plan".to_owned()))?;
         let model = model.parameters;
         let after = model.iter().map(|parameter| parameter + 1e-6).collect();
         let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let update = gate
             .pass(plan, run, round, (model, after), 1.0)
-            .map_err(|error| reason_to_decline(error.to_string()))?;
+            .map_err(|error| declined(error.to_string()))?;
         Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
     }
 

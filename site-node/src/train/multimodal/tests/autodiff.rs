@@ -11,7 +11,7 @@ use plan::model::{Encoder, EncoderKind, Head, ModelSpec, ParamLayout, Pool};
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};
 use crate::train::examples::OnGrid;
-use crate::train::multimodal::{ClippedSum, Fused};
+use crate::train::multimodal::{ClippedSum, Multimodal};
 use crate::train::{Device, Examples, loss};
 
 type T<const D: usize> = Tensor<Dispatch, D>;
@@ -201,7 +201,7 @@ fn the_gradient_is_that_of_automatic_differentiation() {
     let examples = examples(18);
     for spec in specs() {
         let parameters = parameters(&spec);
-        let fused = Fused::new(&spec);
+        let fused = Multimodal::new(&spec);
         // Everything, nothing but tables, each modality alone beside them, and all patients together.
         let cohorts = [vec![9], vec![8], vec![1], vec![2], vec![4], (0..18).collect()];
         for patients in cohorts {
@@ -217,7 +217,7 @@ fn the_gradient_is_that_of_automatic_differentiation() {
 fn every_block_of_parameters_has_a_gradient() {
     let examples = examples(18);
     let spec = specs().remove(0);
-    let fused = Fused::new(&spec);
+    let fused = Multimodal::new(&spec);
     let everyone: Vec<usize> = (0..18).collect();
     let gradient = fused.gradient(&parameters(&spec), &examples, &everyone, 0).unwrap().unwrap();
     for block in ParamLayout::of(&spec).blocks() {
@@ -243,7 +243,7 @@ fn a_model_without_tables_or_hidden_layers_works_too() {
     let spec = with_fusion(&specs()[2], |fusion| fusion.hidden = vec![]);
     let spec = ModelSpec { inputs: 0, hidden: vec![], ..spec };
     assert_eq!(spec.check(), Ok(()));
-    let (parameters, fused) = (parameters(&spec), Fused::new(&spec));
+    let (parameters, fused) = (parameters(&spec), Multimodal::new(&spec));
     let everyone: Vec<usize> = (0..12).collect();
     let gradient = fused.gradient(&parameters, &examples, &everyone, 0).unwrap().unwrap();
     let logits = |parameters: &[f32]| {
@@ -274,7 +274,7 @@ fn assert_slope(gradient: &[f32], parameters: &[f32], loss: impl Fn(&[f32]) -> f
 fn the_cox_gradient_couples_the_batch() {
     let examples = examples(18);
     let spec = ModelSpec { head: Head::Cox, ..specs().remove(0) };
-    let (parameters, fused) = (parameters(&spec), Fused::new(&spec));
+    let (parameters, fused) = (parameters(&spec), Multimodal::new(&spec));
     let everyone: Vec<usize> = (0..18).collect();
     let gradient = fused.gradient(&parameters, &examples, &everyone, 0).unwrap().unwrap();
     assert_slope(&gradient, &parameters, |parameters| {
@@ -294,7 +294,7 @@ fn the_gradient_of_several_causes_is_the_slope_of_their_loss() {
     for proportional in [false, true] {
         let head = Head::CauseHazards { intervals: 4, causes: 2, proportional };
         let spec = ModelSpec { head, ..specs().remove(0) };
-        let (parameters, fused) = (parameters(&spec), Fused::new(&spec));
+        let (parameters, fused) = (parameters(&spec), Multimodal::new(&spec));
         let gradient = fused.gradient(&parameters, &examples, &everyone, 0).unwrap().unwrap();
         assert_slope(&gradient, &parameters, |parameters| {
             let logits = fused.logits(parameters, &examples, &everyone).unwrap();
@@ -328,7 +328,7 @@ fn the_most_recent_codes_count() {
         modalities[0] = Modality::codes(vec![codes.to_vec()], 11).unwrap();
         one.with(modalities).unwrap()
     };
-    let (parameters, fused) = (parameters(&spec), Fused::new(&spec));
+    let (parameters, fused) = (parameters(&spec), Multimodal::new(&spec));
     let logits = |codes: &[Code]| fused.logits(&parameters, &brought(codes), &[0]).unwrap();
     let all = logits(&codes);
     codes.sort_by(|a, b| a.age.total_cmp(&b.age));

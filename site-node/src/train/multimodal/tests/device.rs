@@ -5,7 +5,7 @@ use plan::model::{Block, EncoderKind, Head, ModelSpec, ParamLayout, initial_para
 
 use super::autodiff::{assert_close, norm};
 use super::{FEATURES, examples, learning, parameters, specs, with_fusion};
-use crate::train::multimodal::Fused;
+use crate::train::multimodal::Multimodal;
 use crate::train::{
     Device, Examples, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP, train,
 };
@@ -49,11 +49,12 @@ fn logits_and_gradients_are_those_of_the_cpu() {
     let examples = examples(18);
     for spec in all_specs() {
         let parameters = parameters(&spec);
-        let (here, there) = (Fused::new(&spec), Fused::on(&spec, &gpu()));
+        let (here, there) = (Multimodal::new(&spec), Multimodal::on(&spec, &gpu()));
         // Everything, nothing but tables, each modality alone beside them, and all patients together.
         let cohorts = [vec![9], vec![8], vec![1], vec![2], vec![4], (0..18).collect()];
         for patients in cohorts {
-            let logits = |fused: &Fused| fused.logits(&parameters, &examples, &patients).unwrap();
+            let logits =
+                |fused: &Multimodal| fused.logits(&parameters, &examples, &patients).unwrap();
             let (expected, found) = (logits(&here), logits(&there));
             for (expected, found) in expected.iter().zip(&found) {
                 assert!(
@@ -61,7 +62,7 @@ fn logits_and_gradients_are_those_of_the_cpu() {
                     "{expected} {found}"
                 );
             }
-            let gradient = |fused: &Fused| {
+            let gradient = |fused: &Multimodal| {
                 fused.gradient(&parameters, &examples, &patients, 0).unwrap().unwrap()
             };
             let (expected, found) = (gradient(&here), gradient(&there));
@@ -79,7 +80,7 @@ fn frozen_encoders_dropout_and_coupled_losses_are_those_of_the_cpu() {
     let cox = ModelSpec { head: Head::Cox, ..specs().remove(2) };
     for spec in [frozen, dropped, cox] {
         let parameters = parameters(&spec);
-        let [expected, found] = [Fused::new(&spec), Fused::on(&spec, &gpu())]
+        let [expected, found] = [Multimodal::new(&spec), Multimodal::on(&spec, &gpu())]
             .map(|fused| fused.gradient(&parameters, &examples, &everyone, 7).unwrap().unwrap());
         assert_close(&spec, &found, &expected, spec.head.name());
         for block in ParamLayout::of(&spec).blocks().iter().filter(|block| block.frozen) {
@@ -96,7 +97,7 @@ fn passes_of_fewer_patients_add_up_to_the_same() {
     for spec in [specs().remove(0), cox] {
         let parameters = parameters(&spec);
         let at = |most: usize| {
-            let fused = Fused::on(&spec, &Device::tensors_on_cpu(most));
+            let fused = Multimodal::on(&spec, &Device::tensors_on_cpu(most));
             let gradient = fused.gradient(&parameters, &examples, &everyone, 0)?;
             let logits = fused.logits(&parameters, &examples, &everyone)?;
             Ok::<_, TrainError>((gradient.unwrap(), logits))

@@ -6,7 +6,7 @@ use plan::model::{Head, ModelSpec, ParamLayout, initial_parameters};
 use rayon::ThreadPoolBuilder;
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};
-use crate::train::multimodal::Fused;
+use crate::train::multimodal::Multimodal;
 use crate::train::multimodal::dropout::Dropout;
 use crate::train::multimodal::lanes::WIDEST;
 use crate::train::{
@@ -34,7 +34,7 @@ fn equals_the_loop_of_single_patients_within_rounding() {
     let sampled: Vec<usize> = (0..30).filter(|i| i % 7 != 2).collect();
     for spec in specs() {
         let parameters = parameters(&spec);
-        let fused = Fused::new(&spec);
+        let fused = Multimodal::new(&spec);
         // Everybody clipped, some, and nobody.
         for clip in [0.05, 3.0, 1000.0] {
             let mut private = private(&spec);
@@ -136,7 +136,8 @@ fn the_width_of_vectors_changes_no_bit() {
         let parameters = parameters(&spec);
         let run = |widest: u8| {
             WIDEST.store(widest, Ordering::Relaxed);
-            let plain = Fused::new(&spec).gradient(&parameters, &examples, &everyone, 0).unwrap();
+            let plain =
+                Multimodal::new(&spec).gradient(&parameters, &examples, &everyone, 0).unwrap();
             let mut private = private(&spec);
             let words = private.clipped_sum(&parameters, &examples, &everyone, 0.5).unwrap();
             (plain, words.to_vec())
@@ -343,7 +344,7 @@ fn dropout_leaves_at_least_one_and_about_its_share() {
 #[test]
 fn dropout_differs_by_step_and_seed() {
     let spec = with_fusion(&specs()[0], |fusion| fusion.dropout_ppm = 400_000);
-    let (fused, examples, parameters) = (Fused::new(&spec), examples(18), parameters(&spec));
+    let (fused, examples, parameters) = (Multimodal::new(&spec), examples(18), parameters(&spec));
     let everyone: Vec<usize> = (0..18).collect();
     let at = |key| fused.gradient(&parameters, &examples, &everyone, key).unwrap().unwrap();
     assert_eq!(at(1), at(1));
