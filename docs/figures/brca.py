@@ -64,7 +64,7 @@ def measure(options, experiment, settings, label):
         report = json.loads(call(*command))
         file = options.work / f"{report['run']}.csv"
         predict = ["models", "predict", report["run"], "--state", options.work / "runs"]
-        call(options.coordinator, *predict, "--cohort", cohort, "--part", "test", "--out", file)
+        call(options.coordinator, *predict, "--cohort", cohort, "--split", "test", "--out", file)
         with open(file) as predicted:
             scores["expected_over_observed"].append(expected_over_observed(predicted, truth))
         scores["federated"].append(report["final"]["c_index"])

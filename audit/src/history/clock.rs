@@ -1,6 +1,6 @@
 //! Clocks: the sequence numbers give the order, and times must not silently contradict it.
 //!
-//! Within one process the boot stays and the monotonic clock never goes back; an GENERATION, a START or a
+//! Within one process the boot stays and the monotonic clock never goes back; a GENERATION, a START or a
 //! RECOVERED begins a process. Wall time may stand still or jump forward, and goes back by more than
 //! [`SLACK_MS`] only at such a beginning or at a CLOCK_STEP.
 

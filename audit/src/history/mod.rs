@@ -44,8 +44,8 @@ use crate::record::{Event, Node, Outcome, Record, Role};
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each variant's message says it")]
 pub enum Violation {
-    #[error("the log does not begin with an GENERATION that names it")]
-    NotEpoch,
+    #[error("the log does not begin with a GENERATION that names it")]
+    NotGeneration,
     #[error("a second GENERATION stands in one log")]
     SecondGeneration,
     #[error("the record is another node's")]
@@ -223,12 +223,12 @@ impl History {
             (None, Event::Generation { number, log, .. }) => {
                 let named = format!("{}.{number}", record.node.name);
                 if *log != self.log || named != log.as_str() {
-                    return Err(Violation::NotEpoch);
+                    return Err(Violation::NotGeneration);
                 }
                 self.node = Some(record.node.clone());
                 Ok(())
             }
-            (None, _) => Err(Violation::NotEpoch),
+            (None, _) => Err(Violation::NotGeneration),
             (Some(_), Event::Generation { .. }) => Err(Violation::SecondGeneration),
             (Some(node), _) if *node != record.node => Err(Violation::OtherNode),
             _ => Ok(()),

@@ -14,9 +14,9 @@ pub(super) struct Args {
     /// The table of patients and predictions that is made: for eyes inside the hospital.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Which patients: all, train or test.
+    /// The patients of this split: all, train or test.
     #[arg(long, default_value = "all")]
-    part: Chosen,
+    split: Chosen,
     /// Times at which survival is reported, in the model's unit. By default, the ends of its intervals.
     #[arg(long, value_name = "T,…", value_delimiter = ',')]
     times: Vec<f64>,
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(&args.config.config)?;
     let (source, cache) = (settings.source()?, settings.state.join("cache"));
     let model = model_store::open(&args.model)?;
-    let (part, times) = (args.part, &args.times[..]);
+    let (part, times) = (args.split, &args.times[..]);
     let asked = Asked { model: &model, source: &source, cache: &cache, part, times };
     for line in into_file(asked, &args.out)?.lines() {
         eprintln!("{line}");

@@ -84,7 +84,7 @@ fn cells(text: &str) -> Result<BTreeMap<String, BTreeMap<String, f64>>, SetupErr
 /// A run's predictions for all test patients.
 fn predictions(run: &str, cohort: &Path, out: &Path, file: &Path) -> Result<String, SetupError> {
     let (cohort, into) = (cohort.to_string_lossy(), file.to_string_lossy());
-    let asked = ["predict", run, "--cohort", &cohort, "--out", &into, "--part", "test"];
+    let asked = ["predict", run, "--cohort", &cohort, "--out", &into, "--split", "test"];
     success(models(&asked, out)?)?;
     Ok(fs::read_to_string(file)?)
 }

@@ -104,6 +104,7 @@ fn a_coordinator_that_is_stopped_ends_its_run_and_says_so() -> Outcome {
     let kept = records.iter().filter(|record| matches!(record.event, Event::Kept { .. }));
     let runs: Vec<_> = kept.filter_map(|record| record.run.as_ref()).collect();
     assert_eq!(runs.iter().map(|run| run.as_str()).collect::<Vec<_>>(), [name]);
+    crate::audit::sound_by_the_document(&federation.log())?;
 
     // A registry that is lost is missed by name at the next start.
     for ending in ["", "-wal", "-shm"] {

@@ -177,6 +177,7 @@ fn a_researcher_elsewhere_sees_and_fetches_what_the_coordinators_machine_has() -
 
     stop(sites)?;
     stop([coordinator])?;
+    crate::audit::sound_by_the_document(&federation.log())?;
     let gone = failure(laptop.start(&["runs", "list"])?)?;
     assert!(gone.contains(&format!("connecting to {}", federation.address)), "{gone}");
     // The coordinator's own machine reads its folder all the same.

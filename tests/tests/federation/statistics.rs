@@ -165,7 +165,7 @@ fn metrics_at_any_horizon_are_those_of_the_exported_predictions() -> Outcome {
     let predicted = folder.path().join("predicted.csv");
     let texts = [cohort.to_string_lossy(), predicted.to_string_lossy()];
     let verb = ["predict", name(&told), "--cohort", &texts[0], "--out", &texts[1]];
-    let times = ["--part", "test", "--times", "0.5,0.9,2.9,3,7.25"];
+    let times = ["--split", "test", "--times", "0.5,0.9,2.9,3,7.25"];
     success(models(&[&verb[..], &times].concat(), &out)?)?;
     let table = fs::read_to_string(&predicted)?;
     let (training, test) = (outcomes(&study, 1)?, outcomes(&study, 0)?);

@@ -18,9 +18,9 @@ pub(in crate::cli) struct Args {
     /// A new file for the predictions; without it they are printed.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Which patients: all, train or test.
+    /// The patients of this split: all, train or test.
     #[arg(long, default_value = "all")]
-    part: Chosen,
+    split: Chosen,
     /// Times at which survival is reported, in the model's unit. By default, the ends of its intervals.
     #[arg(long, value_name = "T,…", value_delimiter = ',')]
     times: Vec<f64>,
@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let model = model_store::open(&args.model.path()?)?;
     let source = Source::load(&args.cohort)?;
     let cache = tempfile::tempdir()?;
-    let (part, times) = (args.part, &args.times[..]);
+    let (part, times) = (args.split, &args.times[..]);
     let asked = Asked { model: &model, source: &source, cache: cache.path(), part, times };
     let told = match &args.out {
         Some(path) => into_file(asked, path)?,

@@ -18,6 +18,8 @@ use audit::reconcile::{MAX_SKEW_MS, Reconciliation, reconcile};
 use serde_json::Value;
 use tests::{Federation, Process, SetupError, success};
 
+pub(crate) use agree::sound_by_the_document;
+
 /// Starts some of the hospitals.
 fn start(federation: &Federation, sites: &[&str]) -> Result<Vec<Process>, SetupError> {
     sites.iter().map(|site| federation.start_site(site)).collect()

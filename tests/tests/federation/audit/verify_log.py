@@ -37,6 +37,9 @@ EVENTS = {
     "AGGREGATED": ("rn", {"inputs": list, "rule": NAME, "output": HASH}),
     "METRIC": ("rn", {"name": LABEL, "noised": bool, "numbers": HASH}),
     "RELEASE": ("r", {"model": HASH}),
+    "KEPT": ("r", {"model": HASH}),
+    "FETCHED": ("r", {"model": HASH}),
+    "CARRIED": ("r", {"numbers": list}),
     "KEY_NEW": ("", {"fingerprint": HASH}),
     "KEY_ROTATED": ("", {"fingerprint": HASH}),
     "CLOCK_STEP": ("", {"by_ms": int}),
@@ -193,9 +196,11 @@ def record(line):
         needs, known = EVENTS[event]
         assert ("run" in found or "r" not in needs) and ("round" in found or "n" not in needs)
         assert "site" in found or "s" not in needs
-        assert set(known) - {"carried", "terms", "numbers"} <= set(fields) <= set(known)
+        optional = {"carried", "terms"} | ({"numbers"} if event == "METRIC" else set())
+        assert set(known) - optional <= set(fields) <= set(known)
         assert all(is_kind(fields[k], known[k]) for k in fields)
         assert event != "METRIC" or fields["noised"] or "numbers" not in fields
+        assert event != "CARRIED" or all(is_kind(one, HASH) for one in fields["numbers"])
         assert event != "CONSENT" or "terms" not in fields or are_terms(fields["terms"])
         return found, event, fields
     except (AssertionError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -213,16 +218,18 @@ class Machine:
 
     def __init__(self, log, state=None):
         self.log, self.node, self.clock, self.running = log, None, None, False
+        self.opening = True
         self.accounts, self.runs = {}, {}
         if state:
             self.node = state["node"]
             clock = state["clock"]
             self.clock = [clock["boot"], clock["monotonic_ms"], millis(clock["time"])] if clock else None
-            self.running = state["work"] == "running"
+            self.running, self.opening = state["work"] == "running", state["work"] == "opening"
             self.accounts = {name: (kept["orders"], kept["total"]) for name, kept in state["accounts"].items()}
             for name, kept in state["runs"].items():
                 run = self.run(name)
                 run.update(plan=kept["plan"], exact=kept["exact"], noisy=kept["noisy"])
+                run["carried"].update(kept.get("carried", []))
                 for number, past in kept["rounds"].items():
                     round_ = self.round(run, int(number))
                     round_.update(offered=past["offered"], reserved=dict(past["reserved"]),
@@ -231,7 +238,8 @@ class Machine:
                         round_[what] = tuple(past[what]) if past[what] else None
 
     def run(self, name):
-        return self.runs.setdefault(name, {"plan": None, "exact": False, "noisy": False, "rounds": {}})
+        return self.runs.setdefault(
+            name, {"plan": None, "exact": False, "noisy": False, "rounds": {}, "carried": set()})
 
     def round(self, run, number):
         return run["rounds"].setdefault(number, {
@@ -258,10 +266,12 @@ class Machine:
             return
         if event in ("RESERVE", "NOISED", "SENT", "METRIC", "AGGREGATED"):
             hold(self.running, "the node was not running")
+        if event == "CARRIED":
+            hold(self.opening and not self.log.endswith(".1"), "CARRIED where no log can follow another")
         if event == "START":
-            self.running = True
+            self.running, self.opening = True, False
         elif event == "STOP" or (event == "KILL" and "run" not in found):
-            self.running = False
+            self.running, self.opening = False, False
         elif event == "BUDGET":
             account = self.accounts.get(fields["data_set"])
             carried = fields.get("carried", [])
@@ -277,6 +287,8 @@ class Machine:
         kept = self.round(run, found["round"]) if "round" in found else None
         if event == "CONSENT":
             run["plan"] = fields["plan"]
+        elif event == "CARRIED":
+            run["carried"].update(fields["numbers"])
         elif event in ("DECLINED", "KILL"):
             run["plan"] = None
         elif event == "ROUND_OFFER":
@@ -301,7 +313,8 @@ class Machine:
         elif event == "ACKED":
             hold(kept["sent"] and kept["sent"][0] == fields["update"], "acknowledged what was not sent")
         elif event == "METRIC" and site and fields["noised"]:
-            hold(kept["reserved"].get(fields["name"]), "a metric without a charge")
+            again = fields.get("numbers") in run["carried"]
+            hold(kept["reserved"].get(fields["name"]) or again, "a metric without a charge")
         elif event == "METRIC" and site:
             run["exact"] = True
             hold(not run["noisy"], "an exact metric in a run with noise")

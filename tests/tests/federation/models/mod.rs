@@ -73,7 +73,7 @@ fn python_opens_a_model_and_redoes_its_predictions() -> Outcome {
     let predictions = folder.path().join("predictions.csv");
     let texts = [cohort.to_string_lossy(), predictions.to_string_lossy()];
     let asked =
-        ["predict", name(&report), "--cohort", &texts[0], "--out", &texts[1], "--part", "test"];
+        ["predict", name(&report), "--cohort", &texts[0], "--out", &texts[1], "--split", "test"];
     success(models(&asked, &out)?)?;
     let model = |ending: &str| out.join("models").join(format!("{}.{ending}", name(&report)));
     let mut open = Command::new(python);
