@@ -36,8 +36,8 @@ pub fn end(outcome: Outcome, known: impl Fn(&(dyn Error + 'static)) -> Option<Ex
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     let exit = known(error.as_ref()).unwrap_or_else(|| exit::of(error.as_ref()));
     let text = node::process::chain(error.as_ref());
-    // A person who left knows that nothing failed.
-    let prefix = if exit == Exit::Interrupted { "" } else { "error: " };
+    // Nothing failed where a person left, or an operator stopped the run.
+    let prefix = if matches!(exit, Exit::Interrupted | Exit::Stopped) { "" } else { "error: " };
     eprintln!("{prefix}{text}");
     exit.code()
 }

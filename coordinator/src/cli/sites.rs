@@ -192,8 +192,8 @@ pub(super) fn run(verb: &Verb) -> Outcome {
 fn list(place: &Place, format: Format) -> Outcome {
     let settings = CoordinatorSettings::load(&place.config)?;
     let now = SystemClock::new().wall();
-    let revoked = revoked::read(&settings.revoked, &revoked::load(&settings.revoked)?)?;
     let all = place.members()?;
+    let revoked = revoked::read(&settings.revoked, &revoked::load(&settings.revoked)?)?;
     let logs = SiteLogs::of(&settings.state);
     let sites: BTreeSet<SiteName> = all
         .iter()

@@ -100,6 +100,11 @@ fn check_dated(
     fs::write(identity.join("ca.pem"), authority.certificate_pem())?;
     fs::write(identity.join("cert.pem"), issued.certificate_pem())?;
     fs::write(identity.join("key.pem"), issued.key_pem())?;
+    // The hospital trusts this authority.
+    let policy = federation.site(SITE).join("policy.toml");
+    let text = fs::read_to_string(&policy)?;
+    let line = text.lines().find(|line| line.starts_with("coordinators = ")).unwrap_or_default();
+    edit(&policy, line, &format!("coordinators = [\"{}\"]", authority.fingerprint()))?;
     act(federation.site_node(SITE, "check")?)
 }
 

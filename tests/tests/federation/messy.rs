@@ -112,7 +112,7 @@ fn a_messy_table_trains_the_model_of_a_clean_one() -> Outcome {
     assert_eq!(trained(&mut federation)?, wanted);
     // Somebody on the list who is not found may be there by another name: nobody trains until it is stated.
     let list = federation.site(SITE).join("withdrawn.csv");
-    edit(&list, "\n5\n", "\n005\n")?;
+    edit(&list, "\n5\n", "\n99005\n")?;
     let refused = failure(federation.site_node(SITE, "check")?)?;
     assert!(refused.contains("withdrawn_without_records"), "{refused}");
     let experiment = experiment(&federation)?;

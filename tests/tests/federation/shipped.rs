@@ -110,7 +110,8 @@ fn the_private_experiments_run_as_shipped_at_hospitals_with_the_shipped_policy()
     // A concordance that noise leaves nothing of is told beforehand, and afterwards.
     let mut run = federation.coordinator(&["run"])?;
     run.arg(&files[0]).args(["--coordinator", &federation.address, "--format", "json"]);
-    run.args(["--set", "rounds=2", "--set", "privacy.evaluation.rho=0.0001"]);
+    run.args(["--set", "rounds=2", "--set", "aggregation.average_last=1"]);
+    run.args(["--set", "privacy.evaluation.rho=0.0001"]);
     let output = success(Process::start(&mut run)?)?;
     assert!(output.contains("Warning privacy.evaluation: noise moves"), "{output}");
     let report: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;

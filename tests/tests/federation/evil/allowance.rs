@@ -78,10 +78,12 @@ async fn descriptions_without_end_are_refused_before_anything_is_recorded() -> O
     node.stop().await
 }
 
-fn header(site: &Observed, stage: &Stage, round: u32) -> Result<ModelHeader, SetupError> {
+fn header(site: &mut Observed, stage: &Stage, round: u32) -> Result<ModelHeader, SetupError> {
     let round = Round(round);
     let shown = site.record(&stage.run, round, Purpose::Train, &stage.model)?;
-    Ok(site.header((&stage.run, round, Purpose::Train), &stage.model, &shown))
+    let header = site.header((&stage.run, round, Purpose::Train), &stage.model, &shown);
+    site.seen.push(shown.size);
+    Ok(header)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +93,7 @@ async fn offers_that_no_training_follows_are_refused_before_anything_is_recorded
     // Rounds that the plan does not have: no trace of them.
     let before = records(&node.state)?.len();
     for round in [0, stage.plan.rounds + 1, u32::MAX] {
-        let beyond = header(&site, &stage, round.max(1))?;
+        let beyond = header(&mut site, &stage, round.max(1))?;
         let beyond = ModelHeader { round: Round(round), ..beyond };
         drop(site.send(&beyond, &stage.model).await);
         let decline = declined(&mut site).await?;
@@ -103,7 +105,7 @@ async fn offers_that_no_training_follows_are_refused_before_anything_is_recorded
     let mut signed = 0;
     let mut full = None;
     for _ in 0..3 * AT_ONCE {
-        let offer = header(&site, &stage, 1)?;
+        let offer = header(&mut site, &stage, 1)?;
         // The transfer of one that is refused is stopped by the site.
         drop(site.send(&offer, &stage.model).await);
         match soon(site.hear_all()).await?? {

@@ -31,15 +31,17 @@ async fn a_site_whose_state_was_put_back_stops_before_it_forgets_what_it_spent()
     assert_eq!(charged(&state)?.len(), 2);
 
     copy_folder(&older, &state)?;
-    for times in 1..=2 {
-        let node = stage.start(A)?;
-        let site = soon(stage.observer.site_that_was_seen(seen.clone())).await??;
-        let why = node.gave_up().await?;
-        assert!(why.contains("put back from an older copy"), "{why}");
-        assert_eq!(soon(site.transfers()).await?, 0);
-        assert_eq!(refusals(&state)?, vec!["ledger.restored"; times]);
-        assert_eq!(charged(&state)?.len(), 1);
-    }
+    let node = stage.start(A)?;
+    let site = soon(stage.observer.site_that_was_seen(seen)).await??;
+    let why = node.gave_up().await?;
+    assert!(why.contains("put back from an older copy"), "{why}");
+    assert_eq!(soon(site.transfers()).await?, 0);
+    assert_eq!(refusals(&state)?, ["ledger.restored"]);
+    assert_eq!(charged(&state)?.len(), 1);
+    // From now on the site knows by itself, and does not even start.
+    let Err(error) = stage.start(A) else { return Err("it started".into()) };
+    assert!(error.to_string().contains("put back"), "{error}");
+    assert_eq!(charged(&state)?.len(), 1);
     Ok(())
 }
 
