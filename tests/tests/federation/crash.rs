@@ -20,8 +20,26 @@ use tests::{Answer, Federation, HOSPITALS, Observer, demo, edit};
 
 use crate::Outcome;
 
-/// How often the site is killed: each life takes a second or two, since consent leaves in steps of one.
-const KILLS: usize = 300;
+/// How often the site is killed if `CONSILIUM_KILLS` says nothing. Each life takes more than a second, because consent
+/// leaves in steps of one.
+const KILLS: usize = 100;
+
+/// How often the site is killed.
+///
+/// # Errors
+/// `CONSILIUM_KILLS` is not a number of kills.
+fn kills() -> Result<usize, tests::SetupError> {
+    match std::env::var("CONSILIUM_KILLS") {
+        Ok(text) => {
+            match text.parse() {
+                Ok(kills) if kills > 0 => Ok(kills),
+                _ => Err(format!("CONSILIUM_KILLS is {text:?}; use a number of kills such as 300")
+                    .into()),
+            }
+        }
+        Err(_) => Ok(KILLS),
+    }
+}
 
 fn plan() -> Result<Plan, tests::SetupError> {
     let text = std::fs::read_to_string(demo())?;
@@ -125,7 +143,8 @@ async fn killed_at_any_moment_a_site_never_forgets_a_release() -> Outcome {
     let (mut seen, mut random, mut over) = (Seen::default(), 7, 0);
     // Kills since an update came. Lives grow while none does: a busy machine takes longer to its first word.
     let mut dry = 0;
-    for kill in 1..=KILLS {
+    let kills = kills()?;
+    for kill in 1..=kills {
         let mut site = federation.site_node(HOSPITALS[0], "run")?;
         // Consent leaves a second after the plan came. One life in four ends before it, the others some rounds later.
         let life = match kill % 4 {
@@ -150,7 +169,7 @@ async fn killed_at_any_moment_a_site_never_forgets_a_release() -> Outcome {
         over = now;
     }
     // The test saw what it is about: updates, and deaths between a charge and its update.
-    assert!(seen.updates.len() > KILLS / 2, "{} updates", seen.updates.len());
+    assert!(seen.updates.len() > kills / 2, "{} updates", seen.updates.len());
     assert!(seen.lost > 0 && seen.again > 0, "{} lost, {} again", seen.lost, seen.again);
     // And the log that all of them wrote holds for somebody who has its public key alone.
     let folder = home.join("state/audit");
