@@ -186,7 +186,10 @@ impl Peers {
             return;
         }
         for seen in self.seen.values_mut().filter(|seen| seen.offered.len() < MAX_OFFERED) {
-            seen.offered.push(record.seq);
+            // Records that are read again, over what was kept of removed ones, are not counted twice.
+            if record.seq > seen.signed && !seen.offered.contains(&record.seq) {
+                seen.offered.push(record.seq);
+            }
         }
     }
 

@@ -116,7 +116,13 @@ impl Revoked {
             return Err(RevokedError::Missing { path: self.path.clone() });
         }
         looked.map_err(failed)?;
-        let listed = read(&self.path, &load(&self.path)?)?;
+        let text = load(&self.path).inspect_err(|error| {
+            // It may be readable next time, as it is: not for want of a change is a certificate admitted.
+            if let RevokedError::Io { source, .. } = error {
+                inner.seen = Some(Seen::Unreadable(source.kind()));
+            }
+        })?;
+        let listed = read(&self.path, &text)?;
         let readmitted = inner.listed.difference(&listed).count();
         inner.listed = listed;
         Ok(Change::Read { readmitted })

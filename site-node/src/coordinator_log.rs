@@ -372,12 +372,15 @@ impl Monitor {
     }
 }
 
-/// The signatures by logs that are on record, from now on or before.
+/// The signatures by logs that are on record, from now on or before. Another log in this site's own name is nobody's: a
+/// coordinator may have made it up, to have this site's log speak of it.
 fn known_logs(audit: &AuditWriter, verified: Vec<Attestation>) -> Vec<Attestation> {
     let own = audit.verifier();
+    let node = audit.node();
     let known = |attestation: &Attestation| {
         let Attestation { site, key, .. } = attestation;
-        *key == own || audit.meet(&name(site.as_str()), &key.to_string(), false).is_ok()
+        let of = name(site.as_str());
+        *key == own || (of != node && audit.meet(&of, &key.to_string(), false).is_ok())
     };
     verified.into_iter().filter(known).collect()
 }

@@ -127,6 +127,10 @@ impl Archived {
             return Err(malformed("it is of another kind or log"));
         }
         let segments = line()?.parse().map_err(|_| malformed("its segments are not a number"))?;
+        // The next segment has a number as well.
+        if !(1..u32::MAX).contains(&segments) {
+            return Err(malformed("its segments are none, or more than any log has"));
+        }
         let size: u64 = line()?.parse().map_err(|_| malformed("its size is not a number"))?;
         if size > MAX_SIZE {
             return Err(malformed("its size is above 2^53, which no log reaches"));

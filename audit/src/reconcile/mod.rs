@@ -274,7 +274,12 @@ fn invented(sources: &[Source<'_>], sides: &[Side]) -> Vec<(String, Name)> {
         let number = generation(key).0;
         let earlier = || {
             let all = sides.iter().zip(sources);
-            all.filter(|(other, (_, of))| other.node == side.node && generation(of).0 < number)
+            // A node may have a log for each of its data sets, each with numbers of its own.
+            let shared =
+                |other: &Side| other.spent.keys().any(|data_set| side.spent.contains_key(data_set));
+            all.filter(move |(other, (_, of))| {
+                other.node == side.node && generation(of).0 < number && shared(other)
+            })
         };
         let given: BTreeSet<u32> = earlier().map(|(_, (_, of))| generation(of).0).collect();
         if side.carried_numbers.is_empty() || (1..number).any(|number| !given.contains(&number)) {

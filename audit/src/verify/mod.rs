@@ -242,17 +242,20 @@ impl<'a> Walk<'a> {
     /// A line that cannot be read to its end, or a segment that cannot be read on.
     fn stopped(&mut self, error: ReadError, place: Place) {
         let found = self.frontier.size();
+        // A peer's copy of a checkpoint signs as far as the log's own.
+        let signed = self.checks.ahead.iter().map(|checkpoint| checkpoint.size);
+        let signed = signed.fold(self.checks.signed, u64::max);
         let verdict = match error {
             // What was signed had an end.
-            ReadError::Torn { .. } if found < self.checks.signed => {
-                Tampering::Truncated { signed: self.checks.signed, found }.into()
+            ReadError::Torn { .. } if found < signed => {
+                Tampering::Truncated { signed, found }.into()
             }
             // No record is as long, so that what was signed there was another line.
-            ReadError::TooLong { .. } if found < self.checks.signed => Tampering::Altered.into(),
+            ReadError::TooLong { .. } if found < signed => Tampering::Altered.into(),
             error => error.into(),
         };
         // What was signed is whole, so trouble in it is real, and comes first.
-        if found >= self.checks.signed && self.trouble.is_some() {
+        if found >= signed && self.trouble.is_some() {
             return;
         }
         self.altered.get_or_insert((verdict, Some(found + 1), Some(place)));

@@ -4,6 +4,7 @@ use std::fs;
 
 use audit::folder::{ARCHIVED, segment, segments};
 use audit::history::Violation;
+use audit::note::SignedNote;
 use audit::prove::{check, prove};
 use audit::record::Role;
 use audit::segments::{Log, LogError};
@@ -101,6 +102,23 @@ fn the_archived_state_cannot_be_changed() {
     fs::remove_file(&path).unwrap();
     let missing = Tampering::MissingSegment { segment: 1 };
     assert_eq!(judge(folder.path()).verdict, Verdict::Tampered(missing));
+}
+
+/// Its owner may sign anything.
+#[test]
+fn a_number_of_segments_that_no_log_has_is_refused() {
+    let folder = site_log(1000, 1);
+    open(folder.path()).unwrap().archive(2, &Peers::default()).unwrap();
+    let path = folder.path().join(ARCHIVED);
+    let note = SignedNote::parse(&fs::read_to_string(&path).unwrap()).unwrap();
+    for segments in ["0", "4294967295", "4294967296"] {
+        let mut lines: Vec<&str> = note.text().lines().collect();
+        lines[2] = segments;
+        let forged = SignedNote::sign(lines.join("\n") + "\n", &key("site-a")).unwrap();
+        fs::write(&path, forged.to_string()).unwrap();
+        let verdict = judge(folder.path()).verdict;
+        assert!(matches!(verdict, Verdict::Unreadable(_)), "{segments}: {verdict:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::fs;
 
 use audit::note::SignedNote;
-use audit::verify::{Options, Tampering, Verdict, verify};
+use audit::verify::{Options, Tampering, Unreadable, Verdict, verify};
 
 use super::harness::{Writer, copy, judge, lines, name, public, site_log};
 use audit::record::Role;
@@ -118,6 +118,25 @@ fn a_log_cut_back_to_an_older_checkpoint_is_found_by_a_peers_copy() {
     // The newer log goes on from the older checkpoint.
     let report = verify(folder.path(), &public("site-a"), &options(&note));
     assert_eq!(report.verdict, Verdict::Sound, "{report}");
+}
+
+#[test]
+fn a_line_without_an_end_hides_nothing_that_a_peers_copy_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::new(folder.path(), "site-a", Role::Site, 1).site(40);
+    let older = copy(folder.path());
+    let found = writer.log.size();
+    let writer = writer.more(60);
+    let kept: SignedNote = writer.log.latest().clone();
+    let (path, _) = lines(older.path()).pop().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend_from_slice(b"{\"v\":");
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(judge(older.path()).verdict, Verdict::Unreadable(Unreadable::Torn));
+    let options = Options { checkpoints: vec![kept], cost: None };
+    let report = verify(older.path(), &public("site-a"), &options);
+    let truncated = Tampering::Truncated { signed: writer.log.size(), found };
+    assert_eq!(report.verdict, Verdict::Tampered(truncated), "{report}");
 }
 
 #[test]

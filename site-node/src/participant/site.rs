@@ -350,8 +350,9 @@ impl Participant for SiteParticipant {
     }
 
     fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
-        let standing = self.standing();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Waiting for the lock may take as long as a round trains.
+        let standing = self.standing();
         if let Some(held) = state.as_mut().filter(|held| held.run == *run && held.plan == *plan)
             && let Ok(standing) = &standing
             && self.still_allowed(held, standing).is_ok()
@@ -424,9 +425,9 @@ impl Participant for SiteParticipant {
     }
 
     fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason> {
-        let standing = self.standing();
         let evaluated = self.with(run, |state| {
-            let standing = standing?;
+            // What stands now: waiting for the run's state may take as long as a round trains.
+            let standing = self.standing()?;
             self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
             let policy = &standing.rules.policy;
             let least = policy.min_patients as usize;
@@ -438,6 +439,8 @@ impl Participant for SiteParticipant {
 
     fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
         let run = question.run();
+        // Training holds the gate, perhaps for hours: what stands is looked at after that.
+        let mut gate = self.gate();
         let standing = match self.standing() {
             Ok(standing) => standing,
             Err(reason) => {
@@ -447,7 +450,7 @@ impl Participant for SiteParticipant {
             }
         };
         let policy = &standing.rules.policy;
-        let mut gate = self.gate_within(policy)?;
+        gate.set_limits(policy.limits).map_err(|error| failed("audit")(&error))?;
         if let Some(numbers) = self.said_before((&gate, &standing), question) {
             return self.say_again(policy, question, numbers);
         }

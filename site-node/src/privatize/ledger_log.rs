@@ -229,7 +229,8 @@ pub(super) fn verified(
     // What was archived was signed after it was there: a state before that proves nothing any more.
     let archived = Archived::read(place.folder, key).map_or(0, |removed| removed.frontier.size());
     let size = |note: &SignedNote| Checkpoint::open(note, key).map_or(0, |seen| seen.size);
-    let seen = seen::read(tracking, state, key).filter(|note| size(note) >= archived);
+    let seen = seen::read(tracking, state, key).map_err(|error| unverified(error.to_string()))?;
+    let seen = seen.filter(|note| size(note) >= archived);
     let seen_size = seen.as_ref().map_or(0, size);
     let checkpoints = seen.into_iter().collect();
     let tools = audit::verify::Options { checkpoints, cost: Some(&privacy::cost) };
@@ -419,12 +420,14 @@ impl Replay {
 fn refuse_behind(tracking: Tracking, state: &Path, data_set: &Name) -> Result<(), LedgerLogError> {
     let folder = state.join(FOLDER);
     let Ok(Presence::Held(key)) = generation::presence(tracking, state) else { return Ok(()) };
-    if seen::read(tracking, state, &key).is_none() {
+    if matches!(seen::read(tracking, state, &key), Ok(None)) {
         return Ok(());
     }
     let place = LogPlace { tracking, state, folder: &folder, key: &key };
     match verified(&place, data_set) {
-        Err(behind @ LedgerLogError::Behind { .. }) => Err(behind),
+        Err(error @ (LedgerLogError::Behind { .. } | LedgerLogError::Unverified { .. })) => {
+            Err(error)
+        }
         // Whatever else is wrong with it is found when it is opened.
         _ => Ok(()),
     }

@@ -336,7 +336,7 @@ impl AuditWriter {
     }
 
     /// Keeps a checkpoint of this log that a peer showed and that the log does not hold, beside the state folder:
-    /// it counts until the log holds it again.
+    /// it counts until the log holds it again. A mark that cannot be read stays, and stops the node's next start.
     pub fn keep_seen(&self, checkpoint: &str) {
         let inner = self.lock();
         let Ok(note) = SignedNote::parse(checkpoint) else { return };

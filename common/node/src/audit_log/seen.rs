@@ -8,10 +8,11 @@
 //!
 //! The checkpoint is signed by the log's own key, so that no peer can make one up.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use audit::note::{Checkpoint, SignedNote, VerifierKey};
+use audit::note::{Checkpoint, MAX_CHECKPOINT, SignedNote, VerifierKey};
 
 use super::register::{self, Tracking};
 use base::durable;
@@ -26,15 +27,25 @@ fn place(tracking: Tracking, state: &Path, key: &VerifierKey) -> PathBuf {
 }
 
 /// The state of this log that a peer showed, where one showed more than the folder held.
-#[must_use]
-pub fn read(tracking: Tracking, state: &Path, key: &VerifierKey) -> Option<SignedNote> {
+///
+/// # Errors
+/// What is kept cannot be read, or is no checkpoint of this log: nobody can tell what the peer showed.
+pub fn read(tracking: Tracking, state: &Path, key: &VerifierKey) -> io::Result<Option<SignedNote>> {
     let path = place(tracking, state, key);
-    let text = std::fs::read_to_string(&path).ok()?;
+    let named = |source: io::Error| {
+        let why = format!("{}: {source}; put the file back as it was", path.display());
+        io::Error::new(source.kind(), why)
+    };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(named(error)),
+    };
+    let mut text = String::new();
+    file.take(MAX_CHECKPOINT as u64 + 1).read_to_string(&mut text).map_err(named)?;
     let note = SignedNote::parse(&text).ok().filter(|note| Checkpoint::open(note, key).is_ok());
-    if note.is_none() {
-        tracing::warn!(path = %path.display(), "not a checkpoint of this node's log: it is ignored");
-    }
-    note
+    let wrong = || named(io::Error::other("not a checkpoint of this node's log"));
+    note.ok_or_else(wrong).map(Some)
 }
 
 /// Keeps a state of this log that a peer showed, unless a further one is kept.
@@ -45,7 +56,7 @@ pub(super) fn keep(
     shown: &SignedNote,
 ) -> io::Result<()> {
     let size = |note: &SignedNote| Checkpoint::open(note, key).map_or(0, |seen| seen.size);
-    if read(tracking, state, key).is_some_and(|kept| size(&kept) >= size(shown)) {
+    if read(tracking, state, key)?.is_some_and(|kept| size(&kept) >= size(shown)) {
         return Ok(());
     }
     durable::replace_synced(&place(tracking, state, key), shown.to_string().as_bytes())

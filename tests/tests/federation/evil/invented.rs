@@ -75,6 +75,30 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
     Ok(())
 }
 
+/// A coordinator that makes up another log of the hospital's own would have the hospital's log speak for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_log_in_the_hospitals_own_name_is_nobodys() -> Outcome {
+    let stage = Stage::new(2)?;
+    let (node, mut site) = stage.consenting(A).await?;
+    let of = (&stage.run, Round(1), Purpose::Train);
+    let shown = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
+    site.offer_shown(of, &stage.model, &shown).await?;
+    let signature = cosigned(&mut site).await?;
+    let cosignatures = vec![site.own(signature), Signer::new(A, 9)?.sign(&shown.note)?];
+    let run = stage.run.clone();
+    site.say(&ToSite::Witnessed { run, round: Round(1), cosignatures }).await?;
+    let Answer::Said(said) = soon(site.answer()).await?? else { return Err("left".into()) };
+    let ToCoordinator::Decline(decline) = *said else { return Err(format!("{said:?}").into()) };
+    assert_eq!(decline.rule, "witness.signatures");
+    nothing_left(&node.state)?;
+    let met = tests::records(&node.state)?.into_iter().filter_map(|record| {
+        let is_key = matches!(record.event, audit::record::Event::KeyNew { .. });
+        record.site.filter(|_| is_key).map(|site| site.to_string())
+    });
+    assert_eq!(met.collect::<Vec<_>>(), ["coordinator"]);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn different_models_behind_invented_witnesses_show_when_logs_are_reconciled() -> Outcome {
     let mut stage = Stage::new(2)?;
