@@ -118,7 +118,9 @@ impl PrivateEvaluation {
         let fewer = self.expected(self.rho, max_patients, patients) / f64::from(sites).sqrt();
         // The deviation falls with the root of ρ.
         let rho = self.rho * (fewer / MAX_USEFUL).powi(2);
-        let remedy = if !rho.is_finite() {
+        // What is proposed must do, and no plan may ask for more than 100.
+        let rho = (rho * 100.0).ceil() / 100.0;
+        let remedy = if !rho.is_finite() || rho > 100.0 {
             "the sites have too few test patients for it; remove the table".to_owned()
         } else if rho <= self.rho {
             format!("max_patients = {max_patients} would do")

@@ -113,7 +113,8 @@ impl LogMoment {
         let sum: f64 = exponents().map(|(mass, x)| (x + mass.ln() - peak).exp()).sum();
         let value = peak + sum.ln();
         let largest = law.first.unsigned_abs() as f64 + law.mass.len() as f64;
-        let exponent = power * largest * plan.width + 745.0;
+        // A tilt below 0 makes the exponents as large as one above.
+        let exponent = power.abs() * largest * plan.width + 745.0;
         let error = UNIT_ROUNDOFF * (law.mass.len() as f64 + 8.0 * (exponent + value.abs()));
         Self { value, error }
     }
