@@ -111,7 +111,7 @@ pub fn survival(
 /// interval j. Over all causes they add up to 1 − survival; for a head of one cause they are that.
 ///
 /// # Errors
-/// As [`survival`].
+/// As [`survival()`].
 pub fn incidence(
     spec: &ModelSpec,
     parameters: &[f32],

@@ -6,7 +6,7 @@
 //!              Plan, run ─► Card ─► RUN.json ────────────┴─► Card, its hashes checked
 //! ```
 //!
-//! Pure: bytes in, bytes out. Files are opened and written by [`model_store`](node::model_store).
+//! Pure: bytes in, bytes out. Files are opened and written by `node::model_store`.
 //!
 //! The format is that of <https://github.com/huggingface/safetensors>: the header's length (`u64`, little
 //! endian), a JSON object that names each tensor with type, shape and place, then the tensors' bytes. It

@@ -62,7 +62,7 @@ pub struct Experiment {
     /// What `coordinator describe` asks; a run does not read it.
     pub describe: Describe,
     /// The weights to begin with, as the file names them. The path stays here; what travels is
-    /// [`Plan::start`], which [`model_store::begin`](node::model_store::begin) fills in.
+    /// [`Plan::start`], which `node::model_store::begin` fills in.
     pub start: Option<PathBuf>,
 }
 
