@@ -275,8 +275,11 @@ fn invented(sources: &[Source<'_>], sides: &[Side]) -> Vec<(String, Name)> {
         let earlier = || {
             let all = sides.iter().zip(sources);
             // A node may have a log for each of its data sets, each with numbers of its own.
-            let shared =
-                |other: &Side| other.spent.keys().any(|data_set| side.spent.contains_key(data_set));
+            // One without a ledger says nothing of them.
+            let shared = |other: &Side| {
+                let unknown = other.spent.is_empty() || side.spent.is_empty();
+                unknown || other.spent.keys().any(|data_set| side.spent.contains_key(data_set))
+            };
             all.filter(move |(other, (_, of))| {
                 other.node == side.node && generation(of).0 < number && shared(other)
             })
