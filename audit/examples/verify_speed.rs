@@ -100,7 +100,8 @@ fn beginning() -> Result<[Entry; 2], Box<dyn Error>> {
 
 /// What a round of a site leaves in its log.
 fn site_round(run: u64, round: u32, spent: u64) -> Result<[Entry; 5], Box<dyn Error>> {
-    let (update, bytes) = (digest(run, round), 1 << 20);
+    let update = digest(run, round);
+    let bytes = 1 << 20;
     let reserve = Reserve {
         data_set: "registry".parse()?,
         what: UPDATE.parse()?,

@@ -78,7 +78,8 @@ pub fn show(
     let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
     let first = segments(folder)?.first().copied().unwrap_or(1);
     let mut scan = Scan::open(folder, first)?;
-    let (mut shown, mut budgets) = (Shown::default(), Budgets::default());
+    let mut shown = Shown::default();
+    let mut budgets = Budgets::default();
     while let Some(line) = scan.next()? {
         match Record::parse(line.bytes) {
             Ok(record) => {
@@ -86,7 +87,8 @@ pub fn show(
                 if filter.fits(&record) {
                     let signed = record.seq <= size;
                     shown.unsigned += u64::from(!signed);
-                    let (record, line) = (&record, line.bytes);
+                    let record = &record;
+                    let line = line.bytes;
                     visit(&Found { record, line, signed, budgets: &budgets });
                 }
             }

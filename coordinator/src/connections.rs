@@ -265,9 +265,13 @@ impl Connections {
         &self,
         run: &RunId,
     ) -> Result<(Vec<SiteName>, mpsc::Receiver<SessionEvent>), Refusal> {
-        let (metrics, noised, description) = (false, Arc::default(), true);
+        let metrics = false;
+        let noised = Arc::default();
+        let description = true;
         let run = run.clone();
-        let (bound, words, feed) = (UpdateBound::new(Mechanism::ClipOnly, 0), 0, None);
+        let bound = UpdateBound::new(Mechanism::ClipOnly, 0);
+        let words = 0;
+        let feed = None;
         self.start(|inbox| JobHandle {
             run,
             words,
@@ -426,8 +430,9 @@ mod tests {
         let plan = base::config::read::<Experiment>("demo", demo).unwrap().plan;
         let feed = Arc::new(ProgressFeed::new(plan));
         let name = |text: &str| text.parse::<RunId>().unwrap();
-        let (connections, run, description) =
-            (Connections::default(), name("run-a"), name("describe-a"));
+        let connections = Connections::default();
+        let run = name("run-a");
+        let description = name("describe-a");
         let busy =
             |refused: Refusal, with: &RunId| assert_eq!(refused, Refusal::Busy(with.clone()));
         connections.begin_statistics(&description).unwrap();

@@ -164,7 +164,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_address_has_four_handshakes_and_the_rest_is_for_others() {
-        let (door, mallory) = (door(), IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)));
+        let door = door();
+        let mallory = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
         let visits: Vec<Visit> = (0..100).filter_map(|_| door.visit(mallory)).collect();
         assert_eq!(visits.len(), WAITING_OF_ONE_ADDRESS);
         let mut turns = Vec::new();
@@ -198,7 +199,8 @@ mod tests {
 
     #[test]
     fn lines_are_few_and_say_how_many_were_left_out() {
-        let (door, start) = (door(), Moment(Duration::from_secs(1_000_000)));
+        let door = door();
+        let start = Moment(Duration::from_secs(1_000_000));
         let lines = (0..1000).filter_map(|_| door.line_at(start)).count();
         assert_eq!(lines, LINES as usize);
         assert_eq!(door.line_at(start.plus(LINE_EVERY * 2)), Some(1000 - u64::from(LINES)));

@@ -95,7 +95,8 @@ impl Launcher {
             let why = "aggregation.window: the sites have 1 second to 1 day to answer";
             return Err(Refusal::Plan(why.to_owned()));
         }
-        let (here, needed) = (self.connections.sites().len() as u64, u64::from(question.min_sites));
+        let here = self.connections.sites().len() as u64;
+        let needed = u64::from(question.min_sites);
         let kept = StatisticsStore::of(&self.state, &question).sites();
         if here < needed && kept.is_empty() {
             return Err(Refusal::Plan(format!(
@@ -122,7 +123,8 @@ impl Launcher {
             by: name(by),
             tell,
         };
-        let (runtime, over) = (Handle::current(), run.clone());
+        let runtime = Handle::current();
+        let over = run.clone();
         tokio::task::spawn_blocking(move || {
             let ended = Ended { connections, run: over };
             describer.go(&runtime, sites, inputs, ended);
@@ -161,7 +163,8 @@ impl Launcher {
             feed,
             members: Arc::clone(&self.members),
         };
-        let (runtime, over) = (Handle::current(), run.clone());
+        let runtime = Handle::current();
+        let over = run.clone();
         let outcome = tokio::task::spawn_blocking(move || {
             let ended = Ended { connections, run: over.clone() };
             let outcome = driver.drive(&runtime, asked, inputs);

@@ -267,7 +267,8 @@ fn describes(
 /// What a budget of which nothing was spent says of a whole run.
 fn budget(plan: &Plan, policy: &Policy) -> Option<(RulePreview, Option<ChargedPreview>)> {
     let account = Account::open(policy.limits, Vec::new()).ok()?;
-    let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
+    let updates = (plan.privacy.mechanism(), plan.rounds);
+    let once = plan.privacy.once();
     let cost = Cost::of_run(updates, once);
     let delta = policy.limits.total.delta;
     let charged = (!cost.is_zero()).then(|| ChargedPreview {
@@ -278,7 +279,8 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<(RulePreview, Option<ChargedPr
     let fits = charged.as_ref().map_or_else(
         || "no noise: nothing is charged".to_owned(),
         |charged| {
-            let (epsilon, used) = (shown_epsilon(charged.epsilon), percent(charged.used));
+            let epsilon = shown_epsilon(charged.epsilon);
+            let used = percent(charged.used);
             format!("ε charged {epsilon}, {used} of the budget, nothing spent before")
         },
     );
@@ -317,7 +319,8 @@ impl Preview {
             line("begins with", format!("model {start}"));
         }
         line("rounds", format!("{}, with {least} to {most} sites", self.rounds));
-        let (round, site) = (bytes(self.bytes_each_round), bytes(self.bytes_each_site));
+        let round = bytes(self.bytes_each_round);
+        let site = bytes(self.bytes_each_site);
         let all = bytes(self.bytes_most_sites);
         line(
             "models",

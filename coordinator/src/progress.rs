@@ -92,7 +92,8 @@ mod tests {
     }
 
     fn round(number: u32) -> Progress {
-        let (round, metrics) = (Round(number), Vec::new());
+        let round = Round(number);
+        let metrics = Vec::new();
         Progress::Round { round, sites: 2, seconds: 1.0, bytes: 1, metrics }
     }
 

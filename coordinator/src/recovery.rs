@@ -144,7 +144,10 @@ impl Kept {
         let rounds = rounds(&self.events, self.rounds, *model);
         // What the sites told of a model that was released before the stop was not entered yet.
         let metrics: &[Metric] = &[];
-        let (sha256, model, rounds, log) = (*sha256, *model, &rounds[..], None);
+        let sha256 = *sha256;
+        let model = *model;
+        let rounds = &rounds[..];
+        let log = None;
         artifact::describe(models, Ended { run, plan, sha256, model, rounds, metrics, log, at })
     }
 }

@@ -113,7 +113,8 @@ impl Server {
         let audit = AuditWriter::open_locked(audit, lock, node, Arc::clone(&clock), &mut take)?;
         offered.warn_of_missing(&state)?;
         recovery::recover(&state, &audit, clock.as_ref())?;
-        let (connections, audit) = (Arc::default(), Arc::new(audit));
+        let connections = Arc::default();
+        let audit = Arc::new(audit);
         let readers = Arc::new(Semaphore::new(READERS));
         let members = Arc::default();
         let launcher = Launcher { connections, state, clock, audit, readers, members };
@@ -260,7 +261,8 @@ async fn accept(incoming: Incoming, door: &Door) -> Option<Link> {
 }
 
 async fn welcome(link: Link, launcher: Launcher, spools: Arc<SpoolFolder>) {
-    let (peer, address) = (link.peer().clone(), link.address());
+    let peer = link.peer().clone();
+    let address = link.address();
     let ended = match peer.clone() {
         Role::Site(site) => session::serve(link, site, launcher, spools).await,
         Role::Operator(name) => operator::serve(link, launcher, &name).await.map(|()| Ended::Left),

@@ -252,7 +252,8 @@ impl Session {
             let mut reader = self.link.accept_transfer().await?;
             let header: UpdateHeader = reader.expect().await?;
             self.count(1)?;
-            let (run, round) = (header.run.clone(), header.round);
+            let run = header.run.clone();
+            let round = header.round;
             match self.update(reader, header, permit).await {
                 Ok((active, input)) => active.tell(input).await,
                 Err(refusal) => {
@@ -263,7 +264,8 @@ impl Session {
                         self.connections.active().filter(|active| active.run == run)
                         && overstepped
                     {
-                        let (site, refusal) = (self.site.clone(), refusal.clone());
+                        let site = self.site.clone();
+                        let refusal = refusal.clone();
                         active.tell(SessionEvent::Overstepped(site, round, refusal)).await;
                     }
                     self.refuse(refusal)?;
@@ -285,7 +287,8 @@ impl Session {
             .ok_or_else(|| Refusal::UnknownRun(header.run.clone()))?;
         // All that can be judged before a byte is kept.
         if header.payload.words != active.words {
-            let (expected, found) = (active.words, header.payload.words);
+            let expected = active.words;
+            let found = header.payload.words;
             return Err(Refusal::Length { expected, found });
         }
         judge_metrics(&active, &header.metrics)?;

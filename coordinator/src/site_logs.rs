@@ -215,7 +215,8 @@ impl SiteLogs {
         let waiting =
             self.waiting(site).ok_or_else(|| SiteLogError::NothingShown { site: site.clone() })?;
         if !waiting.log.has_key(key) {
-            let (shown, given) = (waiting.log.key, key.to_string());
+            let shown = waiting.log.key;
+            let given = key.to_string();
             return Err(SiteLogError::OtherKey { site: site.clone(), shown, given });
         }
         let path = self.path(site, "accepted");
@@ -275,7 +276,8 @@ mod tests {
     #[test]
     fn a_log_keeps_the_data_set_that_it_was_met_with() {
         let folder = tempfile::tempdir().unwrap();
-        let (logs, site) = (SiteLogs::of(folder.path()), "hospital-a".parse().unwrap());
+        let logs = SiteLogs::of(folder.path());
+        let site = "hospital-a".parse().unwrap();
         logs.remember(&site, &log("a", Some("cohort"))).unwrap();
         logs.remember(&site, &log("a", Some("other"))).unwrap();
         assert_eq!(logs.read(&site, "known"), [log("a", Some("cohort"))]);

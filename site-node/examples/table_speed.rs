@@ -43,7 +43,8 @@ fn main() {
     let number = |place: usize, otherwise: usize| {
         arguments.get(place).map_or(otherwise, |text| text.parse().unwrap())
     };
-    let (patients, columns) = (number(0, 100_000), number(1, 200));
+    let patients = number(0, 100_000);
+    let columns = number(1, 200);
     let home = tempfile::tempdir().unwrap();
     let mut report = json!({ "patients": patients, "columns": columns });
     for kind in ["csv", "parquet"] {

@@ -48,7 +48,8 @@ impl CohortFile {
     /// The file cannot be read, with every problem in it.
     pub fn open(place: &Path) -> Result<Self, Unreadable> {
         let content = Content::read(place, KEY)?;
-        let (last, hash) = (parse(place, &content)?, Some(content.hash));
+        let last = parse(place, &content)?;
+        let hash = Some(content.hash);
         let inner = Mutex::new(Inner { last, hash, fault: None });
         Ok(Self { place: Some(place.to_owned()), inner })
     }

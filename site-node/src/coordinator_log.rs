@@ -248,7 +248,8 @@ impl Monitor {
         let (_, cosigned) = self.audit.witness((&self.key, &self.of), log)?;
         let mut entries = Vec::new();
         if train && before.is_none() {
-            let (model, plan) = (hash(model), hash(plan));
+            let model = hash(model);
+            let plan = hash(plan);
             let event = Event::RoundOffer { model, plan };
             let offer = Entry::new(name("witness"), event).of_run(name(run.as_str()));
             entries.push(offer.of_round(round.0));

@@ -301,7 +301,8 @@ impl Session {
             let flawed = |()| Err(DeclineReason::new(plan_error.key, plan_error.reason()));
             self.participant.admit(Asked::Question).and_then(flawed)
         } else {
-            let (participant, run) = (Arc::clone(&self.participant), run.clone());
+            let participant = Arc::clone(&self.participant);
+            let run = run.clone();
             let private = plan.privacy.mode != PrivacyMode::None;
             let work = blocking(move || participant.consider(&run, &plan));
             // The stage that says no, and how many records it read, would show in the time that it took.
@@ -351,7 +352,8 @@ impl Session {
         run: RunId,
         question: StatisticsRequest,
     ) -> Result<(), SessionError> {
-        let (digest, participant) = (question.digest(), Arc::clone(&self.participant));
+        let digest = question.digest();
+        let participant = Arc::clone(&self.participant);
         let work = blocking(move || participant.describe(&question));
         let answer = match in_steps(STEP, work).await {
             Ok(numbers) => {
@@ -427,7 +429,8 @@ impl Session {
         if payload::not_finite(&parameters).is_some() {
             return Err(SessionError::Protocol("a model with parameters that are not finite"));
         }
-        let (run, round) = (header.run.clone(), header.round);
+        let run = header.run.clone();
+        let round = header.round;
         self.answer(ToCoordinator::Cosigned { run, round, signature }).await?;
         let order = Order { header, parameters };
         match order.header.purpose {
@@ -504,7 +507,8 @@ impl Session {
 
     async fn train(&mut self, order: Order) -> Result<(), SessionError> {
         let Order { header: ModelHeader { run, round, payload, .. }, parameters } = order;
-        let (participant, asked) = (Arc::clone(&self.participant), run.clone());
+        let participant = Arc::clone(&self.participant);
+        let asked = run.clone();
         let cancel = self.training.begin(&run);
         tracing::debug!(%run, %round, "training begins");
         let over = cancel.clone();
@@ -554,7 +558,8 @@ impl Session {
 
     async fn evaluate(&mut self, order: Order) -> Result<(), SessionError> {
         let Order { header: ModelHeader { run, payload, .. }, parameters } = order;
-        let (participant, asked) = (Arc::clone(&self.participant), run.clone());
+        let participant = Arc::clone(&self.participant);
+        let asked = run.clone();
         let outcome = blocking(move || participant.evaluate(&asked, &parameters)).await;
         let metrics = match outcome {
             Err(reason) if reason.whole_run => {

@@ -51,7 +51,10 @@ fn uniform(state: &mut u64) -> f64 {
 /// Patients with an exponential time whose log rate is known, censored at random; and that rate.
 fn patients(n: usize) -> (Examples, Vec<f64>) {
     let mut state = 0x9e37_79b9_7f4a_7c15;
-    let (mut features, mut time, mut event, mut rate) = (vec![], vec![], vec![], vec![]);
+    let mut features = vec![];
+    let mut time = vec![];
+    let mut event = vec![];
+    let mut rate = vec![];
     for _ in 0..n {
         let row: Vec<f64> = (0..5).map(|_| 2.0 * uniform(&mut state) - 1.0).collect();
         let log_rate = 1.5 * row[0] - row[1] + 0.5 * row[2] - 1.0;

@@ -115,8 +115,10 @@ impl Observer {
         };
         let hello = Hello { protocol: PROTOCOL, software: "observer".to_owned(), log };
         writer.send(&ToSite::Welcome(hello)).await?;
-        let (audit, plan) = (Arc::clone(&self.audit), Digest::of(b""));
-        let (seen, checkpoint) = (vec![seen], None);
+        let audit = Arc::clone(&self.audit);
+        let plan = Digest::of(b"");
+        let seen = vec![seen];
+        let checkpoint = None;
         Ok(Observed { link, audit, key, seen, checkpoint, captured, plan, writer, reader })
     }
 }
@@ -131,7 +133,8 @@ impl Observed {
         run: &RunId,
         plan: &Plan,
     ) -> Result<ToCoordinator, TransportError> {
-        let (run, plan) = (run.clone(), plan.clone());
+        let run = run.clone();
+        let plan = plan.clone();
         self.plan = plan.digest();
         self.writer.send(&ToSite::Plan { run, plan }).await?;
         self.hear().await
@@ -178,7 +181,8 @@ impl Observed {
     ) -> Result<(), TransportError> {
         let log = self.audit.sight(&shown.note, shown.size, &self.seen);
         self.seen.push(shown.size);
-        let (question, record) = (question.clone(), shown.record.clone());
+        let question = question.clone();
+        let record = shown.record.clone();
         self.say(&ToSite::Describe { question, log, record }).await
     }
 
@@ -299,7 +303,8 @@ impl Observed {
         let digest = Digest::of(&payload::from_parameters(model));
         let payload = Payload { words: model.len() as u64, digest };
         let log = self.audit.sight(&shown.note, shown.size, &self.seen);
-        let (run, record) = (run.clone(), shown.record.clone());
+        let run = run.clone();
+        let record = shown.record.clone();
         ModelHeader { run, round, purpose, payload, log, record }
     }
 

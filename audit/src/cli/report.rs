@@ -42,13 +42,15 @@ pub struct Args {
 pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome {
     let folders = [&args.coordinator[..], &args.site[..]].concat();
     let logs = super::sources(&folders, &args.key)?;
-    let (run, trusted) = (meant(&folders, &args.run)?, !args.key.is_empty());
+    let run = meant(&folders, &args.run)?;
+    let trusted = !args.key.is_empty();
     let request = Request { run, logs, trusted, cost: tools.cost, epsilon: None };
     let data = gather(&request)?;
     let page = render(&data);
     write(args, page.as_bytes())
         .map_err(|error| format!("writing {}: {error}", shown(&args.out)))?;
-    let (bytes, hash) = (page.len(), Sha256::of(page.as_bytes()));
+    let bytes = page.len();
+    let hash = Sha256::of(page.as_bytes());
     if args.json {
         let mut object = data.to_json();
         object["file"] = json!(args.out);

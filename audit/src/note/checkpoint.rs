@@ -40,7 +40,8 @@ impl Checkpoint {
         if self.origin == *key.name() {
             return Ok(());
         }
-        let (expected, found) = (key.name().to_string(), self.origin.to_string());
+        let expected = key.name().to_string();
+        let found = self.origin.to_string();
         Err(NoteError::OtherLog { expected, found })
     }
 

@@ -34,7 +34,9 @@ fn parse(text: &str) -> Result<(Name, u32, [u8; 32]), NoteError> {
     // The data may hold a '+' itself: base64 has one.
     let mut parts = text.trim_end_matches('\n').splitn(3, '+');
     let mut part = || parts.next().ok_or(malformed("it has no three parts joined by '+'"));
-    let (name, id, data) = (part()?, part()?, part()?);
+    let name = part()?;
+    let id = part()?;
+    let data = part()?;
     let name = name.parse().map_err(|_| malformed("its name is not a log's id"))?;
     let hex = id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let id = u32::from_str_radix(id, 16).ok().filter(|_| hex);

@@ -52,7 +52,8 @@ impl SignedNote {
     /// # Errors
     /// It cannot be signed, or bears too many signatures already.
     pub fn cosign(&mut self, key: &SigningKey) -> Result<(), NoteError> {
-        let (name, id) = (key.verifier().name().clone(), key.verifier().id());
+        let name = key.verifier().name().clone();
+        let id = key.verifier().id();
         let mine = |other: &&Signature| other.name == name && other.id == id;
         if self.signatures.iter().find(mine).is_some() {
             return Ok(());
@@ -91,7 +92,8 @@ impl SignedNote {
         }
         let split =
             note.rfind("\n\n").ok_or(malformed("no empty line parts text and signatures"))?;
-        let (text, below) = (&note[..=split], &note[split + 2..]);
+        let text = &note[..=split];
+        let below = &note[split + 2..];
         let below = below.strip_suffix('\n').ok_or(malformed("its last line has no end"))?;
         let mut signatures = Vec::new();
         for line in below.split('\n') {

@@ -126,7 +126,9 @@ pub struct Discrepancy {
 
 impl Discrepancy {
     pub(super) fn new(of: (&Name, u32), site: &Name, class: Class) -> Self {
-        let (run, round, site) = (of.0.clone(), of.1, site.clone());
+        let run = of.0.clone();
+        let round = of.1;
+        let site = site.clone();
         Self {
             run,
             round,

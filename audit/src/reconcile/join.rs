@@ -270,7 +270,8 @@ impl Pair<'_> {
         let Some(sent) = self.sent.iter().find(|place| place.told.seq > 0) else {
             return;
         };
-        let (side, seq) = (sent.part.side, sent.told.seq);
+        let side = sent.part.side;
+        let seq = sent.told.seq;
         let received = self.received.first();
         if side.reserved.get(self.key).is_none_or(|reserved| *reserved > seq) {
             found.push(self.found(Class::Uncharged, received, Some(sent)));

@@ -108,7 +108,8 @@ pub fn reconcile_with(
     max_skew_ms: u64,
     cost: Option<&Cost<'_>>,
 ) -> Reconciliation {
-    let (mut sides, mut reports) = (Vec::new(), Vec::new());
+    let mut sides = Vec::new();
+    let mut reports = Vec::new();
     for (folder, key) in sources {
         let mut side = Side::default();
         // What cannot be read is told by the verifier.
@@ -195,7 +196,8 @@ fn hold(
     order.sort_by_key(|place| generation(&sources[*place].1));
     for place in order {
         let side = &sides[place];
-        let (log, signed) = (log_name(&sources[place].1), found.reports[place].signed);
+        let log = log_name(&sources[place].1);
+        let signed = found.reports[place].signed;
         let part = Part { log, side, signed };
         match &side.node {
             Some(Node { role: Role::Coordinator, .. }) => join.coordinators.push(part),
@@ -241,7 +243,8 @@ fn forgetful(sources: &[Source<'_>], sides: &[Side]) -> Vec<String> {
     let mut spent: BTreeMap<(&Name, &Name), (u32, &Vec<u64>)> = BTreeMap::new();
     let mut found = Vec::new();
     for place in order {
-        let (side, key) = (&sides[place], &sources[place].1);
+        let side = &sides[place];
+        let key = &sources[place].1;
         let Some(node) = side.node.as_ref().filter(|_| is_of(side, Role::Site)) else { continue };
         let number = generation(key).0;
         for (data_set, total) in &side.spent {

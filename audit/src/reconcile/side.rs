@@ -329,7 +329,8 @@ impl Side {
         let Ok(seen) = text.checkpoint() else { return };
         let signed: Arc<str> = text.note().text().into();
         for other in text.note().signatures().iter().filter(|other| other.name != seen.origin) {
-            let (text, bytes) = (Arc::clone(&signed), other.bytes.clone());
+            let text = Arc::clone(&signed);
+            let bytes = other.bytes.clone();
             self.cosigned.insert((other.name.clone(), other.id), Cosigned { text, bytes });
         }
         let own = text.note().signatures().iter().find(|signed| signed.name == seen.origin);

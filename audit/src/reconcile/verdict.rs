@@ -16,7 +16,8 @@ pub(super) fn judge(found: &Reconciliation) -> Judgement {
     }
     for ((class, run, site), rounds) in grouped {
         let what = format!("what {site} sent in run {run} ({}) {}", told(&rounds), class.meaning());
-        let (level, code) = (class.level(), class.name().to_owned());
+        let level = class.level();
+        let code = class.name().to_owned();
         reasons.push(Reason { level, code, text: what, run: Some(run.clone()) });
     }
     for site in &found.absent {
@@ -40,12 +41,15 @@ pub(super) fn judge(found: &Reconciliation) -> Judgement {
         let text = format!(
             "{log} carries on numbers of run {run} that no earlier log of the node told: they were never charged"
         );
-        let (level, code, run) = (Level::Violation, "invented".to_owned(), Some(run.clone()));
+        let level = Level::Violation;
+        let code = "invented".to_owned();
+        let run = Some(run.clone());
         reasons.push(Reason { level, code, text, run });
     }
     for log in &found.second {
         let text = format!("{log} is a second log of its node with the same number");
-        let (level, code) = (Level::Explained, "second-log".to_owned());
+        let level = Level::Explained;
+        let code = "second-log".to_owned();
         reasons.push(Reason { level, code, text, run: None });
     }
     Judgement::of(reasons)

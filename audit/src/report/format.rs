@@ -53,7 +53,9 @@ pub(super) fn time(time: UtcTime) -> Markup {
 /// How long something took: `2 h 03 min`.
 pub(super) fn duration(from: UtcTime, to: UtcTime) -> String {
     let seconds = to.millis().saturating_sub(from.millis()) / 1000;
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let days = seconds / 86_400;
+    let hours = seconds / 3600 % 24;
+    let minutes = seconds / 60 % 60;
     match (days, hours, minutes) {
         (0, 0, 0) if seconds == 0 => "less than 1 s".to_owned(),
         (0, 0, 0) => format!("{seconds} s"),

@@ -82,7 +82,9 @@ impl Round {
                 self.rejected.insert(site.clone(), rule.clone());
             }
             (Event::Aggregated { inputs, rule, output }, _) => {
-                let (inputs, rule, output) = (inputs.clone(), rule.clone(), *output);
+                let inputs = inputs.clone();
+                let rule = rule.clone();
+                let output = *output;
                 self.aggregated = Some(Aggregated { time: record.time, inputs, rule, output });
             }
             _ => {}

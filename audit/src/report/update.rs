@@ -58,7 +58,8 @@ impl Update {
     /// Whether both sides tell of the same bytes; nothing where one of them tells nothing.
     #[must_use]
     pub fn agrees(&self) -> Option<bool> {
-        let (sent, received) = (self.sent.as_ref()?, self.received.as_ref()?);
+        let sent = self.sent.as_ref()?;
+        let received = self.received.as_ref()?;
         Some((sent.update, sent.bytes) == (received.update, received.bytes))
     }
 }

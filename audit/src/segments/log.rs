@@ -154,7 +154,8 @@ impl<D: Disk> Log<D> {
         if self.signed == self.size() {
             return Ok(self.checkpoint.clone());
         }
-        let (origin, size) = (self.verifier().name().clone(), self.size());
+        let origin = self.verifier().name().clone();
+        let size = self.size();
         Ok(Checkpoint { origin, size, root: self.tree.root_at(size)? }.sign(&self.key)?)
     }
 
@@ -169,7 +170,8 @@ impl<D: Disk> Log<D> {
         }
         if self.signed < self.size() {
             let size = self.size();
-            let (origin, root) = (self.verifier().name().clone(), self.tree.root_at(size)?);
+            let origin = self.verifier().name().clone();
+            let root = self.tree.root_at(size)?;
             let note = Checkpoint { origin, size, root }.sign(&self.key)?;
             let cache = leaves(&self.folder, self.end.segment);
             let hashes: Vec<u8> = self.pending.iter().flat_map(|hash| hash.0).collect();
@@ -214,7 +216,8 @@ impl<D: Disk> Log<D> {
         }
         note.check(self.key.verifier())?;
         if note.text() != self.checkpoint.text() {
-            let (signed, found) = (self.signed, Checkpoint::parse(note.text())?.size);
+            let signed = self.signed;
+            let found = Checkpoint::parse(note.text())?.size;
             return Err(LogError::Truncated { signed, found });
         }
         self.keep(note)

@@ -61,7 +61,8 @@ impl<D: Disk> Log<D> {
         generation(folder, &key, &settings)?;
         let theirs = crate::folder::key(folder)?;
         if theirs != *key.verifier() {
-            let (expected, found) = (key.verifier().to_string(), theirs.to_string());
+            let expected = key.verifier().to_string();
+            let found = theirs.to_string();
             return Err(LogError::OtherKey { folder: folder.to_owned(), expected, found });
         }
         let lock = lock(folder)?;
@@ -208,7 +209,8 @@ fn redo(
             return Err(LogError::Sequence { expected: seq, found: record.seq });
         }
         if record.node != settings.node {
-            let (expected, found) = (settings.node.name.to_string(), record.node.name.to_string());
+            let expected = settings.node.name.to_string();
+            let found = record.node.name.to_string();
             return Err(LogError::OtherKey { folder: folder.to_owned(), expected, found });
         }
         if let Event::Recovered { file, .. } = &record.event {

@@ -9,7 +9,8 @@ pub fn check_inclusion(leaf: Hash, index: u64, size: u64, root: &Hash, path: &[H
     if index >= size {
         return false;
     }
-    let (mut place, mut last) = (index, size - 1);
+    let mut place = index;
+    let mut last = size - 1;
     let mut found = leaf;
     for sibling in path {
         if last == 0 {
@@ -18,7 +19,7 @@ pub fn check_inclusion(leaf: Hash, index: u64, size: u64, root: &Hash, path: &[H
         if place % 2 == 1 || place == last {
             found = node(sibling, &found);
             // Where this subtree is the last of its level, levels without a sibling are left out.
-            while place % 2 == 0 && place != 0 {
+            while place.is_multiple_of(2) && place != 0 {
                 (place, last) = (place / 2, last / 2);
             }
         } else {
@@ -52,11 +53,13 @@ pub fn check_consistency(
     let Some(first) = hashes.next() else {
         return false;
     };
-    let (mut place, mut last) = (old - 1, new - 1);
+    let mut place = old - 1;
+    let mut last = new - 1;
     while place % 2 == 1 {
         (place, last) = (place / 2, last / 2);
     }
-    let (mut of_old, mut of_new) = (*first, *first);
+    let mut of_old = *first;
+    let mut of_new = *first;
     for hash in hashes {
         if last == 0 {
             return false;
@@ -64,7 +67,7 @@ pub fn check_consistency(
         if place % 2 == 1 || place == last {
             of_old = node(hash, &of_old);
             of_new = node(hash, &of_new);
-            while place % 2 == 0 && place != 0 {
+            while place.is_multiple_of(2) && place != 0 {
                 (place, last) = (place / 2, last / 2);
             }
         } else {

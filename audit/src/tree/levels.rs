@@ -201,7 +201,8 @@ impl Tree {
             return Err(ProofError::Beyond { asked: index.max(size), size: self.size });
         }
         let mut path = Vec::new();
-        let (mut from, mut to) = (0, size);
+        let mut from = 0;
+        let mut to = size;
         while let Some(left) = split(to - from) {
             let middle = from + left;
             let sibling = if index < middle { (middle, to) } else { (from, middle) };
@@ -226,7 +227,8 @@ impl Tree {
             return Ok(path);
         }
         let get = |from, to| self.range(from, to).ok_or_else(|| self.gone(old));
-        let (mut from, mut to) = (0, size);
+        let mut from = 0;
+        let mut to = size;
         while old != to {
             let middle = from + split(to - from).unwrap_or(1);
             if old <= middle {

@@ -93,7 +93,8 @@ fn begin(
 ) -> Result<(Checks, Archived), Verdict> {
     let own = folder::checkpoint(folder, key)?;
     let archived = Archived::read(folder, key)?;
-    let (signed, found) = (own.size, archived.frontier.size());
+    let signed = own.size;
+    let found = archived.frontier.size();
     // What is archived was signed before it went: an older checkpoint has been put back.
     if signed < found {
         return Err(Tampering::Checkpoint { signed, archived: found }.into());
@@ -173,7 +174,8 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        let (found, end) = (self.frontier.size(), scan.place());
+        let found = self.frontier.size();
+        let end = scan.place();
         if let Some(Checkpoint { size, .. }) = self.checks.ahead.last()
             && found < *size
         {

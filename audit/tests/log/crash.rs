@@ -125,7 +125,8 @@ fn a_disk_that_fails_at_any_step_loses_nothing_that_was_recorded() {
     assert_eq!(work(disk, whole.path()).unwrap().len(), 13);
     let steps = calls.load(Ordering::Relaxed);
     assert!(steps > 40, "{steps} steps");
-    let (mut begun, mut torn) = (0, 0);
+    let mut begun = 0;
+    let mut torn = 0;
     for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
         for fail in 0..steps {
             let folder = tempfile::tempdir().unwrap();

@@ -151,7 +151,8 @@ impl Writer {
     /// One valid round of a site, by chance with or without this and that.
     pub fn site_round(&mut self, run: &str, round: u32, noisy: bool) {
         let update = digest(&format!("{run} {round}"));
-        let (model, plan) = (digest("model"), digest(run));
+        let model = digest("model");
+        let plan = digest(run);
         self.of(run, round, Event::RoundOffer { model, plan });
         if self.below(10) == 0 {
             let refused = entry(Event::Refused { rule: name("hours") }).of_run(name(run));
@@ -236,7 +237,8 @@ impl Writer {
         for run in 0.. {
             let run = format!("run-{run}");
             for round in 1..=8 {
-                let (model, plan) = (digest("model"), digest(&run));
+                let model = digest("model");
+                let plan = digest(&run);
                 self.of(&run, round, Event::RoundOffer { model, plan });
                 let mut inputs = Vec::new();
                 for site in ["site-a", "site-b", "site-c"] {

@@ -50,7 +50,8 @@ fn of(event: Event) -> Entry {
 
 /// A site's round up to what is sent.
 fn round() -> Vec<Entry> {
-    let (update, plan) = (digest("u"), digest("plan"));
+    let update = digest("u");
+    let plan = digest("plan");
     vec![
         entry(start()),
         entry(budget()),
@@ -87,7 +88,8 @@ fn a_site_that_breaks_a_rule_is_named() {
     assert_eq!(without(5, 7), Some(V::NotNoised));
     assert_eq!(without(6, 8), Some(V::NotSent));
     let then = |entry: Entry| site(|entries| entries.push(entry));
-    let (update, other) = (digest("u"), digest("v"));
+    let update = digest("u");
+    let other = digest("v");
     assert_eq!(then(of(reserve(NOISE, 5, 10))), Some(V::ChargedTwice));
     assert_eq!(then(of(Event::Noised { update: other, bytes: 8 })), Some(V::NoisedTwice));
     assert_eq!(then(of(Event::Noised { update, bytes: 9 })), Some(V::NoisedTwice));
@@ -138,7 +140,8 @@ fn a_site_that_breaks_a_rule_is_named() {
 #[test]
 fn a_coordinator_that_breaks_a_rule_is_named() {
     use Violation as V;
-    let (update, other) = (digest("u"), digest("v"));
+    let update = digest("u");
+    let other = digest("v");
     let received = |update| of(Event::Received { update, bytes: 8 }).with_site(name("site-b"));
     let input = |site, update| Input { site: name(site), update };
     let sum = |inputs: &[Input], output| {

@@ -172,7 +172,8 @@ fn what_a_round_was_charged_for_and_what_a_run_made_are_looked_up() {
         put(site, &vec![of(0, Event::Sent { update: hash(0), bytes: 64 }); MANY as usize]);
         let rounds: Vec<Entry> = (1..=MANY)
             .map(|round| {
-                let (inputs, rule) = (Vec::new(), name("sum"));
+                let inputs = Vec::new();
+                let rule = name("sum");
                 let made = Event::Aggregated { inputs, rule, output: hash(round) };
                 entry(made).of_run(run(0)).of_round(round)
             })

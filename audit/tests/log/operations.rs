@@ -44,7 +44,8 @@ impl Pair {
 
     /// The hospital's part of a round.
     fn send(&mut self, round: u32) -> Digest {
-        let (model, plan) = (digest("model"), digest("plan"));
+        let model = digest("model");
+        let plan = digest("plan");
         let update = digest(&format!("update {round}"));
         self.meet();
         self.centre.of(RUN, round, Event::RoundOffer { model, plan });
@@ -72,7 +73,8 @@ impl Pair {
 
     fn close(&mut self, round: u32) {
         self.meet();
-        let (inputs, output) = (Vec::new(), digest(&format!("model {round}")));
+        let inputs = Vec::new();
+        let output = digest(&format!("model {round}"));
         self.centre.of(RUN, round, Event::Aggregated { inputs, rule: name("sum"), output });
     }
 
@@ -253,7 +255,8 @@ fn a_restarted_log_accuses_nobody_whatever_the_order() {
     };
     pair.centre.tell(seen());
     pair.sign();
-    let (centre, one) = (pair.place("centre"), pair.place("site-a"));
+    let centre = pair.place("centre");
+    let one = pair.place("site-a");
     let all = [
         (centre.as_path(), public("centre")),
         (one.as_path(), public("site-a")),

@@ -77,7 +77,8 @@ impl Three {
 
     /// The hospital sends what the coordinator says that it has, and does not tell of.
     fn drop_it(&mut self) {
-        let (update, bytes) = (digest("dropped"), 64);
+        let update = digest("dropped");
+        let bytes = 64;
         let plan = digest("plan");
         self.site.put(&entry(Event::Consent { plan, terms: None }).of_run(name(RUN)));
         self.site.put(&of(super::harness::reserve(audit::record::Mechanism::ClipOnly, 0, 0)));

@@ -93,10 +93,12 @@ fn proofs_are_those_of_tlog_tiles() {
 fn a_proof_with_anything_changed_is_none() {
     let ours = tree(SIZE);
     for (index, old, size) in [(0, 1, 2), (3, 4, 7), (31, 32, 33), (40, 41, 64), (69, 50, 70)] {
-        let (root, was) = (ours.root_at(size).unwrap(), ours.root_at(old).unwrap());
+        let root = ours.root_at(size).unwrap();
+        let was = ours.root_at(old).unwrap();
         let path = ours.inclusion(index.min(size - 1), size).unwrap();
         let grown = ours.consistency(old, size).unwrap();
-        let (at, of) = (index.min(size - 1), leaf(&line(index.min(size - 1))));
+        let at = index.min(size - 1);
+        let of = leaf(&line(index.min(size - 1)));
         assert!(check_inclusion(of, at, size, &root, &path));
         assert!(check_consistency(old, &was, size, &root, &grown));
         for place in 0..path.len() {

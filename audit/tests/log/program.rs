@@ -23,7 +23,8 @@ fn out(output: &Output) -> String {
 #[test]
 fn verify_says_one_line_and_an_exit_code() {
     let folder = site_log(50, 1);
-    let (place, key) = (text(folder.path()), public("site-a").to_string());
+    let place = text(folder.path());
+    let key = public("site-a").to_string();
     let sound = run(&["verify", place, "--key", &key]);
     assert_eq!(sound.status.code(), Some(0));
     assert!(out(&sound).starts_with("sound site-a.1: ") && out(&sound).lines().count() == 1);
@@ -59,7 +60,9 @@ fn anchor_prove_check_and_show_work_together() {
         keep("key", &Output { stdout: public("site-a").to_string().into(), ..run(&["--help"]) });
     let anchor = keep("anchor", &run(&["anchor", place]));
     let proof = keep("proof", &run(&["prove", place, "7"]));
-    let (key, anchor, proof) = (text(&key), text(&anchor), text(&proof));
+    let key = text(&key);
+    let anchor = text(&anchor);
+    let proof = text(&proof);
     let verified = run(&["verify", place, "--key", key, "--checkpoint", anchor]);
     assert_eq!(verified.status.code(), Some(0));
     let checked = run(&["check", proof, "--key", key]);
@@ -83,11 +86,13 @@ fn reconcile_asks_for_trusted_keys() {
     let site = site_log(20, 1);
     let centre = tempfile::tempdir().unwrap();
     drop(Writer::new(centre.path(), "centre", Role::Coordinator, 1).coordinator(20));
-    let (site, centre) = (text(site.path()), text(centre.path()));
+    let site = text(site.path());
+    let centre = text(centre.path());
     let found = run(&["reconcile", centre, site]);
     assert_eq!(found.status.code(), Some(1), "{}", out(&found));
     assert!(out(&found).contains("attention absent: the coordinator names site-b, "));
-    let (one, other) = (public("site-a").to_string(), public("centre").to_string());
+    let one = public("site-a").to_string();
+    let other = public("centre").to_string();
     let keyed = run(&["reconcile", centre, site, "--key", &one, "--key", &other, "--json"]);
     assert_eq!(keyed.status.code(), Some(1));
     let json: serde_json::Value = serde_json::from_str(&out(&keyed)).unwrap();

@@ -46,7 +46,8 @@ fn federation(plants: &[(Plant, &str, u32)]) -> Federation {
     let mut sites: Vec<Writer> =
         SITES.map(|site| Writer::new(&place(site), site, Role::Site, 1)).into();
     let planted = |plant, site: &str, round| plants.contains(&(plant, site, round));
-    let (model, plan) = (digest("model"), digest("plan"));
+    let model = digest("model");
+    let plan = digest("plan");
     for (site, writer) in SITES.iter().zip(&mut sites) {
         writer.tell(start());
         writer.tell(super::harness::budget());
@@ -148,7 +149,8 @@ fn ten_planted_differences_are_all_named() {
     assert_eq!(found.agreed, u64::from(ROUNDS) * 3 - 9);
     assert_eq!(found.exit_code(), 1);
     for one in &found.discrepancies {
-        let (ours, theirs) = (one.coordinator_seq, one.site_seq);
+        let ours = one.coordinator_seq;
+        let theirs = one.site_seq;
         let both = match one.class {
             Class::Lost => ours.is_none() && theirs.is_some(),
             Class::Forged => ours.is_some() && theirs.is_none(),
@@ -172,7 +174,8 @@ fn pair<'a>(centre: &'a Path, site: &'a Path) -> (Source<'a>, Source<'a>) {
 
 #[test]
 fn a_log_cut_back_since_a_peer_saw_it_is_found() {
-    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ours = tempfile::tempdir().unwrap();
+    let theirs = tempfile::tempdir().unwrap();
     let mut site = Writer::new(ours.path(), "site-a", Role::Site, 1);
     site.tell(start());
     site.log.checkpoint().unwrap();

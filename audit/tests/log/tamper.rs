@@ -104,7 +104,8 @@ fn a_log_cut_back_to_an_older_checkpoint_is_found_by_a_peers_copy() {
     let folder = tempfile::tempdir().unwrap();
     let writer = Writer::new(folder.path(), "site-a", Role::Site, 1).site(400);
     let older = copy(folder.path());
-    let (size, note) = (writer.log.size(), writer.log.latest().clone());
+    let size = writer.log.size();
+    let note = writer.log.latest().clone();
     let writer = writer.more(600);
     let kept: SignedNote = writer.log.latest().clone();
     assert!(writer.log.size() > size);

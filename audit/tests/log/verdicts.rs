@@ -27,7 +27,8 @@ fn sign(folder: &Path) {
         frontier.push(leaf(line.strip_suffix(b"\n").unwrap()));
     }
     let origin = name("site-a.1");
-    let (size, root) = (frontier.size(), frontier.root());
+    let size = frontier.size();
+    let root = frontier.root();
     let checkpoint = audit::note::Checkpoint { origin, size, root };
     let note = checkpoint.sign(&key("site-a")).unwrap();
     fs::write(folder.join(CHECKPOINT), note.to_string()).unwrap();

@@ -13,10 +13,12 @@ fn witness(checkpoint: CheckpointText, cosigned: bool) -> Entry {
 
 #[test]
 fn a_log_that_grows_is_cosigned_and_one_that_forks_is_not() {
-    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ours = tempfile::tempdir().unwrap();
+    let theirs = tempfile::tempdir().unwrap();
     let mut site = Writer::new(ours.path(), "site-a", Role::Site, 1);
     let mut centre = Writer::new(theirs.path(), "centre", Role::Coordinator, 1);
-    let (peer, mut peers) = (public("centre"), Peers::default());
+    let peer = public("centre");
+    let mut peers = Peers::default();
     let mut older = None;
     for round in 0..20 {
         let note = centre.log.checkpoint().unwrap().clone();

@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn moments_differ_and_never_go_below_zero() {
-        let (early, late) = (Moment(Duration::from_secs(2)), Moment(Duration::from_secs(5)));
+        let early = Moment(Duration::from_secs(2));
+        let late = Moment(Duration::from_secs(5));
         assert_eq!(late.since(early), Duration::from_secs(3));
         assert_eq!(early.since(late), Duration::ZERO);
         assert_eq!(early.plus(Duration::from_secs(3)), late);

@@ -44,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let clock = Arc::new(SystemClock::new());
     let audit =
         AuditWriter::open(&folder.path().join("state"), "site-a", Role::Site, clock, &mut |_| ())?;
-    let (mut records, mut reserves) = (Vec::new(), Vec::new());
+    let mut records = Vec::new();
+    let mut reserves = Vec::new();
     for round in 1..=TURNS {
         for (entry, times) in [(plain(), &mut records), (charge(round), &mut reserves)] {
             let start = Instant::now();
@@ -52,7 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }
     }
-    let (record, reserve) = (median(records), median(reserves));
+    let record = median(records);
+    let reserve = median(reserves);
     println!(
         r#"{{"bench":"reserve","turns":{TURNS},"record_ms":{record:.3},"reserve_ms":{reserve:.3},"checkpoint_ms":{:.3}}}"#,
         reserve - record

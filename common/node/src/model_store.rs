@@ -175,19 +175,25 @@ pub fn begin(experiment: &mut Experiment, file: &Path) -> Result<(), ModelStoreE
 
 /// That weights of the same shapes mean the same: shapes do not say which head, causes, time grid or inputs.
 fn same_meaning(card: &Card, plan: &Plan) -> Result<(), ModelStoreFault> {
-    let (causes, asked) = (&card.plan.outcome.causes, &plan.outcome.causes);
+    let causes = &card.plan.outcome.causes;
+    let asked = &plan.outcome.causes;
     if causes != asked {
-        let (found, asked) = (format!("causes {causes:?}"), format!("{asked:?}"));
+        let found = format!("causes {causes:?}");
+        let asked = format!("{asked:?}");
         return Err(ModelStoreFault::Meaning { which: "causes", found, asked });
     }
-    let (head, asked) = (card.plan.model.head, plan.model.head);
+    let head = card.plan.model.head;
+    let asked = plan.model.head;
     if head != asked {
-        let (found, asked) = (head.name().to_owned(), asked.name().to_owned());
+        let found = head.name().to_owned();
+        let asked = asked.name().to_owned();
         return Err(ModelStoreFault::Meaning { which: "head", found, asked });
     }
-    let (inputs, asked) = (card.plan.input_names(), plan.input_names());
+    let inputs = card.plan.input_names();
+    let asked = plan.input_names();
     if let Some((found, asked)) = inputs.iter().zip(&asked).find(|(found, asked)| found != asked) {
-        let (found, asked) = (format!("input {found:?}"), format!("{asked:?}"));
+        let found = format!("input {found:?}");
+        let asked = format!("{asked:?}");
         return Err(ModelStoreFault::Meaning { which: "inputs", found, asked });
     }
     let grid = |plan: &Plan| (plan.outcome.unit, plan.outcome.edges.clone());

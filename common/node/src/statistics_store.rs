@@ -135,7 +135,8 @@ mod tests {
     fn an_answer_is_found_again_for_its_own_question_and_site() {
         let state = tempfile::tempdir().unwrap();
         let site = |name: &str| name.parse::<SiteName>().unwrap();
-        let (asked, other) = (question(0.5), question(0.25));
+        let asked = question(0.5);
+        let other = question(0.25);
         let kept = StatisticsStore::of(state.path(), &asked);
         assert!(kept.sites().is_empty() && kept.read(&site("a")).is_none());
         let numbers = answer(&asked);

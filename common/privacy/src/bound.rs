@@ -167,7 +167,8 @@ mod tests {
                 &[-CLIP, -1],
                 &[CLIP / 2 + 1, CLIP / 2, CLIP / 2, CLIP / 2],
             ] {
-                let (found, most) = (u64::from(UNITS_PER_CLIP) + 1, u64::from(UNITS_PER_CLIP));
+                let found = u64::from(UNITS_PER_CLIP) + 1;
+                let most = u64::from(UNITS_PER_CLIP);
                 assert_eq!(check(over), Err(OverBound::Norm { found, most }), "{over:?}");
             }
         }

@@ -36,7 +36,8 @@ mod tests {
 
     #[test]
     fn each_patient_is_in_by_the_rate_and_apart_from_the_others() {
-        let (n, rate) = (200_000, 0.03);
+        let n = 200_000;
+        let rate = 0.03;
         let found = sampled(rate, n, 1);
         let expected = rate * n as f64;
         // Five standard errors of a binomial count, for a fixed key.

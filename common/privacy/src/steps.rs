@@ -113,7 +113,8 @@ impl PrivateTraining {
             return Err(PrivacyError::NoStep);
         }
         if sum.len() != self.parameters.len() {
-            let (before, after) = (self.parameters.len(), sum.len());
+            let before = self.parameters.len();
+            let after = sum.len();
             return Err(PrivacyError::Length { before, after });
         }
         self.sum.clear();
@@ -175,7 +176,10 @@ mod tests {
 
     #[test]
     fn the_sum_is_noised_and_divided_by_what_was_configured() {
-        let (n, clip, batch, z) = (40_000, 0.5, 8.0, 3.0);
+        let n = 40_000;
+        let clip = 0.5;
+        let batch = 8.0;
+        let z = 3.0;
         let mut training =
             PrivateTraining::begin(receipt(steps(1.0, z, 1), clip), &vec![0.0; n], batch).unwrap();
         training.sample(10, key(1)).unwrap();

@@ -22,7 +22,8 @@ pub(super) fn ledger(epsilon: f64) -> Ledger<Nowhere> {
 
 /// A charge for any mechanism.
 pub(super) fn charge(mechanism: Mechanism, clip: f64) -> Charge {
-    let (run, released) = ("run-a".parse().unwrap(), Released::Update);
+    let run = "run-a".parse().unwrap();
+    let released = Released::Update;
     Charge { run, plan: Digest::of(b"plan"), round: Round(1), released, mechanism, clip }
 }
 

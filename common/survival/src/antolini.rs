@@ -48,7 +48,8 @@ pub fn antolini_c(
     used.sort_unstable_by(f64::total_cmp);
     used.dedup();
 
-    let (mut score, mut total) = (0.0, 0.0);
+    let mut score = 0.0;
+    let mut total = 0.0;
     for time in used {
         // Lower survival is higher risk; negation is exact, so ties survive it.
         let risk: Vec<f64> = curves.at(time).iter().map(|value| -value).collect();

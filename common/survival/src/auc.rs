@@ -110,7 +110,9 @@ impl Ranked {
 
     /// Area under the ROC curve by the trapezoid rule, one segment per tie.
     fn auc(&self, at: f64) -> Option<f64> {
-        let (mut area, mut cases, mut controls) = (0.0, 0.0, 0);
+        let mut area = 0.0;
+        let mut cases = 0.0;
+        let mut controls = 0;
         for tied in self.0.chunk_by(|a, b| a.0 - b.0 <= RISK_TIE_TOLERANCE) {
             let new_cases: f64 =
                 tied.iter().filter(|&&(_, time, _)| time <= at).map(|&(_, _, weight)| weight).sum();
@@ -135,7 +137,9 @@ fn mean_auc(test: &Survival, times: &[f64], auc: &[Option<f64>]) -> Option<f64> 
         return only;
     }
     let mut rows = risk_table(test).into_iter().peekable();
-    let (mut survival, mut sum, mut fall) = (1.0, 0.0, 0.0);
+    let mut survival = 1.0;
+    let mut sum = 0.0;
+    let mut fall = 0.0;
     for (&time, &auc) in times.iter().zip(auc) {
         let before = survival;
         while let Some(row) = rows.next_if(|row| row.time <= time) {

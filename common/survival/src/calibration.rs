@@ -112,7 +112,9 @@ fn at_horizon(
 #[allow(clippy::float_cmp, reason = "only equal predictions must stay in one group")]
 fn quantile_groups(sorted: &[Patient], groups: usize) -> Vec<&[Patient]> {
     let groups = groups.min(sorted.len());
-    let (mut parts, mut rest, mut taken) = (Vec::new(), sorted, 0);
+    let mut parts = Vec::new();
+    let mut rest = sorted;
+    let mut taken = 0;
     for group in 1..=groups {
         let wanted = (sorted.len() * group / groups).saturating_sub(taken);
         let ties = match wanted.checked_sub(1).and_then(|last| rest.get(last)) {

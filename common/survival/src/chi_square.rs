@@ -11,7 +11,8 @@ pub(super) fn chi_square_tail(x: f64, df: u32) -> f64 {
     if x <= 0.0 {
         return 1.0;
     }
-    let (a, x) = (f64::from(df) / 2.0, x / 2.0);
+    let a = f64::from(df) / 2.0;
+    let x = x / 2.0;
     let scale = (a.mul_add(x.ln(), -x) - ln_gamma_half(df)).exp();
     if x < a + 1.0 {
         scale.mul_add(-lower_series(a, x), 1.0).max(0.0)
@@ -25,7 +26,8 @@ pub(super) fn chi_square_tail(x: f64, df: u32) -> f64 {
 /// Bisection on the tail of `Z^2`; a confidence limit needs it once per curve.
 pub(super) fn two_sided_normal_quantile(level: f64) -> f64 {
     // P(|Z| > 10) is below the spacing of numbers next to 1.
-    let (mut low, mut high) = (0.0_f64, 10.0_f64);
+    let mut low = 0.0_f64;
+    let mut high = 10.0_f64;
     for _ in 0..100 {
         let middle = f64::midpoint(low, high);
         if chi_square_tail(middle * middle, 1) > 1.0 - level {

@@ -47,11 +47,13 @@ impl KaplanMeier {
     /// [`SurvivalError::InvalidParameter`] unless `0 < level < 1`.
     pub fn fit(data: &Survival, level: f64) -> Result<Self, SurvivalError> {
         let z = confidence_quantile(level)?;
-        let (mut survival, mut variance) = (1.0, 0.0);
+        let mut survival = 1.0;
+        let mut variance = 0.0;
         let points = risk_table(data)
             .into_iter()
             .map(|row| {
-                let (at_risk, events) = (real(row.at_risk), real(row.events));
+                let at_risk = real(row.at_risk);
+                let events = real(row.events);
                 survival *= 1.0 - events / at_risk;
                 if row.events < row.at_risk {
                     variance += events / (at_risk * (at_risk - events));

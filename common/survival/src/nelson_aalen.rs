@@ -44,11 +44,13 @@ impl NelsonAalen {
     /// [`SurvivalError::InvalidParameter`] unless `0 < level < 1`.
     pub fn fit(data: &Survival, level: f64) -> Result<Self, SurvivalError> {
         let z = confidence_quantile(level)?;
-        let (mut hazard, mut variance) = (0.0, 0.0);
+        let mut hazard = 0.0;
+        let mut variance = 0.0;
         let points = risk_table(data)
             .into_iter()
             .map(|row| {
-                let (at_risk, events) = (real(row.at_risk), real(row.events));
+                let at_risk = real(row.at_risk);
+                let events = real(row.events);
                 hazard += events / at_risk;
                 variance += events / (at_risk * at_risk);
                 let spread =

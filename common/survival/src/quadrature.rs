@@ -30,14 +30,16 @@ fn parabola(points: &[(f64, f64)]) -> f64 {
     let &[(x0, y0), (x1, y1), (x2, y2)] = points else {
         return 0.0;
     };
-    let (h0, h1) = (x1 - x0, x2 - x1);
+    let h0 = x1 - x0;
+    let h1 = x2 - x1;
     let weighted = y0 * (2.0 - h1 / h0) + y1 * (h0 + h1).powi(2) / (h0 * h1) + y2 * (2.0 - h0 / h1);
     (h0 + h1) / 6.0 * weighted
 }
 
 /// Integral over the last interval of the parabola through three points.
 fn last_interval(&[(x0, y0), (x1, y1), (x2, y2)]: &[(f64, f64); 3]) -> f64 {
-    let (h0, h1) = (x1 - x0, x2 - x1);
+    let h0 = x1 - x0;
+    let h1 = x2 - x1;
     let both = h0 + h1;
     let last = h1 * (2.0 * h1 + 3.0 * h0) / (6.0 * both);
     let middle = h1 * (h1 + 3.0 * h0) / (6.0 * h0);

@@ -36,7 +36,9 @@ pub fn survival_at(edges: &[f64], curve: &[f64], time: f64) -> Result<f64, Survi
 /// As [`survival_at`].
 pub fn restricted_mean(edges: &[f64], curve: &[f64], horizon: f64) -> Result<f64, SurvivalError> {
     let at_horizon = survival_at(edges, curve, horizon)?;
-    let (mut before, mut alive, mut area) = (0.0, 1.0, 0.0);
+    let mut before = 0.0;
+    let mut alive = 1.0;
+    let mut area = 0.0;
     for (&edge, &value) in edges.iter().zip(curve).take_while(|(edge, _)| **edge < horizon) {
         area += (edge - before) * f64::midpoint(alive, value);
         (before, alive) = (edge, value);
@@ -55,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_curve_is_read_between_its_edges() {
-        let (edges, curve) = ([1.0, 3.0], [0.8, 0.4]);
+        let edges = [1.0, 3.0];
+        let curve = [0.8, 0.4];
         for (time, expected) in [(0.0, 1.0), (0.5, 0.9), (1.0, 0.8), (2.0, 0.6), (3.0, 0.4)] {
             close(survival_at(&edges, &curve, time), expected);
         }
@@ -63,7 +66,8 @@ mod tests {
 
     #[test]
     fn the_mean_is_the_area_up_to_the_horizon() {
-        let (edges, curve) = ([1.0, 3.0], [0.8, 0.4]);
+        let edges = [1.0, 3.0];
+        let curve = [0.8, 0.4];
         close(restricted_mean(&edges, &curve, 3.0), 0.9 + 2.0 * 0.6);
         close(restricted_mean(&edges, &curve, 2.0), 0.9 + 0.7);
         close(restricted_mean(&edges, &curve, 0.5), 0.5 * 0.95);
@@ -82,7 +86,8 @@ mod tests {
 
     #[test]
     fn what_the_grid_does_not_say_is_refused() {
-        let (edges, curve) = ([1.0, 3.0], [0.8, 0.4]);
+        let edges = [1.0, 3.0];
+        let curve = [0.8, 0.4];
         for time in [-0.1, 3.1, f64::NAN, f64::INFINITY] {
             assert!(survival_at(&edges, &curve, time).is_err(), "{time}");
             assert!(restricted_mean(&edges, &curve, time).is_err(), "{time}");

@@ -88,7 +88,10 @@ impl Incoming {
     pub fn new(out: &Path, force: bool) -> Result<Self, FetchError> {
         durable::make_folder(out).map_err(at(out))?;
         let folder = tempfile::Builder::new().prefix(".fetch-").tempdir_in(out).map_err(at(out))?;
-        let (run, card, open, weights) = (None, None, None, false);
+        let run = None;
+        let card = None;
+        let open = None;
+        let weights = false;
         Ok(Self { out: out.to_owned(), force, folder, run, card, open, weights })
     }
 
@@ -173,7 +176,8 @@ impl Incoming {
     }
 
     fn place(&self, name: &str) -> Result<PathBuf, FetchError> {
-        let (from, to) = (self.folder.path().join(name), self.out.join(name));
+        let from = self.folder.path().join(name);
+        let to = self.out.join(name);
         if self.force {
             fs::rename(&from, &to).map_err(at(&to))?;
             return Ok(to);

@@ -11,7 +11,8 @@ pub(super) fn pages<T: Serialize>(
     rows: impl Iterator<Item = T>,
     mut send: impl FnMut(Vec<T>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let (mut page, mut size) = (Vec::new(), 0);
+    let mut page = Vec::new();
+    let mut size = 0;
     for row in rows {
         let bytes = encode(&row).len();
         if page.len() == PAGE || (!page.is_empty() && size + bytes > PAGE_BYTES) {

@@ -87,7 +87,8 @@ fn print(format: Format, found: &Value) {
         return;
     }
     println!("noise multiplier   {}", found["noise"]);
-    let (pld, rdp) = (shown(&found["epsilon_pld"]), shown(&found["epsilon_rdp"]));
+    let pld = shown(&found["epsilon_pld"]);
+    let rdp = shown(&found["epsilon_rdp"]);
     println!("ε, PLD accountant  {pld}  (tight: what plans and reports call promised)");
     println!("ε, RDP accountant  {rdp}  (holds under adaptive choices)");
     println!("δ                  {}", found["delta"]);

@@ -101,7 +101,9 @@ fn table(oracle: &Oracle) -> String {
     );
     for site in &oracle.sites {
         let part = |count: usize| format!("{:.0} %", 100.0 * count as f64 / site.patients as f64);
-        let (events, ecgs, images) = (part(site.events), part(site.ecgs), part(site.images));
+        let events = part(site.events);
+        let ecgs = part(site.ecgs);
+        let images = part(site.images);
         let _ =
             writeln!(text, "{:<12}{:>9}{events:>9}{ecgs:>8}{images:>8}", site.site, site.patients);
     }
@@ -125,7 +127,8 @@ fn table(oracle: &Oracle) -> String {
     ];
     for (name, figure, note) in rows {
         let shown = |c: &CIndices| figure(c).map_or("–".to_owned(), |c| format!("{c:.4}"));
-        let (all, test) = (shown(&oracle.all), shown(&oracle.test));
+        let all = shown(&oracle.all);
+        let test = shown(&oracle.test);
         let line = format!("{name:<26}{all:>8}{test:>8}  {note}");
         let _ = writeln!(text, "{}", line.trim_end());
     }

@@ -44,7 +44,8 @@ impl Running {
         self.bytes = bytes;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         self.driver.registry.round(&self.driver.run, &record, &told)?;
-        let (metrics, count) = (mean(&told), u32::try_from(record.sites.len()).unwrap_or(u32::MAX));
+        let metrics = mean(&told);
+        let count = u32::try_from(record.sites.len()).unwrap_or(u32::MAX);
         tracing::info!(
             sites = count,
             seconds = record.seconds,
@@ -52,7 +53,8 @@ impl Running {
             metrics = %shown(&metrics),
             "closed"
         );
-        let (seconds, bytes) = (record.seconds, record.bytes);
+        let seconds = record.seconds;
+        let bytes = record.bytes;
         self.report(Progress::Round { round, sites: count, seconds, bytes, metrics });
         self.rounds.push(record);
         self.metrics.push(told);

@@ -74,7 +74,8 @@ impl Running {
         let PublishedOffer { note, size, record } = self.shown(round, purpose)?;
         let Driver { run, connections, audit, .. } = &self.driver;
         for site in sites {
-            let (log, run) = (audit.sight(&note, size, &connections.seen(&site)), run.clone());
+            let log = audit.sight(&note, size, &connections.seen(&site));
+            let run = run.clone();
             connections.shown(&site, size);
             let header = ModelHeader { run, round, purpose, payload, log, record: record.clone() };
             connections.command(&site, SessionCommand::Model(header, self.model.clone()));
@@ -97,7 +98,9 @@ impl Running {
         self.updates = Some(updates);
         tracing::debug!(round = %header.round, weight, "update folded");
         self.told.insert(site.clone(), header.metrics);
-        let (run, round, digest) = (header.run, header.round, header.payload.digest);
+        let run = header.run;
+        let round = header.round;
+        let digest = header.payload.digest;
         self.received.push((site.clone(), ToSite::Received { run, round, digest, cosignature }));
         Ok(())
     }

@@ -52,9 +52,12 @@ impl Running {
         if stopped && self.kept.is_some() {
             ended = format!("{ended}; the model after round {} is kept", self.rounds.len());
         }
-        let (reason, at) = ((!finished).then(|| ended.clone()), clock.wall());
+        let reason = (!finished).then(|| ended.clone());
+        let at = clock.wall();
         if let Some(sha256) = self.kept {
-            let (rounds, metrics, model) = (&self.rounds[..], &mean(&told)[..], self.digest);
+            let rounds = &self.rounds[..];
+            let metrics = &mean(&told)[..];
+            let model = self.digest;
             let ended = Ended { run, plan, sha256, model, rounds, metrics, log, at };
             artifact::describe(models, ended)?;
         }

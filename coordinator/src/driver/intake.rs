@@ -108,7 +108,8 @@ impl Running {
         }
         let event = match input {
             SessionEvent::Joined(site) => {
-                let (run, plan) = (self.driver.run.clone(), self.driver.plan.clone());
+                let run = self.driver.run.clone();
+                let plan = self.driver.plan.clone();
                 if let Some(witnesses) = &mut self.witnesses {
                     witnesses.forget(&site);
                 }
@@ -132,7 +133,8 @@ impl Running {
             }
             SessionEvent::Declined(site, decline) => {
                 self.driver.audit.note_refused(log::silent(&site, &decline));
-                let (rule, reason) = (decline.rule, decline.reason);
+                let rule = decline.rule;
+                let reason = decline.reason;
                 tracing::warn!(%site, rule, reason, "no contribution");
                 let declined = DeclineReason { rule: rule.clone(), reason: reason.clone() };
                 self.declined.insert(site.clone(), declined);
@@ -144,7 +146,8 @@ impl Running {
                 return Ok(None);
             }
             SessionEvent::Overstepped(site, round, refusal) => {
-                let (rule, reason) = (refusal.code().to_owned(), refusal.to_string());
+                let rule = refusal.code().to_owned();
+                let reason = refusal.to_string();
                 tracing::warn!(%site, %round, reason, "left out of the round");
                 let declined = DeclineReason { rule: rule.clone(), reason: reason.clone() };
                 self.declined.insert(site.clone(), declined);

@@ -29,7 +29,9 @@ impl Witnesses {
     /// Of an offer, which `needed` sites must have seen.
     pub fn new((round, purpose): (Round, Purpose), shown: PublishedOffer, needed: u32) -> Self {
         let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MAX_WITNESSES);
-        let (cosigned, keys, told) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let cosigned = BTreeMap::new();
+        let keys = BTreeMap::new();
+        let told = BTreeSet::new();
         Self { round, purpose, shown, needed, cosigned, keys, told }
     }
 
@@ -60,7 +62,9 @@ impl Witnesses {
     ) -> Result<u64, AttestError> {
         cosigned_by(&self.shown.note, site, key, line)?;
         self.keys.insert(site.clone(), key.clone());
-        let (site, key, signature) = (site.clone(), key.to_string(), line.to_owned());
+        let site = site.clone();
+        let key = key.to_string();
+        let signature = line.to_owned();
         self.cosigned.insert(site.clone(), Cosignature { site, key, signature });
         Ok(self.shown.size)
     }

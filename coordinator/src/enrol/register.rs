@@ -60,7 +60,8 @@ impl Member {
     fn parse(line: &str) -> Option<Self> {
         let mut parts = line.split_whitespace().map(str::to_owned);
         let fingerprint = parts.next()?.parse().ok()?;
-        let (role, name) = (parts.next()?, parts.next()?);
+        let role = parts.next()?;
+        let name = parts.next()?;
         Some(Self { fingerprint, role, name, issued: parts.next()?, expires: parts.next()? })
     }
 }

@@ -334,7 +334,8 @@ impl Machine {
                 };
                 let pending = offered.len() - taken.len();
                 let away = offered.iter().filter(|s| !taken.contains_key(*s) && !here(s)).count();
-                let (had, full) = (taken.len(), taken.len() >= self.rules.max_sites as usize);
+                let had = taken.len();
+                let full = taken.len() >= self.rules.max_sites as usize;
                 let enough = had >= self.rules.min_sites as usize;
                 let window_over = now >= *until;
                 // With a quorum, nobody waits for a site that is gone; without one, it may be back.
@@ -399,7 +400,8 @@ impl Machine {
     fn give_up(&mut self, had: usize) -> Vec<Effect> {
         self.state = State::Over;
         let had = u32::try_from(had).unwrap_or(u32::MAX);
-        let (round, needed) = (self.round, self.rules.min_sites);
+        let round = self.round;
+        let needed = self.rules.min_sites;
         vec![Effect::End(Outcome::NoQuorum { round, had, needed })]
     }
 }

@@ -28,7 +28,8 @@ fn model(round: u32) -> Digest {
 }
 
 fn update(name: &str, round: u32) -> Event {
-    let (model, digest) = (model(round - 1), Digest::of(name.as_bytes()));
+    let model = model(round - 1);
+    let digest = Digest::of(name.as_bytes());
     Event::Updated { site: site(name), round: Round(round), model, digest, weight: 1 }
 }
 
@@ -318,7 +319,8 @@ fn every_wrong_update_is_refused_by_name() {
     let wrong = Refusal::WrongRound { open: Round(1), found: Round(2) };
     assert_eq!(run.step(update("b", 2), at(1)), [refused("b", wrong)]);
     let spoil = |spoil: fn(&mut Digest, &mut u32)| {
-        let (mut model, mut weight) = (model(0), 1);
+        let mut model = model(0);
+        let mut weight = 1;
         spoil(&mut model, &mut weight);
         let digest = Digest::of(b"b");
         Event::Updated { site: site("b"), round: Round(1), model, digest, weight }
@@ -347,7 +349,9 @@ fn promises_hold_under_random_events() {
     for seed in 0..500 {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let mut run = Machine::new(rules(), model(0), at(0));
-        let (mut folded, mut closed, mut ended) = (Vec::new(), 0, 0);
+        let mut folded = Vec::new();
+        let mut closed = 0;
+        let mut ended = 0;
         let mut now = 0;
         for _ in 0..400 {
             let name = names[rng.next_u32() as usize % names.len()];

@@ -47,7 +47,8 @@ impl Admission {
 
     /// Ends the session when its certificate ends or is revoked, and warns some weeks before its end.
     pub(super) fn watch(&self, link: &Link) -> Watched {
-        let (admission, link) = (self.clone(), link.clone());
+        let admission = self.clone();
+        let link = link.clone();
         Watched(tokio::spawn(async move {
             let Some(certificate) = link.certificate() else { return };
             let mut warned = None;

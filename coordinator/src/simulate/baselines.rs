@@ -59,7 +59,8 @@ fn train_alone(
     let limits = Limits { total, epsilon_per_run: None };
     let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).map_err(stage)?;
     let run = RunId::memorable(plan.seed);
-    let (clip, digest) = (plan.privacy.clip, plan.digest());
+    let clip = plan.privacy.clip;
+    let digest = plan.digest();
     for round in 1..=plan.rounds {
         let seed = Digest::of(format!("baseline {} {name} {round}", plan.seed).as_bytes());
         let seed = seed.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -67,7 +68,8 @@ fn train_alone(
             train(&plan.model, &plan.training, &model, patients, seed, device).map_err(stage)?;
         let delta =
             Delta::between(&model, trained.parameters).and_then(|delta| delta.clip(clip, 1.0));
-        let (run, released) = (run.clone(), Released::Update);
+        let run = run.clone();
+        let released = Released::Update;
         let mechanism = Mechanism::ClipOnly;
         let charge = Charge { run, plan: digest, round: Round(round), released, mechanism, clip };
         let receipt = ledger.reserve(charge).map_err(stage)?;

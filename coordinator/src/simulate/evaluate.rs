@@ -130,7 +130,9 @@ pub(super) fn oracle(
     if plan.outcome.causes.len() > 1 {
         return Ok(None);
     }
-    let (mut times, mut events, mut truth) = (Vec::new(), Vec::new(), Vec::new());
+    let mut times = Vec::new();
+    let mut events = Vec::new();
+    let mut truth = Vec::new();
     for hospital in hospitals {
         let Records::Table { table, split: Some(split) } = &hospital.records else {
             return Ok(told(folder));
@@ -139,10 +141,8 @@ pub(super) fn oracle(
         let training = table.column(split)?.flags()?;
         let test = |row: &usize| !training[*row];
         let rows: Vec<usize> = (0..table.len()).filter(test).collect();
-        let (time, event) = (
-            table.column(&plan.outcome.time)?.numbers()?,
-            table.column(&plan.outcome.event)?.flags()?,
-        );
+        let time = table.column(&plan.outcome.time)?.numbers()?;
+        let event = table.column(&plan.outcome.event)?.flags()?;
         let true_risk = column.numbers()?;
         times.extend(rows.iter().map(|&row| time[row]));
         events.extend(rows.iter().map(|&row| event[row]));

@@ -54,7 +54,8 @@ pub(super) async fn run(
     let server = Server::bind(any_port, own, simulation.out.to_owned(), Arc::clone(&clock))
         .map_err(|error| setup(&error))?;
     let address = server.address().map_err(|error| setup(&error))?;
-    let (launcher, connections) = (server.launcher(), server.floor());
+    let launcher = server.launcher();
+    let connections = server.floor();
 
     let until_stopped = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;

@@ -109,7 +109,8 @@ fn split(data: &SimulatedTables, folder: &Path) -> Result<Vec<SimulatedHospital>
     for (value, rows) in rows_by_value(&joined, &data.site)? {
         let named = name(&value).filter(|name| names.insert(name.clone()));
         let name = named.ok_or_else(|| SplitError::Name { column: data.site.clone(), value })?;
-        let (table, split) = (joined.select(&rows), Some(data.split.clone()));
+        let table = joined.select(&rows);
+        let split = Some(data.split.clone());
         hospitals.push(SimulatedHospital { name, records: Records::Table { table, split } });
     }
     Ok(hospitals)

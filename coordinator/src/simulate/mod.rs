@@ -138,7 +138,8 @@ pub async fn simulate(
     let federated = federation::run(&simulation, source.tag, &hospitals, clock, follow).await?;
     let outcome = &federated.outcome;
     let Some(model) = &outcome.model else {
-        let (run, reason) = (outcome.run.to_string(), outcome.outcome.to_string());
+        let run = outcome.run.to_string();
+        let reason = outcome.outcome.to_string();
         return Err(SimulateError::Failed { run, reason });
     };
 

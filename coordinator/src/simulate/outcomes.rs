@@ -79,7 +79,8 @@ pub(super) fn check(
     // Without a grid every time is within.
     let horizon = plan.outcome.edges.last().copied().unwrap_or(f64::INFINITY);
     let unit = plan.outcome.unit.name();
-    let (mut all, mut notes) = (Followed::default(), Vec::new());
+    let mut all = Followed::default();
+    let mut notes = Vec::new();
     for hospital in hospitals {
         let cohort: Cohort = suited(plan, hospital)?;
         let here = Followed::of(&cohort.part(true), horizon);

@@ -62,7 +62,8 @@ fn rows(out: &mut impl Write, seed: u64) -> std::io::Result<()> {
             let eta = 0.7 * z[0] + 0.5 * z[1] + 0.4 * z[2] + 0.35 * z[0] * z[1];
             let failure = scale * (-draw.uniform().ln() / eta.exp()).powf(1.0 / WEIBULL_SHAPE);
             let censoring = (-draw.uniform().ln() * dropout).min(12.0);
-            let (time, event) = (failure.min(censoring).max(0.001), failure <= censoring);
+            let time = failure.min(censoring).max(0.001);
+            let event = failure <= censoring;
             let training = draw.uniform() > TEST_SHARE;
             // Hazards of all hospitals on one scale: the hazard is k t^(k-1) e^η / scale^k.
             let truth = eta - WEIBULL_SHAPE * scale.ln();

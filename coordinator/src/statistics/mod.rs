@@ -131,7 +131,8 @@ impl Describer {
         for site in &sites {
             let log = self.audit.sight(&shown.note, shown.size, &self.connections.seen(site));
             self.connections.shown(site, shown.size);
-            let (question, record) = (self.question.clone(), shown.record.clone());
+            let question = self.question.clone();
+            let record = shown.record.clone();
             self.connections
                 .command(site, SessionCommand::Send(ToSite::Describe { question, log, record }));
         }
@@ -175,8 +176,8 @@ impl Describer {
             }
             // Nobody answers before enough have signed: without hope of that, nobody is waited for.
             if !open.witnesses.can_be_seen(open.waiting.sites()) {
-                let (rule, reason) =
-                    ("aggregation.min_sites", "too few of the other hospitals take part");
+                let rule = "aggregation.min_sites";
+                let reason = "too few of the other hospitals take part";
                 self.declined_all(open.waiting.late(), rule, reason);
             }
         }
@@ -230,7 +231,8 @@ impl Describer {
             }
         }
         for (site, cosignatures) in witnesses.news() {
-            let (run, round) = (self.run.clone(), DESCRIBED);
+            let run = self.run.clone();
+            let round = DESCRIBED;
             let told = ToSite::Witnessed { run, round, cosignatures };
             self.connections.command(&site, SessionCommand::Send(told));
         }
@@ -266,7 +268,8 @@ impl Describer {
         let entry = log::described((&self.by, &self.run), site, &described.numbers);
         self.audit.record(vec![entry]).map_err(|error| error.to_string())?;
         tracing::info!(%site, "answered");
-        let (site, numbers) = (site.clone(), described.numbers);
+        let site = site.clone();
+        let numbers = described.numbers;
         self.tell(Told::Answered { site, numbers });
         Ok(())
     }

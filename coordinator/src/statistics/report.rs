@@ -36,7 +36,8 @@ impl Cost {
     pub fn of(question: &StatisticsRequest, plan: &Plan) -> Self {
         let noisy = plan.privacy.mode != PrivacyMode::None;
         let delta = if noisy { plan.privacy.delta } else { DELTA };
-        let (rho, releases) = (question.rho, question.count());
+        let rho = question.rho;
+        let releases = question.count();
         let charged = privacy::Cost::of(question.mechanism()).times(u64::from(releases));
         let epsilon_charged = charged.epsilon(delta);
         Self { rho, epsilon: epsilon(rho, delta), epsilon_charged, delta, releases }
@@ -170,7 +171,8 @@ impl Group {
         let count_deviation = question.count_deviation();
         let input = |name: &str| {
             let find = |what: &str| find(&format!("input.{name}.{what}"));
-            let (missing, present) = (whole(find("missing")), whole(find("present")));
+            let missing = whole(find("missing"));
+            let present = whole(find("present"));
             InputReport {
                 name: name.to_owned(),
                 missing,
@@ -232,14 +234,17 @@ impl DescriptionReport {
         left_out: Vec<LeftOut>,
         steps: &[Told],
     ) -> Self {
-        let (mut sites, mut declined) = (Vec::new(), Vec::new());
+        let mut sites = Vec::new();
+        let mut declined = Vec::new();
         for step in steps {
             match step {
                 Told::Answered { site, numbers } => {
                     sites.push(Group::of(site.as_str(), question, numbers));
                 }
                 Told::Declined { site, rule, reason } => {
-                    let (site, rule, reason) = (site.to_string(), rule.clone(), reason.clone());
+                    let site = site.to_string();
+                    let rule = rule.clone();
+                    let reason = reason.clone();
                     declined.push(Declined { site, rule, reason });
                 }
                 Told::Asked { .. }
@@ -315,7 +320,8 @@ mod tests {
         let report = DescriptionReport::of((&question, cost), left_out, &steps);
         let names: Vec<_> = report.sites.iter().map(|group| group.site.as_str()).collect();
         assert_eq!((names, report.declined.len()), (vec!["a", "b"], 1));
-        let (one, all) = (&report.sites[0], report.pooled.as_ref().unwrap());
+        let one = &report.sites[0];
+        let all = report.pooled.as_ref().unwrap();
         assert_eq!((one.patients, all.patients), (400, 800));
         assert_eq!(one.inputs[0].missing_rate, Some(0.25));
         assert_eq!((one.inputs[0].mean, all.inputs[0].mean), (Some(1.5), None));

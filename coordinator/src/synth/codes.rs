@@ -73,7 +73,9 @@ mod tests {
         assert_eq!(telling.len(), TELLING);
         assert!(telling.iter().all(|g| (0.4..=1.0).contains(g)));
 
-        let (z_d, index, patients) = (1.5, Day(100), 20_000);
+        let z_d = 1.5;
+        let index = Day(100);
+        let patients = 20_000;
         let mut draw = Draw::new(7, 1, 1, Purpose::Codes);
         let mut counts = vec![0.0; CODES];
         for _ in 0..patients {

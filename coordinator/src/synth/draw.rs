@@ -100,7 +100,9 @@ impl Draw {
     /// Poisson, for means of some tens: factors are drawn until their product is small. Source:
     /// Knuth, The Art of Computer Programming 2, 3.4.1.
     pub(super) fn poisson(&mut self, mean: f64) -> u32 {
-        let (stop, mut product, mut count) = (exp(-mean), self.uniform(), 0);
+        let stop = exp(-mean);
+        let mut product = self.uniform();
+        let mut count = 0;
         while product > stop {
             product *= self.uniform();
             count += 1;

@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn weights_units_and_missing_cells_are_the_specified_ones() {
-        let (odd, even) = (Site::draw(1, 1, 6), Site::draw(1, 2, 6));
+        let odd = Site::draw(1, 1, 6);
+        let even = Site::draw(1, 2, 6);
         for (index, expected) in
             [(0, 0.9), (1, 0.9 - 0.6 / 7.0), (2, 0.9 - 1.2 / 7.0), (7, 0.3), (8, 0.0), (11, 0.0)]
         {

@@ -69,7 +69,8 @@ fn sizes(sites: u32, patients: u32) -> Vec<u32> {
     }
     let whole = u64::from(usual_patients(sites));
     let left = u64::from(patients - sites);
-    let (mut weight, mut given) = (0, 0);
+    let mut weight = 0;
+    let mut given = 0;
     weights(sites)
         .map(|size| {
             weight += u64::from(size);

@@ -60,7 +60,8 @@ impl FollowUp {
             drawn.iter().filter(lost).count() as f64 / CALIBRATION as f64
         };
         // On the logarithm: at the lower end all are lost at once, at the upper one nobody is.
-        let (mut low, mut high) = (-15.0, 15.0);
+        let mut low = -15.0;
+        let mut high = 15.0;
         for _ in 0..50 {
             let middle = f64::midpoint(low, high);
             if censored(exp(middle)) > share { low = middle } else { high = middle }

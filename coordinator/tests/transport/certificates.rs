@@ -63,7 +63,8 @@ async fn members_of_one_federation_meet_and_know_each_other() {
 /// Every authority bears the same name, so that only the signature tells them apart.
 #[tokio::test]
 async fn a_member_of_another_federation_is_refused_by_either_end() {
-    let (ours, theirs) = (authority(), authority());
+    let ours = authority();
+    let theirs = authority();
     let coordinator = || identity(&ours, Role::Coordinator);
     // A site that trusts our authority but has its certificate from theirs; then one of theirs.
     let stranger = Identity { roots: coordinator().roots, ..identity(&theirs, site()) };
@@ -73,7 +74,8 @@ async fn a_member_of_another_federation_is_refused_by_either_end() {
 
 #[tokio::test]
 async fn an_authority_of_another_name_is_refused_by_either_end() {
-    let (ours, theirs) = (Forge::new("ours"), Forge::new("theirs"));
+    let ours = Forge::new("ours");
+    let theirs = Forge::new("theirs");
     // A site that trusts our authority with a certificate that is not from there, and the reverse.
     let mut stranger = theirs.client("hospital-a.site.consilium.internal");
     stranger.roots = ours.server(COORDINATOR_NAME).roots;

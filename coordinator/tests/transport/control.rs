@@ -13,7 +13,8 @@ fn hello(software: &str) -> ToCoordinator {
 }
 
 fn decline(reason: &str) -> ToCoordinator {
-    let (run, round) = ("run-a".parse().unwrap(), Some(Round(1)));
+    let run = "run-a".parse().unwrap();
+    let round = Some(Round(1));
     ToCoordinator::Decline(Decline {
         run,
         round,

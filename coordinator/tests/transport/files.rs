@@ -13,7 +13,8 @@ use crate::support::{authority, now, site};
 
 /// A folder with a site's `ca.pem`, `cert.pem` and `key.pem`.
 fn folder() -> TempDir {
-    let (folder, authority) = (TempDir::new().unwrap(), authority());
+    let folder = TempDir::new().unwrap();
+    let authority = authority();
     let issued = authority.issue(site()).unwrap();
     fs::write(folder.path().join("ca.pem"), authority.certificate_pem()).unwrap();
     fs::write(folder.path().join("cert.pem"), issued.certificate_pem()).unwrap();
@@ -64,10 +65,8 @@ fn a_missing_file_is_named() {
 fn a_file_with_something_else_in_it_is_named() {
     let broken = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n";
     let unended = "-----BEGIN CERTIFICATE-----\nTUlJ\n";
-    let (broken_key, unended_key) = (
-        broken.replace("CERTIFICATE", "PRIVATE KEY"),
-        unended.replace("CERTIFICATE", "PRIVATE KEY"),
-    );
+    let broken_key = broken.replace("CERTIFICATE", "PRIVATE KEY");
+    let unended_key = unended.replace("CERTIFICATE", "PRIVATE KEY");
     for (name, holds) in FILES {
         let folder = folder();
         let path = folder.path().join(name);
@@ -119,7 +118,8 @@ fn a_key_that_others_may_read_is_refused_before_it_is_read() {
 #[tokio::test]
 async fn a_key_of_another_certificate_is_refused_by_either_end() {
     let mixed = || {
-        let (ours, theirs) = (folder(), folder());
+        let ours = folder();
+        let theirs = folder();
         fs::copy(theirs.path().join("key.pem"), ours.path().join("key.pem")).unwrap();
         Identity::load(ours.path()).unwrap()
     };

@@ -25,7 +25,8 @@ fn payload(words: &Bytes) -> Payload {
 fn header(payload: Payload) -> ModelHeader {
     let log = SignedState { checkpoint: String::new(), proofs: Vec::new() };
     let record = LastRecord { line: Vec::new(), inclusion: Vec::new() };
-    let (run, purpose) = ("run-a".parse().unwrap(), Purpose::Train);
+    let run = "run-a".parse().unwrap();
+    let purpose = Purpose::Train;
     ModelHeader { run, round: Round(1), purpose, payload, log, record }
 }
 

@@ -47,8 +47,10 @@ pub fn round(value: f64, digits: i32) -> f64 {
 }
 
 fn plan(epochs: u32) -> Training {
-    let (optimizer, learning_rate) = (Optimizer::Sgd, 1e-3);
-    let (weight_decay, proximal) = (0.0, 0.0);
+    let optimizer = Optimizer::Sgd;
+    let learning_rate = 1e-3;
+    let weight_decay = 0.0;
+    let proximal = 0.0;
     Training {
         optimizer,
         learning_rate,
@@ -84,7 +86,8 @@ impl Clock {
 
     /// Microseconds a step: wall clock, on cores.
     fn each_step(&self, steps: f64) -> [f64; 2] {
-        let (wall, cores) = (self.start.elapsed().as_secs_f64(), on_core() - self.on_core);
+        let wall = self.start.elapsed().as_secs_f64();
+        let cores = on_core() - self.on_core;
         [wall, cores].map(|seconds| seconds * 1e6 / steps)
     }
 }
@@ -135,8 +138,11 @@ impl Case {
         let total = Budget { epsilon: f64::MAX, delta: 1e-5 };
         let limits = Limits { total, epsilon_per_run: None };
         let mut ledger = Ledger::open(Nowhere, limits, Vec::new())?;
-        let (run, round, released) = ("run-a".parse()?, Round(1), Released::Update);
-        let (sampling_rate, noise_multiplier) = (1.0, 1.0);
+        let run = "run-a".parse()?;
+        let round = Round(1);
+        let released = Released::Update;
+        let sampling_rate = 1.0;
+        let noise_multiplier = 1.0;
         let mechanism = Mechanism::DpSgd { sampling_rate, noise_multiplier, steps: self.steps };
         let receipt = ledger.reserve(Charge {
             run,

@@ -46,7 +46,8 @@ pub(super) fn run(verb: Verb) -> ExitCode {
 fn begin(config: &ConfigArg) -> NodeOutcome<VerifierKey> {
     let settings = SiteSettings::load(&config.config)?;
     let policy = Policy::load(&settings.policy)?;
-    let (site, data_set) = (site_name(&settings)?, settings.data_set.parse()?);
+    let site = site_name(&settings)?;
+    let data_set = settings.data_set.parse()?;
     let lock = StateLock::take(&settings.state)?;
     generation::permit_in_empty(&lock)?;
     drop(lock);

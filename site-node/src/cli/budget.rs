@@ -20,12 +20,14 @@ pub(super) fn run(config: &Path, format: Format) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
     let policy = Policy::load(&settings.policy)?;
     let told = {
-        let (tracking, data_set) = (settings.audit.tracking, settings.data_set.parse()?);
+        let tracking = settings.audit.tracking;
+        let data_set = settings.data_set.parse()?;
         let found = LedgerLog::inspect(tracking, &settings.state, &data_set)?;
         super::note_violation(found.violation.as_deref());
         found.told
     };
-    let (carried, begun) = (told.carried.spent.clone(), told.begun);
+    let carried = told.carried.spent.clone();
+    let begun = told.begun;
     let account = Account::after(policy.limits, told.carried, told.entries)?;
     let ledger = Ledger { account, carried, promised: told.promised, begun };
     match format {
@@ -77,7 +79,8 @@ fn table(data_set: &str, policy: &Policy, ledger: &Ledger) {
              what they record"
         );
     } else {
-        let (epsilon, used) = (account.spent().epsilon(delta), share(ledger.used(account.spent())));
+        let epsilon = account.spent().epsilon(delta);
+        let used = share(ledger.used(account.spent()));
         println!(
             "spent      ε = {} by all runs together; {used} of the budget",
             shown_epsilon(epsilon)
@@ -98,14 +101,17 @@ fn table(data_set: &str, policy: &Policy, ledger: &Ledger) {
         "first (UTC)", "run", "releases", "ε promised", "ε charged", "of budget"
     );
     for (run, cost) in runs_by_time(account) {
-        let (day, name, releases) = (ledger.day(run), run.as_str(), ledger.releases_of(run));
+        let day = ledger.day(run);
+        let name = run.as_str();
+        let releases = ledger.releases_of(run);
         if cost.is_zero() {
             println!("{day:<12}{name:<34}{releases:>9}{:>12}{:>12}{:>11}", "no noise", "no ε", "–");
             continue;
         }
         let promised =
             promised.get(run).map_or("–".to_owned(), |told| shown_epsilon(told.epsilon));
-        let (charged, part) = (shown_epsilon(cost.epsilon(delta)), share(ledger.used(cost)));
+        let charged = shown_epsilon(cost.epsilon(delta));
+        let part = share(ledger.used(cost));
         println!("{day:<12}{name:<34}{releases:>9}{promised:>12}{charged:>12}{part:>11}");
     }
     if let Some(last) = account.entries().iter().rev().find(|entry| !entry.cost.is_zero()) {

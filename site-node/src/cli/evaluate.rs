@@ -35,7 +35,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(&args.config.config)?;
-    let (source, cache) = (settings.source()?, settings.state.join("cache"));
+    let source = settings.source()?;
+    let cache = settings.state.join("cache");
     let model = model_store::open(&args.model)?;
     let plan = &model.card.plan;
     let asked = Evaluation {

@@ -59,7 +59,8 @@ pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
             let rules = decisions.iter().map(|PolicyDecision { rule, asked, allowed, kept }| {
                 json!({ "rule": rule, "kept": kept, "asked": asked, "allowed": allowed })
             });
-            let (experiment, epsilon) = (&plan.name, plan.privacy.epsilon(plan.rounds)?);
+            let experiment = &plan.name;
+            let epsilon = plan.privacy.epsilon(plan.rounds)?;
             let rules: Vec<_> = rules.collect();
             println!(
                 "{}",
@@ -90,7 +91,8 @@ impl Here {
         let settings = SiteSettings::load(config)?;
         let policy = Policy::load(&settings.policy)?;
         let identity = Identity::load(&settings.identity)?;
-        let (tracking, data_set) = (settings.audit.tracking, settings.data_set.parse()?);
+        let tracking = settings.audit.tracking;
+        let data_set = settings.data_set.parse()?;
         let found = LedgerLog::inspect(tracking, &settings.state, &data_set)?;
         super::note_violation(found.violation.as_deref());
         let told = found.told;
@@ -118,7 +120,8 @@ impl Here {
             let allowed = "measurements that are listed with their tables".to_owned();
             decisions.push(PolicyDecision { rule, asked: reason, allowed, kept: false });
         }
-        let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
+        let updates = (plan.privacy.mechanism(), plan.rounds);
+        let once = plan.privacy.once();
         // A run that this ledger never heard of.
         let run = RunId::memorable(0);
         let refused = self.account.foresee(&run, plan.digest(), updates, once).err();
@@ -138,7 +141,8 @@ impl Here {
     fn charged(&self, plan: &Plan) -> Option<Charged> {
         let updates = (plan.privacy.mechanism(), plan.rounds);
         let cost = Cost::of_run(updates, plan.privacy.once());
-        let (limit, spent) = (self.account.limit(), self.account.spent());
+        let limit = self.account.limit();
+        let spent = self.account.spent();
         let after = spent.add(&cost);
         let delta = limit.budget().delta;
         let state = |cost: &Cost| (cost.epsilon(delta), limit.used(cost));

@@ -26,9 +26,11 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(&args.config.config)?;
-    let (source, cache) = (settings.source()?, settings.state.join("cache"));
+    let source = settings.source()?;
+    let cache = settings.state.join("cache");
     let model = model_store::open(&args.model)?;
-    let (part, times) = (args.split, &args.times[..]);
+    let part = args.split;
+    let times = &args.times[..];
     let asked = Asked { model: &model, source: &source, cache: &cache, part, times };
     for line in into_file(asked, &args.out)?.lines() {
         eprintln!("{line}");

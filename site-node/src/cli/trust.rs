@@ -24,7 +24,8 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let settings = SiteSettings::load(&args.config.config)?;
     let policy = Policy::load(&settings.policy)?;
     let site = site_name(&settings)?;
-    let (clock, data_set) = (Arc::new(SystemClock::new()), settings.data_set.parse()?);
+    let clock = Arc::new(SystemClock::new());
+    let data_set = settings.data_set.parse()?;
     let at = (settings.state.as_path(), &settings.audit);
     let (log, _) = LedgerLog::open(at, site.as_str(), &data_set, policy.limits, clock)?;
     let key = log.audit().trust(&name(COORDINATOR), &args.key)?;

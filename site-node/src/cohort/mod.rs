@@ -54,7 +54,8 @@ struct Followed {
 /// What times are multiplied by to be in the plan's unit. `cohort.toml` states the unit of its own outcome
 /// there and that of any other column under `[units]`; a table without a `cohort.toml` is in the plan's.
 fn factor(patients: &Patients, outcome: &Outcome) -> Result<f64, DataError> {
-    let (column, to) = (outcome.time.clone(), outcome.unit.name());
+    let column = outcome.time.clone();
+    let to = outcome.unit.name();
     match &patients.time_unit {
         Some((own, unit)) if *own == column => return Ok(unit.days() / outcome.unit.days()),
         _ if !patients.described => return Ok(1.0),
@@ -92,7 +93,8 @@ fn numbers(patients: &Patients, outcome: &Outcome) -> Result<Vec<u8>, DataError>
     };
     let numbers: Option<Vec<u8>> = here.iter().map(number).collect();
     numbers.filter(|numbers| numbers.len() == outcome.causes.len()).ok_or_else(|| {
-        let (column, asked) = (outcome.event.clone(), outcome.causes.clone());
+        let column = outcome.event.clone();
+        let asked = outcome.causes.clone();
         DataError::Meaning(MeaningError::OtherCauses { column, here: here.to_vec(), asked })
     })
 }
@@ -108,7 +110,8 @@ fn followed(
     let times = problems.take(table.column(&outcome.time));
     let events = problems.take(table.column(&outcome.event));
     let split = split.map(|column| problems.take(table.column(column)));
-    let (times, events) = (times?, events?);
+    let times = times?;
+    let events = events?;
     let split = match split {
         Some(column) => Some(column?),
         None => None,
@@ -280,8 +283,10 @@ mod tests {
     use crate::data::Table;
 
     fn outcome() -> Outcome {
-        let (time, event) = ("t".to_owned(), "e".to_owned());
-        let (edges, causes) = (vec![1.0, 2.0], Vec::new());
+        let time = "t".to_owned();
+        let event = "e".to_owned();
+        let edges = vec![1.0, 2.0];
+        let causes = Vec::new();
         Outcome { time, unit: TimeUnit::Days, event, edges, causes }
     }
 

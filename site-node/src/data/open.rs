@@ -98,7 +98,8 @@ pub(super) fn stamped(path: &Path, most: u64) -> Result<(Vec<u8>, Stamp), OpenFa
     }
     let file = File::open(path).map_err(unreadable)?;
     let found = file.metadata().map_err(unreadable)?;
-    let (stamp, found) = (Stamp::of(path, &found), found.len());
+    let stamp = Stamp::of(path, &found);
+    let found = found.len();
     if found > most {
         return Err(OpenFault::TooLarge { found, most });
     }

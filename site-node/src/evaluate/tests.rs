@@ -27,7 +27,9 @@ fn plan() -> Plan {
 
 /// 60 patients; x falls with time but for some of group b, y is noise, three are rare.
 fn patients(shift: f64) -> Examples {
-    let (mut features, mut time, mut event) = (Vec::new(), Vec::new(), Vec::new());
+    let mut features = Vec::new();
+    let mut time = Vec::new();
+    let mut event = Vec::new();
     for i in 0_u16..60 {
         let at = 0.1 + f64::from(i) * 0.065 + shift;
         let in_b = i % 2 == 1;
@@ -48,7 +50,8 @@ const MODEL: [f32; 9] = [1.0, 0.0, 0.0, 0.0, 0.0, -1.0, -1.0, -1.0, -1.0];
 
 fn scores(asked: &Evaluation) -> Vec<Score> {
     let plan = plan();
-    let (training, test) = (patients(0.01), patients(0.0));
+    let training = patients(0.01);
+    let test = patients(0.0);
     let held = Held { plan: &plan, model: &MODEL, training: &training, test: &test, least: 5 };
     evaluate(&held, asked).unwrap()
 }
@@ -85,7 +88,8 @@ fn horizons_bring_discrimination_accuracy_and_calibration() {
 fn a_subgroup_has_its_own_c_index_unless_it_is_small() {
     let asked = Evaluation { subgroups: vec!["group".to_owned()], ..Evaluation::default() };
     let found = scores(&asked);
-    let (a, b) = (of(&found, "test.c_index/group.a"), of(&found, "test.c_index/group.b"));
+    let a = of(&found, "test.c_index/group.a");
+    let b = of(&found, "test.c_index/group.b");
     assert!((a.unwrap() - 1.0).abs() < 1e-12 && b.unwrap() < 0.9, "{found:?}");
     assert_eq!(of(&found, "test.c_index/group.rare_one"), None);
 }
@@ -110,14 +114,16 @@ fn with_several_causes_the_first_is_what_is_measured() {
     let known = |shift| {
         let known = patients(shift);
         let cause = (0..60).map(|i| [1, 1, 2, 0][i % 4]).collect();
-        let (features, time) = (known.features().to_vec(), known.time().to_vec());
+        let features = known.features().to_vec();
+        let time = known.time().to_vec();
         Examples::of_causes(features, 5, time, cause, &plan.outcome.edges).unwrap()
     };
     // Weights of x on the first cause and of nothing on the second, then a bias a cause and interval.
     let mut model = [0.0; 18];
     model[0] = 1.0;
     model[10..].fill(-1.5);
-    let (training, test) = (known(0.01), known(0.0));
+    let training = known(0.01);
+    let test = known(0.0);
     let held = Held { plan: &plan, model: &model, training: &training, test: &test, least: 5 };
     let asked = Evaluation {
         horizons: vec![1.0, 3.0],
@@ -148,7 +154,8 @@ fn with_several_causes_the_first_is_what_is_measured() {
 fn patients_who_allow_no_measure_give_none() {
     let plan = plan();
     let few = Examples::new(vec![0.0; 10], 5, vec![1.0, 2.0], vec![false; 2], &plan.outcome.edges);
-    let (training, test) = (patients(0.0), few.unwrap());
+    let training = patients(0.0);
+    let test = few.unwrap();
     let held = Held { plan: &plan, model: &MODEL, training: &training, test: &test, least: 1 };
     let asked = Evaluation { horizons: vec![1.0], subgroups: vec![], permutations: 2 };
     let found = evaluate(&held, &asked).unwrap();

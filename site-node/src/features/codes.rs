@@ -113,7 +113,8 @@ fn of_system<'l, 'p>(
     if *found == wanted {
         return Ok(codes);
     }
-    let (found, wanted) = (found.name().to_owned(), wanted.name().to_owned());
+    let found = found.name().to_owned();
+    let wanted = wanted.name().to_owned();
     Err(DataError::Meaning(MeaningError::OtherSystem { table: table.to_owned(), found, wanted })
         .into())
 }

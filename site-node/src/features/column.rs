@@ -93,7 +93,8 @@ fn conversion(from: &str, values: &Values) -> Option<Conversion> {
 
 /// The same for a column, whose unit `cohort.toml` states.
 fn of_column(patients: &Patients, name: &str, values: &Values) -> Result<Conversion, DataError> {
-    let (of, analyte) = (format!("column {name:?}"), values.analyte.clone());
+    let of = format!("column {name:?}");
+    let analyte = values.analyte.clone();
     let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
     let Some(from) = patients.unit(name) else {
         return Err(DataError::Meaning(MeaningError::NoUnit {
@@ -127,9 +128,11 @@ fn of_unit(
     values: &Values,
 ) -> Result<Conversion, DataError> {
     let Item { name, number } = item;
-    let (of, analyte) = (format!("measurement {name:?}"), values.analyte.clone());
+    let of = format!("measurement {name:?}");
+    let analyte = values.analyte.clone();
     let Some(to) = values.unit.clone() else { return Ok(Conversion::SAME) };
-    let (from, file) = (table.units.word(unit).to_owned(), table.file.clone());
+    let from = table.units.word(unit).to_owned();
+    let file = table.file.clone();
     if from.is_empty() {
         return Err(DataError::Meaning(match &table.stated {
             None => MeaningError::NoUnit { file, of, to },

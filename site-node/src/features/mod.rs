@@ -111,7 +111,8 @@ pub fn examples(
     plan: &Plan,
     studies: Option<SignalStore<'_>>,
 ) -> Result<Examples, FeatureError> {
-    let (width, patients) = (plan.inputs(), part.patients);
+    let width = plan.inputs();
+    let patients = part.patients;
     // By the plan alone: what a refusal tells must not depend on how many patients there are.
     if width > MAX_INPUTS {
         return Err(FeatureError::TooWide { found: width, most: MAX_INPUTS });
@@ -132,7 +133,8 @@ pub fn examples(
     for view in plan.views.iter().filter(|view| plan.encoder(&view.name).is_none()) {
         place += fill(&mut inputs, place, &mut lookup, view, Rules::of(plan.privacy.mode))?;
     }
-    let (time, cause) = (part.time.clone(), part.cause.clone());
+    let time = part.time.clone();
+    let cause = part.cause.clone();
     let brought = modality_inputs::modalities(part, &mut lookup, plan, studies)?;
     let examples = Examples::of_causes(inputs.rows, width, time, cause, &plan.outcome.edges)?;
     Ok(examples.with(brought)?)

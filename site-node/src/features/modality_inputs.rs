@@ -68,7 +68,8 @@ fn modality(
             (Form::Ecg(form), each)
         }
         ViewSource::Image { width, height } => {
-            let (width, height) = (*width as usize, *height as usize);
+            let width = *width as usize;
+            let height = *height as usize;
             (Form::Image(ImageStandard { width, height, window: None }), width * height)
         }
         _ => return Err(FeatureError::NoEncoder { view: view.name.clone() }),

@@ -42,8 +42,11 @@ fn patients() -> Patients {
     let mut patients = Patients::from(Table::new("a.csv", &names, &rows).unwrap());
     patients.index = Some(vec![Day(100), Day(200)]);
     patients.units = vec![("glu".to_owned(), "mmol/L".to_owned())];
-    let (mut items, mut units) = (Words::default(), Words::default());
-    let (crp, si, us) = (items.number("crp"), units.number("mg/L"), units.number("mg/dL"));
+    let mut items = Words::default();
+    let mut units = Words::default();
+    let crp = items.number("crp");
+    let si = units.number("mg/L");
+    let us = units.number("mg/dL");
     let row =
         |patient, day, value, unit| Measurement { patient, day: Day(day), item: crp, value, unit };
     let rows = vec![

@@ -111,16 +111,19 @@ fn cohort(asked: &Check<'_>, patients: Patients, problems: &mut Problems) -> Opt
     let outcome = match (asked.plan, &asked.source.outcome) {
         (Some(plan), _) => plan.outcome.clone(),
         (None, Some(own)) => {
-            let (time, event) = (own.time.clone(), own.event.clone());
+            let time = own.time.clone();
+            let event = own.event.clone();
             let causes = own.causes.clone();
             Outcome { time, unit: own.unit, event, edges: Vec::new(), causes }
         }
         (None, None) if asked.source.omop.is_some() => {
-            let (time, event) = ("time".to_owned(), "event".to_owned());
+            let time = "time".to_owned();
+            let event = "event".to_owned();
             Outcome { time, unit: TimeUnit::Days, event, edges: Vec::new(), causes: Vec::new() }
         }
         (None, None) => {
-            let (what, name) = ("the table", "outcome".to_owned());
+            let what = "the table";
+            let name = "outcome".to_owned();
             problems.note(DataError::Meaning(MeaningError::NoSource { what, name, nearest: None }));
             return None;
         }
@@ -142,7 +145,8 @@ fn ends(asked: &Check<'_>, patients: &Patients, problems: &mut Problems) {
 
 /// Whether there are as many patients and events as the policy asks for.
 fn least(asked: &Check<'_>, cohort: &Cohort, found: &mut Findings) {
-    let (patients, events) = (cohort.training_patients(), cohort.training_events());
+    let patients = cohort.training_patients();
+    let events = cohort.training_events();
     if let Some(policy) = asked.policy {
         match policy.admit_cohort(patients, events) {
             Ok(()) => {

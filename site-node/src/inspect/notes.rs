@@ -32,7 +32,8 @@ pub(super) fn of_patients(
     for column in patients.table.columns() {
         let words = missing_words(column);
         if words > 0 {
-            let (file, called) = (column.file(), column.called());
+            let file = column.file();
+            let called = column.called();
             notes.push(format!("{file}: {called}: {words} cells hold a word for a missing value"));
         }
     }
@@ -112,7 +113,8 @@ pub(super) fn is_of_nothing(patients: &Patients, view: &View) -> bool {
 /// Words that are no category count as missing: that is told, and is a mistake where they differ from a
 /// category in capitals alone.
 fn categories_of(column: &Column, view: &View, categories: &[String], found: &mut Findings) {
-    let (mut other, mut almost) = (0, 0);
+    let mut other = 0;
+    let mut almost = 0;
     for row in 0..column.len() {
         let text = match column.cell(row) {
             Cell::Text(text) if categories.iter().any(|category| category == text) => continue,

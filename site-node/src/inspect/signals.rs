@@ -84,6 +84,7 @@ fn ecg_form(view: &View) -> Option<Form> {
 fn image_form(view: &View) -> Option<Form> {
     use crate::data::image::ImageStandard;
     let ViewSource::Image { width, height } = view.source else { return None };
-    let (width, height) = (width as usize, height as usize);
+    let width = width as usize;
+    let height = height as usize;
     Some(Form::Image(ImageStandard { width, height, window: None }))
 }

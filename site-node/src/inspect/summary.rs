@@ -30,14 +30,16 @@ pub fn summaries(patients: &Patients) -> Vec<Summary> {
         let units: Vec<&str> = table.units.all().filter(|unit| !unit.is_empty()).collect();
         let holds =
             format!("{} items in {}; {}", items.len(), units.join(", "), range(days, index));
-        let (name, kind) = (name.clone(), "measurements".to_owned());
+        let name = name.clone();
+        let kind = "measurements".to_owned();
         all.push(Summary { name, kind, count: table.rows.len(), missing: 0, holds });
     }
     for (name, table) in &patients.codes {
         let days = table.rows.iter().map(|row| (row.patient, row.day));
         let codes: HashSet<u32> = table.rows.iter().map(|row| row.code).collect();
         let holds = format!("{} codes; {}", codes.len(), range(days, index));
-        let (name, kind) = (name.clone(), format!("{} codes", table.system.name()));
+        let name = name.clone();
+        let kind = format!("{} codes", table.system.name());
         all.push(Summary { name, kind, count: table.rows.len(), missing: 0, holds });
     }
     all
@@ -57,9 +59,12 @@ fn range(days: impl Iterator<Item = (u32, Day)>, index: Option<&[Day]>) -> Strin
 }
 
 fn column(column: &Column) -> Summary {
-    let (mut missing, mut texts) = (0, HashSet::new());
-    let (mut numbers, mut low, mut high, mut sum) =
-        (0_usize, f64::INFINITY, f64::NEG_INFINITY, 0.0);
+    let mut missing = 0;
+    let mut texts = HashSet::new();
+    let mut numbers = 0_usize;
+    let mut low = f64::INFINITY;
+    let mut high = f64::NEG_INFINITY;
+    let mut sum = 0.0;
     for row in 0..column.len() {
         match column.cell(row) {
             Cell::Missing => missing += 1,
@@ -80,6 +85,7 @@ fn column(column: &Column) -> Summary {
         (_, 0) => ("number", format!("{low} to {high}, mean {:.4}", sum / numbers as f64)),
         (_, distinct) => ("mixed", format!("{low} to {high}, and {distinct} distinct texts")),
     };
-    let (name, kind) = (column.name().to_owned(), kind.to_owned());
+    let name = column.name().to_owned();
+    let kind = kind.to_owned();
     Summary { name, kind, count: column.len(), missing, holds }
 }

@@ -12,11 +12,14 @@ pub fn value(source: &Source, finding: &Finding) -> Option<String> {
     if let Some(path) = &finding.path {
         return Some(path.display().to_string());
     }
-    let (file, row, column) = (finding.file.as_ref()?, finding.row?, finding.column.as_ref()?);
+    let file = finding.file.as_ref()?;
+    let row = finding.row?;
+    let column = finding.column.as_ref()?;
     let named =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy() == *file);
     let path = table_files(source).into_iter().find(named)?;
-    let (texts, format) = ([column.as_str()], TableFormat::default());
+    let texts = [column.as_str()];
+    let format = TableFormat::default();
     let asked = Request { any_case: source.omop.is_some(), ..Request::of(&texts, &format) };
     let table = read_as(&path, &asked).ok()?;
     let column = table.column(column).ok()?;

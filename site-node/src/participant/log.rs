@@ -36,7 +36,8 @@ pub(super) fn consent(
     (data_set, fingerprint): (&Name, Option<Digest>),
 ) -> Vec<Entry> {
     let read = fingerprint.map(|fingerprint| {
-        let (data_set, fingerprint) = (data_set.clone(), keyed_hash(fingerprint));
+        let data_set = data_set.clone();
+        let fingerprint = keyed_hash(fingerprint);
         of_run(run, Event::DataRead { data_set, fingerprint })
     });
     let consent = Event::Consent { plan: hash(plan), terms: Some(Box::new(terms)) };

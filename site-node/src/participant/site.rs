@@ -521,7 +521,8 @@ impl SiteParticipant {
         round: Round,
         model: Model<'_>,
     ) -> Result<Outgoing, DeclineReason> {
-        let (run, most) = (state.run.clone(), state.rules.policy.max_time);
+        let run = state.run.clone();
+        let most = state.rules.policy.max_time;
         let taken = || self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let in_hand = || self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
         let left = taken().left(&run, most).ok_or_else(|| time::spent(most))?;

@@ -39,7 +39,8 @@ impl Facts {
             .admit_cohort(cohort.training_patients(), cohort.training_events())
             .map_err(|BrokenRule { rule, reason }| DeclineReason::new(rule, reason))?;
         let part = cohort.part(true);
-        let (mut inputs, mut lookup) = (BTreeMap::new(), Lookup::new(part.patients));
+        let mut inputs = BTreeMap::new();
+        let mut lookup = Lookup::new(part.patients);
         for input in &question.inputs {
             let gathered = gather(&mut lookup, &input.view, Rules::of(PrivacyMode::Patient))
                 .map_err(|error| failed("features")(&error))?;
@@ -63,7 +64,9 @@ pub(super) fn answer(
     question: &StatisticsRequest,
     facts: &Facts,
 ) -> Result<Vec<Metric>, DeclineReason> {
-    let (run, digest, mechanism) = (question.run(), question.digest(), question.mechanism());
+    let run = question.run();
+    let digest = question.digest();
+    let mechanism = question.mechanism();
     let mut numbers = Vec::new();
     for (round, one) in question.questions() {
         let receipt = gate

@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn the_time_of_all_rounds_of_a_run_adds_up() {
-        let (mut taken, most) = (Taken::default(), Duration::from_secs(10));
+        let mut taken = Taken::default();
+        let most = Duration::from_secs(10);
         assert_eq!(taken.left(&run("run-a"), most), Some(most));
         taken.add(&run("run-a"), Duration::from_secs(4));
         taken.add(&run("run-a"), Duration::from_secs(4));
@@ -196,7 +197,8 @@ mod tests {
 
     #[test]
     fn training_that_takes_too_long_is_told_to_stop_and_other_is_not() {
-        let (clock, soon) = (SystemClock::new(), Duration::from_millis(1));
+        let clock = SystemClock::new();
+        let soon = Duration::from_millis(1);
         let cancel = Cancel::default();
         let train = || {
             while !cancel.is_set() {

@@ -105,7 +105,8 @@ fn known_weights_give_known_numbers_without_an_outcome() {
     assert_eq!(lines[0], "patient,risk,survival_1,survival_3,rmst_3");
     // The second patient reads (3 − 1) / 2 = 1: logits −0.5 and 0.5.
     let alive = |logit: f64| 1.0 / (1.0 + logit.exp());
-    let (first, second) = (alive(-0.5), alive(-0.5) * alive(0.5));
+    let first = alive(-0.5);
+    let second = alive(-0.5) * alive(0.5);
     let mean = f64::midpoint(1.0, first) + 2.0 * f64::midpoint(first, second);
     let expected = [-second.ln(), first, second, mean];
     let found: Vec<f64> = lines[2].split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
@@ -146,14 +147,16 @@ fn each_cause_has_its_incidence_and_the_time_that_it_takes() {
         let total = 1.0 + heart.exp() + other.exp();
         [heart.exp() / total, other.exp() / total]
     };
-    let (one, two) = (hazards(-0.5, -2.25), hazards(0.5, -1.75));
+    let one = hazards(-0.5, -2.25);
+    let two = hazards(0.5, -1.75);
     let alive = [1.0 - one[0] - one[1], 0.0];
     let alive = [alive[0], alive[0] * (1.0 - two[0] - two[1])];
     let had = |k: usize| [one[k], one[k] + (1.0 - one[0] - one[1]) * two[k]];
     let area = |curve: [f64; 2], start: f64| {
         f64::midpoint(start, curve[0]) + 2.0 * f64::midpoint(curve[0], curve[1])
     };
-    let (heart, other) = (had(0), had(1));
+    let heart = had(0);
+    let other = had(1);
     let expected = [
         heart[1],
         alive[0],
@@ -236,7 +239,8 @@ fn a_cohort_that_the_contract_does_not_fit_leaves_no_file() {
 fn the_file_is_the_owners_alone_and_never_written_over() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let (path, model) = (folder.path().join("out.csv"), model(&[0.5, -1.0, 0.0]));
+    let path = folder.path().join("out.csv");
+    let model = model(&[0.5, -1.0, 0.0]);
     let source = cohort(folder.path(), PATIENTS);
     let asked = Asked {
         model: &model,

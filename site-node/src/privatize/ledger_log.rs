@@ -324,7 +324,8 @@ impl Replay {
             match scan.next() {
                 Ok(Some(line)) => {
                     let record = Record::parse(line.bytes).map_err(|error| {
-                        let (state, what) = (folder.to_owned(), error.to_string());
+                        let state = folder.to_owned();
+                        let what = error.to_string();
                         LedgerLogError::Foreign { state, seq: 0, what }
                     })?;
                     self.take(&record);
@@ -367,7 +368,8 @@ impl Replay {
                         self.told.entries.push(entry);
                     }
                     Err(what) => {
-                        let (state, seq) = (self.state.clone(), record.seq);
+                        let state = self.state.clone();
+                        let seq = record.seq;
                         self.wrong = Some(LedgerLogError::Foreign { state, seq, what });
                     }
                 }
@@ -378,7 +380,8 @@ impl Replay {
 
     fn belongs(&mut self, found: &Name) {
         if *found != self.data_set && self.wrong.is_none() {
-            let (state, expected) = (self.state.clone(), self.data_set.clone());
+            let state = self.state.clone();
+            let expected = self.data_set.clone();
             self.wrong = Some(LedgerLogError::DataSet { state, found: found.clone(), expected });
         }
     }

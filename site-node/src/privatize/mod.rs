@@ -113,7 +113,8 @@ impl PrivacyGate {
     /// # Errors
     /// They do not; the error says how many would.
     pub fn foresee(&self, run: &RunId, plan: &Plan) -> Result<(), LedgerError> {
-        let (updates, once) = ((plan.privacy.mechanism(), plan.rounds), plan.privacy.once());
+        let updates = (plan.privacy.mechanism(), plan.rounds);
+        let once = plan.privacy.once();
         self.ledger.account().foresee(run, plan.digest(), updates, once)
     }
 
@@ -239,6 +240,8 @@ impl PrivacyGate {
 }
 
 fn charge(plan: &Plan, run: &RunId, round: Round, clip: f64) -> Charge {
-    let (run, released, mechanism) = (run.clone(), Released::Update, plan.privacy.mechanism());
+    let run = run.clone();
+    let released = Released::Update;
+    let mechanism = plan.privacy.mechanism();
     Charge { run, plan: plan.digest(), round, released, mechanism, clip }
 }

@@ -56,10 +56,13 @@ impl Outbox {
 
     /// Keeps an update in place of the last one; on return it survives a power cut.
     pub(super) fn keep(&self, update: &PrivatizedUpdate, origin: Origin) -> io::Result<()> {
-        let (charge, words) = (update.charge(), update.words());
-        let (run, round) = (charge.run.clone(), charge.round);
+        let charge = update.charge();
+        let words = update.words();
+        let run = charge.run.clone();
+        let round = charge.round;
         let bytes = words.len() as u64;
-        let (plan, digest) = (charge.plan, update.digest());
+        let plan = charge.plan;
+        let digest = update.digest();
         let header = Header { run, plan, round, origin, digest, bytes };
         let mut text = serde_json::to_vec(&header)?;
         text.push(b'\n');

@@ -36,7 +36,8 @@ fn charge(ledger: &mut Ledger<LedgerLog>, round: u32) -> Result<(), LedgerError>
     let consent = audit::record::Entry::new(name("test"), consent).of_run(name("run-a"));
     ledger.store().audit().record(vec![consent]).unwrap();
     let mechanism = Mechanism::GaussianUpdate { noise_multiplier: 20.0 };
-    let (round, released) = (Round(round), Released::Update);
+    let round = Round(round);
+    let released = Released::Update;
     ledger.reserve(Charge { run, plan, round, released, mechanism, clip: 1.0 }).map(drop)
 }
 
@@ -46,7 +47,8 @@ fn system() -> Arc<dyn Clock> {
 
 /// Restarts the log; what was spent is the logs' own word where none is given.
 fn restart(state: &Path, carried: Option<Cost>) -> Result<(), LedgerLogError> {
-    let (lock, settings) = (StateLock::take(state).unwrap(), AuditSettings::untracked());
+    let lock = StateLock::take(state).unwrap();
+    let settings = AuditSettings::untracked();
     let mut survey = Restart::survey(&lock, &settings, &data_set())?;
     let recorded = std::mem::replace(&mut survey.recorded, Ok(Cost::zero()));
     let carried = carried.map_or(recorded, Ok)?;

@@ -70,11 +70,14 @@ fn uniform(state: &mut u64) -> f64 {
 /// The first of three features drives the first cause, the second the second.
 fn patients(n: usize, seed: u64) -> Examples {
     let mut state = seed;
-    let (mut features, mut time, mut cause) = (vec![], vec![], vec![]);
+    let mut features = vec![];
+    let mut time = vec![];
+    let mut cause = vec![];
     for _ in 0..n {
         let row: Vec<f64> = (0..3).map(|_| 2.0 * uniform(&mut state) - 1.0).collect();
         let mut after = |rate: f64| -(1.0 - uniform(&mut state)).ln() / rate.exp();
-        let (first, second) = (after(1.8 * row[0] - 1.2), after(1.8 * row[1] - 1.0));
+        let first = after(1.8 * row[0] - 1.2);
+        let second = after(1.8 * row[1] - 1.0);
         let end = 0.5 + 5.0 * uniform(&mut state);
         let earliest = first.min(second).min(end);
         time.push(earliest);
@@ -92,7 +95,8 @@ fn concordance(examples: &Examples, risk: &[f64]) -> f64 {
 
 #[test]
 fn the_first_cause_is_ranked_by_what_drives_it() {
-    let (examples, unseen) = (patients(800, 7), patients(800, 99));
+    let examples = patients(800, 7);
+    let unseen = patients(800, 99);
     for (proportional, hidden) in [(true, &[][..]), (false, &[]), (false, &[12]), (true, &[12])] {
         let spec = spec(3, 5, proportional, hidden);
         let start = initial_parameters(&spec, 1);

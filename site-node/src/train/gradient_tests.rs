@@ -54,7 +54,8 @@ fn parameters(spec: &ModelSpec) -> Vec<f32> {
 }
 
 fn by_hand(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
-    let (examples, device) = (examples(spec.head), Device::cpu());
+    let examples = examples(spec.head);
+    let device = Device::cpu();
     let everyone: Vec<usize> = (0..PATIENTS).collect();
     let network = Architecture::of(spec).load(parameters, &device).unwrap();
     let input = to_device(examples.features().to_vec(), PATIENTS, FEATURES, device.inner());
@@ -86,11 +87,8 @@ fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
     for (name, leaf) in &leaves {
         x = if name.ends_with(".weight") {
             // ReLU comes before each weight but the first.
-            if name == "dense.0.weight" {
-                x.matmul(leaf.clone())
-            } else {
-                relu(x).matmul(leaf.clone())
-            }
+            let input = if name == "dense.0.weight" { x } else { relu(x) };
+            input.matmul(leaf.clone())
         } else if name == "head.bias" {
             // Every cause has its own ratio for all of its intervals.
             let [patients, causes] = x.dims();
@@ -104,7 +102,9 @@ fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
     let loss = match spec.head {
         Head::LogisticHazard { intervals, .. } => {
             let columns = intervals as usize;
-            let (mut before, mut died, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+            let mut before = Vec::new();
+            let mut died = Vec::new();
+            let mut shares = Vec::new();
             for patient in 0..PATIENTS {
                 let OnGrid { interval, event, share, .. } = examples.outcome_on_grid(patient);
                 for j in 0..columns {
@@ -121,8 +121,11 @@ fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
             -likelihood.sum() / PATIENTS as f32
         }
         Head::CauseHazards { intervals, causes, .. } => {
-            let (intervals, causes) = (intervals as usize, causes as usize);
-            let (mut at_risk, mut had, mut left) = (Vec::new(), Vec::new(), Vec::new());
+            let intervals = intervals as usize;
+            let causes = causes as usize;
+            let mut at_risk = Vec::new();
+            let mut had = Vec::new();
+            let mut left = Vec::new();
             for patient in 0..PATIENTS {
                 let OnGrid { interval, event, cause, share } = examples.outcome_on_grid(patient);
                 let number = |holds: bool| f32::from(u8::from(holds));
@@ -145,7 +148,8 @@ fn by_autodiff(spec: &ModelSpec, parameters: &[f32]) -> (f64, Vec<f32>) {
             unreachable!("heads have their own tests")
         }
         Head::Cox => {
-            let (time, event) = (examples.time(), examples.event());
+            let time = examples.time();
+            let event = examples.event();
             let mask = |at_risk: &dyn Fn(usize, usize) -> bool| {
                 let cells = (0..PATIENTS * PATIENTS)
                     .map(|cell| f32::from(u8::from(at_risk(cell / PATIENTS, cell % PATIENTS))));

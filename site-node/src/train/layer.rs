@@ -58,6 +58,7 @@ pub(super) fn through_relu<const D: usize>(
     output: Tensor<Dispatch, D>,
     gradient: Tensor<Dispatch, D>,
 ) -> Tensor<Dispatch, D> {
-    let (output, gradient) = (output.into_primitive().tensor(), gradient.into_primitive().tensor());
+    let output = output.into_primitive().tensor();
+    let gradient = gradient.into_primitive().tensor();
     Tensor::from_primitive(TensorPrimitive::Float(Dispatch::relu_backward(output, gradient)))
 }

@@ -119,7 +119,8 @@ pub(super) fn check(plan: &Training) -> Result<[f32; 3], TrainError> {
     hold(plan.epochs > 0, "epochs", f64::from(plan.epochs), "at least 1")?;
     hold(plan.batch != Some(0), "batch", 0.0, "at least 1, or none for full batches")?;
     let range = "a finite number, 0 or above";
-    let (decay, proximal) = (plan.weight_decay as f32, plan.proximal as f32);
+    let decay = plan.weight_decay as f32;
+    let proximal = plan.proximal as f32;
     hold(decay.is_finite() && decay >= 0.0, "weight_decay", plan.weight_decay, range)?;
     hold(proximal.is_finite() && proximal >= 0.0, "proximal", plan.proximal, range)?;
     for (_, decay) in &plan.decays {

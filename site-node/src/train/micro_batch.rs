@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn later_passes_start_from_what_worked() {
-        let (slots, device) = (MicroBatch::new(100), Device::tensors_on_cpu(10));
+        let slots = MicroBatch::new(100);
+        let device = Device::tensors_on_cpu(10);
         assert_eq!(slots.now(), 64);
         assert_eq!(slots.pass(&device, Ok), Ok(8));
         let mut asked = Vec::new();

@@ -141,10 +141,9 @@ impl<'a> Descent<'a> {
         self.decayed.1 *= f64::from(BETA2);
         // w − η·(m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε), with the divisions taken out of the loop.
         #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
-        let (rate, root) = (
-            (f64::from(self.learning_rate) / (1.0 - self.decayed.0)) as f32,
-            (1.0 / (1.0 - self.decayed.1)).sqrt() as f32,
-        );
+        let rate = (f64::from(self.learning_rate) / (1.0 - self.decayed.0)) as f32;
+        #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
+        let root = (1.0 / (1.0 - self.decayed.1)).sqrt() as f32;
         let state = self.first.iter_mut().zip(&mut self.second);
         for ((w, g), (first, second)) in parameters.iter_mut().zip(gradient).zip(state) {
             *first = BETA1 * *first + (1.0 - BETA1) * g;
@@ -221,7 +220,8 @@ mod tests {
             let undecayed = Training { decays: Vec::new(), ..plan.clone() };
             let mut plain = Descent::new(&spec(), &undecayed, [0.1, 0.0, 0.0], &start);
             let mut decayed = Descent::new(&spec(), &plan, [0.1, 0.0, 0.0], &start);
-            let (mut a, mut b) = (start.clone(), start.clone());
+            let mut a = start.clone();
+            let mut b = start.clone();
             plain.step(&mut a, vec![0.5; 9]);
             decayed.step(&mut b, vec![0.5; 9]);
             assert!((a[0] - 0.1 - b[0]).abs() < 1e-6, "{rule:?}: {} {}", a[0], b[0]);

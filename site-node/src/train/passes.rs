@@ -25,7 +25,8 @@ pub(super) fn logits(
 ) -> Result<Vec<f32>, TrainError> {
     MicroBatch::new(ROWS).pass(device, |rows| {
         let network = architecture.load(parameters, device)?;
-        let (features, width) = (examples.features(), architecture.inputs().max(1));
+        let features = examples.features();
+        let width = architecture.inputs().max(1);
         let mut logits = Vec::with_capacity(features.len() / width * architecture.logits());
         for rows in features.chunks(rows * width) {
             let input = to_device(rows.to_vec(), rows.len() / width, width, device.inner());
@@ -115,7 +116,8 @@ mod tests {
     /// Where a batch does not fit, a step is the sum of its parts, also where the loss couples patients.
     #[test]
     fn a_gpu_with_little_memory_trains_to_the_same() {
-        let (n, width) = (50, 3);
+        let n = 50;
+        let width = 3;
         let features = (0..n * width).map(|i| (i * 7919 % 1009) as f32 / 504.0 - 1.0).collect();
         let time = (0..n).map(|i| 0.3 + (i * 5 % 13) as f64 / 4.0).collect();
         let event = (0..n).map(|i| i % 3 != 1).collect();

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn what_is_permuted_moves_and_nothing_else() {
-        let (all, order) = (examples(), [1, 2, 0]);
+        let all = examples();
+        let order = [1, 2, 0];
         let mixed = all.with_inputs_of(1..2, &order);
         assert_eq!(mixed.features(), [0.0, 11.0, 10.0, 21.0, 20.0, 1.0]);
         assert_eq!((mixed.time(), mixed.event()), (all.time(), all.event()));

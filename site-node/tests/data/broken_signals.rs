@@ -176,7 +176,8 @@ fn a_signal_of_nobody_or_outside_is_refused() {
     assert!(!text.contains("p3") && text.contains("an image ("), "{text}");
     let linked = hospital("refuse");
     let outside = tempfile::tempdir().unwrap();
-    let (inside, moved) = (linked.place("ecg/p1.dat"), outside.path().join("p1.dat"));
+    let inside = linked.place("ecg/p1.dat");
+    let moved = outside.path().join("p1.dat");
     std::fs::copy(&inside, &moved).unwrap();
     std::fs::remove_file(&inside).unwrap();
     std::os::unix::fs::symlink(&moved, &inside).unwrap();

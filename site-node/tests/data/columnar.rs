@@ -81,7 +81,8 @@ pub(crate) fn base(hospital: &Hospital) {
 
 #[test]
 fn a_parquet_table_holds_the_cells_of_its_csv() {
-    let (csv, columnar) = (Hospital::new(), Hospital::new());
+    let csv = Hospital::new();
+    let columnar = Hospital::new();
     base(&columnar);
     let cells = |hospital: &Hospital| {
         let table = load(&hospital.source()).unwrap().table;

@@ -131,7 +131,9 @@ fn signals_that_did_not_change_are_not_read_again() {
     hospital.write("ecg/p1.dat", [0; 4]);
     hospital.write("images/p1.png", "pixels");
     hospital.write("images/p2.png", "pixels");
-    let (source, secret, seen) = (hospital.source(), Secret::from_bytes([7; 32]), Seen::default());
+    let source = hospital.source();
+    let secret = Secret::from_bytes([7; 32]);
+    let seen = Seen::default();
     let again = || fingerprint_again(&source, &secret, &seen).unwrap().to_string();
     let first = again();
     assert_eq!((seen.read(), first.clone()), (3, of(&hospital)));

@@ -126,7 +126,8 @@ impl Hospital {
 
     /// What `site-node data check` finds.
     pub(crate) fn check(&self, plan: Option<&Plan>) -> Findings {
-        let (source, cache) = (self.source(), self.place("state/cache"));
+        let source = self.source();
+        let cache = self.place("state/cache");
         let asked = Check {
             source: &source,
             policy: None,

@@ -50,7 +50,8 @@ fn plan() -> Plan {
 }
 
 fn brought(hospital: &Hospital) -> Result<Examples, FeatureError> {
-    let (plan, source) = (plan(), hospital.source());
+    let plan = plan();
+    let source = hospital.source();
     let cohort = Cohort::new(load(&source).unwrap(), &plan.outcome, None).unwrap();
     let cache = hospital.place("state/cache");
     examples(
@@ -82,7 +83,8 @@ fn codes_come_with_their_age_and_every_word_that_they_stand_for() {
     hospital.write("dx.csv", text + "p3,2020-03-02,,I21.9\np1,2020-01-11,,C50\n");
     let later = brought(&hospital).unwrap();
     for patient in 0..3 {
-        let (before, after) = (codes, &later.modalities()[place("history")]);
+        let before = codes;
+        let after = &later.modalities()[place("history")];
         assert_eq!(before.codes_of(patient), after.codes_of(patient));
     }
 }

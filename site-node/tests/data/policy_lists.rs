@@ -18,7 +18,8 @@ fn policy(columns: &str, outcomes: &str) -> Policy {
 
 #[test]
 fn a_slip_in_a_list_is_told_with_the_nearest_name() {
-    let (hospital, source) = (Hospital::new(), Hospital::new().source());
+    let hospital = Hospital::new();
+    let source = Hospital::new().source();
     let patients = load(&hospital.source()).unwrap();
     let good = policy(
         r#"["age", "glucose", "measurement:crp", "measurement:labs:crp", "codes:dx"]"#,

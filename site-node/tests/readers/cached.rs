@@ -21,7 +21,8 @@ fn arrays(folder: &tempfile::TempDir) -> Vec<PathBuf> {
 
 #[test]
 fn an_ecg_is_made_once_and_again_when_anything_changes() {
-    let (folder, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let store = tempfile::tempdir().unwrap();
     let cache = Cache::open(store.path()).unwrap();
     written(&folder, "made.dat", &samples(3000));
     let path = written(&folder, "made.hea", header("made.dat", 3000).as_bytes());
@@ -47,7 +48,8 @@ fn an_ecg_is_made_once_and_again_when_anything_changes() {
 
 #[test]
 fn a_cached_file_that_does_not_check_is_made_again() {
-    let (folder, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let store = tempfile::tempdir().unwrap();
     let cache = Cache::open(store.path()).unwrap();
     let data: Vec<u8> = (0..255).collect();
     let file = png(17, 15, png::ColorType::Grayscale, png::BitDepth::Eight, &data);
@@ -91,7 +93,8 @@ fn a_cached_file_that_does_not_check_is_made_again() {
 
 #[test]
 fn many_files_are_prepared_at_once_and_bad_ones_reported() {
-    let (folder, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let store = tempfile::tempdir().unwrap();
     let cache = Cache::open(&store.path().join("deeper/still")).unwrap();
     let mut paths = Vec::new();
     for number in 0..20_u8 {
@@ -119,7 +122,8 @@ fn many_files_are_prepared_at_once_and_bad_ones_reported() {
 /// A plan chooses the form: sizes without end would fill the disk, each with all patients once more.
 #[test]
 fn the_oldest_arrays_make_room_for_new_ones() {
-    let (folder, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let store = tempfile::tempdir().unwrap();
     let data: Vec<u8> = (0..64).collect();
     let file = png(8, 8, png::ColorType::Grayscale, png::BitDepth::Eight, &data);
     let path = written(&folder, "a.png", &file);

@@ -41,7 +41,8 @@ impl Random {
                 *old = byte;
             }
         }
-        let (start, len) = (self.below(bytes.len()), self.below(64));
+        let start = self.below(bytes.len());
+        let len = self.below(64);
         let end = (start + len).min(bytes.len());
         match self.below(6) {
             0 => drop(bytes.drain(start..end)),

@@ -7,7 +7,8 @@ use super::{close, real, says_what_to_do};
 
 /// The mean, and the values at the first, the middle, a third and the last.
 fn golden(picture: &Picture, wanted: [f64; 5], within: f64) {
-    let (width, height) = (picture.width, picture.height);
+    let width = picture.width;
+    let height = picture.height;
     let mean = picture.values.iter().map(|value| f64::from(*value)).sum::<f64>();
     close(mean / picture.values.len() as f64, wanted[0], within);
     let places =

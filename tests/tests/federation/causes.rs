@@ -36,7 +36,8 @@ fn rows(hospital: usize, [heart, other]: [u8; 2]) -> String {
     for patient in 0..PATIENTS {
         let [a, b, c] = [(); 3].map(|()| 2.0 * uniform(&mut state) - 1.0);
         let mut after = |log_rate: f64| -(1.0 - uniform(&mut state)).ln() / log_rate.exp();
-        let (of_heart, of_other) = (after(1.5 * a + b - 2.2), after(2.0 * c - 1.8));
+        let of_heart = after(1.5 * a + b - 2.2);
+        let of_other = after(2.0 * c - 1.8);
         let end = 1.0 + 5.0 * uniform(&mut state);
         let time = of_heart.min(of_other).min(end);
         let event = match () {
@@ -44,8 +45,11 @@ fn rows(hospital: usize, [heart, other]: [u8; 2]) -> String {
             () if of_heart <= time => heart,
             () => other,
         };
-        let (age, pressure, stage) = (65.0 + 10.0 * a, 140.0 + 20.0 * b, 2.0 + c);
-        let (split, any) = (u8::from(patient % 3 != 0), u8::from(event > 0));
+        let age = 65.0 + 10.0 * a;
+        let pressure = 140.0 + 20.0 * b;
+        let stage = 2.0 + c;
+        let split = u8::from(patient % 3 != 0);
+        let any = u8::from(event > 0);
         let _ = writeln!(
             rows,
             "{}-{patient},{},{split},{time:.6},{event},{any},{age:.4},{pressure:.4},{stage:.4}",
@@ -83,7 +87,8 @@ fn cells(text: &str) -> Result<BTreeMap<String, BTreeMap<String, f64>>, SetupErr
 
 /// A run's predictions for all test patients.
 fn predictions(run: &str, cohort: &Path, out: &Path, file: &Path) -> Result<String, SetupError> {
-    let (cohort, into) = (cohort.to_string_lossy(), file.to_string_lossy());
+    let cohort = cohort.to_string_lossy();
+    let into = file.to_string_lossy();
     let asked = ["predict", run, "--cohort", &cohort, "--out", &into, "--split", "test"];
     success(models(&asked, out)?)?;
     Ok(fs::read_to_string(file)?)
@@ -91,8 +96,11 @@ fn predictions(run: &str, cohort: &Path, out: &Path, file: &Path) -> Result<Stri
 
 /// The concordance of predicted risks with deaths of the first cause.
 fn concordance(predicted: &str, table: &str) -> Result<f64, SetupError> {
-    let (predicted, table) = (cells(predicted)?, cells(table)?);
-    let (mut times, mut causes, mut risks) = (Vec::new(), Vec::new(), Vec::new());
+    let predicted = cells(predicted)?;
+    let table = cells(table)?;
+    let mut times = Vec::new();
+    let mut causes = Vec::new();
+    let mut risks = Vec::new();
     for (patient, row) in &predicted {
         let truth = &table[patient];
         times.push(truth["time"]);
@@ -110,7 +118,8 @@ fn concordance(predicted: &str, table: &str) -> Result<f64, SetupError> {
 #[test]
 fn the_cause_of_interest_is_ranked_better_than_by_a_model_of_any_event() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let cohort = cohort(&data)?;
     let table = fs::read_to_string(data.join("cohort.csv"))?;
     let told = report(simulate(&experiment(), (&data, &out), &[])?)?;
@@ -125,7 +134,8 @@ fn the_cause_of_interest_is_ranked_better_than_by_a_model_of_any_event() -> Outc
     let of_any = report(simulate(&lumped, (&data, &out), &[])?)?;
     let both = predictions(name(&of_any), &cohort, &out, &folder.path().join("any.csv"))?;
 
-    let (own, lumped) = (concordance(&predicted, &table)?, concordance(&both, &table)?);
+    let own = concordance(&predicted, &table)?;
+    let lumped = concordance(&both, &table)?;
     assert!(own > 0.72 && own > lumped + 0.08, "{own}, of any event {lumped}");
     // What the simulation and the sites told is that number.
     let pooled = told["final"]["c_index"].as_f64().unwrap_or_default();

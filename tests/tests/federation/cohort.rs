@@ -24,7 +24,8 @@ fn federation(patients: &str) -> Result<Federation, SetupError> {
     synth.arg("synth").arg(&cohort).args(["--patients", patients, "--seed", "7", "--quiet"]);
     success(Process::start(&mut synth)?)?;
     for (number, name) in (1..).zip(HOSPITALS) {
-        let (from, to) = (cohort.join(format!("site-{number}")), federation.site(name));
+        let from = cohort.join(format!("site-{number}"));
+        let to = federation.site(name);
         for table in TABLES {
             fs::copy(from.join(table), to.join(table))?;
         }

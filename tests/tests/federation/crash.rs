@@ -140,7 +140,9 @@ async fn killed_at_any_moment_a_site_never_forgets_a_release() -> Outcome {
 
     let (run, plan): (RunId, Plan) = ("run-a".parse()?, plan()?);
     let model = initial_parameters(&plan.model, plan.seed);
-    let (mut seen, mut random, mut over) = (Seen::default(), 7, 0);
+    let mut seen = Seen::default();
+    let mut random = 7;
+    let mut over = 0;
     // Kills since an update came. Lives grow while none does: a busy machine takes longer to its first word.
     let mut dry = 0;
     let kills = kills()?;

@@ -42,7 +42,8 @@ fn a_second_data_set_is_told_from_a_lost_log_and_has_a_budget_of_its_own() -> Ou
     let experiment = federation.private()?;
     let others = [federation.start_site(HOSPITALS[1])?, federation.start_site(HOSPITALS[2])?];
     let folder = federation.site(SITE);
-    let (first, second) = (folder.join("site-node.toml"), folder.join("children.toml"));
+    let first = folder.join("site-node.toml");
+    let second = folder.join("children.toml");
     let (state, other_state) = (folder.join("state"), folder.join("state-children"));
     let mut site = node(&first, &["run"])?;
     site.wait_for("connected")?;

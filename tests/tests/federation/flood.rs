@@ -96,7 +96,8 @@ fn of_plan(
 }
 
 fn decline(run: base::ids::RunId, round: Option<Round>) -> ToCoordinator {
-    let (rule, reason) = ("policy".to_owned(), "no".to_owned());
+    let rule = "policy".to_owned();
+    let reason = "no".to_owned();
     ToCoordinator::Decline(Decline { run, round, rule, reason })
 }
 

@@ -96,7 +96,8 @@ fn spend(state: &Path) -> Result<Cost, SetupError> {
     let mut ledger = Ledger::after(log, limits, told.carried, told.entries)?;
     for round in 1..=3 {
         let mechanism = Mechanism::GaussianUpdate { noise_multiplier: 20.0 };
-        let (run, released) = ("run-a".parse()?, Released::Update);
+        let run = "run-a".parse()?;
+        let released = Released::Update;
         ledger.reserve(Charge {
             run,
             plan,
@@ -121,7 +122,9 @@ fn key() -> Result<String, SetupError> {
 #[test]
 fn a_site_killed_at_any_step_of_its_first_start_starts_by_itself() -> Outcome {
     let federation = Federation::new()?;
-    let (shim, home, key) = (shim(&federation)?, federation.site(HOSPITALS[0]), key()?);
+    let shim = shim(&federation)?;
+    let home = federation.site(HOSPITALS[0]);
+    let key = key()?;
     let fresh = federation.elsewhere("fresh");
     copy_folder(&home, &fresh)?;
     let mut kills = 0;
@@ -146,8 +149,11 @@ fn a_site_killed_at_any_step_of_its_first_start_starts_by_itself() -> Outcome {
 #[test]
 fn a_site_killed_at_any_step_of_a_restart_forgets_nothing() -> Outcome {
     let federation = Federation::new()?;
-    let (shim, home, key) = (shim(&federation)?, federation.site(HOSPITALS[0]), key()?);
-    let (state, before) = (home.join("state"), federation.elsewhere("before"));
+    let shim = shim(&federation)?;
+    let home = federation.site(HOSPITALS[0]);
+    let key = key()?;
+    let state = home.join("state");
+    let before = federation.elsewhere("before");
     let total = spend(&state)?;
     copy_folder(&home, &before)?;
     let restart = ["audit", "restart", "--reason", "key-exposed", "--spent", "recorded"];
@@ -179,7 +185,8 @@ fn a_site_killed_at_any_step_of_a_restart_forgets_nothing() -> Outcome {
 #[test]
 fn a_coordinator_killed_at_any_step_of_a_start_or_restart_starts_again() -> Outcome {
     let mut federation = Federation::new()?;
-    let (shim, state) = (shim(&federation)?, federation.place("state"));
+    let shim = shim(&federation)?;
+    let state = federation.place("state");
     let register = node::audit_log::register(&state);
     let mut kills = 0;
     for at in 1..MAX_STEPS {
@@ -230,8 +237,10 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
     let listen = format!("listen = \"{}\"", free_address()?);
     edit(&federation.place("coordinator.toml"), "listen = \"127.0.0.1:0\"", &listen)?;
     tests::stop([federation.serve()?])?;
-    let (state, sets) = (federation.place("state"), ["rounds=2", "aggregation.window=20s"]);
-    let (mut kills, mut kept) = (0, 0);
+    let state = federation.place("state");
+    let sets = ["rounds=2", "aggregation.window=20s"];
+    let mut kills = 0;
+    let mut kept = 0;
     for at in 1..MAX_STEPS {
         let mut serve = federation.coordinator(&["serve"])?;
         serve.env("LD_PRELOAD", &shim).env("CONSILIUM_KILL_AT", at.to_string());
@@ -283,7 +292,8 @@ fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outc
 #[test]
 fn a_command_that_changes_the_members_is_finished_by_the_same_command_again() -> Outcome {
     let federation = Federation::new()?;
-    let (shim, home) = (shim(&federation)?, federation.place(""));
+    let shim = shim(&federation)?;
+    let home = federation.place("");
     let before = federation.elsewhere("before");
     copy_folder(&home, &before)?;
     let mut kills = 0;

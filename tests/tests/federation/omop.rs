@@ -143,17 +143,20 @@ fn write(folder: &Path, hospital: usize, export: Export) -> Outcome {
         let of = |what| chance(hospital, person, what);
         #[allow(clippy::cast_possible_truncation, reason = "days of some years")]
         let day = |days: f64| export.day(Day(start + days.round() as i32));
-        let (age, diabetic) = (45.0 + 40.0 * of(0), of(1) < 0.4);
+        let age = 45.0 + 40.0 * of(0);
+        let diabetic = of(1) < 0.4;
         let index = 365.0 * of(2);
         let rate = 0.05 * (0.06 * (age - 65.0)).exp() * if diabetic { 3.0 } else { 1.0 };
-        let (death, end) = (-of(3).max(1e-9).ln() / rate * 365.25, 365.25 * (2.0 + 4.0 * of(4)));
+        let death = -of(3).max(1e-9).ln() / rate * 365.25;
+        let end = 365.25 * (2.0 + 4.0 * of(4));
         persons.rows.push(format!("{person},8507,{:.0},0,0", 2012.0 - age));
         conditions.rows.push(format!("{person},{CARDIOMYOPATHY},{},", day(index)));
         if diabetic {
             conditions.rows.push(format!("{person},{DIABETES},{},", day(index - 30.0)));
         }
         if of(5) < 0.9 {
-            let (when, value) = (day(index - 3.0), 3.5 + 2.0 * of(6));
+            let when = day(index - 3.0);
+            let value = 3.5 + 2.0 * of(6);
             measured.rows.push(format!("{person},{POTASSIUM},{when},{value:.1},8753"));
         }
         periods.rows.push(format!("{person},{},{}", day(-900.0), day(index + end.min(death))));

@@ -147,7 +147,9 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
         folder.path().join("coordinator"),
         Arc::clone(&clock) as Arc<dyn Clock>,
     )?;
-    let (address, launcher, floor) = (server.address()?, server.launcher(), server.floor());
+    let address = server.address()?;
+    let launcher = server.launcher();
+    let floor = server.floor();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(async move { drop(server.serve(std::future::pending()).await) });
 
@@ -163,7 +165,8 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
         let device = Device::choose(DeviceChoice::Cpu);
         let rules = Rules::fixed(Policy::just(&plan, coordinator), plan.digest());
         let tag = DataTag::Synthetic;
-        let (data_set, clock) = ("cohort".parse()?, Arc::clone(&clock));
+        let data_set = "cohort".parse()?;
+        let clock = Arc::clone(&clock);
         let hospital = SiteParticipant::open(Site {
             cache_bytes: 1 << 30,
             name,

@@ -82,7 +82,8 @@ async fn round_with(
     let (Some(model), [a, b, c]) = (offers.first().cloned(), &mut sites[..]) else {
         return Err("three sites".into());
     };
-    let (run, count) = (launched.run.clone(), usize::try_from(model.payload.words)?);
+    let run = launched.run.clone();
+    let count = usize::try_from(model.payload.words)?;
     send(c, &run, &model, &hostile(count)).await?;
     let refusal = c.refusal().await?;
     // Left out of this round: a second update of it does not count either.

@@ -118,7 +118,8 @@ impl Stage {
             state: folder.path().join("state"),
             audit: AuditSettings::untracked(),
         };
-        let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(SiteParticipant::open(site)?));
+        let dialer = Dialer::new(identity)?;
+        let hospital = Arc::new(SiteParticipant::open(site)?);
         let address = observer.address()?;
         tokio::spawn(async move {
             let forever = std::future::pending();
@@ -173,7 +174,8 @@ pub(crate) fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
     let stage = Stage::new(|_| ())?;
-    let (plan, run) = (plan()?, run_id("run-a")?);
+    let plan = plan()?;
+    let run = run_id("run-a")?;
     let mut site = stage.observer.site().await?;
 
     let consent = site.propose(&run, &plan).await?;
@@ -255,10 +257,13 @@ fn open(plan: &mut Plan) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_leaves_bears_the_noise_that_was_charged() -> Outcome {
     let stage = Stage::new(|_| ())?;
-    let (mut plan, run) = (plan()?, run_id("run-a")?);
+    let mut plan = plan()?;
+    let run = run_id("run-a")?;
     (plan.training.optimizer, plan.training.learning_rate) = (Optimizer::Sgd, 1.0);
     plan.training.weight_decay = 0.0;
-    let (z, bound, patients) = (400.0, 0.01, 300);
+    let z = 400.0;
+    let bound = 0.01;
+    let patients = 300;
     plan.privacy.noise_multiplier = z;
     plan.privacy.dp_sgd = Some(DpSgd {
         steps: 1,
@@ -295,7 +300,8 @@ async fn what_leaves_bears_the_noise_that_was_charged() -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runs_name_is_not_good_for_another_plan() -> Outcome {
     let stage = Stage::new(|_| ())?;
-    let (mut plan, run) = (plan()?, run_id("run-a")?);
+    let mut plan = plan()?;
+    let run = run_id("run-a")?;
     let mut site = stage.observer.site().await?;
     site.propose(&run, &plan).await?;
     let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;
@@ -338,7 +344,8 @@ async fn consent_and_a_refusal_that_rests_on_patients_take_whole_seconds() -> Ou
     for (least, rule) in [(20, None), (1_000_000, Some("cohort"))] {
         let stage = Stage::new(|policy| policy.min_patients = least)?;
         let mut site = stage.observer.site().await?;
-        let (asked, plan) = (clock.now(), plan()?);
+        let asked = clock.now();
+        let plan = plan()?;
         let said = site.propose(&run_id("run-a")?, &plan).await?;
         let took = clock.now().since(asked);
         assert!(took >= Duration::from_secs(1), "{took:?}");
@@ -409,7 +416,8 @@ async fn what_a_coordinator_may_not_ask_is_refused_by_the_rules_name() -> Outcom
 #[tokio::test(flavor = "multi_thread")]
 async fn consent_to_one_run_is_not_consent_to_more_of_it() -> Outcome {
     let stage = Stage::new(|_| ())?;
-    let (plan, run) = (plan()?, run_id("run-a")?);
+    let plan = plan()?;
+    let run = run_id("run-a")?;
     let mut site = stage.observer.site().await?;
     site.propose(&run, &plan).await?;
     let (_, answer) = train(&mut site, &run, 1, &stage.model).await?;

@@ -26,7 +26,9 @@ fn the_federation_is_as_good_as_pooling_and_better_than_any_site() -> Outcome {
     let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
     let out = tempfile::tempdir()?;
     let number = |report: &Value, path: &str| report.pointer(path).and_then(Value::as_f64);
-    let (mut federated, mut pooled, mut alone) = (0.0, 0.0, 0.0);
+    let mut federated = 0.0;
+    let mut pooled = 0.0;
+    let mut alone = 0.0;
     for split in 0..20 {
         let split = format!("data.split=rep{split:02}");
         let report = simulate("tcga-brca.toml", (&data, out.path()), &[&split])?;

@@ -63,7 +63,8 @@ fn alike(state: &Path) -> Result<[&'static str; 2], SetupError> {
     let reason = Some("round 1 had 0 of the 3 sites".to_owned());
     let ending = Ending { status: Status::Failed, reason, model_sha256: None };
     for name in names {
-        let (run, now) = (name.parse()?, SystemClock::new().wall());
+        let run = name.parse()?;
+        let now = SystemClock::new().wall();
         registry.start(&run, &plan, now)?;
         registry.end(&run, now, &ending)?;
     }
@@ -127,7 +128,8 @@ fn a_researcher_elsewhere_sees_and_fetches_what_the_coordinators_machine_has() -
         let mut command = Command::new(binary("coordinator")?);
         success(Process::start(command.args(["audit", "show", log, "--run", run]))?)
     };
-    let (told, whole) = (show(prefix)?, show(&run)?);
+    let told = show(prefix)?;
+    let whole = show(&run)?;
     assert!(whole.lines().count() > 3 && told == whole, "{told}");
     let away = failure(laptop.start(&["models", "verify", &run])?)?;
     assert!(away.contains(&format!("coordinator models fetch {run}")), "{away}");

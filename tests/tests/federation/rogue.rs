@@ -43,7 +43,8 @@ impl Stage {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let identity = authority.issue(Role::Coordinator)?.identity()?;
         let server = Server::bind(any_port, identity, folder.path().to_owned(), clock)?;
-        let (address, launcher) = (server.address()?, server.launcher());
+        let address = server.address()?;
+        let launcher = server.launcher();
         tokio::spawn(server.serve(std::future::pending()));
         Ok(Self { authority, address, launcher, books: Mutex::default(), folder })
     }
@@ -148,9 +149,12 @@ pub(crate) fn honest(
     words: &[u8],
 ) -> Result<UpdateHeader, tests::SetupError> {
     let payload = Payload { words: words.len() as u64 / 4, digest: Digest::of(words) };
-    let (run, round) = (run.clone(), model.round);
+    let run = run.clone();
+    let round = model.round;
     let (log, ..) = rogue.audit.signed_state(&[])?;
-    let (model, weight, metrics) = (model.payload.digest, 1, vec![]);
+    let model = model.payload.digest;
+    let weight = 1;
+    let metrics = vec![];
     Ok(UpdateHeader { run, round, model, payload, weight, metrics, log })
 }
 

@@ -75,7 +75,8 @@ fn federation(plans: &[Plan]) -> Result<Federation, SetupError> {
     success(Process::start(&mut synth)?)?;
     for (number, name) in (1..).zip(HOSPITALS) {
         let site = federation.site(name);
-        let (from, to) = (cohort.join(format!("site-{number}")), site.join("data"));
+        let from = cohort.join(format!("site-{number}"));
+        let to = site.join("data");
         copy_folder(&from, &to)?;
         let settings = site.join("site-node.toml");
         edit(&settings, "cohort = \"cohort.toml\"", "cohort = \"data/cohort.toml\"")?;

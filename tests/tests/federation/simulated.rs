@@ -27,7 +27,8 @@ fn distrust(state: &std::path::Path, site: &str) -> Result<(), SetupError> {
 #[test]
 fn a_simulation_one_of_whose_hospitals_is_refused_ends_with_its_reason() -> Outcome {
     let federation = Federation::new()?;
-    let (out, site) = (federation.elsewhere("runs"), HOSPITALS[1]);
+    let out = federation.elsewhere("runs");
+    let site = HOSPITALS[1];
     distrust(&out, site)?;
     let output = failure(simulate(&demo(), (&federation.data(), &out), &[])?)?;
     let told =

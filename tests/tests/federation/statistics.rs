@@ -51,7 +51,9 @@ fn write(folder: &Path, patients: &[Patient], hospitals: usize) -> Result<PathBu
     fs::create_dir_all(folder)?;
     let mut table = "patient,site,split,one,marker,log_marker,time,event\n".to_owned();
     for (i, Patient { split, marker, time, event }) in patients.iter().enumerate() {
-        let (site, log, event) = (i % hospitals, marker.ln(), u8::from(*event));
+        let site = i % hospitals;
+        let log = marker.ln();
+        let event = u8::from(*event);
         let _ = writeln!(table, "p{i},s{site},{split},1,{marker},{log},{time},{event}");
     }
     fs::write(folder.join("t.csv"), table)?;
@@ -131,7 +133,8 @@ fn notes(report: &Value) -> String {
 #[test]
 fn a_constant_hazard_is_learnt_without_bias_from_patients_censored_within_intervals() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let study = patients(9000, 0.0);
     let cohort = write(&data, &study, 2)?;
     let (expected, ..) =
@@ -154,7 +157,8 @@ fn a_constant_hazard_is_learnt_without_bias_from_patients_censored_within_interv
 #[test]
 fn metrics_at_any_horizon_are_those_of_the_exported_predictions() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let study = patients(900, 0.5);
     let cohort = write(&data, &study, 1)?;
     let horizons = [0.5, 0.9, 2.9, 3.0, 7.25];
@@ -168,7 +172,8 @@ fn metrics_at_any_horizon_are_those_of_the_exported_predictions() -> Outcome {
     let times = ["--split", "test", "--times", "0.5,0.9,2.9,3,7.25"];
     success(models(&[&verb[..], &times].concat(), &out)?)?;
     let table = fs::read_to_string(&predicted)?;
-    let (training, test) = (outcomes(&study, 1)?, outcomes(&study, 0)?);
+    let training = outcomes(&study, 1)?;
+    let test = outcomes(&study, 0)?;
     for at in horizons {
         let read = column(&table, &format!("survival_{at}"))?;
         let curves = SurvivalCurves::new(vec![at], read)?;
@@ -190,7 +195,8 @@ fn metrics_at_any_horizon_are_those_of_the_exported_predictions() -> Outcome {
 #[test]
 fn no_event_within_the_horizon_is_told_before_anything_is_trained() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let mut study = patients(60, 0.0);
     // Days that the experiment takes for years.
     for patient in &mut study {
@@ -209,7 +215,8 @@ fn no_event_within_the_horizon_is_told_before_anything_is_trained() -> Outcome {
 #[test]
 fn a_number_that_cannot_be_computed_is_left_out_with_its_reason() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let mut study = patients(90, 0.0);
     for patient in study.iter_mut().filter(|patient| patient.split == 0) {
         patient.event = false;
@@ -236,7 +243,8 @@ fn a_number_that_cannot_be_computed_is_left_out_with_its_reason() -> Outcome {
 #[test]
 fn a_transform_reads_what_a_prepared_column_would_hold() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     write(&data, &patients(600, 0.8), 2)?;
     let mut scores = Vec::new();
     for (column, transform, center) in
@@ -266,7 +274,8 @@ fn a_transform_reads_what_a_prepared_column_would_hold() -> Outcome {
 #[test]
 fn a_delta_of_one_over_the_patients_and_unlike_baselines_are_told() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     write(&data, &patients(300, 0.0), 2)?;
     let private = "mode = \"patient\"\nepsilon = 1.0\ndelta = 0.2\nexpected_patients = 22\n\
                    sampling_rate = 0.3\nsteps = 1";

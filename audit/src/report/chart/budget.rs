@@ -40,7 +40,8 @@ pub(in crate::report) fn budget(id: &str, name: &str, ledger: &Ledger) -> Option
     // Each release raises the line at its end; a bin shows its last.
     let mut line = format!("M{} {}", n(x(0)), n(y(before)));
     for bin in bins(spent.len(), POINTS) {
-        let (from, to) = (x(bin.start), x(bin.end));
+        let from = x(bin.start);
+        let to = x(bin.end);
         let level = n(y(spent[bin.end - 1]));
         let _ = write!(line, "L{} {level}L{} {level}", n(from), n(to));
     }

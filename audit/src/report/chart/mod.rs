@@ -30,7 +30,8 @@ struct Frame<'a> {
 
 impl Frame<'_> {
     fn around(&self, marks: &Markup) -> Markup {
-        let (title, words) = (format!("{}-title", self.id), format!("{}-desc", self.id));
+        let title = format!("{}-title", self.id);
+        let words = format!("{}-desc", self.id);
         html! {
             svg.chart id=(self.id) viewBox={ "0 0 " (n(self.width)) " " (n(self.height)) }
                 role="img" aria-labelledby={ (title) " " (words) } {

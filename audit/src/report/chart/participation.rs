@@ -33,7 +33,8 @@ struct Share {
 
 /// The grid, or nothing where no round is told of.
 pub(in crate::report) fn participation(data: &Data) -> Option<Markup> {
-    let (rounds, sites) = (data.rounds(), data.sites());
+    let rounds = data.rounds();
+    let sites = data.sites();
     if rounds.is_empty() || sites.is_empty() {
         return None;
     }
@@ -65,7 +66,8 @@ pub(in crate::report) fn participation(data: &Data) -> Option<Markup> {
         });
         told.collect::<Vec<_>>().join("; ") + "."
     });
-    let (id, title) = ("participation-chart", "Participation of sites in rounds");
+    let id = "participation-chart";
+    let title = "Participation of sites in rounds";
     let height = bottom + 18.0;
     Some(Frame { id, width: WIDTH, height, title, words: &words }.around(&marks))
 }
@@ -87,7 +89,8 @@ fn share(data: &Data, rounds: &[u32], bin: Range<usize>, site: &Name) -> Share {
 /// sent, and from the top as far as they were refused: crossed where that is the cell's one round.
 fn cell(x: f64, y: f64, step: f64, share: &Share) -> Markup {
     let gap = if step > 8.0 { 3.0 } else { 1.0 };
-    let (width, all) = (step - gap, share.rounds.max(1) as f64);
+    let width = step - gap;
+    let all = share.rounds.max(1) as f64;
     let summed = CELL * share.summed as f64 / all;
     let sent = CELL * share.sent as f64 / all;
     html! {

@@ -40,8 +40,10 @@ pub(in crate::report) fn volume(data: &Data) -> Option<Markup> {
     let gap = if step > 6.0 { 2.0 } else { 0.5 };
     let mut bars = String::new();
     for (place, value) in means.iter().enumerate() {
-        let (x, y) = (LEFT + step * place as f64, BOTTOM - (BOTTOM - TOP) * value / top);
-        let (from, to) = (n(x + gap / 2.0), n(x + step - gap / 2.0));
+        let x = LEFT + step * place as f64;
+        let y = BOTTOM - (BOTTOM - TOP) * value / top;
+        let from = n(x + gap / 2.0);
+        let to = n(x + step - gap / 2.0);
         let _ = write!(bars, "M{from} {}V{}H{to}V{}Z", n(BOTTOM), n(y), n(BOTTOM));
     }
     let end = LEFT + step * bins.len() as f64;

@@ -43,8 +43,10 @@ fn kinds<'a>(charged: &[(&'a Log, &'a Name, &'a Ledger)]) -> Vec<Kind<'a>> {
                 kind.times += 1;
                 kind.sites.insert(log.name());
             } else if kinds.len() < KINDS {
-                let (sites, what) = (BTreeSet::from([log.name()]), &charge.what);
-                let (mechanism, clip) = (charge.mechanism, charge.clip);
+                let sites = BTreeSet::from([log.name()]);
+                let what = &charge.what;
+                let mechanism = charge.mechanism;
+                let clip = charge.clip;
                 kinds.push(Kind { sites, what, mechanism, clip, times: 1 });
             }
         }

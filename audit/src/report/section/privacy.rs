@@ -94,7 +94,8 @@ const SITES: &[(&str, bool)] = &[
 
 fn of_ledger(log: &Log, data_set: &Name, ledger: &Ledger) -> Markup {
     let epsilon = |found: Option<f64>| found.map_or("–".to_owned(), epsilon::text);
-    let (stated, budget) = (&ledger.stated, ledger.budget());
+    let stated = &ledger.stated;
+    let budget = ledger.budget();
     let free = ledger.charges.iter().all(|charge| !charge.mechanism.noises());
     let promised = log.promised();
     html! {

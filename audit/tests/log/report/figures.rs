@@ -293,10 +293,13 @@ fn what_no_epsilon_covers_and_what_is_not_signed_is_said() {
 #[test]
 fn faults_of_other_runs_do_not_colour_this_one() {
     let folder = tempfile::tempdir().unwrap();
-    let (of_site, of_centre) = (folder.path().join("site"), folder.path().join("centre"));
+    let of_site = folder.path().join("site");
+    let of_centre = folder.path().join("centre");
     let mut site = Writer::new(&of_site, "site-a", Role::Site, 1);
     let mut centre = Writer::new(&of_centre, "centre", Role::Coordinator, 1);
-    let (model, plan, update) = (digest("model"), digest("plan"), digest("update"));
+    let model = digest("model");
+    let plan = digest("plan");
+    let update = digest("update");
     let consent = |run: &str| entry(Event::Consent { plan, terms: None }).of_run(name(run));
     let received = |run: &str, update| {
         let event = Event::Received { update, bytes: 8 };

@@ -84,9 +84,11 @@ fn a_log_that_was_altered_is_told_at_the_top() {
 
 #[test]
 fn logs_that_differ_are_told_at_the_top() {
-    let (one, other) = (Study::new(&SITES, 3), Study::new(&SITES, 4));
+    let one = Study::new(&SITES, 3);
+    let other = Study::new(&SITES, 4);
     // The site's log of another telling: the coordinator has more than the site sent.
-    let (centre, site) = (other.place("centre"), one.place("site-a"));
+    let centre = other.place("centre");
+    let site = one.place("site-a");
     let source = |place| (key(place).unwrap(), place);
     let ((centre_key, centre), (site_key, site)) = (source(&centre), source(&site));
     let request = Request {

@@ -160,8 +160,11 @@ impl Site {
         log.tell(start());
         log.tell(Event::KeyNew { fingerprint: digest(&format!("certificate {site}")) });
         log.tell(Event::PolicyLoaded { policy: digest(&format!("policy {site}")) });
-        let (data_set, epsilon, delta) = (name("breast-registry"), LIMIT, DELTA);
-        let (orders, carried) = (orders(), Vec::new());
+        let data_set = name("breast-registry");
+        let epsilon = LIMIT;
+        let delta = DELTA;
+        let orders = orders();
+        let carried = Vec::new();
         log.tell(Event::Budget { data_set, epsilon, delta, orders, carried });
         let total = vec![0; cost(RHO).len()];
         let mut site = Self { name: site.into(), log, total };
@@ -182,7 +185,8 @@ impl Site {
         for (total, cost) in self.total.iter_mut().zip(&cost) {
             *total += cost;
         }
-        let (data_set, what) = (name("breast-registry"), name(what));
+        let data_set = name("breast-registry");
+        let what = name(what);
         let total = self.total.clone();
         Event::Reserve(Reserve { data_set, what: what.into(), mechanism, clip: CLIP, cost, total })
     }
@@ -206,7 +210,8 @@ impl Site {
             self.log.put(&refused.ended(Outcome::Refused, name("outside-hours")));
             return None;
         }
-        let (update, bytes) = (update(&self.name, round), bytes(round));
+        let update = update(&self.name, round);
+        let bytes = bytes(round);
         let charge = self.charge(UPDATE, mechanism);
         self.log.put(&of(round, charge));
         if mechanism.noises() {

@@ -46,7 +46,9 @@ impl FromStr for Override {
 
 /// The keys of a path between its dots; dots within double quotes are a key's own.
 fn dotted(path: &str) -> Option<Vec<String>> {
-    let (mut keys, mut key, mut quoted) = (Vec::new(), String::new(), false);
+    let mut keys = Vec::new();
+    let mut key = String::new();
+    let mut quoted = false;
     for c in path.chars() {
         match c {
             '"' => quoted = !quoted,

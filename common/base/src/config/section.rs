@@ -63,7 +63,8 @@ impl<'a> Section<'a> {
 
     /// Notes a problem with a key given as a dotted path from this section on.
     pub fn problem_at(&mut self, path: &str, what: impl Display, hint: impl Display) {
-        let (mut tables, mut line) = (self.table, None);
+        let mut tables = self.table;
+        let mut line = None;
         for key in path.split('.') {
             let Some((name, value)) = tables.and_then(|table| table.get_key_value(key)) else {
                 break;
@@ -203,7 +204,9 @@ impl<'a> Section<'a> {
         }
         self.asked.insert(key);
         // Read from nothing, so that every missing key is named and not only the table.
-        let (path, problems, text) = (self.dotted(key), self.problems, self.text);
+        let path = self.dotted(key);
+        let problems = self.problems;
+        let text = self.text;
         let mut empty = Section { path, text, table: None, asked: BTreeSet::new(), problems };
         S::read(&mut empty)
     }
@@ -272,7 +275,8 @@ impl<'a> Section<'a> {
                 outer.descend(name, inner)
             } else {
                 let what = format!("{} where a table is expected", kind(value.get_ref()));
-                let (key, line) = (outer.dotted(name), outer.line(name));
+                let key = outer.dotted(name);
+                let line = outer.line(name);
                 let hint = "write name = { … }".to_owned();
                 self.problems.borrow_mut().push(Problem { key, line, what, hint });
                 None

@@ -73,7 +73,9 @@ fn message(record: &Record, line: &str) -> String {
     // Notice, or warning where it was refused or failed.
     let severity = if record.outcome == Outcome::Ok { 5 } else { 4 };
     let priority = FACILITY * 8 + severity;
-    let (time, node, event) = (record.time, &record.node.name, record.event.name());
+    let time = record.time;
+    let node = &record.node.name;
+    let event = record.event.name();
     let process = std::process::id();
     format!("<{priority}>1 {time} {node} consilium {process} {event} - {line}")
 }

@@ -68,7 +68,8 @@ pub fn presence(tracking: Tracking, state: &Path) -> Result<Presence, AuditWrite
     let left = folder.exists() || state.join(KEY).exists() || !quarantined(&state)?.is_empty();
     match (register::read(tracking, &state)?, held) {
         (Registered::Log(expected), Some(found)) if expected != found => {
-            let (expected, found) = (expected.to_string(), found.to_string());
+            let expected = expected.to_string();
+            let found = found.to_string();
             Err(AuditWriterError::OtherLog { state, expected, found })
         }
         (_, Some(held)) => Ok(Presence::Held(held)),
@@ -224,7 +225,8 @@ impl LogGeneration {
         tracking: Tracking,
         clock: &dyn Clock,
     ) -> Result<VerifierKey, AuditWriterError> {
-        let (folder, key) = (state.join(NEXT), state.join(NEXT_KEY));
+        let folder = state.join(NEXT);
+        let key = state.join(NEXT_KEY);
         durable::make_folder(&folder).map_err(failed("making", &folder))?;
         let key = create_key(&key, &log_id(&self.node.name, self.number)?)?;
         let public = key.verifier().clone();
@@ -249,7 +251,8 @@ impl LogGeneration {
 
 /// Removes what an interrupted building left: nothing that it signed was ever shown.
 fn clear(state: &Path) -> Result<(), AuditWriterError> {
-    let (folder, key) = (state.join(NEXT), state.join(NEXT_KEY));
+    let folder = state.join(NEXT);
+    let key = state.join(NEXT_KEY);
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(failed("removing", &folder))?;
     }
@@ -322,7 +325,8 @@ pub fn complete(
     let Some(switch) = Switch::read(state)? else { return Ok(None) };
     let key = switch.key()?;
     for Move { from, to } in &switch.moves {
-        let (from, to) = (state.join(from), state.join(to));
+        let from = state.join(from);
+        let to = state.join(to);
         // What bears its new name already was moved before the crash.
         if from.exists() && !to.exists() {
             fs::rename(&from, &to).map_err(failed("renaming", &from))?;
@@ -331,7 +335,8 @@ pub fn complete(
     durable::sync_folder(state).map_err(failed("syncing", state))?;
     let held = audit::folder::key(&state.join(FOLDER)).map_err(LogError::from)?;
     if held != key {
-        let (expected, found) = (key.to_string(), held.to_string());
+        let expected = key.to_string();
+        let found = held.to_string();
         return Err(AuditWriterError::OtherLog { state: state.to_owned(), expected, found });
     }
     register::enter(tracking, state, &switch.key)?;

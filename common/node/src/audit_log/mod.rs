@@ -340,7 +340,8 @@ impl AuditWriter {
     pub fn keep_seen(&self, checkpoint: &str) {
         let inner = self.lock();
         let Ok(note) = SignedNote::parse(checkpoint) else { return };
-        let (state, key) = (inner.held.state(), inner.log.verifier());
+        let state = inner.held.state();
+        let key = inner.log.verifier();
         if let Err(error) = seen::keep(inner.tracking, state, key, &note) {
             tracing::error!(%error, "what the peer showed of this log cannot be kept");
         }

@@ -151,7 +151,8 @@ impl AuditWriter {
         let mut inner = self.lock();
         let id = (key.name().clone(), key.id());
         let distrusted = |key: &VerifierKey| {
-            let (log, reason) = (key.name().clone(), inner.peers.distrusted(key)?.clone());
+            let log = key.name().clone();
+            let reason = inner.peers.distrusted(key)?.clone();
             Some(PeerError::Distrusted { log, reason })
         };
         if let Some(error) = distrusted(&key) {
@@ -274,7 +275,8 @@ impl AuditWriter {
         let note = alone(peer, shown)?;
         let inner = self.lock();
         if let Some(reason) = inner.peers.distrusted(peer) {
-            let (log, reason) = (peer.name().clone(), reason.clone());
+            let log = peer.name().clone();
+            let reason = reason.clone();
             return Err(PeerError::Distrusted { log, reason });
         }
         let latest = inner.peers.latest(peer);

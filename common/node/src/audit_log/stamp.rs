@@ -34,7 +34,8 @@ impl ClockGuard {
         let wall = clock.wall().0;
         let now = (signed(wall), signed(monotonic_ms));
         let stepped = self.last.replace(now).map(|last| {
-            let (by_wall, by_clock) = (now.0.saturating_sub(last.0), now.1.saturating_sub(last.1));
+            let by_wall = now.0.saturating_sub(last.0);
+            let by_clock = now.1.saturating_sub(last.1);
             by_wall.saturating_sub(by_clock)
         });
         let stepped = stepped.filter(|by_ms| by_ms.saturating_abs() > STEP_MS);

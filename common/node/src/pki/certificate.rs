@@ -69,7 +69,8 @@ impl Identity {
         }
         // At a moment at which the dates cannot be what is wrong.
         if let Err(error) = self.verify(Duration::from_millis(not_after.0)) {
-            let (authority, why) = (self.authority, error.to_string());
+            let authority = self.authority;
+            let why = error.to_string();
             faults.push(CertificateFault::OtherAuthority { authority, why });
         }
         let key = self.key.clone_key();

@@ -88,8 +88,9 @@ impl Identity {
     /// # Errors
     /// A file is missing or holds something else, or the key is readable by others.
     pub fn load(folder: &Path) -> Result<Self, PkiError> {
-        let (ca, cert, key) =
-            (folder.join("ca.pem"), folder.join("cert.pem"), folder.join("key.pem"));
+        let ca = folder.join("ca.pem");
+        let cert = folder.join("cert.pem");
+        let key = folder.join("key.pem");
         let bad = |what, path: &Path, error: rustls_pki_types::pem::Error| match error {
             rustls_pki_types::pem::Error::Io(error) => unread(what, path, &error),
             other => PkiError::File {

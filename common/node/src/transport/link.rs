@@ -72,7 +72,8 @@ fn peer_of(connection: &Connection) -> Result<(Role, PeerCertificate), PkiError>
     let identity = connection.peer_identity().ok_or_else(none)?;
     let chain = identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| none())?;
     let own = chain.first().ok_or_else(none)?;
-    let (fingerprint, validity) = (Fingerprint::of(own), Validity::of(own));
+    let fingerprint = Fingerprint::of(own);
+    let validity = Validity::of(own);
     Ok((Role::of(own)?, PeerCertificate { fingerprint, validity }))
 }
 

@@ -226,8 +226,8 @@ fn a_contract_is_what_a_model_predicts_from_what() {
 fn a_model_is_opened_whole_or_refused_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let (card, parameters) = kept(folder.path());
-    let (weights, json) =
-        (folder.path().join("run-a.safetensors"), folder.path().join("run-a.json"));
+    let weights = folder.path().join("run-a.safetensors");
+    let json = folder.path().join("run-a.json");
     for path in [&weights, &json] {
         let stored = model_store::open(path).unwrap();
         assert_eq!((&stored.card, &stored.parameters), (&card, &parameters));
@@ -292,7 +292,8 @@ fn an_experiment_begins_with_weights_that_mean_the_same() {
 fn weights_are_taken_over_whole_and_only_those_that_a_plan_names() {
     let folder = tempfile::tempdir().unwrap();
     let (card, parameters) = kept(folder.path());
-    let (from, models) = (folder.path().join("run-a.safetensors"), folder.path().join("models"));
+    let from = folder.path().join("run-a.safetensors");
+    let models = folder.path().join("models");
     let start = model_store::model_hash(&parameters);
     model_store::take_over(&models, &card.plan, start, &from).unwrap();
     let taken = model_store::find(&models, &card.plan, start).unwrap();

@@ -40,7 +40,8 @@ fn note(text: &str) -> Entry {
 /// Every record of a log that verifies.
 fn sound(state: &Path) -> Vec<Record> {
     let folder = state.join(node::audit_log::FOLDER);
-    let (key, mut records) = (folder::key(&folder).unwrap(), Vec::new());
+    let key = folder::key(&folder).unwrap();
+    let mut records = Vec::new();
     let report = verify_each(&folder, &key, &Options::default(), &mut |record| {
         records.push(record.clone());
     });
@@ -52,7 +53,8 @@ fn sound(state: &Path) -> Vec<Record> {
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let from = entry.path();
+        let to = to.join(entry.file_name());
         if from.is_dir() {
             copy(&from, &to);
         } else {
@@ -63,8 +65,10 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn what_is_shown_is_the_last_record_and_each_side_signs_the_others_growth() {
-    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (site, centre) = (site(ours.path()), coordinator(theirs.path()));
+    let ours = tempfile::tempdir().unwrap();
+    let theirs = tempfile::tempdir().unwrap();
+    let site = site(ours.path());
+    let centre = coordinator(theirs.path());
     let of = name(COORDINATOR);
     let key = site.meet(&of, &centre.verifier().to_string(), true).unwrap();
     let mut from = vec![0];
@@ -94,8 +98,10 @@ fn what_is_shown_is_the_last_record_and_each_side_signs_the_others_growth() {
 /// Whatever else a peer puts below its checkpoint is kept nowhere, and makes nobody forget.
 #[test]
 fn a_checkpoint_is_kept_with_its_owners_signature_alone() {
-    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (site_a, centre) = (site(ours.path()), coordinator(theirs.path()));
+    let ours = tempfile::tempdir().unwrap();
+    let theirs = tempfile::tempdir().unwrap();
+    let site_a = site(ours.path());
+    let centre = coordinator(theirs.path());
     let of = name(COORDINATOR);
     let key = site_a.meet(&of, &centre.verifier().to_string(), true).unwrap();
     let (log, ..) = centre.signed_state(&[]).unwrap();
@@ -140,7 +146,8 @@ fn a_fork_is_kept_and_outlives_a_restart_until_a_person_decides() {
     drop(coordinator(theirs));
     copy(theirs, fork);
     let of = name(COORDINATOR);
-    let (one, other) = (coordinator(theirs), coordinator(fork));
+    let one = coordinator(theirs);
+    let other = coordinator(fork);
     let shown = |audit: &AuditWriter, text: &str, from: &[u64]| -> SignedState {
         let shown = audit.show(vec![note(text)]).unwrap();
         audit.sight(&shown.note, shown.size, from)
@@ -288,7 +295,8 @@ fn a_log_begins_once_and_what_is_lost_is_not_begun_anew() {
     // Permitting it again permits nothing.
     permit_first(&state).unwrap();
     for gone in ["audit/key.pub", "audit-key", "audit", ""] {
-        let (kept, lost) = (folder.path().join("kept"), state.join(gone));
+        let kept = folder.path().join("kept");
+        let lost = state.join(gone);
         copy(&state, &kept);
         if lost.is_dir() {
             std::fs::remove_dir_all(&lost).unwrap();
@@ -451,7 +459,8 @@ fn brief(state: &Path, of: &str, role: Role) -> AuditWriter {
         segment_bytes: Some(4096),
         ..AuditSettings::untracked()
     };
-    let (lock, node) = (StateLock::take(state).unwrap(), generation::node(of, role).unwrap());
+    let lock = StateLock::take(state).unwrap();
+    let node = generation::node(of, role).unwrap();
     AuditWriter::open_locked(&settings, lock, node, clock(), &mut |_| ()).unwrap()
 }
 
@@ -477,7 +486,8 @@ struct Meeting {
 
 impl Meeting {
     fn new() -> Self {
-        let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let ours = tempfile::tempdir().unwrap();
+        let theirs = tempfile::tempdir().unwrap();
         let site = brief(ours.path(), "site-a", Role::Site);
         let centre = brief(theirs.path(), COORDINATOR, Role::Coordinator);
         let centre_key =
@@ -511,7 +521,8 @@ impl Meeting {
 #[test]
 fn a_log_whose_segments_are_removed_still_goes_on_from_what_its_peer_saw() {
     let logs = Meeting::new();
-    let (site, centre) = (logs.site(), logs.centre());
+    let site = logs.site();
+    let centre = logs.centre();
     // No peer has seen anything yet: it may see any state next, and nothing is removed.
     fill(&site);
     drop(site);
@@ -551,14 +562,16 @@ fn a_log_whose_segments_are_removed_still_goes_on_from_what_its_peer_saw() {
 #[test]
 fn a_peer_that_was_away_is_shown_how_the_log_went_on() {
     let logs = Meeting::new();
-    let (site, centre) = (logs.site(), logs.centre());
+    let site = logs.site();
+    let centre = logs.centre();
     let of = name(COORDINATOR);
     let (state, ..) = centre.signed_state(&[]).unwrap();
     let (_, cosigned) = site.witness((&logs.centre_key, &of), &state).unwrap();
     centre.note_cosigned(&centre.node(), &cosigned).unwrap();
     // It is shown an offer as well, and its signature is lost on the way.
     let from = state_size(&centre, &cosigned);
-    let (model, plan) = (audit::Digest::sha256(b"model"), audit::Digest::sha256(b"plan"));
+    let model = audit::Digest::sha256(b"model");
+    let plan = audit::Digest::sha256(b"plan");
     let offer = Entry::new(name("test"), Event::RoundOffer { model, plan });
     let offer = centre.show(vec![note("noise"), offer.of_run(name("run-a")).of_round(1)]).unwrap();
     let shown = centre.sight(&offer.note, offer.size, &[from]);
@@ -589,7 +602,8 @@ fn a_peer_that_was_away_is_shown_how_the_log_went_on() {
 #[test]
 fn what_was_seen_of_a_peer_outlives_the_records_that_told_of_it() {
     let logs = Meeting::new();
-    let (site, centre) = (logs.site(), logs.centre());
+    let site = logs.site();
+    let centre = logs.centre();
     let of = name("site-a");
     let older = tempfile::tempdir().unwrap();
     drop(site);

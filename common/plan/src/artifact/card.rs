@@ -252,7 +252,8 @@ impl Card {
         if let Some(plan_error) = card.plan.check().first() {
             return Err(CardError::Plan { why: plan_error.to_string() });
         }
-        let (found, expected) = (card.hashes, Hashes::of(&card.plan));
+        let found = card.hashes;
+        let expected = Hashes::of(&card.plan);
         for (which, same) in [
             ("plan", found.plan == expected.plan),
             ("contract", found.contract == expected.contract),

@@ -90,7 +90,8 @@ pub(super) fn split<'b>(
     bytes: &'b [u8],
 ) -> Result<(Header, &'b [u8]), WeightsError> {
     let (length, rest) = bytes.split_first_chunk::<8>().ok_or(WeightsError::Truncated)?;
-    let (found, most) = (u64::from_le_bytes(*length), longest(layout));
+    let found = u64::from_le_bytes(*length);
+    let most = longest(layout);
     if found > most {
         return Err(WeightsError::HeaderLength { found, most });
     }

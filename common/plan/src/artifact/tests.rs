@@ -45,7 +45,8 @@ fn same_bits(a: &[f32], b: &[f32]) -> bool {
 #[test]
 fn a_model_of_two_numbers_is_these_bytes() {
     let spec = ModelSpec { hidden: vec![], head: Head::Cox, ..spec() };
-    let (plan, digest) = ("ab".repeat(32), spec.digest());
+    let plan = "ab".repeat(32);
+    let digest = spec.digest();
     let json = format!(
         r#"{{"__metadata__":{{"consilium":"1","plan":"{plan}","spec":"{digest}"}},"dense.0.weight":{{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}}}"#
     );

@@ -46,7 +46,9 @@ impl Settings for Features {
         };
         let scales = section.named::<Scale>("scale");
         let views = section.named::<ViewSource>("views");
-        let (columns, scales, views) = (columns?, scales?, views?);
+        let columns = columns?;
+        let scales = scales?;
+        let views = views?;
         let mut known = true;
         for (name, _) in &scales {
             if !columns.contains(name) {

@@ -215,7 +215,8 @@ impl EncoderTable {
             };
             return Err((at(""), what, "name the view that the encoder reads"));
         };
-        let (frozen, pool) = (self.frozen, self.pool);
+        let frozen = self.frozen;
+        let pool = self.pool;
         let kind = match &view.source {
             ViewSource::Codes { vocabulary, .. } => {
                 let given = self.channels.is_some()

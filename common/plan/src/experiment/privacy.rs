@@ -129,8 +129,14 @@ impl Settings for PrivacyTable {
         let bound = section.maybe::<f64>("patient_clip");
         let evaluation = section.maybe_section("evaluation");
         // From here on reading may end early: every key has been asked for.
-        let (mode, noise, epsilon, delta) = (mode?, noise?, epsilon?, delta?);
-        let (steps, rate, patients, bound) = (steps?, rate?, patients?, bound?);
+        let mode = mode?;
+        let noise = noise?;
+        let epsilon = epsilon?;
+        let delta = delta?;
+        let steps = steps?;
+        let rate = rate?;
+        let patients = patients?;
+        let bound = bound?;
         let evaluation: Option<PrivateEvaluation> = evaluation?;
 
         let mut complete = true;

@@ -292,7 +292,8 @@ impl Encoder {
                 most: u32::try_from(bounds::BLOCKS).unwrap_or(u32::MAX),
             });
         }
-        let (mut numbers, mut work) = (0_u64, 0_u64);
+        let mut numbers = 0_u64;
+        let mut work = 0_u64;
         for block in blocks {
             block.check(channels, self.name())?;
             let before = axes.clone();
@@ -313,7 +314,8 @@ impl Fusion {
         if self.encoders.is_empty() || self.encoders.len() > bounds::ENCODERS {
             return Err(InvalidModel::Encoders { found: self.encoders.len() });
         }
-        let (mut numbers, mut work) = (0_u64, 0_u64);
+        let mut numbers = 0_u64;
+        let mut work = 0_u64;
         for (index, encoder) in self.encoders.iter().enumerate() {
             let taken = self.encoders[..index].iter().any(|other| other.view == encoder.view);
             if taken || encoder.view == TABLES {
@@ -327,7 +329,8 @@ impl Fusion {
             }
         }
         if !(1..=bounds::CHANNELS).contains(&self.width) {
-            let (found, most) = (self.width, bounds::CHANNELS);
+            let found = self.width;
+            let most = bounds::CHANNELS;
             return Err(InvalidModel::Bound { part: "numbers in the fused vector", found, most });
         }
         if self.dropout_ppm >= 1_000_000 {

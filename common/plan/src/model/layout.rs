@@ -212,7 +212,8 @@ fn fused(
 fn encoder(encoder: &Encoder, each: &mut impl FnMut(String, Vec<usize>, Start, bool)) {
     let Encoder { view, kind, frozen, .. } = encoder;
     if let EncoderKind::Codes { vocabulary, width } = kind {
-        let (vocabulary, width) = (*vocabulary as usize, *width as usize);
+        let vocabulary = *vocabulary as usize;
+        let width = *width as usize;
         let embedding = Start::Uniform { bound: 0.5 };
         each(format!("encoder.{view}.embedding"), vec![vocabulary, width], embedding, *frozen);
         // ln 2 a year, since the rate is softplus of this.

@@ -284,7 +284,8 @@ impl ModelSpec {
         match fused {
             Some(fusion) => {
                 fusion.check()?;
-                let (inputs, layers) = (self.inputs, self.hidden.len());
+                let inputs = self.inputs;
+                let layers = self.hidden.len();
                 if (inputs == 0) != (layers == 0) {
                     return Err(InvalidModel::Tables { inputs, layers });
                 }

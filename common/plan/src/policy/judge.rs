@@ -65,7 +65,8 @@ impl Policy {
         let kept = self.heads.contains(&head);
         rule("policy.heads", head.name().into(), names(&self.heads), kept);
         let parameters = plan.model.parameters();
-        let (most, kept) = (self.max_parameters, parameters <= self.max_parameters);
+        let most = self.max_parameters;
+        let kept = parameters <= self.max_parameters;
         rule("policy.max_parameters", parameters.to_string(), format!("at most {most}"), kept);
         if let Some(start) = plan.start {
             let listed = format!(
@@ -90,10 +91,12 @@ impl Policy {
         }
         let patient = privacy.dp_sgd.as_ref().map_or(0.0, |dp_sgd| dp_sgd.patient_clip);
         let clip = privacy.clip.max(patient);
-        let (most, kept) = (self.max_clip, clip <= self.max_clip);
+        let most = self.max_clip;
+        let kept = clip <= self.max_clip;
         rule("policy.max_clip", clip.to_string(), format!("at most {most}"), kept);
         if mode != PrivacyMode::None {
-            let (noise, least) = (privacy.noise_multiplier, self.min_noise);
+            let noise = privacy.noise_multiplier;
+            let least = self.min_noise;
             rule(
                 "policy.min_noise",
                 format!("{noise:.4}"),
@@ -101,7 +104,8 @@ impl Policy {
                 noise >= least,
             );
         }
-        let (rounds, most) = (plan.rounds, self.max_rounds);
+        let rounds = plan.rounds;
+        let most = self.max_rounds;
         rule("policy.max_rounds", rounds.to_string(), format!("at most {most}"), rounds <= most);
         let (key, asked, most) = match &privacy.dp_sgd {
             Some(dp_sgd) => ("policy.max_steps", dp_sgd.steps, self.max_steps),

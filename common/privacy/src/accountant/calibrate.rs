@@ -110,7 +110,8 @@ pub fn smallest_noise_by(
         let noise = ln_noise.exp().clamp(NoiseMultiplier::SMALLEST, NoiseMultiplier::LARGEST);
         NoiseMultiplier::new(noise).map_or(f64::INFINITY, |noise| (cost(noise) / target).ln())
     };
-    let (ln_low, ln_high) = (low.get().ln(), high.get().ln());
+    let ln_low = low.get().ln();
+    let ln_high = high.get().ln();
     let found = smallest_admitted(ln_low, ln_high, tolerance, excess);
     NoiseMultiplier::new(found.exp().clamp(NoiseMultiplier::SMALLEST, NoiseMultiplier::LARGEST))
 }
@@ -124,7 +125,8 @@ pub fn smallest_noise_by(
 pub fn largest_steps(accountant: Accountant, budget: Budget, mechanism: SampledGaussian) -> u64 {
     let target = budget.epsilon.get();
     let cost = |steps: u64| accountant.epsilon(&[Segment { mechanism, steps }], budget.delta);
-    let (mut fit, mut paid) = (1_u64, cost(1));
+    let mut fit = 1_u64;
+    let mut paid = cost(1);
     if paid > target {
         return 0;
     }
@@ -168,7 +170,8 @@ fn chord(paid: f64, over_paid: f64, target: f64) -> f64 {
     reason = "only a guess; it is clamped into the interval"
 )]
 fn between(fit: u64, over: u64, share: f64, round: u32) -> u64 {
-    let (low, high) = (fit as f64, over as f64);
+    let low = fit as f64;
+    let high = over as f64;
     let aim = match round % 3 {
         2 => low + 0.5 * (high - low),
         side => {

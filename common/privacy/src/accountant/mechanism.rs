@@ -21,7 +21,8 @@ impl SampledGaussian {
     /// P = (1−q)·N(0, z²) + q·N(1, z²), Q = N(0, z²), in nats
     /// (Mironov, Talwar, Zhang, arXiv:1908.10530, §3.1).
     pub(super) fn loss(&self, x: f64) -> f64 {
-        let (q, z) = (self.rate.get(), self.noise.get());
+        let q = self.rate.get();
+        let z = self.noise.get();
         let gaussian_loss = (2.0 * x - 1.0) / (2.0 * z * z);
         // Two forms of ln(1 − q + q·eʸ): neither overflows, and both keep small results exact.
         if q >= 1.0 {

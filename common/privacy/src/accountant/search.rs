@@ -9,8 +9,10 @@ pub fn valley(mut low: f64, mut high: f64, evaluations: u32, f: impl Fn(f64) -> 
         let y = f(x);
         if y.is_nan() { f64::INFINITY } else { y }
     };
-    let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
-    let (mut at_left, mut at_right) = (height(left), height(right));
+    let mut left = high - GOLDEN * (high - low);
+    let mut right = low + GOLDEN * (high - low);
+    let mut at_left = height(left);
+    let mut at_right = height(right);
     for _ in 0..evaluations {
         if at_left <= at_right {
             (high, right, at_right) = (right, left, at_left);
@@ -36,7 +38,8 @@ pub fn smallest_admitted(
     tolerance: f64,
     f: impl Fn(f64) -> f64,
 ) -> f64 {
-    let (mut at_low, mut at_high) = (f(low), f(high));
+    let mut at_low = f(low);
+    let mut at_high = f(high);
     if at_low <= 0.0 {
         return low;
     }

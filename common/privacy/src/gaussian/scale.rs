@@ -26,7 +26,8 @@ pub(super) struct Scale {
 
 impl Scale {
     pub(super) fn new(sigma: Sigma) -> Self {
-        let (numerator, denominator) = (sigma.numerator(), sigma.denominator());
+        let numerator = sigma.numerator();
+        let denominator = sigma.denominator();
         // σ is between 1 and 2^48, so the quotient is not zero and 15 ≤ shift ≤ 63.
         let shift = 63 - (numerator / denominator).ilog2();
         let mantissa = (u128::from(numerator) << shift) / u128::from(denominator);
@@ -77,7 +78,8 @@ impl Scale {
     #[cold]
     #[inline(never)]
     pub(super) fn round_exactly(&self, bin: u64, position: Fraction) -> u64 {
-        let (numerator, denominator) = (self.sigma.numerator(), self.sigma.denominator());
+        let numerator = self.sigma.numerator();
+        let denominator = self.sigma.denominator();
         let mut carry = 0;
         for limb in position.limbs.into_iter().rev() {
             (_, carry) = limb.carrying_mul(numerator, carry);
@@ -90,7 +92,8 @@ impl Scale {
 
     /// The largest magnitude a draw can have: `floor(13σ + 1/2)`.
     pub(super) fn most(&self) -> u64 {
-        let (numerator, denominator) = (self.sigma.numerator(), self.sigma.denominator());
+        let numerator = self.sigma.numerator();
+        let denominator = self.sigma.denominator();
         let edge = BINS as u128 * u128::from(numerator);
         let denominator = u128::from(denominator);
         ((edge + 32 * denominator) / (64 * denominator)) as u64

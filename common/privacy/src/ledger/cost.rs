@@ -156,7 +156,8 @@ mod tests {
         };
         for place in 0..ORDERS.len() {
             assert!(steps(0.1, 1).at(place) < steps(1.0, 1).at(place));
-            let (ten, one) = (steps(0.1, 10).at(place), steps(0.1, 1).times(10).at(place));
+            let ten = steps(0.1, 10).at(place);
+            let one = steps(0.1, 1).times(10).at(place);
             // Rounded once instead of ten times.
             assert!(ten <= one && one - ten <= 10 + one / (1 << 40), "{ten} {one}");
         }

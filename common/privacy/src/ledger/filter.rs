@@ -105,7 +105,8 @@ impl Filter {
             return u32::MAX;
         }
         // The cost rises with the count: find the largest count that fits by halving.
-        let (mut fits, mut over) = (0_u32, u32::MAX);
+        let mut fits = 0_u32;
+        let mut over = u32::MAX;
         while over - fits > 1 {
             let middle = fits + (over - fits) / 2;
             if allowed(middle) { fits = middle } else { over = middle }
@@ -172,7 +173,8 @@ mod tests {
             let limit = audit::epsilon::Limit::new(epsilon, delta, &ORDERS);
             for (q, z, times) in [(1.0, 8.0, 1), (1.0, 60.0, 7), (0.05, 1.5, 300), (0.01, 1.0, 9)] {
                 let spent = steps(q, z).times(times);
-                let (ours, theirs) = (filter.used(&spent), limit.used(spent.units()).unwrap());
+                let ours = filter.used(&spent);
+                let theirs = limit.used(spent.units()).unwrap();
                 assert!((ours / theirs - 1.0).abs() < 1e-9, "ε {epsilon}: {ours} {theirs}");
             }
             assert_eq!(limit.used(Cost::zero().units()), Some(0.0));

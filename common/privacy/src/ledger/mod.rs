@@ -104,7 +104,8 @@ impl<S: LedgerStore> Ledger<S> {
         }
         let Charge { run, round, released, .. } = &charge;
         if self.account.has_charged(run, *round, *released) {
-            let (run, round) = (run.clone(), *round);
+            let run = run.clone();
+            let round = *round;
             return Err(LedgerError::Repeated { run, round });
         }
         self.account.same_plan(run, charge.plan)?;

@@ -35,7 +35,9 @@ fn plan() -> Digest {
 }
 
 fn charge(name: &str, round: u32) -> Charge {
-    let (run, round, released) = (run(name), Round(round), Released::Update);
+    let run = run(name);
+    let round = Round(round);
+    let released = Released::Update;
     Charge { run, plan: plan(), round, released, mechanism: STEPS, clip: 1.0 }
 }
 

@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn bad_input_is_named() {
-        let (nan, huge) = (f64::NAN, f64::MAX);
+        let nan = f64::NAN;
+        let huge = f64::MAX;
         let bounds =
             [(1.0, 1.0), (2.0, 1.0), (nan, 1.0), (0.0, nan), (0.0, f64::INFINITY), (-huge, huge)];
         for (lower, upper) in bounds {

@@ -185,7 +185,8 @@ mod tests {
         let mut cases = Cases::new(3);
         let mut widest = [0.0_f64; 2];
         for _ in 0..4000 {
-            let (n, most) = (1 + cases.below(9), 2 + cases.below(6));
+            let n = 1 + cases.below(9);
+            let most = 2 + cases.below(6);
             let whole = cases.cohort(n);
             let [a, b] = of(&whole, most);
             for left_out in 0..n {
@@ -228,7 +229,8 @@ mod tests {
     fn competing_events_move_the_counts_no_further() {
         let mut cases = Cases::new(11);
         for _ in 0..1000 {
-            let (n, most) = (1 + cases.below(9), 2 + cases.below(6));
+            let n = 1 + cases.below(9);
+            let most = 2 + cases.below(6);
             let mut whole = cases.cohort(n);
             for (time, event) in whole.times.iter_mut().zip(&mut whole.events) {
                 let cause = if *event { 1 + u8::from(cases.below(2) == 0) } else { 0 };
@@ -308,7 +310,8 @@ mod tests {
         let mut cases = Cases::new(8);
         let mut widest = 0.0_f64;
         for _ in 0..2000 {
-            let (n, most) = (2 + cases.below(6), 2 + cases.below(4));
+            let n = 2 + cases.below(6);
+            let most = 2 + cases.below(4);
             let first = cases.cohort(n);
             // One score ranks as the first does, one the other way round.
             let risks = |cohort: &Cohort| {

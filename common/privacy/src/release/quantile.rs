@@ -147,7 +147,9 @@ mod tests {
 
     #[test]
     fn draws_follow_the_definition() {
-        let (values, q, rho) = ([1.0, 2.0, 2.0, 3.5, 7.0], 0.5, 0.3);
+        let values = [1.0, 2.0, 2.0, 3.5, 7.0];
+        let q = 0.5;
+        let rho = 0.3;
         let grid = candidates(0.0, 4.0, 5).unwrap();
         let scale = (q + FINEST_Q) / f64::sqrt(2.0 * rho);
         let expected = probabilities(&values, q, &grid, scale);

@@ -25,7 +25,8 @@ const _: () = assert!(
 
 /// Whether the line that declares opendp names the feature.
 const fn names_openssl(manifest: &[u8]) -> bool {
-    let (key, feature) = (b"\nopendp = {", b"\"use-openssl\"");
+    let key = b"\nopendp = {";
+    let feature = b"\"use-openssl\"";
     let mut line = 0;
     while line < manifest.len() && !starts_with(manifest, line, key) {
         line += 1;
@@ -64,7 +65,8 @@ const BYTES: usize = 4096;
 /// # Errors
 /// [`ReleaseError::Randomness`] or [`ReleaseError::Opendp`] with what failed.
 pub fn check_randomness() -> Result<(), ReleaseError> {
-    let (mut first, mut second) = (vec![0; BYTES], vec![0; BYTES]);
+    let mut first = vec![0; BYTES];
+    let mut second = vec![0; BYTES];
     for bytes in [&mut first, &mut second] {
         fill_bytes(bytes).map_err(|error| ReleaseError::setting("fill random bytes", &error))?;
     }
@@ -115,7 +117,8 @@ mod tests {
 
     #[test]
     fn broken_generators_are_named() {
-        let (low, mixed) = (vec![0x01; BYTES], vec![0x55; BYTES]);
+        let low = vec![0x01; BYTES];
+        let mixed = vec![0x55; BYTES];
         let other = vec![0xaa; BYTES];
         let said = |result: Result<(), ReleaseError>| result.unwrap_err().to_string();
         assert!(said(judge(&mixed, &mixed, &[1, 2])).contains("bytes are the same"));

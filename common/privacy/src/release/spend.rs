@@ -149,12 +149,14 @@ mod tests {
     #[test]
     fn the_noise_follows_the_discrete_gaussian() {
         // Pearson's chi-square of 20,000 draws at σ = 3 over the cells −8 … 8 and both tails.
-        let (draws, sigma) = (20_000, 3.0_f64);
+        let draws = 20_000;
+        let sigma = 3.0_f64;
         let noised = Spend { rho: 1.0 / 18.0 }.gaussian(vec![0; draws], 1.0).unwrap();
         let weight = |x: i64| (-0.5 * (x as f64 / sigma).powi(2)).exp();
         let total: f64 = (-60..=60).map(weight).sum();
         let cell = |x: i64| usize::try_from(x.clamp(-9, 9) + 9).unwrap();
-        let (mut expected, mut found) = ([0.0; 19], [0.0; 19]);
+        let mut expected = [0.0; 19];
+        let mut found = [0.0; 19];
         (-60..=60).for_each(|x| expected[cell(x)] += draws as f64 * weight(x) / total);
         noised.values.iter().for_each(|&x| found[cell(x)] += 1.0);
         let statistic: f64 =

@@ -185,10 +185,13 @@ mod tests {
     /// Constant hazard, ten coarse intervals, and censoring within them.
     #[test]
     fn on_a_coarse_grid_the_curve_is_neither_high_nor_low() {
-        let (mut cases, mut times, mut events) = (Cases::new(12), Vec::new(), Vec::new());
+        let mut cases = Cases::new(12);
+        let mut times = Vec::new();
+        let mut events = Vec::new();
         let mut uniform = || (cases.below(1 << 30) as f64 + 0.5) / f64::from(1 << 30);
         for _ in 0..20_000 {
-            let (event, censored) = (-uniform().ln() / 0.12, 12.0 * uniform());
+            let event = -uniform().ln() / 0.12;
+            let censored = 12.0 * uniform();
             times.push(event.min(censored));
             events.push(event < censored);
         }

@@ -31,7 +31,8 @@ fn gaussian_delta(z: f64, epsilon: f64) -> f64 {
 
 /// The least ε ≥ 0 at which a falling `curve` is at most `delta`.
 fn solve(curve: impl Fn(f64) -> f64, delta: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 600.0);
+    let mut low = 0.0;
+    let mut high = 600.0;
     if curve(low) <= delta {
         return low;
     }
@@ -111,7 +112,8 @@ fn rdp_values_are_the_integral() -> Outcome {
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of points")]
 fn renyi_by_quadrature(q: f64, z: f64, alpha: f64) -> f64 {
-    let (from, to) = (-14.0 * z, alpha + 14.0 * z);
+    let from = -14.0 * z;
+    let to = alpha + 14.0 * z;
     let width = z / 100.0;
     let points = ((to - from) / width).ceil() as u32;
     let exponent = |k: u32| {
@@ -129,7 +131,8 @@ fn pld_never_exceeds_rdp() -> Outcome {
     for q in [1e-5, 0.01, 0.3, 1.0] {
         for z in [0.5, 5.0] {
             for steps in [1, 2000] {
-                let (pld, rdp) = (pld_epsilon(q, z, steps, 1e-6)?, rdp_epsilon(q, z, steps, 1e-6)?);
+                let pld = pld_epsilon(q, z, steps, 1e-6)?;
+                let rdp = rdp_epsilon(q, z, steps, 1e-6)?;
                 assert!(pld < rdp, "q={q} z={z} steps={steps}: PLD {pld}, RDP {rdp}");
             }
         }
@@ -165,7 +168,8 @@ fn segments_add_up() -> Outcome {
 
     // A mechanism that differs by a hair takes the path of two spectra.
     let nearly = [segment(0.02, 1.0, 300)?, segment(0.02, 1.0 + 1e-12, 400)?];
-    let (one, two) = (pld::epsilon(&whole, delta), pld::epsilon(&nearly, delta));
+    let one = pld::epsilon(&whole, delta);
+    let two = pld::epsilon(&nearly, delta);
     assert!((two / one - 1.0).abs() < 1e-6, "{one} against {two}");
 
     // Two different Gaussians compose to one with 1/z² = 1/z₁² + 1/z₂².
@@ -202,7 +206,8 @@ fn the_ends_of_the_range_give_numbers() -> Outcome {
     ];
     for (q, z) in corners {
         for (steps, delta) in [(1, 1e-12), (1_000_000, 1e-2), (u64::MAX, 1e-300)] {
-            let (pld, rdp) = (pld_epsilon(q, z, steps, delta)?, rdp_epsilon(q, z, steps, delta)?);
+            let pld = pld_epsilon(q, z, steps, delta)?;
+            let rdp = rdp_epsilon(q, z, steps, delta)?;
             let what = format!("q={q} z={z} steps={steps} delta={delta}: PLD {pld}, RDP {rdp}");
             assert!(pld >= 0.0 && rdp >= 0.0, "{what}");
             assert!(pld <= rdp && rdp.is_finite(), "{what}");

@@ -57,7 +57,8 @@ fn the_smallest_noise_fits_and_a_little_less_does_not() -> Outcome {
 
 #[test]
 fn pld_needs_less_noise_than_rdp() -> Outcome {
-    let (budget, rate) = (budget(2.0, 1e-5)?, SamplingRate::new(0.05)?);
+    let budget = budget(2.0, 1e-5)?;
+    let rate = SamplingRate::new(0.05)?;
     let pld = smallest_noise_multiplier(Accountant::Pld, budget, rate, 400)?;
     let rdp = smallest_noise_multiplier(Accountant::Rdp, budget, rate, 400)?;
     assert!(pld < rdp && pld.get() > 0.8 * rdp.get(), "{pld:?} {rdp:?}");
@@ -80,7 +81,8 @@ fn an_unreachable_target_says_so() -> Outcome {
 fn the_largest_number_of_steps_fits_and_one_more_does_not() -> Outcome {
     for accountant in [Accountant::Rdp, Accountant::Pld] {
         for (epsilon, q, z) in [(2.0, 0.01, 1.0), (5.0, 0.1, 2.0), (4.0, 1.0, 30.0)] {
-            let (budget, mechanism) = (budget(epsilon, 1e-6)?, mechanism(q, z)?);
+            let budget = budget(epsilon, 1e-6)?;
+            let mechanism = mechanism(q, z)?;
             let cost = |steps| accountant.epsilon(&[Segment { mechanism, steps }], budget.delta);
             let steps = largest_steps(accountant, budget, mechanism);
             assert!(steps > 0 && cost(steps) <= epsilon, "{accountant:?}: {steps}");
@@ -93,9 +95,11 @@ fn the_largest_number_of_steps_fits_and_one_more_does_not() -> Outcome {
 
 #[test]
 fn vectors_add_and_come_back_from_storage() -> Outcome {
-    let (delta, step) = (Delta::new(1e-6)?, RdpVector::of_step(&mechanism(0.02, 1.0)?));
+    let delta = Delta::new(1e-6)?;
+    let step = RdpVector::of_step(&mechanism(0.02, 1.0)?);
     let ten = (0..10).fold(RdpVector::zero(), |sum, _| sum.add(&step));
-    let (summed, scaled) = (ten.epsilon(delta), step.times(10).epsilon(delta));
+    let summed = ten.epsilon(delta);
+    let scaled = step.times(10).epsilon(delta);
     assert!((summed / scaled - 1.0).abs() < 1e-12, "{summed} {scaled}");
     assert_eq!(step.times(0), RdpVector::zero());
     assert_eq!(RdpVector::from_values(step.values().to_vec())?, step);

@@ -95,7 +95,8 @@ fn a_shorter_vector_is_a_prefix_of_a_longer_one() {
 #[test]
 fn equal_fractions_draw_alike_and_other_keys_do_not() {
     assert_eq!(draws((15, 2), 3, 4096), draws((30, 4), 3, 4096));
-    let (one, other) = (draws((1 << 20, 1), 3, 4096), draws((1 << 20, 1), 4, 4096));
+    let one = draws((1 << 20, 1), 3, 4096);
+    let other = draws((1 << 20, 1), 4, 4096);
     let equal = one.iter().zip(&other).filter(|(a, b)| a == b).count();
     assert!(equal < 10, "{equal} of 4096 draws agree under different keys");
 }

@@ -75,7 +75,8 @@ fn homogeneity(first: &[i64], second: &[i64]) -> f64 {
 fn distance(first: &mut [i64], second: &mut [i64]) -> f64 {
     first.sort_unstable();
     second.sort_unstable();
-    let (n, m) = (first.len() as f64, second.len() as f64);
+    let n = first.len() as f64;
+    let m = second.len() as f64;
     let furthest = first
         .iter()
         .map(|draw| {

@@ -60,18 +60,24 @@ impl AalenJohansen {
         let mut outcomes: Vec<(f64, u8)> = data.outcomes().collect();
         outcomes.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut left = outcomes.len() as u64;
-        let (mut survival, mut incidence, mut sums) = (1.0, 0.0, Sums::default());
+        let mut survival = 1.0;
+        let mut incidence = 0.0;
+        let mut sums = Sums::default();
         let mut points = Vec::new();
         for tied in outcomes.chunk_by(|a, b| a.0 == b.0) {
             let Some(&(time, _)) = tied.first() else { continue };
             let count =
                 |of: &dyn Fn(u8) -> bool| tied.iter().filter(|one| of(one.1)).count() as u64;
-            let (any, events) = (count(&|own| own > 0), count(&|own| own == cause));
-            let (n, d, d_k) = (real(left), real(any), real(events));
+            let any = count(&|own| own > 0);
+            let events = count(&|own| own == cause);
+            let n = real(left);
+            let d = real(any);
+            let d_k = real(events);
             incidence += survival * d_k / n;
             sums.add((n, d, d_k), survival, incidence);
             survival *= 1.0 - d / n;
-            let (at_risk, variance) = (left, sums.variance(incidence));
+            let at_risk = left;
+            let variance = sums.variance(incidence);
             points.push(AalenJohansenPoint { time, at_risk, events, incidence, variance });
             left -= tied.len() as u64;
         }

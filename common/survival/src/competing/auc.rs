@@ -65,7 +65,9 @@ struct Weighed {
 /// Area under the ROC curve by the trapezoid rule, one segment per tie.
 fn area(mut patients: Vec<Weighed>) -> Option<f64> {
     patients.sort_unstable_by(|a, b| b.risk.total_cmp(&a.risk));
-    let (mut area, mut cases, mut controls) = (0.0, 0.0, 0.0);
+    let mut area = 0.0;
+    let mut cases = 0.0;
+    let mut controls = 0.0;
     for tied in patients.chunk_by(|a, b| a.risk - b.risk <= RISK_TIE_TOLERANCE) {
         let new_cases: f64 = tied.iter().map(|one| one.case).sum();
         let new_controls: f64 = tied.iter().map(|one| one.control).sum();

@@ -35,7 +35,8 @@ fn training(n: u32, most: u8, seed: u32) -> Competing {
 fn a_worked_example_of_five_patients() {
     let data = Competing::new(vec![1.0, 2.0, 3.0, 4.0, 5.0], vec![1, 2, 0, 1, 2]).unwrap();
     let curve = |cause| AalenJohansen::fit(&data, cause).unwrap();
-    let (one, two) = (curve(1), curve(2));
+    let one = curve(1);
+    let two = curve(2);
     for (time, first, second) in [
         (0.5, 0.0, 0.0),
         (1.0, 0.2, 0.0),
@@ -140,7 +141,8 @@ fn concordance_keeps_competing_events_at_risk_for_ever() {
     for seed in 0..20 {
         let (data, free) = cohort(40, 2, seed);
         let risk: Vec<f64> = free.iter().map(|free| 1.0 - free).collect();
-        let (times, causes) = (data.any().times(), data.causes());
+        let times = data.any().times();
+        let causes = data.causes();
         let mut expected = [0, 0, 0];
         for i in (0..40).filter(|&i| causes[i] == 1) {
             for j in 0..40 {
@@ -157,7 +159,8 @@ fn concordance_keeps_competing_events_at_risk_for_ever() {
     }
     // A risk that knows who never has the event: leaving them out, or censoring them, would not see it.
     let data = Competing::new(vec![1.0, 2.0, 0.5], vec![1, 1, 2]).unwrap();
-    let (good, bad) = ([3.0, 2.0, 1.0], [3.0, 2.0, 4.0]);
+    let good = [3.0, 2.0, 1.0];
+    let bad = [3.0, 2.0, 4.0];
     let c = |risk: &[f64]| harrell_c(&data.of_interest(1).unwrap(), risk).unwrap();
     close(c(&good), 1.0);
     close(c(&bad), 1.0 / 3.0);
@@ -167,7 +170,8 @@ fn concordance_keeps_competing_events_at_risk_for_ever() {
 fn accuracy_and_discrimination_are_their_sums_written_out() {
     let train = training(120, 2, 5);
     let (test, free) = cohort(70, 2, 6);
-    let (times, causes) = (test.any().times(), test.causes());
+    let times = test.any().times();
+    let causes = test.causes();
     let at = 2.5;
     let curves = SurvivalCurves::new(vec![at], free.clone()).unwrap();
     let censoring = CensoringDistribution::fit(train.any());
@@ -185,7 +189,8 @@ fn accuracy_and_discrimination_are_their_sums_written_out() {
         .map(|(risk, weight, case)| weight * (f64::from(u8::from(*case)) - risk).powi(2))
         .sum();
     close(cause_brier_scores(&train, &test, 1, &curves).unwrap().scores[0], brier / 70.0);
-    let (mut concordant, mut all) = (0.0, 0.0);
+    let mut concordant = 0.0;
+    let mut all = 0.0;
     for (risk, weight, _) in patients.iter().filter(|one| one.2) {
         for (other, control, _) in patients.iter().filter(|one| !one.2) {
             let tied = (risk - other).abs() <= 1e-8;

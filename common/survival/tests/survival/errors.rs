@@ -63,7 +63,8 @@ fn curves_are_validated_once() {
 
 #[test]
 fn arguments_must_describe_the_same_patients() {
-    let (data, three) = (small(), flat(3));
+    let data = small();
+    let three = flat(3);
     let mismatch = |error: SurvivalError| {
         assert!(matches!(error, SurvivalError::LengthMismatch { expected: 4, found: 3, .. }));
     };
@@ -79,7 +80,8 @@ fn arguments_must_describe_the_same_patients() {
 
 #[test]
 fn settings_outside_their_domain_are_refused() {
-    let (data, curves) = (small(), flat(4));
+    let data = small();
+    let curves = flat(4);
     let invalid = |error: SurvivalError| {
         assert!(matches!(error, SurvivalError::InvalidParameter { .. }));
     };

@@ -83,7 +83,8 @@ fn load_cases(folder: &Path, golden: &[Vec<String>]) -> BTreeMap<String, Case> {
                 let events = rows.iter().map(|row| row[4] == "1").collect();
                 Survival::new(times, events).unwrap()
             };
-            let (train, test) = (split("train"), split("test"));
+            let train = split("train");
+            let test = split("test");
             let rows = || predictions.iter().filter(|row| row[0] == name);
             let grid: Vec<f64> =
                 rows().filter(|row| row[1] == "0").map(|row| number(&row[2])).collect();

@@ -24,7 +24,8 @@ impl Lcg {
 }
 
 fn comparable(data: &Survival, i: usize, j: usize) -> bool {
-    let (times, events) = (data.times(), data.events());
+    let times = data.times();
+    let events = data.events();
     let same_time = (times[i] - times[j]).abs() < f64::EPSILON;
     events[i] && (times[j] > times[i] || (same_time && i != j && !events[j]))
 }
@@ -109,7 +110,8 @@ fn antolini_equals_the_definition() {
             })
             .collect();
         let curves = SurvivalCurves::new(grid.clone(), values).unwrap();
-        let (mut lower, mut total) = (0.0, 0.0);
+        let mut lower = 0.0;
+        let mut total = 0.0;
         for i in 0..patients {
             let at_event = curves.at(data.times()[i]);
             for j in (0..patients).filter(|&j| comparable(&data, i, j)) {

@@ -30,7 +30,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     let model = model_store::open(&args.model.path()?)?;
     let source = Source::load(&args.cohort)?;
     let cache = tempfile::tempdir()?;
-    let (part, times) = (args.split, &args.times[..]);
+    let part = args.split;
+    let times = &args.times[..];
     let asked = Asked { model: &model, source: &source, cache: cache.path(), part, times };
     let told = match &args.out {
         Some(path) => into_file(asked, path)?,

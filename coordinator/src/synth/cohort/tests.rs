@@ -31,7 +31,8 @@ fn sites_differ_as_specified() {
 #[test]
 fn modalities_are_missing_with_their_probabilities() {
     for modality in 0..2 {
-        let (mut statistic, mut cells) = (0.0, 0.0);
+        let mut statistic = 0.0;
+        let mut cells = 0.0;
         for (site, patients) in &cohort(5).sites {
             let mut chances: Vec<(f64, bool)> = patients
                 .iter()

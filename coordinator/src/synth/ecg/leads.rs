@@ -48,6 +48,8 @@ pub(super) fn microvolts(independent: [f64; INDEPENDENT]) -> [i16; LEADS] {
         independent.map(|lead| (1000.0 * lead).round().clamp(-LARGEST, LARGEST) as i16);
     let three = two - one;
     let half = i16::midpoint;
-    let (avr, avl, avf) = (-half(one, two), half(one, -three), half(two, three));
+    let avr = -half(one, two);
+    let avl = half(one, -three);
+    let avf = half(two, three);
     [one, two, three, avr, avl, avf, v1, v2, v3, v4, v5, v6]
 }

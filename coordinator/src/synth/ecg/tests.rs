@@ -36,7 +36,8 @@ fn beats(record: &Record) -> Vec<usize> {
 /// and 0.5 of a beat after R.
 fn rate_and_t(record: &Record) -> (f64, f64) {
     let beats = beats(record);
-    let (first, last) = (beats[0], beats[beats.len() - 1]);
+    let first = beats[0];
+    let last = beats[beats.len() - 1];
     let length = (last - first) as f64 / (beats.len() - 1) as f64;
     let mut sorted: Vec<i16> = record.iter().map(|sample| sample[II]).collect();
     sorted.sort_unstable();
@@ -90,7 +91,8 @@ fn leads_agree_to_their_rounding() {
 fn noise_is_what_was_asked_for() {
     // The draws are the same: the difference is the noise alone.
     let at = |noise| record(0.0, noise, EcgRate::Hz100, &mut Draw::new(9, 3, 1, Purpose::Ecg));
-    let (quiet, loud) = (at(0.0), at(0.03));
+    let quiet = at(0.0);
+    let loud = at(0.03);
     let squares = quiet.iter().zip(&loud).map(|(a, b)| f64::from(b[II] - a[II]).powi(2));
     let deviation = (squares.sum::<f64>() / quiet.len() as f64).sqrt();
     assert!((deviation - 30.0).abs() < 4.0, "{deviation} µV");

@@ -91,7 +91,8 @@ impl Ellipse {
 
     /// A point within the middle part of the ellipse, uniformly.
     fn inside(&self, part: f64, draw: &mut Draw) -> [f64; 2] {
-        let (radius, angle) = (part * draw.uniform().sqrt(), TAU * draw.uniform());
+        let radius = part * draw.uniform().sqrt();
+        let angle = TAU * draw.uniform();
         [
             self.centre[0] + self.half[0] * radius * cos(angle),
             self.centre[1] + self.half[1] * radius * sin(angle),

@@ -18,7 +18,9 @@ pub(super) fn write(folder: &Path, site: &Site, recipe: &Recipe) -> Result<(), S
 }
 
 fn text(site: &Site, recipe: &Recipe) -> String {
-    let (name, rate, seconds) = (site.name(), recipe.ecg_rate.hertz(), ecg::SECONDS);
+    let name = site.name();
+    let rate = recipe.ecg_rate.hertz();
+    let seconds = ecg::SECONDS;
     let side = recipe.image_size.pixels();
     let mut units = String::new();
     for column in 0..ehr::COLUMNS {

@@ -122,15 +122,18 @@ impl SiteWriter<'_> {
     /// A patient's ECG and image, as far as there are any.
     fn signals(&self, patient: &Patient) -> Result<(), SynthError> {
         let name = self.site.patient(patient.number);
-        let (recipe, site) = (self.recipe, self.site);
+        let recipe = self.recipe;
+        let site = self.site;
         let draw = |purpose| Draw::new(recipe.seed, site.number, patient.number, purpose);
         if patient.presence.ecg {
-            let (z, noise) = (patient.latents.g, site.ecg_noise());
+            let z = patient.latents.g;
+            let noise = site.ecg_noise();
             let record = ecg::record(z, noise, recipe.ecg_rate, &mut draw(Purpose::Ecg));
             wfdb::write(&self.folder.join("ecg"), &name, recipe.ecg_rate, &record)?;
         }
         if patient.presence.image {
-            let (z, size) = (patient.latents.i, recipe.image_size);
+            let z = patient.latents.i;
+            let size = recipe.image_size;
             let pixels = image::image(z, &site.scanner, size, &mut draw(Purpose::Image));
             png::write(&self.folder.join("images").join(name + ".png"), size, &pixels)?;
         }

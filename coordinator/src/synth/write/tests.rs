@@ -130,7 +130,8 @@ fn odd_sites_report_another_unit() {
             let cells: Vec<f64> = rows.iter().filter_map(|row| row[column].parse().ok()).collect();
             (cells.iter().map(|x| x * x).sum::<f64>() / cells.len() as f64).sqrt()
         };
-        let (ratio, odd) = (size(4) / size(3), number % 2 == 1);
+        let ratio = size(4) / size(3);
+        let odd = number % 2 == 1;
         assert_eq!(ratio > 9.0, odd, "site {number}: {ratio}");
         let cohort = fs::read_to_string(site.join("cohort.toml")).unwrap();
         assert!(cohort.contains(if odd { "e3 = \"mg/dL\"" } else { "e3 = \"mmol/L\"" }));
@@ -146,14 +147,17 @@ fn ecgs_and_images_are_read_by_others() {
         let folder = made(2, &recipe);
         let oracle: serde_json::Value =
             serde_json::from_slice(&fs::read(folder.path().join("oracle.json")).unwrap()).unwrap();
-        let (mut ecgs, mut images) = (0, 0);
+        let mut ecgs = 0;
+        let mut images = 0;
         for path in files(folder.path()).into_keys() {
             let path = folder.path().join(path);
             let ending = path.extension().unwrap().to_str().unwrap();
             if ending == "hea" {
                 let (found, leads) = wfdb(&path);
                 assert_eq!((found, leads.len()), (rate, 12));
-                let (one, two, three) = (&leads[0], &leads[1], &leads[2]);
+                let one = &leads[0];
+                let two = &leads[1];
+                let three = &leads[2];
                 assert_eq!((one.0.as_str(), two.0.as_str(), three.0.as_str()), ("I", "II", "III"));
                 for ((one, two), three) in one.1.iter().zip(&two.1).zip(&three.1) {
                     assert!((two - one - three).abs() < 1e-9);

@@ -17,7 +17,8 @@ pub(super) fn header() -> String {
 /// A patient's line in it.
 pub(super) fn row(patient: &Patient, site: &Site) -> String {
     let [e, d, g, i] = patient.latents.array();
-    let (name, eta) = (site.patient(patient.number), patient.latents.log_hazard());
+    let name = site.patient(patient.number);
+    let eta = patient.latents.log_hazard();
     format!("{name},{},{eta:.6},{e:.6},{d:.6},{g:.6},{i:.6}\n", site.name())
 }
 

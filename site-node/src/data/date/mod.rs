@@ -48,7 +48,8 @@ impl Day {
         // Days since 0000-03-01 by years that end with February (Hinnant, chrono-compatible low-level
         // date algorithms).
         let year = if month <= 2 { year - 1 } else { year };
-        let (era, of_era) = (year / 400, year % 400);
+        let era = year / 400;
+        let of_era = year % 400;
         let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
         Some(Self(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468))
     }
@@ -57,7 +58,8 @@ impl Day {
     #[must_use]
     pub fn parts(self) -> (i32, i32, i32) {
         let days = self.0 + 719_468;
-        let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let era = days.div_euclid(146_097);
+        let of_era = days.rem_euclid(146_097);
         let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year + year / 4 - year / 100);
         let month = (5 * of_year + 2) / 153;

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn a_moment_falls_on_the_day_of_the_zone() {
         // 2020-07-01T23:30:00Z, and 2020-01-01T23:30:00Z.
-        let (summer, winter) = (1_593_646_200, 1_577_921_400);
+        let summer = 1_593_646_200;
+        let winter = 1_577_921_400;
         for (name, wanted) in [
             ("UTC", ["2020-07-01", "2020-01-01"]),
             ("Europe/Berlin", ["2020-07-02", "2020-01-02"]),

@@ -199,7 +199,8 @@ impl<'a> Walk<'a> {
         match usize::try_from(length) {
             Ok(length) if length <= left => Ok(self.place + length),
             _ => {
-                let (needs, left) = (u64::from(length), left as u64);
+                let needs = u64::from(length);
+                let left = left as u64;
                 Err(DicomFault::Truncated { tag, at: self.place, needs, left })
             }
         }

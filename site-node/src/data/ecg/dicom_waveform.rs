@@ -82,7 +82,8 @@ fn stored(group: &DataSet<'_>, encoding: Encoding, total: u64) -> Result<Vec<i16
     let Some(Body::Bytes(bytes, words)) = group.body(tags::WAVEFORM_DATA) else {
         return Err(dicom::DicomFault::Missing(tags::WAVEFORM_DATA).into());
     };
-    let (needs, found) = (total.saturating_mul(2), bytes.len() as u64);
+    let needs = total.saturating_mul(2);
+    let found = bytes.len() as u64;
     if found < needs {
         return Err(WaveformFault::Truncated { needs, found }.into());
     }

@@ -70,7 +70,9 @@ fn kernel(t: f64, cut: f64, half: f64) -> f64 {
 /// The modified Bessel function I₀ by its series; its scale drops out with the weights' sum.
 fn bessel(x: f64) -> f64 {
     let quarter = x * x / 4.0;
-    let (mut term, mut sum, mut k) = (1.0, 1.0, 1.0);
+    let mut term = 1.0;
+    let mut sum = 1.0;
+    let mut k = 1.0;
     while term > sum * 1e-12 {
         term *= quarter / (k * k);
         sum += term;

@@ -139,7 +139,8 @@ impl EcgStandard {
                 place += 1;
                 continue;
             }
-            let (seconds, most) = (gap as f64 / rate, self.longest_gap_s);
+            let seconds = gap as f64 / rate;
+            let most = self.longest_gap_s;
             if seconds > most || gap == samples.len() {
                 return Err(StandardFault::Gap { lead, seconds, most });
             }

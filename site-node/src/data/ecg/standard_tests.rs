@@ -41,7 +41,8 @@ fn limb_leads_follow_from_the_first_two() {
     assert_eq!(out.len(), 12 * 5000);
     let at = |lead: Lead, k: usize| out[lead as usize * 5000 + k];
     for k in [0, 17, 4999] {
-        let (one, two) = (at(Lead::I, k), at(Lead::II, k));
+        let one = at(Lead::I, k);
+        let two = at(Lead::II, k);
         assert_eq!(at(Lead::III, k), two - one);
         assert_eq!(at(Lead::AVR, k), -0.5 * one - 0.5 * two);
         assert_eq!(at(Lead::AVL, k), one - 0.5 * two);

@@ -37,7 +37,8 @@ pub(super) fn picture(bytes: &[u8], window: Option<Window>) -> Result<Picture, I
         return Err(ImageFault::Frames);
     }
     let side = |tag| needed(tag, data.small(tag)).map(u32::from);
-    let (columns, rows) = (side(tags::COLUMNS)?, side(tags::ROWS)?);
+    let columns = side(tags::COLUMNS)?;
+    let rows = side(tags::ROWS)?;
     let (width, height) = size(columns, rows)?;
     let components = needed(tags::SAMPLES_PER_PIXEL, data.small(tags::SAMPLES_PER_PIXEL))?;
     let colours = colours(&data, compression, components)?;

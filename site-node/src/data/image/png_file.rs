@@ -24,7 +24,8 @@ fn decode(bytes: &[u8], bits: Option<u8>) -> Result<Picture, ImageFault> {
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let info = decoder.read_header_info().map_err(|error| fault(&error))?;
-    let (wide, high) = (info.width, info.height);
+    let wide = info.width;
+    let high = info.height;
     let (width, height) = size(wide, high)?;
     let samples = match info.color_type {
         ColorType::Indexed => return Err(ImageFault::Palette),

@@ -49,7 +49,8 @@ fn axis(old: usize, new: usize) -> Vec<(usize, Vec<f32>)> {
         let first = whole(low.floor());
         let last = whole(high.ceil()).clamp(first + 1, old.max(first + 1));
         let share = |old: usize| {
-            let (start, end) = (old as f64, old as f64 + 1.0);
+            let start = old as f64;
+            let end = old as f64 + 1.0;
             (high.min(end) - low.max(start)).max(0.0)
         };
         let shares: Vec<f64> = (first..last).map(share).collect();

@@ -30,7 +30,8 @@ impl ImageStandard {
     /// # Errors
     /// A side is zero or too long, or the window is not one.
     pub fn check(&self) -> Result<(), ImageFault> {
-        let (width, height) = (self.width, self.height);
+        let width = self.width;
+        let height = self.height;
         if !(1..=MAX).contains(&width) || !(1..=MAX).contains(&height) {
             return Err(ImageFault::Parameters { width, height, most: MAX });
         }
@@ -54,7 +55,8 @@ impl ImageStandard {
             (scaled(picture.width, self.height, picture.height), self.height)
         };
         let fitted = resize(picture, width, height);
-        let (left, top) = ((self.width - width) / 2, (self.height - height) / 2);
+        let left = (self.width - width) / 2;
+        let top = (self.height - height) / 2;
         let mut values = vec![0.0; self.width * self.height];
         let rows = values.chunks_exact_mut(self.width).skip(top);
         for (row, fitted) in rows.zip(fitted.values.chunks_exact(width)) {

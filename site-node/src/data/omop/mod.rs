@@ -74,7 +74,8 @@ pub(super) fn patients(
     let mut losses = Losses::default();
     let gone = WithdrawnList::read(source, "person_id", problems);
     let persons = cdm.table("person", problems)?;
-    let (gone, column) = (gone?, problems.take(persons.column("person_id"))?);
+    let gone = gone?;
+    let column = problems.take(persons.column("person_id"))?;
     // Their rows elsewhere are passed over, and are no rows of a stranger.
     let mut everybody: HashSet<String> =
         (0..persons.len()).map(|row| column.text(row).into_owned()).collect();
@@ -254,7 +255,8 @@ impl Cdm<'_> {
             "condition" => ("condition_occurrence", "condition"),
             _ => ("drug_exposure", "drug_exposure"),
         };
-        let (concept, start) = (format!("{kind}_concept_id"), format!("{prefix}_start_date"));
+        let concept = format!("{kind}_concept_id");
+        let start = format!("{prefix}_start_date");
         let end = format!("{prefix}_end_date");
         let table = self.optional(table, problems)?;
         let columns =
@@ -319,7 +321,8 @@ impl Cdm<'_> {
         let items = problems.take(table.column("measurement_concept_id"))?;
         let values = problems.take(table.column("value_as_number"))?;
         let units = table.column("unit_concept_id").ok();
-        let (file, stated) = (items.file().to_owned(), units.map(UnitCells::of));
+        let file = items.file().to_owned();
+        let stated = units.map(UnitCells::of);
         let allowed = self.source.allowed_loss(&file);
         let mut made = Measurements { file, stated, allowed, ..Measurements::default() };
         for Dated { place: row, patient, day } in rows.rows {
@@ -352,7 +355,8 @@ impl Cdm<'_> {
         losses: &mut Losses,
         problems: &mut Problems,
     ) -> Option<Option<Observed>> {
-        let (start, end) = ("observation_period_start_date", "observation_period_end_date");
+        let start = "observation_period_start_date";
+        let end = "observation_period_end_date";
         if problems.take(self.path("observation_period"))?.is_none() {
             return Some(None);
         }
@@ -394,7 +398,8 @@ impl Cdm<'_> {
         let columns = RowColumns { patient: "person_id", date, undated: Undated::Refused };
         let rows = Rows::read(&table, columns, who, losses, problems)?;
         let column = problems.take(table.column(date))?;
-        let (mut days, mut whose) = (Vec::with_capacity(rows.rows.len()), HashSet::new());
+        let mut days = Vec::with_capacity(rows.rows.len());
+        let mut whose = HashSet::new();
         for Dated { place, patient, day } in rows.rows {
             if self.is_future(day) {
                 problems.note(column.bad_cell(place, CellFault::DeathAfterToday));
@@ -403,7 +408,8 @@ impl Cdm<'_> {
             whose.insert(patient);
             days.push((patient, day));
         }
-        let (again, file) = (days.len() - whose.len(), column.file().to_owned());
+        let again = days.len() - whose.len();
+        let file = column.file().to_owned();
         let reason = "are of persons who have another (the first day counts)";
         losses.add(Loss::new(&file, Counted::Rows, again, table.len(), reason).intended());
         Some(Some(Deaths { file, days }))

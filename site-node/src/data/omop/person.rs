@@ -36,7 +36,8 @@ impl Person {
         let names = problems.take(table.column("person_id"))?;
         problems.take(crate::data::table::index(table, "person_id"))?;
         let year = problems.take(table.column("year_of_birth"))?;
-        let (month, day) = (table.column("month_of_birth").ok(), table.column("day_of_birth").ok());
+        let month = table.column("month_of_birth").ok();
+        let day = table.column("day_of_birth").ok();
         let mut people = Vec::with_capacity(table.len());
         for row in 0..table.len() {
             #[allow(clippy::cast_possible_truncation, reason = "held to a calendar's numbers")]
@@ -52,7 +53,8 @@ impl Person {
                     Some((_, Ok(None))) | None => otherwise,
                 }
             };
-            let (month, day) = (part(month, 7), part(day, 1));
+            let month = part(month, 7);
+            let day = part(day, 1);
             let born = match year.number(row) {
                 Ok(Some(found)) => {
                     let born = Day::of(whole(found), month, day);
@@ -232,7 +234,9 @@ pub(super) fn table(
         .map(|name| ((*name).to_owned(), Builder::new(["person_id", "index_date"].contains(name))))
         .collect();
     let year = problems.take(persons.column("year_of_birth"))?;
-    let (mut index, mut kept, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let mut index = Vec::new();
+    let mut kept = Vec::new();
+    let mut rows = Vec::new();
     let mut counts = Counts::default();
     for (place, person) in people.iter().enumerate() {
         let (start, days, ending) = match person.fate(by_condition, files.periods.is_some()) {

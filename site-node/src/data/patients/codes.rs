@@ -77,11 +77,13 @@ impl Codes {
             Some(until) => Some(problems.take(table.column(until)).map(|it| (it, it.days()))?),
             None => None,
         };
-        let (rows, column) = (rows?, column?);
+        let rows = rows?;
+        let column = column?;
         let system = System::named(system);
         let file = column.file().to_owned();
         let mut made = Self { file, system, rows: Vec::new(), words: Words::default() };
-        let (mut nameless, mut uncertain) = (0, 0);
+        let mut nameless = 0;
+        let mut uncertain = 0;
         // A code is looked at once, however often it stands.
         let mut known: BTreeMap<String, Known> = BTreeMap::new();
         for Dated { place: row, patient, day } in rows.rows {

@@ -117,7 +117,8 @@ impl Rows {
     ) -> Option<Self> {
         let names = problems.take(table.column(columns.patient));
         let dates = problems.take(table.column(columns.date));
-        let (names, dates) = (names?, dates?);
+        let names = names?;
+        let dates = dates?;
         let mut rows = Vec::with_capacity(table.len());
         let mut passed = Passed::default();
         // Anybody else's name is looked at once, however many rows there are.

@@ -109,11 +109,13 @@ impl Named {
             let name = column.text(row);
             let file = || column.file().to_owned();
             if name.is_empty() {
-                let (row, column) = (column.row(row), patient.to_owned());
+                let row = column.row(row);
+                let column = patient.to_owned();
                 problems.note(DataError::NamelessPatient { file: file(), row, column });
                 sound = false;
             } else if let Some(first) = rows.get(name.as_ref()) {
-                let (first, second) = (column.row(*first), column.row(row));
+                let first = column.row(*first);
+                let second = column.row(row);
                 problems.note(DataError::DuplicatePatient { file: file(), first, second });
                 sound = false;
             } else {

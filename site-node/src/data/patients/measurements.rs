@@ -146,7 +146,9 @@ impl Measurements {
             Some(unit) => Some(problems.take(table.column(unit))?),
             None => None,
         };
-        let (rows, items, values) = (rows?, items?, values?);
+        let rows = rows?;
+        let items = items?;
+        let values = values?;
         let cells = stated.map(UnitCells::of);
         let file = items.file().to_owned();
         let allowed = source.allowed_loss(&file);
@@ -166,7 +168,8 @@ impl Measurements {
                     .find(|(name, _)| *name == item)
                     .map_or("".into(), |(_, unit)| unit.as_str().into()),
             };
-            let (item, unit) = (made.items.number(&item), made.units.number(&unit));
+            let item = made.items.number(&item);
+            let unit = made.units.number(&unit);
             if let (Some(cells), Some(column)) = (&mut made.stated, stated) {
                 cells.see(item, unit, column.row(row));
             }

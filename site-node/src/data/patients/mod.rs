@@ -170,11 +170,13 @@ impl Patients {
         }
         passed.judge(source, problems);
         losses.extend(passed);
-        let (units, outcome) = (source.units.clone(), source.outcome.as_ref());
+        let units = source.units.clone();
+        let outcome = source.outcome.as_ref();
         let time_unit = outcome.map(|outcome| (outcome.time.clone(), outcome.unit));
         let stated = outcome.filter(|outcome| !outcome.causes.is_empty());
         let causes = stated.map(|outcome| (outcome.event.clone(), outcome.causes.clone()));
-        let (described, reserved) = (true, reserved(source));
+        let described = true;
+        let reserved = reserved(source);
         Some(Self {
             table,
             index,

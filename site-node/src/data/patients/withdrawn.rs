@@ -49,7 +49,8 @@ impl WithdrawnList {
         };
         problems.remark(list.notes());
         let column = problems.take(list.column(patient))?;
-        let (file, name) = (column.file().to_owned(), column.name().to_owned());
+        let file = column.file().to_owned();
+        let name = column.name().to_owned();
         let mut read = Self { file, column: name, ..Self::default() };
         for row in 0..list.len() {
             let name = column.text(row).into_owned();
@@ -93,7 +94,9 @@ impl WithdrawnList {
         let spellings = Spellings::of(everybody.iter().map(String::as_str));
         let too_many = unknown.len() > source.withdrawn_without_records;
         for (row, name) in &unknown {
-            let (file, row, column) = (self.file.clone(), *row, self.column.clone());
+            let file = self.file.clone();
+            let row = *row;
+            let column = self.column.clone();
             match spellings.hint(name) {
                 Some(hint) => {
                     problems.note(DataError::MisspeltWithdrawn { file, row, column, hint });

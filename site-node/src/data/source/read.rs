@@ -42,7 +42,8 @@ impl Settings for Source {
                 return None;
             }
         }
-        let (patient, tables) = (patient?, tables?);
+        let patient = patient?;
+        let tables = tables?;
         if from_omop {
             for key in [
                 "patient",
@@ -75,9 +76,11 @@ impl Settings for Source {
             section.problem("patient", "missing", "the column that names a patient in every table");
             return None;
         }
-        let (index_date, outcome, codes) = (index_date?, outcome?, codes?);
-        let (measurements, ends) =
-            (measurements?, outcome.as_ref().and_then(|it| it.ends.as_ref()));
+        let index_date = index_date?;
+        let outcome = outcome?;
+        let codes = codes?;
+        let measurements = measurements?;
+        let ends = outcome.as_ref().and_then(|it| it.ends.as_ref());
         let dated = !measurements.is_empty() || !codes.is_empty() || ends.is_some();
         if dated && index_date.is_none() && !from_omop {
             section.problem(
@@ -193,7 +196,10 @@ impl Settings for OutcomeColumns {
             );
             return None;
         }
-        let (time, unit, event, ends) = (time?, unit?, event?, ends?);
+        let time = time?;
+        let unit = unit?;
+        let event = event?;
+        let ends = ends?;
         Some(Self { time, unit, event, event_is, no_event_is, causes, ends })
     }
 }

@@ -139,8 +139,10 @@ impl Builder {
         file: &Arc<str>,
         rows: &Arc<[u32]>,
     ) -> Column {
-        let (file, rows) = (Arc::clone(file), Arc::clone(rows));
-        let (cells, words) = (self.cells, Arc::new(self.words));
+        let file = Arc::clone(file);
+        let rows = Arc::clone(rows);
+        let cells = self.cells;
+        let words = Arc::new(self.words);
         Column { name, cells, words, file, place, rows, format: self.format }
     }
 }

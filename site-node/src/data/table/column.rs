@@ -282,7 +282,8 @@ impl Column {
     /// An error about one cell, without its value.
     #[must_use]
     pub fn bad_cell(&self, index: usize, fault: CellFault) -> DataError {
-        let (file, column) = (self.file().to_owned(), self.name.clone());
+        let file = self.file().to_owned();
+        let column = self.name.clone();
         DataError::Cell { file, row: self.row(index), column, fault }
     }
 

@@ -140,7 +140,9 @@ pub(in crate::data) fn parse(
 
     let mut record = ByteRecord::new();
     let mut columns: Option<Vec<(String, Builder)>> = None;
-    let (mut rows, mut row, mut blank) = (Vec::new(), 0_u32, 0_u64);
+    let mut rows = Vec::new();
+    let mut row = 0_u32;
+    let mut blank = 0_u64;
     while row < MAX_ROWS {
         let line = reader.position().line();
         let more =
@@ -161,7 +163,8 @@ pub(in crate::data) fn parse(
         seen.left.set(MAX_ROW);
         // The reader passes over blank lines, and rows after them would be counted wrong. Those within
         // quotes belong to a cell.
-        let (inner, next) = (count(record.as_slice(), b'\n') as u64, reader.position().line());
+        let inner = count(record.as_slice(), b'\n') as u64;
+        let next = reader.position().line();
         let passed =
             next.saturating_sub(line).saturating_sub(1 + inner).min(seen.blank(line, next));
         row = row.saturating_add(1).saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
@@ -179,7 +182,8 @@ pub(in crate::data) fn parse(
             continue;
         }
         // A delimiter at the end of each row, or of the header alone, is a column of nothing.
-        let (found, wanted) = (record.len(), columns.len());
+        let found = record.len();
+        let wanted = columns.len();
         let beyond = record.iter().skip(wanted).all(nothing);
         let short = columns.iter().skip(found).all(|(name, _)| name.is_empty());
         if !beyond || !short {
@@ -218,7 +222,8 @@ fn header(
     record: &ByteRecord,
     asked: &Request<'_>,
 ) -> Result<Vec<(String, Builder)>, DataError> {
-    let (file, texts) = (|| file.to_owned(), asked.texts);
+    let file = || file.to_owned();
+    let texts = asked.texts;
     if record.len() > MAX_COLUMNS {
         return Err(DataError::Table(TableError::TooManyColumns {
             file: file(),
@@ -266,7 +271,8 @@ fn count(bytes: &[u8], wanted: u8) -> usize {
 
 /// csv's own text may quote the row.
 fn failed(file: &str, row: u32, error: &csv::Error) -> DataError {
-    let (file, row) = (file.to_owned(), row.into());
+    let file = file.to_owned();
+    let row = row.into();
     match error.kind() {
         csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
             DataError::Table(TableError::LongRow { file, row, most: MAX_ROW })

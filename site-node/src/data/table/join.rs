@@ -70,13 +70,16 @@ pub(in crate::data) fn index(
     let column = table.column(patient)?;
     let mut places = BTreeMap::new();
     for row in 0..table.len() {
-        let (name, file) = (column.text(row), || column.file().to_owned());
+        let name = column.text(row);
+        let file = || column.file().to_owned();
         if name.is_empty() {
-            let (row, column) = (column.row(row), patient.to_owned());
+            let row = column.row(row);
+            let column = patient.to_owned();
             return Err(DataError::NamelessPatient { file: file(), row, column });
         }
         if let Some(first) = places.insert(name.into_owned(), row) {
-            let (first, second) = (column.row(first), column.row(row));
+            let first = column.row(first);
+            let second = column.row(row);
             return Err(DataError::DuplicatePatient { file: file(), first, second });
         }
     }

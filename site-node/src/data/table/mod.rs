@@ -226,7 +226,8 @@ impl Table {
     fn without_point_zero(&mut self, identifiers: &[&str]) {
         for column in &mut self.columns {
             if identifiers.contains(&column.name()) && column.without_point_zero() {
-                let (file, called) = (column.file(), column.called());
+                let file = column.file();
+                let called = column.called();
                 self.notes.push(format!("{file}: {called} is written as 5.0 and read as 5"));
             }
         }
@@ -358,7 +359,8 @@ impl Table {
             };
             columns.push(column.select(rows, moved));
         }
-        let (unusable, notes) = (self.unusable.clone(), self.notes.clone());
+        let unusable = self.unusable.clone();
+        let notes = self.notes.clone();
         Self { columns, len: rows.len(), unusable, notes }
     }
 

@@ -86,14 +86,16 @@ fn decode(
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let count = schema.num_columns();
         if count > MAX_COLUMNS {
-            let (file, most) = (file.to_owned(), MAX_COLUMNS);
+            let file = file.to_owned();
+            let most = MAX_COLUMNS;
             return Err(DataError::Table(TableError::TooManyColumns { file, found: count, most }));
         }
         let found = columns(&schema, asked);
         let known = made.get_or_insert_with(|| columns(&schema, asked));
         let alike = |(a, b): (&Found, &Found)| a.name == b.name && a.kind == b.kind;
         if found.len() != known.len() || !found.iter().zip(known.iter()).all(alike) {
-            let (file, part) = (file.to_owned(), part + 1);
+            let file = file.to_owned();
+            let part = part + 1;
             return Err(DataError::Table(TableError::ParquetParts { file, part }));
         }
         let part = Part { reader, bytes: Arc::new(own) };
@@ -104,7 +106,8 @@ fn decode(
         return Err(DataError::Table(TableError::NoRows { file: file.to_owned() }));
     }
     let rows = (1..=u32::try_from(wanted).unwrap_or(MAX_ROWS)).collect();
-    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    let mut read = Vec::new();
+    let mut unread = Vec::new();
     for (place, Found { name, kind, builder }) in (1_u32..).zip(columns) {
         match (kind, builder) {
             (Ok(_), Some(builder)) => read.push((place, (name, builder))),
@@ -158,7 +161,9 @@ fn fill_part(
     let rows = rows.saturating_add(room.before as u64);
     let read = columns.iter().filter(|column| column.builder.is_some()).count();
     if rows.saturating_mul(read as u64) > room.most {
-        let (file, columns, most) = (file.to_owned(), read, room.most);
+        let file = file.to_owned();
+        let columns = read;
+        let most = room.most;
         return Err(DataError::Table(TableError::TooManyCells { file, rows, columns, most }));
     }
     let mut wanted = room.before;
@@ -188,7 +193,8 @@ fn fill_part(
             let column = part.column(&*group, place).ok_or_else(damaged)?;
             let held = fill(kind, column, wanted, builder).ok_or_else(damaged)?;
             if held != wanted {
-                let (file, column) = (file.to_owned(), found.name.clone());
+                let file = file.to_owned();
+                let column = found.name.clone();
                 return Err(DataError::Table(TableError::ParquetRows {
                     file,
                     column,

@@ -142,7 +142,8 @@ fn each<T: DataType>(
     builder: &mut Builder,
     mut put: impl FnMut(&T::T, &mut Builder) -> Option<()>,
 ) -> Option<usize> {
-    let (mut values, mut levels) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+    let mut values = Vec::with_capacity(BATCH);
+    let mut levels = Vec::with_capacity(BATCH);
     while builder.len() < wanted {
         values.clear();
         levels.clear();
@@ -180,7 +181,8 @@ fn decimal(value: i128, scale: i32, cells: &mut Builder) -> Option<()> {
         cells.push(value.to_string().as_bytes());
         return Some(());
     }
-    let (sign, digits) = (if value < 0 { "-" } else { "" }, value.unsigned_abs().to_string());
+    let sign = if value < 0 { "-" } else { "" };
+    let digits = value.unsigned_abs().to_string();
     let digits = format!("{digits:0>width$}", width = scale + 1);
     let (before, after) = digits.split_at_checked(digits.len() - scale)?;
     cells.push_plain(&format!("{sign}{before}.{after}"));
@@ -212,7 +214,9 @@ fn moment(stamp: i64, ticks: i64, utc: bool) -> Option<String> {
     if rest == 0 && !utc {
         return Some(day.to_string());
     }
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    let hour = rest / 3600;
+    let minute = rest / 60 % 60;
+    let second = rest % 60;
     let zone = if utc { "Z" } else { "" };
     Some(format!("{day}T{hour:02}:{minute:02}:{second:02}{zone}"))
 }

@@ -23,7 +23,8 @@ impl SiteParticipant {
         let entries = log::consent(&read.run, asked, (&self.site.data_set, read.fingerprint));
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
         tracing::info!(run = %read.run, "the patients were read again: their description changed");
-        let (last, acked) = (state.last.take(), state.acked.take());
+        let last = state.last.take();
+        let acked = state.acked.take();
         *state = RunState { last, acked, ..read };
         Ok(())
     }

@@ -120,7 +120,8 @@ pub(super) fn incidence(logits: &[f32], intervals: usize) -> Vec<f64> {
     let totals: Vec<Total> = (0..intervals).map(|j| Total::of(logits, intervals, j)).collect();
     let mut curves = Vec::with_capacity(logits.len());
     for row in logits.chunks_exact(intervals.max(1)) {
-        let (mut cumulative, mut had) = (0.0_f64, 0.0);
+        let mut cumulative = 0.0_f64;
+        let mut had = 0.0;
         for (&z, total) in row.iter().zip(&totals) {
             had += total.hazard(z) * (-cumulative).exp();
             cumulative += total.ln();
@@ -166,8 +167,11 @@ mod tests {
 
     #[test]
     fn incidences_are_the_sums_written_out_and_with_survival_add_up_to_one() {
-        let (h, curves, alive) = (hazards(&LOGITS), incidence(&LOGITS, 3), survival(&LOGITS, 3));
-        let (mut before, mut sums) = (1.0, [0.0; 2]);
+        let h = hazards(&LOGITS);
+        let curves = incidence(&LOGITS, 3);
+        let alive = survival(&LOGITS, 3);
+        let mut before = 1.0;
+        let mut sums = [0.0; 2];
         for j in 0..3 {
             for (k, sum) in sums.iter_mut().enumerate() {
                 *sum += h[j][k] * before;
@@ -187,7 +191,8 @@ mod tests {
             let patient = OnGrid { interval, event, cause: 0, share: 0.25 };
             let expected = hazard::loss(&logits, patient);
             assert!((loss(&logits, 3, patient) - expected).abs() < 1e-12);
-            let (mut found, mut expected) = (logits, logits);
+            let mut found = logits;
+            let mut expected = logits;
             gradient_in_place(&mut found, 3, patient, 0.5);
             hazard::gradient_in_place(&mut expected, patient, 0.5);
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));

@@ -137,7 +137,8 @@ mod tests {
             Head::DeepHit { intervals: 4 },
             Head::CauseHazards { intervals: 2, causes: 2, proportional: false },
         ] {
-            let (curve, edges) = (survival(head, &logits), [1.0, 2.0, 3.0, 4.0]);
+            let curve = survival(head, &logits);
+            let edges = [1.0, 2.0, 3.0, 4.0];
             for (interval, share) in [(0, 0.0_f32), (0, 0.375), (1, 0.5), (1, 1.0)] {
                 let patient = OnGrid { interval, event: false, cause: 0, share };
                 let time = f64::from(u8::try_from(interval).unwrap()) + f64::from(share);

@@ -49,7 +49,8 @@ impl Codes {
             let name = format!("encoder.{}.{name}", encoder.view);
             layout.block(&name).map_or(0..0, |block| block.range.clone())
         };
-        let (width, frozen) = (encoder.width() as usize, encoder.frozen);
+        let width = encoder.width() as usize;
+        let frozen = encoder.frozen;
         Self { width, embedding: part("embedding"), fading: part("fading"), frozen }
     }
 

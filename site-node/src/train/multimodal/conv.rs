@@ -104,7 +104,8 @@ impl Axis {
 
     /// Zeros that the phases read before and after ∂L/∂z.
     fn margins(&self) -> (usize, usize) {
-        let (mut before, mut after) = (0, 0);
+        let mut before = 0;
+        let mut after = 0;
         for phase in self.phases().iter().filter(|phase| phase.count > 0 && !phase.taps.is_empty())
         {
             before = before.max((-phase.start).max(0).unsigned_abs());
@@ -192,7 +193,8 @@ impl Conv {
             // A window a row, filled up with zeros.
             let length = stored(down.taps * across.taps * kept);
             let grid = Grid { start: 0, row: across.outputs * length, column: length };
-            let (rows, columns) = (down.outputs, across.outputs);
+            let rows = down.outputs;
+            let columns = across.outputs;
             Windows { rows, columns, grid, segments: vec![0], length }
         } else {
             let pitch = input.pitch();
@@ -204,7 +206,8 @@ impl Conv {
                 let taps = |line| (0..across.taps).map(move |tap| line + tap * dilation * kept);
                 (lines.flat_map(taps).collect(), kept)
             };
-            let (rows, columns) = (down.outputs, across.outputs);
+            let rows = down.outputs;
+            let columns = across.outputs;
             Windows { rows, columns, grid, segments, length }
         };
         let mut conv =
@@ -215,7 +218,8 @@ impl Conv {
 
     fn phases(&self) -> Vec<Back> {
         let [down, across] = &self.axes;
-        let (pitch, channels) = (self.slopes.pitch(), self.slopes.channels);
+        let pitch = self.slopes.pitch();
+        let channels = self.slopes.channels;
         let bare = Frame::bare(self.input.rows, self.input.columns, self.input.channels);
         let mut back = Vec::new();
         for line in down.phases() {
@@ -306,7 +310,8 @@ impl Conv {
         let mut forward = Vec::new();
         for panel in (0..stored(self.outputs)).step_by(LANES) {
             for i in 0..self.forward.len() {
-                let (tap, channel) = (i / kept, i % kept);
+                let tap = i / kept;
+                let channel = i % kept;
                 forward.push(std::array::from_fn(|lane| weight(tap, channel, panel + lane)));
             }
         }
@@ -345,7 +350,8 @@ impl Conv {
 
     fn unfold(&self, input: &[f32], columns: &mut [f32]) {
         let [down, across] = &self.axes;
-        let (kept, pitch) = (self.input.channels, self.input.pitch());
+        let kept = self.input.channels;
+        let pitch = self.input.pitch();
         let line = across.taps * kept;
         let windows = columns.chunks_exact_mut(self.forward.len());
         let places = (0..down.outputs).flat_map(|row| (0..across.outputs).map(move |c| (row, c)));
@@ -368,7 +374,8 @@ impl Conv {
     ) {
         let taps = self.axes[0].taps * self.axes[1].taps;
         let put = |i: usize, panel: usize, values: &Lanes| {
-            let (tap, channel) = (i / self.input.channels, i % self.input.channels);
+            let tap = i / self.input.channels;
+            let channel = i % self.input.channels;
             if tap < taps && channel < self.channels {
                 let first = panel * LANES;
                 let count = LANES.min(self.outputs - first);

@@ -249,7 +249,8 @@ pub(super) fn dot<C: Cpu>(cpu: C, a: &[f32], b: &[f32]) -> f32 {
         sums = cpu.fma(cpu.load(a), cpu.load(b), sums);
     }
     if !a_rest.is_empty() {
-        let (a, b) = (filled_up(a_rest), filled_up(b_rest));
+        let a = filled_up(a_rest);
+        let b = filled_up(b_rest);
         sums = cpu.fma(cpu.load(&a), cpu.load(&b), sums);
     }
     total(&cpu.store(sums))

@@ -142,7 +142,8 @@ impl Task for Forward<'_> {
     #[inline(always)]
     fn run<C: Cpu>(self, cpu: C) {
         let Self { norm, affine, normal, residual, inverse, output, frame } = self;
-        let (blocks, positions) = (affine.gain.len(), frame.rows * frame.columns);
+        let blocks = affine.gain.len();
+        let positions = frame.rows * frame.columns;
         let (values, _) = normal.as_chunks_mut::<LANES>();
         let values = &mut values[..positions * blocks];
         let [sum] = sums(cpu, blocks, positions, |block, position, [sum]| {
@@ -166,9 +167,10 @@ impl Task for Forward<'_> {
             let pairs = values.chunks_exact_mut(blocks).zip(output.chunks_exact_mut(blocks));
             for (column, (values, output)) in pairs.enumerate() {
                 for block in 0..blocks {
-                    let (mean, root) = (cpu.load(&means[block]), cpu.load(&roots[block]));
-                    let (gain, shift) =
-                        (cpu.load(&affine.gain[block]), cpu.load(&affine.shift[block]));
+                    let mean = cpu.load(&means[block]);
+                    let root = cpu.load(&roots[block]);
+                    let gain = cpu.load(&affine.gain[block]);
+                    let shift = cpu.load(&affine.shift[block]);
                     let z = cpu.mul(cpu.sub(cpu.load(&values[block]), mean), root);
                     values[block] = cpu.store(z);
                     let mut y = cpu.fma(z, gain, shift);
@@ -198,7 +200,8 @@ impl Task for Backward<'_> {
     fn run<C: Cpu>(self, cpu: C) -> Self::Output {
         let Self { norm, affine, left, gradient, slopes, into } = self;
         let Left { normal, inverse, output: (output, frame) } = left;
-        let (blocks, positions) = (affine.gain.len(), frame.rows * frame.columns);
+        let blocks = affine.gain.len();
+        let positions = frame.rows * frame.columns;
         let (normal, _) = normal.as_chunks::<LANES>();
         let normal = &normal[..positions * blocks];
         let (gradient, _) = gradient.as_chunks_mut::<LANES>();
@@ -222,15 +225,18 @@ impl Task for Backward<'_> {
                 .collect();
             norm.means(&by_gain, positions, |mean| mean)
         };
-        let (mean, slope) = (weighted(&shift), weighted(&gain));
+        let mean = weighted(&shift);
+        let slope = weighted(&gain);
         for row in 0..frame.rows {
             let (slopes, _) = slopes[into.row(row)].as_chunks_mut::<LANES>();
             let at = row * frame.columns * blocks;
             let pairs = gradient[at..].chunks_exact(blocks).zip(normal[at..].chunks_exact(blocks));
             for ((d, z), slopes) in pairs.zip(slopes.chunks_exact_mut(blocks)) {
                 for block in 0..blocks {
-                    let (d, z) = (cpu.load(&d[block]), cpu.load(&z[block]));
-                    let (mean, slope) = (cpu.load(&mean[block]), cpu.load(&slope[block]));
+                    let d = cpu.load(&d[block]);
+                    let z = cpu.load(&z[block]);
+                    let mean = cpu.load(&mean[block]);
+                    let slope = cpu.load(&slope[block]);
                     let centred = cpu.sub(cpu.mul(cpu.load(&affine.gain[block]), d), mean);
                     let centred = cpu.sub(centred, cpu.mul(z, slope));
                     slopes[block] = cpu.store(cpu.mul(centred, cpu.load(&inverse[block])));

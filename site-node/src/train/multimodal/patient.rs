@@ -201,7 +201,8 @@ impl Network<'_> {
         present: u32,
         space: &mut Space,
     ) {
-        let (model, parameters) = (self.model, self.parameters);
+        let model = self.model;
+        let parameters = self.parameters;
         for (index, gate) in space.gates.iter_mut().enumerate() {
             gate.present = present >> index & 1 == 1;
         }
@@ -251,7 +252,8 @@ impl Network<'_> {
 
     /// From ∂L/∂logits in the space, after [`Network::forward`] of the same patient.
     pub(super) fn backward(&self, space: &mut Space) {
-        let (model, parameters) = (self.model, self.parameters);
+        let model = self.model;
+        let parameters = self.parameters;
         let Some(head) = &model.head else { return };
         if let Some(range) = &model.interval_bias {
             let intervals = (range.len() / head.outputs.max(1)).max(1);

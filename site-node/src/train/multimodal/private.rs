@@ -111,7 +111,8 @@ impl ClippedSum {
         }
         // A panic in the step before may have left something.
         self.workers.all().iter_mut().for_each(|worker| worker.sums.clear());
-        let (model, workers) = (&self.model, &self.workers);
+        let model = &self.model;
+        let workers = &self.workers;
         let space = || model.space(Where::Here);
         sampled.par_iter().with_max_len(1).for_each(|&patient| {
             workers.with(

@@ -110,10 +110,13 @@ impl Forward<'_> {
     /// All windows by some panels.
     #[inline(always)]
     fn sweep<C: Cpu, const M: usize, const P: usize>(&mut self, cpu: C, panel: usize) {
-        let (rows, columns) = (self.windows.rows, self.windows.columns);
-        let (mut row, mut column) = (0, 0);
+        let rows = self.windows.rows;
+        let columns = self.windows.columns;
+        let mut row = 0;
+        let mut column = 0;
         while row < rows {
-            let (mut from, mut to) = ([0; M], [usize::MAX; M]);
+            let mut from = [0; M];
+            let mut to = [usize::MAX; M];
             for window in 0..M {
                 if row < rows {
                     from[window] = self.windows.grid.at(row, column);
@@ -139,7 +142,8 @@ impl Forward<'_> {
         to: &[usize; M],
         panel: usize,
     ) {
-        let (length, height) = (self.windows.length, self.windows.len());
+        let length = self.windows.length;
+        let height = self.windows.len();
         let mut sums = [[cpu.splat(0.0); P]; M];
         for (index, segment) in self.windows.segments.iter().enumerate() {
             let mut rows: [&[f32]; M] = [&[]; M];
@@ -240,7 +244,8 @@ impl<F: FnMut(usize, usize, &Lanes)> Transposed<'_, F> {
         entry: usize,
         panel: usize,
     ) -> [[C::V; P]; M] {
-        let (grid, columns) = (&self.windows.grid, self.windows.columns);
+        let grid = &self.windows.grid;
+        let columns = self.windows.columns;
         let mut sums = [[cpu.splat(0.0); P]; M];
         for row in 0..self.windows.rows {
             let input = &self.input[grid.at(row, 0) + entry..];

@@ -159,7 +159,8 @@ impl Stack {
     /// h from a signal `[samples, 12]` or an image `[height, width]`.
     pub(super) fn forward(&self, loaded: &Loaded, input: &[f32], space: &mut Space, h: &mut [f32]) {
         let Some(first) = self.blocks.first() else { return };
-        let (frame, channels) = (first.conv.input(), first.conv.channels());
+        let frame = first.conv.input();
+        let channels = first.conv.channels();
         let rows = input.chunks_exact(frame.columns * channels);
         for (row, values) in rows.take(frame.rows).enumerate() {
             let to = &mut space.values[0][frame.row(row)];
@@ -173,7 +174,8 @@ impl Stack {
         for (index, (block, (packed, affine))) in self.blocks.iter().zip(&loaded.blocks).enumerate()
         {
             let (inputs, outputs) = space.values.split_at_mut(index + 1);
-            let (input, output) = (&inputs[index], &mut outputs[0]);
+            let input = &inputs[index];
+            let output = &mut outputs[0];
             let normal = &mut space.normal[index];
             block.conv.forward(packed, input, &mut space.columns[index], normal);
             let frame = block.conv.input();
@@ -259,7 +261,8 @@ impl Stack {
             let (gain, shift) = affine_part.split_at_mut(block.gain.len());
             gain.copy_from_slice(&by_gain.as_flattened()[..gain.len()]);
             shift.copy_from_slice(&by_shift.as_flattened()[..shift.len()]);
-            let (input, columns) = (&space.values[index], &space.columns[index]);
+            let input = &space.values[index];
+            let columns = &space.columns[index];
             block.conv.weight_gradient(input, columns, slopes, weight);
             if index > 0 {
                 let input = block.conv.input();

@@ -180,8 +180,10 @@ impl DenseSum {
         let layers = architecture.outer_products().collect();
         let shapes = Shapes::new(&architecture, device)?;
         let words = vec![0; architecture.parameters()];
-        let (device, groups) = (device.clone(), Vec::new());
-        let (slots, pieces) = (MicroBatch::new(MAX), MicroBatch::new(PIECES));
+        let device = device.clone();
+        let groups = Vec::new();
+        let slots = MicroBatch::new(MAX);
+        let pieces = MicroBatch::new(PIECES);
         Ok(Self { architecture, device, shapes, slots, pieces, layers, groups, words })
     }
 
@@ -205,8 +207,9 @@ impl DenseSum {
         self.groups.iter_mut().for_each(|group| group.patients = 0);
         let mut left = sampled;
         while !left.is_empty() {
-            let (shapes, architecture, device) =
-                (&mut self.shapes, &self.architecture, &self.device);
+            let shapes = &mut self.shapes;
+            let architecture = &self.architecture;
+            let device = &self.device;
             let (patients, pass) = self.slots.pass(device, |most| {
                 let rows = shapes.rows(architecture, device, left.len().min(most))?;
                 if rows > most {

@@ -44,8 +44,11 @@ fn add(
     words: &mut [i64],
     device: &DispatchDevice,
 ) -> Result<(), TrainError> {
-    let (width, outputs) = (layer.width(), layer.outputs);
-    let (mut inputs, mut gradients, mut bounds) = (Vec::new(), Vec::new(), Vec::new());
+    let width = layer.width();
+    let outputs = layer.outputs;
+    let mut inputs = Vec::new();
+    let mut gradients = Vec::new();
+    let mut bounds = Vec::new();
     for group in groups {
         let factors = &group.factors[index];
         for patient in 0..group.patients {

@@ -30,7 +30,8 @@ pub(super) struct Factors {
 
 impl Factors {
     pub(super) fn new(layer: &OuterProduct) -> Self {
-        let (width, outputs) = (layer.width(), layer.outputs);
+        let width = layer.width();
+        let outputs = layer.outputs;
         Self { inputs: Panels::new(width), gradients: Panels::new(outputs), width, outputs }
     }
 }

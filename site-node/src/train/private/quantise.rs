@@ -119,7 +119,8 @@ impl Group {
         let pair = self.patients.div_ceil(2) - 1;
         let mut at = 0;
         for factors in &mut self.factors {
-            let (width, outputs) = (factors.width, factors.outputs);
+            let width = factors.width;
+            let outputs = factors.outputs;
             let range = at..at + width;
             factors.inputs.put(pair, &first[range.clone()], &second[range]);
             let range = at + width..at + width + outputs;

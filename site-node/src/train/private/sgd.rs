@@ -97,7 +97,9 @@ mod tests {
         let limits = Limits { total, epsilon_per_run: None };
         let mut ledger = Ledger::open(Nowhere, limits, Vec::new()).unwrap();
         let mechanism = Mechanism::DpSgd { sampling_rate: 1.0, noise_multiplier: 0.01, steps };
-        let (run, round, released) = ("run-a".parse().unwrap(), Round(1), Released::Update);
+        let run = "run-a".parse().unwrap();
+        let round = Round(1);
+        let released = Released::Update;
         let charge = Charge { run, plan: Digest::of(b"plan"), round, released, mechanism, clip };
         PrivateTraining::begin(ledger.reserve(charge).unwrap(), start, batch).unwrap()
     }

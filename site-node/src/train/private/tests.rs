@@ -106,7 +106,8 @@ fn the_sum_is_exactly_that_of_each_patient_within_the_bound() {
     let examples = examples(140, wave);
     let everyone: Vec<usize> = (0..140).collect();
     for spec in specs() {
-        let (parameters, mut private) = (parameters(&spec), private(&spec));
+        let parameters = parameters(&spec);
+        let mut private = private(&spec);
         for clip in [0.05, 1.0] {
             let whole =
                 private.clipped_sum(&parameters, &examples, &everyone, clip).unwrap().to_vec();
@@ -194,7 +195,8 @@ fn what_cannot_be_bounded_is_refused() {
     assert_eq!(error, TrainError::NotSeparable { head: "cox" });
 
     let spec = specs().remove(0);
-    let (parameters, examples) = (parameters(&spec), examples(5, wave));
+    let parameters = parameters(&spec);
+    let examples = examples(5, wave);
     let mut private = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
     let mut sum = |sampled: &[usize], clip| {
         private.clipped_sum(&parameters, &examples, sampled, clip).map(<[i64]>::to_vec)
@@ -231,7 +233,8 @@ fn long_sums_that_round_by_the_number_of_rows_do_not_couple_patients() {
 
 #[test]
 fn a_device_whose_rows_differ_goes_row_by_row() {
-    let (spec, examples) = (specs().remove(2), examples(40, wave));
+    let spec = specs().remove(2);
+    let examples = examples(40, wave);
     let mut private = private(&spec);
     private.shapes = Shapes::none_alike();
     assert_additive(&mut private, &parameters(&spec), &examples);
@@ -249,7 +252,8 @@ fn every_way_to_sum_gives_the_same_words() {
             private.clipped_sum(&parameters(&spec), &examples, &everyone, 0.2).unwrap().to_vec();
         assert!(words.iter().filter(|word| **word != 0).count() > words.len() / 2);
         let mut others = vec![1; words.len()];
-        let (groups, layers) = (&private.groups, &private.layers);
+        let groups = &private.groups;
+        let layers = &private.layers;
         on_device::write(groups, layers, &mut others, &Device::cpu(), &MicroBatch::new(1)).unwrap();
         assert_eq!(others, words, "{spec:?}");
         let mut narrower = [others.clone(), vec![1; words.len()]];
@@ -260,7 +264,8 @@ fn every_way_to_sum_gives_the_same_words() {
 
 #[test]
 fn a_gpu_with_little_memory_gives_the_same_words() {
-    let (spec, examples) = (specs().remove(2), examples(150, wave));
+    let spec = specs().remove(2);
+    let examples = examples(150, wave);
     let everyone: Vec<usize> = (0..150).collect();
     let parameters = parameters(&spec);
     let expected =

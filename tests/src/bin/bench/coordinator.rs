@@ -37,7 +37,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let state = args.folder.join("state");
         let server = Server::bind(any_port, identity, state, clock.clone())?;
         println!("listening on {}", server.address()?);
-        let (launcher, floor) = (server.launcher(), server.floor());
+        let launcher = server.launcher();
+        let floor = server.floor();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(async move { drop(stopped.await) }));
         floor.await_sites(args.sites as usize).await;
@@ -47,7 +48,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let opened = clock.wall();
         // A round lasts from one model to the next, journal, registry and all.
         let mut last = clock.now();
-        let (mut seconds, mut bytes) = (Vec::new(), Vec::new());
+        let mut seconds = Vec::new();
+        let mut bytes = Vec::new();
         while let Some(progress) = launched.progress.recv().await {
             if let Progress::Round { bytes: moved, .. } = progress {
                 let now = clock.now();

@@ -57,7 +57,9 @@ fn sign_again(state: &Path, folder: &Path) -> Outcome {
     let key = load_key(&state.join(node::audit_log::KEY))?;
     let mut tree = Frontier::new();
     lines(folder)?.iter().for_each(|line| tree.push(leaf(line)));
-    let (origin, size, root) = (key.verifier().name().clone(), tree.size(), tree.root());
+    let origin = key.verifier().name().clone();
+    let size = tree.size();
+    let root = tree.root();
     let note = Checkpoint { origin, size, root }.sign(&key)?;
     Ok(fs::write(folder.join(CHECKPOINT), note.to_string())?)
 }
@@ -82,7 +84,8 @@ fn verbs_refuse(federation: &Federation, log: &Path) -> Outcome {
         write(folder, &all)
     };
     let last = lines(log)?.len() - 1;
-    let (few, all_but_one) = (cut(3), cut(last));
+    let few = cut(3);
+    let all_but_one = cut(last);
     let unsigned = |folder: &Path| Ok(fs::remove_file(folder.join(CHECKPOINT))?);
     let changes: [(&str, Change<'_>); 4] = [
         ("records were cut off", &few),
@@ -164,7 +167,8 @@ fn every_change_to_a_log_shows() -> Outcome {
         lines.pop();
         Ok(())
     })?)?;
-    let (signed, found) = (records as u64, records as u64 - 1);
+    let signed = records as u64;
+    let found = records as u64 - 1;
     assert_eq!(cut, Tampering::Truncated { signed, found });
 
     // The coordinator's, with an update that it never received after all.

@@ -105,7 +105,8 @@ fn one_question_has_one_figure() -> Outcome {
         assert_eq!(part(&run["used"]), used, "{kept}");
     }
     assert_eq!(listed[2]["epsilon_charged"], Value::Null);
-    let (spent, all) = (epsilon(&kept["spent"]), part(&kept["used"]));
+    let spent = epsilon(&kept["spent"]);
+    let all = part(&kept["used"]);
     let table = budget(&federation, "table")?;
     for figure in [&promised, &charged, &used, &spent, &all] {
         assert!(table.contains(figure.as_str()), "{figure}:\n{table}");

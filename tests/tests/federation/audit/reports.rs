@@ -184,7 +184,8 @@ fn a_restarted_log_is_one_story_in_whatever_order() -> Outcome {
     let mut federation = Federation::new()?;
     let coordinator = federation.serve()?;
     let mut sites = start(&federation, &SITES)?;
-    let (experiment, sets) = (federation.private()?, ["aggregation.min_sites=3"]);
+    let experiment = federation.private()?;
+    let sets = ["aggregation.min_sites=3"];
     let first = run(&federation, &experiment, &sets)?;
     stop([sites.remove(0)])?;
     let restart = ["audit", "restart", "--reason", "key-exposed", "--spent", "recorded"];

@@ -32,7 +32,8 @@ fn shorten(settings: &Path) -> Outcome {
 /// Records what fills some segments and charges nothing, while the node does not run.
 fn fill(state: &Path, node: &str, role: Role) -> Outcome {
     let settings = AuditSettings { segment_bytes: Some(SEGMENT), ..AuditSettings::default() };
-    let (lock, node) = (StateLock::take(state)?, generation::node(node, role)?);
+    let lock = StateLock::take(state)?;
+    let node = generation::node(node, role)?;
     let clock = Arc::new(SystemClock::new());
     let audit = AuditWriter::open_locked(&settings, lock, node, clock, &mut |_| ())?;
     for batch in 0_u8..6 {
@@ -76,7 +77,8 @@ fn whoever_saw_removed_records_last_takes_part_as_before() -> Outcome {
     fill_both()?;
     coordinator = federation.serve()?;
     let sites = start(&federation, &HOSPITALS[..2])?;
-    let (here, there) = (first_segment(&state)?, first_segment(&ours)?);
+    let here = first_segment(&state)?;
+    let there = first_segment(&ours)?;
     assert!(here > 1 && there > 1, "nothing was removed: {here} {there}");
     run(&federation, &experiment, &["aggregation.min_sites=2"])?;
     stop(sites)?;
@@ -111,7 +113,8 @@ fn a_data_set_that_is_renamed_after_its_charges_were_removed_gets_no_budget() ->
     let consent = Event::Consent { plan: hash(plan), terms: None };
     log.audit().record(vec![Entry::new(name("test"), consent).of_run(name("run-a"))])?;
     let mut ledger = Ledger::after(log, limits, told.carried, told.entries)?;
-    let (round, released) = (Round(1), Released::Update);
+    let round = Round(1);
+    let released = Released::Update;
     let mechanism = Mechanism::GaussianUpdate { noise_multiplier: 20.0 };
     ledger.reserve(Charge { run, plan, round, released, mechanism, clip: 1.0 })?;
     drop(ledger);

@@ -40,7 +40,8 @@ impl Rogue {
 
     async fn describes(&mut self, question: Digest, asked: &Asked, numbers: &[Metric]) -> Outcome {
         let (log, ..) = self.audit.signed_state(&[])?;
-        let (run, numbers) = (asked.run.clone(), numbers.to_vec());
+        let run = asked.run.clone();
+        let numbers = numbers.to_vec();
         self.say(ToCoordinator::StatisticsReply(StatisticsReply { run, question, numbers, log }))
             .await
     }
@@ -67,7 +68,8 @@ async fn all_told(mut asked: Asked) -> Result<Vec<Told>, SetupError> {
 }
 
 fn decline(run: RunId) -> ToCoordinator {
-    let (rule, reason) = ("\u{1b}[2Jrule".to_owned(), "why\n".repeat(1000));
+    let rule = "\u{1b}[2Jrule".to_owned();
+    let reason = "why\n".repeat(1000);
     ToCoordinator::Decline(Decline { run, round: None, rule, reason })
 }
 
@@ -94,7 +96,8 @@ async fn numbers_that_are_no_answer_are_not_passed_on() -> Outcome {
         ("none at all", Vec::new()),
     ];
     let inquire = |question: &StatisticsRequest| {
-        let (question, window) = (question.clone(), Duration::from_secs(20));
+        let question = question.clone();
+        let window = Duration::from_secs(20);
         stage.launcher.describe(StatisticsLaunch { question, window }, "test")
     };
     for (what, numbers) in poisons {
@@ -114,14 +117,16 @@ async fn numbers_that_are_no_answer_are_not_passed_on() -> Outcome {
     assert!(matches!(rogue.refusal().await?, Refusal::Metrics(_)));
     assert!(matches!(told(asked).await?, Told::Declined { .. }));
     let asked = inquire(&next)?;
-    let (run, plan) = (asked.run.clone(), next.digest());
+    let run = asked.run.clone();
+    let plan = next.digest();
     rogue.say(ToCoordinator::Consent { run: run.clone(), plan }).await?;
     assert_eq!(rogue.refusal().await?, Refusal::OutOfTurn);
     assert_eq!(stage.launch(crate::rogue::plan()?).err().unwrap().to_string(), {
         Refusal::Busy(run.clone()).to_string()
     });
     // A signature that is none changes nothing.
-    let (round, signature) = (DESCRIBED, "no signature".to_owned());
+    let round = DESCRIBED;
+    let signature = "no signature".to_owned();
     rogue.say(ToCoordinator::Cosigned { run: run.clone(), round, signature }).await?;
     rogue.describes(next.digest(), &asked, &good).await?;
     let Told::Answered { numbers, .. } = told(asked).await? else { return Err("no answer".into()) };

@@ -164,7 +164,9 @@ fn six_processes_describe_their_patients_once() -> Outcome {
     let found = audit::reconcile::reconcile(&logs, 300_000);
     assert_eq!((found.exit_code(), &found.discrepancies[..]), (0, &[][..]));
     // And the page on it tells of no model.
-    let (run, cost, epsilon) = (question.run().as_str().parse()?, None, None);
+    let run = question.run().as_str().parse()?;
+    let cost = None;
+    let epsilon = None;
     let request = Request { run, logs, trusted: true, cost, epsilon };
     let page = render(&gather(&request)?);
     assert!(page.contains("no model was trained") && !page.contains("one shared model"));
@@ -301,7 +303,9 @@ fn an_answer_is_sent_again_after_the_log_was_restarted() -> Outcome {
     let logs = folders.iter().map(|folder| source(folder)).collect::<Result<Vec<_>, _>>()?;
     let found = audit::reconcile::reconcile(&logs, 300_000);
     assert_eq!((found.exit_code(), &found.discrepancies[..]), (0, &[][..]), "{found:?}");
-    let (run, cost, epsilon) = (run.parse()?, None, None);
+    let run = run.parse()?;
+    let cost = None;
+    let epsilon = None;
     let told = gather(&Request { run, logs, trusted: true, cost, epsilon })?;
     assert_eq!(told.exit_code(), 0, "{:?}", told.judgement);
     Ok(())

@@ -86,7 +86,8 @@ impl Truth {
             numbers.iter().map(|number| (number.name.as_str(), number.value)).collect();
         let Mechanism::Zcdp { rho } = question.mechanism() else { panic!("no noise") };
         let sigma = 1.0 / (2.0 * rho).sqrt();
-        let (mut squares, mut counts) = (0.0, 0.0);
+        let mut squares = 0.0;
+        let mut counts = 0.0;
         let mut offs = Vec::new();
         for (name, value) in &told {
             if let Some(truth) = self.count(name, question) {
@@ -107,7 +108,8 @@ impl Truth {
             let values = self.values(name);
             let n = values.len() as f64;
             let clipped = values.iter().map(|value| value.clamp(input.lower, input.upper));
-            let (mean, off) = (clipped.sum::<f64>() / n, FAR * find("mean_deviation"));
+            let mean = clipped.sum::<f64>() / n;
+            let off = FAR * find("mean_deviation");
             assert!(off < 1.0 && (find("mean") - mean).abs() < off, "{name}: {off}");
             // The exponential mechanism is off by s·(ln 501 + 25) in rank with a chance of e⁻²⁵, and a
             // candidate is at most a few patients wide.

@@ -27,7 +27,8 @@ fn hospital() -> Result<(TempDir, Records), SetupError> {
     let mut table = "patient,time,event,index_date\n".to_owned();
     let mut labs = "patient,date,analyte,value,unit\n".to_owned();
     for patient in 0..PATIENTS {
-        let (time, event) = (1 + patient % 9, patient % 2);
+        let time = 1 + patient % 9;
+        let event = patient % 2;
         writeln!(table, "p{patient},{time},{event},2020-06-01")?;
         match patient {
             0 => (0..5000).for_each(|_| labs += "p0,2020-05-01,crp,900,mg/L\n"),
@@ -120,7 +121,8 @@ async fn a_patient_counts_once_however_many_records_there_are() -> Outcome {
     near("input.crp.missing", LACKING + 3);
     near("input.crp.present", PATIENTS - LACKING - 3);
     // 40 and 20 mg/L in equal parts: 4999 more records of one patient move it no further than one.
-    let (mean, off) = (find("input.crp.mean"), find("input.crp.mean_deviation"));
+    let mean = find("input.crp.mean");
+    let off = find("input.crp.mean_deviation");
     assert!((mean - 30.0).abs() < super::truth::FAR * off + 1.0, "{mean} ± {off}");
     assert!((15.0..=45.0).contains(&find("input.crp.q50")), "{}", find("input.crp.q50"));
     // Nobody has been measured: a hospital like any other.

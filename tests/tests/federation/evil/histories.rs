@@ -21,7 +21,8 @@ fn open(state: &Path) -> Result<Arc<AuditWriter>, SetupError> {
 
 /// Two logs under one key, which are the same up to here.
 pub(super) fn forked(stage: &Stage) -> Result<[Arc<AuditWriter>; 2], SetupError> {
-    let (one, two) = (stage.place("one"), stage.place("two"));
+    let one = stage.place("one");
+    let two = stage.place("two");
     drop(open(&one)?);
     copy_folder(&one, &two)?;
     Ok([open(&one)?, open(&two)?])
@@ -40,7 +41,8 @@ async fn exchange(
         signed.push(site.own(signature));
     }
     for site in [first, second] {
-        let (run, cosignatures) = (stage.run.clone(), signed.clone());
+        let run = stage.run.clone();
+        let cosignatures = signed.clone();
         site.say(&ToSite::Witnessed { run, round: Round(1), cosignatures }).await?;
     }
     Ok(())
@@ -102,7 +104,8 @@ async fn two_sites_that_are_shown_the_same_train() -> Outcome {
         signed.push(site.own(signature));
     }
     for (site, node) in [(&mut a, node_a), (&mut b, node_b)] {
-        let (run, cosignatures) = (stage.run.clone(), signed.clone());
+        let run = stage.run.clone();
+        let cosignatures = signed.clone();
         site.say(&ToSite::Witnessed { run, round: Round(1), cosignatures }).await?;
         assert!(matches!(soon(site.answer()).await??, tests::Answer::Update(_)));
         assert_eq!(charged(&node.state)?.len(), 1);
@@ -135,7 +138,8 @@ async fn a_fork_stops_a_site_for_good() -> Outcome {
         assert_eq!(shown.size, seen.size + u64::from(longer));
         drop(site.offer_shown(of, &other, &shown).await);
 
-        let (state, key) = (node.state.clone(), site.audit.verifier());
+        let state = node.state.clone();
+        let key = site.audit.verifier();
         stage.has_stopped(A, node, "forked", "do not go on from").await?;
         assert_eq!(soon(site.transfers()).await?, 0);
         nothing_left(&state)?;
@@ -143,8 +147,8 @@ async fn a_fork_stops_a_site_for_good() -> Outcome {
         let told = witnessed(&state)?;
         let [ok, refused] = &told[..] else { return Err(format!("{told:?}").into()) };
         assert_eq!((ok.outcome, refused.outcome), (Ended::Ok, Ended::Refused));
-        let (ok, refused) =
-            (Checkpoint::open(&ok.note, &key)?, Checkpoint::open(&refused.note, &key)?);
+        let ok = Checkpoint::open(&ok.note, &key)?;
+        let refused = Checkpoint::open(&refused.note, &key)?;
         assert_eq!((ok.size, refused.size), (seen.size, shown.size));
         assert_ne!(ok.root, refused.root);
         assert!(refusals(&state)?.iter().any(|rule| rule == "witness.forked"));

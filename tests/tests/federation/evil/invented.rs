@@ -36,7 +36,8 @@ async fn trained(stage: &Stage, site: &mut Observed, model: &[f32]) -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_do() -> Outcome {
     let stage = Stage::new(2)?;
-    let (known, invented) = (Signer::new(B, 3)?, Signer::new("hospital-x", 9)?);
+    let known = Signer::new(B, 3)?;
+    let invented = Signer::new("hospital-x", 9)?;
     let audit =
         AuditSettings { witnesses: vec![known.verifier().clone()], ..AuditSettings::untracked() };
     let (node, mut site) = stage.consenting_with(A, audit).await?;

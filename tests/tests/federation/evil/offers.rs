@@ -99,14 +99,17 @@ async fn consent_to_one_run_is_not_consent_to_another() -> Outcome {
 async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Outcome {
     let stage = Stage::new(1)?;
     let (node, mut site) = stage.consenting(A).await?;
-    let (run, model, other) = (&stage.run, &stage.model, stage.other_model());
+    let run = &stage.run;
+    let model = &stage.model;
+    let other = stage.other_model();
     // The site has seen a state of the log, so that proofs count.
     stage.honest(&mut site, 1).await?;
 
     let round = Round(2);
     let of = (run, round, Purpose::Train);
     let event = |entry: Event| Entry::new(name("test"), entry).of_run(name(run.as_str()));
-    let (right, wrong) = (hash(stage.plan.digest()), hash(Digest::of(b"another plan")));
+    let right = hash(stage.plan.digest());
+    let wrong = hash(Digest::of(b"another plan"));
     let digest = |model: &[f32]| hash(Digest::of(&plan::model::payload::from_parameters(model)));
     let offer = |model: &[f32], plan| Event::RoundOffer { model: digest(model), plan };
     let mut attacks: Vec<(&str, &str, ModelHeader)> = Vec::new();

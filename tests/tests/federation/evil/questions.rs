@@ -30,7 +30,8 @@ async fn refused(site: &mut Observed) -> Result<String, SetupError> {
 }
 
 async fn told(site: &mut Observed, question: &StatisticsRequest, by: &[Cosignature]) -> Outcome {
-    let (run, cosignatures) = (question.run(), by.to_vec());
+    let run = question.run();
+    let cosignatures = by.to_vec();
     Ok(site.say(&ToSite::Witnessed { run, round: DESCRIBED, cosignatures }).await?)
 }
 

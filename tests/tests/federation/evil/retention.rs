@@ -23,7 +23,8 @@ fn brief() -> AuditSettings {
 
 /// Opens a hospital's log while its node does not run.
 fn log(state: &Path) -> Result<AuditWriter, SetupError> {
-    let (lock, node) = (StateLock::take(state)?, generation::node(A, Role::Site)?);
+    let lock = StateLock::take(state)?;
+    let node = generation::node(A, Role::Site)?;
     let clock = Arc::new(SystemClock::new());
     Ok(AuditWriter::open_locked(&brief(), lock, node, clock, &mut |_| ())?)
 }

@@ -56,8 +56,10 @@ fn told(run: &RunId, round: u32, cosignatures: &[Cosignature]) -> ToSite {
 async fn too_few_signatures_let_nothing_leave_whoever_they_are_of() -> Outcome {
     let stage = Stage::new(3)?;
     let (node, mut site, shown, own) = offered(&stage).await?;
-    let (b, c) = (Signer::new("hospital-b", 1)?, Signer::new("hospital-c", 2)?);
-    let (of_b, of_c) = (b.sign(&shown.note)?, c.sign(&shown.note)?);
+    let b = Signer::new("hospital-b", 1)?;
+    let c = Signer::new("hospital-c", 2)?;
+    let of_b = b.sign(&shown.note)?;
+    let of_c = c.sign(&shown.note)?;
     let twin = Signer::new("hospital-c", 1)?.sign(&shown.note)?;
     let borrowed = Cosignature { site: "hospital-c".parse()?, ..of_b.clone() };
     let other_key = Cosignature { key: of_c.key.clone(), ..of_b.clone() };

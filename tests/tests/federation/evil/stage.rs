@@ -107,7 +107,8 @@ impl Stage {
             state: state.clone(),
             audit,
         };
-        let (dialer, hospital) = (Dialer::new(identity)?, Arc::new(SiteParticipant::open(site)?));
+        let dialer = Dialer::new(identity)?;
+        let hospital = Arc::new(SiteParticipant::open(site)?);
         let address = self.observer.address()?;
         let (stop, stopped) = oneshot::channel();
         let daemon = tokio::spawn(async move {

@@ -13,7 +13,9 @@ async fn updates_that_were_never_sent_are_not_acknowledged() -> Outcome {
     let stage = Stage::new(1)?;
     let (node, mut site) = stage.consenting(A).await?;
     for round in [0, 1, 2, u32::MAX] {
-        let (run, round, digest) = (stage.run.clone(), Round(round), Digest::of(b"anything"));
+        let run = stage.run.clone();
+        let round = Round(round);
+        let digest = Digest::of(b"anything");
         let cosignature = "— coordinator.1 AAAA".to_owned();
         site.say(&ToSite::Received { run, round, digest, cosignature }).await?;
     }
@@ -23,7 +25,8 @@ async fn updates_that_were_never_sent_are_not_acknowledged() -> Outcome {
     let state = node.state.clone();
     node.stop().await?;
     let folder = state.join(node::audit_log::FOLDER);
-    let (key, mut acked) = (audit::folder::key(&folder)?, 0);
+    let key = audit::folder::key(&folder)?;
+    let mut acked = 0;
     let options = audit::verify::Options::default();
     let report = audit::verify::verify_each(&folder, &key, &options, &mut |record| {
         acked += u32::from(matches!(record.event, audit::record::Event::Acked { .. }));

@@ -17,7 +17,8 @@ fn the_beat_of_every_synthetic_ecg_is_found_and_tells_its_trait() -> Outcome {
     let out = folder.path().join("cohort");
     make(Recipe::new(11, 6, 900)?, &out, &|| ())?;
     let form = EcgStandard::of(100.0, 10.0, Some(Beats { before_ms: 250, after_ms: 450 }));
-    let (mut heights, mut traits) = (Vec::new(), Vec::new());
+    let mut heights = Vec::new();
+    let mut traits = Vec::new();
     for row in fs::read_to_string(out.join("truth.csv"))?.lines().skip(1) {
         let cells: Vec<&str> = row.split(',').collect();
         let [patient, site, _, _, _, z_g, _] = cells[..] else { return Err(odd("truth.csv")) };
@@ -46,7 +47,8 @@ fn odd(what: &str) -> SetupError {
 
 fn correlation(x: &[f64], y: &[f64]) -> f64 {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let (mx, my) = (mean(x), mean(y));
+    let mx = mean(x);
+    let my = mean(y);
     let pairs = || x.iter().zip(y);
     let both: f64 = pairs().map(|(x, y)| (x - mx) * (y - my)).sum();
     let own: f64 = pairs().map(|(x, _)| (x - mx).powi(2)).sum();

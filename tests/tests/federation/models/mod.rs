@@ -67,7 +67,8 @@ fn python() -> Option<PathBuf> {
 fn python_opens_a_model_and_redoes_its_predictions() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let cohort = demo_cohort(&data)?;
     let report = report(simulate(&demo(), (&data, &out), &["rounds=3"])?)?;
     let predictions = folder.path().join("predictions.csv");
@@ -87,7 +88,8 @@ fn python_opens_a_model_and_redoes_its_predictions() -> Outcome {
 #[test]
 fn a_model_of_described_hospitals_is_shown_verified_and_scored() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let mut synth = Command::new(binary("coordinator")?);
     synth.arg("synth").arg(&data).args(["--patients", "600", "--seed", "7", "--quiet"]);
     success(Process::start(&mut synth)?)?;
@@ -150,12 +152,14 @@ fn a_model_of_described_hospitals_is_shown_verified_and_scored() -> Outcome {
 #[test]
 fn weights_of_another_run_or_with_a_hostile_header_are_refused() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     demo_cohort(&data)?;
     let one = report(simulate(&demo(), (&data, &out), &["rounds=1"])?)?;
     let two = report(simulate(&demo(), (&data, &out), &["rounds=1", "model.hidden=[8]"])?)?;
     let weights = |run: &Value| out.join("models").join(format!("{}.safetensors", name(run)));
-    let (first, second) = (fs::read(weights(&one))?, fs::read(weights(&two))?);
+    let first = fs::read(weights(&one))?;
+    let second = fs::read(weights(&two))?;
     let verify = |bytes: &[u8], told: &str| -> Outcome {
         fs::write(weights(&one), bytes)?;
         let output = failure(models(&["verify", name(&one)], &out)?)?;

@@ -25,7 +25,8 @@ fn number(of: &Value, name: &str) -> f64 {
 #[test]
 fn patients_with_and_without_ecgs_train_a_model_and_are_scored_by_it() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let mut synth = Command::new(binary("coordinator")?);
     synth.arg("synth").arg(&data).args(["--patients", "500", "--seed", "7", "--quiet"]);
     success(Process::start(&mut synth)?)?;
@@ -72,7 +73,8 @@ fn patients_with_and_without_ecgs_train_a_model_and_are_scored_by_it() -> Outcom
 #[test]
 fn each_patient_of_four_modalities_is_protected() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     let mut synth = Command::new(binary("coordinator")?);
     synth.arg("synth").arg(&data).args(["--patients", "400", "--seed", "3", "--quiet"]);
     success(Process::start(&mut synth)?)?;

@@ -31,7 +31,8 @@ fn began_with(state: &Path, run: &str) -> Result<Option<audit::Digest>, tests::S
 #[test]
 fn a_warm_start_goes_on_where_the_first_run_ended() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let (data, out) = (folder.path().join("data"), folder.path().join("runs"));
+    let data = folder.path().join("data");
+    let out = folder.path().join("runs");
     demo_cohort(&data)?;
     // Whole batches and no state: a round is a function of its model alone, but for rounding.
     let common = ["training.batch=100000", "training.optimizer=sgd", "training.learning_rate=0.2"];

@@ -116,7 +116,8 @@ fn every_part_of_an_answer_is_these_bytes() {
     let round =
         RoundSummary { round: 2, sites: 3, seconds: 1.5, bytes: 4096, metrics: vec![loss()] };
     let site = SiteMetric { site: "hospital-a".parse().unwrap(), metric: loss() };
-    let (why, weights) = (Some("why"), FileKind::Weights);
+    let why = Some("why");
+    let weights = FileKind::Weights;
     every_variant(&[
         (Answer::Runs(vec![run(why)]), runs.as_str()),
         (Answer::Run(run(why)), &one),

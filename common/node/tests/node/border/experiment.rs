@@ -67,7 +67,8 @@ fn defaults_are_those_that_the_documentation_gives() {
 fn the_time_grid_is_given_in_one_of_two_forms() {
     let even = good(&[("edges = [365, 730]", "horizon = 10.0\nintervals = 4")]).plan;
     assert_eq!(even.outcome.edges, [2.5, 5.0, 7.5, 10.0]);
-    let (neither, what) = ("in one of its two forms", "give edges = [365, 730, …], or horizon");
+    let neither = "in one of its two forms";
+    let what = "give edges = [365, 730, …], or horizon";
     for bad in [
         "horizon = 10.0",
         "intervals = 4",
@@ -128,7 +129,8 @@ fn aggregation_and_privacy_are_reported_on_the_line_that_breaks_them() {
         broken(window, new, key, "is out of bounds", "use ");
     }
     broken("clip = 1.0", "clip = 0", "privacy.clip", "0 is out of bounds", "at least 1e-30");
-    let (noise, delta) = ("noise_multiplier = 4.0", "delta = 1e-5");
+    let noise = "noise_multiplier = 4.0";
+    let delta = "delta = 1e-5";
     let key = "privacy.noise_multiplier";
     broken(noise, "noise_multiplier = 0", key, "0 is out of bounds", "at most 1000");
     broken(noise, "noise_multiplier = 205", key, "does not fit the 32-bit words", "at most 204");

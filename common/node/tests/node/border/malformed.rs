@@ -30,11 +30,13 @@ fn spelled(text: &str) -> Vec<u8> {
 
 /// Wherever the message holds the name, something that is not one is refused.
 fn holds_the_name<M: Message>(message: &M, name: &str) {
-    let (whole, name) = (encode(message), spelled(name));
+    let whole = encode(message);
+    let name = spelled(name);
     let places: Vec<_> =
         (0..whole.len()).filter(|&start| whole[start..].starts_with(&name)).collect();
     assert_eq!(places.len(), 1, "{message:?}");
-    let (before, after) = (&whole[..places[0]], &whole[places[0] + name.len()..]);
+    let before = &whole[..places[0]];
+    let after = &whole[places[0] + name.len()..];
     for bad in ["Run-a", "rUN-A", "", "-a", "a-", "a_b", "a.b", "a b", "a\0", "ä", &"x".repeat(64)]
     {
         let why = malformed::<M>(&[before, &spelled(bad), after].concat());
@@ -49,7 +51,8 @@ fn holds_the_name<M: Message>(message: &M, name: &str) {
 
 #[test]
 fn names_inside_messages_are_checked_like_typed_ones() {
-    let (round, reason) = (Round(1), "why".to_owned());
+    let round = Round(1);
+    let reason = "why".to_owned();
     let log = SignedState { checkpoint: String::new(), proofs: vec![] };
     let record = LastRecord { line: vec![], inclusion: vec![] };
     let text = String::new;
@@ -83,10 +86,12 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     let site = "hospital-a".parse().unwrap();
     holds_the_name(&Progress::Declined { site, rule: reason.clone(), reason }, "hospital-a");
     let payload = Payload { words: 1, digest: digest() };
-    let (purpose, log_of) = (Purpose::Train, log.clone());
+    let purpose = Purpose::Train;
+    let log_of = log.clone();
     let header = ModelHeader { run: run(), round, purpose, payload, log: log_of, record };
     holds_the_name(&header, "run-a");
-    let (model, metrics) = (digest(), vec![]);
+    let model = digest();
+    let metrics = vec![];
     holds_the_name(
         &UpdateHeader { run: run(), round, model, payload, weight: 1, metrics, log },
         "run-a",

@@ -63,7 +63,8 @@ fn loss(value: f64) -> Metric {
 }
 
 fn decline(round: Option<Round>) -> ToCoordinator {
-    let (rule, reason) = ("policy.modes".to_owned(), "noise is required".to_owned());
+    let rule = "policy.modes".to_owned();
+    let reason = "noise is required".to_owned();
     ToCoordinator::Decline(Decline { run: run(), round, rule, reason })
 }
 
@@ -334,7 +335,8 @@ fn messages_to_an_operator_are_these_bytes() {
         06000000                         # ToOperator::Answer
         09000000 01                      #   Answer::End, more
     ";
-    let (status, reason) = ("stopped".to_owned(), Some("why".to_owned()));
+    let status = "stopped".to_owned();
+    let reason = Some("why".to_owned());
     every_variant(&[
         (ToOperator::Welcome(hello()), welcome),
         (ToOperator::Refused(Refusal::Busy(run())), refused),
@@ -396,7 +398,8 @@ fn every_step_of_a_run_is_these_bytes() {
         0b00000000000000 'stopped: it'   # reason
     ";
     let sites = vec!["hospital-a".parse().unwrap(), "hospital-b".parse().unwrap()];
-    let (rule, reason) = ("policy.modes".to_owned(), "noise is required".to_owned());
+    let rule = "policy.modes".to_owned();
+    let reason = "noise is required".to_owned();
     let away = vec!["hospital-c".parse().unwrap()];
     every_variant(&[
         (Progress::Started { sites, rounds: 40 }, started),

@@ -78,7 +78,8 @@ fn a_file_says_what_each_view_is_encoded_by() {
         frozen,
         pool: Pool::Mean,
     };
-    let (heart, xray) = (vec![block(16, 4), dilated, block(32, 2)], vec![scan, scan]);
+    let heart = vec![block(16, 4), dilated, block(32, 2)];
+    let xray = vec![scan, scan];
     let fusion = plan.model.fusion.as_ref().unwrap();
     let history = EncoderKind::Codes { vocabulary: 2, width: 6 };
     let mut encoders = fusion.encoders.clone();

@@ -68,7 +68,8 @@ fn rounds_and_training_have_bounds() {
 
 #[test]
 fn the_time_grid_rises_and_fits_the_head() {
-    let (edges, rise) = ("outcome.edges", "do not rise from above 0");
+    let edges = "outcome.edges";
+    let rise = "do not rise from above 0";
     each_is_found(
         &plan(),
         &[
@@ -113,7 +114,8 @@ fn columns_have_names() {
 
 #[test]
 fn features_are_those_of_the_model_each_once_and_never_the_outcome() {
-    let (columns, scale) = ("features.columns", "features.scale");
+    let columns = "features.columns";
+    let scale = "features.scale";
     each_is_found(
         &plan(),
         &[
@@ -188,7 +190,8 @@ fn causes_have_names_of_their_own_and_a_head_that_tells_them_apart() {
 
 #[test]
 fn a_round_has_a_quorum_a_limit_and_time() {
-    let (min, max) = ("aggregation.min_sites", "aggregation.max_sites");
+    let min = "aggregation.min_sites";
+    let max = "aggregation.max_sites";
     each_is_found(
         &plan(),
         &[
@@ -221,7 +224,8 @@ fn a_round_has_a_quorum_a_limit_and_time() {
 
 #[test]
 fn the_servers_optimiser_has_bounds_under_every_rule() {
-    let (rate, tau) = ("aggregation.learning_rate", "aggregation.tau");
+    let rate = "aggregation.learning_rate";
+    let tau = "aggregation.tau";
     for rule in ServerRule::ALL {
         let mut good = plan();
         good.aggregation.rule = *rule;
@@ -343,8 +347,10 @@ fn private_steps_have_bounds() {
     fn steps(plan: &mut Plan) -> &mut DpSgd {
         plan.privacy.dp_sgd.as_mut().unwrap()
     }
-    let (rate, of) = ("privacy.sampling_rate", "privacy.steps");
-    let (evaluation, training) = ("privacy.evaluation.rho", "training.batch");
+    let rate = "privacy.sampling_rate";
+    let of = "privacy.steps";
+    let evaluation = "privacy.evaluation.rho";
+    let training = "training.batch";
     each_is_found(
         &private_plan(),
         &[
@@ -413,7 +419,8 @@ fn a_bound_that_no_grid_can_hold_is_refused() {
 
 #[test]
 fn the_model_is_one_that_a_site_can_build() {
-    let (hidden, hazard) = ("model.hidden", "model.initial_hazard");
+    let hidden = "model.hidden";
+    let hazard = "model.initial_hazard";
     each_is_found(
         &plan(),
         &[
@@ -445,8 +452,10 @@ fn every_broken_rule_of_a_plan_is_reported_at_once() {
     bad.privacy.delta = 1.0;
     bad.model.initial_hazard_ppm = 0;
     let keys: Vec<_> = bad.check().iter().map(|plan_error| plan_error.key).collect();
-    let (edges, hazard) = ("outcome.edges", "model.initial_hazard");
-    let (scale, min) = ("features.scale", "aggregation.min_sites");
+    let edges = "outcome.edges";
+    let hazard = "model.initial_hazard";
+    let scale = "features.scale";
+    let min = "aggregation.min_sites";
     assert_eq!(keys, ["rounds", edges, edges, scale, min, "privacy.delta", hazard]);
 }
 

@@ -112,7 +112,8 @@ fn every_step_of_a_description_is_these_bytes() {
     ";
     let site = || "hospital-a".parse().unwrap();
     let numbers = vec![Metric { name: "patients".to_owned(), value: 125.0 }];
-    let (rule, reason) = ("cohort".to_owned(), "no".to_owned());
+    let rule = "cohort".to_owned();
+    let reason = "no".to_owned();
     every_variant(&[
         (Told::Asked { sites: vec![site()] }, asked),
         (Told::Answered { site: site(), numbers }, answered),

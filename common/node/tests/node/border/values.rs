@@ -24,9 +24,12 @@ struct Values {
 
 impl Settings for Values {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let (wait, bytes) = (section.maybe("wait"), section.maybe("size"));
-        let (count, ratio) = (section.maybe("count"), section.maybe("ratio"));
-        let (on, listen) = (section.maybe("on"), section.maybe("listen"));
+        let wait = section.maybe("wait");
+        let bytes = section.maybe("size");
+        let count = section.maybe("count");
+        let ratio = section.maybe("ratio");
+        let on = section.maybe("on");
+        let listen = section.maybe("listen");
         let (site, folder) = (section.maybe("site"), section.maybe("folder"));
         Some(Self {
             wait: wait?,

@@ -49,7 +49,8 @@ impl PlanErrors {
             }
             return;
         }
-        let (head, asked) = (plan.model.head, plan.outcome.cause_count());
+        let head = plan.model.head;
+        let asked = plan.outcome.cause_count();
         match head {
             // The model's own check says so.
             Head::CauseHazards { causes, .. } if !(2..=CAUSES).contains(&(causes as usize)) => {}

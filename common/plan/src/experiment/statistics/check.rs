@@ -57,7 +57,8 @@ impl StatisticsRequest {
         let few = edges.len() <= MAX_EDGES;
         let what = format!("{} intervals", edges.len());
         hold(few, "outcome.edges", what, "a survival curve has at most 1024 intervals");
-        let (few, what) = (self.inputs.len() <= INPUTS, format!("{} inputs", self.inputs.len()));
+        let few = self.inputs.len() <= INPUTS;
+        let what = format!("{} inputs", self.inputs.len());
         hold(few, "describe.columns", what, "list at most 128 of them: each takes a part of rho");
         if !few {
             return plan_errors;
@@ -65,7 +66,8 @@ impl StatisticsRequest {
         let mut names = HashSet::new();
         for input in &self.inputs {
             let name = &input.view.name;
-            let (printable, shown) = (is_column(name), quoted(name));
+            let printable = is_column(name);
+            let shown = quoted(name);
             let hint = "use 1 to 256 printable characters";
             hold(printable, "describe.columns", "an input without a name".to_owned(), hint);
             if !printable {

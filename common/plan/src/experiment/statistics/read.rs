@@ -49,7 +49,8 @@ impl Settings for Describe {
                 sound = false;
             }
         }
-        let (rho, columns) = (rho?, columns?);
+        let rho = rho?;
+        let columns = columns?;
         sound.then_some(Self { rho, columns, bounds })
     }
 }
@@ -109,7 +110,8 @@ impl Describe {
                 hint: "name one of features.columns or a view".into(),
             });
         }
-        let (mut inputs, mut left_out) = (Vec::new(), Vec::new());
+        let mut inputs = Vec::new();
+        let mut left_out = Vec::new();
         for view in all {
             let listed = self.columns.as_ref().map(|columns| columns.contains(&view.name));
             let given = self.bounds.iter().find(|(name, _)| *name == view.name);
@@ -130,8 +132,10 @@ impl Describe {
             }
             left_out.push(LeftOut { name: view.name, why });
         }
-        let (name, outcome) = (plan.name.clone(), plan.outcome.clone());
-        let (rho, min_sites) = (self.rho, plan.aggregation.min_sites);
+        let name = plan.name.clone();
+        let outcome = plan.outcome.clone();
+        let rho = self.rho;
+        let min_sites = plan.aggregation.min_sites;
         Ok((StatisticsRequest { name, outcome, inputs, rho, min_sites }, left_out))
     }
 }

@@ -30,7 +30,8 @@ struct Edge {
 
 impl Edge {
     fn at_loss(mechanism: &SampledGaussian, loss: f64) -> Self {
-        let (q, z) = (mechanism.rate.get(), mechanism.noise.get());
+        let q = mechanism.rate.get();
+        let z = mechanism.noise.get();
         // 1 − q is exact for q ≥ 1/2; below, expm1 keeps small losses exact.
         let excess = if q < 0.5 { loss.exp_m1() + q } else { loss.exp() - (1.0 - q) };
         let ln_excess = if q >= 1.0 {
@@ -66,8 +67,10 @@ impl Edge {
     reason = "the plan bounds the range"
 )]
 pub fn discretise(mechanism: &SampledGaussian, adjacency: Adjacency, plan: &Plan) -> LossMass {
-    let (q, z) = (mechanism.rate.get(), mechanism.noise.get());
-    let (least, most) = (-plan.reach * z, 1.0 + plan.reach * z);
+    let q = mechanism.rate.get();
+    let z = mechanism.noise.get();
+    let least = -plan.reach * z;
+    let most = 1.0 + plan.reach * z;
     // Cells of the loss of P against Q; the other direction has the negated losses.
     let first_cell = (mechanism.loss(least) / plan.width).floor() as i64;
     let last_cell = ((mechanism.loss(most) / plan.width).floor() as i64).max(first_cell);
@@ -151,7 +154,8 @@ impl Split {
 
 /// Upper bound of a·mass − b·other.
 fn difference(a: f64, mass: Mass, b: f64, other: Mass) -> f64 {
-    let (gain, loss) = (a * mass.value, b * other.value);
+    let gain = a * mass.value;
+    let loss = b * other.value;
     let error = a * mass.error + b * other.error + 8.0 * UNIT_ROUNDOFF * (gain + loss);
     gain - loss + error
 }

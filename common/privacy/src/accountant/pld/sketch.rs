@@ -16,7 +16,8 @@ pub struct Sketch {
 impl Sketch {
     /// Samples the loss at points up to `reach` standard deviations from each component's mean.
     pub fn new(mechanism: &SampledGaussian, steps: u64, adjacency: Adjacency, reach: f64) -> Self {
-        let (q, z) = (mechanism.rate.get(), mechanism.noise.get());
+        let q = mechanism.rate.get();
+        let z = mechanism.noise.get();
         let components: &[(f64, f64)] = match adjacency {
             Adjacency::Remove => &[(0.0, (-q).ln_1p()), (1.0, q.ln())],
             Adjacency::Add => &[(0.0, 0.0)],

@@ -49,7 +49,8 @@ pub fn compose(segments: &[Segment], adjacency: Adjacency, plan: &Plan) -> Compo
     let mut ln_scale = 0.0_f64;
     let mut ln_above = 0.0_f64;
     let mut ln_below = 0.0_f64;
-    let (mut infinity, mut slack) = (0.0_f64, 0.0_f64);
+    let mut infinity = 0.0_f64;
+    let mut slack = 0.0_f64;
     for segment in segments {
         let steps = steps_up(segment.steps);
         let law = discretise(&segment.mechanism, adjacency, plan);

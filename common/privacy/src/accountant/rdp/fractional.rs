@@ -46,8 +46,10 @@ struct Series {
 
 impl Series {
     fn new(mechanism: &SampledGaussian, alpha: f64) -> Self {
-        let (q, z) = (mechanism.rate.get(), mechanism.noise.get());
-        let (ln_taken, ln_left) = (q.ln(), (-q).ln_1p());
+        let q = mechanism.rate.get();
+        let z = mechanism.noise.get();
+        let ln_taken = q.ln();
+        let ln_left = (-q).ln_1p();
         Self { alpha, z, ln_taken, ln_left, crossing: 0.5 + z * z * (ln_left - ln_taken) }
     }
 
@@ -88,8 +90,10 @@ impl Series {
     fn upper_bound(&self) -> f64 {
         let first_tail = self.alpha.floor() + 2.0;
         let reference = self.largest_log_term(first_tail);
-        let (mut sum, mut sum_of_sizes) = (0.0_f64, 0.0_f64);
-        let (mut binomial, mut size_before) = (1.0_f64, 0.0_f64);
+        let mut sum = 0.0_f64;
+        let mut sum_of_sizes = 0.0_f64;
+        let mut binomial = 1.0_f64;
+        let mut size_before = 0.0_f64;
         let mut tail = f64::INFINITY;
         for term in 0..MAX_TERMS {
             let i = f64::from(term);

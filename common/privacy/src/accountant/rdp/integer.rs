@@ -13,8 +13,10 @@ use crate::accountant::SampledGaussian;
 /// term is off by at most 10⁻¹¹ relative when it is of the sum's size; the result is raised by
 /// 10⁻¹⁰ relative.
 pub fn log_moment(mechanism: &SampledGaussian, order: u32) -> f64 {
-    let (q, z) = (mechanism.rate.get(), mechanism.noise.get());
-    let (ln_taken, ln_left) = (q.ln(), (-q).ln_1p());
+    let q = mechanism.rate.get();
+    let z = mechanism.noise.get();
+    let ln_taken = q.ln();
+    let ln_left = (-q).ln_1p();
     let alpha = f64::from(order);
     let log_excess: Vec<f64> = (2..=order)
         .map(|k| {

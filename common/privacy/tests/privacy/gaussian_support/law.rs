@@ -32,7 +32,8 @@ pub fn exact_fit(draws: &[i64], sigma: f64) -> f64 {
     for draw in draws {
         counts[(draw.clamp(&-edge, &edge) + edge) as usize] += 1;
     }
-    let (mut observed, mut expected) = (vec![0.0], vec![0.0]);
+    let mut observed = vec![0.0];
+    let mut expected = vec![0.0];
     for (k, count) in (-edge..).zip(&counts) {
         let last = expected.len() - 1;
         observed[last] += f64::from(*count);
@@ -43,7 +44,8 @@ pub fn exact_fit(draws: &[i64], sigma: f64) -> f64 {
         }
     }
     // What is left over joins the last full cell.
-    let (leftover_observed, leftover_expected) = (observed.pop(), expected.pop());
+    let leftover_observed = observed.pop();
+    let leftover_expected = expected.pop();
     let last = observed.len() - 1;
     observed[last] += leftover_observed.unwrap_or_default();
     expected[last] += leftover_expected.unwrap_or_default();

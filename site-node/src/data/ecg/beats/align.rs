@@ -142,7 +142,9 @@ impl<'a> Windows<'a> {
     /// Pearson's correlation of the compared part, over all leads at once, each about its mean.
     fn correlation(&self, median: &[f64], start: usize) -> f64 {
         let width = self.compared.len().max(1);
-        let (mut both, mut own, mut theirs) = (0.0, 0.0, 0.0);
+        let mut both = 0.0;
+        let mut own = 0.0;
+        let mut theirs = 0.0;
         for (lead, median) in self.leads.iter().zip(median.chunks_exact(width)) {
             let beat = &lead[start + self.compared.start..start + self.compared.end];
             let mean = beat.iter().map(|value| f64::from(*value)).sum::<f64>() / width as f64;

@@ -57,7 +57,8 @@ fn bends(leads: &[Vec<f32>], rate: f64) -> Vec<f64> {
     for lead in leads {
         let lead: Vec<f64> = lead.iter().map(|value| f64::from(*value)).collect();
         let lead = smoothed(&lead, whole(MEAN_S * rate));
-        let (now, later) = (lead.iter().skip(step), lead.iter().skip(2 * step));
+        let now = lead.iter().skip(step);
+        let later = lead.iter().skip(2 * step);
         let bends = lead.iter().zip(now).zip(later);
         let squares: Vec<f64> = bends.map(|((a, b), c)| (2.0 * b - a - c).powi(2)).collect();
         let unit = quantile(&squares, QUANTILE);
@@ -84,7 +85,8 @@ fn smoothed(values: &[f64], half: usize) -> Vec<f64> {
         upto.push(upto.last().copied().unwrap_or_default() + value);
     }
     let mean = |at: usize| {
-        let (from, to) = (at.saturating_sub(half), (at + half + 1).min(values.len()));
+        let from = at.saturating_sub(half);
+        let to = (at + half + 1).min(values.len());
         (upto[to] - upto[from]) / (to - from) as f64
     };
     (0..values.len()).map(mean).collect()

@@ -33,7 +33,8 @@ pub(super) fn median(
 ) -> Result<Vec<f32>, StandardFault> {
     let few = StandardFault::Beats { least: LEAST };
     let peaks = detect::complexes(leads, rate);
-    let (before, length) = (beats.before(rate) as usize, beats.samples(rate) as usize);
+    let before = beats.before(rate) as usize;
+    let length = beats.samples(rate) as usize;
     let recorded = leads.iter().map(Vec::len).min().unwrap_or_default();
     let mut windows = Windows::new(leads, recorded, (before, length), &peaks, rate);
     if windows.len() < LEAST {

@@ -75,7 +75,8 @@ fn the_median_is_the_beat_without_its_noise() {
     for rate in [100.0, 500.0] {
         let recording = leads(rate, 10.0, &times(66.0, 10.0), 0.05);
         let beat = median(&recording, rate, BEATS).unwrap();
-        let (before, length) = (BEATS.before(rate) as usize, BEATS.samples(rate) as usize);
+        let before = BEATS.before(rate) as usize;
+        let length = BEATS.samples(rate) as usize;
         assert_eq!(beat.len(), 12 * length);
         // The place within a beat is known up to a shift that all leads share.
         let off = |shift: f64| {

@@ -46,7 +46,8 @@ impl Format {
 
     /// The bytes that hold the first `samples`; none where compression hides it.
     pub(super) fn bytes(self, samples: u64) -> Option<u64> {
-        let (thirds, left) = (samples / 3, samples % 3);
+        let thirds = samples / 3;
+        let left = samples % 3;
         Some(match self {
             Self::Diff8 | Self::Offset8 => samples,
             Self::Low16 | Self::High16 | Self::Offset16 => samples.saturating_mul(2),
@@ -64,7 +65,8 @@ impl Format {
 
     /// How many samples `bytes` hold; none where compression hides it.
     pub(super) fn samples(self, bytes: u64) -> Option<u64> {
-        let (fours, left) = (bytes / 4, bytes % 4);
+        let fours = bytes / 4;
+        let left = bytes % 4;
         Some(match self {
             Self::Diff8 | Self::Offset8 => bytes,
             Self::Low16 | Self::High16 | Self::Offset16 => bytes / 2,

@@ -22,7 +22,9 @@ pub(super) fn of(header: &Header) -> Result<Vec<Group>, WfdbFault> {
     let mut groups: Vec<Group> = Vec::new();
     for (place, signal) in header.signals.iter().enumerate() {
         let mixed = WfdbFault::MixedFile { line: signal.line };
-        let (file, first, len) = (signal.file.clone(), place, 1);
+        let file = signal.file.clone();
+        let first = place;
+        let len = 1;
         let Some(known) = groups.iter().position(|group| group.file == file) else {
             groups.push(Group { file, first, len });
             continue;
@@ -66,7 +68,8 @@ impl Group {
         }
         // Below the limit of `Header::parse` and `Record::recording`.
         let whole = |value: u64| usize::try_from(value).unwrap_or_default();
-        let (total, width) = (whole(total), whole(width));
+        let total = whole(total);
+        let width = whole(width);
         let raw = match format {
             Format::Flac(_) if width != signals.len() => {
                 return Err(WfdbFault::Flac { what: "has several samples a frame" });

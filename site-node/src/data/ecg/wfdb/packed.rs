@@ -28,7 +28,8 @@ pub(super) fn samples(format: Format, bytes: &[u8], count: usize) -> Vec<i32> {
             [Some(signed(first, 12)), Some(signed(second, 12)), None]
         }),
         Format::Packed310 => several(bytes, 4, count, |b| {
-            let (one, two) = (word(b, 0), word(b, 2));
+            let one = word(b, 0);
+            let two = word(b, 2);
             let third = one >> 11 | (two >> 11) << 5;
             [one >> 1 & 0x3FF, two >> 1 & 0x3FF, third].map(|raw| Some(signed(raw, 10)))
         }),

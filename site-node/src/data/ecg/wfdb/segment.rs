@@ -52,7 +52,8 @@ impl Segment {
         let groups = group::of(&header).map_err(fault)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut left = most;
-        let (mut opened, mut stamps) = (Vec::new(), Vec::new());
+        let mut opened = Vec::new();
+        let mut stamps = Vec::new();
         for group in groups {
             let (file, real) = found(folder, &group.file)?;
             let (bytes, stamp) =
@@ -77,7 +78,8 @@ impl Segment {
     pub(super) fn recording(&self, verify: bool) -> Result<Recording, EcgError> {
         let fault = |fault: WfdbFault| EcgError::at(&self.path, EcgFault::from(fault));
         let per_frame = self.header.voltages_per_frame().map_err(fault)?;
-        let (mut leads, mut samples) = (Vec::new(), Vec::new());
+        let mut leads = Vec::new();
+        let mut samples = Vec::new();
         let verify = verify && self.header.has_checksums();
         let mut frames = self.header.frames;
         for (group, file, bytes) in &self.groups {

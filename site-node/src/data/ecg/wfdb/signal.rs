@@ -127,7 +127,9 @@ fn storage(line: usize, text: &str) -> Result<(Format, usize, usize, u64), WfdbF
     let (code, mut rest) = integer(text).ok_or(bad("the signal format", "a number"))?;
     let code = u32::try_from(code).map_err(|_| bad("the signal format", "a number"))?;
     let format = Format::of(code).ok_or(WfdbFault::Format { line, code })?;
-    let (mut per_frame, mut skew, mut offset) = (1, 0, 0);
+    let mut per_frame = 1;
+    let mut skew = 0;
+    let mut offset = 0;
     while let Some(sign) = rest.chars().next() {
         let number = rest.get(sign.len_utf8()..).and_then(integer);
         let (value, after) =

@@ -172,8 +172,11 @@ mod tests {
 
     #[test]
     fn a_private_pass_has_one_shape_whoever_is_there() {
-        let (spec, examples, device) = (specs().remove(0), examples(9), Device::cpu());
-        let (model, parameters) = (Model::of(&spec), parameters(&spec));
+        let spec = specs().remove(0);
+        let examples = examples(9);
+        let device = Device::cpu();
+        let model = Model::of(&spec);
+        let parameters = parameters(&spec);
         let encoders = Encoders::load(&model, &parameters, &device);
         // Tables, codes, ECG, image: the bits of who has which.
         let seats = |rows, present: &[u32]| {

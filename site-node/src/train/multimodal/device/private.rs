@@ -39,7 +39,8 @@ impl OnDevice {
         sampled: &[usize],
         slots: usize,
     ) -> Result<(), TrainError> {
-        let (network, model) = (&step.network, step.network.model);
+        let network = &step.network;
+        let model = step.network.model;
         let encoders = self.encoders(model, step.parameters);
         let room = || model.space(Where::Device);
         let mut spaces: Vec<Space> = (0..slots.min(sampled.len())).map(|_| room()).collect();

@@ -17,7 +17,8 @@ pub(super) fn slots(model: &Model, most: usize) -> Option<usize> {
 /// what one block takes for a while.
 fn bytes<'a>(stacks: impl Iterator<Item = &'a Stack>) -> usize {
     let product = |factors: &[usize]| factors.iter().fold(1_usize, |a, b| a.saturating_mul(*b));
-    let (mut kept, mut most) = (0_usize, 0_usize);
+    let mut kept = 0_usize;
+    let mut most = 0_usize;
     for stack in stacks {
         for block in &stack.blocks {
             let ([down, across], channels) = (block.conv.axes(), block.conv.channels());
@@ -72,7 +73,8 @@ mod tests {
     #[test]
     fn larger_signals_share_a_pass_with_fewer() {
         assert_eq!(slots_for(500, false), Some(256));
-        let (some, half) = (slots_for(20_000, false).unwrap(), slots_for(40_000, false).unwrap());
+        let some = slots_for(20_000, false).unwrap();
+        let half = slots_for(40_000, false).unwrap();
         assert!(some < 256 && half == some / 2, "{some} {half}");
         assert!(slots_for(40_000, true).unwrap() >= half);
         assert!((1..=4).contains(&slots_for(600_000, false).unwrap()));

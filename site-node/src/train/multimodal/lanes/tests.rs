@@ -53,7 +53,8 @@ fn integers_are_rounded_or_far_too_large() {
         f32::INFINITY,
         f32::NAN,
     ];
-    let (far, near) = (MAX, 100_000);
+    let far = MAX;
+    let near = 100_000;
     let expected = [0, 0, -1, 2, near, -far, far, far, -far, far, -far, -far, far, -far, far, far];
     let squares: i64 = expected.iter().map(|i| i64::from(*i).pow(2)).sum();
     let task = || Rounded([values, [1.0; LANES]]);

@@ -32,7 +32,8 @@ pub(super) fn windows(axis: &Axis, input: T<4>) -> T<4> {
         return input;
     }
     let [a, inputs, m, b] = input.dims();
-    let (rows, stride) = (axis.rows(), axis.stride);
+    let rows = axis.rows();
+    let stride = axis.stride;
     let behind = rows * stride - axis.padding - inputs;
     let zeros = |count| T::<4>::zeros([a, count, m, b], &input.device());
     let mut parts = Vec::with_capacity(3);
@@ -57,7 +58,9 @@ pub(super) fn spread(axis: &Axis, windows: T<4>) -> T<4> {
         return windows;
     }
     let [a, outputs, m, all] = windows.dims();
-    let (rows, stride, b) = (axis.rows(), axis.stride, all / axis.taps);
+    let rows = axis.rows();
+    let stride = axis.stride;
+    let b = all / axis.taps;
     let mut framed = T::<4>::zeros([a, rows, stride * m, b], &windows.device());
     for tap in 0..axis.taps {
         let (row, column) = axis.place(tap);
@@ -98,7 +101,8 @@ mod tests {
         ];
         let all = all.into_iter().chain([(1, 7, 2, 1), (8, 1, 1, 1), (16, 7, 7, 1)]);
         let axis = |(inputs, taps, stride, dilation): (usize, usize, usize, usize)| {
-            let (outputs, padding) = ((inputs - 1) / stride + 1, dilation * (taps - 1) / 2);
+            let outputs = (inputs - 1) / stride + 1;
+            let padding = dilation * (taps - 1) / 2;
             Axis { inputs, outputs, taps, stride, dilation, padding }
         };
         all.map(axis).collect()
@@ -106,7 +110,9 @@ mod tests {
 
     #[test]
     fn windows_hold_what_a_convolution_reads() {
-        let (a, m, b) = (2, 3, 2);
+        let a = 2;
+        let m = 3;
+        let b = 2;
         for axis in axes() {
             let (input, x) = tensor([a, axis.inputs, m, b], 1);
             let found = windows(&axis, input);

@@ -111,7 +111,8 @@ impl<'a> Block<'a> {
         below: bool,
     ) -> (Matrix, Option<T<4>>) {
         let Left { input, normal, inverse, output } = left;
-        let (positions, outputs) = (self.positions(), self.plan.conv.outputs());
+        let positions = self.positions();
+        let outputs = self.plan.conv.outputs();
         let [n, ..] = input.dims();
         let d = through_relu(output, slope);
         let shift = d.clone().sum_dim(1);
@@ -128,7 +129,8 @@ impl<'a> Block<'a> {
             if self.plan.residual { into + d.reshape(shape) } else { into }
         });
         let columns = self.columns(input);
-        let (taps, weights) = (columns.dims()[1], self.plan.weight.len());
+        let taps = columns.dims()[1];
+        let weights = self.plan.weight.len();
         let parts = match whose {
             Whose::Each => {
                 let columns = columns.reshape([n, positions, taps]);

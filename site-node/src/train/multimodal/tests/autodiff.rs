@@ -45,7 +45,8 @@ impl Model {
         let rate = (leaf("fading").exp() + 1.0).log();
         let mut sum = rate.clone() * 0.0;
         for code in codes {
-            let (row, width) = (code.word as usize, rate.dims()[1]);
+            let row = code.word as usize;
+            let width = rate.dims()[1];
             let embedding = leaf("embedding").slice([row..row + 1, 0..width]);
             sum = sum + embedding * (rate.clone() * -code.age).exp();
         }
@@ -188,7 +189,8 @@ pub(super) fn norm(values: impl Iterator<Item = f32>) -> f64 {
 pub(super) fn assert_close(spec: &ModelSpec, found: &[f32], expected: &[f32], what: &str) {
     let whole = norm(expected.iter().copied());
     for block in ParamLayout::of(spec).blocks() {
-        let (found, expected) = (&found[block.range.clone()], &expected[block.range.clone()]);
+        let found = &found[block.range.clone()];
+        let expected = &expected[block.range.clone()];
         let apart = norm(found.iter().zip(expected).map(|(f, e)| f - e));
         let size = norm(expected.iter().copied());
         let bound = 2e-4 * size + 1e-5 * whole;
@@ -243,7 +245,8 @@ fn a_model_without_tables_or_hidden_layers_works_too() {
     let spec = with_fusion(&specs()[2], |fusion| fusion.hidden = vec![]);
     let spec = ModelSpec { inputs: 0, hidden: vec![], ..spec };
     assert_eq!(spec.check(), Ok(()));
-    let (parameters, fused) = (parameters(&spec), Multimodal::new(&spec));
+    let parameters = parameters(&spec);
+    let fused = Multimodal::new(&spec);
     let everyone: Vec<usize> = (0..12).collect();
     let gradient = fused.gradient(&parameters, &examples, &everyone, 0).unwrap().unwrap();
     let logits = |parameters: &[f32]| {
@@ -274,7 +277,8 @@ fn assert_slope(gradient: &[f32], parameters: &[f32], loss: impl Fn(&[f32]) -> f
 fn the_cox_gradient_couples_the_batch() {
     let examples = examples(18);
     let spec = ModelSpec { head: Head::Cox, ..specs().remove(0) };
-    let (parameters, fused) = (parameters(&spec), Multimodal::new(&spec));
+    let parameters = parameters(&spec);
+    let fused = Multimodal::new(&spec);
     let everyone: Vec<usize> = (0..18).collect();
     let gradient = fused.gradient(&parameters, &examples, &everyone, 0).unwrap().unwrap();
     assert_slope(&gradient, &parameters, |parameters| {
@@ -287,14 +291,16 @@ fn the_cox_gradient_couples_the_batch() {
 fn the_gradient_of_several_causes_is_the_slope_of_their_loss() {
     let some = examples(18);
     let cause = (0..18).map(|i| [1, 0, 2][i % 3]).collect();
-    let (features, time) = (some.features().to_vec(), some.time().to_vec());
+    let features = some.features().to_vec();
+    let time = some.time().to_vec();
     let examples = Examples::of_causes(features, FEATURES, time, cause, &[1.0, 2.0, 3.0, 4.0]);
     let examples = examples.unwrap().with(some.modalities().to_vec()).unwrap();
     let everyone: Vec<usize> = (0..18).collect();
     for proportional in [false, true] {
         let head = Head::CauseHazards { intervals: 4, causes: 2, proportional };
         let spec = ModelSpec { head, ..specs().remove(0) };
-        let (parameters, fused) = (parameters(&spec), Multimodal::new(&spec));
+        let parameters = parameters(&spec);
+        let fused = Multimodal::new(&spec);
         let gradient = fused.gradient(&parameters, &examples, &everyone, 0).unwrap().unwrap();
         assert_slope(&gradient, &parameters, |parameters| {
             let logits = fused.logits(parameters, &examples, &everyone).unwrap();
@@ -303,7 +309,8 @@ fn the_gradient_of_several_causes_is_the_slope_of_their_loss() {
         let of_head = ParamLayout::of(&spec).blocks().last().unwrap().range.clone();
         assert!(gradient[of_head].iter().filter(|slope| **slope != 0.0).count() > 6);
         // Far from anybody's bound the private sum is the same, but for rounding.
-        let (clip, mut private) = (64.0, ClippedSum::new(&spec, &Device::cpu()));
+        let clip = 64.0;
+        let mut private = ClippedSum::new(&spec, &Device::cpu());
         let words = private.clipped_sum(&parameters, &examples, &everyone, clip).unwrap();
         #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
         let mean = |word: &i64| (*word as f64 * clip / f64::from(1 << 20) / 18.0) as f32;
@@ -328,7 +335,8 @@ fn the_most_recent_codes_count() {
         modalities[0] = Modality::codes(vec![codes.to_vec()], 11).unwrap();
         one.with(modalities).unwrap()
     };
-    let (parameters, fused) = (parameters(&spec), Multimodal::new(&spec));
+    let parameters = parameters(&spec);
+    let fused = Multimodal::new(&spec);
     let logits = |codes: &[Code]| fused.logits(&parameters, &brought(codes), &[0]).unwrap();
     let all = logits(&codes);
     codes.sort_by(|a, b| a.age.total_cmp(&b.age));

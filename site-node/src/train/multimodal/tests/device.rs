@@ -49,13 +49,15 @@ fn logits_and_gradients_are_those_of_the_cpu() {
     let examples = examples(18);
     for spec in all_specs() {
         let parameters = parameters(&spec);
-        let (here, there) = (Multimodal::new(&spec), Multimodal::on(&spec, &gpu()));
+        let here = Multimodal::new(&spec);
+        let there = Multimodal::on(&spec, &gpu());
         // Everything, nothing but tables, each modality alone beside them, and all patients together.
         let cohorts = [vec![9], vec![8], vec![1], vec![2], vec![4], (0..18).collect()];
         for patients in cohorts {
             let logits =
                 |fused: &Multimodal| fused.logits(&parameters, &examples, &patients).unwrap();
-            let (expected, found) = (logits(&here), logits(&there));
+            let expected = logits(&here);
+            let found = logits(&there);
             for (expected, found) in expected.iter().zip(&found) {
                 assert!(
                     (expected - found).abs() < 2e-5 * (1.0 + expected.abs()),
@@ -65,7 +67,8 @@ fn logits_and_gradients_are_those_of_the_cpu() {
             let gradient = |fused: &Multimodal| {
                 fused.gradient(&parameters, &examples, &patients, 0).unwrap().unwrap()
             };
-            let (expected, found) = (gradient(&here), gradient(&there));
+            let expected = gradient(&here);
+            let found = gradient(&there);
             assert_close(&spec, &found, &expected, &format!("patients {patients:?}"));
         }
     }
@@ -128,12 +131,14 @@ fn plan(epochs: u32) -> Training {
 
 #[test]
 fn training_comes_out_about_where_the_cpus_does() {
-    let (spec, examples) = (learning::spec(), learning::examples(96));
+    let spec = learning::spec();
+    let examples = learning::examples(96);
     let start = initial_parameters(&spec, 4);
     let on = |device: &Device| train(&spec, &plan(30), &start, &examples, 1, device).unwrap();
     // The second device finds out on the way that 7 patients are too many.
     for device in [gpu(), Device::tensors_on_cpu(7)] {
-        let (here, there) = (on(&Device::cpu()), on(&device));
+        let here = on(&Device::cpu());
+        let there = on(&device);
         assert!(here.loss_after < 0.95 * here.loss_before, "{here:?}");
         assert!((here.loss_before - there.loss_before).abs() < 1e-5);
         assert!(
@@ -166,8 +171,8 @@ fn a_site_with_a_gpu_and_one_without_train_together() {
         }
         model
     };
-    let (mixed, same) =
-        (federate([gpu(), Device::cpu()]), federate([Device::cpu(), Device::cpu()]));
+    let mixed = federate([gpu(), Device::cpu()]);
+    let same = federate([Device::cpu(), Device::cpu()]);
     let apart = norm(mixed.iter().zip(&same).map(|(a, b)| a - b));
     let start = initial_parameters(&spec, 4);
     let moved = norm(same.iter().zip(&start).map(|(a, b)| a - b));
@@ -232,12 +237,14 @@ fn private_patients_are_their_own_on_a_device_too() {
 
 #[test]
 fn what_is_not_finite_is_one_patients_alone() {
-    let (spec, tame) = (specs().remove(0), examples(12));
+    let spec = specs().remove(0);
+    let tame = examples(12);
     let parameters = parameters(&spec);
     let mut features = tame.features().to_vec();
     features[5 * FEATURES] = f32::MAX;
     let edges = [1.0, 2.0, 3.0, 4.0];
-    let (time, event) = (tame.time().to_vec(), tame.event().to_vec());
+    let time = tame.time().to_vec();
+    let event = tame.event().to_vec();
     let wild = Examples::new(features, FEATURES, time, event, &edges).unwrap();
     let wild = wild.with(tame.modalities().to_vec()).unwrap();
     let mut private = private(&spec, &gpu());
@@ -257,7 +264,8 @@ fn what_is_not_finite_is_one_patients_alone() {
 
 #[test]
 fn a_device_without_memory_for_anybody_leaves_private_training_to_the_cpu() {
-    let (spec, examples) = (specs().remove(1), examples(12));
+    let spec = specs().remove(1);
+    let examples = examples(12);
     let parameters = parameters(&spec);
     let everyone: Vec<usize> = (0..12).collect();
     let [expected, found] = [Device::cpu(), Device::tensors_on_cpu(0)].map(|device| {

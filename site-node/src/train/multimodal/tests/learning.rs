@@ -56,7 +56,8 @@ pub(super) fn examples(n: usize) -> Examples {
     let ecg = |patient: usize| {
         let pace = if fast(patient) { 1.9 } else { 0.6 };
         let number = move |i: usize| {
-            let (sample, lead) = (i / 12, i % 12);
+            let sample = i / 12;
+            let lead = i % 12;
             (pace * sample as f32 + lead as f32 + patient as f32).sin()
                 + 0.2 * wave(i + patient * 77)
         };
@@ -64,7 +65,8 @@ pub(super) fn examples(n: usize) -> Examples {
     };
     let image = |patient: usize| {
         let number = move |i: usize| {
-            let (row, column) = (i / SIDE, i % SIDE);
+            let row = i / SIDE;
+            let column = i % SIDE;
             let dark = if checks(patient) { (row + column) % 2 } else { row % 2 };
             (dark as f32 - 0.5) + 0.2 * wave(i + patient * 131)
         };
@@ -95,8 +97,10 @@ pub(super) fn examples(n: usize) -> Examples {
 
 /// Harrell's index: of the pairs that can be ordered, the share ordered right.
 fn concordance(risks: &[f64], examples: &Examples) -> f64 {
-    let (time, event) = (examples.time(), examples.event());
-    let (mut right, mut pairs) = (0.0, 0.0);
+    let time = examples.time();
+    let event = examples.event();
+    let mut right = 0.0;
+    let mut pairs = 0.0;
     for i in (0..risks.len()).filter(|i| event[*i]) {
         for j in (0..risks.len()).filter(|j| time[i] < time[*j]) {
             pairs += 1.0;
@@ -137,7 +141,8 @@ fn plain_and_private_training_find_an_interaction_of_two_modalities() {
 
     let mut sums = PrivateGradient::new(&spec, &Device::cpu()).unwrap();
     let everyone: Vec<usize> = (0..examples.len()).collect();
-    let (clip, mut parameters) = (2.0_f32, start.clone());
+    let clip = 2.0_f32;
+    let mut parameters = start.clone();
     let mut optimizer = Descent::new(&spec, &plan, [0.01, 0.0, 0.0], &start);
     for step in 0..200 {
         let words = sums.clipped_sum(&parameters, &examples, &everyone, f64::from(clip)).unwrap();

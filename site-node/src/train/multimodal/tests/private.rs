@@ -64,7 +64,8 @@ fn neighbours_change_no_word_and_no_one_passes_the_bound() {
     for spec in specs() {
         // A chance to lose modalities depends on nobody else either.
         let spec = with_fusion(&spec, |fusion| fusion.dropout_ppm = 300_000);
-        let (parameters, mut private) = (parameters(&spec), private(&spec));
+        let parameters = parameters(&spec);
+        let mut private = private(&spec);
         for clip in [0.05, 100.0] {
             let mut sum = |sampled: &[usize]| {
                 private.clipped_sum(&parameters, &examples, sampled, clip).unwrap().to_vec()
@@ -102,7 +103,8 @@ fn a_patient_is_the_same_at_any_place() {
 #[test]
 fn the_number_of_threads_changes_no_bit() {
     let spec = with_fusion(&specs()[0], |fusion| fusion.dropout_ppm = 200_000);
-    let (parameters, examples) = (parameters(&spec), examples(60));
+    let parameters = parameters(&spec);
+    let examples = examples(60);
     let everyone: Vec<usize> = (0..60).collect();
     let plan = Training {
         optimizer: Optimizer::Adam,
@@ -208,7 +210,8 @@ fn one_wild_patient_leaves_the_others_as_they_are() {
     let mut features = tame.features().to_vec();
     features[5 * FEATURES] = f32::MAX;
     let edges = [1.0, 2.0, 3.0, 4.0];
-    let (time, event) = (tame.time().to_vec(), tame.event().to_vec());
+    let time = tame.time().to_vec();
+    let event = tame.event().to_vec();
     let wild = Examples::new(features, FEATURES, time, event, &edges).unwrap();
     let wild = wild.with(tame.modalities().to_vec()).unwrap();
     let mut private = private(&spec);
@@ -216,10 +219,8 @@ fn one_wild_patient_leaves_the_others_as_they_are() {
     let everyone: Vec<usize> = (0..12).collect();
     let expected = private.clipped_sum(&parameters, &tame, &others, 1.0).unwrap().to_vec();
     assert_eq!(private.clipped_sum(&parameters, &wild, &everyone, 1.0).unwrap(), expected);
-    let (before, after) = (
-        risk_of_each(&spec, &parameters, &tame, 12).unwrap(),
-        risk_of_each(&spec, &parameters, &wild, 12).unwrap(),
-    );
+    let before = risk_of_each(&spec, &parameters, &tame, 12).unwrap();
+    let after = risk_of_each(&spec, &parameters, &wild, 12).unwrap();
     for patient in others {
         assert_eq!(before[patient].to_bits(), after[patient].to_bits());
     }
@@ -228,7 +229,8 @@ fn one_wild_patient_leaves_the_others_as_they_are() {
 #[test]
 fn predictions_agree_with_each_other() {
     let spec = specs().remove(1);
-    let (parameters, examples) = (parameters(&spec), examples(20));
+    let parameters = parameters(&spec);
+    let examples = examples(20);
     let all = risks(&spec, &parameters, &examples).unwrap();
     assert_eq!(risk_of_each(&spec, &parameters, &examples, 100).unwrap(), all);
     assert_eq!(risk_of_each(&spec, &parameters, &examples, 7).unwrap(), all[..7]);
@@ -244,7 +246,8 @@ fn predictions_agree_with_each_other() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let spec = specs().remove(0);
-    let (parameters, examples) = (parameters(&spec), examples(5));
+    let parameters = parameters(&spec);
+    let examples = examples(5);
     let mut private = private(&spec);
     assert!(private.clipped_sum(&parameters, &examples, &[], 1.0).unwrap().iter().all(|w| *w == 0));
     for sampled in [&[1, 1][..], &[2, 1], &[5]] {
@@ -272,7 +275,8 @@ fn frozen_parameters_stay_bit_for_bit_and_take_no_part_in_the_norm() {
     let frozen = with_fusion(&free, |fusion| {
         fusion.encoders.iter_mut().for_each(|encoder| encoder.frozen = true);
     });
-    let (parameters, examples) = (parameters(&free), examples(18));
+    let parameters = parameters(&free);
+    let examples = examples(18);
     let layout = ParamLayout::of(&frozen);
     assert!(layout.blocks().iter().filter(|block| block.frozen).count() > 10);
     for optimizer in [Optimizer::Sgd, Optimizer::Adam] {
@@ -300,7 +304,8 @@ fn frozen_parameters_stay_bit_for_bit_and_take_no_part_in_the_norm() {
     }
     let everyone: Vec<usize> = (0..18).collect();
     let clip = 0.05;
-    let (mut by_free, mut by_frozen) = (private(&free), private(&frozen));
+    let mut by_free = private(&free);
+    let mut by_frozen = private(&frozen);
     for patient in everyone {
         let free = by_free.clipped_sum(&parameters, &examples, &[patient], clip).unwrap();
         let frozen = by_frozen.clipped_sum(&parameters, &examples, &[patient], clip).unwrap();
@@ -323,7 +328,8 @@ fn frozen_parameters_stay_bit_for_bit_and_take_no_part_in_the_norm() {
 #[test]
 fn dropout_leaves_at_least_one_and_about_its_share() {
     let examples = examples(400);
-    let (mut kept, mut all) = (0, 0);
+    let mut kept = 0;
+    let mut all = 0;
     for patient in 0..400 {
         for key in 0..5 {
             let left = Dropout::new(300_000, key).keep(0b1111, &examples, patient);
@@ -344,7 +350,9 @@ fn dropout_leaves_at_least_one_and_about_its_share() {
 #[test]
 fn dropout_differs_by_step_and_seed() {
     let spec = with_fusion(&specs()[0], |fusion| fusion.dropout_ppm = 400_000);
-    let (fused, examples, parameters) = (Multimodal::new(&spec), examples(18), parameters(&spec));
+    let fused = Multimodal::new(&spec);
+    let examples = examples(18);
+    let parameters = parameters(&spec);
     let everyone: Vec<usize> = (0..18).collect();
     let at = |key| fused.gradient(&parameters, &examples, &everyone, key).unwrap().unwrap();
     assert_eq!(at(1), at(1));

@@ -63,11 +63,13 @@ pub fn writable(unit: &str) -> bool {
 /// How values in `from` become values in `to`; none where that is not known.
 #[must_use]
 pub fn convert(from: &str, to: &str, analyte: Option<&str>) -> Option<Conversion> {
-    let (from, to) = (spelled(from), spelled(to));
+    let from = spelled(from);
+    let to = spelled(to);
     if from == to && !from.is_empty() {
         return Some(Conversion::SAME);
     }
-    let (had, wanted) = (parse(&from)?, parse(&to)?);
+    let had = parse(&from)?;
+    let wanted = parse(&to)?;
     // By way of the two bases: base = x · factor + offset, and y = (base' − above) / over.
     let between = bridge(had, wanted, analyte)?;
     Some(Conversion {

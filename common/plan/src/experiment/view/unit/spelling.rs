@@ -60,7 +60,8 @@ pub(super) fn spelled(unit: &str) -> String {
 /// Without spaces and degrees, and with exponents and signs as ASCII writes them: `10⁹` is `10^9`.
 fn ascii(unit: &str) -> String {
     const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    let (mut text, mut raised) = (String::with_capacity(unit.len()), false);
+    let mut text = String::with_capacity(unit.len());
+    let mut raised = false;
     for sign in unit.chars().filter(|sign| *sign != '°' && !sign.is_whitespace()) {
         let digit = ('0'..='9').zip(RAISED).find(|(_, above)| *above == sign);
         if let Some((digit, _)) = digit {
@@ -84,7 +85,8 @@ fn without_annotations(unit: &str) -> String {
     if let Some(alone) = unit.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
         return alone.to_owned();
     }
-    let (mut kept, mut depth) = (String::with_capacity(unit.len()), 0_usize);
+    let mut kept = String::with_capacity(unit.len());
+    let mut depth = 0_usize;
     for sign in unit.chars() {
         match sign {
             '{' => depth += 1,
