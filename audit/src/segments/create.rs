@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 use super::log::{Health, RESERVE};
 use super::{Disk, Files, Log, LogError, Settings};
@@ -98,6 +99,26 @@ pub(super) fn generation(
     })
 }
 
+/// How often a lock is tried before it counts as another's, and how long after the try before.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Tries to take the lock of an open file, for about a second. A process that has just ended may not have let go of it
+/// yet, and a program that starts others shares its open files with each of them for a moment.
+///
+/// # Errors
+/// Another process holds it, or it cannot be locked.
+#[allow(clippy::disallowed_methods, reason = "the system tells nobody when a lock becomes free")]
+pub fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    file.try_lock()
+}
+
 /// Keeps other processes out for as long as the file is open.
 pub(super) fn lock(folder: &Path) -> Result<File, LogError> {
     let path = folder.join("lock");
@@ -107,7 +128,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, LogError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(&path);
     let file = file.map_err(LogError::io("opening", &path))?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LogError::Held { folder: folder.to_owned() }),
         Err(TryLockError::Error(source)) => Err(LogError::Io { doing: "locking", path, source }),

@@ -22,6 +22,7 @@ mod retention;
 use std::io;
 use std::path::PathBuf;
 
+pub use create::try_lock;
 pub use disk::{Disk, Files};
 pub use log::Log;
 pub use retention::Keep;

@@ -64,12 +64,12 @@ pub fn withdrawal_stamps(source: &Source) -> Vec<Option<Stamp>> {
 /// read once, and not at every consent. A change within one tick of the system's clock (some milliseconds)
 /// after a file was read is not noticed.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct FileHashCache {
     hashes: Mutex<BTreeMap<PathBuf, (Vec<Stamp>, Digest)>>,
     read: AtomicUsize,
 }
 
-impl Seen {
+impl FileHashCache {
     /// How many ECGs and images were read so far.
     #[must_use]
     pub fn read(&self) -> usize {

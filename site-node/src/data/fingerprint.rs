@@ -25,7 +25,7 @@ use super::omop::{self, Cdm, TABLES};
 use super::path::resolve_within;
 use super::source::Source;
 use super::table::{self, Cell, Request, Table, TableFormat};
-use super::{FileError, Seen, Signals, open};
+use super::{FileError, FileHashCache, Signals, open};
 
 /// The largest ECG or image that is hashed.
 const MAX_SIGNAL: u64 = 1 << 30;
@@ -103,7 +103,7 @@ impl Secret {
 /// # Errors
 /// A file cannot be read.
 pub fn fingerprint(source: &Source, secret: &Secret) -> Result<Digest, DataError> {
-    fingerprint_again(source, secret, &Seen::default())
+    fingerprint_again(source, secret, &FileHashCache::default())
 }
 
 /// The same, without reading ECGs and images again that did not change since `seen` saw them.
@@ -113,7 +113,7 @@ pub fn fingerprint(source: &Source, secret: &Secret) -> Result<Digest, DataError
 pub fn fingerprint_again(
     source: &Source,
     secret: &Secret,
-    seen: &Seen,
+    seen: &FileHashCache,
 ) -> Result<Digest, DataError> {
     let mut all = secret.hasher();
     piece(&mut all, b"consilium data 1");
@@ -179,7 +179,7 @@ pub fn fingerprint_again(
 }
 
 /// All bytes of an ECG or image; of a WFDB record those of its signal files too.
-fn payload(path: &Path, ecg: bool, seen: &Seen) -> Result<Digest, DataError> {
+fn payload(path: &Path, ecg: bool, seen: &FileHashCache) -> Result<Digest, DataError> {
     if let Some(known) = seen.known(path) {
         return Ok(known);
     }

@@ -34,7 +34,7 @@ pub use dicom::{DicomFault, Tag};
 pub use error::{
     CellFault, CodeFault, DataError, LeftOutBy, MeaningError, PatientRow, TableError, Wanted,
 };
-pub use file_hashes::{Seen, Stamp, table_stamps, withdrawal_stamps};
+pub use file_hashes::{FileHashCache, Stamp, table_stamps, withdrawal_stamps};
 pub use fingerprint::{Secret, fingerprint, fingerprint_again};
 pub use losses::{Counted, Loss, Losses};
 pub use open::{FileError, OpenFault};

@@ -8,8 +8,8 @@ use base::digest::Digest;
 use super::{DeclineReason, failed};
 use crate::cohort_file::CohortFile;
 use crate::data::{
-    DataError, Patients, Secret, Seen, Source, Stamp, Table, fingerprint_again, load, table_stamps,
-    withdrawal_stamps,
+    DataError, FileHashCache, Patients, Secret, Source, Stamp, Table, fingerprint_again, load,
+    table_stamps, withdrawal_stamps,
 };
 use crate::settings_file::Unreadable;
 
@@ -97,7 +97,7 @@ impl RecordsInForce<'_> {
     pub(super) fn fingerprint(
         &self,
         state: &Path,
-        seen: &Seen,
+        seen: &FileHashCache,
     ) -> Result<Option<Digest>, DataError> {
         let Some(source) = self.source() else { return Ok(None) };
         fingerprint_again(source, &Secret::open(state)?, seen).map(Some)

@@ -33,7 +33,7 @@ use super::{
 };
 use crate::cancel::{Cancel, Reason};
 use crate::cohort::Cohort;
-use crate::data::{DataError, Secret, Seen, Stamp};
+use crate::data::{DataError, FileHashCache, Secret, Stamp};
 use crate::features::{Lookup, SignalStore, caution_of, examples};
 use crate::privatize::{LedgerLogError, Origin, PrivacyGate};
 use crate::rules::{Change, InForce};
@@ -64,6 +64,11 @@ pub(super) struct RunState {
 }
 
 impl RunState {
+    /// Whether it was allowed by this policy, for patients of this description.
+    fn stands_by(&self, standing: &Standing<'_>) -> bool {
+        self.rules.hash == standing.rules.hash && self.mark == standing.records.mark()
+    }
+
     /// What an update of this run is trained from.
     pub(super) fn origin(&self, model: Digest) -> Origin {
         Origin { model, data: self.fingerprint }
@@ -122,7 +127,7 @@ pub struct SiteParticipant {
     gate: Mutex<PrivacyGate>,
     state: Mutex<Option<RunState>>,
     /// Hashes of ECGs and images that did not change since.
-    seen: Seen,
+    seen: FileHashCache,
     questions: Mutex<Questions>,
     /// How long runs trained.
     taken: Mutex<Taken>,
@@ -167,7 +172,7 @@ impl SiteParticipant {
             audit,
             gate: Mutex::new(gate),
             state: Mutex::new(None),
-            seen: Seen::default(),
+            seen: FileHashCache::default(),
             questions: Mutex::new(questions),
             taken: Mutex::new(taken),
             in_hand: Mutex::default(),
@@ -353,13 +358,19 @@ impl Participant for SiteParticipant {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Waiting for the lock may take as long as a round trains.
         let standing = self.standing();
-        if let Some(held) = state.as_mut().filter(|held| held.run == *run && held.plan == *plan)
-            && let Ok(standing) = &standing
-            && self.still_allowed(held, standing).is_ok()
+        let mut held = state.as_mut().filter(|held| held.run == *run && held.plan == *plan);
+        if let (Some(held), Ok(standing)) = (&held, &standing)
+            && held.stands_by(standing)
         {
             return Ok(()); // Recorded when it was given.
         }
+        // Whatever else is asked may have patients read.
         Participant::admit(self, Asked::Question)?;
+        if let (Some(held), Ok(standing)) = (&mut held, &standing)
+            && self.still_allowed(held, standing).is_ok()
+        {
+            return Ok(());
+        }
         let decided = standing.and_then(|standing| {
             // What the site knows of a run outlives a lost connection, but not another run.
             let held = state.take();
@@ -389,12 +400,14 @@ impl Participant for SiteParticipant {
     }
 
     fn depart(&self, run: &RunId, round: Round, outgoing: &Outgoing) -> Result<(), DeclineReason> {
-        let standing = self.standing();
         let departs = self.with(run, |state| {
-            let standing = standing?;
-            let made = state.last.as_ref().filter(|made| made.round == round);
+            let standing = self.standing()?;
+            let of = outgoing.update.digest();
+            let made = |made: &&Made| made.round == round && made.outgoing.update.digest() == of;
+            // Nothing leaves that this run did not make last.
+            let made = state.last.as_ref().filter(made).ok_or_else(refresh::changed)?;
             // Training may have taken hours. What left before leaves again: it tells nothing new.
-            if made.is_some_and(|made| !made.departed && made.mark != standing.records.mark()) {
+            if !made.departed && made.mark != standing.records.mark() {
                 state.last = None;
                 return Err(refresh::changed());
             }
@@ -545,11 +558,15 @@ impl SiteParticipant {
         }
         tracing::debug!(%run, %round, "training under the policy in force");
         let within = time::within((left, self.site.clock.as_ref()), cancel, || {
-            contribute(&self.site, gate, state, round, model)
+            // The time counts, and the training is over, also where a defect stops it.
+            catch_unwind(AssertUnwindSafe(|| contribute(&self.site, gate, state, round, model)))
         });
         *in_hand() = None;
         let (made, took) = within.map_err(|error| failed("train")(&error))?;
         taken().add(&run, took);
+        let defect =
+            |_| Err(DeclineReason::new("site-node", "stopped by a defect; its log says where"));
+        let made = made.unwrap_or_else(defect);
         match cancel.reason() {
             Some(Reason::TimeSpent) if made.is_err() => Err(time::spent(most)),
             Some(Reason::PolicyChanged) if made.is_err() => {

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use site_node::data::{Secret, Seen, fingerprint, fingerprint_again};
+use site_node::data::{FileHashCache, Secret, fingerprint, fingerprint_again};
 
 use super::Hospital;
 
@@ -133,7 +133,7 @@ fn signals_that_did_not_change_are_not_read_again() {
     hospital.write("images/p2.png", "pixels");
     let source = hospital.source();
     let secret = Secret::from_bytes([7; 32]);
-    let seen = Seen::default();
+    let seen = FileHashCache::default();
     let again = || fingerprint_again(&source, &secret, &seen).unwrap().to_string();
     let first = again();
     assert_eq!((seen.read(), first.clone()), (3, of(&hospital)));

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::AuditWriterError;
+use audit::segments::try_lock;
 use base::durable;
 
 /// The lock's file, which is never renamed or removed.
@@ -37,7 +38,7 @@ impl StateLock {
         #[cfg(unix)]
         options.mode(0o600);
         let file = options.open(&path).map_err(failed("opening", &path))?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => Ok(Self { state: state.to_owned(), file }),
             Err(TryLockError::WouldBlock) => {
                 Err(AuditWriterError::InUse { state: state.to_owned() })
