@@ -1,27 +1,25 @@
 //! One session with the coordinator: what it says, and what the site answers.
 
+mod connection;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use base::clock::{Clock, SystemClock};
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use base::text::{MAX_REASON, plain};
-use node::pki::Validity;
-use node::transport::{
-    Address, Dialer, FrameReader, FrameWriter, Link, TransportError, receive_payload,
-};
+use node::transport::{Address, Dialer, FrameReader, Link, TransportError, receive_payload};
 use node::wire::{
-    Cosignature, DESCRIBED, Decline, Evaluation, Hello, LastRecord, ModelHeader, PROTOCOL, Purpose,
-    Refusal, SignedState, StatisticsReply, ToCoordinator, ToSite,
+    Cosignature, DESCRIBED, Decline, Evaluation, LastRecord, ModelHeader, Purpose, Refusal,
+    SignedState, StatisticsReply, ToCoordinator, ToSite,
 };
 use plan::experiment::{Plan, PrivacyMode, StatisticsRequest};
 use plan::model::payload;
 use tokio::sync::{mpsc, watch};
 
+use self::connection::{Opened, expiry, open, read_all, write_all};
 use crate::cancel::{Reason, Training};
-use crate::coordinator_log::{Monitor, MonitorError, introduction};
+use crate::coordinator_log::{Monitor, MonitorError};
 use crate::participant::{Asked, DeclineReason, Model, Participant};
 use crate::send::send;
 use crate::steps::{STEP, in_steps, in_steps_where};
@@ -117,85 +115,6 @@ async fn asked_to_end(mut ending: watch::Receiver<bool>) {
 /// Whether a message tells of something that this site sent. A program that ends heeds no other one.
 fn is_answer(message: &ToSite) -> bool {
     matches!(message, ToSite::Received { .. } | ToSite::Refused(_) | ToSite::Over { .. })
-}
-
-/// Resolves when the coordinator's certificate ends: the handshake looks at it once, and a session may be long.
-async fn expiry(validity: Option<Validity>) {
-    /// The clock may be set meanwhile.
-    const LOOK: Duration = Duration::from_secs(60);
-    let Some(validity) = validity else { return std::future::pending().await };
-    let clock = SystemClock::new();
-    loop {
-        let left = validity.left(clock.wall());
-        if left.is_zero() {
-            return;
-        }
-        tokio::time::sleep(left.min(LOOK)).await;
-    }
-}
-
-/// A connection to a coordinator that let this site in.
-struct Opened {
-    link: Link,
-    writer: FrameWriter,
-    reader: FrameReader,
-    watch: Monitor,
-}
-
-async fn open(
-    dialer: &Dialer,
-    coordinator: &Address,
-    participant: &dyn Participant,
-) -> Result<Opened, SessionError> {
-    let link = dialer.dial(coordinator).await?;
-    // TLS 1.3 tells a client only now that its certificate is not accepted.
-    let unwelcome = |error: TransportError| TransportError::Unreachable {
-        address: coordinator.clone(),
-        why: error.to_string(),
-    };
-    let (mut writer, mut reader) = link.open_control().await.map_err(unwelcome)?;
-    let software = format!("site-node {}", env!("CARGO_PKG_VERSION"));
-    let audit = participant.audit();
-    let log = Some(introduction(&audit, participant.data_set()));
-    let hello = ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log });
-    writer.send(&hello).await.map_err(unwelcome)?;
-    let watch = match reader.expect().await.map_err(unwelcome)? {
-        ToSite::Welcome(hello) => {
-            tracing::info!(%coordinator, peer = hello.software, "connected");
-            Monitor::open(audit, hello.log.as_ref())?
-        }
-        ToSite::Refused(refusal) => return Err(SessionError::Refused(refusal)),
-        _ => return Err(SessionError::Protocol("no welcome")),
-    };
-    Ok(Opened { link, writer, reader, watch })
-}
-
-async fn read_all(
-    reader: &mut FrameReader,
-    incoming: mpsc::Sender<ToSite>,
-    training: &Training,
-) -> Result<(), TransportError> {
-    while let Some(message) = reader.next().await? {
-        // Heard at once, while the session itself may be waiting for training to end.
-        if let ToSite::Over { run, .. } = &message {
-            training.end(run);
-        }
-        if incoming.send(message).await.is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-async fn write_all(
-    mut writer: FrameWriter,
-    mut outbox: mpsc::Receiver<ToCoordinator>,
-) -> Result<(), TransportError> {
-    while let Some(message) = outbox.recv().await {
-        writer.send(&message).await?;
-    }
-    writer.finish().await;
-    Ok(())
 }
 
 /// A run that this site consented to.

@@ -17,6 +17,7 @@ mod site;
 mod statistics;
 mod time;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -159,6 +160,13 @@ fn untrained(error: &TrainError) -> DeclineReason {
         TrainError::DeviceMemory { .. } => DeclineReason::new("train.device", error),
         _ => reason,
     }
+}
+
+/// What `work` answers. A panic in it is an answer too, whose reason says nothing of what provoked it.
+fn guarded<T>(work: impl FnOnce() -> Result<T, DeclineReason>) -> Result<T, DeclineReason> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(DeclineReason::new("site-node", "stopped by a defect; its log says where"))
+    })
 }
 
 /// What a site brings to every run.

@@ -1,0 +1,140 @@
+//! One round at a hospital: whether it may be trained, the training under the eye of the policy, and what was made.
+
+use std::sync::PoisonError;
+
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use plan::experiment::Plan;
+use plan::model::{initial_parameters, payload};
+
+use super::super::contribute::contribute;
+use super::super::records::Mark;
+use super::super::{DeclineReason, Model, failed, guarded, time};
+use super::run_state::Made;
+use super::{RunState, SiteParticipant, Standing, refresh, refuse};
+use crate::cancel::{Cancel, Reason};
+use crate::privatize::PrivacyGate;
+use crate::send::Outgoing;
+
+/// Training that is going on.
+pub(super) struct InHand {
+    pub(super) plan: Plan,
+    pub(super) mark: Mark,
+    pub(super) cancel: Cancel,
+}
+
+impl SiteParticipant {
+    pub(super) fn answer(
+        &self,
+        (run, round): (&RunId, Round),
+        model: Model<'_>,
+        standing: &Standing<'_>,
+    ) -> Result<Outgoing, DeclineReason> {
+        self.with(run, |state| {
+            self.still_allowed(state, standing).map_err(DeclineReason::of_the_run)?;
+            let rounds = state.plan.rounds;
+            if !(1..=rounds).contains(&round.0) {
+                let reason = format!("round {round} is not one of the {rounds} consented to");
+                return Err(refuse(reason));
+            }
+            if let Some(made) = &state.last
+                && made.round == round
+            {
+                // The same bytes again: an update is never noised twice, nor passed off as another's.
+                return if made.model == model.digest {
+                    Ok(made.outgoing.clone())
+                } else {
+                    Err(refuse(format!("round {round} was offered with another model before")))
+                };
+            }
+            begins(&state.plan, round, model)?;
+            let mut gate = self.gate_within(&standing.rules.policy)?;
+            let outgoing = if gate.has_charged(run, round) {
+                let kept = gate.resend(run, round, state.origin(model.digest));
+                let update =
+                    kept.map_err(|error| failed("privatize")(&error))?.ok_or_else(|| {
+                        refuse(format!(
+                            "round {round} was charged before this site restarted, or read its data again"
+                        ))
+                    })?;
+                tracing::info!(%round, "sending again what was noised before this site restarted");
+                Outgoing { update, weight: 1, metrics: Vec::new() }
+            } else {
+                let trained = self.trained(&mut gate, state, round, model)?;
+                self.questions().trained();
+                trained
+            };
+            state.last = Some(Made {
+                round,
+                model: model.digest,
+                outgoing: outgoing.clone(),
+                mark: state.mark.clone(),
+                departed: false,
+            });
+            Ok(outgoing)
+        })
+    }
+
+    /// Trains under the eye of the policy: it stops when the run has had its time, and where the policy that is
+    /// in force meanwhile does not allow it.
+    fn trained(
+        &self,
+        gate: &mut PrivacyGate,
+        state: &mut RunState,
+        round: Round,
+        model: Model<'_>,
+    ) -> Result<Outgoing, DeclineReason> {
+        let run = state.run.clone();
+        let most = state.rules.policy.max_time;
+        let taken = || self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_hand = || self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = taken().left(&run, most).ok_or_else(|| time::spent(most))?;
+        let cancel = model.cancel;
+        *in_hand() = Some(InHand {
+            plan: state.plan.clone(),
+            mark: state.mark.clone(),
+            cancel: cancel.clone(),
+        });
+        // Whoever looks from now on finds this training; whoever looked before may have seen another policy.
+        let allowed = self.standing().and_then(|standing| {
+            if standing.records.mark() != state.mark {
+                return Err(refresh::changed());
+            }
+            self.admit(&standing, &state.plan).map_err(DeclineReason::of_the_run)
+        });
+        if let Err(reason) = allowed {
+            *in_hand() = None;
+            return Err(reason);
+        }
+        tracing::debug!(%run, %round, "training under the policy in force");
+        let within = time::within((left, self.site.clock.as_ref()), cancel, || {
+            // The time counts, and the training is over, also where a defect stops it.
+            guarded(|| contribute(&self.site, gate, state, round, model))
+        });
+        *in_hand() = None;
+        let (made, took) = within.map_err(|error| failed("train")(&error))?;
+        taken().add(&run, took);
+        match cancel.reason() {
+            Some(Reason::TimeSpent) if made.is_err() => Err(time::spent(most)),
+            Some(Reason::PolicyChanged) if made.is_err() => {
+                self.admit(&self.standing()?, &state.plan).map_err(DeclineReason::of_the_run)?;
+                Err(DeclineReason::new("policy", "the policy changed while the round trained"))
+            }
+            Some(Reason::DataChanged) if made.is_err() => {
+                Err(self.standing().err().unwrap_or_else(refresh::changed))
+            }
+            _ => made,
+        }
+    }
+}
+
+/// That the first round's model is the one that was consented to: the seed's own start, or the model of the
+/// hash in the plan, which the policy allows. Else a coordinator could name any start and send another.
+fn begins(plan: &Plan, round: Round, model: Model<'_>) -> Result<(), DeclineReason> {
+    let own = || Digest::of(&payload::from_parameters(&initial_parameters(&plan.model, plan.seed)));
+    if round.0 == 1 && plan.start.unwrap_or_else(own) != model.digest {
+        let reason = "round 1 was offered with another model than the plan's start";
+        return Err(DeclineReason::new("start", reason));
+    }
+    Ok(())
+}

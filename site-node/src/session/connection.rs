@@ -1,0 +1,96 @@
+//! The connection of one session: who is let in, what is read and written, and how long a certificate lasts.
+
+use std::time::Duration;
+
+use base::clock::{Clock, SystemClock};
+use node::pki::Validity;
+use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
+use node::wire::{Hello, PROTOCOL, ToCoordinator, ToSite};
+use tokio::sync::mpsc;
+
+use super::SessionError;
+use crate::cancel::Training;
+use crate::coordinator_log::{Monitor, introduction};
+use crate::participant::Participant;
+
+/// Resolves when the coordinator's certificate ends: the handshake looks at it once, and a session may be long.
+pub(super) async fn expiry(validity: Option<Validity>) {
+    /// The clock may be set meanwhile.
+    const LOOK: Duration = Duration::from_secs(60);
+    let Some(validity) = validity else { return std::future::pending().await };
+    let clock = SystemClock::new();
+    loop {
+        let left = validity.left(clock.wall());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(LOOK)).await;
+    }
+}
+
+/// A connection to a coordinator that let this site in.
+pub(super) struct Opened {
+    pub(super) link: Link,
+    pub(super) writer: FrameWriter,
+    pub(super) reader: FrameReader,
+    pub(super) watch: Monitor,
+}
+
+/// Connects, and says who is there. That this site is not let in is an answer of its own.
+pub(super) async fn open(
+    dialer: &Dialer,
+    coordinator: &Address,
+    participant: &dyn Participant,
+) -> Result<Opened, SessionError> {
+    let link = dialer.dial(coordinator).await?;
+    // TLS 1.3 tells a client only now that its certificate is not accepted.
+    let unwelcome = |error: TransportError| TransportError::Unreachable {
+        address: coordinator.clone(),
+        why: error.to_string(),
+    };
+    let (mut writer, mut reader) = link.open_control().await.map_err(unwelcome)?;
+    let software = format!("site-node {}", env!("CARGO_PKG_VERSION"));
+    let audit = participant.audit();
+    let log = Some(introduction(&audit, participant.data_set()));
+    let hello = ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log });
+    writer.send(&hello).await.map_err(unwelcome)?;
+    let watch = match reader.expect().await.map_err(unwelcome)? {
+        ToSite::Welcome(hello) => {
+            tracing::info!(%coordinator, peer = hello.software, "connected");
+            Monitor::open(audit, hello.log.as_ref())?
+        }
+        ToSite::Refused(refusal) => return Err(SessionError::Refused(refusal)),
+        _ => return Err(SessionError::Protocol("no welcome")),
+    };
+    Ok(Opened { link, writer, reader, watch })
+}
+
+/// Hands on what the coordinator says until it says no more.
+pub(super) async fn read_all(
+    reader: &mut FrameReader,
+    incoming: mpsc::Sender<ToSite>,
+    training: &Training,
+) -> Result<(), TransportError> {
+    while let Some(message) = reader.next().await? {
+        // Heard at once, while the session itself may be waiting for training to end.
+        if let ToSite::Over { run, .. } = &message {
+            training.end(run);
+        }
+        if incoming.send(message).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Sends what the site answers until there is no more.
+pub(super) async fn write_all(
+    mut writer: FrameWriter,
+    mut outbox: mpsc::Receiver<ToCoordinator>,
+) -> Result<(), TransportError> {
+    while let Some(message) = outbox.recv().await {
+        writer.send(&message).await?;
+    }
+    writer.finish().await;
+    Ok(())
+}
