@@ -119,4 +119,15 @@ impl FrameReader {
         let ended = || TransportError::Stream("ended before the message".to_owned());
         self.next().await?.ok_or_else(ended)
     }
+
+    /// Reads to the end of a transfer without words.
+    ///
+    /// # Errors
+    /// Something follows, or the stream breaks off.
+    pub async fn end(mut self) -> Result<(), TransportError> {
+        match self.stream.read_chunk(1, true).await.map_err(unread)? {
+            None => Ok(()),
+            Some(_) => Err(TransportError::Length { expected: 0, found: 1 }),
+        }
+    }
 }

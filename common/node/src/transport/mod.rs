@@ -23,4 +23,4 @@ pub use endpoint::{Dialer, Listener};
 pub use error::TransportError;
 pub use frames::{FrameReader, FrameWriter};
 pub use link::{Incoming, Link, PeerCertificate};
-pub use transfer::{Sink, receive_payload, send_payload};
+pub use transfer::{Outgoing, Sink, begin_transfer, receive_payload, send_payload};

@@ -42,39 +42,61 @@ pub async fn send_payload<H: Serialize>(
     header: &H,
     words: &Bytes,
 ) -> Result<(), TransportError> {
-    let mut stream = Outgoing { stream: link.open_transfer().await?, whole: false };
-    write(&mut stream.stream, header).await?;
-    let done = |end: Result<Option<VarInt>, StoppedError>| match end {
-        Ok(None) => Ok(()),
-        Ok(Some(code)) => Err(TransportError::Stream(format!("stopped by the peer ({code})"))),
-        Err(StoppedError::ConnectionLost(lost)) => Err(lost.into()),
-        Err(error) => Err(TransportError::Stream(error.to_string())),
-    };
-    let mut end = pin!(stream.stream.stopped());
-    let mut start = 0;
-    while start < words.len() {
-        let next = words.len().min(start + PIECE);
-        tokio::select! {
-            // quinn 0.11 does not tell a writer that waits for a window that its stream was
-            // stopped: without this it would wait for the connection's end.
-            end = &mut end => {
-                done(end)?;
-                return Err(TransportError::Stream("closed before its last word".to_owned()));
+    begin_transfer(link, header).await?.send(words).await
+}
+
+/// Opens a transfer with its header. The peer takes transfers in the order in which they were begun, and whatever is
+/// begun holds its place while its words are on their way.
+///
+/// # Errors
+/// The connection is lost, or the peer stops the stream.
+pub async fn begin_transfer<H: Serialize>(
+    link: &Link,
+    header: &H,
+) -> Result<Outgoing, TransportError> {
+    let mut begun = Outgoing { stream: link.open_transfer().await?, whole: false };
+    write(&mut begun.stream, header).await?;
+    Ok(begun)
+}
+
+impl Outgoing {
+    /// Sends the words that the header announced, and returns once the peer has them all.
+    ///
+    /// # Errors
+    /// The connection is lost, or the peer stops the stream.
+    pub async fn send(mut self, words: &Bytes) -> Result<(), TransportError> {
+        let done = |end: Result<Option<VarInt>, StoppedError>| match end {
+            Ok(None) => Ok(()),
+            Ok(Some(code)) => Err(TransportError::Stream(format!("stopped by the peer ({code})"))),
+            Err(StoppedError::ConnectionLost(lost)) => Err(lost.into()),
+            Err(error) => Err(TransportError::Stream(error.to_string())),
+        };
+        let mut end = pin!(self.stream.stopped());
+        let mut start = 0;
+        while start < words.len() {
+            let next = words.len().min(start + PIECE);
+            tokio::select! {
+                // quinn 0.11 does not tell a writer that waits for a window that its stream was
+                // stopped: without this it would wait for the connection's end.
+                end = &mut end => {
+                    done(end)?;
+                    return Err(TransportError::Stream("closed before its last word".to_owned()));
+                }
+                // A slice shares the words: however many sites are sent a model, it is held once.
+                written = self.stream.write_chunk(words.slice(start..next)) => {
+                    written.map_err(unwritten)?;
+                }
             }
-            // A slice shares the words: however many sites are sent a model, it is held once.
-            written = stream.stream.write_chunk(words.slice(start..next)) => {
-                written.map_err(unwritten)?;
-            }
+            start = next;
         }
-        start = next;
+        self.stream.finish().map_err(|error| TransportError::Stream(error.to_string()))?;
+        self.whole = true;
+        done(end.await)
     }
-    stream.stream.finish().map_err(|error| TransportError::Stream(error.to_string()))?;
-    stream.whole = true;
-    done(end.await)
 }
 
 /// A transfer on its way out. One that is given up is reset: quinn would end it as if it were whole.
-struct Outgoing {
+pub struct Outgoing {
     stream: SendStream,
     whole: bool,
 }

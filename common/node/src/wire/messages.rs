@@ -8,7 +8,7 @@ use super::archive::{Answer, Query};
 use super::refusal::Refusal;
 use plan::metric::Metric;
 
-use super::witness::{Cosignature, KeptLog, LastRecord, SignedState};
+use super::witness::{Cosignature, KeptLog, SignedState};
 use base::clock::Timestamp;
 use base::digest::Digest;
 use base::ids::{Round, RunId, RunPrefix, SiteName};
@@ -109,8 +109,6 @@ pub enum ToCoordinator {
     Evaluation(Evaluation),
     /// An operator starts a run.
     Launch(Launch),
-    /// A site's patients, described.
-    StatisticsReply(StatisticsReply),
     /// An operator asks for a description.
     Describe(StatisticsLaunch),
     /// An operator follows a run that is going on.
@@ -169,16 +167,6 @@ pub enum ToSite {
         run: RunId,
         /// How it ended.
         outcome: String,
-    },
-    /// A description is asked for, before any run: sign the state of the coordinator's log that ends with
-    /// the question, and answer or decline when enough sites have signed the same one.
-    Describe {
-        /// All of what is asked; the name that it is charged under follows from it.
-        question: StatisticsRequest,
-        /// The coordinator's audit log, as this site may see that it goes on.
-        log: SignedState,
-        /// Its last record, which is of this very question.
-        record: LastRecord,
     },
 }
 

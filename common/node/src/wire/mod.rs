@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! control stream (both ways)   u32 length ‖ bincode message          at most 4 MiB each
-//! transfer stream (one way)    u32 length ‖ bincode header ‖ words   as many as the header says
+//! transfer stream (one way)    u32 length ‖ bincode header ‖ words   as many as the header says, or none
 //! ```
 //!
-//! Messages are small and typed ([`ToCoordinator`], [`ToSite`]). Parameters and updates are raw
+//! Messages are small and typed ([`ToCoordinator`], [`ToSite`]); transfers begin with an [`Offer`] or a
+//! [`Contribution`]. Parameters and updates are raw
 //! 32-bit little-endian words behind a checked header, hashed as they stream, never decoded by
 //! bincode and never buffered whole by the coordinator. Every message has golden bytes in the tests.
 
@@ -26,7 +27,9 @@ pub use messages::{
 };
 pub use plain::{FreeText, MAX_REASONS, MAX_WORD, PeerMessage};
 pub use refusal::Refusal;
-pub use transfer::{ModelHeader, Payload, Purpose, UpdateHeader};
+pub use transfer::{
+    Contribution, ModelHeader, Offer, Payload, Purpose, StatisticsOffer, UpdateHeader,
+};
 pub use witness::{Consistency, Cosignature, KeptLog, LastRecord, SignedState};
 
 /// The version of everything in this module. A peer that says another is refused by name.

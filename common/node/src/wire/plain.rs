@@ -4,8 +4,8 @@ use base::text::{MAX_REASON, plain};
 use plan::metric::Metric;
 
 use super::{
-    Answer, Decline, Evaluation, Hello, ModelHeader, ModelSummary, Progress, Refusal, RunSummary,
-    StatisticsReply, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
+    Answer, Contribution, Decline, Evaluation, Hello, ModelSummary, Offer, Progress, Refusal,
+    RunSummary, StatisticsReply, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
 };
 
 /// The longest list of mistakes in a plan, in characters: it names each of them with its key.
@@ -99,7 +99,6 @@ impl PeerMessage for ToCoordinator {
             Self::Hello(hello) => hello.texts(),
             Self::Decline(Decline { rule, reason: why, .. }) => vec![word(rule), reason(why)],
             Self::Evaluation(Evaluation { metrics, .. }) => names(metrics),
-            Self::StatisticsReply(StatisticsReply { numbers, .. }) => names(numbers),
             Self::Consent { .. }
             | Self::Cosigned { .. }
             | Self::Launch(_)
@@ -117,10 +116,7 @@ impl PeerMessage for ToSite {
             Self::Welcome(hello) => hello.texts(),
             Self::Refused(refusal) => refusal.texts(),
             Self::Over { outcome, .. } => vec![reason(outcome)],
-            Self::Plan { .. }
-            | Self::Witnessed { .. }
-            | Self::Received { .. }
-            | Self::Describe { .. } => Vec::new(),
+            Self::Plan { .. } | Self::Witnessed { .. } | Self::Received { .. } => Vec::new(),
         }
     }
 }
@@ -193,15 +189,20 @@ impl PeerMessage for Answer {
     }
 }
 
-impl PeerMessage for ModelHeader {
+impl PeerMessage for Offer {
     fn texts(&mut self) -> Vec<FreeText<'_>> {
-        Vec::new()
+        match self {
+            Self::Model(_) | Self::Statistics(_) => Vec::new(),
+        }
     }
 }
 
-impl PeerMessage for UpdateHeader {
+impl PeerMessage for Contribution {
     fn texts(&mut self) -> Vec<FreeText<'_>> {
-        names(&mut self.metrics)
+        match self {
+            Self::Update(UpdateHeader { metrics, .. }) => names(metrics),
+            Self::Statistics(StatisticsReply { numbers, .. }) => names(numbers),
+        }
     }
 }
 

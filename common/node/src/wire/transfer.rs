@@ -1,8 +1,11 @@
-//! Headers of the streams that carry words.
+//! What stands first on a transfer stream. Everything that shows a log's state travels on one, in the order of the log:
+//! streams of one connection are taken in the order in which they were opened.
 
+use plan::experiment::StatisticsRequest;
 use plan::metric::Metric;
 use serde::{Deserialize, Serialize};
 
+use super::messages::StatisticsReply;
 use super::witness::{LastRecord, SignedState};
 use base::digest::Digest;
 use base::ids::{Round, RunId};
@@ -42,6 +45,28 @@ pub struct ModelHeader {
     pub record: LastRecord,
 }
 
+/// A statistics request on its way to a site: it signs the state of the coordinator's log that ends with the request, and
+/// answers or declines when enough sites have signed the same one. No words follow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatisticsOffer {
+    /// All of what is asked; the name that it is charged under follows from it.
+    pub question: StatisticsRequest,
+    /// The coordinator's log, up to the record of this very request.
+    pub log: SignedState,
+    /// That record.
+    pub record: LastRecord,
+}
+
+/// What stands in the coordinator's log and is offered to a site: the first frame of a transfer to it.
+#[allow(clippy::large_enum_variant, reason = "one a round")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Offer {
+    /// A model, whose parameters follow.
+    Model(ModelHeader),
+    /// A statistics request.
+    Statistics(StatisticsOffer),
+}
+
 /// An update on its way to the coordinator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UpdateHeader {
@@ -59,4 +84,13 @@ pub struct UpdateHeader {
     pub metrics: Vec<Metric>,
     /// The site's log, with this update's charge, noise and sending in it.
     pub log: SignedState,
+}
+
+/// What a site releases: the first frame of a transfer from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Contribution {
+    /// An update, whose words follow.
+    Update(UpdateHeader),
+    /// The answer to a statistics request.
+    Statistics(StatisticsReply),
 }
