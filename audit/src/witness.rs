@@ -29,8 +29,10 @@ pub enum WitnessError {
     /// It is no checkpoint of the peer's, or not signed by it.
     #[error(transparent)]
     Note(#[from] NoteError),
-    /// It is older than what was seen.
-    #[error("witness: log {peer} shows its state at {new} records, after that at {old} was seen")]
+    /// It is older than what was seen, without a proof that this goes on from it.
+    #[error(
+        "witness: log {peer} shows its state at {new} records, and no proof that the {old} seen before go on from it"
+    )]
     Older {
         /// Whose.
         peer: Name,
@@ -47,9 +49,9 @@ pub enum WitnessError {
         /// The size seen before.
         old: u64,
     },
-    /// It does not go on from what was seen: the peer has two histories.
+    /// It and what was seen do not go on from each other: the peer has two histories.
     #[error(
-        "witness: the log {peer} shows {new} records that do not go on from the {old} seen before; \
+        "witness: the log {peer} shows {new} records, and neither they nor the {old} seen before go on from the other; \
          both checkpoints are kept in this node's log: stop, and ask its owner"
     )]
     Forked {
@@ -152,7 +154,7 @@ impl Peers {
         }
         match (record.outcome, &record.reason) {
             (Outcome::Ok, _) => {
-                self.latest.insert(log, checkpoint.note().clone());
+                self.enter(log, checkpoint.note().clone());
             }
             (Outcome::Refused | Outcome::Failed, Some(reason)) => {
                 self.evidence.entry(log.clone()).or_insert_with(|| checkpoint.clone());
@@ -224,10 +226,12 @@ impl Peers {
         self.latest.remove(&log);
     }
 
-    /// Judges a peer's checkpoint. `proof` is one that begins where `from` says.
+    /// Judges a peer's checkpoint. `proof` is one from the latest state that was seen, at the size `from`: to the
+    /// checkpoint where that is larger, and from the checkpoint where it is smaller. A smaller one is a state that the
+    /// log had on its way: what was offered then may be shown to a site that comes later.
     ///
     /// # Errors
-    /// It is not the peer's, is older than what was seen, is shown without proof, or does not go on.
+    /// It is not the peer's, is shown without proof, or does not go on.
     pub fn judge(
         &self,
         peer: &VerifierKey,
@@ -238,24 +242,32 @@ impl Peers {
         let Some(latest) = self.latest(peer) else { return Ok(new) };
         let old = Checkpoint::open(latest, peer)?;
         let peer = || peer.name().clone();
-        if new.size < old.size {
-            return Err(WitnessError::Older { peer: peer(), old: old.size, new: new.size });
-        }
         // The same size needs no proof: it is the same state, or there are two.
         let proof = if new.size == old.size { &[] } else { proof };
+        if new.size < old.size && from != old.size {
+            return Err(WitnessError::Older { peer: peer(), old: old.size, new: new.size });
+        }
         if new.size > old.size && from != old.size {
             return Err(WitnessError::Unproven { peer: peer(), old: old.size });
         }
-        if follow(&old, &new, proof) {
+        let [earlier, later] = if new.size < old.size { [&new, &old] } else { [&old, &new] };
+        if follow(earlier, later, proof) {
             Ok(new)
         } else {
             Err(WitnessError::Forked { peer: peer(), old: old.size, new: new.size })
         }
     }
 
-    /// Takes a checkpoint that was judged.
+    /// Takes a checkpoint that was judged. The latest state of a log is its largest.
     pub fn take(&mut self, peer: &VerifierKey, note: SignedNote) {
-        self.latest.insert((peer.name().clone(), peer.id()), note);
+        self.enter((peer.name().clone(), peer.id()), note);
+    }
+
+    fn enter(&mut self, log: LogKey, note: SignedNote) {
+        let size = |note: &SignedNote| Checkpoint::parse(note.text()).map_or(0, |seen| seen.size);
+        if self.latest.get(&log).is_none_or(|latest| size(latest) <= size(&note)) {
+            self.latest.insert(log, note);
+        }
     }
 
     /// Remembers that a log is not to be trusted.

@@ -1,8 +1,6 @@
 //! How training hears, between two steps, that it should stop, and why.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-use base::ids::RunId;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Why training stops before its last step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,34 +42,43 @@ impl Cancel {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The run that ended last: its end may be read before its training begins.
-    over: Option<RunId>,
-    training: Option<(RunId, Cancel)>,
+    /// The run's end may be read before its training begins.
+    over: bool,
+    training: Option<Cancel>,
 }
 
-/// The training of one session, as the part sees it that reads what the coordinator says.
+/// The training of one run, as the part sees it that hears the coordinator.
 #[derive(Debug, Default)]
 pub(crate) struct Training(Mutex<State>);
 
 impl Training {
-    /// A run trains now; the flag that its end sets.
-    pub fn begin(&self, run: &RunId) -> Cancel {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run trains now; the flag that its end sets.
+    pub fn begin(&self) -> Cancel {
+        let mut state = self.state();
         let cancel = Cancel::default();
-        if state.over.as_ref() == Some(run) {
+        if state.over {
             cancel.set(Reason::RunOver);
         }
-        state.training = Some((run.clone(), cancel.clone()));
+        state.training = Some(cancel.clone());
         cancel
     }
 
-    /// A run is over: its training, if there is any, ends after the step that it is in.
-    pub fn end(&self, run: &RunId) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, cancel)) = state.training.take_if(|(training, _)| training == run) {
+    /// The run is over: its training, if there is any, ends after the step that it is in.
+    pub fn end(&self) {
+        let mut state = self.state();
+        state.over = true;
+        if let Some(cancel) = state.training.take() {
             cancel.set(Reason::RunOver);
         }
-        state.over = Some(run.clone());
+    }
+
+    /// Whether the run is over.
+    pub fn is_over(&self) -> bool {
+        self.state().over
     }
 }
 
@@ -80,16 +87,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_run_ends_its_own_training_whichever_is_read_first() {
-        let run = |name: &str| name.parse::<RunId>().unwrap();
+    fn the_end_of_a_run_ends_its_training_whichever_is_read_first() {
         let training = Training::default();
-        let first = training.begin(&run("run-a"));
-        training.end(&run("run-b"));
-        assert!(!first.is_set());
-        training.end(&run("run-a"));
+        let first = training.begin();
+        assert!(!first.is_set() && !training.is_over());
+        training.end();
         assert_eq!(first.reason(), Some(Reason::RunOver));
-        assert!(training.begin(&run("run-a")).is_set());
-        assert!(!training.begin(&run("run-c")).is_set());
+        assert!(training.is_over() && training.begin().is_set());
     }
 
     #[test]

@@ -3,141 +3,37 @@
 //! ```text
 //! welcome ─► its key is the known one?   what it saw of ours is in ours?
 //! offer ───► its log goes on?  ends with this very offer?  ─► recorded ─► cosigned
-//! train
+//! train                    states of several runs may be shown, each of which goes on from the other
 //! others ──► enough sites signed this very state? ─► recorded ─► the update may leave
 //! ```
 //!
 //! A coordinator that shows two histories, or different ones to different sites, is believed no more:
 //! the session ends as a breach, and so does every later one until a person decides otherwise.
 
+mod error;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use audit::Name;
-use audit::note::{NoteError, SignedNote, VerifierKey};
+use audit::note::{SignedNote, VerifierKey};
 use audit::record::{Entry, Event, Outcome, Record};
-use audit::segments::LogError;
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{
-    AttestError, Attestation, AuditWriter, COORDINATOR, Held, PeerError, PublishedOfferError,
-    attest, check_shown, hash, name, signed_by, verify_cosignatures,
+    AttestError, Attestation, AuditWriter, COORDINATOR, Held, PeerError, attest, check_shown, hash,
+    name, signed_by, verify_cosignatures,
 };
 use node::wire::{Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, SignedState};
+
+pub use self::error::MonitorError;
 
 /// States of the own log that the coordinator may have seen, at most: far more than rounds that end
 /// without an answer.
 const UNCONFIRMED: usize = 32;
 
-/// A coordinator whose log is not as it should be.
-#[derive(Debug, thiserror::Error)]
-pub enum MonitorError {
-    /// It shows none.
-    #[error("the coordinator shows no audit log of its own")]
-    NoLog,
-    /// Its log, or its key.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-    /// What it saw of this site's log is not in it.
-    #[error(
-        "this site's audit log lacks what the coordinator saw of it: it was put back from an older \
-         copy. Put the newer copy back; where there is none, begin the next log with \
-         `site-node audit restart --reason restored --spent all`"
-    )]
-    Restored,
-    /// The records that the coordinator saw last of this site's log were removed.
-    #[error(
-        "this site's audit log does not hold the records any more that the coordinator saw last, and cannot prove how \
-         it goes on from them: they were removed when they were older than audit.keep. Nothing was charged; begin \
-         the next log with `site-node audit restart --reason archived --spent recorded`"
-    )]
-    Removed,
-    /// It shows another log than the one that is known, which no person has trusted yet.
-    #[error(
-        "the coordinator shows the audit log {found}, and another log of it is known here; ask the coordinator's \
-         people by another way than the network. If the key is right, run `site-node trust {found}`, then start again"
-    )]
-    OtherLog {
-        /// The key of the log that it shows.
-        found: String,
-    },
-    /// It shows a checkpoint of this site's that is none.
-    #[error("the coordinator shows a checkpoint of this site's log that is not one: {0}")]
-    NotOurs(NoteError),
-    /// The record of the offer is not in its log.
-    #[error(transparent)]
-    PublishedOffer(#[from] PublishedOfferError),
-    /// The record is of something else.
-    #[error("the coordinator's log ends with {found}, where the offer should stand: {what}")]
-    OtherOffer {
-        /// The kind of record that it is.
-        found: &'static str,
-        /// What differs.
-        what: &'static str,
-    },
-    /// The round was offered before, with another model.
-    #[error("round {round} was offered with another model before")]
-    OtherModel {
-        /// The round.
-        round: Round,
-    },
-    /// A later round was offered before.
-    #[error("round {round} is offered after round {latest}: rounds only go forward")]
-    EarlierRound {
-        /// The round that is offered.
-        round: Round,
-        /// The latest one that was offered before.
-        latest: Round,
-    },
-    /// Who else signed.
-    #[error(transparent)]
-    Attest(#[from] AttestError),
-    /// Signatures for a round that is not open here.
-    #[error("signatures for round {0}, which is not open here")]
-    NotOffered(Round),
-    /// This site's own log.
-    #[error(transparent)]
-    Log(#[from] LogError),
-}
-
-impl MonitorError {
-    /// Whether nothing more of this coordinator is to be believed.
-    #[must_use]
-    pub fn is_breach(&self) -> bool {
-        match self {
-            Self::Restored
-            | Self::Removed
-            | Self::OtherLog { .. }
-            | Self::Attest(AttestError::Diverged { .. }) => true,
-            Self::Peer(error) => error.is_breach(),
-            _ => false,
-        }
-    }
-
-    /// The reason as a code for records and refusals.
-    #[must_use]
-    pub fn rule(&self) -> &'static str {
-        match self {
-            Self::NoLog => "witness.no-log",
-            Self::Peer(error) => error.rule(),
-            Self::Restored => "ledger.restored",
-            Self::Removed => "witness.archived",
-            Self::OtherLog { .. } => "witness.replaced",
-            Self::NotOurs(_) => "witness.checkpoint",
-            Self::PublishedOffer(_) => "witness.record",
-            Self::OtherOffer { .. } => "witness.offer",
-            Self::OtherModel { .. } => "witness.other-model",
-            Self::EarlierRound { .. } => "witness.earlier-round",
-            Self::Attest(AttestError::Diverged { .. }) => "witness.diverged",
-            Self::Attest(_) => "witness.signatures",
-            Self::NotOffered(_) => "witness.not-offered",
-            Self::Log(_) => "audit",
-        }
-    }
-}
-
 /// A round whose offer was seen in the coordinator's log.
 struct Seen {
-    run: RunId,
     round: Round,
     purpose: Purpose,
     note: SignedNote,
@@ -161,7 +57,8 @@ pub struct Monitor {
     key: VerifierKey,
     /// Own checkpoints, and their sizes, that the coordinator may have seen last.
     own: Vec<(u64, Option<SignedNote>)>,
-    seen: Option<Seen>,
+    /// What each run was offered last.
+    seen: BTreeMap<RunId, Seen>,
 }
 
 /// How this site introduces its log.
@@ -182,7 +79,9 @@ impl Monitor {
     pub fn open(audit: Arc<AuditWriter>, shown: Option<&KeptLog>) -> Result<Self, MonitorError> {
         let of = name(COORDINATOR);
         match meet(&audit, &of, shown) {
-            Ok((key, own)) => Ok(Self { audit, of, key, own: vec![(own, None)], seen: None }),
+            Ok((key, own)) => {
+                Ok(Self { audit, of, key, own: vec![(own, None)], seen: BTreeMap::new() })
+            }
             Err(error) => {
                 let entry = refusal(&error).with_site(of);
                 if error.is_breach() {
@@ -204,11 +103,12 @@ impl Monitor {
         let ModelHeader { run, round, purpose, payload, log, record } = header;
         let of = (run, *round, *purpose);
         let offer = Offer { of, model: payload.digest, plan, log, record };
-        self.judge(&offer).inspect_err(|error| self.refused((run, *round), error))
+        let judged = self.judge(&offer).inspect_err(|error| self.refused((run, *round), error));
+        judged.map(|(signature, _)| signature)
     }
 
     /// Takes a description that is asked for, in the same way: the coordinator's log ends with this very
-    /// question, which stands for both plan and model.
+    /// question, which stands for both plan and model. Returns the size of that log, too.
     ///
     /// # Errors
     /// As [`Monitor::offered`].
@@ -217,13 +117,13 @@ impl Monitor {
         (run, question): (&RunId, Digest),
         log: &SignedState,
         record: &LastRecord,
-    ) -> Result<String, MonitorError> {
+    ) -> Result<(String, u64), MonitorError> {
         let of = (run, DESCRIBED, Purpose::Train);
         let offer = Offer { of, model: question, plan: question, log, record };
         self.judge(&offer).inspect_err(|error| self.refused((run, DESCRIBED), error))
     }
 
-    fn judge(&mut self, offer: &Offer<'_>) -> Result<String, MonitorError> {
+    fn judge(&mut self, offer: &Offer<'_>) -> Result<(String, u64), MonitorError> {
         let Offer { of: (run, round, purpose), model, plan, log, record } = *offer;
         // Before anything is taken: the record is the last one of a state that goes on.
         let checkpoint = match self.audit.judge(&self.key, log) {
@@ -259,15 +159,14 @@ impl Monitor {
         let mine = cosigned.signatures().iter().find(|signature| signature.name == *own.name());
         let signature = mine.map(ToString::to_string).unwrap_or_default();
         let mut note = cosigned.clone();
-        if let Some(seen) = &self.seen
+        if let Some(seen) = self.seen.get(run)
             && seen.note.text() == note.text()
         {
             // Offered again, after a connection was lost.
             note = seen.note.clone();
         }
-        let run = run.clone();
-        self.seen = Some(Seen { run, round, purpose, note, attested: false });
-        Ok(signature)
+        self.seen.insert(run.clone(), Seen { round, purpose, note, attested: false });
+        Ok((signature, checkpoint.size))
     }
 
     /// Notes that an offer, or what is said of one, was refused: recorded with the next record.
@@ -288,7 +187,7 @@ impl Monitor {
         cosignatures: &[Cosignature],
         needed: usize,
     ) -> Result<(), MonitorError> {
-        let seen = self.seen.as_mut().filter(|seen| seen.run == *run && seen.round == round);
+        let seen = self.seen.get_mut(run).filter(|seen| seen.round == round);
         let seen = seen.ok_or(MonitorError::NotOffered(round))?;
         if seen.purpose == Purpose::Evaluate {
             // Those of the last round came after the final model, which stands in a later state:
@@ -323,8 +222,7 @@ impl Monitor {
     /// Whether enough sites are known to have seen what this round was offered with.
     #[must_use]
     pub fn is_attested(&self, run: &RunId, round: Round) -> bool {
-        let same = |seen: &Seen| seen.run == *run && seen.round == round && seen.attested;
-        self.seen.as_ref().is_some_and(same)
+        self.seen.get(run).is_some_and(|seen| seen.round == round && seen.attested)
     }
 
     /// This site's log as it is now, for the coordinator.
@@ -345,7 +243,8 @@ impl Monitor {
     ///
     /// # Errors
     /// It cannot be signed.
-    pub fn seal(&self) -> Result<(), MonitorError> {
+    pub fn over(&mut self, run: &RunId) -> Result<(), MonitorError> {
+        self.seen.remove(run);
         Ok(self.audit.checkpoint().map(drop)?)
     }
 
@@ -367,7 +266,9 @@ impl Monitor {
         if let Some((size, note)) = signed {
             let node = self.audit.node();
             self.audit.note_cosigned(&node, &note)?;
-            self.own = vec![(size, Some(note))];
+            // Later ones may be on their way.
+            self.own.retain(|(own, _)| *own > size);
+            self.own.insert(0, (size, Some(note)));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::transport::{Link, TransportError, send_payload};
-use node::wire::{Payload, SignedState, UpdateHeader};
+use node::wire::{Contribution, Payload, SignedState, UpdateHeader};
 use plan::metric::Metric;
 use privacy::PrivatizedUpdate;
 
@@ -33,5 +33,5 @@ pub async fn send(
     let metrics = outgoing.metrics.clone();
     let weight = outgoing.weight;
     let header = UpdateHeader { run, round, model, payload, weight, metrics, log };
-    send_payload(link, &header, words).await
+    send_payload(link, &Contribution::Update(header), words).await
 }

@@ -15,8 +15,8 @@ use node::transport::{
     FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_payload, send_payload,
 };
 use node::wire::{
-    Cosignature, DESCRIBED, Hello, KeptLog, ModelHeader, PROTOCOL, Payload, Purpose, ToCoordinator,
-    ToSite, UpdateHeader,
+    Contribution, Cosignature, DESCRIBED, Hello, KeptLog, ModelHeader, Offer, PROTOCOL, Payload,
+    Purpose, StatisticsOffer, StatisticsReply, ToCoordinator, ToSite, UpdateHeader,
 };
 use plan::experiment::{Plan, StatisticsRequest};
 use plan::model::payload;
@@ -147,10 +147,10 @@ impl Observed {
     pub async fn inquire(
         &mut self,
         question: &StatisticsRequest,
-    ) -> Result<ToCoordinator, TransportError> {
+    ) -> Result<Answer, TransportError> {
         let shown = self.record_question(question, question)?;
         self.ask(question, &shown).await?;
-        self.hear().await
+        self.answer().await
     }
 
     /// The record of one question under the name of another, and the state of the coordinator's log
@@ -183,7 +183,8 @@ impl Observed {
         self.seen.push(shown.size);
         let question = question.clone();
         let record = shown.record.clone();
-        self.say(&ToSite::Describe { question, log, record }).await
+        let offer = Offer::Statistics(StatisticsOffer { question, log, record });
+        send_payload(&self.link, &offer, &bytes::Bytes::new()).await
     }
 
     /// Says anything at all.
@@ -313,7 +314,8 @@ impl Observed {
     /// # Errors
     /// The connection is lost, or the site stops the transfer.
     pub async fn send(&self, header: &ModelHeader, model: &[f32]) -> Result<(), TransportError> {
-        send_payload(&self.link, header, &payload::from_parameters(model)).await
+        let offer = Offer::Model(header.clone());
+        send_payload(&self.link, &offer, &payload::from_parameters(model)).await
     }
 
     /// How many transfers the site began that nobody has taken yet, once the session is over.
@@ -325,19 +327,26 @@ impl Observed {
         begun
     }
 
-    /// An update, or what the site says instead.
+    /// An update or the answer to a statistics request, or what the site says instead.
     ///
     /// # Errors
     /// The connection is lost.
     pub async fn answer(&mut self) -> Result<Answer, TransportError> {
         loop {
             let said = tokio::select! {
-                update = update(&self.link) => {
-                    let update = update?;
-                    self.captured.extend(encode(&update.0));
-                    self.captured.extend(&update.1);
-                    self.checkpoint = Some(update.0.log.checkpoint.clone());
-                    return Ok(Answer::Update(Box::new(update)));
+                contributed = contribution(&self.link) => {
+                    let (contribution, words) = contributed?;
+                    self.captured.extend(encode(&contribution));
+                    self.captured.extend(&words);
+                    let log = match &contribution {
+                        Contribution::Update(UpdateHeader { log, .. })
+                        | Contribution::Statistics(StatisticsReply { log, .. }) => log,
+                    };
+                    self.checkpoint = Some(log.checkpoint.clone());
+                    return Ok(match contribution {
+                        Contribution::Update(header) => Answer::Update(Box::new((header, words))),
+                        Contribution::Statistics(reply) => Answer::Statistics(Box::new(reply)),
+                    });
                 }
                 said = self.reader.expect::<ToCoordinator>() => said?,
             };
@@ -362,18 +371,39 @@ impl Sink for Bytes {
     }
 }
 
-async fn update(link: &Link) -> Result<(UpdateHeader, Vec<u8>), TransportError> {
+async fn contribution(link: &Link) -> Result<(Contribution, Vec<u8>), TransportError> {
     let mut reader = link.accept_transfer().await?;
-    let header: UpdateHeader = reader.expect().await?;
+    let contribution: Contribution = reader.expect().await?;
     let mut bytes = Bytes(Vec::new());
-    receive_payload(reader, &header.payload, &mut bytes).await?;
-    Ok((header, bytes.0))
+    match &contribution {
+        Contribution::Update(header) => {
+            receive_payload(reader, &header.payload, &mut bytes).await?;
+        }
+        Contribution::Statistics(_) => reader.end().await?,
+    }
+    Ok((contribution, bytes.0))
 }
 
-/// What comes back for a model.
+/// What comes back for a model or a statistics request.
+#[derive(Debug)]
 pub enum Answer {
     /// An update.
     Update(Box<(UpdateHeader, Vec<u8>)>),
+    /// The answer to a statistics request.
+    Statistics(Box<StatisticsReply>),
     /// A message instead.
     Said(Box<ToCoordinator>),
+}
+
+impl Answer {
+    /// What was said in place of a contribution.
+    ///
+    /// # Errors
+    /// Something was contributed.
+    pub fn into_said(self) -> Result<ToCoordinator, SetupError> {
+        match self {
+            Self::Said(said) => Ok(*said),
+            other => Err(format!("a contribution left: {other:?}").into()),
+        }
+    }
 }

@@ -57,16 +57,38 @@ fn a_log_that_grows_is_cosigned_and_one_that_forks_is_not() {
     let open = |peers: &Peers| Checkpoint::open(peers.latest(&peer).unwrap(), &peer).unwrap();
     let seen = open(&peers);
     assert_eq!(open(&replayed), seen);
-    let back = peers.judge(&peer, &older.unwrap(), (0, &[]));
+    let older = older.unwrap();
+    let back = peers.judge(&peer, &older, (0, &[]));
     assert!(matches!(back, Err(WitnessError::Older { .. })), "{back:?}");
+    // What the log was on its way is as good, where that is proven, and what was seen last stays the latest.
+    let before = Checkpoint::open(&older, &peer).unwrap();
+    let onward = centre.log.tree().consistency(before.size, seen.size).unwrap();
+    assert_eq!(peers.judge(&peer, &older, (seen.size, &onward)).unwrap(), before);
+    peers.take(&peer, older.clone());
+    site.put(&witness(older.to_string().try_into().unwrap(), true));
+    replayed.replay(read(ours.path()).last().unwrap());
+    assert_eq!((open(&peers), open(&replayed)), (seen.clone(), seen.clone()));
+    let mut bent = onward.clone();
+    bent[0].0[0] ^= 1;
+    let forked = peers.judge(&peer, &older, (seen.size, &bent));
+    assert!(matches!(forked, Err(WitnessError::Forked { .. })), "{forked:?}");
     // Another history under the same key.
     let other = tempfile::tempdir().unwrap();
-    let mut fork = Writer::new(other.path(), "centre", Role::Coordinator, 2).more(500);
+    let mut fork = Writer::new(other.path(), "centre", Role::Coordinator, 2).more(20);
+    let early = fork.log.checkpoint().unwrap().clone();
+    let mut fork = fork.more(500);
     let note = fork.log.checkpoint().unwrap().clone();
     let proof = fork.log.tree().consistency(seen.size, fork.log.size()).unwrap();
     let error = peers.judge(&peer, &note, (seen.size, &proof)).unwrap_err();
     assert!(matches!(error, WitnessError::Forked { .. }), "{error}");
     assert!(!follow(&seen, &Checkpoint::open(&note, &peer).unwrap(), &proof));
+    // Nor does what was seen go on from an early state of the other one.
+    let size = Checkpoint::open(&early, &peer).unwrap().size;
+    assert!(size < seen.size);
+    for proof in [fork.log.tree().consistency(size, seen.size).unwrap(), onward] {
+        let error = peers.judge(&peer, &early, (seen.size, &proof)).unwrap_err();
+        assert!(matches!(error, WitnessError::Forked { .. }), "{error}");
+    }
     assert!(peers.judge(&public("site-b"), &note, (0, &[])).is_err(), "another log's key");
     // Both are kept, what was seen stays, and a restart does not forgive.
     let refused = witness(note.to_string().try_into().unwrap(), false);

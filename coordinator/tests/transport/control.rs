@@ -66,7 +66,8 @@ async fn no_peer_writes_into_the_others_log_or_terminal() {
     let ours = async {
         let (mut writer, mut reader) = coordinator.accept_control().await.unwrap();
         let heard = reader.expect::<ToCoordinator>().await.unwrap();
-        let over = ToSite::Over { run: "run-a".parse().unwrap(), outcome: FORGED.to_owned() };
+        let over =
+            ToSite::Over { run: "run-a".parse().unwrap(), offered: 1, outcome: FORGED.to_owned() };
         for message in [ToSite::Refused(Refusal::Log(FORGED.to_owned())), over] {
             writer.send(&message).await.unwrap();
         }
@@ -78,7 +79,8 @@ async fn no_peer_writes_into_the_others_log_or_terminal() {
         writer.send(&decline(FORGED)).await.unwrap();
         let refused = reader.expect::<ToSite>().await.unwrap();
         assert_eq!(refused, ToSite::Refused(Refusal::Log(PLAIN.to_owned())));
-        let over = ToSite::Over { run: "run-a".parse().unwrap(), outcome: PLAIN.to_owned() };
+        let over =
+            ToSite::Over { run: "run-a".parse().unwrap(), offered: 1, outcome: PLAIN.to_owned() };
         assert_eq!(reader.expect::<ToSite>().await.unwrap(), over);
     };
     let (heard, ()) = within(Box::pin(async { tokio::join!(ours, theirs) })).await;

@@ -48,7 +48,7 @@ async fn a_client_of_another_version_is_refused_in_the_handshake() {
     let authority = authority();
     let (listener, address) = listen(identity(&authority, Role::Coordinator));
     for protocols in
-        [&[&b"consilium/2"[..]][..], &[b"h3"], &[b"consilium"], &[b"consilium/11"], &[]]
+        [&[&b"consilium/3"[..]][..], &[b"h3"], &[b"consilium"], &[b"consilium/11"], &[]]
     {
         let client = async {
             alert(raw::dial(address, identity(&authority, site()), true, protocols).await).await
@@ -60,7 +60,7 @@ async fn a_client_of_another_version_is_refused_in_the_handshake() {
     }
     // One of several is enough.
     let accept = async { listener.accept().await.unwrap().accept().await };
-    let both = [&b"consilium/2"[..], ALPN];
+    let both = [&b"consilium/3"[..], ALPN];
     let dial = raw::dial(address, identity(&authority, site()), true, &both);
     let (accepted, reached) = within(async { tokio::join!(accept, dial) }).await;
     assert_eq!(accepted.unwrap().peer(), &site());
@@ -70,7 +70,7 @@ async fn a_client_of_another_version_is_refused_in_the_handshake() {
 #[tokio::test]
 async fn a_coordinator_of_another_version_is_recognised_by_the_site() {
     let authority = authority();
-    for protocols in [&[&b"consilium/2"[..]][..], &[b"h3"]] {
+    for protocols in [&[&b"consilium/3"[..]][..], &[b"h3"]] {
         let (endpoint, address) = raw::server(identity(&authority, Role::Coordinator), protocols);
         let serve = async { endpoint.accept().await.unwrap().await.map(drop) };
         let dialer = Dialer::new(identity(&authority, site())).unwrap();

@@ -5,11 +5,10 @@ use std::time::Duration;
 use base::clock::{Clock, SystemClock};
 use node::pki::Validity;
 use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
-use node::wire::{Hello, PROTOCOL, ToCoordinator, ToSite};
+use node::wire::{Hello, ModelHeader, Offer, PROTOCOL, StatisticsOffer, ToCoordinator, ToSite};
 use tokio::sync::mpsc;
 
 use super::SessionError;
-use crate::cancel::Training;
 use crate::coordinator_log::{Monitor, introduction};
 use crate::participant::Participant;
 
@@ -65,17 +64,46 @@ pub(super) async fn open(
     Ok(Opened { link, writer, reader, watch })
 }
 
+/// An offer whose head was read.
+pub(super) enum Arrived {
+    /// A model, whose parameters follow.
+    Model(ModelHeader, FrameReader),
+    /// A statistics request.
+    Statistics(StatisticsOffer),
+}
+
+/// Hands on what is offered, in the order in which the coordinator began to send it.
+pub(super) async fn read_offers(
+    link: &Link,
+    incoming: mpsc::Sender<Arrived>,
+) -> Result<(), TransportError> {
+    loop {
+        let mut reader = link.accept_transfer().await?;
+        let arrived = match reader.expect().await {
+            Ok(Offer::Model(header)) => Arrived::Model(header, reader),
+            Ok(Offer::Statistics(offer)) => {
+                reader.end().await?;
+                Arrived::Statistics(offer)
+            }
+            // Given up before it was begun: a newer model takes its place.
+            Err(TransportError::Stream(error)) => {
+                tracing::debug!(error, "a transfer was given up");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if incoming.send(arrived).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
 /// Hands on what the coordinator says until it says no more.
 pub(super) async fn read_all(
     reader: &mut FrameReader,
     incoming: mpsc::Sender<ToSite>,
-    training: &Training,
 ) -> Result<(), TransportError> {
     while let Some(message) = reader.next().await? {
-        // Heard at once, while the session itself may be waiting for training to end.
-        if let ToSite::Over { run, .. } = &message {
-            training.end(run);
-        }
         if incoming.send(message).await.is_err() {
             break;
         }

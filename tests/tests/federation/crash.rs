@@ -97,7 +97,8 @@ impl Seen {
                         self.again += 1;
                     }
                 }
-                Answer::Said(said) => {
+                other => {
+                    let Answer::Said(said) = other else { panic!("no update: {other:?}") };
                     let ToCoordinator::Decline(decline) = *said else { panic!("{said:?}") };
                     let expected = decline.reason.contains("charged before this site restarted");
                     assert!(expected, "{decline:?}");

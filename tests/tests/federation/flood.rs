@@ -4,7 +4,7 @@
 use base::digest::Digest;
 use base::ids::Round;
 use coordinator::registry::Registry;
-use node::wire::{Decline, Evaluation, ModelHeader, Progress, Refusal, ToCoordinator, ToSite};
+use node::wire::{Decline, Evaluation, Progress, Refusal, ToCoordinator, ToSite};
 
 use crate::Outcome;
 use crate::rogue::{Stage, honest, plan};
@@ -61,12 +61,10 @@ async fn a_site_that_floods_a_run_is_cut_off_and_leaves_little() -> Outcome {
 
         let ToSite::Plan { run, .. } = good.hear().await? else { return Err("no plan".into()) };
         good.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
-        let mut offer = good.link.accept_transfer().await?;
-        let model: ModelHeader = offer.expect().await?;
+        let model = good.offered().await?;
         let words = vec![0; usize::try_from(model.payload.words)? * 4];
         good.update(&honest(&good, &run, &model, &words)?, words).await;
-        let mut offer = good.link.accept_transfer().await?;
-        let last: ModelHeader = offer.expect().await?;
+        let last = good.offered().await?;
         let model = last.payload.digest;
         let evaluation = Evaluation { run: run.clone(), model, metrics: Vec::new() };
         good.say(ToCoordinator::Evaluation(evaluation)).await?;

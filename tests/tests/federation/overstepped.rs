@@ -75,8 +75,7 @@ async fn round_with(
         site.say(ToCoordinator::Consent { run, plan: plan.digest() }).await?;
     }
     for site in &sites {
-        let mut offer = site.link.accept_transfer().await?;
-        let model: ModelHeader = offer.expect().await?;
+        let model = site.offered().await?;
         offers.push(model);
     }
     let (Some(model), [a, b, c]) = (offers.first().cloned(), &mut sites[..]) else {
@@ -99,8 +98,7 @@ async fn round_with(
     received(b).await?;
     // Nobody waits for the third: the run goes on to its end without it.
     for site in [&*a, &*b, &*c] {
-        let mut offer = site.link.accept_transfer().await?;
-        let last: ModelHeader = offer.expect().await?;
+        let last = site.offered().await?;
         // The two updates cancel out: of the third nothing is in the sum.
         assert_eq!(last.payload.digest, model.payload.digest);
         site.link.close("done");
@@ -190,8 +188,7 @@ async fn a_weight_loosens_no_bound() -> Outcome {
         let launched = stage.launch(plan.clone())?;
         let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
         rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
-        let mut offer = rogue.link.accept_transfer().await?;
-        let model: ModelHeader = offer.expect().await?;
+        let model = rogue.offered().await?;
         let words = bytes(&just_over(usize::try_from(model.payload.words)?));
         let header = UpdateHeader { weight, ..honest(&rogue, &run, &model, &words)? };
         rogue.update(&header, words).await;

@@ -165,7 +165,7 @@ async fn train(
 pub(crate) fn update(answer: Answer) -> (UpdateHeader, Vec<u8>) {
     match answer {
         Answer::Update(update) => *update,
-        Answer::Said(said) => panic!("no update: {said:?}"),
+        other => panic!("no update: {other:?}"),
     }
 }
 

@@ -18,7 +18,8 @@ use node::audit_log::AuditWriter;
 use node::pki::Role;
 use node::transport::{Dialer, FrameReader, FrameWriter, Link, send_payload};
 use node::wire::{
-    Hello, KeptLog, ModelHeader, PROTOCOL, Payload, Refusal, ToCoordinator, ToSite, UpdateHeader,
+    Contribution, Hello, KeptLog, ModelHeader, Offer, PROTOCOL, Payload, Refusal, ToCoordinator,
+    ToSite, UpdateHeader,
 };
 use plan::experiment::{Experiment, Plan};
 use plan::metric::Metric;
@@ -130,7 +131,16 @@ impl Rogue {
 
     /// Sends an update whose stream the coordinator may stop at any time.
     pub(crate) async fn update(&self, header: &UpdateHeader, words: Vec<u8>) {
-        drop(send_payload(&self.link, header, &Bytes::from(words)).await);
+        let update = Contribution::Update(header.clone());
+        drop(send_payload(&self.link, &update, &Bytes::from(words)).await);
+    }
+
+    /// The next model that it is offered.
+    pub(crate) async fn offered(&self) -> Result<ModelHeader, tests::SetupError> {
+        match self.link.accept_transfer().await?.expect().await? {
+            Offer::Model(header) => Ok(header),
+            Offer::Statistics(_) => Err("a statistics request in place of a model".into()),
+        }
     }
 }
 
@@ -167,8 +177,7 @@ async fn every_misdeed_is_refused_by_name_and_the_round_still_counts() -> Outcom
     let launched = stage.launch(plan.clone())?;
     let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
     rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
-    let mut offer = rogue.link.accept_transfer().await?;
-    let model: ModelHeader = offer.expect().await?;
+    let model = rogue.offered().await?;
 
     let words = vec![0; usize::try_from(model.payload.words)? * 4];
     let good = honest(&rogue, &run, &model, &words)?;
@@ -290,8 +299,7 @@ async fn a_site_may_not_launch_runs_or_tell_metrics_of_private_ones() -> Outcome
     let _launched = stage.launch(plan.clone())?;
     let ToSite::Plan { run, .. } = rogue.hear().await? else { return Err("no plan".into()) };
     rogue.say(ToCoordinator::Consent { run: run.clone(), plan: plan.digest() }).await?;
-    let mut offer = rogue.link.accept_transfer().await?;
-    let model: ModelHeader = offer.expect().await?;
+    let model = rogue.offered().await?;
     let words = vec![0; usize::try_from(model.payload.words)? * 4];
     let metrics = vec![Metric { name: "train.loss".to_owned(), value: 0.5 }];
     let telling = UpdateHeader { metrics, ..honest(&rogue, &run, &model, &words)? };

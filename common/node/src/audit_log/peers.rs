@@ -267,10 +267,11 @@ impl AuditWriter {
         inner.peers.latest(latest).map(ToString::to_string)
     }
 
-    /// Judges what a peer shows of its log, and takes nothing yet.
+    /// Judges what a peer shows of its log, and takes nothing yet. A state that the log had before the latest one that
+    /// was seen is as good, where that is proven to go on from it.
     ///
     /// # Errors
-    /// It is not the peer's, is older than what was seen, is shown without proof, or does not go on.
+    /// It is not the peer's, is shown without proof, or does not go on.
     pub fn judge(&self, peer: &VerifierKey, shown: &SignedState) -> Result<Checkpoint, PeerError> {
         let note = alone(peer, shown)?;
         let inner = self.lock();

@@ -73,17 +73,17 @@ impl AuditWriter {
         Ok((self.sight(&note, size, from), note, size))
     }
 
-    /// The same, of a checkpoint that was signed before. States that it does not go on from are left
-    /// out.
+    /// The same, of a checkpoint that was signed before: with proofs to the states that the peer may have seen since,
+    /// too. States that nothing is proven of any more are left out.
     #[must_use]
     pub fn sight(&self, note: &SignedNote, size: u64, from: &[u64]) -> SignedState {
         let inner = self.lock();
         let tree = inner.log.tree();
         let proof = |from: &u64| {
-            let hashes = tree.consistency(*from, size).ok()?;
+            let hashes = tree.consistency(size.min(*from), size.max(*from)).ok()?;
             Some(Consistency { from: *from, hashes: digests(&hashes) })
         };
-        let proofs = from.iter().filter(|from| **from < size).filter_map(proof).collect();
+        let proofs = from.iter().filter(|from| **from != size).filter_map(proof).collect();
         SignedState { checkpoint: note.to_string(), proofs }
     }
 

@@ -165,6 +165,9 @@ pub enum ToSite {
     Over {
         /// The run.
         run: RunId,
+        /// The size of the coordinator's log in which it was offered last: whatever was offered later under the same
+        /// name is another one.
+        offered: u64,
         /// How it ended.
         outcome: String,
     },

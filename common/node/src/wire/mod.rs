@@ -33,7 +33,7 @@ pub use transfer::{
 pub use witness::{Consistency, Cosignature, KeptLog, LastRecord, SignedState};
 
 /// The version of everything in this module. A peer that says another is refused by name.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The protocol's name in the TLS handshake: peers of another kind fail there already.
-pub const ALPN: &[u8] = b"consilium/1";
+pub const ALPN: &[u8] = b"consilium/2";

@@ -17,10 +17,11 @@ pub struct KeptLog {
     pub data_set: Option<Name>,
 }
 
-/// A proof that a log goes on from what it was.
+/// A proof that the later of two states of a log goes on from the earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consistency {
-    /// Its records then.
+    /// The records of the state that the peer may have seen last. It is the earlier one, unless something that was
+    /// offered before is shown again.
     pub from: u64,
     /// The proof of RFC 9162.
     pub hashes: Vec<Digest>,

@@ -95,6 +95,48 @@ fn what_is_shown_is_the_last_record_and_each_side_signs_the_others_growth() {
     sound(theirs.path());
 }
 
+/// What one run was offered is shown to a hospital that comes later, after what another run was offered meanwhile.
+#[test]
+fn a_state_on_the_way_to_the_one_that_was_seen_is_signed_and_one_beside_it_is_not() {
+    let ours = tempfile::tempdir().unwrap();
+    let theirs = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let site = site(ours.path());
+    let centre = coordinator(theirs.path());
+    let of = name(COORDINATOR);
+    let key = site.meet(&of, &centre.verifier().to_string(), true).unwrap();
+    let first = centre.show(vec![note("first")]).unwrap();
+    copy(theirs.path(), other.path());
+    let second = centre.show(vec![note("second")]).unwrap();
+    let log = centre.sight(&second.note, second.size, &[0]);
+    site.witness((&key, &of), &log).unwrap();
+    // Without a proof that the log went on from it, nothing is known of it.
+    let log = centre.sight(&first.note, first.size, &[0]);
+    let refused = site.judge(&key, &log).unwrap_err();
+    assert!(refused.rule() == "witness.older" && !refused.is_breach(), "{refused}");
+    let log = centre.sight(&first.note, first.size, &[0, second.size]);
+    let (checkpoint, cosigned) = site.witness((&key, &of), &log).unwrap();
+    assert_eq!(checkpoint.size, first.size);
+    cosigned.check(&site.verifier()).unwrap();
+    let held = || centre.held(&site.seen_last(&of).unwrap()).unwrap();
+    assert_eq!(held(), Held::At(second.size));
+    site.record(Vec::new()).unwrap();
+    drop(site);
+    let site = self::site(ours.path());
+    assert_eq!(centre.held(&site.seen_last(&of).unwrap()).unwrap(), Held::At(second.size));
+    // The same log, put back, tells another story of the same length: neither goes on from the other.
+    drop(centre);
+    let forked = coordinator(other.path());
+    let shown = forked.show(vec![note("third")]).unwrap();
+    let onward = forked.show(vec![note("fourth")]).unwrap();
+    assert!(shown.size <= second.size && second.size <= onward.size, "{shown:?}");
+    let log = forked.sight(&shown.note, shown.size, &[0, second.size]);
+    let breach = site.witness((&key, &of), &log).unwrap_err();
+    assert!(breach.is_breach(), "{breach}");
+    drop(site);
+    sound(ours.path());
+}
+
 /// Whatever else a peer puts below its checkpoint is kept nowhere, and makes nobody forget.
 #[test]
 fn a_checkpoint_is_kept_with_its_owners_signature_alone() {

@@ -12,12 +12,12 @@ use std::path::Path;
 
 use audit::verify::{Options, Verdict, verify};
 use base::ids::Round;
-use node::wire::{SignedState, StatisticsReply, ToCoordinator};
+use node::wire::{SignedState, StatisticsReply};
 use plan::experiment::{Experiment, Statistic, StatisticsRequest, ViewSource};
 use plan::policy::Policy;
 use privacy::{Entry, Mechanism, Released};
 use site_node::privatize::LedgerLog;
-use tests::{SetupError, demo};
+use tests::{Answer, SetupError, demo};
 
 use crate::Outcome;
 use crate::private::{Stage, refusal};
@@ -62,11 +62,8 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
     let question = question(0.25)?;
     let mut site = stage.observer.site().await?;
     let said = site.inquire(&question).await?;
-    let ToCoordinator::StatisticsReply(StatisticsReply { run, question: digest, numbers, log }) =
-        said
-    else {
-        return Err(format!("{said:?}").into());
-    };
+    let Answer::Statistics(said) = said else { return Err(format!("{said:?}").into()) };
+    let StatisticsReply { run, question: digest, numbers, log } = *said;
     // Echoes of what was sent, and hashes of the site's audit log.
     assert_eq!((&run, digest), (&question.run(), question.digest()));
     let SignedState { checkpoint, proofs } = log;
@@ -86,13 +83,11 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
 
     // Asked again, it says the same and spends nothing; without what it kept, nothing at all.
     let again = site.inquire(&question).await?;
-    let ToCoordinator::StatisticsReply(again) = again else {
-        return Err(format!("{again:?}").into());
-    };
+    let Answer::Statistics(again) = again else { return Err(format!("{again:?}").into()) };
     assert_eq!((again.question, again.numbers), (digest, numbers));
     assert_eq!(stage.charged()?, charged.len());
     std::fs::remove_dir_all(stage.folder.path().join("state/descriptions"))?;
-    let (rule, reason) = refusal(site.inquire(&question).await?);
+    let (rule, reason) = refusal(site.inquire(&question).await?.into_said()?);
     assert!(rule == "ledger" && reason.contains("charged before"), "{rule}: {reason}");
     assert_eq!(stage.charged()?, charged.len());
     // A question that differs is another one, as long as the budget lasts.
@@ -101,9 +96,9 @@ async fn every_number_of_a_description_is_noised_and_paid_for() -> Outcome {
         let mut more = question.clone();
         more.rho += f64::from(rho) * 1e-3;
         match site.inquire(&more).await? {
-            ToCoordinator::StatisticsReply(_) => spent += 13,
+            Answer::Statistics(_) => spent += 13,
             said => {
-                let (rule, reason) = refusal(said);
+                let (rule, reason) = refusal(said.into_said()?);
                 assert!(rule == "policy.budget.epsilon", "{rule}: {reason}");
                 assert!(reason.contains("13 releases"), "{reason}");
                 break;
@@ -152,7 +147,7 @@ async fn who_may_not_ask_is_told_the_rule_and_nothing_is_spent() -> Outcome {
         let mut asked = question(0.1)?;
         ask(&mut asked);
         let mut site = stage.observer.site().await?;
-        let (rule, reason) = refusal(site.inquire(&asked).await?);
+        let (rule, reason) = refusal(site.inquire(&asked).await?.into_said()?);
         assert_eq!(rule, expected, "{reason}");
         assert_eq!(stage.charged()?, 0);
         if rule == "cohort" {

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use base::digest::Digest;
 use base::ids::{RunId, SiteName};
+use bytes::Bytes;
 use coordinator::launch::Asked;
+use node::transport::send_payload;
 use node::wire::{
-    DESCRIBED, Decline, Refusal, StatisticsLaunch, StatisticsReply, ToCoordinator, ToSite, Told,
+    Contribution, DESCRIBED, Decline, Offer, Refusal, StatisticsLaunch, StatisticsOffer,
+    StatisticsReply, ToCoordinator, ToSite, Told,
 };
 use plan::experiment::StatisticsRequest;
 use plan::metric::Metric;
@@ -29,12 +32,12 @@ fn with(numbers: &[Metric], name: &str, value: f64) -> Vec<Metric> {
 }
 
 impl Rogue {
-    /// What it is asked; whatever is said before is passed over.
-    async fn question(&mut self) -> Result<StatisticsRequest, SetupError> {
-        loop {
-            if let ToSite::Describe { question, .. } = self.hear().await? {
-                return Ok(question);
-            }
+    /// What it is asked.
+    async fn question(&self) -> Result<StatisticsRequest, SetupError> {
+        let mut offer = self.link.accept_transfer().await?;
+        match offer.expect().await? {
+            Offer::Statistics(StatisticsOffer { question, .. }) => Ok(question),
+            Offer::Model(_) => Err("a model in place of a statistics request".into()),
         }
     }
 
@@ -42,8 +45,9 @@ impl Rogue {
         let (log, ..) = self.audit.signed_state(&[])?;
         let run = asked.run.clone();
         let numbers = numbers.to_vec();
-        self.say(ToCoordinator::StatisticsReply(StatisticsReply { run, question, numbers, log }))
-            .await
+        let reply = StatisticsReply { run, question, numbers, log };
+        send_payload(&self.link, &Contribution::Statistics(reply), &Bytes::new()).await?;
+        Ok(())
     }
 }
 

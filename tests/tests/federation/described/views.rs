@@ -3,14 +3,13 @@
 use std::fmt::Write;
 use std::fs;
 
-use node::wire::{StatisticsReply, ToCoordinator};
 use plan::experiment::{
     Aggregate, DescribedInput, Missing, StatisticsRequest, Values, View, ViewSource,
 };
 use site_node::data::Source;
 use site_node::participant::Records;
 use tempfile::TempDir;
-use tests::SetupError;
+use tests::{Answer, SetupError};
 
 use super::{allowed, question};
 use crate::Outcome;
@@ -105,9 +104,8 @@ async fn a_patient_counts_once_however_many_records_there_are() -> Outcome {
     let mut site = stage.observer.site().await?;
     let question = asked(vec![input("crp", "labs"), input("none", "labs")])?;
     let said = site.inquire(&question).await?;
-    let ToCoordinator::StatisticsReply(StatisticsReply { numbers, .. }) = said else {
-        return Err(format!("{said:?}").into());
-    };
+    let Answer::Statistics(said) = said else { return Err(format!("{said:?}").into()) };
+    let numbers = said.numbers;
     assert_eq!(question.accepts(&numbers), Ok(()));
     let find = |name: &str| numbers.iter().find(|number| number.name == name).unwrap().value;
     let far = super::truth::FAR * question.count_deviation();
@@ -163,7 +161,7 @@ async fn a_hospital_that_lacks_a_view_says_no_more_than_that_it_does_not_answer(
     let mut reasons = Vec::new();
     for lacking in [input("crp", "vitals"), column] {
         let question = asked(vec![input("none", "labs"), lacking])?;
-        let (rule, reason) = refusal(site.inquire(&question).await?);
+        let (rule, reason) = refusal(site.inquire(&question).await?.into_said()?);
         assert_eq!(rule, "cohort", "{reason}");
         reasons.push(reason);
     }

@@ -191,7 +191,8 @@ async fn signatures_that_let_nothing_leave_are_noted_for_a_while() -> Outcome {
     for _ in 0..many {
         witnessed(&stage, &mut site, 1, vec![own.clone()]).await?;
         // It writes what was noted.
-        site.say(&ToSite::Over { run: "run-z".parse()?, outcome: String::new() }).await?;
+        site.say(&ToSite::Over { run: "run-z".parse()?, offered: 0, outcome: String::new() })
+            .await?;
         assert_eq!(refusal(&mut site).await?, "witness.signatures");
     }
     let state = node.state.clone();

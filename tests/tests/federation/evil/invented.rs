@@ -28,7 +28,7 @@ async fn trained(stage: &Stage, site: &mut Observed, model: &[f32]) -> Outcome {
     site.say(&ToSite::Witnessed { run, round: Round(2), cosignatures }).await?;
     match soon(site.answer()).await?? {
         Answer::Update(_) => Ok(()),
-        Answer::Said(said) => Err(format!("{said:?}").into()),
+        other => Err(format!("{other:?}").into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use node::wire::{Cosignature, DESCRIBED, Decline, ToCoordinator, ToSite};
 use plan::experiment::{Experiment, StatisticsRequest};
-use tests::{Observed, SetupError};
+use tests::{Answer, Observed, SetupError};
 
 use super::signatures::Signer;
 use super::stage::{A, Stage, charged, cosigned, nothing_left, refusals, soon};
@@ -60,7 +60,7 @@ async fn a_question_that_the_log_does_not_end_with_is_not_signed() -> Outcome {
     nothing_left(&node.state)?;
 
     let said = soon(site.inquire(&question)).await??;
-    assert!(matches!(said, ToCoordinator::StatisticsReply(_)), "{said:?}");
+    assert!(matches!(said, Answer::Statistics(_)), "{said:?}");
     assert_eq!(charged(&node.state)?.len(), question.questions().len());
     let rules = ["witness.offer", "witness.offer", "witness.record"];
     assert_eq!(refusals(&node.state)?, rules);
@@ -91,13 +91,13 @@ async fn a_question_that_too_few_have_seen_is_not_answered() -> Outcome {
     let signature = cosigned(&mut site).await?;
     let both = [site.own(signature), other.sign(&shown.note)?];
     told(&mut site, &question, &both).await?;
-    let said = soon(site.hear_all()).await??;
-    assert!(matches!(said, ToCoordinator::StatisticsReply(_)), "{said:?}");
+    let said = soon(site.answer()).await??;
+    assert!(matches!(said, Answer::Statistics(_)), "{said:?}");
     // The signatures again: nothing waits for them any more.
     told(&mut site, &question, &both).await?;
     let said = soon(site.inquire(&dearer(&StatisticsRequest { min_sites: 1, ..question.clone() })))
         .await??;
-    assert!(matches!(said, ToCoordinator::StatisticsReply(_)), "{said:?}");
+    assert!(matches!(said, Answer::Statistics(_)), "{said:?}");
     assert_eq!(charged(&node.state)?.len(), 2 * question.questions().len());
     node.stop().await
 }

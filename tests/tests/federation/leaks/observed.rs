@@ -66,7 +66,7 @@ async fn train(site: &mut Observed, run: &RunId, round: u32, model: &[f32]) -> O
     site.offer(run, Round(round), Purpose::Train, model).await?;
     match site.answer().await? {
         Answer::Update(_) => Ok(()),
-        Answer::Said(said) => Err(format!("no update: {said:?}").into()),
+        other => Err(format!("no update: {other:?}").into()),
     }
 }
 

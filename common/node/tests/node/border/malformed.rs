@@ -3,8 +3,9 @@
 use base::codec::{CodecError, MAX_MESSAGE, decode, encode};
 use base::ids::{Round, RunId};
 use node::wire::{
-    Cosignature, Decline, Evaluation, LastRecord, Launch, ModelHeader, Payload, Progress, Purpose,
-    Refusal, SignedState, ToCoordinator, ToOperator, ToSite, UpdateHeader,
+    Contribution, Cosignature, Decline, Evaluation, LastRecord, Launch, ModelHeader, Offer,
+    Payload, Progress, Purpose, Refusal, SignedState, StatisticsReply, ToCoordinator, ToOperator,
+    ToSite, UpdateHeader,
 };
 use plan::experiment::Plan;
 
@@ -78,7 +79,7 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     let witnessed = ToSite::Witnessed { run: run(), round, cosignatures };
     holds_the_name(&witnessed, "run-a");
     holds_the_name(&witnessed, "hospital-a");
-    holds_the_name(&ToSite::Over { run: run(), outcome: reason.clone() }, "run-a");
+    holds_the_name(&ToSite::Over { run: run(), offered: 1, outcome: reason.clone() }, "run-a");
     let sites = vec!["hospital-a".parse().unwrap(), "hospital-b".parse().unwrap()];
     let started = Progress::Started { sites, rounds: 1 };
     holds_the_name(&started, "hospital-b");
@@ -89,13 +90,14 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     let purpose = Purpose::Train;
     let log_of = log.clone();
     let header = ModelHeader { run: run(), round, purpose, payload, log: log_of, record };
-    holds_the_name(&header, "run-a");
+    holds_the_name(&Offer::Model(header), "run-a");
     let model = digest();
     let metrics = vec![];
-    holds_the_name(
-        &UpdateHeader { run: run(), round, model, payload, weight: 1, metrics, log },
-        "run-a",
-    );
+    let update = UpdateHeader { run: run(), round, model, payload, weight: 1, metrics, log };
+    holds_the_name(&Contribution::Update(update.clone()), "run-a");
+    let UpdateHeader { log, metrics: numbers, .. } = update;
+    let reply = StatisticsReply { run: run(), question: digest(), numbers, log };
+    holds_the_name(&Contribution::Statistics(reply), "run-a");
 }
 
 /// The bytes of a plan in which the line with this comment starts otherwise.
@@ -193,8 +195,8 @@ fn nothing_is_not_a_message() {
         decode::<ToCoordinator>(&[]).map(drop),
         decode::<ToSite>(&[]).map(drop),
         decode::<ToOperator>(&[]).map(drop),
-        decode::<ModelHeader>(&[]).map(drop),
-        decode::<UpdateHeader>(&[]).map(drop),
+        decode::<Offer>(&[]).map(drop),
+        decode::<Contribution>(&[]).map(drop),
     ] {
         assert!(matches!(refused, Err(CodecError::Malformed { .. })));
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use base::clock::Timestamp;
 use base::ids::{Round, RunId};
 use node::wire::{
-    ALPN, Answer, Consistency, Cosignature, Decline, Evaluation, Hello, KeptLog, LastRecord,
-    Launch, ModelHeader, PROTOCOL, Payload, Progress, Purpose, Query, Refusal, SignedState,
-    StatisticsLaunch, StatisticsReply, ToCoordinator, ToOperator, ToSite, Told, UpdateHeader,
+    ALPN, Answer, Consistency, Contribution, Cosignature, Decline, Evaluation, Hello, KeptLog,
+    LastRecord, Launch, ModelHeader, Offer, PROTOCOL, Payload, Progress, Purpose, Query, Refusal,
+    SignedState, StatisticsLaunch, StatisticsOffer, StatisticsReply, ToCoordinator, ToOperator,
+    ToSite, Told, UpdateHeader,
 };
 use plan::metric::Metric;
 
@@ -22,13 +23,14 @@ variants!(
     Decline,
     Evaluation,
     Launch,
-    StatisticsReply,
     Describe,
     Attach,
     Stop,
     Query
 );
-variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over, Describe);
+variants!(ToSite: Welcome, Refused, Plan, Witnessed, Received, Over);
+variants!(Offer: Model, Statistics);
+variants!(Contribution: Update, Statistics);
 variants!(ToOperator: Welcome, Refused, Progress, Told, Attached, Ended, Answer);
 variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting, Stopped);
 variants!(Purpose: Train, Evaluate);
@@ -55,7 +57,7 @@ fn hello() -> Hello {
         seen: None,
         data_set: Some("cohort".parse().unwrap()),
     });
-    Hello { protocol: 1, software: "site-node 0.1.0".to_owned(), log }
+    Hello { protocol: 2, software: "site-node 0.1.0".to_owned(), log }
 }
 
 fn loss(value: f64) -> Metric {
@@ -71,44 +73,27 @@ fn decline(round: Option<Round>) -> ToCoordinator {
 /// The bytes below are those of this version: other bytes need another number, in both places.
 #[test]
 fn the_version_is_in_the_handshake_and_in_the_first_message() {
-    assert_eq!((PROTOCOL, ALPN), (1, &b"consilium/1"[..]));
+    assert_eq!((PROTOCOL, ALPN), (2, &b"consilium/2"[..]));
 }
 
-/// What sites and operators say of descriptions.
-fn of_descriptions() -> [(ToCoordinator, String); 2] {
-    let described = format!(
-        "
-        06000000                         # ToCoordinator::StatisticsReply
-        0500000000000000 'run-a'         # run
-        {DIGEST}                         # question
-        0100000000000000                 # numbers: one
-        0a00000000000000 'train.loss'    #   name
-        000000000000d03f                 #   value: 1/4
-        {LOG}                            # log
-        {OTHER_DIGEST}                   #     that hash
-        "
-    );
+/// What operators say of descriptions.
+fn of_descriptions() -> (ToCoordinator, String) {
     let describe = format!(
         "
-        07000000                    # ToCoordinator::Describe
+        06000000                    # ToCoordinator::Describe
         {QUESTION}                  # question
         5a00000000000000 05000000   # window: 90 seconds and 5 nanoseconds
         "
     );
-    let answer =
-        StatisticsReply { run: run(), question: digest(), numbers: vec![loss(0.25)], log: log() };
     let inquiry = StatisticsLaunch { question: question(), window: Duration::new(90, 5) };
-    [
-        (ToCoordinator::StatisticsReply(answer), described),
-        (ToCoordinator::Describe(inquiry), describe),
-    ]
+    (ToCoordinator::Describe(inquiry), describe)
 }
 
 #[test]
 fn messages_to_the_coordinator_are_these_bytes() {
     let hello_bytes = "
         00000000                             # ToCoordinator::Hello
-        01000000                             # protocol: 1
+        02000000                             # protocol: 2
         0f00000000000000 'site-node 0.1.0'   # software
         01                                   # log: given
         0700000000000000 'a.1+0+b'           #   key
@@ -165,22 +150,22 @@ fn messages_to_the_coordinator_are_these_bytes() {
         "
     );
     let attach = "
-        08000000                    # ToCoordinator::Attach
+        07000000                    # ToCoordinator::Attach
         0500000000000000 'run-a'    # run
     "
     .to_owned();
     let stop = "
-        09000000                    # ToCoordinator::Stop
+        08000000                    # ToCoordinator::Stop
         0500000000000000 'run-a'    # run
     "
     .to_owned();
     let query = "
-        0a000000                    # ToCoordinator::Query
+        09000000                    # ToCoordinator::Query
         00000000 e8030000           #   Query::Runs, most: 1000
     "
     .to_owned();
     let metrics = vec![loss(0.25), loss(0.5)];
-    let [answer, inquiry] = of_descriptions();
+    let inquiry = of_descriptions();
     every_variant(&[
         (ToCoordinator::Hello(hello()), hello_bytes),
         (ToCoordinator::Consent { run: run(), plan: digest() }, consent),
@@ -195,7 +180,6 @@ fn messages_to_the_coordinator_are_these_bytes() {
             evaluation,
         ),
         (ToCoordinator::Launch(Launch { plan: plan() }), launch),
-        answer,
         inquiry,
         (ToCoordinator::Attach { run: run().into() }, attach),
         (ToCoordinator::Stop { run: run().into() }, stop),
@@ -207,7 +191,7 @@ fn messages_to_the_coordinator_are_these_bytes() {
 fn messages_to_a_site_are_these_bytes() {
     let welcome = "
         00000000                             # ToSite::Welcome
-        01000000                             # protocol: 1
+        02000000                             # protocol: 2
         0f00000000000000 'site-node 0.1.0'   # software
         01                                   # log: given
         0700000000000000 'a.1+0+b'           #   key
@@ -255,20 +239,10 @@ fn messages_to_a_site_are_these_bytes() {
     let over = "
         05000000                    # ToSite::Over
         0500000000000000 'run-a'    # run
+        0c00000000000000            # offered: 12
         0800000000000000 'finished' # outcome
     "
     .to_owned();
-    let describe = format!(
-        "
-        06000000                    # ToSite::Describe
-        {QUESTION}                  # question
-        {LOG}                       # log
-        {OTHER_DIGEST}              #     that hash
-        0200000000000000 7b7d       # record.line
-        0100000000000000 {DIGEST}   # record.inclusion: one
-        "
-    );
-    let record = LastRecord { line: vec![0x7b, 0x7d], inclusion: vec![digest()] };
     every_variant(&[
         (ToSite::Welcome(hello()), welcome),
         (ToSite::Refused(Refusal::Late(Round(3))), refused),
@@ -283,8 +257,7 @@ fn messages_to_a_site_are_these_bytes() {
             },
             received,
         ),
-        (ToSite::Over { run: run(), outcome: "finished".to_owned() }, over),
-        (ToSite::Describe { question: question(), log: log(), record }, describe),
+        (ToSite::Over { run: run(), offered: 12, outcome: "finished".to_owned() }, over),
     ]);
 }
 
@@ -292,7 +265,7 @@ fn messages_to_a_site_are_these_bytes() {
 fn messages_to_an_operator_are_these_bytes() {
     let welcome = "
         00000000                             # ToOperator::Welcome
-        01000000                             # protocol: 1
+        02000000                             # protocol: 2
         0f00000000000000 'site-node 0.1.0'   # software
         01                                   # log: given
         0700000000000000 'a.1+0+b'           #   key
@@ -431,58 +404,95 @@ fn every_step_of_a_run_is_these_bytes() {
 }
 
 #[test]
-fn headers_of_transfers_are_these_bytes() {
+fn offers_are_these_bytes() {
     let payload = Payload { words: 3_000_000, digest: digest() };
     every_variant(&[(Purpose::Train, "00000000"), (Purpose::Evaluate, "01000000")]);
-    for (purpose, number) in [(Purpose::Train, "00000000"), (Purpose::Evaluate, "01000000")] {
-        golden(
-            &ModelHeader {
-                run: run(),
-                round: Round(3),
-                purpose,
-                payload,
-                log: log(),
-                record: LastRecord { line: vec![0x7b, 0x7d], inclusion: vec![digest()] },
-            },
-            &format!(
-                "
-                0500000000000000 'run-a'    # run
-                03000000                    # round: 3
-                {number}                    # purpose
-                c0c62d0000000000            # payload.words: 3000000
-                {DIGEST}                    # payload.digest
-                {LOG}                       # log
-                {OTHER_DIGEST}              #     that hash
-                0200000000000000 7b7d       # record.line
-                0100000000000000 {DIGEST}   # record.inclusion: one
-                "
-            ),
-        );
-    }
-    golden(
-        &UpdateHeader {
-            run: run(),
-            round: Round(3),
-            model: other_digest(),
-            payload,
-            weight: 250,
-            metrics: vec![loss(0.25)],
-            log: log(),
-        },
-        &format!(
+    let record = || LastRecord { line: vec![0x7b, 0x7d], inclusion: vec![digest()] };
+    let model = |purpose| ModelHeader {
+        run: run(),
+        round: Round(3),
+        purpose,
+        payload,
+        log: log(),
+        record: record(),
+    };
+    let model_bytes = |number: &str| {
+        format!(
             "
-            0500000000000000 'run-a'         # run
-            03000000                         # round: 3
-            {OTHER_DIGEST}                   # model
-            c0c62d0000000000                 # payload.words: 3000000
-            {DIGEST}                         # payload.digest
-            fa000000                         # weight: 250
-            0100000000000000                 # metrics: one
-            0a00000000000000 'train.loss'    #   name
-            000000000000d03f                 #   value: 1/4
-            {LOG}                            # log
-            {OTHER_DIGEST}                   #     that hash
+            00000000                    # Offer::Model
+            0500000000000000 'run-a'    # run
+            03000000                    # round: 3
+            {number}                    # purpose
+            c0c62d0000000000            # payload.words: 3000000
+            {DIGEST}                    # payload.digest
+            {LOG}                       # log
+            {OTHER_DIGEST}              #     that hash
+            0200000000000000 7b7d       # record.line
+            0100000000000000 {DIGEST}   # record.inclusion: one
             "
-        ),
+        )
+    };
+    let statistics = format!(
+        "
+        01000000                    # Offer::Statistics
+        {QUESTION}                  # question
+        {LOG}                       # log
+        {OTHER_DIGEST}              #     that hash
+        0200000000000000 7b7d       # record.line
+        0100000000000000 {DIGEST}   # record.inclusion: one
+        "
     );
+    let asked = StatisticsOffer { question: question(), log: log(), record: record() };
+    every_variant(&[
+        (Offer::Model(model(Purpose::Train)), model_bytes("00000000")),
+        (Offer::Statistics(asked), statistics),
+    ]);
+    golden(&Offer::Model(model(Purpose::Evaluate)), &model_bytes("01000000"));
+}
+
+#[test]
+fn contributions_are_these_bytes() {
+    let update = UpdateHeader {
+        run: run(),
+        round: Round(3),
+        model: other_digest(),
+        payload: Payload { words: 3_000_000, digest: digest() },
+        weight: 250,
+        metrics: vec![loss(0.25)],
+        log: log(),
+    };
+    let update_bytes = format!(
+        "
+        00000000                         # Contribution::Update
+        0500000000000000 'run-a'         # run
+        03000000                         # round: 3
+        {OTHER_DIGEST}                   # model
+        c0c62d0000000000                 # payload.words: 3000000
+        {DIGEST}                         # payload.digest
+        fa000000                         # weight: 250
+        0100000000000000                 # metrics: one
+        0a00000000000000 'train.loss'    #   name
+        000000000000d03f                 #   value: 1/4
+        {LOG}                            # log
+        {OTHER_DIGEST}                   #     that hash
+        "
+    );
+    let statistics = format!(
+        "
+        01000000                         # Contribution::Statistics
+        0500000000000000 'run-a'         # run
+        {DIGEST}                         # question
+        0100000000000000                 # numbers: one
+        0a00000000000000 'train.loss'    #   name
+        000000000000d03f                 #   value: 1/4
+        {LOG}                            # log
+        {OTHER_DIGEST}                   #     that hash
+        "
+    );
+    let answer =
+        StatisticsReply { run: run(), question: digest(), numbers: vec![loss(0.25)], log: log() };
+    every_variant(&[
+        (Contribution::Update(update), update_bytes),
+        (Contribution::Statistics(answer), statistics),
+    ]);
 }

@@ -1,0 +1,183 @@
+//! What all jobs of one session share: the connection, the two logs, and the order in which things leave.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use base::text::{MAX_REASON, plain};
+use bytes::Bytes;
+use node::transport::{Link, send_payload};
+use node::wire::{Contribution, Decline, StatisticsReply, ToCoordinator};
+use plan::metric::Metric;
+use tokio::sync::{mpsc, watch};
+
+use super::SessionError;
+use crate::coordinator_log::{Monitor, MonitorError};
+use crate::participant::{Asked, DeclineReason, Participant};
+use crate::send::{Outgoing, send};
+
+/// What the jobs of a session share.
+pub(super) struct Desk {
+    link: Link,
+    participant: Arc<dyn Participant>,
+    monitor: Mutex<Monitor>,
+    answers: mpsc::Sender<ToCoordinator>,
+    /// One contribution leaves at a time, so that the states of this site's log which they show arrive in order.
+    turn: tokio::sync::Mutex<()>,
+    /// How much is in hand.
+    work: watch::Sender<usize>,
+    /// Whether this program was asked to end.
+    ending: watch::Receiver<bool>,
+}
+
+/// Something in hand, until this is dropped: a program that ends waits for it.
+pub(super) struct Work(Arc<Desk>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.work.send_modify(|work| *work = work.saturating_sub(1));
+    }
+}
+
+impl Desk {
+    pub(super) fn new(
+        link: Link,
+        participant: Arc<dyn Participant>,
+        monitor: Monitor,
+        answers: mpsc::Sender<ToCoordinator>,
+        ending: watch::Receiver<bool>,
+    ) -> Arc<Self> {
+        let monitor = Mutex::new(monitor);
+        let turn = tokio::sync::Mutex::default();
+        let work = watch::Sender::new(0);
+        Arc::new(Self { link, participant, monitor, answers, turn, work, ending })
+    }
+
+    pub(super) fn participant(&self) -> Arc<dyn Participant> {
+        Arc::clone(&self.participant)
+    }
+
+    /// Both logs.
+    pub(super) fn monitor(&self) -> MutexGuard<'_, Monitor> {
+        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this program was asked to end.
+    pub(super) fn is_ending(&self) -> bool {
+        *self.ending.borrow()
+    }
+
+    /// Takes something in hand.
+    pub(super) fn work(self: &Arc<Self>) -> Work {
+        self.work.send_modify(|work| *work += 1);
+        Work(Arc::clone(self))
+    }
+
+    /// Resolves once this program was asked to end and nothing is in hand.
+    pub(super) async fn at_rest(&self) {
+        let mut ending = self.ending.clone();
+        let mut work = self.work.subscribe();
+        if ending.wait_for(|ending| *ending).await.is_err() {
+            // Nobody is left who could ask.
+            std::future::pending::<()>().await;
+        }
+        // The sender is this desk's own.
+        let _ = work.wait_for(|work| *work == 0).await;
+    }
+
+    /// Whether one more line may be written that no question or offer paid for.
+    pub(super) fn may_remark(&self) -> bool {
+        self.participant.admit(Asked::Remark).is_ok()
+    }
+
+    pub(super) async fn answer(&self, message: ToCoordinator) -> Result<(), SessionError> {
+        let gone = |_| SessionError::Protocol("the control stream is gone");
+        self.answers.send(message).await.map_err(gone)
+    }
+
+    /// Says no, here and to the coordinator.
+    pub(super) async fn decline(
+        &self,
+        run: RunId,
+        round: Option<Round>,
+        declined: DeclineReason,
+    ) -> Result<(), SessionError> {
+        let DeclineReason { rule, reason, whole_run } = declined;
+        // A plan's own words are in it.
+        let reason = plain(&reason, MAX_REASON);
+        let declined = DeclineReason { rule, reason, whole_run };
+        if !declined.is_too_often() {
+            tracing::warn!(%run, reason = %declined, "no contribution from this site");
+        }
+        self.answer(message(run, round, declined)).await
+    }
+
+    /// An offer that is not taken; one from a coordinator with two histories ends the session.
+    pub(super) async fn unseen(
+        &self,
+        run: RunId,
+        round: Option<Round>,
+        error: MonitorError,
+    ) -> Result<(), SessionError> {
+        let reason = DeclineReason::new(error.rule(), &error);
+        self.decline(run, round, reason).await?;
+        if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
+    }
+
+    /// Signatures that let nothing leave. A coordinator may send them without end: what is noted of them has an
+    /// allowance.
+    pub(super) async fn unsigned(
+        &self,
+        run: RunId,
+        round: Round,
+        is_question: bool,
+        error: MonitorError,
+    ) -> Result<(), SessionError> {
+        if self.may_remark() {
+            tracing::warn!(%run, %round, %error, "signatures that let nothing leave");
+            self.monitor().refused((&run, round), &error);
+        }
+        let reason = DeclineReason::new(error.rule(), &error);
+        let of = (!is_question).then_some(round);
+        self.answer(message(run, of, reason)).await?;
+        if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
+    }
+
+    /// Sends a round's update, with this site's log that tells of it.
+    pub(super) async fn release_update(
+        &self,
+        of: (RunId, Round, Digest),
+        outgoing: &Outgoing,
+    ) -> Result<(), SessionError> {
+        let _turn = self.turn.lock().await;
+        let log = self.monitor().sight()?;
+        Ok(send(&self.link, of, outgoing, log).await?)
+    }
+
+    /// Sends the answer to a statistics request, with this site's log in which it is charged.
+    pub(super) async fn release_statistics(
+        &self,
+        run: RunId,
+        question: Digest,
+        numbers: Vec<Metric>,
+    ) -> Result<(), SessionError> {
+        let _turn = self.turn.lock().await;
+        let log = self.monitor().sight()?;
+        let reply = Contribution::Statistics(StatisticsReply { run, question, numbers, log });
+        Ok(send_payload(&self.link, &reply, &Bytes::new()).await?)
+    }
+}
+
+fn message(run: RunId, round: Option<Round>, declined: DeclineReason) -> ToCoordinator {
+    let DeclineReason { rule, reason, .. } = declined;
+    ToCoordinator::Decline(Decline { run, round, rule, reason })
+}
+
+/// Runs a stage on a thread of its own. A stage that panics declines the request and does not end the daemon.
+pub(super) async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, DeclineReason> + Send + 'static,
+) -> Result<T, DeclineReason> {
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| {
+        Err(DeclineReason::new("site-node", "stopped by a defect; its log says where"))
+    })
+}

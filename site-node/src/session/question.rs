@@ -1,0 +1,63 @@
+//! One statistics request in a session: answered once enough sites have signed the state that it stands in.
+
+use std::sync::Arc;
+
+use base::ids::RunId;
+use plan::experiment::StatisticsRequest;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::SessionError;
+use super::desk::{Desk, blocking};
+use crate::steps::{STEP, in_steps};
+
+/// A request that waits for its witnesses, or is being answered.
+pub(super) struct QuestionJob {
+    /// The size of the coordinator's log that ends with it.
+    pub(super) offered: u64,
+    /// Sites that must have signed that state.
+    pub(super) witnesses: usize,
+    /// Set once they have.
+    pub(super) seen: Arc<Notify>,
+    task: AbortHandle,
+}
+
+impl QuestionJob {
+    pub(super) fn new(
+        question: &StatisticsRequest,
+        offered: u64,
+        seen: Arc<Notify>,
+        task: AbortHandle,
+    ) -> Self {
+        let witnesses = usize::try_from(question.min_sites).unwrap_or(usize::MAX);
+        Self { offered, witnesses, seen, task }
+    }
+}
+
+impl Drop for QuestionJob {
+    /// Nobody waits for the answer any more. One that is being made is kept, and sent when it is asked for again.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Answers a request once it was `seen`.
+pub(super) async fn answer(
+    desk: Arc<Desk>,
+    run: RunId,
+    question: StatisticsRequest,
+    seen: Arc<Notify>,
+) -> Result<(), SessionError> {
+    seen.notified().await;
+    let _work = desk.work();
+    let digest = question.digest();
+    let participant = desk.participant();
+    let work = blocking(move || participant.describe(&question));
+    match in_steps(STEP, work).await {
+        Ok(numbers) => {
+            tracing::info!(%run, question = %digest, "described");
+            desk.release_statistics(run, digest, numbers).await
+        }
+        Err(reason) => desk.decline(run, None, reason).await,
+    }
+}

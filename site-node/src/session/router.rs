@@ -1,0 +1,284 @@
+//! What the coordinator says, to the job that it concerns. Offers are held against its log here, in the order in which
+//! they come, whatever the jobs are doing meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::ids::{Round, RunId};
+use node::transport::{FrameReader, TransportError, receive_payload};
+use node::wire::{Cosignature, DESCRIBED, ModelHeader, StatisticsOffer, ToCoordinator, ToSite};
+use plan::experiment::Plan;
+use plan::model::payload;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+
+use super::SessionError;
+use super::connection::Arrived;
+use super::desk::Desk;
+use super::question::{self, QuestionJob};
+use super::run::{Order, RunEntry, RunJob, take_part};
+use crate::participant::{Asked, DeclineReason};
+
+/// Runs and statistics requests that a session keeps in mind, those that were declined among them: far more than a
+/// coordinator has at once.
+const MAX_JOBS: usize = 64;
+
+/// Whether a message tells of something that this site sent. A program that ends heeds no other one.
+fn is_answer(message: &ToSite) -> bool {
+    matches!(message, ToSite::Received { .. } | ToSite::Refused(_) | ToSite::Over { .. })
+}
+
+/// The jobs of a session.
+pub(super) struct Router {
+    desk: Arc<Desk>,
+    runs: BTreeMap<RunId, RunEntry>,
+    questions: BTreeMap<RunId, QuestionJob>,
+    tasks: JoinSet<Result<(), SessionError>>,
+}
+
+impl Router {
+    pub(super) fn new(desk: Arc<Desk>) -> Self {
+        desk.participant().session_begins();
+        Self { desk, runs: BTreeMap::new(), questions: BTreeMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Follows the coordinator until it says no more, or this program has ended its work.
+    pub(super) async fn follow(
+        mut self,
+        mut inbox: mpsc::Receiver<ToSite>,
+        mut offers: mpsc::Receiver<Arrived>,
+    ) -> Result<(), SessionError> {
+        let desk = Arc::clone(&self.desk);
+        let mut at_rest = std::pin::pin!(desk.at_rest());
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut at_rest => return Ok(()),
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(ended) => ended?,
+                    Err(error) if error.is_cancelled() => {}
+                    Err(_) => return Err(SessionError::Defect),
+                },
+                message = inbox.recv() => match message {
+                    Some(message) if !desk.is_ending() || is_answer(&message) => {
+                        self.heed(message).await?;
+                    }
+                    Some(_) => tracing::debug!("this program ends and takes nothing new"),
+                    None => return Ok(()),
+                },
+                Some(offer) = offers.recv() => {
+                    if desk.is_ending() {
+                        tracing::debug!("this program ends and takes nothing new");
+                        continue;
+                    }
+                    match offer {
+                        Arrived::Model(header, words) => self.model(header, words).await?,
+                        Arrived::Statistics(offer) => self.question(offer).await?,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn heed(&mut self, message: ToSite) -> Result<(), SessionError> {
+        match message {
+            ToSite::Plan { run, plan } => self.proposed(run, plan).await,
+            ToSite::Witnessed { run, round, cosignatures } => {
+                self.witnessed(run, round, &cosignatures).await
+            }
+            ToSite::Refused(refusal) => {
+                if self.desk.may_remark() {
+                    tracing::warn!(%refusal, "the coordinator refused what this site sent");
+                }
+                // Of which run is not said.
+                self.runs.values().for_each(|entry| entry.job.answered(None));
+                Ok(())
+            }
+            ToSite::Received { run, round, digest, cosignature } => {
+                tracing::debug!(%run, %round, "update received");
+                self.desk.participant().received(&run, round, digest);
+                let confirmed = self.desk.monitor().confirmed(&cosignature);
+                if let Some(entry) = self.runs.get(&run) {
+                    entry.job.answered(Some(round));
+                }
+                Ok(confirmed?)
+            }
+            ToSite::Over { run, offered, outcome } => self.over(&run, offered, &outcome),
+            ToSite::Welcome(_) => Err(SessionError::Protocol("a second welcome")),
+        }
+    }
+
+    /// A run, or a request that was made at `offered`, is over.
+    fn over(&mut self, run: &RunId, offered: u64, outcome: &str) -> Result<(), SessionError> {
+        // One that was made again is another one, whichever of the two is heard first.
+        let is_older = self.questions.get(run).is_some_and(|question| question.offered > offered);
+        if is_older {
+            return Ok(());
+        }
+        if self.desk.may_remark() {
+            tracing::info!(%run, outcome, "run over");
+        }
+        self.questions.remove(run);
+        if let Some(mut entry) = self.runs.remove(run) {
+            entry.give_up();
+            entry.job.end();
+        }
+        self.desk.participant().over(run);
+        Ok(self.desk.monitor().over(run)?)
+    }
+
+    async fn proposed(&mut self, run: RunId, plan: Plan) -> Result<(), SessionError> {
+        if !self.runs.contains_key(&run) {
+            if self.is_full() {
+                return self.desk.decline(run, None, too_many()).await;
+            }
+            let entry = RunEntry::new();
+            let part = take_part(Arc::clone(&self.desk), run.clone(), Arc::clone(&entry.job));
+            self.tasks.spawn(part);
+            self.runs.insert(run.clone(), entry);
+        }
+        if let Some(entry) = self.runs.get(&run) {
+            entry.job.propose(plan);
+        }
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.runs.len() + self.questions.len() >= MAX_JOBS
+    }
+
+    /// A question that stands in the coordinator's log is signed there. Nothing is read or charged for
+    /// one that others were not asked, and nothing recorded of more than a coordinator may ask.
+    async fn question(&mut self, offer: StatisticsOffer) -> Result<(), SessionError> {
+        let StatisticsOffer { question, log, record } = offer;
+        let run = question.run();
+        let participant = self.desk.participant();
+        if let Err(too_often) = participant.admit(Asked::Question) {
+            return self.desk.decline(run, None, too_often).await;
+        }
+        if self.is_full() {
+            return self.desk.decline(run, None, too_many()).await;
+        }
+        let asked = self.desk.monitor().asked((&run, question.digest()), &log, &record);
+        let (signature, offered) = match asked {
+            Ok(asked) => asked,
+            Err(error) => return self.desk.unseen(run, None, error).await,
+        };
+        let seen = Arc::new(Notify::new());
+        let desk = Arc::clone(&self.desk);
+        let answer = question::answer(desk, run.clone(), question.clone(), Arc::clone(&seen));
+        let task = self.tasks.spawn(answer);
+        self.questions.insert(run.clone(), QuestionJob::new(&question, offered, seen, task));
+        self.desk.answer(ToCoordinator::Cosigned { run, round: DESCRIBED, signature }).await
+    }
+
+    async fn model(&mut self, header: ModelHeader, words: FrameReader) -> Result<(), SessionError> {
+        let ModelHeader { run, round, .. } = &header;
+        let (run, round) = (run.clone(), *round);
+        // Before a byte of it is kept: a model of a run consented to, of its plan's size.
+        let known = self.runs.get_mut(&run);
+        let Some((entry, consented)) =
+            known.and_then(|entry| entry.job.consented().map(|consented| (entry, consented)))
+        else {
+            if self.desk.may_remark() {
+                tracing::info!(%run, "a model of a run that is over, or without consent");
+            }
+            return Ok(());
+        };
+        if consented.size != header.payload.words {
+            return Err(SessionError::Protocol("a model of another size than its plan's"));
+        }
+        // Before anything is recorded of it: the header alone costs the coordinator nothing.
+        let round_planned = check_round(round, consented.rounds);
+        let participant = self.desk.participant();
+        if let Err(reason) = participant.admit(Asked::Offer).and(round_planned) {
+            return self.desk.decline(run, Some(round), reason).await;
+        }
+        // The coordinator's log says that this very model is offered, to everybody.
+        let offered = self.desk.monitor().offered(&header, consented.plan);
+        let signature = match offered {
+            Ok(signature) => signature,
+            Err(error) => return self.desk.unseen(run, Some(round), error).await,
+        };
+        entry.give_up();
+        let job = Arc::clone(&entry.job);
+        let receive = receive(Arc::clone(&self.desk), header, words, job);
+        entry.receiving = Some(self.tasks.spawn(receive));
+        self.desk.answer(ToCoordinator::Cosigned { run, round, signature }).await
+    }
+
+    async fn witnessed(
+        &mut self,
+        run: RunId,
+        round: Round,
+        cosignatures: &[Cosignature],
+    ) -> Result<(), SessionError> {
+        let question = self.questions.get(&run);
+        let is_question = question.is_some();
+        let consented = self.runs.get(&run).and_then(|entry| entry.job.consented());
+        let needed = question.map(|question| question.witnesses);
+        let Some(needed) = needed.or(consented.map(|consented| consented.witnesses)) else {
+            return Ok(());
+        };
+        let attested = self.desk.monitor().attested((&run, round), cosignatures, needed);
+        match attested {
+            Ok(()) => {
+                if let Some(question) = question {
+                    question.seen.notify_one();
+                } else if let Some(entry) = self.runs.get(&run) {
+                    entry.job.seen();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.questions.remove(&run);
+                self.desk.unsigned(run, round, is_question, error).await
+            }
+        }
+    }
+}
+
+/// Receives a model's parameters, beside whatever its run is doing.
+async fn receive(
+    desk: Arc<Desk>,
+    header: ModelHeader,
+    words: FrameReader,
+    job: Arc<RunJob>,
+) -> Result<(), SessionError> {
+    let count = usize::try_from(header.payload.words).unwrap_or(0);
+    let mut parameters: Vec<f32> = Vec::with_capacity(count);
+    match receive_payload(words, &header.payload, &mut parameters).await {
+        Ok(()) if payload::not_finite(&parameters).is_some() => {
+            Err(SessionError::Protocol("a model with parameters that are not finite"))
+        }
+        Ok(()) => {
+            job.deliver(Order { header, parameters });
+            Ok(())
+        }
+        // Given up by the coordinator, for a newer model or because the round has closed. A lost connection is
+        // another error.
+        Err(TransportError::Stream(error)) => {
+            if desk.may_remark() {
+                tracing::info!(run = %header.run, error, "a transfer was given up");
+            }
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// That a round is one of those consented to.
+fn check_round(round: Round, rounds: u32) -> Result<(), DeclineReason> {
+    if (1..=rounds).contains(&round.0) {
+        return Ok(());
+    }
+    let reason = format!("round {round} is not one of the {rounds} consented to");
+    Err(DeclineReason::new("consent", reason))
+}
+
+fn too_many() -> DeclineReason {
+    let reason = format!(
+        "this hospital keeps {MAX_JOBS} runs and statistics requests in mind; end some of them"
+    );
+    DeclineReason::new("runs", reason)
+}

@@ -1,0 +1,292 @@
+//! One run in a session, by itself: it is considered, its models are trained one after the other, and what comes of
+//! them leaves.
+//!
+//! ```text
+//! router ─► plan, newest model, signatures seen, over ─► mailbox ─► consider │ train │ evaluate ─► desk
+//! ```
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use node::wire::{Evaluation, ModelHeader, Purpose, ToCoordinator};
+use plan::experiment::{Plan, PrivacyMode};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::SessionError;
+use super::desk::{Desk, Work, blocking};
+use crate::cancel::{Reason, Training};
+use crate::participant::{Asked, DeclineReason, Model};
+use crate::steps::{STEP, in_steps_where};
+
+/// A model as it was offered, with its parameters.
+pub(super) struct Order {
+    pub(super) header: ModelHeader,
+    pub(super) parameters: Vec<f32>,
+}
+
+/// What this site consented to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Consented {
+    /// The hash of the plan.
+    pub(super) plan: Digest,
+    /// Parameters of its model: what may be sent to this site.
+    pub(super) size: u64,
+    /// How many rounds it has.
+    pub(super) rounds: u32,
+    /// Sites that must have seen the same offer before an update leaves.
+    pub(super) witnesses: usize,
+}
+
+/// What waits for a run. Of plans and models the newest counts: an older model is of a closed round, whose training
+/// would be refused and, in a private mode, charged.
+#[derive(Default)]
+struct Mailbox {
+    plan: Option<Plan>,
+    order: Option<Order>,
+    consented: Option<Consented>,
+    /// The round whose update was sent and of which nothing was heard yet.
+    unanswered: Option<(Round, Work)>,
+}
+
+/// A run as the router and its own task see it.
+#[derive(Default)]
+pub(super) struct RunJob {
+    mailbox: Mutex<Mailbox>,
+    changed: Notify,
+    training: Training,
+}
+
+/// A run in the router's list: with the transfer of the model that it is being sent.
+pub(super) struct RunEntry {
+    pub(super) job: Arc<RunJob>,
+    pub(super) receiving: Option<AbortHandle>,
+}
+
+impl RunEntry {
+    pub(super) fn new() -> Self {
+        Self { job: Arc::default(), receiving: None }
+    }
+
+    /// Gives up the model that is on its way, and the one that waits.
+    pub(super) fn give_up(&mut self) {
+        if let Some(receiving) = self.receiving.take() {
+            receiving.abort();
+        }
+        self.job.mailbox().order = None;
+    }
+}
+
+/// What a run does next.
+#[allow(clippy::large_enum_variant, reason = "one at a time")]
+enum Next {
+    Consider(Plan),
+    Train(Order),
+    Evaluate(Order),
+    End,
+}
+
+impl RunJob {
+    fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was consented to, where anything was.
+    pub(super) fn consented(&self) -> Option<Consented> {
+        self.mailbox().consented
+    }
+
+    /// Puts a plan before this site.
+    pub(super) fn propose(&self, plan: Plan) {
+        self.mailbox().plan = Some(plan);
+        self.changed.notify_one();
+    }
+
+    /// A model has arrived whole.
+    pub(super) fn deliver(&self, order: Order) {
+        self.mailbox().order = Some(order);
+        self.changed.notify_one();
+    }
+
+    /// Enough sites have signed the state that the open round was offered in.
+    pub(super) fn seen(&self) {
+        self.changed.notify_one();
+    }
+
+    /// The coordinator has answered the update of a round, or something that was not said of which round.
+    pub(super) fn answered(&self, round: Option<Round>) {
+        let of = |(sent, _): &mut (Round, Work)| round.is_none_or(|round| round == *sent);
+        drop(self.mailbox().unanswered.take_if(of));
+    }
+
+    /// The run is over: training ends after the step that it is in, and nothing more is begun.
+    pub(super) fn end(&self) {
+        self.training.end();
+        self.answered(None);
+        self.changed.notify_one();
+    }
+
+    /// What there is to do now, if anything.
+    fn take(&self, desk: &Desk, run: &RunId) -> Option<Next> {
+        if self.training.is_over() {
+            return Some(Next::End);
+        }
+        if desk.is_ending() {
+            return None;
+        }
+        let mut mailbox = self.mailbox();
+        if let Some(plan) = mailbox.plan.take() {
+            return Some(Next::Consider(plan));
+        }
+        // Nothing is charged or computed for a round that others were not offered.
+        let is_due = |order: &mut Order| {
+            let ModelHeader { purpose, round, .. } = &order.header;
+            *purpose == Purpose::Evaluate || desk.monitor().is_attested(run, *round)
+        };
+        let order = mailbox.order.take_if(is_due)?;
+        Some(match order.header.purpose {
+            Purpose::Train => Next::Train(order),
+            Purpose::Evaluate => Next::Evaluate(order),
+        })
+    }
+
+    async fn next(&self, desk: &Desk, run: &RunId) -> Next {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(next) = self.take(desk, run) {
+                return next;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Takes part in a run until it is over.
+pub(super) async fn take_part(
+    desk: Arc<Desk>,
+    run: RunId,
+    job: Arc<RunJob>,
+) -> Result<(), SessionError> {
+    let part = Part { desk, run, job };
+    loop {
+        let next = part.job.next(&part.desk, &part.run).await;
+        let _work = part.desk.work();
+        match next {
+            Next::Consider(plan) => part.consider(plan).await?,
+            Next::Train(order) => part.train(order).await?,
+            Next::Evaluate(order) => part.evaluate(order).await?,
+            Next::End => {
+                part.desk.participant().over(&part.run);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// This site's part in a run.
+struct Part {
+    desk: Arc<Desk>,
+    run: RunId,
+    job: Arc<RunJob>,
+}
+
+impl Part {
+    async fn consider(&self, plan: Plan) -> Result<(), SessionError> {
+        let digest = plan.digest();
+        let size = plan.model.parameters();
+        let rounds = plan.rounds;
+        let witnesses = usize::try_from(plan.aggregation.min_sites).unwrap_or(usize::MAX);
+        let participant = self.desk.participant();
+        let verdict = if let Some(plan_error) = plan.check().first() {
+            let flawed = |()| Err(DeclineReason::new(plan_error.key, plan_error.reason()));
+            participant.admit(Asked::Question).and_then(flawed)
+        } else {
+            let run = self.run.clone();
+            let private = plan.privacy.mode != PrivacyMode::None;
+            let work = blocking(move || participant.consider(&run, &plan));
+            // The stage that says no, and how many records it read, would show in the time that it took.
+            let of_patients = |verdict: &Result<(), DeclineReason>| {
+                private && verdict.as_ref().map_or_else(DeclineReason::is_of_patients, |()| true)
+            };
+            in_steps_where(STEP, work, of_patients).await
+        };
+        let run = self.run.clone();
+        match verdict {
+            Ok(()) => {
+                if self.desk.may_remark() {
+                    tracing::info!(%run, plan = %digest, "consented");
+                }
+                let consented = Consented { plan: digest, size, rounds, witnesses };
+                self.job.mailbox().consented = Some(consented);
+                self.desk.answer(ToCoordinator::Consent { run, plan: digest }).await
+            }
+            Err(reason) => self.desk.decline(run, None, reason).await,
+        }
+    }
+
+    async fn train(&self, order: Order) -> Result<(), SessionError> {
+        let Order { header: ModelHeader { round, payload, .. }, parameters } = order;
+        let participant = self.desk.participant();
+        let run = self.run.clone();
+        let cancel = self.job.training.begin();
+        tracing::debug!(%run, %round, "training begins");
+        let over = cancel.clone();
+        let asked = run.clone();
+        let outcome = blocking(move || {
+            let model = Model { digest: payload.digest, parameters: &parameters, cancel: &cancel };
+            let outgoing = participant.round(&asked, round, model)?;
+            if matches!(cancel.reason(), Some(Reason::RunOver | Reason::Stopping)) {
+                return Err(DeclineReason::over());
+            }
+            participant.depart(&asked, round, &outgoing)?;
+            Ok(outgoing)
+        });
+        match outcome.await {
+            // Nothing leaves for a run that is over, and nobody waits for a word about it.
+            Err(_) if over.reason() == Some(Reason::RunOver) => {
+                tracing::info!(%run, %round, "training stopped: the run is over");
+                Ok(())
+            }
+            Err(_) if over.reason() == Some(Reason::Stopping) => {
+                tracing::info!(%run, %round, "training stopped: this program ends");
+                Ok(())
+            }
+            Ok(outgoing) => {
+                self.job.mailbox().unanswered = Some((round, self.desk.work()));
+                self.desk.release_update((run, round, payload.digest), &outgoing).await
+            }
+            Err(reason) => self.object(Some(round), reason).await,
+        }
+    }
+
+    async fn evaluate(&self, order: Order) -> Result<(), SessionError> {
+        let Order { header: ModelHeader { payload, .. }, parameters } = order;
+        let participant = self.desk.participant();
+        let run = self.run.clone();
+        let outcome = blocking(move || participant.evaluate(&run, &parameters)).await;
+        let metrics = match outcome {
+            Err(reason) if reason.whole_run => return self.object(None, reason).await,
+            outcome => outcome.unwrap_or_default(),
+        };
+        let run = self.run.clone();
+        let model = payload.digest;
+        self.desk.answer(ToCoordinator::Evaluation(Evaluation { run, model, metrics })).await
+    }
+
+    /// Says no to a round, or leaves the run.
+    async fn object(
+        &self,
+        round: Option<Round>,
+        declined: DeclineReason,
+    ) -> Result<(), SessionError> {
+        let mut of = round;
+        if declined.whole_run {
+            of = None;
+            let mut mailbox = self.job.mailbox();
+            mailbox.consented = None;
+            mailbox.order = None;
+        }
+        self.desk.decline(self.run.clone(), of, declined).await
+    }
+}
