@@ -247,8 +247,15 @@ async fn a_run_that_has_had_its_time_is_declined_after_another_run_and_after_a_r
         stage.run = run;
         stage.consent(&mut site, &stage.run).await?;
         site.offer(&stage.run, Round(1), Purpose::Train, &stage.model).await?;
-        // It trained, in time or not.
-        drop(soon(site.answer()).await??);
+        // It trained, in time or not: what was made in time leaves, and is the last.
+        if let Answer::Update(_) = soon(site.answer()).await?? {
+            site.offer(&stage.run, Round(2), Purpose::Train, &stage.model).await?;
+            let said = soon(site.answer()).await??.into_said()?;
+            let ToCoordinator::Decline(Decline { rule, .. }) = said else {
+                return Err(format!("{said:?}").into());
+            };
+            assert_eq!(rule, "policy.max_time", "{}", stage.run);
+        }
     }
     runs.reverse();
     for run in runs.iter().chain(runs.clone().iter()) {
