@@ -21,6 +21,73 @@
 //! the noise. [`release`] answers low-dimensional questions, each against a receipt of its own.
 //!
 //! Nothing here reads files, clocks or the network; the ledger's storage is passed in.
+//!
+//! # Example
+//!
+//! This crate stands alone: it accounts for a budget, adds exact noise to an update, and releases a count.
+//!
+//! ```
+//! use base::digest::Digest;
+//! use base::ids::Round;
+//! use privacy::gaussian::NoiseKey;
+//! use privacy::release::count;
+//! use privacy::{
+//!     Budget, Charge, Delta, Entry, Ledger, LedgerError, LedgerStore, Limits, Mechanism, Released,
+//!     privatize,
+//! };
+//!
+//! /// A real store appends each entry to a file and syncs it before it returns.
+//! struct Memory(Vec<Entry>);
+//!
+//! impl LedgerStore for Memory {
+//!     fn append(&mut self, entry: &Entry) -> std::io::Result<()> {
+//!         self.0.push(entry.clone());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // All releases of this data set together may cost epsilon = 3 at delta = 1e-5.
+//! let total = Budget { epsilon: 3.0, delta: 1e-5 };
+//! let limits = Limits { total, epsilon_per_run: None };
+//! let mut ledger = Ledger::open(Memory(Vec::new()), limits, Vec::new())?;
+//!
+//! // An update: what training changed, clipped to a norm of 1. The charge is on record before noise is drawn.
+//! let clip = 1.0;
+//! let mut charge = Charge {
+//!     run: "run-a".parse()?,
+//!     plan: Digest::of(b"the plan"),
+//!     round: Round(1),
+//!     released: Released::Update,
+//!     mechanism: Mechanism::GaussianUpdate { noise_multiplier: 10.0 },
+//!     clip,
+//! };
+//! let before = [0.5, 0.25, -0.125];
+//! let after = vec![0.75, 0.0, -0.5];
+//! let clipped = Delta::between(&before, after)?.clip(clip, 1.0)?;
+//! let receipt = ledger.reserve(charge.clone())?;
+//! let mut random = [0; 32];
+//! aws_lc_rs::rand::fill(&mut random)?;
+//! let update = privatize(clipped, receipt, NoiseKey::from_bytes(&mut random)?)?;
+//! assert_eq!(update.words().len(), 4 * before.len());
+//!
+//! // A count of patients, with noise of the standard deviation 1 / sqrt(2 rho).
+//! charge.released = Released::Patients;
+//! charge.mechanism = Mechanism::Zcdp { rho: 0.02 };
+//! let noisy = count(ledger.reserve(charge.clone())?, 1_200)?;
+//! assert!((noisy.deviation - 5.0).abs() < 1e-12);
+//!
+//! // What was spent adds up, nothing is released twice, and what does not fit is refused.
+//! let spent = ledger.account().spent().epsilon(total.delta);
+//! assert!(1.0 < spent && spent < 3.0, "{spent}");
+//! assert!(matches!(ledger.reserve(charge.clone()), Err(LedgerError::Repeated { .. })));
+//! charge.released = Released::Events;
+//! charge.mechanism = Mechanism::Zcdp { rho: 1.0 };
+//! assert!(matches!(ledger.reserve(charge), Err(LedgerError::Overspent { .. })));
+//! assert_eq!(ledger.store().0.len(), 2);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod accountant;
 mod bound;
