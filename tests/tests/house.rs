@@ -275,3 +275,66 @@ fn a_gpu_picks_its_programs_by_shapes_alone() {
         }
     }
 }
+
+/// Words that were replaced, each with the one that is used (docs/glossary.md).
+const REPLACED: [(&str, &str); 23] = [
+    ("ActiveRun", "JobHandle"),
+    ("Concentrated", "Zcdp"),
+    ("Flaw", "PlanError"),
+    ("Fold", "Accumulate"),
+    ("Heed", "RecordEvaluation"),
+    ("LocalTraining", "Training"),
+    ("Logbook", "AuditWriter"),
+    ("Objection", "Decline"),
+    ("PrivateSteps", "DpSgd"),
+    ("Ruling", "PolicyDecision"),
+    ("Sighting", "SignedState"),
+    ("Silence", "Decline"),
+    ("Slots", "MicroBatch"),
+    ("Story", "RunHistory"),
+    ("WholeUpdateGaussian", "GaussianUpdate"),
+    ("Withheld", "ablated"),
+    ("logbook", "audit log"),
+    ("outlook", "preview"),
+    ("own_up", "record_recovery"),
+    ("set_aside", "quarantine"),
+    ("shelf", "model_store"),
+    ("site-node epoch", "site-node audit restart"),
+    ("withheld", "ablated"),
+];
+
+/// A private language is learnt by nobody. Words of the field took its place, and it does not come back.
+#[test]
+fn words_that_were_replaced_stay_out() {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let holds = |text: &str, word: &str| {
+        text.match_indices(word).any(|(at, _)| {
+            let before = text[..at].chars().next_back();
+            let after = text[at + word.len()..].chars().next();
+            !before.is_some_and(is_word) && !after.is_some_and(is_word)
+        })
+    };
+    assert!(holds("a shelf.", "shelf") && !holds("bookshelf", "shelf"));
+    let folders = CRATES
+        .iter()
+        .map(|krate| root().join(krate))
+        .chain(["configs", "docs"].map(|name| root().join(name)));
+    let mut read = 0;
+    for path in folders
+        .flat_map(|folder| ["rs", "toml", "md"].map(|ending| (folder.clone(), ending)))
+        .flat_map(|(folder, ending)| files(&folder, ending))
+    {
+        // This list itself, and records of what was decided when.
+        if path.ends_with("house.rs")
+            || path.components().any(|part| part.as_os_str() == "decisions")
+        {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        read += 1;
+        for (old, new) in REPLACED {
+            assert!(!holds(&text, old), "{}: {old} was replaced by {new}", path.display());
+        }
+    }
+    assert!(read > 500, "{read} files: have they moved?");
+}

@@ -54,8 +54,8 @@ fn the_shipped_policy_lets_every_shipped_experiment_run() -> Outcome {
         let mut command = Command::new(binary("coordinator")?);
         command.arg("plan").arg(&path).arg("--policy").arg(&file).args(["--format", "json"]);
         let told = success(Process::start(&mut command)?)?;
-        let outlook: Value = serde_json::from_str(told.lines().last().unwrap_or_default())?;
-        let judgement = &outlook["policies"][0];
+        let preview: Value = serde_json::from_str(told.lines().last().unwrap_or_default())?;
+        let judgement = &preview["policies"][0];
         let rules = judgement["rules"].as_array().map(Vec::as_slice).unwrap_or_default();
         let broken: Vec<&Value> = rules.iter().filter(|rule| rule["kept"] != true).collect();
         assert!(rules.len() >= 8 && broken.is_empty(), "{}: {broken:?}", path.display());

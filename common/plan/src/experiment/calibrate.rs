@@ -3,7 +3,7 @@
 use super::check::limits;
 use super::privacy::{PrivacyPlan, PrivacyTable};
 use super::{PlanError, PrivacyMode};
-use privacy::accountant::pld::{self, Concentrated};
+use privacy::accountant::pld::{self, Zcdp};
 use privacy::accountant::{
     AccountantError, Budget, Delta, Epsilon, NoiseMultiplier, SamplingRate, smallest_noise_by,
 };
@@ -38,7 +38,7 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, P
         };
         if let Some(rho) = plan.evaluation.as_ref().map(|asked| asked.rho) {
             // With less than this left no noise on the updates is enough.
-            let alone = Concentrated::new(rho)
+            let alone = Zcdp::new(rho)
                 .map_or(f64::INFINITY, |alone| pld::epsilon_with(&[], alone, budget.delta));
             if alone >= epsilon {
                 return Err(PlanError {

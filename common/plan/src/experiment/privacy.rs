@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::PrivateEvaluation;
 use base::choice;
 use base::config::{Section, Settings};
-use privacy::accountant::pld::{self, Concentrated};
+use privacy::accountant::pld::{self, Zcdp};
 use privacy::accountant::{AccountantError, Delta};
 use privacy::{Cost, Mechanism, Released};
 
@@ -100,7 +100,7 @@ impl PrivacyPlan {
             None => Ok(None),
             Some(segment) => {
                 let delta = Delta::new(self.delta)?;
-                let concentrated = Concentrated::new(rho)?;
+                let concentrated = Zcdp::new(rho)?;
                 let composed = pld::epsilon_with(&[segment], concentrated, delta);
                 let charged = Cost::of_run((mechanism, rounds), self.once()).epsilon(self.delta);
                 Ok(Some(composed.min(charged)))

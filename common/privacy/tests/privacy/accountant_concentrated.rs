@@ -1,7 +1,7 @@
 //! Steps and a ρ-zCDP release together, against the Rényi accountant and against the one release of that kind whose
 //! law is known.
 
-use privacy::accountant::pld::{self, Concentrated};
+use privacy::accountant::pld::{self, Zcdp};
 use privacy::accountant::rdp::{ORDERS, order_of_step};
 use privacy::accountant::{
     AccountantError, Delta, NoiseMultiplier, SampledGaussian, SamplingRate, Segment,
@@ -39,7 +39,7 @@ fn steps_with_a_release_cost_no_less_than_with_a_gaussian_and_no_more_than_renyi
         for rho in [1e-6, 1e-3, 0.05, 0.3, 2.0] {
             for delta in [1e-3, 1e-5, 1e-9] {
                 let steps = segment(q, z, steps)?;
-                let beside = Concentrated::new(rho)?;
+                let beside = Zcdp::new(rho)?;
                 let found = pld::epsilon_with(&[steps], beside, Delta::new(delta)?);
                 // The Gaussian of this noise is one of the releases that are ρ-zCDP.
                 let gaussian = segment(1.0, (2.0 * rho).sqrt().recip(), 1)?;
@@ -77,11 +77,8 @@ fn with_gaussian_steps_it_is_no_less_than_the_closed_form() -> Outcome {
             // Gaussian steps and a Gaussian release are one Gaussian.
             let total = (1.0 / (z * z) + 2.0 * rho).sqrt().recip();
             let delta = 1e-5;
-            let found = pld::epsilon_with(
-                &[segment(1.0, z, 1)?],
-                Concentrated::new(rho)?,
-                Delta::new(delta)?,
-            );
+            let found =
+                pld::epsilon_with(&[segment(1.0, z, 1)?], Zcdp::new(rho)?, Delta::new(delta)?);
             let left = gaussian_delta(total, found);
             assert!(left <= delta * (1.0 + 1e-9), "z={z} rho={rho}: {found} leaves {left}");
         }
@@ -94,14 +91,14 @@ fn a_release_of_nothing_changes_nothing_and_one_without_bound_has_none() -> Outc
     let steps = segment(0.1, 2.0, 100)?;
     let delta = Delta::new(1e-5)?;
     let alone = pld::epsilon(&[steps], delta);
-    let with = pld::epsilon_with(&[steps], Concentrated::NOTHING, delta);
+    let with = pld::epsilon_with(&[steps], Zcdp::NOTHING, delta);
     assert_eq!(with.to_bits(), alone.to_bits());
-    assert!(pld::epsilon_with(&[], Concentrated::new(0.05)?, delta) > 1.0);
-    assert!(pld::epsilon_with(&[], Concentrated::NOTHING, delta) == 0.0);
-    let extreme = pld::epsilon_with(&[steps], Concentrated::new(1e9)?, delta);
+    assert!(pld::epsilon_with(&[], Zcdp::new(0.05)?, delta) > 1.0);
+    assert!(pld::epsilon_with(&[], Zcdp::NOTHING, delta) == 0.0);
+    let extreme = pld::epsilon_with(&[steps], Zcdp::new(1e9)?, delta);
     assert!(extreme >= 1e9, "{extreme}");
     for wrong in [-1.0, f64::NAN, f64::INFINITY] {
-        assert!(Concentrated::new(wrong).is_err(), "{wrong}");
+        assert!(Zcdp::new(wrong).is_err(), "{wrong}");
     }
     Ok(())
 }

@@ -38,11 +38,11 @@ const LN_LAMBDA: (f64, f64) = (-20.0, 14.0);
 /// At one λ for all losses the sum is the Rényi bound of the composition at the order λ + 1. Choosing λ by loss makes
 /// it smaller.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Concentrated {
+pub struct Zcdp {
     rho: f64,
 }
 
-impl Concentrated {
+impl Zcdp {
     /// No release.
     pub const NOTHING: Self = Self { rho: 0.0 };
 
@@ -165,12 +165,7 @@ impl Sum {
     /// below the window is taken at the plan's own λ, where shape is at most `e^{λ(λ+1)ρ}` times the Chernoff factor;
     /// mass above it has h ≤ 1 and l at or above the window's end.
     #[allow(clippy::cast_precision_loss, reason = "a few million entries")]
-    fn new(
-        concentrated: Concentrated,
-        composed: &Composed,
-        plan: &Plan,
-        highest: i64,
-    ) -> Option<Self> {
+    fn new(concentrated: Zcdp, composed: &Composed, plan: &Plan, highest: i64) -> Option<Self> {
         let bins = i64::try_from(plan.bins).ok()?;
         let place = |offset: i64| {
             usize::try_from(plan.first_bin.saturating_add(offset).rem_euclid(bins)).ok()

@@ -163,7 +163,7 @@ fn difference(a: f64, mass: Mass, b: f64, other: Mass) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accountant::pld::Concentrated;
+    use crate::accountant::pld::Zcdp;
     use crate::accountant::{NoiseMultiplier, SamplingRate, Segment};
 
     /// The law must have total mass 1 under the first distribution, and under the second (weights
@@ -183,7 +183,7 @@ mod tests {
                     let mut plan = Plan::new(
                         &[Segment { mechanism, steps: 100 }],
                         adjacency,
-                        Concentrated::NOTHING,
+                        Zcdp::NOTHING,
                         1e-6,
                     );
                     plan.width = width;

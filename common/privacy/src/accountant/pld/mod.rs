@@ -30,7 +30,7 @@ mod tail;
 
 use super::rounding::epsilon_up;
 use super::{Delta, RdpVector, Segment};
-pub use concentrated::Concentrated;
+pub use concentrated::Zcdp;
 
 /// Which neighbour the output came from: the two directions of add/remove adjacency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +53,17 @@ enum Adjacency {
 /// composition, so the smaller is.
 #[must_use]
 pub fn epsilon(segments: &[Segment], delta: Delta) -> f64 {
-    epsilon_with(segments, Concentrated::NOTHING, delta)
+    epsilon_with(segments, Zcdp::NOTHING, delta)
 }
 
 /// The same for the composition of all segments with releases of which nothing is known but that they are
-/// ρ-zCDP; see [`Concentrated`].
+/// ρ-zCDP; see [`Zcdp`].
 ///
 /// # Soundness
 /// As that of [`epsilon`]: the Rényi bound adds ρα at each order α, and the numerical one is proven at
-/// [`Concentrated`].
+/// [`Zcdp`].
 #[must_use]
-pub fn epsilon_with(segments: &[Segment], concentrated: Concentrated, delta: Delta) -> f64 {
+pub fn epsilon_with(segments: &[Segment], concentrated: Zcdp, delta: Delta) -> f64 {
     let segments = Segment::merged(segments);
     let costs = RdpVector::of_segments(&segments).add(&RdpVector::of_zcdp(concentrated.rho()));
     if segments.is_empty() {
@@ -82,7 +82,7 @@ pub fn epsilon_with(segments: &[Segment], concentrated: Concentrated, delta: Del
 fn one_direction(
     segments: &[Segment],
     adjacency: Adjacency,
-    concentrated: Concentrated,
+    concentrated: Zcdp,
     delta: Delta,
 ) -> Option<f64> {
     let plan = plan::Plan::new(segments, adjacency, concentrated, delta.get());

@@ -1,6 +1,6 @@
 //! Where to put the grid and how to tilt.
 
-use super::{Adjacency, Concentrated, sketch::Sketch};
+use super::{Adjacency, Zcdp, sketch::Sketch};
 use crate::accountant::rounding::steps_up;
 use crate::accountant::{Segment, search::valley};
 
@@ -48,12 +48,7 @@ impl Plan {
         clippy::cast_possible_truncation,
         reason = "float-to-int casts saturate, window is finite"
     )]
-    pub fn new(
-        segments: &[Segment],
-        adjacency: Adjacency,
-        concentrated: Concentrated,
-        delta: f64,
-    ) -> Self {
+    pub fn new(segments: &[Segment], adjacency: Adjacency, concentrated: Zcdp, delta: f64) -> Self {
         let steps: f64 = segments.iter().map(|segment| steps_up(segment.steps)).sum();
         // Chernoff: a normal tail is below exp(−reach²/2)/2. Beyond 36 it leaves the range of f64.
         let reach = (2.0 * (steps / (delta * SHARE_BEYOND_REACH)).ln()).sqrt().min(36.0);
