@@ -13,13 +13,21 @@ use crate::spool::{Spool, SpoolReader};
 pub struct Incoming {
     spool: Spool,
     norm: NormMeter,
+    /// Bytes so far.
+    bytes: u64,
 }
 
 impl Incoming {
     /// An update that will wait in this spool.
     #[must_use]
     pub fn new(spool: Spool) -> Self {
-        Self { spool, norm: NormMeter::default() }
+        Self { spool, norm: NormMeter::default(), bytes: 0 }
+    }
+
+    /// The bytes that arrived so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The complete update, if its words keep the bound.
@@ -35,6 +43,7 @@ impl Incoming {
 impl Sink for Incoming {
     fn take(&mut self, piece: &[u8]) -> io::Result<()> {
         self.norm.add(piece);
+        self.bytes = self.bytes.saturating_add(piece.len() as u64);
         self.spool.take(piece)
     }
 }

@@ -1,4 +1,4 @@
-//! From a plan to a run that is going on, and from a question to a description.
+//! From a plan to a run that is going on, and from a question to a statistics request that is.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::artifact;
-use crate::connections::Connections;
+use crate::connections::{Begun, Connections};
 use crate::driver::{DriveError, Driver, RunOutcome};
 use crate::enrol::Members;
 use crate::progress::ProgressFeed;
@@ -33,7 +33,7 @@ pub enum LaunchError {
     Registry(#[from] RegistryError),
 }
 
-/// Lets the next run begin, however this one ends: after a panic too.
+/// Gives a job's slot back, however the job ends: after a panic too.
 pub(crate) struct Ended {
     connections: Arc<Connections>,
     run: RunId,
@@ -85,7 +85,7 @@ impl Launcher {
     ///
     /// # Errors
     /// The question breaks a rule, sites are given too short or too long, fewer of them are connected than
-    /// must have seen it, or a run or another description is going on.
+    /// must have seen it, the same question is being asked, or all slots are taken.
     pub fn describe(&self, inquiry: StatisticsLaunch, by: &str) -> Result<Asked, Refusal> {
         let StatisticsLaunch { question, window } = inquiry;
         if let Some(plan_error) = question.check().first() {
@@ -105,7 +105,7 @@ impl Launcher {
             )));
         }
         let run = question.run();
-        let (mut sites, inputs) = self.connections.begin_statistics(&run)?;
+        let Begun { mut sites, events, .. } = self.connections.begin_statistics(&run)?;
         if here < needed {
             // Nobody would answer; what was answered before is told all the same.
             sites.clear();
@@ -127,7 +127,7 @@ impl Launcher {
         let over = run.clone();
         tokio::task::spawn_blocking(move || {
             let ended = Ended { connections, run: over };
-            describer.go(&runtime, sites, inputs, ended);
+            describer.go(&runtime, sites, events, ended);
         });
         Ok(Asked { run, told })
     }
@@ -135,8 +135,8 @@ impl Launcher {
     /// Starts a run under the name that `entropy` gives, for the operator `by`.
     ///
     /// # Errors
-    /// The plan breaks a rule or begins with a model that is not here, another run is going on, or the
-    /// registry cannot be used.
+    /// The plan breaks a rule or begins with a model that is not here, all slots are taken, or the registry
+    /// cannot be used.
     pub fn launch(&self, plan: Plan, entropy: u64, by: &str) -> Result<Launched, LaunchError> {
         if let Some(plan_error) = plan.check().first() {
             return Err(Refusal::Plan(plan_error.to_string()).into());
@@ -148,13 +148,14 @@ impl Launcher {
         let registry = Registry::open(&Registry::path(&self.state))?;
         let feed = Arc::new(ProgressFeed::new(plan.clone()));
         let progress = feed.follow().unwrap_or_else(|| mpsc::channel(1).1);
-        let (asked, inputs) = self.connections.begin(&run, &feed)?;
+        let Begun { sites, events, traffic } = self.connections.begin(&run, &feed)?;
         let connections = Arc::clone(&self.connections);
         let driver = Driver {
             run: run.clone(),
             plan,
             start,
             connections: Arc::clone(&connections),
+            traffic,
             registry,
             models,
             clock: Arc::clone(&self.clock),
@@ -167,7 +168,7 @@ impl Launcher {
         let over = run.clone();
         let outcome = tokio::task::spawn_blocking(move || {
             let ended = Ended { connections, run: over.clone() };
-            let outcome = driver.drive(&runtime, asked, inputs);
+            let outcome = driver.drive(&runtime, sites, events);
             drop(ended);
             if let Err(error) = &outcome {
                 tracing::error!(run = %over, %error, "the run cannot go on");

@@ -16,6 +16,7 @@
 pub mod aggregate;
 pub mod archive;
 pub mod artifact;
+mod attestation;
 pub mod client;
 pub mod connections;
 mod door;
@@ -43,3 +44,5 @@ pub mod site_logs;
 pub mod spool;
 pub mod statistics;
 pub mod synth;
+#[cfg(test)]
+mod testing;

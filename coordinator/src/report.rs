@@ -43,7 +43,7 @@ pub struct Report {
     pub file_sha256: String,
     /// From launch to end.
     pub seconds: f64,
-    /// On the wire, both ways, all sites.
+    /// Bytes of the run's messages and transfers, both ways, all sites.
     pub bytes: u64,
     /// Folder with the registry and the model.
     pub results: Option<String>,
@@ -78,7 +78,7 @@ pub struct RoundReport {
     pub sites: u32,
     /// How long it took.
     pub seconds: f64,
-    /// On the wire.
+    /// Bytes of its messages and transfers.
     pub bytes: u64,
     /// Mean over sites, of the model that the round began with; empty in private modes.
     pub metrics: Map<String, Value>,

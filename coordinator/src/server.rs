@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use audit::record::{Record, Role as LogRole};
 use base::clock::Clock;
+use base::ids::RunId;
 use node::audit_log::{
     AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, StateLock, generation,
 };
@@ -18,7 +19,7 @@ use node::pki::{Identity, Role};
 use node::transport::{Incoming, Link, Listener, TransportError};
 use tokio::sync::Semaphore;
 
-use crate::connections::{Connections, SessionEvent};
+use crate::connections::{Connections, JobHandle, SessionEvent};
 use crate::door::Door;
 use crate::enrol::Members;
 use crate::launch::Launcher;
@@ -34,7 +35,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Operators whose queries are answered at once.
 const READERS: usize = 8;
 
-/// How long a run may take to end when the coordinator stops.
+/// How long all jobs may take to end when the coordinator stops.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// A server that could not start.
@@ -134,6 +135,13 @@ impl Server {
         self
     }
 
+    /// Lets this many runs and statistics requests go on at once.
+    #[must_use]
+    pub fn with_slots(self, slots: u32) -> Self {
+        self.launcher.connections.set_slots(slots);
+        self
+    }
+
     /// Where it listens.
     ///
     /// # Errors
@@ -162,8 +170,8 @@ impl Server {
         self.drain(stop, std::future::ready(())).await
     }
 
-    /// Serves peers until `asked` resolves. Then nothing new begins, and the round or description that is open may
-    /// end, unless `due` resolves before.
+    /// Serves peers until `asked` resolves. Then nothing new begins, and the rounds and statistics requests that are
+    /// open may end, unless `due` resolves before.
     ///
     /// # Errors
     /// As [`Server::serve`].
@@ -179,7 +187,7 @@ impl Server {
         let door = Door::new(Arc::clone(&self.launcher.clock));
         let connections = self.floor();
         let idle = async {
-            ask_to_end(&connections).await;
+            ask_to_end(&connections);
             connections.await_idle().await;
         };
         tokio::pin!(asked, due, idle);
@@ -226,12 +234,14 @@ impl Server {
                 }
             });
         }
-        // A run that is going on is entered as ended, and its sites and operator are told.
-        if let Some(active) = self.launcher.connections.active() {
-            active.tell(SessionEvent::Stopped).await;
-            let idle = self.launcher.connections.await_idle();
-            if tokio::time::timeout(LAST_WORDS, idle).await.is_err() {
-                tracing::warn!(run = %active.run, "the run did not end in time");
+        // Every job that is going on is entered as ended, and its sites and operator are told.
+        let connections = &self.launcher.connections;
+        let jobs = connections.close();
+        if !jobs.is_empty() {
+            tell_all(jobs, || SessionEvent::Stopped);
+            if tokio::time::timeout(LAST_WORDS, connections.await_idle()).await.is_err() {
+                let runs = names(&connections.going());
+                tracing::warn!(runs, "not everything ended in time");
             }
         }
         self.listener.close("the coordinator is stopping").await;
@@ -239,12 +249,30 @@ impl Server {
     }
 }
 
-/// Lets nothing new begin, and asks the run or description that is going on to end where it can.
-async fn ask_to_end(connections: &Connections) {
-    let Some(active) = connections.close() else { return };
-    let run = &active.run;
-    tracing::info!(%run, "asked to stop: the open round may close first; a second signal stops at once");
-    active.tell(SessionEvent::Ending).await;
+/// Lets nothing new begin, and asks the jobs that are going on to end where they can.
+fn ask_to_end(connections: &Connections) {
+    let jobs = connections.close();
+    if jobs.is_empty() {
+        return;
+    }
+    let runs: Vec<RunId> = jobs.iter().map(|job| job.run.clone()).collect();
+    tracing::info!(
+        runs = names(&runs),
+        "asked to stop: the open rounds may close first; a second signal stops at once"
+    );
+    tell_all(jobs, || SessionEvent::Ending);
+}
+
+/// Tells every job, none of which waits for another to listen.
+fn tell_all(jobs: Vec<JobHandle>, event: fn() -> SessionEvent) {
+    for job in jobs {
+        tokio::spawn(async move { job.tell(event()).await });
+    }
+}
+
+fn names(runs: &[RunId]) -> String {
+    let names: Vec<&str> = runs.iter().map(RunId::as_str).collect();
+    names.join(", ")
 }
 
 async fn accept(incoming: Incoming, door: &Door) -> Option<Link> {

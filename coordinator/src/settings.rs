@@ -8,7 +8,11 @@ use node::audit_log::AuditSettings;
 use node::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
 use node::transport::Address;
 
+use crate::connections::{SLOTS, SLOTS_ALLOWED};
 use crate::revoked;
+
+/// What `slots` may be.
+const SLOTS_HINT: &str = "give 1 to 8: how many runs and statistics requests may go on at once";
 
 /// What a coordinator is told by the people who run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct CoordinatorSettings {
     pub revoked: PathBuf,
     /// How long a coordinator that is asked to stop may take to close the round that is open.
     pub drain: Duration,
+    /// Runs and statistics requests that go on at once, at most.
+    pub slots: u32,
     /// How the audit log is kept.
     pub audit: AuditSettings,
 }
@@ -38,6 +44,8 @@ impl Settings for CoordinatorSettings {
         let operator = section.or("operator", PathBuf::from("operator"));
         let revoked = section.or("revoked", PathBuf::from(revoked::FILE));
         let drain = section.duration("drain", DRAIN, DRAINS, DRAIN_HINT);
+        let slots = section.or("slots", SLOTS);
+        let slots = section.within("slots", slots, SLOTS_ALLOWED, SLOTS_HINT);
         let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
         Some(Self {
             listen: listen?,
@@ -46,6 +54,7 @@ impl Settings for CoordinatorSettings {
             operator: operator?,
             revoked: revoked?,
             drain: drain?,
+            slots: slots?,
             audit: audit?.unwrap_or_default(),
         })
     }

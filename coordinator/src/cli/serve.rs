@@ -45,7 +45,10 @@ async fn serve(config: &Path) -> Outcome {
     let server = Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
     let folder = config.parent().unwrap_or(Path::new(""));
     let members = Members::of(folder, &settings.revoked);
-    let server = server.with_revoked(Revoked::open(settings.revoked)?).with_members(members);
+    let server = server
+        .with_revoked(Revoked::open(settings.revoked)?)
+        .with_members(members)
+        .with_slots(settings.slots);
     let audit = server.launcher().audit;
     tokio::spawn(async move {
         loop {

@@ -1,39 +1,14 @@
-//! The run in the audit log: what is recorded, shown to sites, and taken of theirs.
+//! The run in the audit log: what is recorded, and taken of the sites' logs.
 
 use audit::note::VerifierKey;
 use base::ids::{Round, SiteName};
-use node::audit_log::{PeerError, PublishedOffer, name};
-use node::wire::{Purpose, Refusal, ToSite, UpdateHeader};
+use node::audit_log::{PeerError, name};
+use node::wire::{Refusal, ToSite, UpdateHeader};
 
-use super::witness::Witnesses;
 use super::{DriveError, Driver, Running, log};
-use crate::connections::{REFUSED, SessionCommand};
+use crate::connections::REFUSED;
 
 impl Running {
-    /// A site signed the state of the log that it was offered a model in.
-    pub(super) fn cosigned(
-        &mut self,
-        site: &SiteName,
-        round: Round,
-        key: &VerifierKey,
-        signature: &str,
-    ) {
-        let open = self.witnesses.as_mut().filter(|open| open.round() == round);
-        let Some(witnesses) = open else { return };
-        match witnesses.take(site, key, signature) {
-            Ok(size) => self.driver.connections.confirmed(site, size),
-            Err(error) => {
-                tracing::warn!(%site, %error, "a signature that is not of this state of the log");
-                return;
-            }
-        }
-        for (site, cosignatures) in witnesses.news() {
-            let run = self.driver.run.clone();
-            let told = ToSite::Witnessed { run, round, cosignatures };
-            self.driver.connections.command(&site, SessionCommand::Send(told));
-        }
-    }
-
     /// An update from a site whose log is not what was seen of it.
     pub(super) fn disbelieve(
         &mut self,
@@ -54,27 +29,6 @@ impl Running {
         tracing::warn!(%site, %refusal, "update refused");
         self.say(site, ToSite::Refused(refusal));
         Ok(())
-    }
-
-    /// The offer in the audit log: recorded once, and the same for every site.
-    pub(super) fn shown(
-        &mut self,
-        round: Round,
-        purpose: Purpose,
-    ) -> Result<PublishedOffer, DriveError> {
-        if let Some(open) = self.witnesses.as_ref().filter(|open| open.is_of(round, purpose)) {
-            return Ok(open.shown().clone());
-        }
-        let Driver { run, audit, by, plan, connections, .. } = &self.driver;
-        let entry = match purpose {
-            Purpose::Train => log::offer((by, run, round), self.digest, plan.digest()),
-            Purpose::Evaluate => log::release(run, round, self.digest),
-        };
-        let shown = audit.show(vec![entry])?;
-        let needed = plan.aggregation.min_sites;
-        self.witnesses = Some(Witnesses::new((round, purpose), shown.clone(), needed));
-        connections.grant();
-        Ok(shown)
     }
 
     /// Records an update and the site's log that tells of it, and signs that log's state.
@@ -106,9 +60,7 @@ impl Running {
     /// Records the sum, and who had seen the offer that it came of.
     pub(super) fn aggregated(&mut self, round: Round) -> Result<(), DriveError> {
         let Driver { run, audit, plan, .. } = &self.driver;
-        if let Some(witnesses) = &self.witnesses {
-            audit.note_cosigned(&audit.node(), &witnesses.note())?;
-        }
+        self.attestation.record()?;
         let inputs = std::mem::take(&mut self.inputs);
         let rule = plan.aggregation.rule;
         Ok(audit.record(log::aggregated((run, round), &inputs, rule, self.digest))?)

@@ -33,7 +33,7 @@ impl Running {
         }
         self.aggregated(round)?;
         let now = self.driver.clock.now();
-        let bytes = self.driver.connections.bytes();
+        let bytes = self.driver.traffic.bytes();
         let record = RoundRecord {
             round,
             sites,

@@ -3,8 +3,9 @@
 use audit::note::VerifierKey;
 use base::clock::Moment;
 use base::ids::{Round, SiteName};
-use node::audit_log::PublishedOffer;
-use node::wire::{ModelHeader, Payload, Purpose, ToSite, UpdateHeader};
+use node::wire::{
+    self, LastRecord, ModelHeader, Payload, Purpose, SignedState, ToSite, UpdateHeader,
+};
 
 use super::{DriveError, Driver, PendingUpdate, Running, log};
 use crate::aggregate::{Aggregator, aggregator};
@@ -71,16 +72,18 @@ impl Running {
         }
         tracing::debug!(%round, ?purpose, sites = sites.len(), "model offered");
         let payload = Payload { words: self.model.len() as u64 / 4, digest: self.digest };
-        let PublishedOffer { note, size, record } = self.shown(round, purpose)?;
-        let Driver { run, connections, audit, .. } = &self.driver;
-        for site in sites {
-            let log = audit.sight(&note, size, &connections.seen(&site));
+        let Driver { run, by, plan, .. } = &self.driver;
+        let entry = match purpose {
+            Purpose::Train => log::offer((by, run, round), self.digest, plan.digest()),
+            Purpose::Evaluate => log::release(run, round, self.digest),
+        };
+        let words = &self.model;
+        let command = |log: SignedState, record: LastRecord| {
             let run = run.clone();
-            connections.shown(&site, size);
-            let header = ModelHeader { run, round, purpose, payload, log, record: record.clone() };
-            connections.command(&site, SessionCommand::Model(header, self.model.clone()));
-        }
-        Ok(())
+            let header = ModelHeader { run, round, purpose, payload, log, record };
+            SessionCommand::Offer(wire::Offer::Model(header), words.clone())
+        };
+        Ok(self.attestation.offer(round, purpose, entry, &sites, command)?)
     }
 
     fn fold(

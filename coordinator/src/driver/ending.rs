@@ -18,7 +18,7 @@ impl Running {
     pub(super) fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
         let sent = self.told.keys().cloned().collect();
         let absent = self.absent(&sent);
-        let rest = self.driver.connections.bytes().saturating_sub(self.bytes);
+        let rest = self.driver.traffic.bytes().saturating_sub(self.bytes);
         self.total_bytes = self.rounds.iter().map(|round| round.bytes).sum::<u64>() + rest;
         let Driver { run, clock, registry, plan, audit, models, .. } = &mut self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
@@ -100,7 +100,7 @@ impl Running {
             let over = ToSite::Over { run: run.clone(), outcome: outcome.to_owned() };
             connections.command(&site, SessionCommand::Send(over));
         }
-        // Only now may something new begin: what it says to a site must come after the end of this.
+        // Only now is the slot free: what the next job says to a site comes after the end of this one.
         connections.end(run);
     }
 

@@ -110,9 +110,7 @@ impl Running {
             SessionEvent::Joined(site) => {
                 let run = self.driver.run.clone();
                 let plan = self.driver.plan.clone();
-                if let Some(witnesses) = &mut self.witnesses {
-                    witnesses.forget(&site);
-                }
+                self.attestation.forget(&site);
                 self.say(&site, ToSite::Plan { run, plan });
                 Event::Asked { site }
             }
@@ -142,7 +140,7 @@ impl Running {
                 Event::Declined { site, round: decline.round }
             }
             SessionEvent::Cosigned(site, round, key, signature) => {
-                self.cosigned(&site, round, &key, &signature);
+                self.attestation.cosigned(&site, round, &key, &signature);
                 return Ok(None);
             }
             SessionEvent::Overstepped(site, round, refusal) => {

@@ -14,7 +14,6 @@ mod ending;
 mod intake;
 pub(crate) mod log;
 mod waiting;
-pub(crate) mod witness;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,7 +39,8 @@ use tokio::sync::mpsc;
 
 use crate::aggregate::{Aggregator, ServerOptimizer};
 use crate::artifact::ArtifactError;
-use crate::connections::{Connections, SessionCommand, SessionEvent, UploadPermit};
+use crate::attestation::Attestation;
+use crate::connections::{Connections, SessionCommand, SessionEvent, Traffic, UploadPermit};
 use crate::enrol::Members;
 use crate::incoming::BoundedUpdate;
 use crate::progress::ProgressFeed;
@@ -48,7 +48,6 @@ use crate::registry::{Registry, RegistryError, RoundRecord};
 use crate::round::{Machine, Missing, Outcome};
 
 use waiting::DeclineReason;
-use witness::Witnesses;
 
 /// A run that could not go on, for a reason of the coordinator's own.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +83,7 @@ pub struct RunOutcome {
     pub model_sha256: Option<String>,
     /// From launch to end, in seconds.
     pub seconds: f64,
-    /// On the wire from launch to end, both ways, all sites.
+    /// Bytes of the run's messages and transfers from launch to end, as in [`RoundRecord::bytes`].
     pub bytes: u64,
 }
 
@@ -98,6 +97,8 @@ pub struct Driver {
     pub start: Option<Vec<f32>>,
     /// Where its sites are.
     pub connections: Arc<Connections>,
+    /// What it moves.
+    pub traffic: Traffic,
     /// Where its events are kept.
     pub registry: Registry,
     /// Where its model will lie.
@@ -135,14 +136,14 @@ struct Running {
     inputs: Vec<(SiteName, Digest)>,
     /// What the sites are told whose updates were taken, once that is durable.
     received: Vec<(SiteName, ToSite)>,
-    /// The open offer, and who has seen it in the log.
-    witnesses: Option<Witnesses>,
+    /// Its offers in the log, and who has seen the open one.
+    attestation: Attestation,
     next_seq: u64,
     started: Moment,
     /// Time that the audit log had taken when the run began.
     written: Duration,
     opened: Moment,
-    /// On the wire when the last round closed.
+    /// What the run had moved when the last round closed.
     bytes: u64,
     total_bytes: u64,
     rounds: Vec<RoundRecord>,
@@ -193,11 +194,18 @@ impl Running {
         let model = payload::from_parameters(&parameters);
         let digest = Digest::of(&model);
         let written = driver.audit.writing();
+        let attestation = Attestation::new(
+            driver.run.clone(),
+            driver.plan.aggregation.min_sites,
+            Arc::clone(&driver.connections),
+            Arc::clone(&driver.audit),
+        );
         Self {
             machine: Machine::new((&driver.plan).into(), digest, now),
             terms: log::terms_of(&driver.plan),
             optimizer: ServerOptimizer::new(&driver.plan, parameters.len()),
-            bytes: driver.connections.bytes(),
+            attestation,
+            bytes: driver.traffic.bytes(),
             driver,
             model,
             digest,
@@ -205,7 +213,6 @@ impl Running {
             told: BTreeMap::new(),
             inputs: Vec::new(),
             received: Vec::new(),
-            witnesses: None,
             next_seq: 1,
             started: now,
             written,

@@ -42,7 +42,7 @@ pub struct RoundRow {
     pub sites: u32,
     /// How long it took.
     pub seconds: f64,
-    /// On the wire.
+    /// Bytes of its messages and transfers.
     pub bytes: u64,
     /// Mean over sites of each metric, by name.
     pub metrics: Vec<(String, f64)>,

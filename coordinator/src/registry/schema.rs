@@ -1,12 +1,17 @@
 //! The tables, and the settings that make a commit durable.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::{Registry, RegistryError};
 
 const FORMAT: i64 = 3;
+
+/// How long a writer waits for the others: every run writes through a connection of its own. A commit takes
+/// milliseconds; on a disk that is busy with something else it may take seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const TABLES: &str = "
 CREATE TABLE run (
@@ -25,7 +30,7 @@ CREATE TABLE round (
     round INTEGER NOT NULL,
     sites INTEGER NOT NULL,
     seconds REAL NOT NULL,
-    bytes INTEGER NOT NULL,         -- on the wire, both ways, all sites
+    bytes INTEGER NOT NULL,         -- of its messages and transfers, both ways, all sites
     model TEXT NOT NULL,            -- hash of the model after the round
     PRIMARY KEY (run, round)
 ) STRICT;
@@ -51,7 +56,7 @@ pub(super) fn prepare(connection: Connection, path: &Path) -> Result<Registry, R
     let registry = Registry { connection, path: path.to_owned() };
     let failed = registry.sql("preparing");
     let db = &registry.connection;
-    db.busy_timeout(std::time::Duration::from_secs(10)).map_err(&failed)?;
+    db.busy_timeout(PATIENCE).map_err(&failed)?;
     db.pragma_update(None, "journal_mode", "WAL").map_err(&failed)?;
     // FULL: a commit is on disk when it returns, also through a power cut.
     db.pragma_update(None, "synchronous", "FULL").map_err(&failed)?;

@@ -7,7 +7,7 @@ use base::digest::Digest;
 use base::ids::{Round, RunId, SiteName};
 use plan::experiment::Plan;
 use plan::metric::Metric;
-use rusqlite::params;
+use rusqlite::{Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Registry, RegistryError};
@@ -22,7 +22,8 @@ pub struct RoundRecord {
     pub sites: Vec<SiteName>,
     /// From its opening to its model, in seconds.
     pub seconds: f64,
-    /// On the wire, both ways, all sites.
+    /// What this run's messages and transfers hold, in bytes, both ways, all sites: without the headers of QUIC and
+    /// without repetitions. A model counts whole where its transfer was begun, also where a newer one replaced it.
     pub bytes: u64,
     /// The hash of the model after it.
     pub model: Digest,
@@ -108,7 +109,7 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let path = self.path.clone();
         let failed = |source| RegistryError::sql(&path, "journalling", source);
-        let commit = self.connection.transaction().map_err(failed)?;
+        let commit = self.begin().map_err(failed)?;
         {
             let mut insert = commit
                 .prepare_cached(
@@ -139,7 +140,7 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let path = self.path.clone();
         let failed = |source| RegistryError::sql(&path, "entering a round", source);
-        let commit = self.connection.transaction().map_err(failed)?;
+        let commit = self.begin().map_err(failed)?;
         commit
             .execute(
                 "INSERT INTO round (run, round, sites, seconds, bytes, model)
@@ -169,8 +170,17 @@ impl Registry {
         metrics: &[(SiteName, Vec<Metric>)],
     ) -> Result<(), RegistryError> {
         let round = Round(after.0.saturating_add(1));
-        insert_metrics(&self.connection, run, round, metrics)
-            .map_err(self.sql("entering evaluations"))
+        let path = self.path.clone();
+        let failed = |source| RegistryError::sql(&path, "entering evaluations", source);
+        let commit = self.begin().map_err(failed)?;
+        insert_metrics(&commit, run, round, metrics).map_err(failed)?;
+        commit.commit().map_err(failed)
+    }
+
+    /// Begins what one commit ends. It takes its turn among writers here, where it can wait for one: SQLite refuses at
+    /// once to make a writer of a reader that another one has overtaken.
+    fn begin(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
     /// Enters the end of a run.
@@ -214,4 +224,46 @@ fn insert_metrics(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use plan::experiment::Experiment;
+
+    use super::*;
+
+    #[test]
+    fn runs_that_journal_at_once_wait_for_each_other() {
+        const RUNS: u64 = 4;
+        const EVENTS: u64 = 200;
+        let folder = tempfile::tempdir().unwrap();
+        let path = Registry::path(folder.path());
+        let demo = include_str!("../../../configs/experiments/demo.toml");
+        let plan = base::config::read::<Experiment>("demo", demo).unwrap().plan;
+        let name = |run: u64| format!("run-{run}").parse::<RunId>().unwrap();
+        // The server makes the file before any run writes to it.
+        drop(Registry::open(&path).unwrap());
+        std::thread::scope(|scope| {
+            for run in 0..RUNS {
+                let run = name(run);
+                let path = &path;
+                let plan = &plan;
+                scope.spawn(move || {
+                    let mut registry = Registry::open(path).unwrap();
+                    registry.start(&run, plan, Timestamp(0)).unwrap();
+                    for seq in 1..=EVENTS {
+                        let at = Timestamp(seq);
+                        let moment = Duration::from_nanos(seq);
+                        let event = Journalled { at, moment, event: Event::Tick };
+                        registry.journal(&run, seq, &[event]).unwrap();
+                    }
+                });
+            }
+        });
+        let registry = Registry::open(&path).unwrap();
+        for run in 0..RUNS {
+            let events = registry.events(name(run).as_str()).unwrap();
+            assert_eq!(events.len() as u64, EVENTS);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Serves a person who launches a run, asks for a description, attaches to a run, stops one, or asks what is kept.
+//! Serves a person who launches a run, requests statistics, attaches to a run, stops one, or asks what is kept.
 
 use base::ids::{RunId, RunPrefix, SiteName};
 use node::transport::{FrameWriter, Link, TransportError};
@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{entropy, query};
 use crate::archive::{ArchiveError, meant, registered};
-use crate::connections::{JobHandle, SessionEvent};
+use crate::connections::{JobHandle, JobKind, SessionEvent};
 use crate::launch::{Asked, LaunchError, Launcher};
 use crate::registry::{Registry, RegistryError, RunRow};
 use crate::session;
@@ -95,9 +95,12 @@ async fn attach(
     run: &RunPrefix,
     mut writer: FrameWriter,
 ) -> Result<(), TransportError> {
-    let followed = going_on(launcher, run).and_then(|active| {
-        let run = active.run;
-        let feed = active.feed.ok_or_else(|| Refusal::StatisticsRequest(run.clone()))?;
+    let followed = going_on(launcher, run).and_then(|job| {
+        let run = job.run;
+        let feed = match job.kind {
+            JobKind::Run(terms) => terms.feed,
+            JobKind::Statistics => return Err(Refusal::StatisticsRequest(run)),
+        };
         let many = || Refusal::Internal("too many operators follow this run already".to_owned());
         Ok((run, feed.plan.clone(), feed.follow().ok_or_else(many)?))
     });
@@ -111,30 +114,29 @@ async fn attach(
     }
 }
 
-/// Ends a run for the operator `by`, and answers when it is over.
+/// Ends a run or a statistics request for the operator `by`, and answers when it is over. Others go on.
 async fn stop(
     launcher: &Launcher,
     run: &RunPrefix,
     by: &SiteName,
     mut writer: FrameWriter,
 ) -> Result<(), TransportError> {
-    let active = match going_on(launcher, run) {
-        Ok(active) => active,
+    let job = match going_on(launcher, run) {
+        Ok(job) => job,
         Err(refusal) => return refuse(writer, refusal).await,
     };
-    let run = active.run.clone();
+    job.tell(SessionEvent::StoppedBy(by.clone())).await;
+    let JobHandle { run, kind, .. } = job;
     tracing::info!(%run, operator = %by, "an operator stops the run");
-    let is_description = active.description;
-    active.tell(SessionEvent::StoppedBy(by.clone())).await;
-    drop(active);
     launcher.connections.await_end(&run).await;
-    let ended = if is_description {
-        Ok(ToOperator::Ended { run, status: "stopped".to_owned(), reason: None })
-    } else {
-        registered_row(launcher, &run).map(|row| {
+    let ended = match kind {
+        JobKind::Statistics => {
+            Ok(ToOperator::Ended { run, status: "stopped".to_owned(), reason: None })
+        }
+        JobKind::Run(_) => registered_row(launcher, &run).map(|row| {
             let status = row.as_ref().map_or("failed", |row| row.status.as_str()).to_owned();
             ToOperator::Ended { run, status, reason: row.and_then(|row| row.reason) }
-        })
+        }),
     };
     match ended {
         Ok(message) => {
@@ -146,10 +148,10 @@ async fn stop(
     }
 }
 
-/// The run that is meant, if it is going on.
+/// The job that is meant, if it is going on.
 fn going_on(launcher: &Launcher, prefix: &RunPrefix) -> Result<JobHandle, Refusal> {
     let internal = |error: RegistryError| Refusal::Internal(error.to_string());
-    let active = launcher.connections.active();
+    let connections = &launcher.connections;
     let mut names = match registry(launcher).map_err(internal)? {
         Some(registry) => match registered(&registry, prefix) {
             Ok(run) => vec![run],
@@ -158,14 +160,14 @@ fn going_on(launcher: &Launcher, prefix: &RunPrefix) -> Result<JobHandle, Refusa
         },
         None => Vec::new(),
     };
-    // A description has a name, and no row in the registry.
-    let going = active.iter().map(|active| &active.run);
-    names.extend(going.filter(|run| run.as_str().starts_with(prefix.as_str())).cloned());
+    // A statistics request has a name, and no row in the registry.
+    let going = connections.going().into_iter();
+    names.extend(going.filter(|run| run.as_str().starts_with(prefix.as_str())));
     let run = meant(prefix, names)
         .map_err(|error| Refusal::from(&error))?
         .ok_or_else(|| Refusal::NoSuchRun(prefix.clone()))?;
-    if let Some(active) = active.filter(|active| active.run == run) {
-        return Ok(active);
+    if let Some(job) = connections.job(&run) {
+        return Ok(job);
     }
     match registered_row(launcher, &run).map_err(internal)? {
         Some(row) => Err(Refusal::RunEnded { run, status: row.status }),

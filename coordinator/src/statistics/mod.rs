@@ -23,16 +23,20 @@ use audit::Name;
 use audit::note::VerifierKey;
 use base::clock::Clock;
 use base::ids::{RunId, SiteName};
+use bytes::Bytes;
 use node::audit_log::{AuditWriter, PeerError, name};
 use node::statistics_store::StatisticsStore;
-use node::wire::{DESCRIBED, Purpose, Refusal, StatisticsReply, ToSite, Told};
+use node::wire::{
+    DESCRIBED, LastRecord, Offer, Purpose, Refusal, SignedState, StatisticsOffer, StatisticsReply,
+    ToSite, Told,
+};
 use plan::experiment::StatisticsRequest;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use crate::attestation::Attestation;
 use crate::connections::{Connections, REFUSED, SessionCommand, SessionEvent};
 use crate::driver::log;
-use crate::driver::witness::Witnesses;
 use crate::launch::Ended;
 use crate::reporter::Reporter;
 use waiting::Waiting;
@@ -59,7 +63,7 @@ pub(crate) struct Describer {
 /// Who is waited for, and who has seen the question.
 struct Open {
     waiting: Waiting,
-    witnesses: Witnesses,
+    attestation: Attestation,
 }
 
 /// Why a description ended before every site had answered or declined.
@@ -87,13 +91,13 @@ impl std::fmt::Display for Halt {
 
 impl Describer {
     /// Asks the sites and passes on what they say, until each has said something or is gone.
-    /// Dropping `connections_free` lets the next run or request begin. The same request may then be made again under the same name.
+    /// Dropping `slot` lets another job begin. The same request may then be made again under the same name.
     pub fn go(
         mut self,
         runtime: &Handle,
         sites: Vec<SiteName>,
         mut inputs: mpsc::Receiver<SessionEvent>,
-        connections_free: Ended,
+        slot: Ended,
     ) {
         let span = tracing::info_span!("description", run = %self.run);
         let _entered = span.enter();
@@ -105,15 +109,15 @@ impl Describer {
             let unheard = if heard.is_err() { &waited[..] } else { &[] };
             self.remember(&sites, unheard);
             heard?;
-            Ok(self.seal(&open.witnesses)?)
+            Ok(self.seal(&open.attestation)?)
         });
         let outcome = ended.as_ref().err().map_or("described".to_owned(), ToString::to_string);
         for site in &sites {
             let over = ToSite::Over { run: self.run.clone(), outcome: outcome.clone() };
             self.connections.command(site, SessionCommand::Send(over));
         }
-        // Only now may something new begin: what it says to a site must come after the end of this.
-        drop(connections_free);
+        // Only now may the same request be made again: what it says to a site must come after the end of this.
+        drop(slot);
         let seconds = self.clock.now().since(started).as_secs_f64();
         tracing::info!(seconds, "over");
         self.tell.end(match ended {
@@ -126,21 +130,23 @@ impl Describer {
     /// Records the question, and shows every site the record with it.
     fn ask(&self, sites: Vec<SiteName>) -> Result<Open, String> {
         let question = self.question.digest();
-        let offer = log::offer((&self.by, &self.run, DESCRIBED), question, question);
-        let shown = self.audit.show(vec![offer]).map_err(|error| error.to_string())?;
-        for site in &sites {
-            let log = self.audit.sight(&shown.note, shown.size, &self.connections.seen(site));
-            self.connections.shown(site, shown.size);
+        let entry = log::offer((&self.by, &self.run, DESCRIBED), question, question);
+        let mut attestation = Attestation::new(
+            self.run.clone(),
+            self.question.min_sites,
+            Arc::clone(&self.connections),
+            Arc::clone(&self.audit),
+        );
+        let command = |log: SignedState, record: LastRecord| {
             let question = self.question.clone();
-            let record = shown.record.clone();
-            self.connections
-                .command(site, SessionCommand::Send(ToSite::Describe { question, log, record }));
-        }
+            let offer = Offer::Statistics(StatisticsOffer { question, log, record });
+            SessionCommand::Offer(offer, Bytes::new())
+        };
+        let asked = attestation.offer(DESCRIBED, Purpose::Train, entry, &sites, command);
+        asked.map_err(|error| error.to_string())?;
         tracing::info!(sites = sites.len(), "asked");
         self.tell(Told::Asked { sites: sites.clone() });
-        let of = (DESCRIBED, Purpose::Train);
-        let witnesses = Witnesses::new(of, shown, self.question.min_sites);
-        Ok(Open { waiting: Waiting::new(sites), witnesses })
+        Ok(Open { waiting: Waiting::new(sites), attestation })
     }
 
     fn hear(
@@ -163,7 +169,7 @@ impl Describer {
                 Ok(Some(input)) => self.take(open, input)?,
                 Ok(None) => return Err("the coordinator closed its sessions".to_owned().into()),
                 Err(_) => {
-                    let (rule, reason) = if open.witnesses.is_seen() {
+                    let (rule, reason) = if open.attestation.is_seen() {
                         ("aggregation.window", "no answer in time")
                     } else {
                         (
@@ -175,7 +181,7 @@ impl Describer {
                 }
             }
             // Nobody answers before enough have signed: without hope of that, nobody is waited for.
-            if !open.witnesses.can_be_seen(open.waiting.sites()) {
+            if !open.attestation.can_be_seen(open.waiting.sites()) {
                 let rule = "aggregation.min_sites";
                 let reason = "too few of the other hospitals take part";
                 self.declined_all(open.waiting.late(), rule, reason);
@@ -185,19 +191,24 @@ impl Describer {
     }
 
     /// What was noted is written, with the names of those who saw the question, and the state is signed.
-    fn seal(&self, witnesses: &Witnesses) -> Result<(), String> {
-        let noted = self.audit.note_cosigned(&self.audit.node(), &witnesses.note());
+    fn seal(&self, attestation: &Attestation) -> Result<(), String> {
+        let noted = attestation.record();
         noted.and_then(|()| self.audit.checkpoint()).map(drop).map_err(|error| error.to_string())
     }
 
     /// What one input brings; an error where the coordinator cannot go on.
     fn take(&self, open: &mut Open, input: SessionEvent) -> Result<(), String> {
         match input {
-            SessionEvent::Cosigned(site, round, key, signature) if round == DESCRIBED => {
-                self.cosigned(&mut open.witnesses, &site, (&key, &signature));
+            SessionEvent::Cosigned(site, round, key, signature) => {
+                open.attestation.cosigned(&site, round, &key, &signature);
             }
-            SessionEvent::StatisticsReply(site, key, described) if open.waiting.settle(&site) => {
-                return self.answered(&site, &key, described);
+            SessionEvent::StatisticsReply(site, key, reply, permit)
+                if open.waiting.settle(&site) =>
+            {
+                let answered = self.answered(&site, &key, reply);
+                // The site's log is taken up to here: what it releases next may come.
+                drop(permit);
+                return answered;
             }
             SessionEvent::StatisticsReply(site, ..) => {
                 self.connections
@@ -215,27 +226,6 @@ impl Describer {
             _ => {}
         }
         Ok(())
-    }
-
-    /// A site signed the state of the log that it was asked in; those who signed are told when enough did.
-    fn cosigned(
-        &self,
-        witnesses: &mut Witnesses,
-        site: &SiteName,
-        (key, signature): (&VerifierKey, &str),
-    ) {
-        match witnesses.take(site, key, signature) {
-            Ok(size) => self.connections.confirmed(site, size),
-            Err(error) => {
-                tracing::warn!(%site, %error, "a signature that is not of this state of the log");
-            }
-        }
-        for (site, cosignatures) in witnesses.news() {
-            let run = self.run.clone();
-            let round = DESCRIBED;
-            let told = ToSite::Witnessed { run, round, cosignatures };
-            self.connections.command(&site, SessionCommand::Send(told));
-        }
     }
 
     fn answered(

@@ -7,7 +7,7 @@ use base::digest::Digest;
 use base::ids::Round;
 use bytes::Bytes;
 use node::transport::{Link, Sink, TransportError, receive_payload, send_payload};
-use node::wire::{LastRecord, ModelHeader, Payload, Purpose, SignedState, UpdateHeader};
+use node::wire::{Contribution, LastRecord, ModelHeader, Offer, Payload, Purpose, SignedState};
 use plan::model::payload::from_parameters;
 
 use crate::raw::connected;
@@ -22,12 +22,20 @@ fn payload(words: &Bytes) -> Payload {
     Payload { words: words.len() as u64 / 4, digest: Digest::of(words) }
 }
 
-fn header(payload: Payload) -> ModelHeader {
+fn header(payload: Payload) -> Offer {
     let log = SignedState { checkpoint: String::new(), proofs: Vec::new() };
     let record = LastRecord { line: Vec::new(), inclusion: Vec::new() };
     let run = "run-a".parse().unwrap();
     let purpose = Purpose::Train;
-    ModelHeader { run, round: Round(1), purpose, payload, log, record }
+    Offer::Model(ModelHeader { run, round: Round(1), purpose, payload, log, record })
+}
+
+/// The words that an offer announces.
+fn announced(offer: &Offer) -> Payload {
+    match offer {
+        Offer::Model(header) => header.payload,
+        Offer::Statistics(_) => panic!("{offer:?} has no words"),
+    }
 }
 
 /// Keeps what arrives, and holds the promise that pieces are cut between words.
@@ -45,20 +53,20 @@ impl Sink for Kept {
 }
 
 /// Receives the next transfer as its header describes it.
-async fn receive(link: &Link, sink: &mut impl Sink) -> Result<ModelHeader, TransportError> {
+async fn receive(link: &Link, sink: &mut impl Sink) -> Result<Offer, TransportError> {
     let mut reader = link.accept_transfer().await?;
-    let header: ModelHeader = reader.expect().await?;
-    receive_payload(reader, &header.payload, sink).await?;
+    let header: Offer = reader.expect().await?;
+    receive_payload(reader, &announced(&header), sink).await?;
     Ok(header)
 }
 
 /// Sends words behind a header from one end, and receives them at the other.
 async fn transfer(
     (from, to): (&Link, &Link),
-    header: &ModelHeader,
+    header: &Offer,
     words: &Bytes,
     sink: &mut impl Sink,
-) -> (Result<(), TransportError>, Result<ModelHeader, TransportError>) {
+) -> (Result<(), TransportError>, Result<Offer, TransportError>) {
     within(async { tokio::join!(send_payload(from, header, words), receive(to, sink)) }).await
 }
 
@@ -117,8 +125,8 @@ async fn several_transfers_at_once_do_not_mix() {
         for _ in 0..4 {
             let mut sink = Kept::default();
             let header = receive(coordinator, &mut sink).await.unwrap();
-            assert_eq!(header.payload, payload(&Bytes::from(sink.bytes)));
-            arrived.push(header.payload.words);
+            assert_eq!(announced(&header), payload(&Bytes::from(sink.bytes)));
+            arrived.push(announced(&header).words);
         }
         arrived.sort_unstable();
         arrived
@@ -232,7 +240,7 @@ async fn a_sender_that_waits_for_a_window_hears_that_nobody_reads() {
             let sending = send_payload(from, &header, &words);
             let reading = async {
                 let mut reader = to.accept_transfer().await.unwrap();
-                reader.expect::<ModelHeader>().await.unwrap();
+                reader.expect::<Offer>().await.unwrap();
             };
             let (sent, ()) = within(async { tokio::join!(sending, reading) }).await;
             let sent = sent.unwrap_err();
@@ -270,9 +278,9 @@ async fn a_peer_that_goes_away_in_the_middle_fails_the_transfer() {
         };
         let ours = async {
             let mut reader = raw.link.accept_transfer().await.unwrap();
-            let header: ModelHeader = reader.expect().await.unwrap();
+            let header: Offer = reader.expect().await.unwrap();
             read.send(()).unwrap();
-            receive_payload(reader, &header.payload, &mut Kept::default()).await.unwrap_err()
+            receive_payload(reader, &announced(&header), &mut Kept::default()).await.unwrap_err()
         };
         let (error, ()) = within(async { tokio::join!(ours, peer) }).await;
         let told = match &error {
@@ -303,7 +311,7 @@ async fn a_transfer_begins_with_its_own_header() {
         };
         let ours = async {
             let mut reader = raw.link.accept_transfer().await.unwrap();
-            reader.expect::<UpdateHeader>().await.unwrap_err()
+            reader.expect::<Contribution>().await.unwrap_err()
         };
         let (error, ()) = within(async { tokio::join!(ours, peer) }).await;
         match (bytes.len(), &error) {
@@ -312,7 +320,7 @@ async fn a_transfer_begins_with_its_own_header() {
             }
             (0, TransportError::Stream(why)) => assert!(why.contains("ended before"), "{why}"),
             (2, TransportError::Stream(why)) => assert!(why.contains("finished early"), "{why}"),
-            (5.., TransportError::Wire(CodecError::Malformed { what: "UpdateHeader", .. })) => {}
+            (5.., TransportError::Wire(CodecError::Malformed { what: "Contribution", .. })) => {}
             (length, other) => panic!("{length} bytes: {other}"),
         }
     }

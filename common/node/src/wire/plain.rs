@@ -88,6 +88,7 @@ impl PeerMessage for Refusal {
             | Self::Stopping
             | Self::NoSuchRun(_)
             | Self::Ambiguous { .. }
+            | Self::Slots { .. }
             | Self::StatisticsRequest(_) => Vec::new(),
         }
     }

@@ -34,9 +34,9 @@ pub enum Refusal {
     /// No such run is going on.
     #[error("run {0}: not going on here")]
     UnknownRun(RunId),
-    /// Another run is going on.
+    /// A run of this name is going on, or the same statistics request.
     #[error(
-        "run {0}: still going on; one run at a time: wait for its end, or end it with coordinator runs stop {0}"
+        "run {0}: going on already; wait for its end, or end it with coordinator runs stop {0}"
     )]
     Busy(RunId),
     /// A plan that no site could carry out.
@@ -167,6 +167,17 @@ pub enum Refusal {
     /// The coordinator is about to end.
     #[error("coordinator: it is stopping and begins nothing new; try again once it runs again")]
     Stopping,
+    /// As many runs and statistics requests are going on as the coordinator's settings allow.
+    #[error(
+        "slots: all {} are taken, by {}; wait until one of these ends, end one with coordinator runs stop RUN, or \
+         raise slots in coordinator.toml",
+        going.len(),
+        listed(going)
+    )]
+    Slots {
+        /// The names of those that are going on.
+        going: Vec<RunId>,
+    },
 }
 
 fn listed(runs: &[RunId]) -> String {
@@ -217,6 +228,7 @@ impl Refusal {
             Self::StatisticsRequest(_) => "description",
             Self::Ambiguous { .. } => "ambiguous",
             Self::NoModel { .. } => "no-model",
+            Self::Slots { .. } => "slots",
         }
     }
 }

@@ -1,9 +1,5 @@
 //! Who has seen the state of this coordinator's log that the open round was offered in.
 //!
-//! ```text
-//! offer ─► record, checkpoint ─► sites ─► each signs the checkpoint ─► enough? ─► all are told
-//! ```
-//!
 //! A site lets its update leave only when enough sites signed the very state that it was shown, so
 //! that nobody can be given another model than the rest.
 
@@ -15,7 +11,7 @@ use node::audit_log::{AttestError, MAX_WITNESSES, PublishedOffer, cosigned_by};
 use node::wire::{Cosignature, Purpose};
 
 /// The open offer, and who signed it.
-pub(crate) struct Witnesses {
+pub(super) struct Witnesses {
     round: Round,
     purpose: Purpose,
     shown: PublishedOffer,
@@ -27,7 +23,7 @@ pub(crate) struct Witnesses {
 
 impl Witnesses {
     /// Of an offer, which `needed` sites must have seen.
-    pub fn new((round, purpose): (Round, Purpose), shown: PublishedOffer, needed: u32) -> Self {
+    pub fn new(round: Round, purpose: Purpose, shown: PublishedOffer, needed: u32) -> Self {
         let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MAX_WITNESSES);
         let cosigned = BTreeMap::new();
         let keys = BTreeMap::new();

@@ -1,0 +1,324 @@
+//! The jobs that are going on, each with its own inbox: runs and statistics requests.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use base::ids::{RunId, SiteName};
+use node::wire::Refusal;
+use plan::experiment::{Plan, PrivacyMode, PrivateEvaluation};
+use privacy::UpdateBound;
+use tokio::sync::mpsc;
+
+use super::sites::ANSWERS;
+use super::{Connections, SessionEvent, Traffic};
+use crate::progress::ProgressFeed;
+
+/// Jobs that may go on at once, unless the settings say otherwise.
+pub const SLOTS: u32 = 4;
+
+/// What the settings may say. A site may have one transfer of each job open at once, and has 8 streams for them.
+pub const SLOTS_ALLOWED: RangeInclusive<u32> = 1..=8;
+
+/// Events that may wait for a driver.
+const INBOX: usize = 1024;
+
+/// What sites may send for a run.
+#[derive(Clone)]
+pub struct RunTerms {
+    /// Words in its model.
+    pub words: u64,
+    /// What the words of an update may be.
+    pub bound: UpdateBound,
+    /// Whether sites may tell exact metrics.
+    pub metrics: bool,
+    /// The metrics with noise that they may tell of the final model.
+    pub noised: Arc<[String]>,
+    /// The run's steps, for those who follow it.
+    pub feed: Arc<ProgressFeed>,
+}
+
+impl RunTerms {
+    fn new(feed: &Arc<ProgressFeed>) -> Self {
+        let plan = &feed.plan;
+        Self {
+            words: plan.model.parameters(),
+            bound: plan.update_bound(),
+            metrics: plan.privacy.mode == PrivacyMode::None,
+            noised: noised_metrics(plan),
+            feed: Arc::clone(feed),
+        }
+    }
+}
+
+/// What a job is.
+#[derive(Clone)]
+pub enum JobKind {
+    /// Sites train a model, round by round.
+    Run(RunTerms),
+    /// Sites answer a statistics request once. Nobody follows its steps but the operator who asked.
+    Statistics,
+}
+
+/// A job that is going on, as sessions see it.
+#[derive(Clone)]
+pub struct JobHandle {
+    /// Its name.
+    pub run: RunId,
+    /// What it is.
+    pub kind: JobKind,
+    /// What it moves.
+    pub traffic: Traffic,
+    inbox: mpsc::Sender<SessionEvent>,
+}
+
+impl JobHandle {
+    /// Tells the driver; what comes after the job's end is of no interest to anybody.
+    pub async fn tell(&self, event: SessionEvent) {
+        let _ = self.inbox.send(event).await;
+    }
+}
+
+/// A job that has just begun, as its driver sees it.
+#[derive(Debug)]
+pub struct Begun {
+    /// The sites that are here to be asked.
+    pub sites: Vec<SiteName>,
+    /// Where they will answer.
+    pub events: mpsc::Receiver<SessionEvent>,
+    /// What the job moves.
+    pub traffic: Traffic,
+}
+
+/// An operator who follows a run.
+pub struct ProgressSubscriber(Arc<Connections>);
+
+impl Drop for ProgressSubscriber {
+    fn drop(&mut self) {
+        let mut inner = self.0.lock();
+        inner.followers = inner.followers.saturating_sub(1);
+        drop(inner);
+        self.0.changed.notify_waiters();
+    }
+}
+
+impl Connections {
+    /// Lets this many jobs go on at once. Those that are going on already are not ended.
+    pub fn set_slots(&self, slots: u32) {
+        self.lock().slots = slots;
+    }
+
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// A run of this name is going on, all slots are taken, or the coordinator is stopping.
+    pub fn begin(&self, run: &RunId, feed: &Arc<ProgressFeed>) -> Result<Begun, Refusal> {
+        self.start(run, JobKind::Run(RunTerms::new(feed)))
+    }
+
+    /// Begins a statistics request.
+    ///
+    /// # Errors
+    /// The same request is going on, all slots are taken, or the coordinator is stopping.
+    pub fn begin_statistics(&self, run: &RunId) -> Result<Begun, Refusal> {
+        self.start(run, JobKind::Statistics)
+    }
+
+    fn start(&self, run: &RunId, kind: JobKind) -> Result<Begun, Refusal> {
+        let mut inner = self.lock();
+        if inner.closing {
+            return Err(Refusal::Stopping);
+        }
+        if inner.jobs.contains_key(run) {
+            return Err(Refusal::Busy(run.clone()));
+        }
+        if inner.jobs.len() >= inner.slots as usize {
+            return Err(Refusal::Slots { going: inner.jobs.keys().cloned().collect() });
+        }
+        if matches!(kind, JobKind::Run(_)) {
+            // Every site is sent the plan. A statistics request counts when it is shown.
+            inner.allowances.values_mut().for_each(|allowance| allowance.grant(ANSWERS));
+        }
+        let (inbox, events) = mpsc::channel(INBOX);
+        let traffic = Traffic::default();
+        let job = JobHandle { run: run.clone(), kind, traffic: traffic.clone(), inbox };
+        inner.jobs.insert(run.clone(), job);
+        Ok(Begun { sites: inner.sessions.keys().cloned().collect(), events, traffic })
+    }
+
+    /// Lets no job begin from now on; returns those that are going on.
+    pub fn close(&self) -> Vec<JobHandle> {
+        let mut inner = self.lock();
+        inner.closing = true;
+        inner.jobs.values().cloned().collect()
+    }
+
+    /// Ends a job.
+    pub fn end(&self, run: &RunId) {
+        if self.lock().jobs.remove(run).is_some() {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// The job of this name, if it is going on.
+    #[must_use]
+    pub fn job(&self, run: &RunId) -> Option<JobHandle> {
+        self.lock().jobs.get(run).cloned()
+    }
+
+    /// The names of the jobs that are going on.
+    #[must_use]
+    pub fn going(&self) -> Vec<RunId> {
+        self.lock().jobs.keys().cloned().collect()
+    }
+
+    /// Counts bytes for a job, if it is going on.
+    pub fn count(&self, run: &RunId, bytes: u64) {
+        if let Some(job) = self.lock().jobs.get(run) {
+            job.traffic.add(bytes);
+        }
+    }
+
+    /// Counts an operator who follows a run, until what is returned is dropped.
+    #[must_use]
+    pub fn follow(self: &Arc<Self>) -> ProgressSubscriber {
+        self.lock().followers += 1;
+        ProgressSubscriber(Arc::clone(self))
+    }
+
+    /// Waits until this job is no longer going on.
+    pub async fn await_end(&self, run: &RunId) {
+        loop {
+            // Listening begins before looking, so that no end is missed between the two.
+            let changed = self.changed.notified();
+            if !self.lock().jobs.contains_key(run) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until no job is going on and everybody who followed one has heard its end.
+    pub async fn await_idle(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let idle = {
+                let inner = self.lock();
+                inner.jobs.is_empty() && inner.followers == 0
+            };
+            if idle {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// The metrics with noise that a plan asks for.
+fn noised_metrics(plan: &Plan) -> Arc<[String]> {
+    plan.privacy.evaluation.iter().flat_map(PrivateEvaluation::metrics).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use plan::experiment::Experiment;
+    use tokio::sync::mpsc::error::TryRecvError;
+
+    use super::*;
+
+    fn name(text: &str) -> RunId {
+        text.parse().unwrap()
+    }
+
+    fn feed() -> Arc<ProgressFeed> {
+        let demo = include_str!("../../../configs/experiments/demo.toml");
+        let plan = base::config::read::<Experiment>("demo", demo).unwrap().plan;
+        Arc::new(ProgressFeed::new(plan))
+    }
+
+    /// The operator whose stop is the next event.
+    fn stopped_by(begun: &mut Begun) -> String {
+        match begun.events.try_recv() {
+            Ok(SessionEvent::StoppedBy(operator)) => operator.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn jobs_have_inboxes_and_counts_of_their_own_and_end_separately() {
+        let connections = Arc::new(Connections::default());
+        let mut begun = [
+            connections.begin(&name("run-a"), &feed()).unwrap(),
+            connections.begin(&name("run-b"), &feed()).unwrap(),
+            connections.begin_statistics(&name("describe-a")).unwrap(),
+        ];
+        let names = ["run-a", "run-b", "describe-a"];
+        assert_eq!(connections.going(), ["describe-a", "run-a", "run-b"].map(name));
+        for (bytes, run) in (1..).zip(names) {
+            let job = connections.job(&name(run)).unwrap();
+            assert_eq!(matches!(job.kind, JobKind::Statistics), run == "describe-a");
+            job.tell(SessionEvent::StoppedBy(run.parse().unwrap())).await;
+            connections.count(&name(run), bytes);
+        }
+        for ((bytes, run), begun) in (1..).zip(names).zip(&mut begun) {
+            assert_eq!(stopped_by(begun), run);
+            assert!(matches!(begun.events.try_recv(), Err(TryRecvError::Empty)));
+            assert_eq!(begun.traffic.bytes(), bytes);
+        }
+        // The end of one is no other's.
+        connections.end(&name("run-a"));
+        connections.await_end(&name("run-a")).await;
+        assert!(connections.job(&name("run-a")).is_none());
+        assert!(matches!(begun[0].events.try_recv(), Err(TryRecvError::Disconnected)));
+        connections.count(&name("run-a"), 7);
+        assert_eq!(begun[0].traffic.bytes(), 1);
+        assert_eq!(connections.going(), ["describe-a", "run-b"].map(name));
+        assert!(matches!(begun[1].events.try_recv(), Err(TryRecvError::Empty)));
+        // Nobody waits for less than all of them.
+        let waiting = tokio::spawn({
+            let connections = Arc::clone(&connections);
+            async move { connections.await_idle().await }
+        });
+        connections.end(&name("describe-a"));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        connections.end(&name("run-b"));
+        waiting.await.unwrap();
+    }
+
+    #[test]
+    fn a_job_too_many_is_refused_with_the_names_of_those_that_are_going_on() {
+        let connections = Connections::default();
+        let runs = ["run-a", "run-b", "run-c"].map(name);
+        for run in &runs {
+            connections.begin(run, &feed()).unwrap();
+        }
+        connections.begin_statistics(&name("describe-a")).unwrap();
+        let going = ["describe-a", "run-a", "run-b", "run-c"].map(name).to_vec();
+        let full = Refusal::Slots { going };
+        assert_eq!(connections.begin(&name("run-d"), &feed()).unwrap_err(), full);
+        assert_eq!(connections.begin_statistics(&name("describe-b")).unwrap_err(), full);
+        let text = full.to_string();
+        assert!(text.contains("describe-a, run-a, run-b, run-c"), "{text}");
+        assert!(text.contains("coordinator runs stop RUN"), "{text}");
+        // A name that is going on is told as such, whatever else is.
+        let same = name("describe-a");
+        assert_eq!(connections.begin_statistics(&same).unwrap_err(), Refusal::Busy(same.clone()));
+        connections.end(&same);
+        connections.begin(&name("run-d"), &feed()).unwrap();
+        connections.set_slots(5);
+        connections.begin_statistics(&same).unwrap();
+    }
+
+    #[test]
+    fn closing_names_every_job_and_lets_none_begin() {
+        let connections = Connections::default();
+        connections.begin(&name("run-a"), &feed()).unwrap();
+        connections.begin_statistics(&name("describe-a")).unwrap();
+        let told: Vec<RunId> = connections.close().into_iter().map(|job| job.run).collect();
+        assert_eq!(told, ["describe-a", "run-a"].map(name));
+        assert_eq!(connections.begin(&name("run-b"), &feed()).unwrap_err(), Refusal::Stopping);
+        connections.end(&name("run-a"));
+        let refused = connections.begin_statistics(&name("describe-b")).unwrap_err();
+        assert_eq!(refused, Refusal::Stopping);
+    }
+}

@@ -1,0 +1,66 @@
+//! Messages of a site, each on its way to the job that it names.
+
+use base::ids::RunId;
+use node::transport::{FrameReader, TransportError};
+use node::wire::{Refusal, ToCoordinator};
+
+use super::Session;
+use super::judge::fault;
+use crate::connections::{SessionEvent, Traffic};
+
+impl Session {
+    /// Takes the messages of the control stream until it ends.
+    ///
+    /// # Errors
+    /// How the stream or the connection broke.
+    pub(super) async fn listen(&self, mut reader: FrameReader) -> Result<(), TransportError> {
+        while let Some(message) = reader.next::<ToCoordinator>().await? {
+            self.count(1)?;
+            let bytes = Traffic::size_of(&message);
+            let site = self.site.clone();
+            let (run, event) = match message {
+                ToCoordinator::Consent { run, plan } => (run, SessionEvent::Consented(site, plan)),
+                ToCoordinator::Cosigned { run, round, signature } => {
+                    (run, SessionEvent::Cosigned(site, round, self.key.clone(), signature))
+                }
+                ToCoordinator::Decline(decline) => {
+                    (decline.run.clone(), SessionEvent::Declined(site, decline))
+                }
+                ToCoordinator::Evaluation(evaluation) => {
+                    (evaluation.run.clone(), SessionEvent::Evaluated(site, evaluation))
+                }
+                ToCoordinator::Hello(_)
+                | ToCoordinator::Launch(_)
+                | ToCoordinator::Describe(_)
+                | ToCoordinator::Attach { .. }
+                | ToCoordinator::Stop { .. }
+                | ToCoordinator::Query(_) => {
+                    self.refuse(Refusal::OutOfTurn)?;
+                    continue;
+                }
+            };
+            self.connections.count(&run, bytes);
+            self.pass_on(run, event).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the driver of this job, or the site why not.
+    ///
+    /// # Errors
+    /// The site has sent too much that is refused.
+    pub(super) async fn pass_on(
+        &self,
+        run: RunId,
+        event: SessionEvent,
+    ) -> Result<(), TransportError> {
+        let Some(job) = self.connections.job(&run) else {
+            return self.refuse(Refusal::UnknownRun(run));
+        };
+        if let Some(refusal) = fault(&job.kind, &event) {
+            return self.refuse(refusal);
+        }
+        job.tell(event).await;
+        Ok(())
+    }
+}

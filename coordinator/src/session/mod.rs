@@ -1,0 +1,179 @@
+//! One site's connection: what it says goes to the job that it names, what drivers say goes out.
+//!
+//! ```text
+//! control stream ───► listen ──┐        ┌─► speak ──► control stream
+//!                              ├─► jobs ┤
+//! transfer streams ─► receive ─┘        └─► outbox ─► transfer streams
+//! ```
+
+mod judge;
+mod listen;
+mod outbox;
+mod receive;
+mod speak;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::note::VerifierKey;
+use base::clock::Clock;
+use base::ids::SiteName;
+use node::audit_log::AuditWriter;
+use node::transport::{Link, TransportError};
+use node::wire::{Hello, KeptLog, PROTOCOL, Refusal, ToCoordinator, ToSite};
+
+use crate::connections::{Connections, Entered, REFUSED, SessionCommand, SessionEvent};
+use crate::driver::log;
+use crate::launch::Launcher;
+use crate::meeting::meet;
+use crate::spool::SpoolFolder;
+
+/// A peer that has not introduced itself by then is cut off.
+pub(crate) const INTRODUCTION: Duration = Duration::from_secs(10);
+
+/// What the coordinator says of itself.
+pub(crate) fn hello(log: Option<KeptLog>) -> Hello {
+    let software = format!("coordinator {}", env!("CARGO_PKG_VERSION"));
+    Hello { protocol: PROTOCOL, software, log }
+}
+
+/// The refusal of a first message, if it is not a hello of this version.
+pub(crate) fn judge_hello(message: ToCoordinator) -> Result<Hello, Refusal> {
+    match message {
+        ToCoordinator::Hello(hello) if hello.protocol == PROTOCOL => Ok(hello),
+        ToCoordinator::Hello(hello) => {
+            Err(Refusal::Protocol { ours: PROTOCOL, theirs: hello.protocol })
+        }
+        _ => Err(Refusal::OutOfTurn),
+    }
+}
+
+/// How a connection ended, where nothing broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The peer was let in, and left.
+    Left,
+    /// The peer was not let in.
+    NotAdmitted,
+}
+
+/// Serves one site until its connection ends.
+///
+/// # Errors
+/// How the connection ended.
+pub async fn serve(
+    link: Link,
+    site: SiteName,
+    launcher: Launcher,
+    spools: Arc<SpoolFolder>,
+) -> Result<Ended, TransportError> {
+    let Launcher { connections, audit, clock, .. } = launcher;
+    let opening = async {
+        let (writer, mut reader) = link.accept_control().await?;
+        let first = reader.expect::<ToCoordinator>().await;
+        Ok::<_, TransportError>((writer, reader, first))
+    };
+    let late = |_| TransportError::Lost("the peer did not introduce itself".to_owned());
+    let (mut writer, reader, first) =
+        tokio::time::timeout(INTRODUCTION, opening).await.map_err(late)??;
+    let welcomed = first
+        .map_err(|error| Refusal::Malformed(error.to_string()))
+        .and_then(judge_hello)
+        .and_then(|hello| {
+            if !connections.spend(&site, 1 + REFUSED, clock.now()) {
+                return Err(Refusal::TooMany);
+            }
+            let (key, seen) = meet(&audit, &site, &hello)?;
+            let entered = connections.enter(&site, &key, &link, seen)?;
+            Ok((hello, key, entered))
+        });
+    let (peer, key, Entered { id, commands, jobs, replaced }) = match welcomed {
+        Ok(welcomed) => welcomed,
+        Err(refusal) => {
+            if refusal == Refusal::TooMany {
+                // The log says so since the site was cut off.
+                tracing::debug!(%site, "not let in yet");
+            } else {
+                tracing::warn!(%site, address = %link.address(), %refusal, "not let in");
+            }
+            writer.send(&ToSite::Refused(refusal)).await?;
+            writer.finish().await;
+            return Ok(Ended::NotAdmitted);
+        }
+    };
+    let address = link.address();
+    tracing::info!(%site, %address, software = peer.software, "connected");
+    if replaced {
+        tracing::info!(%site, "a newer session takes the place of the older");
+        for job in &jobs {
+            job.tell(SessionEvent::Lost(site.clone())).await;
+        }
+    }
+    let goodbye = link.clone();
+    let log =
+        KeptLog { key: audit.verifier().to_string(), seen: audit.seen_of(&key), data_set: None };
+    let session = Session {
+        link,
+        site: site.clone(),
+        key,
+        connections: Arc::clone(&connections),
+        audit,
+        clock,
+        spools,
+    };
+    let ended = async {
+        writer.send(&ToSite::Welcome(hello(Some(log)))).await?;
+        for job in &jobs {
+            job.tell(SessionEvent::Joined(site.clone())).await;
+        }
+        drop(jobs);
+        tokio::select! {
+            ended = session.listen(reader) => ended,
+            ended = session.speak(writer, commands) => ended,
+            ended = session.receive() => ended,
+        }
+    }
+    .await;
+    if let Err(error @ (TransportError::Wire(_) | TransportError::Stream(_))) = &ended {
+        goodbye.close(&Refusal::Malformed(error.to_string()).to_string());
+    }
+    for job in connections.leave(&site, id) {
+        job.tell(SessionEvent::Lost(site.clone())).await;
+    }
+    ended.map(|()| Ended::Left)
+}
+
+struct Session {
+    link: Link,
+    site: SiteName,
+    /// Of the site's log.
+    key: VerifierKey,
+    connections: Arc<Connections>,
+    audit: Arc<AuditWriter>,
+    clock: Arc<dyn Clock>,
+    spools: Arc<SpoolFolder>,
+}
+
+impl Session {
+    /// Takes messages off what the site may send.
+    ///
+    /// # Errors
+    /// It has sent too many: it is cut off, with one record and one line.
+    fn count(&self, messages: u32) -> Result<(), TransportError> {
+        if self.connections.spend(&self.site, messages, self.clock.now()) {
+            return Ok(());
+        }
+        tracing::warn!(site = %self.site, "sent more than it may, and is cut off");
+        self.audit.note_refused(log::too_many(&self.site));
+        let why = Refusal::TooMany.to_string();
+        self.link.close(&why);
+        Err(TransportError::Lost(why))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Result<(), TransportError> {
+        self.count(REFUSED)?;
+        tracing::warn!(site = %self.site, %refusal, "refused");
+        self.connections.command(&self.site, SessionCommand::Send(ToSite::Refused(refusal)));
+        Ok(())
+    }
+}

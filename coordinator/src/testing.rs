@@ -1,0 +1,33 @@
+//! What unit tests of several modules need: two ends of a connection.
+
+use std::net::SocketAddr;
+
+use base::clock::{Clock, SystemClock};
+use base::ids::SiteName;
+use node::pki::Role;
+use node::transport::{Dialer, Link, Listener};
+
+use crate::enrol::Authority;
+
+/// A coordinator's and a site's end of one connection, which lives as long as this does.
+pub(crate) struct Ends {
+    pub site_name: SiteName,
+    pub coordinator: Link,
+    pub site: Link,
+    _listener: Listener,
+    _dialer: Dialer,
+}
+
+/// Connects a coordinator and a site that trust each other.
+pub(crate) async fn ends() -> Ends {
+    let authority = Authority::new(SystemClock::new().wall()).unwrap();
+    let identity = |role| authority.issue(role).unwrap().identity().unwrap();
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = Listener::bind([any_port], identity(Role::Coordinator)).unwrap();
+    let site_name: SiteName = "hospital-a".parse().unwrap();
+    let dialer = Dialer::new(identity(Role::Site(site_name.clone()))).unwrap();
+    let accept = async { listener.accept().await.unwrap().accept().await.unwrap() };
+    let address = listener.address().unwrap();
+    let (coordinator, site) = tokio::join!(accept, dialer.dial(address));
+    Ends { site_name, coordinator, site: site.unwrap(), _listener: listener, _dialer: dialer }
+}
