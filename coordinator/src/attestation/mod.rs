@@ -117,6 +117,11 @@ impl Attestation {
         self.open.as_ref().is_some_and(|open| open.can_be_seen(waiting))
     }
 
+    /// The size of the log that ends with the latest offer; 0 before the first.
+    pub fn offered(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.shown().size)
+    }
+
     /// Records who has seen the open offer.
     ///
     /// # Errors

@@ -96,8 +96,10 @@ impl Running {
     /// Lets the sites go: nothing that they send for this run counts any more.
     fn dismiss(&self, outcome: &str) {
         let Driver { run, connections, .. } = &self.driver;
+        let offered = self.attestation.offered();
         for site in connections.sites() {
-            let over = ToSite::Over { run: run.clone(), outcome: outcome.to_owned() };
+            let outcome = outcome.to_owned();
+            let over = ToSite::Over { run: run.clone(), offered, outcome };
             connections.command(&site, SessionCommand::Send(over));
         }
         // Only now is the slot free: what the next job says to a site comes after the end of this one.

@@ -102,7 +102,9 @@ impl Describer {
         let span = tracing::info_span!("description", run = %self.run);
         let _entered = span.enter();
         let started = self.clock.now();
+        let mut offered = 0;
         let ended = self.ask(sites.clone()).map_err(Halt::from).and_then(|mut open| {
+            offered = open.attestation.offered();
             let heard = self.hear(runtime, &mut open, &mut inputs);
             let waited = open.waiting.late();
             // Where the coordinator cannot go on, those who were not heard may have answered before.
@@ -113,7 +115,8 @@ impl Describer {
         });
         let outcome = ended.as_ref().err().map_or("described".to_owned(), ToString::to_string);
         for site in &sites {
-            let over = ToSite::Over { run: self.run.clone(), outcome: outcome.clone() };
+            let outcome = outcome.clone();
+            let over = ToSite::Over { run: self.run.clone(), offered, outcome };
             self.connections.command(site, SessionCommand::Send(over));
         }
         // Only now may the same request be made again: what it says to a site must come after the end of this.

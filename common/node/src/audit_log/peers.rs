@@ -274,18 +274,7 @@ impl AuditWriter {
     /// It is not the peer's, is shown without proof, or does not go on.
     pub fn judge(&self, peer: &VerifierKey, shown: &SignedState) -> Result<Checkpoint, PeerError> {
         let note = alone(peer, shown)?;
-        let inner = self.lock();
-        if let Some(reason) = inner.peers.distrusted(peer) {
-            let log = peer.name().clone();
-            let reason = reason.clone();
-            return Err(PeerError::Distrusted { log, reason });
-        }
-        let latest = inner.peers.latest(peer);
-        let seen = latest.and_then(|note| Checkpoint::open(note, peer).ok()).map(|seen| seen.size);
-        let proof = shown.proofs.iter().find(|proof| Some(proof.from) == seen);
-        let hashes = proof.map(|proof| hashes(&proof.hashes)).unwrap_or_default();
-        let from = proof.map_or(0, |proof| proof.from);
-        Ok(inner.peers.judge(peer, &note, (from, &hashes))?)
+        self.lock().judge(peer, &note, shown)
     }
 
     /// Takes what a peer shows of its log as the latest state of it, and returns this log's signature
@@ -298,11 +287,11 @@ impl AuditWriter {
         (peer, of): (&VerifierKey, &Name),
         shown: &SignedState,
     ) -> Result<(Checkpoint, SignedNote), PeerError> {
-        let judged = self.judge(peer, shown);
         let note = alone(peer, shown)?;
-        match judged {
+        // In one step: what others show meanwhile is judged against what is taken here.
+        let mut inner = self.lock();
+        match inner.judge(peer, &note, shown) {
             Ok(checkpoint) => {
-                let mut inner = self.lock();
                 let mut cosigned = note.clone();
                 inner.log.cosign(&mut cosigned)?;
                 inner.noted.push(witnessed(of, &cosigned, true)?);
@@ -310,6 +299,7 @@ impl AuditWriter {
                 Ok((checkpoint, cosigned))
             }
             Err(error) => {
+                drop(inner);
                 if matches!(error, PeerError::Witness(WitnessError::Forked { .. })) {
                     self.breach((peer, of), &note, "forked")?;
                 }
@@ -344,6 +334,27 @@ impl AuditWriter {
         let entry = witnessed(of, note, true)?;
         self.lock().noted.push(entry);
         Ok(())
+    }
+}
+
+impl Inner {
+    fn judge(
+        &self,
+        peer: &VerifierKey,
+        note: &SignedNote,
+        shown: &SignedState,
+    ) -> Result<Checkpoint, PeerError> {
+        if let Some(reason) = self.peers.distrusted(peer) {
+            let log = peer.name().clone();
+            let reason = reason.clone();
+            return Err(PeerError::Distrusted { log, reason });
+        }
+        let latest = self.peers.latest(peer);
+        let seen = latest.and_then(|note| Checkpoint::open(note, peer).ok()).map(|seen| seen.size);
+        let proof = shown.proofs.iter().find(|proof| Some(proof.from) == seen);
+        let hashes = proof.map(|proof| hashes(&proof.hashes)).unwrap_or_default();
+        let from = proof.map_or(0, |proof| proof.from);
+        Ok(self.peers.judge(peer, note, (from, &hashes))?)
     }
 }
 

@@ -9,7 +9,7 @@ use coordinator::launch::Asked;
 use node::transport::send_payload;
 use node::wire::{
     Contribution, DESCRIBED, Decline, Offer, Refusal, StatisticsLaunch, StatisticsOffer,
-    StatisticsReply, ToCoordinator, ToSite, Told,
+    StatisticsReply, ToCoordinator, Told,
 };
 use plan::experiment::StatisticsRequest;
 use plan::metric::Metric;

@@ -35,6 +35,7 @@ variants!(
     Ambiguous,
     NoModel,
     Stopping,
+    Slots,
 );
 
 fn run() -> RunId {
@@ -79,7 +80,7 @@ fn of_operators() -> [(Refusal, &'static str); 5] {
     ]
 }
 /// What a site is told whose update is beyond its bound, or who sends too many messages.
-fn of_limits() -> [(Refusal, &'static str); 4] {
+fn of_limits() -> [(Refusal, &'static str); 5] {
     let norm = "
         17000000                    # Refusal::Norm
         0110000000000000            # found: 4097 units
@@ -95,6 +96,10 @@ fn of_limits() -> [(Refusal, &'static str); 4] {
         (Refusal::Element { found: 4097, most: 4096 }, element),
         (Refusal::TooMany, "19000000"),
         (Refusal::Stopping, "1c000000"),
+        (
+            Refusal::Slots { going: vec![run()] },
+            "1d000000 0100000000000000 0500000000000000 'run-a'",
+        ),
     ]
 }
 
