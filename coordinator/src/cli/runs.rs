@@ -1,4 +1,4 @@
-//! `coordinator runs list|show|attach|stop`: the runs that a coordinator keeps, and the one that is going on.
+//! `coordinator runs list|show|attach|stop`: the runs that a coordinator keeps, and those that are going on.
 
 use std::path::PathBuf;
 
