@@ -200,7 +200,7 @@ pub enum Progress {
         sites: u32,
         /// How long it took, in seconds.
         seconds: f64,
-        /// On the wire, both ways, all sites.
+        /// What the messages and transfers of this run hold, both ways, all sites.
         bytes: u64,
         /// Mean of the sites' metrics on the model the round began with.
         metrics: Vec<Metric>,
@@ -215,7 +215,7 @@ pub enum Progress {
         sites: Vec<SiteName>,
         /// From launch to end.
         seconds: f64,
-        /// On the wire from launch to end, both ways, all sites.
+        /// What the messages and transfers of this run hold from launch to end, both ways, all sites.
         bytes: u64,
     },
     /// The run ended without a model.
