@@ -33,6 +33,12 @@ impl Cancel {
         self.0.get().is_some()
     }
 
+    /// Whether both are clones of one flag.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Why it was set.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {

@@ -13,6 +13,9 @@ use crate::data::Source;
 use crate::data::cache::MAX_BYTES;
 use crate::train::DeviceChoice;
 
+/// Runs that may train at once where the settings do not say.
+pub const SLOTS: u32 = 4;
+
 /// What a site node is told by the hospital that runs it.
 #[derive(Debug, Clone)]
 pub struct SiteSettings {
@@ -29,6 +32,8 @@ pub struct SiteSettings {
     pub device: DeviceChoice,
     /// The most bytes of ECGs and images that are kept in a plan's form.
     pub cache_bytes: u64,
+    /// How many runs may be in progress at once.
+    pub slots: u32,
     /// How long a node that is asked to stop may take to finish the work in hand and send it.
     pub drain: Duration,
     /// What the hospital calls its patients: a ledger belongs to one data set.
@@ -88,6 +93,9 @@ impl Settings for SiteSettings {
         let hint = "use a size in GiB, such as 50: at least 1";
         let cache = section.or("max_cache_gib", MAX_BYTES >> 30);
         let cache = section.within("max_cache_gib", cache, 1..=1 << 20, hint);
+        let hint = "use the number of runs that this machine has memory for: 1 to 16";
+        let slots = section.or("slots", SLOTS);
+        let slots = section.within("slots", slots, 1..=16, hint);
         let drain = section.duration("drain", DRAIN, DRAINS, DRAIN_HINT);
         let data: Option<DataTable> = section.section("data");
         let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
@@ -99,6 +107,7 @@ impl Settings for SiteSettings {
             policy: policy?,
             device: device?,
             cache_bytes: cache? << 30,
+            slots: slots?,
             drain: drain?,
             data_set: data.name,
             cohort: data.cohort,

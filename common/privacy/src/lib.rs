@@ -109,7 +109,7 @@ pub use bound::{NormMeter, OverBound, UpdateBound};
 pub use concentrated::{epsilon, shown_epsilon};
 pub use ledger::{
     Account, Budget, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore, Limits,
-    ORDERS as LEDGER_ORDERS, OpeningBalance, Receipt, Released,
+    ORDERS as LEDGER_ORDERS, OpeningBalance, PlannedReleases, Receipt, Released,
 };
 pub use mechanism::{Mechanism, REPLACED};
 pub use recorded::{UnknownMechanism, cost};

@@ -17,6 +17,7 @@ use site_node::daemon;
 use site_node::data::cache::MAX_BYTES;
 use site_node::participant::{Participant, Site, SiteParticipant};
 use site_node::rules::Rules;
+use site_node::settings::SLOTS;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -78,6 +79,7 @@ pub(super) async fn run(
         let state: PathBuf = ledgers.path().join(hospital.name.as_str());
         let site = Site {
             cache_bytes: MAX_BYTES,
+            slots: SLOTS,
             name: hospital.name.clone(),
             coordinator: authority,
             // There is no file: it allows what the plan asks for.

@@ -87,6 +87,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let name = site_name(&settings)?;
     let site = Site {
         cache_bytes: settings.cache_bytes,
+        slots: settings.slots,
         name,
         coordinator: identity.authority,
         rules,

@@ -15,10 +15,10 @@ use crate::privatize::{Origin, PrivacyGate, fresh_key};
 use crate::send::Outgoing;
 use crate::train::{train_privately, train_until};
 
-/// Trains by the plan's mode, and passes what came of it through the gate.
+/// Trains by the plan's mode, and passes what came of it through the gate, which other runs use meanwhile.
 pub(super) fn contribute(
     site: &Site,
-    gate: &mut PrivacyGate,
+    gate: &PrivacyGate,
     state: &mut RunState,
     round: Round,
     model: Model<'_>,
@@ -49,12 +49,13 @@ fn kept(
 /// Mode `none`: the exact change, and exact metrics.
 fn openly(
     site: &Site,
-    gate: &mut PrivacyGate,
+    gate: &PrivacyGate,
     state: &RunState,
     round: Round,
     offered: Model<'_>,
 ) -> Result<Outgoing, DeclineReason> {
-    let RunState { run, plan, training, .. } = state;
+    let RunState { run, plan, data, .. } = state;
+    let training = &data.training;
     let Model { parameters: model, cancel, .. } = offered;
     let seed = batch_seed(plan.seed, &site.name, round);
     let trained =
@@ -80,12 +81,13 @@ fn openly(
 /// noise leaves all the same.
 fn noised_whole(
     site: &Site,
-    gate: &mut PrivacyGate,
+    gate: &PrivacyGate,
     state: &RunState,
     round: Round,
     offered: Model<'_>,
 ) -> Result<PrivatizedUpdate, DeclineReason> {
-    let RunState { run, plan, training, .. } = state;
+    let RunState { run, plan, data, .. } = state;
+    let training = &data.training;
     let Model { parameters: model, cancel, .. } = offered;
     let seed = batch_seed(plan.seed, &site.name, round);
     let trained = catch_unwind(AssertUnwindSafe(|| {
@@ -107,7 +109,7 @@ fn noised_whole(
 
 /// Mode `patient`: each step's sum is noised; the change that they make leaves within its bound.
 fn noised_by_step(
-    gate: &mut PrivacyGate,
+    gate: &PrivacyGate,
     state: &mut RunState,
     round: Round,
     offered: Model<'_>,
@@ -117,12 +119,12 @@ fn noised_by_step(
     if cancel.is_set() {
         return Err(DeclineReason::over());
     }
-    let RunState { run, plan, training, gradient, .. } = state;
+    let RunState { run, plan, data, gradient, .. } = state;
     let Some(gradient) = gradient else {
         return Err(DeclineReason::new("privacy.steps", "the plan has no private steps"));
     };
     let paid = gate.begin(plan, run, round, model).map_err(|error| failed("privatize")(&error))?;
-    train_privately(&plan.model, &plan.training, gradient, paid, training, cancel, fresh_key)
+    train_privately(&plan.model, &plan.training, gradient, paid, &data.training, cancel, fresh_key)
         .map_err(|error| failed("train")(&error))?
         .ok_or_else(DeclineReason::over)?
         .finish(plan.privacy.clip, 1.0)

@@ -21,7 +21,7 @@ use crate::train::{Examples, TrainError, risk_of_each};
 /// The metrics of the final model that the plan's mode lets out: exact ones in mode `none`; else concordances
 /// with noise, if the plan asks for them, charged before they are computed.
 pub(super) fn evaluate(
-    gate: &mut PrivacyGate,
+    gate: &PrivacyGate,
     state: &RunState,
     model: &[f32],
     least: usize,
@@ -37,12 +37,12 @@ pub(super) fn evaluate(
             Ok(metrics)
         }
         PrivacyMode::Site | PrivacyMode::Patient => {
-            let RunState { run, plan, test, .. } = state;
+            let RunState { run, plan, data, .. } = state;
             let receipt =
                 gate.evaluation(plan, run).map_err(|error| failed("privatize")(&error))?;
             let Some(receipt) = receipt else { return Ok(Vec::new()) };
             let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
-            let released = noised(receipt, plan, asked, test.as_ref(), model)
+            let released = noised(receipt, plan, asked, data.test.as_ref(), model)
                 .map_err(|error| failed("evaluate")(&error))?;
             let numbers = metrics(asked, &released);
             let entry = log::concordance(run, Round(plan.rounds), &numbers);
@@ -84,9 +84,9 @@ pub(super) fn exact(
     asked: &Evaluation,
     least: usize,
 ) -> Result<Vec<Metric>, DeclineReason> {
-    let RunState { plan, training, test: Some(test), .. } = state else {
-        return Ok(Vec::new());
-    };
+    let Some(test) = &state.data.test else { return Ok(Vec::new()) };
+    let plan = &state.plan;
+    let training = &state.data.training;
     let held = Held { plan, model, training, test, least };
     let scores =
         crate::evaluate::evaluate(&held, asked).map_err(|error| failed("evaluate")(&error))?;

@@ -1,8 +1,8 @@
-//! One run or description at one hospital, from records to what leaves. No record is read before policy and
-//! budget allow it.
+//! What one hospital does for runs and descriptions, from records to what leaves. Several runs go on at once. No
+//! record is read before policy and budget allow it.
 //!
 //! ```text
-//! consider   plan ─► policy, budget, data, cohort ─► consent, or the rule that says no
+//! consider   plan ─► policy, slot, budget, data, cohort ─► consent, or the rule that says no
 //! round      model ─► train ─► privatize ─► Outgoing
 //! evaluate   model ─► the plan's metrics of the site's own test patients, or one noised C-index
 //! describe   question ─► policy, budget, cohort ─► a charge and a noised number for each of its parts
@@ -109,6 +109,14 @@ pub trait Participant: Send + Sync + 'static {
 
     /// The program ends: training stops after the step that it is in, and nothing of it leaves.
     fn stop(&self) {}
+
+    /// A session with the coordinator begins. Runs that are held from before rest from now on: one that is proposed
+    /// again goes on, and one that is not gives way to a further run.
+    fn session_begins(&self) {}
+
+    /// A run is over, whether or not this site took part: its place is free, and what was kept for sending again is
+    /// removed. It waits for nothing.
+    fn over(&self, _: &RunId) {}
 }
 
 /// The one rule of all refusals that rest on private patients.
@@ -195,6 +203,8 @@ pub struct Site {
     pub state: PathBuf,
     /// The most bytes of ECGs and images that it keeps in a plan's form.
     pub cache_bytes: u64,
+    /// How many runs may be in progress at once.
+    pub slots: u32,
     /// How it keeps its log.
     pub audit: AuditSettings,
     /// Where it reads the time.

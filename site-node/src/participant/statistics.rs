@@ -60,7 +60,7 @@ impl Facts {
 /// Charges each question, and answers it once that is on disk. An error names a stage and no patient;
 /// what was charged until then stands.
 pub(super) fn answer(
-    gate: &mut PrivacyGate,
+    gate: &PrivacyGate,
     question: &StatisticsRequest,
     facts: &Facts,
 ) -> Result<Vec<Metric>, DeclineReason> {

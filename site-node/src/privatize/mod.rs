@@ -15,7 +15,7 @@ mod restart_tests;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit::Name;
 use base::clock::Clock;
@@ -25,8 +25,8 @@ use node::audit_log::{AuditSettings, AuditWriter};
 use plan::experiment::{Plan, PrivacyMode, Statistic, StatisticsRequest};
 use privacy::gaussian::NoiseKey;
 use privacy::{
-    Charge, Delta, Ledger, LedgerError, Limits, Mechanism, PrivacyError, PrivateTraining,
-    PrivatizedUpdate, Receipt, Released, privatize,
+    Account, Charge, Delta, Ledger, LedgerError, Limits, Mechanism, PlannedReleases, PrivacyError,
+    PrivateTraining, PrivatizedUpdate, Receipt, Released, privatize,
 };
 
 pub use outbox::Origin;
@@ -60,9 +60,15 @@ pub fn fresh_key() -> Option<NoiseKey> {
     NoiseKey::from_bytes(&mut bytes).ok()
 }
 
-/// The gate through which every update passes: one for each data set.
+/// The gate through which every update passes: one for each data set, shared by all of its runs.
+///
+/// Its ledger is locked for one look or for one durable charge, never while patients are read, a model trains or noise
+/// is drawn. So no run keeps another one waiting. Nor does anything rest on the lock beyond one such step: whoever
+/// looks whether a run's round was charged and then charges it holds that run's own lock, so that nobody else charges
+/// it in between; and the ledger charges no release twice, whoever asks.
 pub struct PrivacyGate {
-    ledger: Ledger<LedgerLog>,
+    ledger: Mutex<Ledger<LedgerLog>>,
+    audit: Arc<AuditWriter>,
     outbox: Outbox,
 }
 
@@ -84,44 +90,49 @@ impl PrivacyGate {
             let path = state.join("outbox");
             LedgerLogError::Outbox { path, source }
         })?;
-        Ok(Self { ledger: Ledger::after(log, limits, told.carried, told.entries)?, outbox })
+        let audit = Arc::clone(log.audit());
+        let ledger = Mutex::new(Ledger::after(log, limits, told.carried, told.entries)?);
+        Ok(Self { ledger, audit, outbox })
     }
 
     /// The log that the ledger is in.
     #[must_use]
     pub fn audit(&self) -> &Arc<AuditWriter> {
-        self.ledger.store().audit()
+        &self.audit
     }
 
-    /// Sets what may be spent, from now on; another budget of the data set is on record first.
+    fn ledger(&self) -> MutexGuard<'_, Ledger<LedgerLog>> {
+        // A ledger whose write failed refuses by itself.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets what may be spent, from now on; another budget of the data set is on record first. The limits are asked
+    /// for under the ledger's lock: of two runs that do this at once none puts back an earlier policy's.
     ///
     /// # Errors
-    /// It cannot be recorded.
-    pub fn set_limits(&mut self, limits: Limits) -> Result<(), LedgerLogError> {
-        if self.ledger.account().limits() == limits {
+    /// They cannot be recorded.
+    pub fn set_limits(&self, limits: impl FnOnce() -> Limits) -> Result<(), LedgerLogError> {
+        let mut ledger = self.ledger();
+        let limits = limits();
+        if ledger.account().limits() == limits {
             return Ok(());
         }
-        if self.ledger.account().limits().total != limits.total {
-            self.ledger.store().budget(limits.total)?;
+        if ledger.account().limits().total != limits.total {
+            ledger.store().budget(limits.total)?;
         }
-        self.ledger.set_limits(limits);
+        ledger.set_limits(limits);
         Ok(())
     }
 
-    /// Whether all rounds of a plan fit the budget, before any of them trains.
-    ///
-    /// # Errors
-    /// They do not; the error says how many would.
-    pub fn foresee(&self, run: &RunId, plan: &Plan) -> Result<(), LedgerError> {
-        let updates = (plan.privacy.mechanism(), plan.rounds);
-        let once = plan.privacy.once();
-        self.ledger.account().foresee(run, plan.digest(), updates, once)
+    /// What `look` makes of the account, which does not change meanwhile.
+    pub fn look<T>(&self, look: impl FnOnce(&Account) -> T) -> T {
+        look(self.ledger().account())
     }
 
     /// Whether a round was charged already, by this process or one before it.
     #[must_use]
     pub fn has_charged(&self, run: &RunId, round: Round) -> bool {
-        self.ledger.account().has_charged(run, round, Released::Update)
+        self.look(|account| account.has_charged(run, round, Released::Update))
     }
 
     /// Charges one round and makes the change from `before` to `after` into what may leave.
@@ -129,7 +140,7 @@ impl PrivacyGate {
     /// # Errors
     /// The charge is refused, or the change cannot be privatized.
     pub fn pass(
-        &mut self,
+        &self,
         plan: &Plan,
         run: &RunId,
         round: Round,
@@ -147,7 +158,7 @@ impl PrivacyGate {
         let clipped = delta?.clip(clip, weight)?;
         // The key before the charge: without randomness nothing is spent.
         let key = fresh_key().ok_or(PrivatizeError::NoRandomness)?;
-        let receipt = self.ledger.reserve(charge(plan, run, round, clip))?;
+        let receipt = self.ledger().reserve(charge(plan, run, round, clip))?;
         Ok(privatize(clipped, receipt, key)?)
     }
 
@@ -156,7 +167,7 @@ impl PrivacyGate {
     /// # Errors
     /// The charge is refused, or the plan has no private steps.
     pub fn begin(
-        &mut self,
+        &self,
         plan: &Plan,
         run: &RunId,
         round: Round,
@@ -164,7 +175,7 @@ impl PrivacyGate {
     ) -> Result<PrivateTraining, PrivatizeError> {
         let steps = plan.privacy.dp_sgd.as_ref().ok_or(PrivacyError::Mechanism)?;
         let batch = steps.sampling_rate * f64::from(steps.expected_patients);
-        let receipt = self.ledger.reserve(charge(plan, run, round, steps.patient_clip))?;
+        let receipt = self.ledger().reserve(charge(plan, run, round, steps.patient_clip))?;
         Ok(PrivateTraining::begin(receipt, start, batch)?)
     }
 
@@ -173,21 +184,18 @@ impl PrivacyGate {
     ///
     /// # Errors
     /// The charge is refused.
-    pub fn evaluation(
-        &mut self,
-        plan: &Plan,
-        run: &RunId,
-    ) -> Result<Option<Receipt>, PrivatizeError> {
+    pub fn evaluation(&self, plan: &Plan, run: &RunId) -> Result<Option<Receipt>, PrivatizeError> {
         let (Some((released, mechanism)), round) = (plan.privacy.once(), Round(plan.rounds)) else {
             return Ok(None);
         };
-        if self.ledger.account().has_charged(run, round, released) {
+        let mut ledger = self.ledger();
+        if ledger.account().has_charged(run, round, released) {
             return Ok(None);
         }
         // Nothing is clipped: the release bounds what one patient can change by itself.
         let charge =
             Charge { run: run.clone(), plan: plan.digest(), round, released, mechanism, clip: 1.0 };
-        Ok(Some(self.ledger.reserve(charge)?))
+        Ok(Some(ledger.reserve(charge)?))
     }
 
     /// Whether all answers to a description fit the budget, before a record is read, and none was
@@ -197,7 +205,7 @@ impl PrivacyGate {
     /// They do not, or one was.
     pub fn foresee_statistics(&self, question: &StatisticsRequest) -> Result<(), LedgerError> {
         let releases = (question.mechanism(), question.count());
-        self.ledger.account().foresee_statistics(&question.run(), releases)
+        self.look(|account| account.foresee_statistics(&question.run(), releases))
     }
 
     /// Charges one question of a description.
@@ -205,17 +213,17 @@ impl PrivacyGate {
     /// # Errors
     /// The charge is refused.
     pub fn answer(
-        &mut self,
+        &self,
         description: (&RunId, Digest, Mechanism),
         (round, question): (Round, &Statistic<'_>),
     ) -> Result<Receipt, PrivatizeError> {
         let ((run, plan, mechanism), released) = (description, question.released());
         // As with an evaluation: each release bounds by itself what one patient can change.
         let charge = Charge { run: run.clone(), plan, round, released, mechanism, clip: 1.0 };
-        Ok(self.ledger.reserve(charge)?)
+        Ok(self.ledger().reserve(charge)?)
     }
 
-    /// Keeps what was noised, durably, before it is sent for the first time.
+    /// Keeps what was noised, durably, before it is sent for the first time. It takes the place of the run's last one.
     ///
     /// # Errors
     /// It cannot be written: it must not be sent.
@@ -235,8 +243,28 @@ impl PrivacyGate {
         origin: Origin,
     ) -> Result<Option<PrivatizedUpdate>, PrivatizeError> {
         let words = self.outbox.find(run, round, origin)?;
-        Ok(words.and_then(|words| self.ledger.again(run, round, words)))
+        Ok(words.and_then(|words| self.ledger().again(run, round, words)))
     }
+
+    /// Removes what was kept of a run: nobody asks for it again.
+    pub fn forget(&self, run: &RunId) {
+        if let Err(error) = self.outbox.remove(run) {
+            tracing::warn!(%run, %error, "the run's last update in state/outbox cannot be removed");
+        }
+    }
+
+    /// Removes the oldest of very many updates that were kept, but none of a run that is `held`.
+    pub fn tidy(&self, held: impl Fn(&RunId) -> bool) {
+        if let Err(error) = self.outbox.tidy(held) {
+            tracing::warn!(%error, "old updates in state/outbox cannot be removed");
+        }
+    }
+}
+
+/// All that a run of this plan releases.
+#[must_use]
+pub fn planned_releases(plan: &Plan) -> PlannedReleases {
+    PlannedReleases::new((plan.privacy.mechanism(), plan.rounds), plan.privacy.once())
 }
 
 fn charge(plan: &Plan, run: &RunId, round: Round, clip: f64) -> Charge {

@@ -112,9 +112,9 @@ impl Seen {
     }
 }
 
-/// The round and the hash of the update in an outbox.
-fn outbox(state: &Path) -> Option<(u32, String)> {
-    let file = std::fs::read(state.join("outbox/update")).ok()?;
+/// The round and the hash of the update of a run in an outbox.
+fn outbox(state: &Path, run: &RunId) -> Option<(u32, String)> {
+    let file = std::fs::read(state.join("outbox").join(run.as_str())).ok()?;
     let header = file.split(|byte| *byte == b'\n').next()?;
     let header: Value = serde_json::from_slice(header).ok()?;
     let round = u32::try_from(header["round"].as_u64()?).ok()?;
@@ -161,7 +161,7 @@ async fn killed_at_any_moment_a_site_never_forgets_a_release() -> Outcome {
         assert!(ended.is_err(), "the site ended by itself: {ended:?}");
         site.kill()?;
         dry = if seen.updates.len() > before { 0 } else { dry + 1 };
-        seen.kept = outbox(&home.join("state"));
+        seen.kept = outbox(&home.join("state"), &run);
         let entries = LedgerLog::look(&home.join("state"), &"cohort".parse()?)?.entries;
         let charged = |round: &u32| entries.iter().any(|entry| entry.round.0 == *round);
         let forgotten = seen.updates.keys().find(|round| !charged(round));

@@ -117,6 +117,14 @@ impl Participant for InTurn {
     fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
         self.hospital.describe(question)
     }
+
+    fn session_begins(&self) {
+        self.hospital.session_begins();
+    }
+
+    fn over(&self, run: &RunId) {
+        self.hospital.over(run);
+    }
 }
 
 fn tables(folder: &Path) -> Result<Vec<Table>, tests::SetupError> {
@@ -169,6 +177,7 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
         let clock = Arc::clone(&clock);
         let hospital = SiteParticipant::open(Site {
             cache_bytes: 1 << 30,
+            slots: 4,
             name,
             coordinator,
             rules,

@@ -107,6 +107,7 @@ impl Stage {
         change(&mut policy);
         let site = Site {
             cache_bytes: 1 << 30,
+            slots: 4,
             name: "hospital-a".parse()?,
             coordinator: identity.authority,
             rules: Rules::fixed(policy, Digest::of(b"the test's")),

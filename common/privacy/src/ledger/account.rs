@@ -36,6 +36,25 @@ impl OpeningBalance {
     }
 }
 
+/// All that a run releases by its plan: one update in each round, and what it releases once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedReleases {
+    rounds: u32,
+    /// The cost of one update.
+    each: Cost,
+    once: Option<(Released, Cost)>,
+}
+
+impl PlannedReleases {
+    /// Computes what each release costs, which takes a while.
+    #[must_use]
+    pub fn new(updates: (Mechanism, u32), once: Option<(Released, Mechanism)>) -> Self {
+        let (mechanism, rounds) = updates;
+        let once = once.map(|(released, mechanism)| (released, Cost::of(mechanism)));
+        Self { rounds, each: Cost::of(mechanism), once }
+    }
+}
+
 /// A data set's account, as its entries tell it.
 pub struct Account {
     total: Filter,
@@ -199,23 +218,58 @@ impl Account {
         updates: (Mechanism, u32),
         once: Option<(Released, Mechanism)>,
     ) -> Result<(), LedgerError> {
+        self.foresee_beside(run, plan, &PlannedReleases::new(updates, once), &Cost::zero())
+    }
+
+    /// The same for a run beside others: what those have still to charge ([`Account::outstanding`]) counts as
+    /// spent on the data set.
+    ///
+    /// # Errors
+    /// As [`Account::foresee`].
+    pub fn foresee_beside(
+        &self,
+        run: &RunId,
+        plan: Digest,
+        planned: &PlannedReleases,
+        others: &Cost,
+    ) -> Result<(), LedgerError> {
         self.same_plan(run, plan)?;
-        let (mechanism, count) = updates;
-        let charged = |released| {
-            let same = |entry: &&Entry| entry.run == *run && entry.released == released;
-            self.entries.iter().filter(same).count()
-        };
-        let done = u32::try_from(charged(Released::Update)).unwrap_or(u32::MAX);
-        let open = count.saturating_sub(done);
-        let once = once.filter(|(released, _)| charged(*released) == 0);
-        let extra = once.map_or(Cost::zero(), |(_, mechanism)| Cost::of(mechanism));
-        let each = Cost::of(mechanism);
-        match self.judge(run, &each.times(u64::from(open)).add(&extra), (&each, &extra)) {
+        let rounds = self.open_rounds(run, planned);
+        let extra = self.open_once(run, planned);
+        let each = &planned.each;
+        let more = each.times(u64::from(rounds)).add(&extra);
+        let beside = !others.is_zero();
+        match self.judge(run, &more, (each, &extra), others) {
             None => Ok(()),
             Some(Verdict { rule, would, allowed, delta, fits }) => {
-                Err(LedgerError::Unaffordable { rule, rounds: open, would, allowed, delta, fits })
+                Err(LedgerError::Unaffordable { rule, rounds, would, allowed, delta, fits, beside })
             }
         }
+    }
+
+    /// What a run has still to charge of all that its plan releases.
+    #[must_use]
+    pub fn outstanding(&self, run: &RunId, planned: &PlannedReleases) -> Cost {
+        let rounds = u64::from(self.open_rounds(run, planned));
+        planned.each.times(rounds).add(&self.open_once(run, planned))
+    }
+
+    /// How many updates of a run are not charged yet.
+    fn open_rounds(&self, run: &RunId, planned: &PlannedReleases) -> u32 {
+        let charged = self.count(run, Released::Update);
+        planned.rounds.saturating_sub(u32::try_from(charged).unwrap_or(u32::MAX))
+    }
+
+    /// The cost of what a run releases once; nothing where that was charged.
+    fn open_once(&self, run: &RunId, planned: &PlannedReleases) -> Cost {
+        let open = planned.once.as_ref().filter(|(released, _)| self.count(run, *released) == 0);
+        open.map_or_else(Cost::zero, |(_, cost)| cost.clone())
+    }
+
+    /// How many releases of one kind were charged for a run.
+    fn count(&self, run: &RunId, released: Released) -> usize {
+        let same = |entry: &&Entry| entry.run == *run && entry.released == released;
+        self.entries.iter().filter(same).count()
     }
 
     /// Whether all that a description releases fits, before any of it is: so many releases by one
@@ -233,7 +287,8 @@ impl Account {
             return Err(LedgerError::Answered { run: run.clone() });
         }
         let each = Cost::of(mechanism);
-        match self.judge(run, &each.times(u64::from(count)), (&each, &Cost::zero())) {
+        let nothing = Cost::zero();
+        match self.judge(run, &each.times(u64::from(count)), (&each, &nothing), &nothing) {
             None => Ok(()),
             Some(Verdict { rule, would, allowed, delta, .. }) => {
                 Err(LedgerError::Dear { rule, count, would, allowed, delta })
@@ -241,17 +296,19 @@ impl Account {
         }
     }
 
-    /// The limit that so much more for a run would pass, and how many of `each` would fit beside
-    /// `extra`.
+    /// The limit that so much more for a run would pass where other runs spend `others` besides, and how many of
+    /// `each` would fit beside `extra`.
     pub(super) fn judge(
         &self,
         run: &RunId,
         more: &Cost,
         (each, extra): (&Cost, &Cost),
+        others: &Cost,
     ) -> Option<Verdict> {
         let nothing = Cost::zero();
         let by_run = self.by_run.get(run).unwrap_or(&nothing);
-        let total = Some(("policy.budget.epsilon", &self.total, &self.spent));
+        let spent = self.spent.add(others);
+        let total = Some(("policy.budget.epsilon", &self.total, &spent));
         let per_run =
             self.run.as_ref().map(|filter| ("policy.budget.epsilon_per_run", filter, by_run));
         let limits: Vec<_> = total.into_iter().chain(per_run).collect();

@@ -12,7 +12,7 @@ pub enum LedgerError {
     /// A run would pass a limit: said before anything trains.
     #[error(
         "{rounds} more rounds would bring what is charged to {} of the budget of ε = {allowed} at δ = {delta:e} \
-         that this hospital allows; {fits} of them fit", percent(*would)
+         that this hospital allows; {fits} of them fit{}", percent(*would), counted(*beside)
     )]
     Unaffordable {
         /// The policy's key.
@@ -27,6 +27,8 @@ pub enum LedgerError {
         delta: f64,
         /// Rounds of this kind that would still fit.
         fits: u32,
+        /// Whether that counts what other runs have still to charge.
+        beside: bool,
     },
     /// A description would pass a limit: said before any of it is released.
     #[error(
@@ -103,6 +105,11 @@ pub enum LedgerError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// What else a foresight counted.
+fn counted(beside: bool) -> &'static str {
+    if beside { "; what the other runs in progress have still to charge is counted" } else { "" }
 }
 
 impl LedgerError {

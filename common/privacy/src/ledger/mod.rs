@@ -16,7 +16,7 @@ mod filter;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Limits, OpeningBalance};
+pub use account::{Account, Limits, OpeningBalance, PlannedReleases};
 pub use cost::{Cost, ORDERS};
 pub use entry::{Charge, Entry, LedgerStore, Receipt, Released};
 pub use error::LedgerError;
@@ -109,7 +109,8 @@ impl<S: LedgerStore> Ledger<S> {
             return Err(LedgerError::Repeated { run, round });
         }
         self.account.same_plan(run, charge.plan)?;
-        if let Some(verdict) = self.account.judge(run, &cost, (&cost, &Cost::zero())) {
+        let nothing = Cost::zero();
+        if let Some(verdict) = self.account.judge(run, &cost, (&cost, &nothing), &nothing) {
             let Verdict { rule, would, allowed, delta, .. } = verdict;
             return Err(LedgerError::Overspent { rule, round: *round, would, allowed, delta });
         }

@@ -97,6 +97,45 @@ fn what_is_released_once_is_foreseen_too() {
 }
 
 #[test]
+fn what_other_runs_have_still_to_charge_counts_beside_a_run() {
+    let mut ledger = ledger(LIMITS);
+    let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
+    let planned = |rounds, once| PlannedReleases::new((STEPS, rounds), once);
+    let half = planned(fits / 2, None);
+    let rest = planned(fits - fits / 2, None);
+    let more = planned(fits - fits / 2 + 1, None);
+    let beside = |ledger: &Ledger<Memory>, planned: &PlannedReleases| {
+        let account = ledger.account();
+        let others = account.outstanding(&run("run-a"), &half);
+        account.foresee_beside(&run("run-b"), plan(), planned, &others)
+    };
+    // However much of it the other run has charged meanwhile.
+    for round in 0..=fits / 2 {
+        if round > 0 {
+            ledger.reserve(charge("run-a", round)).unwrap();
+        }
+        let open = u64::from(fits / 2 - round);
+        let outstanding = ledger.account().outstanding(&run("run-a"), &half);
+        assert_eq!(outstanding, Cost::of(STEPS).times(open));
+        beside(&ledger, &rest).unwrap();
+        let refused = beside(&ledger, &more).unwrap_err();
+        assert_eq!(refused.rule(), Some("policy.budget.epsilon"));
+        assert!(
+            matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits - fits / 2)
+        );
+        let told = refused.to_string().contains("other runs in progress");
+        assert_eq!(told, open > 0, "{refused}");
+    }
+    // What a run releases once is outstanding until it is charged.
+    let once = planned(1, Some((Released::Concordance, STEPS)));
+    let account = ledger.account();
+    assert_eq!(account.outstanding(&run("run-c"), &once), Cost::of(STEPS).times(2));
+    let concordance = Charge { released: Released::Concordance, ..charge("run-c", 1) };
+    ledger.reserve(concordance).unwrap();
+    assert_eq!(ledger.account().outstanding(&run("run-c"), &once), Cost::of(STEPS));
+}
+
+#[test]
 fn a_description_is_foreseen_as_a_whole_and_answered_once() {
     let mut ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));

@@ -1,10 +1,14 @@
-//! Whom a plan trains on: read once for a run, where policy and budget allow it, and told of in one word.
+//! Whom a plan trains on: read once for all runs that use the same, where policy and budget allow it, and told of in
+//! one word.
+
+use std::sync::{Arc, PoisonError};
 
 use base::ids::RunId;
 use plan::experiment::{Plan, PrivacyMode};
 use plan::policy::Policy;
 
-use super::super::{DeclineReason, OF_PATIENTS, RecordsInForce, Site, failed, guarded, untrained};
+use super::super::{DeclineReason, OF_PATIENTS, RecordsInForce, failed, guarded, untrained};
+use super::dataset::{Counts, Dataset, data_key};
 use super::policy::admit_cohort;
 use super::{RunState, SiteParticipant, Standing};
 use crate::cohort::Cohort;
@@ -15,68 +19,80 @@ use crate::train::{Examples, PrivateGradient};
 struct OfPatients {
     training: Examples,
     test: Option<Examples>,
-    /// Training patients, and those of them with the event.
-    counts: (usize, usize),
+    counts: Counts,
 }
 
 impl SiteParticipant {
-    /// Prepares for a plan. What was `held` of the same plan is used again where the patients did not change.
+    /// Prepares for a plan that the policy and the budget allow. What was `held` of the run under the same plan is
+    /// used again.
     pub(super) fn prepare(
         &self,
-        (run, plan): (&RunId, &Plan),
-        standing: Standing<'_>,
+        run: &RunId,
+        plan: &Plan,
+        standing: &Standing<'_>,
         held: Option<RunState>,
     ) -> Result<RunState, DeclineReason> {
-        let Site { device, .. } = &self.site;
+        let gradient = match held.filter(|held| held.plan == *plan) {
+            Some(held) => held.gradient,
+            None => self.gradient(plan)?,
+        };
+        Ok(RunState {
+            run: run.clone(),
+            plan: plan.clone(),
+            data: self.data(run, plan, standing)?,
+            gradient,
+            rules: standing.rules.clone(),
+            last: None,
+        })
+    }
+
+    /// What computes private steps, where the plan has any.
+    fn gradient(&self, plan: &Plan) -> Result<Option<PrivateGradient>, DeclineReason> {
+        if plan.privacy.dp_sgd.is_none() {
+            return Ok(None);
+        }
+        let gradient = PrivateGradient::new(&plan.model, &self.site.device);
+        gradient.map(Some).map_err(|error| untrained(&error))
+    }
+
+    /// The patients of a plan: those that another run uses, if reading them again would give the same.
+    fn data(
+        &self,
+        run: &RunId,
+        plan: &Plan,
+        standing: &Standing<'_>,
+    ) -> Result<Arc<Dataset>, DeclineReason> {
         let private = plan.privacy.mode != PrivacyMode::None;
-        // Before a record is read.
-        self.admit(&standing, plan)?;
         let Standing { rules, records } = standing;
-        self.affords(&rules.policy, run, plan)?;
+        let key = data_key(plan);
+        // One run reads at a time: whoever waited finds what the other one read.
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let mark = records.mark();
         let stamps = records.stamps();
-        if let Some(held) = held
-            && held.plan == *plan
-            && held.mark == mark
-            && stamps.is_some()
-            && held.stamps == stamps
-        {
-            of_patients(private, || admit_cohort(&rules.policy, held.counts))?;
-            return Ok(RunState { run: run.clone(), rules, last: None, acked: None, ..held });
+        let known = self.runs().data(|data| data.serves(key, &mark, stamps.as_ref()));
+        if let Some(data) = known {
+            of_patients(private, || admit_cohort(&rules.policy, data.counts))?;
+            self.runs().uses(run, &data);
+            return Ok(data);
         }
-        let gradient = if plan.privacy.dp_sgd.is_some() {
-            let gradient = PrivateGradient::new(&plan.model, device);
-            Some(gradient.map_err(|error| untrained(&error))?)
-        } else {
-            None
-        };
+        self.runs().forget_last();
         let (OfPatients { training, test, counts }, fingerprint) = of_patients(private, || {
             records.steady(|| {
-                let read = self.patients((&rules.policy, &records), plan)?;
+                let read = self.patients(&rules.policy, records, plan)?;
                 let fingerprint = records.fingerprint(&self.site.state, &self.seen);
                 Ok((read, fingerprint.map_err(|error| failed("data")(&error))?))
             })
         })?;
-        Ok(RunState {
-            run: run.clone(),
-            plan: plan.clone(),
-            training,
-            test,
-            gradient,
-            rules,
-            mark,
-            counts,
-            fingerprint,
-            stamps,
-            last: None,
-            acked: None,
-        })
+        let data = Arc::new(Dataset { training, test, key, mark, counts, fingerprint, stamps });
+        self.runs().uses(run, &data);
+        Ok(data)
     }
 
     /// Whom the plan trains on, and whom it evaluates on, where there is anybody.
     fn patients(
         &self,
-        (policy, records): (&Policy, &RecordsInForce<'_>),
+        policy: &Policy,
+        records: &RecordsInForce<'_>,
         plan: &Plan,
     ) -> Result<OfPatients, DeclineReason> {
         let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
@@ -84,7 +100,8 @@ impl SiteParticipant {
         let cohort = Cohort::new(patients, &plan.outcome, split)
             .map_err(|error| failed("cohort")(&error))?;
         cohort.suits(plan.model.head, &plan.outcome).map_err(|error| failed("cohort")(&error))?;
-        let counts = (cohort.training_patients(), cohort.training_events());
+        let patients = cohort.training_patients();
+        let counts = Counts { patients, events: cohort.training_events() };
         admit_cohort(policy, counts)?;
         let cache = self.site.state.join("cache");
         let cache_bytes = self.site.cache_bytes;

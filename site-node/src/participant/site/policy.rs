@@ -1,16 +1,17 @@
 //! The policy in force over a hospital's part in a run: looked at before each step, and at a hangup.
 
-use std::sync::{MutexGuard, PoisonError};
-
 use base::ids::RunId;
 use plan::experiment::{Plan, PrivacyMode};
 use plan::policy::{Asker, BrokenRule, Policy};
-use privacy::LedgerError;
+use privacy::{Account, Cost, PlannedReleases};
 
 use super::super::{DeclineReason, Site, failed, log, time};
-use super::{InHand, RunState, SiteParticipant, Standing, of_patients};
+use super::dataset::Counts;
+use super::round::InHand;
+use super::runs::Runs;
+use super::{RunState, SiteParticipant, Standing, of_patients};
 use crate::cancel::Reason;
-use crate::privatize::PrivacyGate;
+use crate::privatize::planned_releases;
 use crate::rules::{Change, InForce};
 
 impl SiteParticipant {
@@ -47,23 +48,25 @@ impl SiteParticipant {
         if let Ok(InForce { hash, .. }) = &rules {
             tracing::info!(policy = %hash, "the policy was looked at");
         }
-        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(InHand { plan, mark, cancel }) = &*in_hand else { return };
-        match &standing {
-            Ok(standing) if standing.records.mark() != *mark => {
-                tracing::warn!(
-                    "training stops: the data are described otherwise, or somebody withdrew"
-                );
-                cancel.set(Reason::DataChanged);
-            }
-            Ok(standing) => {
-                if let Err(reason) = self.admit(standing, plan) {
-                    tracing::warn!(%reason, "training stops: the policy does not allow it any more");
-                    cancel.set(Reason::PolicyChanged);
+        for (run, InHand { plan, mark, cancel }) in self.in_hand().iter() {
+            match &standing {
+                Ok(standing) if standing.records.mark() != *mark => {
+                    tracing::warn!(
+                        %run, "training stops: the data are described otherwise, or somebody withdrew"
+                    );
+                    cancel.set(Reason::DataChanged);
                 }
+                Ok(standing) => {
+                    if let Err(reason) = self.admit(standing, plan) {
+                        tracing::warn!(
+                            %run, %reason, "training stops: the policy does not allow it any more"
+                        );
+                        cancel.set(Reason::PolicyChanged);
+                    }
+                }
+                Err(_) if rules.is_ok() => cancel.set(Reason::DataChanged),
+                Err(_) => cancel.set(Reason::PolicyChanged),
             }
-            Err(_) if rules.is_ok() => cancel.set(Reason::DataChanged),
-            Err(_) => cancel.set(Reason::PolicyChanged),
         }
     }
 
@@ -85,10 +88,16 @@ impl SiteParticipant {
         run: &RunId,
         plan: &Plan,
     ) -> Result<(), DeclineReason> {
-        let rule = |error: LedgerError| DeclineReason::new(error.rule().unwrap_or("ledger"), error);
-        self.gate_within(policy)?.foresee(run, plan).map_err(rule)?;
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.left(run, policy.max_time).map(drop).ok_or_else(|| time::spent(policy.max_time))
+        self.has_time(policy, run)?;
+        let planned = planned_releases(plan);
+        self.apply_limits()?;
+        self.gate.look(|account| foresee(account, &self.runs(), run, plan, &planned))
+    }
+
+    /// That a run has time left of what the policy allows it.
+    pub(super) fn has_time(&self, policy: &Policy, run: &RunId) -> Result<(), DeclineReason> {
+        let left = self.taken().left(run, policy.max_time);
+        left.map(drop).ok_or_else(|| time::spent(policy.max_time))
     }
 
     /// That the policy in force still allows a run that was consented to, by the patients as they are described.
@@ -103,29 +112,41 @@ impl SiteParticipant {
             return Ok(());
         }
         let InForce { policy, .. } = rules;
-        let RunState { run, plan, counts, .. } = state;
+        let RunState { run, plan, data, .. } = state;
         self.admit(standing, plan)?;
         self.affords(policy, run, plan)?;
-        of_patients(plan.privacy.mode != PrivacyMode::None, || admit_cohort(policy, *counts))?;
+        of_patients(plan.privacy.mode != PrivacyMode::None, || admit_cohort(policy, data.counts))?;
         state.rules = rules.clone();
         Ok(())
     }
 
-    /// The gate, with the budget of this policy.
-    pub(super) fn gate_within(
-        &self,
-        policy: &Policy,
-    ) -> Result<MutexGuard<'_, PrivacyGate>, DeclineReason> {
-        let mut gate = self.gate();
-        gate.set_limits(policy.limits).map_err(|error| failed("audit")(&error))?;
-        Ok(gate)
+    /// Lets the ledger keep the limits of the policy that was read last, whichever run looked at it.
+    pub(super) fn apply_limits(&self) -> Result<(), DeclineReason> {
+        let limits = || self.site.rules.last().policy.limits;
+        self.gate.set_limits(limits).map_err(|error| failed("audit")(&error))
     }
+}
+
+/// That the budget has room for all that a run has still to charge, beside what the runs before it have.
+pub(super) fn foresee(
+    account: &Account,
+    runs: &Runs,
+    run: &RunId,
+    plan: &Plan,
+    planned: &PlannedReleases,
+) -> Result<(), DeclineReason> {
+    let outstanding = runs.before(run).map(|(other, planned)| account.outstanding(other, planned));
+    let others = outstanding.fold(Cost::zero(), |sum, cost| sum.add(&cost));
+    account.foresee_beside(run, plan.digest(), planned, &others).map_err(|error| {
+        let rule = error.rule().unwrap_or("ledger");
+        DeclineReason::new(rule, error)
+    })
 }
 
 /// That these patients are as many as the policy asks for.
 pub(super) fn admit_cohort(
     policy: &Policy,
-    (patients, events): (usize, usize),
+    Counts { patients, events }: Counts,
 ) -> Result<(), DeclineReason> {
     let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
     policy.admit_cohort(patients, events).map_err(denied)

@@ -13,19 +13,19 @@ impl SiteParticipant {
         state: &mut RunState,
         standing: &Standing<'_>,
     ) -> Result<(), DeclineReason> {
-        if state.mark == standing.records.mark() {
+        if state.data.mark == standing.records.mark() {
             return Ok(());
         }
-        let Standing { rules, records } = standing;
-        let standing = Standing { rules: rules.clone(), records: records.clone() };
-        let read = self.prepare((&state.run, &state.plan), standing, None)?;
+        let RunState { run, plan, .. } = &*state;
+        self.admit(standing, plan)?;
+        self.affords(&standing.rules.policy, run, plan)?;
+        let read = self.prepare(run, plan, standing, None)?;
         let asked = (read.plan.digest(), terms::of_plan(&read.plan));
-        let entries = log::consent(&read.run, asked, (&self.site.data_set, read.fingerprint));
+        let entries = log::consent(&read.run, asked, (&self.site.data_set, read.data.fingerprint));
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
         tracing::info!(run = %read.run, "the patients were read again: their description changed");
         let last = state.last.take();
-        let acked = state.acked.take();
-        *state = RunState { last, acked, ..read };
+        *state = RunState { last, ..read };
         Ok(())
     }
 }

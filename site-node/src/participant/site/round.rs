@@ -1,7 +1,5 @@
 //! One round at a hospital: whether it may be trained, the training under the eye of the policy, and what was made.
 
-use std::sync::PoisonError;
-
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use plan::experiment::Plan;
@@ -11,9 +9,8 @@ use super::super::contribute::contribute;
 use super::super::records::Mark;
 use super::super::{DeclineReason, Model, failed, guarded, time};
 use super::run_state::Made;
-use super::{RunState, SiteParticipant, Standing, refresh, refuse};
+use super::{RunState, SiteParticipant, refresh, refuse};
 use crate::cancel::{Cancel, Reason};
-use crate::privatize::PrivacyGate;
 use crate::send::Outgoing;
 
 /// Training that is going on.
@@ -24,14 +21,18 @@ pub(super) struct InHand {
 }
 
 impl SiteParticipant {
+    /// The update of a round: trained now, made before, or kept since before this process began.
     pub(super) fn answer(
         &self,
-        (run, round): (&RunId, Round),
+        run: &RunId,
+        round: Round,
         model: Model<'_>,
-        standing: &Standing<'_>,
     ) -> Result<Outgoing, DeclineReason> {
-        self.with(run, |state| {
-            self.still_allowed(state, standing).map_err(DeclineReason::of_the_run)?;
+        let refused = |reason: &DeclineReason| self.note_refused(run, round, reason);
+        self.with(run, refused, |state| {
+            // What stands now: waiting for the run's state may take as long as a round trains.
+            let standing = self.standing()?;
+            self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
             let rounds = state.plan.rounds;
             if !(1..=rounds).contains(&round.0) {
                 let reason = format!("round {round} is not one of the {rounds} consented to");
@@ -48,9 +49,9 @@ impl SiteParticipant {
                 };
             }
             begins(&state.plan, round, model)?;
-            let mut gate = self.gate_within(&standing.rules.policy)?;
-            let outgoing = if gate.has_charged(run, round) {
-                let kept = gate.resend(run, round, state.origin(model.digest));
+            self.apply_limits()?;
+            let outgoing = if self.gate.has_charged(run, round) {
+                let kept = self.gate.resend(run, round, state.origin(model.digest));
                 let update =
                     kept.map_err(|error| failed("privatize")(&error))?.ok_or_else(|| {
                         refuse(format!(
@@ -60,15 +61,16 @@ impl SiteParticipant {
                 tracing::info!(%round, "sending again what was noised before this site restarted");
                 Outgoing { update, weight: 1, metrics: Vec::new() }
             } else {
-                let trained = self.trained(&mut gate, state, round, model)?;
+                let trained = self.trained(state, round, model)?;
                 self.questions().trained();
+                self.tidy(run);
                 trained
             };
             state.last = Some(Made {
                 round,
                 model: model.digest,
                 outgoing: outgoing.clone(),
-                mark: state.mark.clone(),
+                mark: state.data.mark.clone(),
                 departed: false,
             });
             Ok(outgoing)
@@ -79,41 +81,39 @@ impl SiteParticipant {
     /// in force meanwhile does not allow it.
     fn trained(
         &self,
-        gate: &mut PrivacyGate,
         state: &mut RunState,
         round: Round,
         model: Model<'_>,
     ) -> Result<Outgoing, DeclineReason> {
         let run = state.run.clone();
         let most = state.rules.policy.max_time;
-        let taken = || self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_hand = || self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = taken().left(&run, most).ok_or_else(|| time::spent(most))?;
+        let left = self.taken().left(&run, most).ok_or_else(|| time::spent(most))?;
         let cancel = model.cancel;
-        *in_hand() = Some(InHand {
-            plan: state.plan.clone(),
-            mark: state.mark.clone(),
-            cancel: cancel.clone(),
-        });
+        let plan = state.plan.clone();
+        let mark = state.data.mark.clone();
+        self.in_hand().insert(run.clone(), InHand { plan, mark, cancel: cancel.clone() });
         // Whoever looks from now on finds this training; whoever looked before may have seen another policy.
         let allowed = self.standing().and_then(|standing| {
-            if standing.records.mark() != state.mark {
+            if !self.runs().has(&run) {
+                return Err(DeclineReason::over());
+            }
+            if standing.records.mark() != state.data.mark {
                 return Err(refresh::changed());
             }
             self.admit(&standing, &state.plan).map_err(DeclineReason::of_the_run)
         });
         if let Err(reason) = allowed {
-            *in_hand() = None;
+            self.put_down(&run, cancel);
             return Err(reason);
         }
         tracing::debug!(%run, %round, "training under the policy in force");
         let within = time::within((left, self.site.clock.as_ref()), cancel, || {
             // The time counts, and the training is over, also where a defect stops it.
-            guarded(|| contribute(&self.site, gate, state, round, model))
+            guarded(|| contribute(&self.site, &self.gate, state, round, model))
         });
-        *in_hand() = None;
+        self.put_down(&run, cancel);
         let (made, took) = within.map_err(|error| failed("train")(&error))?;
-        taken().add(&run, took);
+        self.taken().add(&run, took);
         match cancel.reason() {
             Some(Reason::TimeSpent) if made.is_err() => Err(time::spent(most)),
             Some(Reason::PolicyChanged) if made.is_err() => {
@@ -125,6 +125,23 @@ impl SiteParticipant {
             }
             _ => made,
         }
+    }
+
+    /// Training ended. A later one of the same run may be in hand already.
+    fn put_down(&self, run: &RunId, cancel: &Cancel) {
+        let mut in_hand = self.in_hand();
+        if in_hand.get(run).is_some_and(|training| training.cancel.is_same(cancel)) {
+            in_hand.remove(run);
+        }
+    }
+
+    /// Keeps the outbox small after an update was kept in it.
+    fn tidy(&self, run: &RunId) {
+        if !self.runs().has(run) {
+            // It ended meanwhile.
+            self.gate.forget(run);
+        }
+        self.gate.tidy(|kept| self.runs().has(kept));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whether a description is answered: by the policy, the budget and what was answered before.
 
+use std::sync::PoisonError;
+
 use audit::record::Terms;
 use base::digest::Digest;
 use node::audit_log::terms;
@@ -9,14 +11,56 @@ use plan::metric::Metric;
 use plan::policy::{Asker, BrokenRule, Policy};
 use privacy::LedgerError;
 
-use super::super::statistics::Facts;
+use super::super::statistics::{Facts, answer};
 use super::super::{DeclineReason, Site, failed, log};
 use super::{SiteParticipant, Standing, of_patients};
-use crate::privatize::PrivacyGate;
 
 impl SiteParticipant {
+    /// Answers a description, or declines it. It holds neither the ledger nor any run while it reads.
+    pub(super) fn answer_statistics(
+        &self,
+        question: &StatisticsRequest,
+    ) -> Result<Vec<Metric>, DeclineReason> {
+        let run = question.run();
+        // One after the other: what was foreseen for one is not charged for another.
+        let _describing = self.describing.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = match self.standing() {
+            Ok(standing) => standing,
+            Err(reason) => {
+                let declined = log::declined(&run, &reason.rule);
+                self.audit.record(declined).map_err(|error| failed("audit")(&error))?;
+                return Err(reason);
+            }
+        };
+        let policy = &standing.rules.policy;
+        self.apply_limits()?;
+        if let Some(numbers) = self.said_before(&standing, question) {
+            return self.say_again(policy, question, numbers);
+        }
+        let decided = self.may_describe(&standing, question);
+        let entries = match &decided {
+            Ok((_, fingerprint)) => {
+                let asked = (question.digest(), terms_of(policy, question));
+                log::consent(&run, asked, (&self.site.data_set, *fingerprint))
+            }
+            Err(reason) => log::declined(&run, &reason.rule),
+        };
+        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        let (facts, _) = decided?;
+        let numbers = answer(&self.gate, question, &facts)?;
+        // First the log, which says what the file that is kept must hold.
+        let entries = log::described(&run, question, &numbers);
+        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        if let Err(error) =
+            StatisticsStore::of(&self.site.state, question).keep(&self.site.name, &numbers)
+        {
+            tracing::error!(%run, %error, "an answer cannot be kept: it can be sent this once");
+        }
+        Ok(numbers)
+    }
+
     /// That a question keeps the rules, and the policy allows it.
-    pub(super) fn admit_question(
+    fn admit_question(
         &self,
         standing: &Standing<'_>,
         question: &StatisticsRequest,
@@ -35,19 +79,19 @@ impl SiteParticipant {
     }
 
     /// What was answered to this very question: paid for, with its noise, and on its way lost perhaps.
-    pub(super) fn said_before(
+    fn said_before(
         &self,
-        (gate, standing): (&PrivacyGate, &Standing<'_>),
+        standing: &Standing<'_>,
         question: &StatisticsRequest,
     ) -> Option<Vec<Metric>> {
         self.admit_question(standing, question).ok()?;
-        let answered = gate.foresee_statistics(question);
+        let answered = self.gate.foresee_statistics(question);
         matches!(answered, Err(LedgerError::Answered { .. })).then_some(())?;
         StatisticsStore::of(&self.site.state, question).find(&self.site.name, &self.audit)
     }
 
     /// The same numbers again, which tells nothing new.
-    pub(super) fn say_again(
+    fn say_again(
         &self,
         policy: &Policy,
         question: &StatisticsRequest,
@@ -64,26 +108,34 @@ impl SiteParticipant {
 
     /// What a description is about, and of which data, if it may be answered: all of it is read before any of it
     /// is charged, and the budget and the policy are asked before a record is read.
-    pub(super) fn may_describe(
+    fn may_describe(
         &self,
-        (gate, standing): (&PrivacyGate, &Standing<'_>),
+        standing: &Standing<'_>,
         question: &StatisticsRequest,
     ) -> Result<(Facts, Option<Digest>), DeclineReason> {
         self.admit_question(standing, question)?;
         let Standing { rules, records } = standing;
-        gate.foresee_statistics(question)
-            .map_err(|error| DeclineReason::new(error.rule().unwrap_or("ledger"), error))?;
-        of_patients(true, || {
+        self.affords_answers(question)?;
+        let read = of_patients(true, || {
             records.steady(|| {
                 let facts = Facts::read(records, &rules.policy, question)?;
                 let fingerprint = records.fingerprint(&self.site.state, &self.seen);
                 Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
             })
-        })
+        })?;
+        // Runs may have charged while patients were read.
+        self.affords_answers(question)?;
+        Ok(read)
+    }
+
+    /// That the budget has room for all answers, none of which was charged before.
+    fn affords_answers(&self, question: &StatisticsRequest) -> Result<(), DeclineReason> {
+        let foreseen = self.gate.foresee_statistics(question);
+        foreseen.map_err(|error| DeclineReason::new(error.rule().unwrap_or("ledger"), error))
     }
 }
 
 /// What a description says, with what it promises at this hospital's δ.
-pub(super) fn terms_of(policy: &Policy, question: &StatisticsRequest) -> Terms {
+fn terms_of(policy: &Policy, question: &StatisticsRequest) -> Terms {
     terms::of_question(question, policy.limits.total.delta)
 }

@@ -32,7 +32,7 @@ pub(crate) struct Args {
 /// Moves every parameter a little, and lets the gate do the rest.
 struct Echo {
     audit: Arc<AuditWriter>,
-    gate: Mutex<PrivacyGate>,
+    gate: PrivacyGate,
     plan: Mutex<Option<Plan>>,
 }
 
@@ -61,8 +61,8 @@ impl Participant for Echo {
         let plan = held.as_ref().ok_or_else(|| declined("no plan".to_owned()))?;
         let model = model.parameters;
         let after = model.iter().map(|parameter| parameter + 1e-6).collect();
-        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        let update = gate
+        let update = self
+            .gate
             .pass(plan, run, round, (model, after), 1.0)
             .map_err(|error| declined(error.to_string()))?;
         Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Arc::new(SystemClock::new()),
     )?;
     let audit = Arc::clone(gate.audit());
-    let echo = Arc::new(Echo { audit, gate: Mutex::new(gate), plan: Mutex::new(None) });
+    let echo = Arc::new(Echo { audit, gate, plan: Mutex::new(None) });
     plan::runtime()?.block_on(async {
         // Until the benchmark ends this process.
         let forever = std::future::pending();

@@ -96,6 +96,7 @@ impl Stage {
         policy.max_time = self.max_time;
         let site = Site {
             cache_bytes: 1 << 30,
+            slots: 4,
             name: name.parse()?,
             coordinator: identity.authority,
             rules: Rules::fixed(policy, Digest::of(b"the test's")),

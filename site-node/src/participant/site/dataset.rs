@@ -1,0 +1,179 @@
+//! What reading a hospital's patients gives, and which runs may share it.
+
+use base::codec::encode;
+use base::digest::Digest;
+use plan::experiment::{Plan, PrivacyPlan};
+use plan::model::ModelSpec;
+
+use super::super::records::Mark;
+use crate::data::Stamp;
+use crate::train::Examples;
+
+/// How many patients train.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// All of them.
+    pub(super) patients: usize,
+    /// Those of them with the event.
+    pub(super) events: usize,
+}
+
+/// A hospital's patients as plans of one key see them, read once and shared by their runs.
+pub(in crate::participant) struct Dataset {
+    /// Who trains.
+    pub(in crate::participant) training: Examples,
+    /// Whom models are evaluated on, where there is anybody.
+    pub(in crate::participant) test: Option<Examples>,
+    /// What was asked for.
+    pub(super) key: Digest,
+    /// What decided whose records these are.
+    pub(super) mark: Mark,
+    pub(super) counts: Counts,
+    /// Of the patients, where they lie in files.
+    pub(super) fingerprint: Option<Digest>,
+    /// Of their files before they were read; none where that does not tell whether they changed.
+    pub(super) stamps: Option<Vec<Option<Stamp>>>,
+}
+
+impl Dataset {
+    /// Whether reading the patients again would give the same.
+    pub(super) fn serves(
+        &self,
+        key: Digest,
+        mark: &Mark,
+        stamps: Option<&Vec<Option<Stamp>>>,
+    ) -> bool {
+        let unchanged = stamps.is_some() && self.stamps.as_ref() == stamps;
+        self.key == key && self.mark == *mark && unchanged
+    }
+}
+
+/// A hash of all of a plan that decides what its patients come to: plans of one key have the same examples.
+///
+/// The list follows from `SiteParticipant::patients`. A cohort is made from the outcome, and must have an event where
+/// the head cannot do without. Examples are made from the outcome, the columns and the views, by the rules of the
+/// mode, and every encoder adds what its view holds. What is built or done with them is not asked for: not the layers
+/// of the model, and not how it is trained, aggregated, noised or evaluated. Every field of a plan is named here, so
+/// that a new one is decided upon.
+pub(super) fn data_key(plan: &Plan) -> Digest {
+    let Plan {
+        name: _,
+        seed: _,
+        rounds: _,
+        outcome,
+        features,
+        views,
+        model,
+        training: _,
+        aggregation: _,
+        privacy,
+        evaluation: _,
+        start: _,
+    } = plan;
+    let ModelSpec { inputs: _, hidden: _, fusion, head, initial_hazard_ppm: _ } = model;
+    let PrivacyPlan { mode, clip: _, noise_multiplier: _, delta: _, dp_sgd: _, evaluation: _ } =
+        privacy;
+    let encoders = fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
+    let encoded: Vec<&str> = encoders.iter().map(|encoder| encoder.view.as_str()).collect();
+    let needs_event = !head.separable_by_patient();
+    Digest::of(&encode(&(outcome, features, views, encoded, needs_event, mode)))
+}
+
+#[cfg(test)]
+mod tests {
+    use plan::experiment::{DpSgd, Evaluation, PrivacyMode, PrivateEvaluation, Weights};
+    use plan::model::Head;
+    use plan::model::fusion::{Encoder, EncoderKind, Fusion, Pool};
+
+    use super::super::tests::plan;
+    use super::*;
+
+    /// A change of a plan.
+    type Change = fn(&mut Plan);
+
+    fn changed(base: &Plan, change: Change) -> Plan {
+        let mut plan = base.clone();
+        change(&mut plan);
+        assert_ne!(plan, *base);
+        plan
+    }
+
+    fn encode_view(plan: &mut Plan, view: &str, width: u32) {
+        let kind = EncoderKind::Codes { vocabulary: 2, width };
+        let encoder = Encoder { view: view.to_owned(), kind, frozen: false, pool: Pool::Mean };
+        let encoders = vec![encoder];
+        let hidden = Vec::new();
+        plan.model.fusion = Some(Fusion { encoders, width, hidden, dropout_ppm: 0 });
+    }
+
+    #[test]
+    fn what_is_done_with_examples_keeps_the_key() {
+        let base = plan(PrivacyMode::Patient);
+        let keep: [Change; 16] = [
+            |plan| plan.name = "another".parse().unwrap(),
+            |plan| plan.seed += 1,
+            |plan| plan.rounds += 1,
+            |plan| plan.training.epochs += 1,
+            |plan| plan.training.learning_rate /= 2.0,
+            |plan| plan.aggregation.min_sites += 1,
+            |plan| plan.aggregation.weights = Weights::Patients { unit: 7 },
+            |plan| plan.privacy.clip /= 2.0,
+            |plan| plan.privacy.noise_multiplier *= 2.0,
+            |plan| plan.privacy.delta /= 2.0,
+            |plan| plan.privacy.dp_sgd.as_mut().unwrap().steps += 1,
+            |plan| {
+                let ablated = Vec::new();
+                let asked = PrivateEvaluation { rho: 0.1, max_patients: 9, ablated };
+                plan.privacy.evaluation = Some(asked);
+            },
+            |plan| plan.evaluation = Evaluation { permutations: 3, ..Evaluation::default() },
+            |plan| plan.start = Some(Digest::of(b"a model")),
+            |plan| plan.model.hidden.push(4),
+            |plan| plan.model.initial_hazard_ppm += 1,
+        ];
+        for (which, change) in keep.into_iter().enumerate() {
+            assert_eq!(data_key(&changed(&base, change)), data_key(&base), "change {which}");
+        }
+        // Of an encoder its view alone.
+        let mut narrow = base.clone();
+        encode_view(&mut narrow, "diagnoses", 4);
+        let mut wide = base;
+        encode_view(&mut wide, "diagnoses", 8);
+        assert_eq!(data_key(&narrow), data_key(&wide));
+    }
+
+    #[test]
+    fn what_examples_are_made_from_changes_the_key() {
+        let base = plan(PrivacyMode::Patient);
+        let change: [Change; 12] = [
+            |plan| plan.outcome.time = "other".to_owned(),
+            |plan| plan.outcome.event = "other".to_owned(),
+            |plan| plan.outcome.edges.push(1e6),
+            |plan| plan.outcome.causes = vec!["heart".to_owned(), "other".to_owned()],
+            |plan| plan.features[0].center += 1.0,
+            |plan| plan.features[0].scale *= 2.0,
+            |plan| plan.features.truncate(1),
+            |plan| plan.features.swap(0, 1),
+            |plan| plan.views.clear(),
+            |plan| plan.privacy.mode = PrivacyMode::None,
+            |plan| plan.model.head = Head::Cox,
+            |plan| encode_view(plan, "diagnoses", 4),
+        ];
+        let mut keys = vec![data_key(&base)];
+        keys.extend(change.into_iter().map(|change| data_key(&changed(&base, change))));
+        keys.push(data_key(&plan(PrivacyMode::Site)));
+        let all = keys.len();
+        keys.sort_unstable_by_key(Digest::to_string);
+        keys.dedup();
+        assert_eq!(keys.len(), all);
+    }
+
+    #[test]
+    fn the_steps_of_private_training_do_not_decide_what_is_read() {
+        let mut other = plan(PrivacyMode::Patient);
+        let key = data_key(&other);
+        other.privacy.dp_sgd =
+            Some(DpSgd { steps: 9, sampling_rate: 0.5, expected_patients: 10, patient_clip: 0.1 });
+        assert_eq!(data_key(&other), key);
+    }
+}

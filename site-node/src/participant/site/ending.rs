@@ -1,0 +1,29 @@
+//! Runs that end here: left by this site, or over. None of it waits for the run's own lock.
+
+use base::ids::RunId;
+
+use super::super::{DeclineReason, log};
+use super::SiteParticipant;
+use super::runs::RunCell;
+use crate::cancel::Reason;
+
+impl SiteParticipant {
+    /// Leaves a run. Nothing more is sent for it, even if the log cannot be written.
+    pub(super) fn withdraw(&self, run: &RunId, cell: &RunCell, reason: &DeclineReason) {
+        if !self.runs().remove_cell(run, cell) {
+            return;
+        }
+        tracing::warn!(%run, %reason, "this site leaves the run");
+        if let Err(error) = self.audit.record(log::declined(run, &reason.rule)) {
+            tracing::error!(%error, "the withdrawal could not be recorded");
+        }
+    }
+
+    /// Stops what a run that has no slot any more still trains, and removes what was kept of it.
+    pub(super) fn discard(&self, run: &RunId) {
+        if let Some(training) = self.in_hand().get(run) {
+            training.cancel.set(Reason::RunOver);
+        }
+        self.gate.forget(run);
+    }
+}

@@ -1,0 +1,310 @@
+//! Which runs a hospital holds: a slot for each, and the data that they share. Nothing here reads, trains or waits.
+//!
+//! ```text
+//! enter ─► awake ── session_begins ─► resting ─┬─ proposed again ─► awake
+//!            └─ over, or left ─► gone           └─ a further run needs the slot ─► gone
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use base::digest::Digest;
+use base::ids::{Round, RunId};
+use privacy::PlannedReleases;
+
+use super::RunState;
+use super::dataset::Dataset;
+
+/// What a hospital knows of one run, under the run's own lock; none before it consented.
+pub(super) type RunCell = Arc<Mutex<Option<RunState>>>;
+
+/// Why a run gets no slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoSlot {
+    /// All slots are taken by runs of the present session.
+    Full,
+    /// The same run took one a moment ago, for somebody else.
+    Taken,
+}
+
+/// An update that left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) round: Round,
+    pub(super) update: Digest,
+}
+
+/// One run that is held.
+struct Slot {
+    cell: RunCell,
+    /// What its plan releases.
+    planned: PlannedReleases,
+    /// Its place in the order in which runs took a slot, or were proposed again after they rested.
+    since: u64,
+    /// Whether it is known from before the present session and was not proposed again.
+    resting: bool,
+    data: Option<Arc<Dataset>>,
+    /// What left last.
+    sent: Option<Sent>,
+    /// Whether the coordinator said that it has that.
+    acknowledged: bool,
+}
+
+/// The runs of a hospital.
+#[derive(Default)]
+pub(super) struct Runs {
+    slots: BTreeMap<RunId, Slot>,
+    /// How many times a slot was taken.
+    taken: u64,
+    /// The data of the run that ended last.
+    last: Option<Arc<Dataset>>,
+}
+
+impl Runs {
+    /// What is known of a run that has a slot.
+    pub(super) fn find(&self, run: &RunId) -> Option<RunCell> {
+        self.slots.get(run).map(|slot| Arc::clone(&slot.cell))
+    }
+
+    /// Whether this very cell is in the run's slot: the run may have ended, and another of its name begun.
+    pub(super) fn holds(&self, run: &RunId, cell: &RunCell) -> bool {
+        self.slots.get(run).is_some_and(|slot| Arc::ptr_eq(&slot.cell, cell))
+    }
+
+    /// Whether a run has a slot.
+    pub(super) fn has(&self, run: &RunId) -> bool {
+        self.slots.contains_key(run)
+    }
+
+    /// Whether a run is known from before the present session and was not proposed again.
+    pub(super) fn is_resting(&self, run: &RunId) -> bool {
+        self.slots.get(run).is_some_and(|slot| slot.resting)
+    }
+
+    /// The runs whose charges are still to come and count before this one's: those of the present session that took
+    /// their slots before it. So of two runs that do not fit together only the later one is told so.
+    pub(super) fn before(&self, run: &RunId) -> impl Iterator<Item = (&RunId, &PlannedReleases)> {
+        let awake = |slot: &&Slot| !slot.resting;
+        let since = self.slots.get(run).filter(awake).map_or(u64::MAX, |slot| slot.since);
+        let before = move |(other, slot): &(&RunId, &Slot)| {
+            !slot.resting && slot.since < since && *other != run
+        };
+        self.slots.iter().filter(before).map(|(other, slot)| (other, &slot.planned))
+    }
+
+    /// The resting run that has rested longest.
+    fn oldest_resting(&self) -> Option<&RunId> {
+        let resting = self.slots.iter().filter(|(_, slot)| slot.resting);
+        resting.min_by_key(|(_, slot)| slot.since).map(|(run, _)| run)
+    }
+
+    /// That there is a slot for a run, of so many.
+    pub(super) fn check_room(
+        &self,
+        run: &RunId,
+        cell: &RunCell,
+        slots: usize,
+    ) -> Result<(), NoSlot> {
+        if self.has(run) {
+            return if self.holds(run, cell) { Ok(()) } else { Err(NoSlot::Taken) };
+        }
+        let room = self.slots.len() < slots || self.oldest_resting().is_some();
+        if room { Ok(()) } else { Err(NoSlot::Full) }
+    }
+
+    /// Takes a slot for a run, or wakes the run that has one, and returns the resting run that gave way.
+    pub(super) fn enter(
+        &mut self,
+        run: &RunId,
+        cell: &RunCell,
+        planned: PlannedReleases,
+        slots: usize,
+    ) -> Result<Option<RunId>, NoSlot> {
+        self.check_room(run, cell, slots)?;
+        let known = self.slots.get_mut(run);
+        let fresh = known.as_ref().is_none_or(|slot| slot.resting);
+        if fresh {
+            self.taken += 1;
+        }
+        if let Some(slot) = known {
+            slot.planned = planned;
+            slot.resting = false;
+            if fresh {
+                slot.since = self.taken;
+            }
+            return Ok(None);
+        }
+        let full = self.slots.len() >= slots;
+        let gone = if full { self.oldest_resting().cloned() } else { None };
+        if let Some(gone) = &gone {
+            self.remove(gone);
+        }
+        let since = self.taken;
+        let slot = Slot {
+            cell: Arc::clone(cell),
+            planned,
+            since,
+            resting: false,
+            data: None,
+            sent: None,
+            acknowledged: false,
+        };
+        self.slots.insert(run.clone(), slot);
+        Ok(gone)
+    }
+
+    /// Notes what data a run uses.
+    pub(super) fn uses(&mut self, run: &RunId, data: &Arc<Dataset>) {
+        match self.slots.get_mut(run) {
+            Some(slot) => slot.data = Some(Arc::clone(data)),
+            // It ended while they were read.
+            None => self.last = Some(Arc::clone(data)),
+        }
+    }
+
+    /// Notes that an update leaves, perhaps again.
+    pub(super) fn sends(&mut self, run: &RunId, sent: Sent) {
+        if let Some(slot) = self.slots.get_mut(run)
+            && slot.sent.replace(sent) != Some(sent)
+        {
+            slot.acknowledged = false;
+        }
+    }
+
+    /// Whether the coordinator says for the first time that it has what left last.
+    pub(super) fn acknowledge(&mut self, run: &RunId, sent: Sent) -> bool {
+        let slot = self.slots.get_mut(run).filter(|slot| slot.sent == Some(sent));
+        slot.is_some_and(|slot| !std::mem::replace(&mut slot.acknowledged, true))
+    }
+
+    /// Data that serve: of any run that is held, or of the one that ended last.
+    pub(super) fn data(&self, serve: impl Fn(&Dataset) -> bool) -> Option<Arc<Dataset>> {
+        let held = self.slots.values().filter_map(|slot| slot.data.as_ref());
+        held.chain(&self.last).find(|data| serve(data)).map(Arc::clone)
+    }
+
+    /// Makes room for data that are about to be read: those of a run that ended are not kept beside them.
+    pub(super) fn forget_last(&mut self) {
+        self.last = None;
+    }
+
+    /// A session begins: no run that is held was proposed in it.
+    pub(super) fn rest(&mut self) {
+        self.slots.values_mut().for_each(|slot| slot.resting = true);
+    }
+
+    /// Frees the slot of a run, and keeps its data for a run that may come. Whether it had one.
+    pub(super) fn remove(&mut self, run: &RunId) -> bool {
+        let Some(slot) = self.slots.remove(run) else { return false };
+        if let Some(data) = slot.data {
+            self.last = Some(data);
+        }
+        true
+    }
+
+    /// The same, where this very cell is in the run's slot.
+    pub(super) fn remove_cell(&mut self, run: &RunId, cell: &RunCell) -> bool {
+        self.holds(run, cell) && self.remove(run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use privacy::Mechanism;
+
+    use super::*;
+
+    fn run(name: &str) -> RunId {
+        name.parse().unwrap()
+    }
+
+    fn planned() -> PlannedReleases {
+        PlannedReleases::new((Mechanism::ClipOnly, 1), None)
+    }
+
+    fn enter(runs: &mut Runs, name: &str) -> Result<Option<RunId>, NoSlot> {
+        let run = run(name);
+        let cell = runs.find(&run).unwrap_or_default();
+        runs.enter(&run, &cell, planned(), 2)
+    }
+
+    fn before(runs: &Runs, name: &str) -> Vec<String> {
+        runs.before(&run(name)).map(|(run, _)| run.to_string()).collect()
+    }
+
+    #[test]
+    fn a_run_beyond_the_slots_waits_until_another_one_is_over() {
+        let mut runs = Runs::default();
+        assert_eq!(enter(&mut runs, "run-a"), Ok(None));
+        assert_eq!(enter(&mut runs, "run-b"), Ok(None));
+        assert_eq!(enter(&mut runs, "run-c"), Err(NoSlot::Full));
+        assert_eq!(enter(&mut runs, "run-a"), Ok(None), "it has a slot");
+        assert!(runs.remove(&run("run-a")) && !runs.remove(&run("run-a")));
+        assert_eq!(enter(&mut runs, "run-c"), Ok(None));
+    }
+
+    #[test]
+    fn the_run_that_rested_longest_gives_way_and_one_that_is_proposed_again_does_not() {
+        let mut runs = Runs::default();
+        enter(&mut runs, "run-b").unwrap();
+        enter(&mut runs, "run-a").unwrap();
+        runs.rest();
+        assert!(runs.is_resting(&run("run-b")));
+        // Proposed again.
+        enter(&mut runs, "run-b").unwrap();
+        assert!(!runs.is_resting(&run("run-b")));
+        assert_eq!(enter(&mut runs, "run-c"), Ok(Some(run("run-a"))));
+        assert_eq!(enter(&mut runs, "run-d"), Err(NoSlot::Full));
+        runs.rest();
+        assert_eq!(enter(&mut runs, "run-d"), Ok(Some(run("run-b"))));
+    }
+
+    #[test]
+    fn runs_of_this_session_that_came_before_count_and_others_do_not() {
+        let mut runs = Runs::default();
+        enter(&mut runs, "run-b").unwrap();
+        enter(&mut runs, "run-a").unwrap();
+        assert_eq!(before(&runs, "run-b"), [""; 0]);
+        assert_eq!(before(&runs, "run-a"), ["run-b"]);
+        assert_eq!(before(&runs, "run-c"), ["run-a", "run-b"]);
+        runs.rest();
+        assert_eq!(before(&runs, "run-c"), [""; 0]);
+        // Whoever comes back last counts last.
+        enter(&mut runs, "run-a").unwrap();
+        assert_eq!(before(&runs, "run-b"), ["run-a"]);
+        enter(&mut runs, "run-b").unwrap();
+        assert_eq!(before(&runs, "run-a"), [""; 0]);
+        assert_eq!(before(&runs, "run-b"), ["run-a"]);
+    }
+
+    #[test]
+    fn an_update_is_acknowledged_once_and_only_what_left_last() {
+        let mut runs = Runs::default();
+        let sent =
+            |round: u32| Sent { round: Round(round), update: Digest::of(&round.to_le_bytes()) };
+        enter(&mut runs, "run-a").unwrap();
+        let a = run("run-a");
+        assert!(!runs.acknowledge(&a, sent(1)), "nothing left");
+        runs.sends(&a, sent(1));
+        assert!(!runs.acknowledge(&run("run-b"), sent(1)) && !runs.acknowledge(&a, sent(2)));
+        assert!(runs.acknowledge(&a, sent(1)) && !runs.acknowledge(&a, sent(1)));
+        // It left again.
+        runs.sends(&a, sent(1));
+        assert!(!runs.acknowledge(&a, sent(1)));
+        runs.sends(&a, sent(2));
+        assert!(!runs.acknowledge(&a, sent(1)) && runs.acknowledge(&a, sent(2)));
+    }
+
+    #[test]
+    fn whoever_acts_for_a_run_that_ended_does_not_act_for_the_next_one_of_its_name() {
+        let mut runs = Runs::default();
+        enter(&mut runs, "run-a").unwrap();
+        let old = runs.find(&run("run-a")).unwrap();
+        runs.remove(&run("run-a"));
+        enter(&mut runs, "run-a").unwrap();
+        assert!(!runs.holds(&run("run-a"), &old) && !runs.remove_cell(&run("run-a"), &old));
+        assert_eq!(runs.enter(&run("run-a"), &old, planned(), 2), Err(NoSlot::Taken));
+        let new = runs.find(&run("run-a")).unwrap();
+        assert!(runs.remove_cell(&run("run-a"), &new));
+    }
+}
