@@ -101,12 +101,6 @@ pub trait Participant: Send + Sync + 'static {
     /// The rule that says no, or the stage that failed.
     fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason>;
 
-    /// A session with the coordinator begins: runs that are known from before rest until they are proposed again.
-    fn session_begins(&self) {}
-
-    /// A run is over: its place is free for another one, and nothing of it is sent again.
-    fn over(&self, _: &RunId) {}
-
     /// The program ends: training stops after the step that it is in, and nothing of it leaves.
     fn stop(&self) {}
 
