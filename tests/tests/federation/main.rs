@@ -33,6 +33,7 @@ mod shipped;
 mod simulated;
 mod statistics;
 mod strategies;
+mod together;
 
 /// A test that ends with what went wrong.
 type Outcome = Result<(), tests::SetupError>;

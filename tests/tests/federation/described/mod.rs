@@ -24,7 +24,7 @@ use crate::private::{Stage, refusal};
 use truth::Truth;
 
 /// The demonstration's experiment with something to ask.
-fn experiment(rho: f64) -> Result<String, SetupError> {
+pub(crate) fn experiment(rho: f64) -> Result<String, SetupError> {
     let table = "columns = [\"x01\", \"x02\"]\n\n[describe.bounds]\nx01 = [-3, 3]\nx02 = [-4, 4]";
     Ok(format!("{}\n[describe]\nrho = {rho}\n{table}\n", std::fs::read_to_string(demo())?))
 }

@@ -5,6 +5,7 @@ mod allowance;
 mod histories;
 mod invented;
 mod offers;
+mod older;
 mod plans;
 mod questions;
 mod restored;
