@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use base::ids::{Round, RunId};
 use node::transport::{FrameReader, TransportError, receive_payload};
-use node::wire::{Cosignature, DESCRIBED, ModelHeader, StatisticsOffer, ToCoordinator, ToSite};
-use plan::experiment::Plan;
+use node::wire::{Cosignature, ModelHeader, StatisticsOffer, ToCoordinator, ToSite};
+use plan::experiment::{Plan, StatisticsRequest};
 use plan::model::payload;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -141,6 +141,15 @@ impl Router {
     }
 
     async fn proposed(&mut self, run: RunId, plan: Plan) -> Result<(), SessionError> {
+        // In the audit log one name is a run or a statistics request, never both.
+        if StatisticsRequest::is_name(&run) {
+            let too_often = self.desk.participant().admit(Asked::Question).err();
+            let reason = too_often.unwrap_or_else(|| {
+                let reason = format!("{run} is the name of a statistics request, not of a run");
+                DeclineReason::new("run.name", reason)
+            });
+            return self.desk.decline(run, None, reason).await;
+        }
         if !self.runs.contains_key(&run) {
             if self.runs.len() >= MAX_RUNS {
                 return self.desk.decline(run, None, too_many()).await;
@@ -180,7 +189,7 @@ impl Router {
         let answer = question::answer(desk, run.clone(), question.clone(), Arc::clone(&seen));
         let task = self.tasks.spawn(answer);
         self.questions.insert(run.clone(), QuestionJob::new(&question, offered, seen, task));
-        self.desk.answer(ToCoordinator::Cosigned { run, round: DESCRIBED, signature }).await
+        self.desk.answer(ToCoordinator::Cosigned { run, round: None, signature }).await
     }
 
     fn oldest_question(&self) -> Option<RunId> {
@@ -220,37 +229,41 @@ impl Router {
         let job = Arc::clone(&entry.job);
         let receive = receive(Arc::clone(&self.desk), header, words, job);
         entry.receiving = Some(self.tasks.spawn(receive));
-        self.desk.answer(ToCoordinator::Cosigned { run, round, signature }).await
+        self.desk.answer(ToCoordinator::Cosigned { run, round: Some(round), signature }).await
     }
 
     async fn witnessed(
         &mut self,
         run: RunId,
-        round: Round,
+        round: Option<Round>,
         cosignatures: &[Cosignature],
     ) -> Result<(), SessionError> {
-        let question = self.questions.get(&run);
-        let is_question = question.is_some();
-        let consented = self.runs.get(&run).and_then(|entry| entry.job.consented());
-        let needed = question.map(|question| question.witnesses);
-        let Some(needed) = needed.or(consented.map(|consented| consented.witnesses)) else {
-            return Ok(());
+        let consented = || self.runs.get(&run).and_then(|entry| entry.job.consented());
+        let needed = match round {
+            None => self.questions.get(&run).map(|question| question.witnesses),
+            Some(_) => consented().map(|consented| consented.witnesses),
         };
+        let Some(needed) = needed else { return Ok(()) };
         let attested = self.desk.monitor().attested((&run, round), cosignatures, needed);
-        match attested {
-            Ok(()) => {
-                if let Some(question) = question {
+        if let Err(error) = attested {
+            if round.is_none() {
+                self.questions.remove(&run);
+            }
+            return self.desk.unsigned(run, round, error).await;
+        }
+        match round {
+            None => {
+                if let Some(question) = self.questions.get(&run) {
                     question.seen.notify_one();
-                } else if let Some(entry) = self.runs.get(&run) {
+                }
+            }
+            Some(_) => {
+                if let Some(entry) = self.runs.get(&run) {
                     entry.job.seen();
                 }
-                Ok(())
-            }
-            Err(error) => {
-                self.questions.remove(&run);
-                self.desk.unsigned(run, round, is_question, error).await
             }
         }
+        Ok(())
     }
 }
 

@@ -13,10 +13,11 @@ use audit::note::{SignedNote, VerifierKey};
 use audit::record::{Entry, Event, Outcome, Record, Role};
 use audit::verify::{Options, Verdict, verify, verify_each};
 use base::clock::{Clock, Moment, SystemClock, Timestamp};
+use base::ids::{Round, RunId};
 use node::audit_log::generation::{self, Presence, Remains};
 use node::audit_log::{
-    AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, Held, LogGeneration, PeerError,
-    StateLock, Tracking, check_shown, name, permit_first, register,
+    AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, Held, LatestOffer, LogGeneration,
+    PeerError, StateLock, Tracking, check_shown, name, permit_first, register,
 };
 use node::wire::SignedState;
 
@@ -600,6 +601,36 @@ fn a_log_whose_segments_are_removed_still_goes_on_from_what_its_peer_saw() {
     drop((site, centre));
     sound(logs.ours.path());
     sound(logs.theirs.path());
+}
+
+#[test]
+fn a_request_and_a_round_that_were_offered_are_known_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let request: RunId = "describe-0123456789abcdef".parse().unwrap();
+    let run: RunId = "run-a".parse().unwrap();
+    let question = audit::Digest::sha256(b"question");
+    let model = audit::Digest::sha256(b"model");
+    let plan = audit::Digest::sha256(b"plan");
+    let asked = Entry::new(name("test"), Event::StatisticsOffer { question });
+    let asked = asked.of_run(name(request.as_str()));
+    let offer = Entry::new(name("test"), Event::RoundOffer { model, plan });
+    let offer = offer.of_run(name(run.as_str())).of_round(2);
+    let log = site(folder.path());
+    log.record(vec![asked.clone().ended(Outcome::Refused, name("other"))]).unwrap();
+    assert_eq!(log.offered_request(&request), None);
+    log.record(vec![asked, offer]).unwrap();
+    let known = |log: &AuditWriter| {
+        let latest = LatestOffer { round: Round(2), model };
+        assert_eq!(log.offered_request(&request), Some(question));
+        assert_eq!(log.offered_request(&run), None);
+        assert_eq!(log.latest_offer(&run), Some(latest));
+        // A request is no round.
+        assert_eq!(log.latest_offer(&request), None);
+    };
+    known(&log);
+    drop(log);
+    known(&site(folder.path()));
+    sound(folder.path());
 }
 
 #[test]

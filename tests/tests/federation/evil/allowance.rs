@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use audit::record::Event;
+use audit::record::{Event, Record};
 use base::ids::{Round, RunId};
 use node::audit_log::MAX_WITNESSES;
 use node::wire::{Cosignature, Decline, ModelHeader, Purpose, ToCoordinator, ToSite};
@@ -73,7 +73,8 @@ async fn descriptions_without_end_are_refused_before_anything_is_recorded() -> O
     let grown = log_bytes(&node.state)? - before;
     assert!(grown < 4000 * MORE as u64, "{grown} bytes for 120 refused questions");
     let offers = records(&node.state)?.into_iter();
-    let offers = offers.filter(|record| matches!(record.event, Event::RoundOffer { .. })).count();
+    let is_offer = |record: &Record| matches!(record.event, Event::StatisticsOffer { .. });
+    let offers = offers.filter(is_offer).count();
     assert_eq!(offers, signed);
     node.stop().await
 }
@@ -178,7 +179,7 @@ async fn witnessed(
     by: Vec<Cosignature>,
 ) -> Outcome {
     let run = stage.run.clone();
-    Ok(site.say(&ToSite::Witnessed { run, round: Round(round), cosignatures: by }).await?)
+    Ok(site.say(&ToSite::Witnessed { run, round: Some(Round(round)), cosignatures: by }).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
