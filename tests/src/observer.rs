@@ -194,6 +194,16 @@ impl Observed {
         self.writer.send(message).await
     }
 
+    /// Says that a run is over, whatever it was offered.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn end(&mut self, run: &RunId) -> Result<(), TransportError> {
+        let run = run.clone();
+        let outcome = "finished".to_owned();
+        self.say(&ToSite::Over { run, offered: u64::MAX, outcome }).await
+    }
+
     /// What the site says next on the control stream.
     ///
     /// # Errors

@@ -249,14 +249,16 @@ async fn a_run_that_has_had_its_time_is_declined_after_another_run_and_after_a_r
         stage.consent(&mut site, &stage.run).await?;
         site.offer(&stage.run, Round(1), Purpose::Train, &stage.model).await?;
         // It trained, in time or not: what was made in time leaves, and is the last.
-        if let Answer::Update(_) = soon(site.answer()).await?? {
+        let mut answer = soon(site.answer()).await??;
+        if let Answer::Update(_) = answer {
             site.offer(&stage.run, Round(2), Purpose::Train, &stage.model).await?;
-            let said = soon(site.answer()).await??.into_said()?;
-            let ToCoordinator::Decline(Decline { rule, .. }) = said else {
-                return Err(format!("{said:?}").into());
-            };
-            assert_eq!(rule, "policy.max_time", "{}", stage.run);
+            answer = soon(site.answer()).await??;
         }
+        let said = answer.into_said()?;
+        let ToCoordinator::Decline(Decline { rule, .. }) = &said else {
+            return Err(format!("{said:?}").into());
+        };
+        assert_eq!(rule, "policy.max_time", "{}: {said:?}", stage.run);
     }
     runs.reverse();
     for run in runs.iter().chain(runs.clone().iter()) {

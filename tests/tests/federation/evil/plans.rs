@@ -3,7 +3,7 @@
 
 use audit::record::Event;
 use base::ids::RunId;
-use node::wire::{Decline, ToCoordinator, ToSite};
+use node::wire::{Decline, ToCoordinator};
 use tests::records;
 
 use super::stage::{A, Stage, soon};
@@ -38,8 +38,7 @@ async fn plans_without_end_are_refused_and_not_recorded() -> Outcome {
             ToCoordinator::Consent { .. } => {
                 assert_eq!(number % 2, 1);
                 // Else the next ones would have no slot.
-                let outcome = "stopped".to_owned();
-                site.say(&ToSite::Over { run, offered: 0, outcome }).await?;
+                site.end(&run).await?;
             }
             other => return Err(format!("{other:?}").into()),
         }
