@@ -160,7 +160,7 @@ pub fn describe(record: &Record, budgets: &Budgets) -> String {
     };
     let reason = record.reason.as_ref().map(|reason| format!(" ({reason})"));
     [
-        Some(format!("{:>8}  {}  {:<13}", record.seq, record.time, record.event.name())),
+        Some(format!("{:>8}  {}  {:<16}", record.seq, record.time, record.event.name())),
         of("run", record.run.as_ref().map(Name::to_string)),
         of("round", record.round.map(|round| round.to_string())),
         of("site", record.site.as_ref().map(Name::to_string)),

@@ -183,7 +183,10 @@ impl Peers {
 
     /// A coordinator shows the state that ends with an offer to its sites.
     fn replay_offer(&mut self, record: &Record) {
-        let offers = matches!(record.event, Event::RoundOffer { .. } | Event::Release { .. });
+        let offers = matches!(
+            record.event,
+            Event::RoundOffer { .. } | Event::StatisticsOffer { .. } | Event::Release { .. }
+        );
         if record.node.role != Role::Coordinator || !offers || record.outcome != Outcome::Ok {
             return;
         }

@@ -86,10 +86,8 @@ pub struct OfferedRuns(BTreeSet<Name>);
 impl OfferedRuns {
     /// Takes the next record of the log.
     pub fn take(&mut self, record: &Record) {
-        // A description stands for both model and plan, and is no run of the registry.
-        if let (LogEvent::RoundOffer { model, plan }, Some(run)) = (&record.event, &record.run)
-            && model != plan
-        {
+        // A statistics request is no run of the registry.
+        if let (LogEvent::RoundOffer { .. }, Some(run)) = (&record.event, &record.run) {
             self.0.insert(run.clone());
         }
     }

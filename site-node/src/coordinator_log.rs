@@ -21,10 +21,10 @@ use audit::record::{Entry, Event, Outcome, Record};
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{
-    AttestError, Attestation, AuditWriter, COORDINATOR, Held, PeerError, attest, check_shown, hash,
-    name, signed_by, verify_cosignatures,
+    AttestError, Attestation, AuditWriter, COORDINATOR, Held, OfferKind, PeerError, attest,
+    check_shown, hash, name, signed_by, verify_cosignatures,
 };
-use node::wire::{Cosignature, DESCRIBED, KeptLog, LastRecord, ModelHeader, Purpose, SignedState};
+use node::wire::{Cosignature, KeptLog, LastRecord, ModelHeader, Purpose, SignedState};
 
 pub use self::error::MonitorError;
 
@@ -32,20 +32,19 @@ pub use self::error::MonitorError;
 /// without an answer.
 const UNCONFIRMED: usize = 32;
 
-/// A round whose offer was seen in the coordinator's log.
+/// An offer that was seen in the coordinator's log.
 struct Seen {
-    round: Round,
-    purpose: Purpose,
+    kind: OfferKind,
     note: SignedNote,
     attested: bool,
 }
 
 /// What the coordinator's log is said to end with.
-#[derive(Clone, Copy)]
 struct Offer<'o> {
-    of: (&'o RunId, Round, Purpose),
-    model: Digest,
-    plan: Digest,
+    run: &'o RunId,
+    kind: OfferKind,
+    /// What the last record says, where the offer is as it is said to be.
+    event: Event,
     log: &'o SignedState,
     record: &'o LastRecord,
 }
@@ -101,14 +100,18 @@ impl Monitor {
     /// The log does not go on, or does not end with this very offer of the `plan` consented to.
     pub fn offered(&mut self, header: &ModelHeader, plan: Digest) -> Result<String, MonitorError> {
         let ModelHeader { run, round, purpose, payload, log, record } = header;
-        let of = (run, *round, *purpose);
-        let offer = Offer { of, model: payload.digest, plan, log, record };
-        let judged = self.judge(&offer).inspect_err(|error| self.refused((run, *round), error));
-        judged.map(|(signature, _)| signature)
+        let kind = OfferKind::from_model(*purpose, *round);
+        let model = hash(payload.digest);
+        let event = match purpose {
+            Purpose::Train => Event::RoundOffer { model, plan: hash(plan) },
+            Purpose::Evaluate => Event::Release { model },
+        };
+        let (signature, _) = self.take(&Offer { run, kind, event, log, record })?;
+        Ok(signature)
     }
 
-    /// Takes a description that is asked for, in the same way: the coordinator's log ends with this very
-    /// question, which stands for both plan and model. Returns the size of that log, too.
+    /// Takes a statistics request, in the same way: the coordinator's log ends with this very request. Returns the
+    /// size of that log, too.
     ///
     /// # Errors
     /// As [`Monitor::offered`].
@@ -118,13 +121,18 @@ impl Monitor {
         log: &SignedState,
         record: &LastRecord,
     ) -> Result<(String, u64), MonitorError> {
-        let of = (run, DESCRIBED, Purpose::Train);
-        let offer = Offer { of, model: question, plan: question, log, record };
-        self.judge(&offer).inspect_err(|error| self.refused((run, DESCRIBED), error))
+        let event = Event::StatisticsOffer { question: hash(question) };
+        self.take(&Offer { run, kind: OfferKind::Statistics, event, log, record })
+    }
+
+    /// Judges an offer, and notes one that is not taken.
+    fn take(&mut self, offer: &Offer<'_>) -> Result<(String, u64), MonitorError> {
+        let of = (offer.run, offer.kind.round());
+        self.judge(offer).inspect_err(|error| self.refused(of, error))
     }
 
     fn judge(&mut self, offer: &Offer<'_>) -> Result<(String, u64), MonitorError> {
-        let Offer { of: (run, round, purpose), model, plan, log, record } = *offer;
+        let Offer { run, kind, ref event, log, record } = *offer;
         // Before anything is taken: the record is the last one of a state that goes on.
         let checkpoint = match self.audit.judge(&self.key, log) {
             Ok(checkpoint) => checkpoint,
@@ -135,26 +143,14 @@ impl Monitor {
             }
         };
         let record = check_shown(&checkpoint, record)?;
-        matches(&record, (run, round, purpose), model, plan)?;
-        let train = purpose == Purpose::Train;
-        let latest = self.audit.latest_offer(run).filter(|_| train);
-        if let Some(latest) = latest.filter(|latest| latest.round > round) {
-            return Err(MonitorError::EarlierRound { round, latest: latest.round });
-        }
-        let before = latest.filter(|latest| latest.round == round);
-        if before.is_some_and(|before| before.model != hash(model)) {
-            return Err(MonitorError::OtherModel { round });
-        }
+        matches(&record, offer)?;
+        let is_new = self.is_new(offer)?;
         let (_, cosigned) = self.audit.witness((&self.key, &self.of), log)?;
-        let mut entries = Vec::new();
-        if train && before.is_none() {
-            let model = hash(model);
-            let plan = hash(plan);
-            let event = Event::RoundOffer { model, plan };
-            let offer = Entry::new(name("witness"), event).of_run(name(run.as_str()));
-            entries.push(offer.of_round(round.0));
-        }
-        self.audit.record(entries)?;
+        let entry = is_new.then(|| {
+            let entry = Entry::new(name("witness"), event.clone()).of_run(name(run.as_str()));
+            Entry { round: kind.round().map(|round| round.0), ..entry }
+        });
+        self.audit.record(entry.into_iter().collect())?;
         let own = self.audit.verifier();
         let mine = cosigned.signatures().iter().find(|signature| signature.name == *own.name());
         let signature = mine.map(ToString::to_string).unwrap_or_default();
@@ -165,31 +161,58 @@ impl Monitor {
             // Offered again, after a connection was lost.
             note = seen.note.clone();
         }
-        self.seen.insert(run.clone(), Seen { round, purpose, note, attested: false });
+        self.seen.insert(run.clone(), Seen { kind, note, attested: false });
         Ok((signature, checkpoint.size))
     }
 
-    /// Notes that an offer, or what is said of one, was refused: recorded with the next record.
-    pub fn refused(&self, (run, round): (&RunId, Round), error: &MonitorError) {
-        let entry = refusal(error).of_run(name(run.as_str())).of_round(round.0.max(1));
-        self.audit.note_refused(entry);
+    /// Whether an offer is to be recorded here: a round, and a statistics request, is recorded the first time. Offered
+    /// again it is the same one.
+    fn is_new(&self, offer: &Offer<'_>) -> Result<bool, MonitorError> {
+        match (&offer.event, offer.kind) {
+            (Event::RoundOffer { model, .. }, OfferKind::Train(round)) => {
+                let Some(latest) = self.audit.latest_offer(offer.run) else { return Ok(true) };
+                if latest.round > round {
+                    return Err(MonitorError::EarlierRound { round, latest: latest.round });
+                }
+                if latest.round == round && latest.model != *model {
+                    return Err(MonitorError::OtherModel { round });
+                }
+                Ok(latest.round < round)
+            }
+            (Event::StatisticsOffer { question }, _) => {
+                match self.audit.offered_request(offer.run) {
+                    Some(before) if before != *question => Err(MonitorError::OtherRequest),
+                    before => Ok(before.is_none()),
+                }
+            }
+            // The release of a final model is the coordinator's to record.
+            _ => Ok(false),
+        }
+    }
+
+    /// Notes that an offer, or what is said of one, was refused: recorded with the next record. A statistics request
+    /// has no round.
+    pub fn refused(&self, (run, round): (&RunId, Option<Round>), error: &MonitorError) {
+        let entry = refusal(error).of_run(name(run.as_str()));
+        let round = round.map(|round| round.0.max(1));
+        self.audit.note_refused(Entry { round, ..entry });
     }
 
     /// Takes the signatures of the sites that saw the same state. From `needed` of them on, this
-    /// site's own among them, the round's update may leave.
+    /// site's own among them, the round's update may leave, or the answer to a statistics request, which has no round.
     ///
     /// # Errors
-    /// One of them signed another state, or the round is not open here. Only two histories leave a record by
+    /// One of them signed another state, or the offer is not open here. Only two histories leave a record by
     /// themselves.
     pub fn attested(
         &mut self,
-        (run, round): (&RunId, Round),
+        (run, round): (&RunId, Option<Round>),
         cosignatures: &[Cosignature],
         needed: usize,
     ) -> Result<(), MonitorError> {
-        let seen = self.seen.get_mut(run).filter(|seen| seen.round == round);
-        let seen = seen.ok_or(MonitorError::NotOffered(round))?;
-        if seen.purpose == Purpose::Evaluate {
+        let seen = self.seen.get_mut(run).filter(|seen| seen.kind.round() == round);
+        let seen = seen.ok_or(MonitorError::NotOffered { round })?;
+        if matches!(seen.kind, OfferKind::Evaluate(_)) {
             // Those of the last round came after the final model, which stands in a later state:
             // nothing waits for them any more.
             return Ok(());
@@ -222,7 +245,8 @@ impl Monitor {
     /// Whether enough sites are known to have seen what this round was offered with.
     #[must_use]
     pub fn is_attested(&self, run: &RunId, round: Round) -> bool {
-        self.seen.get(run).is_some_and(|seen| seen.round == round && seen.attested)
+        let kind = OfferKind::Train(round);
+        self.seen.get(run).is_some_and(|seen| seen.kind == kind && seen.attested)
     }
 
     /// This site's log as it is now, for the coordinator.
@@ -315,32 +339,27 @@ fn refusal(error: &MonitorError) -> Entry {
 }
 
 /// Whether the record is of this very offer.
-fn matches(
-    record: &Record,
-    (run, round, purpose): (&RunId, Round, Purpose),
-    model: Digest,
-    plan: Digest,
-) -> Result<(), MonitorError> {
+fn matches(record: &Record, offer: &Offer<'_>) -> Result<(), MonitorError> {
     let other = |what| Err(MonitorError::OtherOffer { found: record.event.name(), what });
-    if record.run != Some(name(run.as_str())) {
+    if record.run != Some(name(offer.run.as_str())) {
         return other("another run");
     }
-    if record.round != Some(round.0) {
+    if record.round != offer.kind.round().map(|round| round.0) {
         return other("another round");
     }
-    match (&record.event, purpose) {
-        (Event::RoundOffer { model: told, plan: agreed }, Purpose::Train) => {
-            if *agreed != hash(plan) {
-                return other("another plan than the one consented to");
-            }
-            if *told == hash(model) { Ok(()) } else { other("another model") }
+    if record.event == offer.event {
+        return Ok(());
+    }
+    match (&record.event, &offer.event) {
+        (Event::RoundOffer { plan: found, .. }, Event::RoundOffer { plan, .. })
+            if found != plan =>
+        {
+            other("another plan than the one consented to")
         }
-        (Event::Release { model: told }, Purpose::Evaluate) => {
-            if *told == hash(model) {
-                Ok(())
-            } else {
-                other("another model")
-            }
+        (Event::RoundOffer { .. }, Event::RoundOffer { .. })
+        | (Event::Release { .. }, Event::Release { .. }) => other("another model"),
+        (Event::StatisticsOffer { .. }, Event::StatisticsOffer { .. }) => {
+            other("another statistics request")
         }
         _ => other("another event"),
     }

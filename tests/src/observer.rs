@@ -15,8 +15,8 @@ use node::transport::{
     FrameReader, FrameWriter, Link, Listener, Sink, TransportError, receive_payload, send_payload,
 };
 use node::wire::{
-    Contribution, Cosignature, DESCRIBED, Hello, KeptLog, ModelHeader, Offer, PROTOCOL, Payload,
-    Purpose, StatisticsOffer, StatisticsReply, ToCoordinator, ToSite, UpdateHeader,
+    Contribution, Cosignature, Hello, KeptLog, ModelHeader, Offer, PROTOCOL, Payload, Purpose,
+    StatisticsOffer, StatisticsReply, ToCoordinator, ToSite, UpdateHeader,
 };
 use plan::experiment::{Plan, StatisticsRequest};
 use plan::model::payload;
@@ -163,10 +163,9 @@ impl Observed {
         named: &StatisticsRequest,
         question: &StatisticsRequest,
     ) -> Result<PublishedOffer, TransportError> {
-        let digest = hash(question.digest());
-        let event = Event::RoundOffer { model: digest, plan: digest };
+        let event = Event::StatisticsOffer { question: hash(question.digest()) };
         let entry = Entry::new(name("test"), event).of_run(name(named.run().as_str()));
-        let shown = self.audit.show(vec![entry.of_round(DESCRIBED.0)]);
+        let shown = self.audit.show(vec![entry]);
         shown.map_err(|error| TransportError::Lost(error.to_string()))
     }
 
@@ -195,6 +194,16 @@ impl Observed {
         self.writer.send(message).await
     }
 
+    /// Says that a run is over, whatever it was offered.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn end(&mut self, run: &RunId) -> Result<(), TransportError> {
+        let run = run.clone();
+        let outcome = "finished".to_owned();
+        self.say(&ToSite::Over { run, offered: u64::MAX, outcome }).await
+    }
+
     /// What the site says next on the control stream.
     ///
     /// # Errors
@@ -215,7 +224,7 @@ impl Observed {
     async fn attest(
         &mut self,
         run: RunId,
-        round: Round,
+        round: Option<Round>,
         signature: String,
     ) -> Result<(), TransportError> {
         let own = self.own(signature);

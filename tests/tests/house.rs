@@ -277,7 +277,7 @@ fn a_gpu_picks_its_programs_by_shapes_alone() {
 }
 
 /// Words that were replaced, each with the one that is used (docs/glossary.md).
-const REPLACED: [(&str, &str); 23] = [
+const REPLACED: [(&str, &str); 22] = [
     ("ActiveRun", "JobHandle"),
     ("Concentrated", "Zcdp"),
     ("Flaw", "PlanError"),
@@ -290,7 +290,6 @@ const REPLACED: [(&str, &str); 23] = [
     ("Ruling", "PolicyDecision"),
     ("Sighting", "SignedState"),
     ("Silence", "Decline"),
-    ("Slots", "MicroBatch"),
     ("Story", "RunHistory"),
     ("WholeUpdateGaussian", "GaussianUpdate"),
     ("Withheld", "ablated"),

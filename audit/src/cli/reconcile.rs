@@ -44,6 +44,7 @@ pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome
             "absent": found.absent,
             "unknown": found.unknown,
             "second": found.second,
+            "statistics_requests": found.requests,
         });
         writeln!(out, "{object}")?;
     } else {
@@ -51,7 +52,7 @@ pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome
             writeln!(out, "{report}")?;
         }
         for discrepancy in &found.discrepancies {
-            writeln!(out, "{}", line(discrepancy))?;
+            writeln!(out, "{}", line(discrepancy, found.requests.contains(&discrepancy.run)))?;
         }
         writeln!(out, "{} updates agree, {} differ", found.agreed, found.discrepancies.len())?;
         super::verdict(&found.judgement, out)?;
@@ -59,17 +60,20 @@ pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome
     Ok(found.exit_code())
 }
 
-fn line(found: &Discrepancy) -> String {
+fn line(found: &Discrepancy, is_statistics_request: bool) -> String {
     let place = |seq: Option<u64>, log: &Option<String>| match (seq, log) {
         (Some(0), Some(log)) => format!("archived in {log}"),
         (Some(seq), Some(log)) => format!("record {seq} of {log}"),
         _ => "no record".to_owned(),
     };
+    let of = if is_statistics_request {
+        format!("statistics request {}", found.run)
+    } else {
+        format!("run {} round {}", found.run, found.round)
+    };
     format!(
-        "{} run {} round {} site {}: coordinator {}, site {}",
+        "{} {of} site {}: coordinator {}, site {}",
         found.class.name(),
-        found.run,
-        found.round,
         found.site,
         place(found.coordinator_seq, &found.coordinator_log),
         place(found.site_seq, &found.site_log)

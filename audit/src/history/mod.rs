@@ -6,6 +6,8 @@
 //!                             └── mechanism clip-only ──►┘
 //!  coordinator   ROUND_OFFER ─► RECEIVED ─► AGGREGATED ─► RELEASE
 //!                               (site)      inputs that were received, each site once
+//!  statistics    STATISTICS_OFFER ─► CONSENT (site) ─► RESERVE, METRIC
+//!                (run)               to this request
 //! ```
 //!
 //! - Nothing is reserved, noised, sent or aggregated by a node that is not running: START to STOP or
@@ -14,6 +16,7 @@
 //! - A site's noised metric was charged for, by its name; a coordinator's tells of what arrived.
 //! - What is told again after a log took another one's place was told before: its opening, CARRIED before the
 //!   first START, names the numbers. A node's first log carries none.
+//! - A run has rounds or is one statistics request, never both: what is consented to is its plan, or its request.
 //! - An exact metric and noise never meet in one run of a site.
 //! - Within one process the boot stays and the monotonic clock never goes back. Wall time goes back by
 //!   more than a second only where a process begins (GENERATION, START, RECOVERED) or at a CLOCK_STEP.
@@ -60,7 +63,7 @@ pub enum Violation {
     NotRunning,
     #[error("the site had not consented to the run")]
     NoConsent,
-    #[error("the offer is not of the plan that the site consented to")]
+    #[error("what is offered and what the site consents to are not the same")]
     OtherPlan,
     #[error("the data set has no budget")]
     NoBudget,
@@ -98,6 +101,10 @@ pub enum Violation {
     NotOffered,
     #[error("the round was offered before, with another model")]
     OfferedTwice,
+    #[error("a statistics request was offered before under the same name, and it was another one")]
+    OtherRequest,
+    #[error("a statistics request and rounds were offered under one name")]
+    RequestAndRounds,
     #[error("a site's update was replaced by another")]
     ReceivedTwice,
     #[error("an update was aggregated that was not received")]
@@ -170,6 +177,11 @@ impl History {
         self.runs.iter().flat_map(|(name, run)| {
             run.rounds().filter_map(move |(round, offered, _)| Some((name, round, offered?)))
         })
+    }
+
+    /// The hash of each statistics request that was offered, with its run.
+    pub fn requests(&self) -> impl Iterator<Item = (&Name, Digest)> {
+        self.runs.iter().filter_map(|(name, run)| Some((name, run.question()?)))
     }
 
     /// What was charged for: run, round and what was released.

@@ -15,8 +15,11 @@ type Content = (Digest, u64);
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Run {
-    /// The plan that the site consents to.
+    /// The plan that the site consents to, or the hash of the statistics request.
     plan: Option<Digest>,
+    /// The hash of the statistics request that was offered. Such a run has no offers of rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    question: Option<Digest>,
     /// Whether an exact metric left.
     exact: bool,
     /// Whether anything was reserved that is noised.
@@ -77,6 +80,11 @@ impl Run {
         self.plan
     }
 
+    /// The hash of the statistics request that it is.
+    pub fn question(&self) -> Option<Digest> {
+        self.question
+    }
+
     /// Hashes of numbers that earlier logs told.
     pub fn carried(&self) -> impl Iterator<Item = Digest> {
         self.carried.iter().copied()
@@ -109,15 +117,20 @@ impl Run {
         let round = record.round.filter(|_| !idle);
         let round = round.map(|round| self.rounds.entry(round).or_default());
         match (&record.event, round) {
-            (Event::Consent { plan, .. }, _) => self.plan = Some(*plan),
+            (Event::Consent { plan, .. }, _) => {
+                hold(self.question.is_none_or(|asked| asked == *plan), Violation::OtherPlan)?;
+                self.plan = Some(*plan);
+            }
             (Event::Declined { .. } | Event::Kill {}, _) => self.plan = None,
             (Event::RoundOffer { plan, model }, Some(round)) => {
                 if self.plan.is_some_and(|agreed| agreed != *plan) {
                     return Err(Violation::OtherPlan);
                 }
+                hold(self.question.is_none(), Violation::RequestAndRounds)?;
                 let first = *round.offered.get_or_insert(*model);
                 hold(first == *model, Violation::OfferedTwice)?;
             }
+            (Event::StatisticsOffer { question }, _) => self.ask(*question)?,
             (
                 Event::Reserve(_)
                 | Event::Noised { .. }
@@ -164,6 +177,18 @@ impl Run {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// A statistics request is offered. The same one may be offered any number of times.
+    fn ask(&mut self, question: Digest) -> Result<(), Violation> {
+        hold(self.plan.is_none_or(|agreed| agreed == question), Violation::OtherPlan)?;
+        if let Some(before) = self.question {
+            return hold(before == question, Violation::OtherRequest);
+        }
+        let has_rounds = self.rounds.values().any(|round| round.offered.is_some());
+        hold(!has_rounds, Violation::RequestAndRounds)?;
+        self.question = Some(question);
         Ok(())
     }
 }

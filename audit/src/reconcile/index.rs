@@ -22,7 +22,7 @@ pub(super) struct Index<'a> {
     pub received: BTreeMap<&'a Name, BTreeSet<&'a Key>>,
     /// Noised numbers that arrived, by site.
     pub arrived: BTreeMap<&'a Name, Vec<Numbers<'a>>>,
-    /// Runs that were offered in records that are left.
+    /// Runs and statistics requests that were offered in records that are left.
     pub offered: BTreeSet<&'a Name>,
 }
 
@@ -50,6 +50,8 @@ impl<'a> Index<'a> {
             }
             let left = part.side.offers.iter().filter(|(_, offer)| offer.seq > 0);
             offered.extend(left.map(|((run, _), _)| run));
+            let left = part.side.requests.iter().filter(|(_, seq)| **seq > 0);
+            offered.extend(left.map(|(run, _)| run));
         }
         Self { first, received, arrived, offered }
     }

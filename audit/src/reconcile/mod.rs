@@ -68,6 +68,8 @@ pub struct Reconciliation {
     pub forgetful: Vec<String>,
     /// Logs whose opening carries numbers that no earlier log of the node told, each with the run.
     pub invented: Vec<(String, Name)>,
+    /// Runs that are statistics requests, as any log tells.
+    pub requests: BTreeSet<Name>,
     /// The one verdict on all of it.
     pub judgement: Judgement,
 }
@@ -137,6 +139,7 @@ pub fn reconcile_with(
         second: Vec::new(),
         forgetful: Vec::new(),
         invented: Vec::new(),
+        requests: sides.iter().flat_map(|side| side.requests.keys().cloned()).collect(),
         judgement: Judgement::default(),
     };
     let known = |report: &Report| matches!(report.verdict, Verdict::Sound | Verdict::Violation(_));

@@ -65,6 +65,8 @@ pub(super) struct Side {
     /// Consents and their end, by run: from which record on which plan is agreed to.
     pub consents: BTreeMap<Name, Vec<(u64, Option<Digest>)>>,
     pub offers: BTreeMap<Key, Offer>,
+    /// Runs that are statistics requests, each with the first record that tells of it; 0 where it was archived.
+    pub requests: BTreeMap<Name, u64>,
     pub reserved: BTreeMap<Key, u64>,
     pub sent: BTreeMap<Key, Vec<Told>>,
     pub acked: BTreeSet<Key>,
@@ -165,6 +167,7 @@ impl Side {
                 self.received.insert(of, vec![told(*update, None)]);
             }
         }
+        self.requests.extend(history.requests().map(|(run, _)| (run.clone(), 0)));
         for (run, numbers) in history.carried() {
             self.carried_numbers.insert((run.clone(), numbers));
         }
@@ -243,6 +246,9 @@ impl Side {
                 let offer = Offer { seq, model: *model, plan: Some(*plan) };
                 self.offers.entry(key.clone()).or_insert(offer);
                 self.open.insert(key);
+            }
+            (Event::StatisticsOffer { .. }, _) if done => {
+                self.requests.entry(run).or_insert(seq);
             }
             (Event::Reserve(reserve), _) if reserve.what.as_str() == UPDATE => {
                 self.reserved.entry(key).or_insert(seq);

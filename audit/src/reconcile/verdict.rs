@@ -15,7 +15,12 @@ pub(super) fn judge(found: &Reconciliation) -> Judgement {
         grouped.entry((one.class, &one.run, &one.site)).or_default().push(one.round);
     }
     for ((class, run, site), rounds) in grouped {
-        let what = format!("what {site} sent in run {run} ({}) {}", told(&rounds), class.meaning());
+        let sent = if found.requests.contains(run) {
+            format!("what {site} answered to statistics request {run}")
+        } else {
+            format!("what {site} sent in run {run} ({})", told(&rounds))
+        };
+        let what = format!("{sent} {}", class.meaning());
         let level = class.level();
         let code = class.name().to_owned();
         reasons.push(Reason { level, code, text: what, run: Some(run.clone()) });
@@ -39,7 +44,8 @@ pub(super) fn judge(found: &Reconciliation) -> Judgement {
     }
     for (log, run) in &found.invented {
         let text = format!(
-            "{log} carries on numbers of run {run} that no earlier log of the node told: they were never charged"
+            "{log} carries on numbers of {} {run} that no earlier log of the node told: they were never charged",
+            if found.requests.contains(run) { "statistics request" } else { "run" }
         );
         let level = Level::Violation;
         let code = "invented".to_owned();

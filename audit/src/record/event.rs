@@ -84,10 +84,15 @@ pub enum Event {
     },
     /// A round was offered, or an offer arrived.
     RoundOffer {
-        /// The model that it starts from; the question, where patients are to be described.
+        /// The model that it starts from.
         model: Digest,
-        /// The plan that it follows; the question again.
+        /// The plan that it follows.
         plan: Digest,
+    },
+    /// A statistics request was offered, or one arrived. It belongs to no round.
+    StatisticsOffer {
+        /// The hash of the request.
+        question: Digest,
     },
     /// Something asked for was refused. With a site and outcome `ok`, in a coordinator's log: an update of
     /// that site was not taken. With a site and outcome `refused`: the site refused the round.
@@ -243,6 +248,7 @@ impl Event {
             Self::Consent { .. } => "CONSENT",
             Self::Declined { .. } => "DECLINED",
             Self::RoundOffer { .. } => "ROUND_OFFER",
+            Self::StatisticsOffer { .. } => "STATISTICS_OFFER",
             Self::Refused { .. } => "REFUSED",
             Self::Reserve(_) => "RESERVE",
             Self::Noised { .. } => "NOISED",
@@ -283,6 +289,7 @@ impl Event {
             Self::DataRead { .. }
                 | Self::Consent { .. }
                 | Self::Declined { .. }
+                | Self::StatisticsOffer { .. }
                 | Self::Release { .. }
                 | Self::Kept { .. }
                 | Self::Fetched { .. }

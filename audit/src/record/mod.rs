@@ -1,7 +1,7 @@
 //! One line of the log: what happened, when, where, by whom, and how it ended.
 //!
 //! ```text
-//! {"v":4,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"…",
+//! {"v":5,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"…",
 //!  "node":{"name":"site-a","role":"site"},"actor":"daemon",
 //!  "run":"quiet-heron-5f3a09c1","round":3,"outcome":"ok",
 //!  "event":{"SENT":{"update":"blake3:9f86…","bytes":4096}}}              (one line in the file)
@@ -25,7 +25,7 @@ use crate::moment::UtcTime;
 use crate::name::Name;
 
 /// The version of the line format that this crate writes and reads.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 
 /// The longest line, in bytes, without its newline.
 pub const MAX_LINE: usize = 64 << 10;
@@ -297,6 +297,9 @@ impl Record {
         }
         if self.seq == 0 || self.round == Some(0) {
             return Err(RecordError::Range { event, field: "seq or round" });
+        }
+        if matches!(self.event, Event::StatisticsOffer { .. }) && self.round.is_some() {
+            return Err(RecordError::Range { event, field: "round" });
         }
         self.event.check()
     }

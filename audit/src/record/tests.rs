@@ -20,7 +20,7 @@ fn sent() -> Record {
 }
 
 /// What stands before a record's event.
-const HEAD: &str = r#"{"v":4,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
+const HEAD: &str = r#"{"v":5,"seq":7,"time":"2026-03-01T08:30:00.125Z","monotonic_ms":5021,"boot":"b-1","node":{"name":"site-a","role":"site"},"actor":"daemon","run":"run-a","round":3,"outcome":"ok","event":"#;
 
 #[test]
 fn lines_are_these_bytes() {
@@ -45,6 +45,22 @@ fn lines_are_these_bytes() {
     let event = r#"{"RESERVE":{"data_set":"registry","what":"update","mechanism":{"sampled-gaussian":{"sampling_rate":0.1,"noise_multiplier":1.1,"steps":20}},"clip":1.5,"cost":[1,2],"total":[3,18446744073709551615]}}"#;
     assert_eq!(line, format!("{HEAD}{event}}}"));
     assert_eq!(Record::parse(line.as_bytes()).unwrap(), reserve);
+}
+
+#[test]
+fn a_statistics_request_is_offered_in_a_run_and_in_no_round() {
+    let of_round = record(Event::StatisticsOffer { question: Digest::sha256(b"") });
+    let of_run = Record { round: None, ..of_round.clone() };
+    let line = String::from_utf8(of_run.to_line().unwrap()).unwrap();
+    let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let head = HEAD.replacen(r#""round":3,"#, "", 1);
+    let event = format!(r#"{{"STATISTICS_OFFER":{{"question":"sha256:{hash}"}}}}"#);
+    assert_eq!(line, format!("{head}{event}}}"));
+    assert_eq!(Record::parse(line.as_bytes()).unwrap(), of_run);
+    let wrong = of_round.to_line();
+    assert!(matches!(wrong, Err(RecordError::Range { field: "round", .. })), "{wrong:?}");
+    let missing = Record { run: None, ..of_run }.to_line();
+    assert!(matches!(missing, Err(RecordError::Missing { field: "run", .. })), "{missing:?}");
 }
 
 fn terms() -> Terms {
@@ -133,10 +149,10 @@ fn nothing_stands_in_a_record_that_its_fields_do_not_know() {
 
 #[test]
 fn another_version_is_named_as_such() {
-    for line in [r#"{"v":5,"what":"ever"}"#, r#"{"v":2}"#] {
+    for line in [r#"{"v":6,"what":"ever"}"#, r#"{"v":4}"#] {
         assert!(matches!(Record::parse(line.as_bytes()), Err(RecordError::Version(_))));
     }
-    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":4,", ":2,", 1);
+    let line = String::from_utf8(sent().to_line().unwrap()).unwrap().replacen(":5,", ":2,", 1);
     assert_eq!(Record::parse(line.as_bytes()), Err(RecordError::Version(2)));
 }
 

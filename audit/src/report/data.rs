@@ -128,7 +128,9 @@ impl Data {
     #[must_use]
     pub fn started_by(&self) -> Option<&Name> {
         let mut decisions = self.coordinators().flat_map(|log| &log.story.decisions);
-        let offer = decisions.find(|record| matches!(record.event, Event::RoundOffer { .. }));
+        let offer = decisions.find(|record| {
+            matches!(record.event, Event::RoundOffer { .. } | Event::StatisticsOffer { .. })
+        });
         offer.map(|record| &record.actor)
     }
 
@@ -176,11 +178,10 @@ impl Data {
         rounds.chain(told).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Whether it is no run but a description: a question stands for both model and plan.
+    /// Whether it is a statistics request, for which no model is trained.
     #[must_use]
-    pub fn is_description(&self) -> bool {
-        let rounds = self.logs.iter().flat_map(|log| log.story.rounds.values());
-        rounds.into_iter().any(|round| round.plan.is_some() && round.plan == round.model)
+    pub fn is_statistics_request(&self) -> bool {
+        self.logs.iter().any(|log| log.story.question.is_some())
     }
 
     /// The exit code of the one verdict.
@@ -223,6 +224,7 @@ impl Data {
         let summed = self.updates.values().filter(|update| update.part() == Part::Summed);
         json!({
             "run": self.run,
+            "is_statistics_request": self.is_statistics_request(),
             "experiment": self.terms().and_then(|terms| terms.experiment.as_ref()),
             "started_by": self.started_by(),
             "columns": self.terms().map(|terms| &terms.columns),

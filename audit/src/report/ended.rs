@@ -44,7 +44,7 @@ pub(super) fn ended(data: &Data) -> Ended {
         return Ended::Finished;
     }
     let described = |log: &super::data::Log| !log.story.metrics.is_empty();
-    if data.is_description() && data.logs.iter().any(described) {
+    if data.is_statistics_request() && data.logs.iter().any(described) {
         return Ended::Finished;
     }
     let stopped = records.iter().rev().find(|record| matches!(record.event, Event::Kill {}));

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::ledger::Ledger;
 use super::round::Round;
+use crate::digest::Digest;
 use crate::moment::UtcTime;
 use crate::name::{Label, Name};
 use crate::note::CheckpointText;
@@ -35,7 +36,7 @@ pub struct RunHistory {
     pub data: Vec<Record>,
     /// Keys and certificates known by its end.
     pub keys: Vec<Record>,
-    /// A coordinator's first offer, and CONSENT, DECLINED, KILL, RELEASE, KEPT and FETCHED of the run.
+    /// A coordinator's first offer of a round or of the statistics request, and CONSENT, DECLINED, KILL, RELEASE, KEPT and FETCHED of the run.
     pub decisions: Vec<Record>,
     /// Whatever was refused, rejected or failed in the run.
     pub refusals: Vec<Record>,
@@ -45,7 +46,9 @@ pub struct RunHistory {
     pub exact: u64,
     /// What the plan says that was agreed to; the last one, where it was agreed to several times.
     pub terms: Option<Terms>,
-    /// Its rounds.
+    /// The hash of the statistics request, where the run is one.
+    pub question: Option<Digest>,
+    /// Its rounds. The statistics of a request are numbered like rounds.
     pub rounds: BTreeMap<u32, Round>,
     /// Data sets that were charged, or have a budget.
     pub ledgers: BTreeMap<Name, Ledger>,
@@ -144,6 +147,12 @@ impl RunHistory {
                 if self.rounds.is_empty() && record.node.role == Role::Coordinator =>
             {
                 self.decisions.push(record.clone());
+            }
+            Event::StatisticsOffer { question } if record.outcome == Outcome::Ok => {
+                let is_first = self.question.replace(*question).is_none();
+                if is_first && record.node.role == Role::Coordinator {
+                    self.decisions.push(record.clone());
+                }
             }
             Event::DataRead { .. } => self.data.push(record.clone()),
             Event::Metric { name, noised, .. } if record.outcome != Outcome::Refused => {

@@ -178,6 +178,55 @@ fn a_coordinator_that_breaks_a_rule_is_named() {
 }
 
 #[test]
+fn a_statistics_request_is_one_for_its_name_and_has_no_rounds() {
+    use Violation as V;
+    let asked = |question: &str| {
+        entry(Event::StatisticsOffer { question: digest(question) }).of_run(name("run-a"))
+    };
+    let consent = |plan: &str| {
+        entry(Event::Consent { plan: digest(plan), terms: None }).of_run(name("run-a"))
+    };
+    let model = digest("m");
+    let offer = |plan: &str| of(Event::RoundOffer { model, plan: digest(plan) });
+    let number = Event::Metric { name: name("update").into(), noised: true, numbers: None };
+    let answered = [of(reserve(NOISE, 5, 5)), of(number.clone())];
+    let site = |entries: &[Entry]| {
+        let begun = [entry(start()), entry(budget())];
+        violation(Role::Site, &[&begun[..], entries].concat())
+    };
+    // The same request may be made again, before its answer and after it.
+    let begun = [asked("q"), asked("q"), consent("q")];
+    let whole = [&begun[..], &answered, &begun[..1]].concat();
+    assert_eq!(site(&whole), None);
+    assert_eq!(site(&[&begun[..2], &answered[..1]].concat()), Some(V::NoConsent));
+    let free = [asked("q"), consent("q"), of(number.clone())];
+    assert_eq!(site(&free), Some(V::NoReserve));
+    // What is consented to is the request, whichever of the two comes first.
+    assert_eq!(site(&[asked("q"), consent("p")]), Some(V::OtherPlan));
+    assert_eq!(site(&[consent("p"), asked("q")]), Some(V::OtherPlan));
+    assert_eq!(site(&[asked("q"), asked("p")]), Some(V::OtherRequest));
+    let declined = entry(Event::Declined { rule: name("budget") }).of_run(name("run-a"));
+    assert_eq!(site(&[asked("q"), consent("q"), declined, asked("p")]), Some(V::OtherRequest));
+    let refused = |entry: Entry| entry.ended(Outcome::Refused, name("other"));
+    assert_eq!(site(&[asked("q"), refused(asked("p")), refused(consent("p"))]), None);
+    // Not even a round of a "plan" with the hash of the request.
+    assert_eq!(site(&[asked("q"), offer("q")]), Some(V::RequestAndRounds));
+    assert_eq!(site(&[offer("q"), asked("q")]), Some(V::RequestAndRounds));
+
+    let centre = |entries: &[Entry]| {
+        violation(Role::Coordinator, &[&[entry(start())][..], entries].concat())
+    };
+    let told = of(number).with_site(name("site-b"));
+    assert_eq!(centre(&[asked("q"), asked("q"), told]), None);
+    assert_eq!(centre(&[asked("q"), asked("p")]), Some(V::OtherRequest));
+    assert_eq!(centre(&[asked("q"), offer("q")]), Some(V::RequestAndRounds));
+    // No update is an answer to it.
+    let update = digest("u");
+    let received = of(Event::Received { update, bytes: 8 }).with_site(name("site-b"));
+    assert_eq!(centre(&[asked("q"), received]), Some(V::NotOffered));
+}
+
+#[test]
 fn clocks_that_contradict_the_order_are_named() {
     let clocks = |stamps: &[(Stamp, Event)]| {
         let folder = tempfile::tempdir().unwrap();

@@ -91,6 +91,29 @@ fn the_rules_remember_what_was_archived() {
 }
 
 #[test]
+fn a_request_that_was_archived_is_remembered_by_its_name() {
+    for (again, expected) in [("q", None), ("p", Some(Violation::OtherRequest))] {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = |question: &str| {
+            entry(Event::StatisticsOffer { question: digest(question) }).of_run(name("kept"))
+        };
+        let mut writer = Writer::new(folder.path(), "site-a", Role::Site, 1);
+        writer.put(&asked("q"));
+        drop(writer.more(1000));
+        let mut log = open(folder.path()).unwrap();
+        let last = *segments(folder.path()).unwrap().last().unwrap();
+        log.archive(last - 1, &Peers::default()).unwrap();
+        log.append(&stamp(1 << 30), &asked(again)).unwrap();
+        log.checkpoint().unwrap();
+        let removed = audit::folder::Archived::read(folder.path(), &public("site-a")).unwrap();
+        let requests: Vec<_> = removed.history.requests().collect();
+        assert_eq!(requests, [(&name("kept"), digest("q"))]);
+        let expected = expected.map_or(Verdict::Sound, Verdict::Violation);
+        assert_eq!(judge(folder.path()).verdict, expected);
+    }
+}
+
+#[test]
 fn the_archived_state_cannot_be_changed() {
     let folder = site_log(1000, 1);
     open(folder.path()).unwrap().archive(2, &Peers::default()).unwrap();

@@ -2,10 +2,10 @@
 
 use audit::note::{Checkpoint, CheckpointText};
 use audit::prove::{Proof, ProveError, check, prove};
-use audit::record::{Entry, Event, Outcome, Role};
+use audit::record::{Entry, Event, Node, Outcome, Record, Role};
 use audit::witness::{Peers, WitnessError, follow};
 
-use super::harness::{Writer, digest, entry, judge, name, public, read, site_log};
+use super::harness::{Writer, digest, entry, judge, name, public, read, site_log, stamp};
 
 fn witness(checkpoint: CheckpointText, cosigned: bool) -> Entry {
     entry(Event::Witness { peer: name("centre"), checkpoint, cosigned })
@@ -101,6 +101,35 @@ fn a_log_that_grows_is_cosigned_and_one_that_forks_is_not() {
     replayed.forgive(&peer);
     assert_eq!(replayed.distrusted(&peer), None);
     replayed.judge(&peer, &note, (0, &[])).unwrap();
+}
+
+#[test]
+fn whatever_is_offered_is_a_state_that_a_peer_may_have_seen() {
+    let peer = r#"[{"log":"site-a.1","key":1,"latest":null,"distrusted":null,"evidence":null,"signed":1}]"#;
+    let model = digest("model");
+    let plan = digest("plan");
+    let of = |event| entry(event).of_run(name("run-a"));
+    let offers = [
+        of(Event::RoundOffer { model, plan }).of_round(1),
+        of(Event::StatisticsOffer { question: digest("question") }),
+        of(Event::Release { model }),
+    ];
+    let refused = offers[1].clone().ended(Outcome::Refused, name("other"));
+    let others = [refused, of(Event::Kept { model })];
+    let seen = |entry: &Entry, role| {
+        let mut peers: Peers = serde_json::from_str(peer).unwrap();
+        let node = Node { name: name("centre"), role };
+        peers.replay(&Record::new(7, &stamp(0), &node, entry));
+        peers.seen().collect::<Vec<_>>()
+    };
+    for offer in &offers {
+        assert_eq!(seen(offer, Role::Coordinator), [1, 7], "{offer:?}");
+        // A site's records of offers are not shown as such.
+        assert_eq!(seen(offer, Role::Site), [1]);
+    }
+    for other in &others {
+        assert_eq!(seen(other, Role::Coordinator), [1], "{other:?}");
+    }
 }
 
 #[test]

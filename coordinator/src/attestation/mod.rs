@@ -18,8 +18,8 @@ use audit::note::VerifierKey;
 use audit::record::Entry;
 use audit::segments::LogError;
 use base::ids::{Round, RunId, SiteName};
-use node::audit_log::AuditWriter;
-use node::wire::{LastRecord, Purpose, SignedState, ToSite};
+use node::audit_log::{AuditWriter, OfferKind};
+use node::wire::{LastRecord, SignedState, ToSite};
 
 use crate::connections::{Connections, SessionCommand};
 use witnesses::Witnesses;
@@ -47,15 +47,14 @@ impl Attestation {
     }
 
     /// Shows an offer to these sites. It is recorded once, by this entry, and is the same for every site: an offer of
-    /// the open round and purpose is shown as it was recorded. `command` makes of the log and its last record what the
+    /// the open kind is shown as it was recorded. `command` makes of the log and its last record what the
     /// session of a site is told.
     ///
     /// # Errors
     /// The offer cannot be recorded: no site is shown it.
     pub fn offer(
         &mut self,
-        round: Round,
-        purpose: Purpose,
+        kind: OfferKind,
         entry: Entry,
         sites: &[SiteName],
         command: impl Fn(SignedState, LastRecord) -> SessionCommand,
@@ -63,13 +62,13 @@ impl Attestation {
         let Self { needed, connections, audit, open, .. } = self;
         // The states of the log reach the queues of the sites in the order in which it grows.
         let in_order = connections.offering();
-        let again = open.take_if(|open| open.is_of(round, purpose));
+        let again = open.take_if(|open| open.kind() == kind);
         let witnesses = if let Some(witnesses) = again {
             witnesses
         } else {
             let shown = audit.show(vec![entry])?;
             connections.grant();
-            Witnesses::new(round, purpose, shown, *needed)
+            Witnesses::new(kind, shown, *needed)
         };
         let shown = open.insert(witnesses).shown();
         for site in sites {
@@ -81,10 +80,16 @@ impl Attestation {
         Ok(())
     }
 
-    /// A site signed the state of the log that it was shown an offer of this round in. Those who signed are told when
-    /// enough did.
-    pub fn cosigned(&mut self, site: &SiteName, round: Round, key: &VerifierKey, signature: &str) {
-        let open = self.open.as_mut().filter(|open| open.round() == round);
+    /// A site signed the state of the log that it was shown an offer of this round in, or a statistics request, which
+    /// has no round. Those who signed are told when enough did.
+    pub fn cosigned(
+        &mut self,
+        site: &SiteName,
+        round: Option<Round>,
+        key: &VerifierKey,
+        signature: &str,
+    ) {
+        let open = self.open.as_mut().filter(|open| open.kind().round() == round);
         let Some(witnesses) = open else { return };
         match witnesses.take(site, key, signature) {
             Ok(size) => self.connections.confirmed(site, size),
@@ -142,7 +147,7 @@ mod tests {
     use base::digest::Digest;
     use bytes::Bytes;
     use node::audit_log::{COORDINATOR, name};
-    use node::wire::{ModelHeader, Offer, Payload};
+    use node::wire::{ModelHeader, Offer, Payload, Purpose};
 
     use super::*;
     use crate::connections::Entered;
@@ -185,8 +190,8 @@ mod tests {
                         let hash = Digest::of(b"model");
                         let entry = log::offer((&by, &run, round), hash, hash);
                         let command = |log, record| model(&run, round, log, record);
-                        let purpose = Purpose::Train;
-                        attestation.offer(round, purpose, entry, sites, command).unwrap();
+                        let kind = OfferKind::Train(round);
+                        attestation.offer(kind, entry, sites, command).unwrap();
                     }
                 });
             }
@@ -229,7 +234,7 @@ mod tests {
             let entry = log::offer((&by, &run, Round(1)), hash, hash);
             let command = |log, record| model(&run, Round(1), log, record);
             let sites = [site.clone()];
-            attestation.offer(Round(1), Purpose::Train, entry, &sites, command).unwrap();
+            attestation.offer(OfferKind::Train(Round(1)), entry, &sites, command).unwrap();
             let command = older.commands.try_recv().unwrap();
             let SessionCommand::Offer(Offer::Model(header), _) = command else { panic!() };
             shown.push(header.log.checkpoint);

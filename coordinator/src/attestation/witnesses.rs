@@ -1,19 +1,18 @@
-//! Who has seen the state of this coordinator's log that the open round was offered in.
+//! Who has seen the state of this coordinator's log that the open round, or the statistics request, was offered in.
 //!
-//! A site lets its update leave only when enough sites signed the very state that it was shown, so
+//! A site lets its update or its answer leave only when enough sites signed the very state that it was shown, so
 //! that nobody can be given another model than the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use audit::note::{SignedNote, VerifierKey};
-use base::ids::{Round, SiteName};
-use node::audit_log::{AttestError, MAX_WITNESSES, PublishedOffer, cosigned_by};
-use node::wire::{Cosignature, Purpose};
+use base::ids::SiteName;
+use node::audit_log::{AttestError, MAX_WITNESSES, OfferKind, PublishedOffer, cosigned_by};
+use node::wire::Cosignature;
 
 /// The open offer, and who signed it.
 pub(super) struct Witnesses {
-    round: Round,
-    purpose: Purpose,
+    kind: OfferKind,
     shown: PublishedOffer,
     needed: usize,
     cosigned: BTreeMap<SiteName, Cosignature>,
@@ -23,22 +22,17 @@ pub(super) struct Witnesses {
 
 impl Witnesses {
     /// Of an offer, which `needed` sites must have seen.
-    pub fn new(round: Round, purpose: Purpose, shown: PublishedOffer, needed: u32) -> Self {
+    pub fn new(kind: OfferKind, shown: PublishedOffer, needed: u32) -> Self {
         let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MAX_WITNESSES);
         let cosigned = BTreeMap::new();
         let keys = BTreeMap::new();
         let told = BTreeSet::new();
-        Self { round, purpose, shown, needed, cosigned, keys, told }
+        Self { kind, shown, needed, cosigned, keys, told }
     }
 
-    /// Whether this is the offer.
-    pub fn is_of(&self, round: Round, purpose: Purpose) -> bool {
-        self.round == round && self.purpose == purpose
-    }
-
-    /// The round that was offered.
-    pub fn round(&self) -> Round {
-        self.round
+    /// What is offered.
+    pub fn kind(&self) -> OfferKind {
+        self.kind
     }
 
     /// What sites are shown.
@@ -80,7 +74,8 @@ impl Witnesses {
 
     /// Once enough have signed: each site that has and was not told yet, with its proof.
     pub fn news(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
-        if self.purpose != Purpose::Train || !self.is_seen() {
+        // Nothing waits for the signatures of a final model.
+        if matches!(self.kind, OfferKind::Evaluate(_)) || !self.is_seen() {
             return Vec::new();
         }
         let untold: Vec<SiteName> =

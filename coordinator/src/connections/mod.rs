@@ -50,8 +50,8 @@ pub enum SessionEvent {
     /// A site consents to the plan with this hash.
     Consented(SiteName, Digest),
     /// A site, whose log has this key, signed the state of the coordinator's that a round was offered
-    /// in.
-    Cosigned(SiteName, Round, VerifierKey, String),
+    /// in, or a statistics request, which has no round.
+    Cosigned(SiteName, Option<Round>, VerifierKey, String),
     /// A site sends no update.
     Declined(SiteName, Decline),
     /// An update is complete, and its words have the hash that its header names and keep the plan's

@@ -3,6 +3,7 @@
 use audit::note::VerifierKey;
 use base::clock::Moment;
 use base::ids::{Round, SiteName};
+use node::audit_log::OfferKind;
 use node::wire::{
     self, LastRecord, ModelHeader, Payload, Purpose, SignedState, ToSite, UpdateHeader,
 };
@@ -83,7 +84,8 @@ impl Running {
             let header = ModelHeader { run, round, purpose, payload, log, record };
             SessionCommand::Offer(wire::Offer::Model(header), words.clone())
         };
-        Ok(self.attestation.offer(round, purpose, entry, &sites, command)?)
+        let kind = OfferKind::from_model(purpose, round);
+        Ok(self.attestation.offer(kind, entry, &sites, command)?)
     }
 
     fn fold(

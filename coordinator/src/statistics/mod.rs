@@ -24,11 +24,10 @@ use audit::note::VerifierKey;
 use base::clock::Clock;
 use base::ids::{RunId, SiteName};
 use bytes::Bytes;
-use node::audit_log::{AuditWriter, PeerError, name};
+use node::audit_log::{AuditWriter, OfferKind, PeerError, name};
 use node::statistics_store::StatisticsStore;
 use node::wire::{
-    DESCRIBED, LastRecord, Offer, Purpose, Refusal, SignedState, StatisticsOffer, StatisticsReply,
-    ToSite, Told,
+    LastRecord, Offer, Refusal, SignedState, StatisticsOffer, StatisticsReply, ToSite, Told,
 };
 use plan::experiment::StatisticsRequest;
 use tokio::runtime::Handle;
@@ -132,8 +131,7 @@ impl Describer {
 
     /// Records the question, and shows every site the record with it.
     fn ask(&self, sites: Vec<SiteName>) -> Result<Open, String> {
-        let question = self.question.digest();
-        let entry = log::offer((&self.by, &self.run, DESCRIBED), question, question);
+        let entry = log::statistics_offer((&self.by, &self.run), self.question.digest());
         let mut attestation = Attestation::new(
             self.run.clone(),
             self.question.min_sites,
@@ -145,7 +143,7 @@ impl Describer {
             let offer = Offer::Statistics(StatisticsOffer { question, log, record });
             SessionCommand::Offer(offer, Bytes::new())
         };
-        let asked = attestation.offer(DESCRIBED, Purpose::Train, entry, &sites, command);
+        let asked = attestation.offer(OfferKind::Statistics, entry, &sites, command);
         asked.map_err(|error| error.to_string())?;
         tracing::info!(sites = sites.len(), "asked");
         self.tell(Told::Asked { sites: sites.clone() });
@@ -271,7 +269,7 @@ impl Describer {
     fn refuse(&self, site: &SiteName, refusal: Refusal) {
         tracing::warn!(%site, %refusal, "refused");
         self.connections.spend(site, REFUSED, self.clock.now());
-        self.audit.note_refused(log::rejected((&self.run, DESCRIBED), site, &refusal));
+        self.audit.note_refused(log::answer_rejected(&self.run, site, &refusal));
         // Also where it answered before: that something is wrong now is what the operator must hear.
         self.tell_declined(site.clone(), "answer", &refusal.to_string());
         self.connections.command(site, SessionCommand::Send(ToSite::Refused(refusal)));

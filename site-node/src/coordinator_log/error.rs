@@ -57,6 +57,9 @@ pub enum MonitorError {
         /// The round.
         round: Round,
     },
+    /// Another statistics request was made before, under the same name.
+    #[error("another statistics request was made under the same name before")]
+    OtherRequest,
     /// A later round was offered before.
     #[error("round {round} is offered after round {latest}: rounds only go forward")]
     EarlierRound {
@@ -68,12 +71,20 @@ pub enum MonitorError {
     /// Who else signed.
     #[error(transparent)]
     Attest(#[from] AttestError),
-    /// Signatures for a round that is not open here.
-    #[error("signatures for round {0}, which is not open here")]
-    NotOffered(Round),
+    /// Signatures for an offer that is not open here.
+    #[error("signatures for {}, which is not open here", offered(*.round))]
+    NotOffered {
+        /// The round; none where it is a statistics request.
+        round: Option<Round>,
+    },
     /// This site's own log.
     #[error(transparent)]
     Log(#[from] LogError),
+}
+
+/// `round 3`, `a statistics request`.
+fn offered(round: Option<Round>) -> String {
+    round.map_or_else(|| "a statistics request".to_owned(), |round| format!("round {round}"))
 }
 
 impl MonitorError {
@@ -103,10 +114,11 @@ impl MonitorError {
             Self::PublishedOffer(_) => "witness.record",
             Self::OtherOffer { .. } => "witness.offer",
             Self::OtherModel { .. } => "witness.other-model",
+            Self::OtherRequest => "witness.other-request",
             Self::EarlierRound { .. } => "witness.earlier-round",
             Self::Attest(AttestError::Diverged { .. }) => "witness.diverged",
             Self::Attest(_) => "witness.signatures",
-            Self::NotOffered(_) => "witness.not-offered",
+            Self::NotOffered { .. } => "witness.not-offered",
             Self::Log(_) => "audit",
         }
     }

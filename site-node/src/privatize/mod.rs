@@ -198,14 +198,12 @@ impl PrivacyGate {
         Ok(Some(ledger.reserve(charge)?))
     }
 
-    /// Whether all answers to a description fit the budget, before a record is read, and none was
-    /// charged before.
-    ///
-    /// # Errors
-    /// They do not, or one was.
-    pub fn foresee_statistics(&self, question: &StatisticsRequest) -> Result<(), LedgerError> {
+    /// Whether a description was answered before, as far as it was charged.
+    #[must_use]
+    pub fn has_answered(&self, question: &StatisticsRequest) -> bool {
         let releases = (question.mechanism(), question.count());
-        self.look(|account| account.foresee_statistics(&question.run(), releases))
+        let foreseen = self.look(|account| account.foresee_statistics(&question.run(), releases));
+        matches!(foreseen, Err(LedgerError::Answered { .. }))
     }
 
     /// Charges one question of a description.

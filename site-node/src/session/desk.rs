@@ -129,17 +129,16 @@ impl Desk {
     pub(super) async fn unsigned(
         &self,
         run: RunId,
-        round: Round,
-        is_question: bool,
+        round: Option<Round>,
         error: MonitorError,
     ) -> Result<(), SessionError> {
         if self.may_remark() {
-            tracing::warn!(%run, %round, %error, "signatures that let nothing leave");
+            let number = round.map(|round| round.0);
+            tracing::warn!(%run, round = number, %error, "signatures that let nothing leave");
             self.monitor().refused((&run, round), &error);
         }
         let reason = DeclineReason::new(error.rule(), &error);
-        let of = (!is_question).then_some(round);
-        self.answer(message(run, of, reason)).await?;
+        self.answer(message(run, round, reason)).await?;
         if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
     }
 

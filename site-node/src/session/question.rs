@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::SessionError;
 use super::desk::{Desk, blocking};
+use super::run::Ended;
 use crate::steps::{STEP, in_steps};
 
 /// A request that waits for its witnesses, or is being answered.
@@ -47,7 +48,7 @@ pub(super) async fn answer(
     run: RunId,
     question: StatisticsRequest,
     seen: Arc<Notify>,
-) -> Result<(), SessionError> {
+) -> Result<Ended, SessionError> {
     seen.notified().await;
     let _work = desk.work();
     let digest = question.digest();
@@ -56,8 +57,9 @@ pub(super) async fn answer(
     match in_steps(STEP, work).await {
         Ok(numbers) => {
             tracing::info!(%run, question = %digest, "described");
-            desk.release_statistics(run, digest, numbers).await
+            desk.release_statistics(run, digest, numbers).await?;
         }
-        Err(reason) => desk.decline(run, None, reason).await,
+        Err(reason) => desk.decline(run, None, reason).await?,
     }
+    Ok(Ended::Other)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use base::ids::{Round, RunId};
 use node::transport::{FrameReader, TransportError, receive_payload};
-use node::wire::{Cosignature, DESCRIBED, ModelHeader, StatisticsOffer, ToCoordinator, ToSite};
-use plan::experiment::Plan;
+use node::wire::{Cosignature, ModelHeader, StatisticsOffer, ToCoordinator, ToSite};
+use plan::experiment::{Plan, StatisticsRequest};
 use plan::model::payload;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -16,12 +16,13 @@ use super::SessionError;
 use super::connection::Arrived;
 use super::desk::Desk;
 use super::question::{self, QuestionJob};
-use super::run::{Order, RunEntry, RunJob, take_part};
+use super::run::{Ended, Order, RunEntry, RunJob, take_part};
 use crate::participant::{Asked, DeclineReason};
 
-/// Runs and statistics requests that a session keeps in mind, those that were declined among them: far more than a
-/// coordinator has at once.
-const MAX_JOBS: usize = 64;
+/// Runs that a session keeps in mind, and statistics requests: far more than a coordinator has at once. Of requests the
+/// oldest one gives way.
+const MAX_RUNS: usize = 64;
+const MAX_QUESTIONS: usize = 16;
 
 /// Whether a message tells of something that this site sent. A program that ends heeds no other one.
 fn is_answer(message: &ToSite) -> bool {
@@ -33,7 +34,7 @@ pub(super) struct Router {
     desk: Arc<Desk>,
     runs: BTreeMap<RunId, RunEntry>,
     questions: BTreeMap<RunId, QuestionJob>,
-    tasks: JoinSet<Result<(), SessionError>>,
+    tasks: JoinSet<Result<Ended, SessionError>>,
 }
 
 impl Router {
@@ -55,7 +56,7 @@ impl Router {
                 biased;
                 () = &mut at_rest => return Ok(()),
                 Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(ended) => ended?,
+                    Ok(ended) => self.ended(ended?),
                     Err(error) if error.is_cancelled() => {}
                     Err(_) => return Err(SessionError::Defect),
                 },
@@ -77,6 +78,18 @@ impl Router {
                     }
                 }
             }
+        }
+    }
+
+    fn ended(&mut self, ended: Ended) {
+        let Ended::Run(run, job) = ended else { return };
+        // Another run of its name may be there by now, and one that was proposed again meanwhile goes on.
+        let of = |entry: &&RunEntry| Arc::ptr_eq(&entry.job, &job);
+        let Some(entry) = self.runs.get(&run).filter(of) else { return };
+        if entry.job.is_open() {
+            self.tasks.spawn(take_part(Arc::clone(&self.desk), run, job));
+        } else {
+            self.runs.remove(&run);
         }
     }
 
@@ -128,8 +141,17 @@ impl Router {
     }
 
     async fn proposed(&mut self, run: RunId, plan: Plan) -> Result<(), SessionError> {
+        // In the audit log one name is a run or a statistics request, never both.
+        if StatisticsRequest::is_name(&run) {
+            let too_often = self.desk.participant().admit(Asked::Question).err();
+            let reason = too_often.unwrap_or_else(|| {
+                let reason = format!("{run} is the name of a statistics request, not of a run");
+                DeclineReason::new("run.name", reason)
+            });
+            return self.desk.decline(run, None, reason).await;
+        }
         if !self.runs.contains_key(&run) {
-            if self.is_full() {
+            if self.runs.len() >= MAX_RUNS {
                 return self.desk.decline(run, None, too_many()).await;
             }
             let entry = RunEntry::new();
@@ -143,10 +165,6 @@ impl Router {
         Ok(())
     }
 
-    fn is_full(&self) -> bool {
-        self.runs.len() + self.questions.len() >= MAX_JOBS
-    }
-
     /// A question that stands in the coordinator's log is signed there. Nothing is read or charged for
     /// one that others were not asked, and nothing recorded of more than a coordinator may ask.
     async fn question(&mut self, offer: StatisticsOffer) -> Result<(), SessionError> {
@@ -156,20 +174,27 @@ impl Router {
         if let Err(too_often) = participant.admit(Asked::Question) {
             return self.desk.decline(run, None, too_often).await;
         }
-        if self.is_full() {
-            return self.desk.decline(run, None, too_many()).await;
-        }
         let asked = self.desk.monitor().asked((&run, question.digest()), &log, &record);
         let (signature, offered) = match asked {
             Ok(asked) => asked,
             Err(error) => return self.desk.unseen(run, None, error).await,
         };
+        if self.questions.len() >= MAX_QUESTIONS
+            && let Some(oldest) = self.oldest_question()
+        {
+            self.questions.remove(&oldest);
+        }
         let seen = Arc::new(Notify::new());
         let desk = Arc::clone(&self.desk);
         let answer = question::answer(desk, run.clone(), question.clone(), Arc::clone(&seen));
         let task = self.tasks.spawn(answer);
         self.questions.insert(run.clone(), QuestionJob::new(&question, offered, seen, task));
-        self.desk.answer(ToCoordinator::Cosigned { run, round: DESCRIBED, signature }).await
+        self.desk.answer(ToCoordinator::Cosigned { run, round: None, signature }).await
+    }
+
+    fn oldest_question(&self) -> Option<RunId> {
+        let oldest = self.questions.iter().min_by_key(|(_, question)| question.offered);
+        oldest.map(|(run, _)| run.clone())
     }
 
     async fn model(&mut self, header: ModelHeader, words: FrameReader) -> Result<(), SessionError> {
@@ -204,37 +229,41 @@ impl Router {
         let job = Arc::clone(&entry.job);
         let receive = receive(Arc::clone(&self.desk), header, words, job);
         entry.receiving = Some(self.tasks.spawn(receive));
-        self.desk.answer(ToCoordinator::Cosigned { run, round, signature }).await
+        self.desk.answer(ToCoordinator::Cosigned { run, round: Some(round), signature }).await
     }
 
     async fn witnessed(
         &mut self,
         run: RunId,
-        round: Round,
+        round: Option<Round>,
         cosignatures: &[Cosignature],
     ) -> Result<(), SessionError> {
-        let question = self.questions.get(&run);
-        let is_question = question.is_some();
-        let consented = self.runs.get(&run).and_then(|entry| entry.job.consented());
-        let needed = question.map(|question| question.witnesses);
-        let Some(needed) = needed.or(consented.map(|consented| consented.witnesses)) else {
-            return Ok(());
+        let consented = || self.runs.get(&run).and_then(|entry| entry.job.consented());
+        let needed = match round {
+            None => self.questions.get(&run).map(|question| question.witnesses),
+            Some(_) => consented().map(|consented| consented.witnesses),
         };
+        let Some(needed) = needed else { return Ok(()) };
         let attested = self.desk.monitor().attested((&run, round), cosignatures, needed);
-        match attested {
-            Ok(()) => {
-                if let Some(question) = question {
+        if let Err(error) = attested {
+            if round.is_none() {
+                self.questions.remove(&run);
+            }
+            return self.desk.unsigned(run, round, error).await;
+        }
+        match round {
+            None => {
+                if let Some(question) = self.questions.get(&run) {
                     question.seen.notify_one();
-                } else if let Some(entry) = self.runs.get(&run) {
+                }
+            }
+            Some(_) => {
+                if let Some(entry) = self.runs.get(&run) {
                     entry.job.seen();
                 }
-                Ok(())
-            }
-            Err(error) => {
-                self.questions.remove(&run);
-                self.desk.unsigned(run, round, is_question, error).await
             }
         }
+        Ok(())
     }
 }
 
@@ -244,7 +273,7 @@ async fn receive(
     header: ModelHeader,
     words: FrameReader,
     job: Arc<RunJob>,
-) -> Result<(), SessionError> {
+) -> Result<Ended, SessionError> {
     let count = usize::try_from(header.payload.words).unwrap_or(0);
     let mut parameters: Vec<f32> = Vec::with_capacity(count);
     match receive_payload(words, &header.payload, &mut parameters).await {
@@ -253,7 +282,7 @@ async fn receive(
         }
         Ok(()) => {
             job.deliver(Order { header, parameters });
-            Ok(())
+            Ok(Ended::Other)
         }
         // Given up by the coordinator, for a newer model or because the round has closed. A lost connection is
         // another error.
@@ -261,7 +290,7 @@ async fn receive(
             if desk.may_remark() {
                 tracing::info!(run = %header.run, error, "a transfer was given up");
             }
-            Ok(())
+            Ok(Ended::Other)
         }
         Err(error) => Err(error.into()),
     }
@@ -277,8 +306,6 @@ fn check_round(round: Round, rounds: u32) -> Result<(), DeclineReason> {
 }
 
 fn too_many() -> DeclineReason {
-    let reason = format!(
-        "this hospital keeps {MAX_JOBS} runs and statistics requests in mind; end some of them"
-    );
+    let reason = format!("this hospital keeps {MAX_RUNS} runs in mind at once; end some of them");
     DeclineReason::new("runs", reason)
 }

@@ -78,6 +78,14 @@ impl RunEntry {
     }
 }
 
+/// What ended by itself.
+pub(super) enum Ended {
+    /// This site's part in a run.
+    Run(RunId, Arc<RunJob>),
+    /// Something that nothing follows from.
+    Other,
+}
+
 /// What a run does next.
 #[allow(clippy::large_enum_variant, reason = "one at a time")]
 enum Next {
@@ -127,6 +135,12 @@ impl RunJob {
         self.changed.notify_one();
     }
 
+    /// Whether there is anything to do for this run, now or later: it was consented to, or a plan waits.
+    pub(super) fn is_open(&self) -> bool {
+        let mailbox = self.mailbox();
+        !self.training.is_over() && (mailbox.consented.is_some() || mailbox.plan.is_some())
+    }
+
     /// What there is to do now, if anything.
     fn take(&self, desk: &Desk, run: &RunId) -> Option<Next> {
         if self.training.is_over() {
@@ -162,12 +176,12 @@ impl RunJob {
     }
 }
 
-/// Takes part in a run until it is over.
+/// Takes part in a run until it is over, or this site declines it or leaves it.
 pub(super) async fn take_part(
     desk: Arc<Desk>,
     run: RunId,
     job: Arc<RunJob>,
-) -> Result<(), SessionError> {
+) -> Result<Ended, SessionError> {
     let part = Part { desk, run, job };
     loop {
         let next = part.job.next(&part.desk, &part.run).await;
@@ -176,10 +190,11 @@ pub(super) async fn take_part(
             Next::Consider(plan) => part.consider(plan).await?,
             Next::Train(order) => part.train(order).await?,
             Next::Evaluate(order) => part.evaluate(order).await?,
-            Next::End => {
-                part.desk.participant().over(&part.run);
-                return Ok(());
-            }
+            Next::End => part.desk.participant().over(&part.run),
+        }
+        if !part.job.is_open() {
+            let Part { run, job, .. } = part;
+            return Ok(Ended::Run(run, job));
         }
     }
 }
@@ -221,7 +236,10 @@ impl Part {
                 self.job.mailbox().consented = Some(consented);
                 self.desk.answer(ToCoordinator::Consent { run, plan: digest }).await
             }
-            Err(reason) => self.desk.decline(run, None, reason).await,
+            Err(reason) => {
+                self.job.mailbox().consented = None;
+                self.desk.decline(run, None, reason).await
+            }
         }
     }
 

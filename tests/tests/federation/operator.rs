@@ -103,6 +103,7 @@ fn a_plan_is_held_against_every_rule_and_a_site_may_not_be_called_coordinator() 
 #[test]
 fn a_run_says_what_it_waits_for_and_is_stopped_by_an_operator_alone() -> Outcome {
     let mut federation = Federation::new()?;
+    edit(&federation.place("coordinator.toml"), "slots = 4", "slots = 1")?;
     let _coordinator = federation.serve()?;
     let _site = federation.start_site(HOSPITALS[0])?;
     let mut run = launch(&federation, &["aggregation.window=10m"])?;
@@ -124,8 +125,8 @@ fn a_run_says_what_it_waits_for_and_is_stopped_by_an_operator_alone() -> Outcome
 
     let unknown = failure(operate(&federation, &["runs", "stop", "no-such-run"])?)?;
     assert!(unknown.contains("run no-such-run: not known to this coordinator"), "{unknown}");
-    let busy = failure(federation.run(&demo(), &[])?)?;
-    assert!(busy.contains(&format!("coordinator runs stop {name}")), "{busy}");
+    let full = failure(federation.run(&demo(), &[])?)?;
+    assert!(full.contains(&format!("while these are going on: {name};")), "{full}");
 
     // The beginning of its name means it.
     let stopped = success(operate(&federation, &["runs", "stop", &name[..name.len() - 3]])?)?;

@@ -20,9 +20,15 @@ pub(in crate::report) fn decisions(data: &Data) -> Markup {
     let mut programs = sorted(data, |log| &log.story.node_events);
     programs.retain(|(_, record)| matches!(record.event, Event::Start { .. } | Event::Stop { .. }));
     html! {
-        h3 { "Decisions about the run" }
-        p { "A hospital agrees to one plan by its hash. A round of another plan is refused, and "
-            "nothing may leave before the hospital has agreed: the logs are held to both." }
+        @if data.is_statistics_request() {
+            h3 { "Decisions about the statistics request" }
+            p { "A hospital agrees to one request by its hash, and no number may leave before the "
+                "hospital has agreed: the logs are held to both." }
+        } @else {
+            h3 { "Decisions about the run" }
+            p { "A hospital agrees to one plan by its hash. A round of another plan is refused, and "
+                "nothing may leave before the hospital has agreed: the logs are held to both." }
+        }
         @if told.is_empty() { (nothing("No log given tells of a decision.")) } @else {
             (table("Decisions", HEADS, &told, LISTED, |(log, record)| row(log, record)))
             @if heard > 0 {
@@ -51,8 +57,12 @@ const HEADS: &[(&str, bool)] = &[
 fn row(log: &Log, record: &Record) -> Markup {
     let (what, of) = match &record.event {
         Event::RoundOffer { plan, .. } => ("started the run: first offer", short(plan)),
+        Event::StatisticsOffer { question } => ("made the statistics request", short(question)),
         Event::Consent { plan, .. } if record.site.is_some() => {
             ("heard that a site agreed", short(plan))
+        }
+        Event::Consent { plan, .. } if log.story.question.is_some() => {
+            ("agreed to the statistics request", short(plan))
         }
         Event::Consent { plan, .. } => ("agreed to the plan", short(plan)),
         Event::Declined { rule } if record.site.is_some() => {

@@ -59,7 +59,7 @@ const DIFFERENCES: &[(&str, bool)] = &[
 fn difference(found: &Discrepancy) -> Markup {
     let seq = |seq: Option<u64>| seq.map_or("none".to_owned(), |seq| seq.to_string());
     html! {
-        td.number { (found.round) }
+        td.number { @if found.round > 0 { (found.round) } @else { "–" } }
         td { span.node { (found.site) } }
         td { span.flag { (found.class.name()) } ": it " (found.class.meaning()) "." }
         td.number { (seq(found.coordinator_seq)) }
@@ -78,7 +78,12 @@ fn what(record: &Record) -> Markup {
     html! {
         @match &record.event {
             Event::Refused { rule } if site.is_some() && record.outcome == Outcome::Ok => {
-                "the coordinator did not take an update: rule " strong { (rule) }
+                "the coordinator did not take an "
+                (if record.round.is_some() { "update" } else { "answer" })
+                ": rule " strong { (rule) }
+            }
+            Event::Refused { rule } if record.run.is_some() && record.round.is_none() => {
+                "a statistics request was refused: rule " strong { (rule) }
             }
             Event::Refused { rule } => { "a round was refused: rule " strong { (rule) } }
             Event::Declined { rule } => { "declined the run: rule " strong { (rule) } }

@@ -12,6 +12,9 @@ use crate::report::format::{len, short, time, whole};
 use crate::report::round::Round;
 
 pub(in crate::report) fn lineage(data: &Data) -> Markup {
+    if data.is_statistics_request() {
+        return nothing("A statistics request trains no model.");
+    }
     // Without the coordinator's log, a site's offers at least say what was begun from.
     let Some(log) = data.coordinator().or_else(|| data.logs.first()) else {
         return nothing("No log was given.");

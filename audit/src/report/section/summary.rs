@@ -22,7 +22,10 @@ pub(in crate::report) fn summary(data: &Data) -> Markup {
     html! {
         dl.figures {
             div { dt { "Hospitals that sent" } dd { (took.len()) span { " of " (sites.len()) } } }
-            div { dt { (if data.is_description() { "Questions" } else { "Rounds" }) } dd { (len(data.rounds().len())) } }
+            div {
+                dt { (if data.is_statistics_request() { "Statistics" } else { "Rounds" }) }
+                dd { (len(data.rounds().len())) }
+            }
             div { dt { "Updates that left" } dd { (len(told.len())) } }
             div { dt { "Bytes in all" } dd { (bytes(sum)) } }
             @if let Some(promise) = promised(data) {
@@ -133,9 +136,9 @@ fn when(data: &Data) -> Markup {
         .iter()
         .find(|log| log.story.node.as_ref().is_some_and(|node| node.role == Role::Coordinator));
     html! {
-        @if data.is_description() {
-            "Hospitals described their patients by numbers; no model was trained, and records stayed "
-            "in the hospitals"
+        @if data.is_statistics_request() {
+            "This statistics request asked hospitals for numbers about their patients; no model was "
+            "trained, and records stayed in the hospitals"
         } @else {
             @if data.ended().is_good() {
                 "This run trained one shared model on records that stayed in the hospitals"

@@ -1,6 +1,6 @@
 //! What the report says is what the test works out by itself.
 
-use audit::record::{Event, Mechanism, Role};
+use audit::record::{Entry, Event, Mechanism, Role};
 use audit::report::{Part, epsilon, gather, render};
 
 use super::dom::{Page, text};
@@ -344,6 +344,62 @@ fn faults_of_other_runs_do_not_colour_this_one() {
     let data = of("other-run");
     assert_eq!((data.exit_code(), data.elsewhere.len()), (1, 0), "{:?}", data.elsewhere);
     assert!(render(&data).contains("class=\"banner bad\""));
+}
+
+#[test]
+fn a_statistics_request_is_told_as_what_it_is() {
+    const REQUEST: &str = "describe-0123456789abcdef";
+    let folder = tempfile::tempdir().unwrap();
+    let of_site = folder.path().join("site");
+    let of_centre = folder.path().join("centre");
+    let mut site = Writer::new(&of_site, "site-a", Role::Site, 1);
+    let mut centre = Writer::new(&of_centre, "centre", Role::Coordinator, 1);
+    let question = digest("question");
+    let asked = || entry(Event::StatisticsOffer { question }).of_run(name(REQUEST));
+    let number = |text: &str| Event::Metric {
+        name: name(text).into(),
+        noised: true,
+        numbers: Some(digest(text)),
+    };
+    centre.tell(start());
+    let offer = Entry { actor: name("dr-adeyemi"), ..asked() };
+    centre.put(&offer);
+    centre.put(&offer);
+    site.tell(start());
+    site.tell(budget());
+    site.put(&asked());
+    site.put(&entry(Event::Consent { plan: question, terms: None }).of_run(name(REQUEST)));
+    site.of(REQUEST, 1, reserve(NOISE, 5, 5));
+    site.of(REQUEST, 1, number("update"));
+    // The coordinator says that it was told other numbers.
+    let told = entry(number("made-up")).of_run(name(REQUEST)).of_round(1);
+    centre.put(&told.with_site(name("site-a")));
+    site.log.checkpoint().unwrap();
+    centre.log.checkpoint().unwrap();
+    let logs = vec![
+        (of_site.as_path(), crate::harness::public("site-a")),
+        (of_centre.as_path(), crate::harness::public("centre")),
+    ];
+    let run = name(REQUEST);
+    let request = audit::report::Request { run, logs, trusted: true, cost: None, epsilon: None };
+    let data = gather(&request).unwrap();
+    assert!(data.is_statistics_request() && data.to_json()["is_statistics_request"] == true);
+    assert_eq!(data.started_by(), Some(&name("dr-adeyemi")));
+    assert_eq!((data.updates.len(), data.rounds().len()), (0, 1));
+    let found = &data.judgement.reasons[0];
+    let what = format!("what site-a answered to statistics request {REQUEST} is not the same");
+    assert!(found.code == "altered" && found.text.starts_with(&what), "{found:?}");
+    let html = render(&data);
+    let decisions = Page::parse(&html).table("Decisions");
+    let decided =
+        |words: &str| decisions.iter().filter(|row| row.join(" ").contains(words)).count();
+    assert_eq!((decided("made the statistics request"), decisions.len()), (1, 2));
+    assert_eq!(decided("agreed to the statistics request"), 1);
+    assert!(html.contains("A statistics request trains no model."));
+    let centre = audit::folder::key(&of_centre).unwrap();
+    let site = audit::folder::key(&of_site).unwrap();
+    let found = audit::reconcile::reconcile(&[(&of_centre, centre), (&of_site, site)], 1000);
+    assert_eq!(found.requests.into_iter().collect::<Vec<_>>(), [name(REQUEST)]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod forward;
 pub mod generation;
 mod lock;
 mod names;
+mod offers;
 mod peers;
 mod register;
 mod restart;
@@ -41,7 +42,7 @@ use audit::{Name, UtcTime};
 use tokio::sync::watch;
 
 use base::clock::{Clock, Moment};
-use base::ids::{Round, RunId};
+use base::ids::RunId;
 
 use crate::allowance::Allowance;
 
@@ -52,6 +53,7 @@ pub use error::AuditWriterError;
 pub use generation::{LogGeneration, Presence};
 pub use lock::StateLock;
 pub use names::{hash, keyed_hash, label, name};
+pub use offers::{LatestOffer, OfferKind};
 pub use peers::PeerError;
 pub use register::{Tracking, permit_first, register};
 pub use restart::{Restartable, restartable};
@@ -59,6 +61,7 @@ pub use settings::{AuditSettings, Collector};
 pub use show::{Held, PublishedOffer, PublishedOfferError, check_shown};
 
 use forward::Forwarder;
+use offers::Offers;
 use stamp::{ClockGuard, binary, version};
 use told::Told;
 
@@ -80,24 +83,6 @@ const MAX_NOTED: usize = 1024;
 /// A peer's log, by its id and its key's.
 type LogKey = (Name, u32);
 
-/// The latest round of a run that was offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LatestOffer {
-    /// The round.
-    pub round: Round,
-    /// The hash of the model that it was offered with.
-    pub model: audit::Digest,
-}
-
-impl LatestOffer {
-    /// Enters it, unless a later round of the run is known.
-    fn enter(self, offers: &mut BTreeMap<Name, Self>, run: &Name) {
-        if offers.get(run).is_none_or(|known| known.round <= self.round) {
-            offers.insert(run.clone(), self);
-        }
-    }
-}
-
 struct Inner {
     log: Log,
     noted: Vec<Entry>,
@@ -105,8 +90,8 @@ struct Inner {
     peers: Peers,
     /// Keys of peers' logs that were met.
     keys: BTreeMap<LogKey, VerifierKey>,
-    /// The latest round that each run offered: rounds only go forward.
-    offers: BTreeMap<Name, LatestOffer>,
+    /// What each run was offered.
+    offers: Offers,
     /// Noised numbers that were told beside updates.
     told: Told,
     forwarder: Option<Forwarder>,
@@ -190,7 +175,6 @@ impl AuditWriter {
         let (stamp, _) = ticks.stamp(clock.as_ref());
         let mut settings = Settings::new(node);
         settings.segment_bytes = audit.segment_bytes.unwrap_or(settings.segment_bytes);
-        let mut offers = BTreeMap::new();
         let mut fingerprints = BTreeMap::new();
         let mut newest = None;
         let removed =
@@ -198,9 +182,8 @@ impl AuditWriter {
         let removed = removed.map_err(LogError::from)?;
         // The records that tell of peers may be gone.
         let mut peers = removed.peers.clone();
-        for (run, round, model) in removed.history.offers() {
-            LatestOffer { round: Round(round), model }.enter(&mut offers, run);
-        }
+        let mut offers = Offers::default();
+        offers.archived(&removed.history);
         let mut told = Told::default();
         told.archived(&removed.history);
         base::durable::make_folder(&folder.join(audit::folder::WITNESS)).map_err(failed)?;
@@ -218,11 +201,7 @@ impl AuditWriter {
             {
                 fingerprints.insert(*fingerprint, of.clone());
             }
-            if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
-                (&record.event, &record.run, record.round, record.outcome)
-            {
-                LatestOffer { round: Round(round), model: *model }.enter(&mut offers, run);
-            }
+            offers.take(record.run.as_ref(), record.round, record.outcome, &record.event);
             told.take(record.run.as_ref(), record.outcome, &record.event);
             replay(record);
         };
@@ -366,7 +345,13 @@ impl AuditWriter {
     /// The latest round of a run that was offered, where any was.
     #[must_use]
     pub fn latest_offer(&self, run: &RunId) -> Option<LatestOffer> {
-        self.lock().offers.get(&name(run.as_str())).copied()
+        self.lock().offers.latest(&name(run.as_str()))
+    }
+
+    /// The hash of the statistics request of this name that was offered, where any was.
+    #[must_use]
+    pub fn offered_request(&self, run: &RunId) -> Option<audit::Digest> {
+        self.lock().offers.request(&name(run.as_str()))
     }
 
     /// Whether numbers of this hash were told of a run: in this log, or in an earlier one, as the opening says.
@@ -517,12 +502,7 @@ impl Inner {
         }
         for entry in &all {
             self.told.take(entry.run.as_ref(), entry.outcome, &entry.event);
-            if let (Event::RoundOffer { model, .. }, Some(run), Some(round), Outcome::Ok) =
-                (&entry.event, &entry.run, entry.round, entry.outcome)
-            {
-                let offer = LatestOffer { round: Round(round), model: *model };
-                offer.enter(&mut self.offers, run);
-            }
+            self.offers.take(entry.run.as_ref(), entry.round, entry.outcome, &entry.event);
         }
         let line = all.last().map(|entry| Record::new(last, &stamp, self.log.node(), entry));
         Ok(line.map(|record| record.to_line()).transpose()?)

@@ -14,9 +14,6 @@ use base::digest::Digest;
 use base::ids::{Round, RunId, RunPrefix, SiteName};
 use plan::experiment::{Plan, StatisticsRequest};
 
-/// The round of a description's name that sites sign the question in.
-pub const DESCRIBED: Round = Round(1);
-
 /// How a peer introduces itself. Its name and role stand in its certificate, not here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -44,7 +41,7 @@ pub struct Evaluation {
 pub struct Decline {
     /// The run.
     pub run: RunId,
-    /// The round that it will not contribute to; none where it declines the run.
+    /// The round that it will not contribute to; none where it declines the run, or the statistics request.
     pub round: Option<Round>,
     /// The rule or the stage that stopped it, such as `policy.modes`.
     pub rule: String,
@@ -98,8 +95,8 @@ pub enum ToCoordinator {
     Cosigned {
         /// The run.
         run: RunId,
-        /// The round that was offered.
-        round: Round,
+        /// The round that was offered; none where it was a statistics request.
+        round: Option<Round>,
         /// The signature's line, as below a signed note.
         signature: String,
     },
@@ -140,13 +137,13 @@ pub enum ToSite {
         /// All of what it does.
         plan: Plan,
     },
-    /// Who else signed the state of the coordinator's log that a round was offered in: updates leave
-    /// when enough sites have seen the same one.
+    /// Who else signed the state of the coordinator's log that a round or a statistics request was offered in:
+    /// updates and answers leave when enough sites have seen the same one.
     Witnessed {
         /// The run.
         run: RunId,
-        /// The round.
-        round: Round,
+        /// The round that was offered; none where it was a statistics request.
+        round: Option<Round>,
         /// Their signatures.
         cosignatures: Vec<Cosignature>,
     },

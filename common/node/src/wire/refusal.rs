@@ -169,9 +169,8 @@ pub enum Refusal {
     Stopping,
     /// As many runs and statistics requests are going on as the coordinator's settings allow.
     #[error(
-        "slots: all {} are taken, by {}; wait until one of these ends, end one with coordinator runs stop RUN, or \
-         raise slots in coordinator.toml",
-        going.len(),
+        "slots: nothing more begins while these are going on: {}; wait until one ends, end one with coordinator runs \
+         stop RUN, or raise slots in coordinator.toml",
         listed(going)
     )]
     Slots {

@@ -13,10 +13,11 @@ use audit::note::{SignedNote, VerifierKey};
 use audit::record::{Entry, Event, Outcome, Record, Role};
 use audit::verify::{Options, Verdict, verify, verify_each};
 use base::clock::{Clock, Moment, SystemClock, Timestamp};
+use base::ids::{Round, RunId};
 use node::audit_log::generation::{self, Presence, Remains};
 use node::audit_log::{
-    AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, Held, LogGeneration, PeerError,
-    StateLock, Tracking, check_shown, name, permit_first, register,
+    AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, Held, LatestOffer, LogGeneration,
+    PeerError, StateLock, Tracking, check_shown, name, permit_first, register,
 };
 use node::wire::SignedState;
 
@@ -107,7 +108,8 @@ fn a_state_on_the_way_to_the_one_that_was_seen_is_signed_and_one_beside_it_is_no
     let key = site.meet(&of, &centre.verifier().to_string(), true).unwrap();
     let first = centre.show(vec![note("first")]).unwrap();
     copy(theirs.path(), other.path());
-    let second = centre.show(vec![note("second")]).unwrap();
+    let more = || ["more", "and more", "and yet more", "second"].map(note).to_vec();
+    let second = centre.show(more()).unwrap();
     let log = centre.sight(&second.note, second.size, &[0]);
     site.witness((&key, &of), &log).unwrap();
     // Without a proof that the log went on from it, nothing is known of it.
@@ -124,12 +126,12 @@ fn a_state_on_the_way_to_the_one_that_was_seen_is_signed_and_one_beside_it_is_no
     drop(site);
     let site = self::site(ours.path());
     assert_eq!(centre.held(&site.seen_last(&of).unwrap()).unwrap(), Held::At(second.size));
-    // The same log, put back, tells another story of the same length: neither goes on from the other.
+    // The same log, put back, tells another story: neither goes on from the other.
     drop(centre);
     let forked = coordinator(other.path());
     let shown = forked.show(vec![note("third")]).unwrap();
-    let onward = forked.show(vec![note("fourth")]).unwrap();
-    assert!(shown.size <= second.size && second.size <= onward.size, "{shown:?}");
+    let onward = forked.show(more()).unwrap();
+    assert!(shown.size < second.size && second.size < onward.size);
     let log = forked.sight(&shown.note, shown.size, &[0, second.size]);
     let breach = site.witness((&key, &of), &log).unwrap_err();
     assert!(breach.is_breach(), "{breach}");
@@ -599,6 +601,36 @@ fn a_log_whose_segments_are_removed_still_goes_on_from_what_its_peer_saw() {
     drop((site, centre));
     sound(logs.ours.path());
     sound(logs.theirs.path());
+}
+
+#[test]
+fn a_request_and_a_round_that_were_offered_are_known_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let request: RunId = "describe-0123456789abcdef".parse().unwrap();
+    let run: RunId = "run-a".parse().unwrap();
+    let question = audit::Digest::sha256(b"question");
+    let model = audit::Digest::sha256(b"model");
+    let plan = audit::Digest::sha256(b"plan");
+    let asked = Entry::new(name("test"), Event::StatisticsOffer { question });
+    let asked = asked.of_run(name(request.as_str()));
+    let offer = Entry::new(name("test"), Event::RoundOffer { model, plan });
+    let offer = offer.of_run(name(run.as_str())).of_round(2);
+    let log = site(folder.path());
+    log.record(vec![asked.clone().ended(Outcome::Refused, name("other"))]).unwrap();
+    assert_eq!(log.offered_request(&request), None);
+    log.record(vec![asked, offer]).unwrap();
+    let known = |log: &AuditWriter| {
+        let latest = LatestOffer { round: Round(2), model };
+        assert_eq!(log.offered_request(&request), Some(question));
+        assert_eq!(log.offered_request(&run), None);
+        assert_eq!(log.latest_offer(&run), Some(latest));
+        // A request is no round.
+        assert_eq!(log.latest_offer(&request), None);
+    };
+    known(&log);
+    drop(log);
+    known(&site(folder.path()));
+    sound(folder.path());
 }
 
 #[test]

@@ -280,18 +280,32 @@ impl Account {
     pub fn foresee_statistics(
         &self,
         run: &RunId,
+        releases: (Mechanism, u32),
+    ) -> Result<(), LedgerError> {
+        self.foresee_statistics_beside(run, releases, &Cost::zero())
+    }
+
+    /// The same beside runs: what those have still to charge ([`Account::outstanding`]) counts as spent on the data
+    /// set.
+    ///
+    /// # Errors
+    /// As [`Account::foresee_statistics`].
+    pub fn foresee_statistics_beside(
+        &self,
+        run: &RunId,
         (mechanism, count): (Mechanism, u32),
+        others: &Cost,
     ) -> Result<(), LedgerError> {
         // What an earlier log, or its removed segments, charged counts too.
         if self.charged.iter().any(|(charged, ..)| charged == run) {
             return Err(LedgerError::Answered { run: run.clone() });
         }
         let each = Cost::of(mechanism);
-        let nothing = Cost::zero();
-        match self.judge(run, &each.times(u64::from(count)), (&each, &nothing), &nothing) {
+        let beside = !others.is_zero();
+        match self.judge(run, &each.times(u64::from(count)), (&each, &Cost::zero()), others) {
             None => Ok(()),
             Some(Verdict { rule, would, allowed, delta, .. }) => {
-                Err(LedgerError::Dear { rule, count, would, allowed, delta })
+                Err(LedgerError::Dear { rule, count, would, allowed, delta, beside })
             }
         }
     }

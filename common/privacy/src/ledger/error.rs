@@ -33,7 +33,7 @@ pub enum LedgerError {
     /// A description would pass a limit: said before any of it is released.
     #[error(
         "its {count} releases would bring what is charged to {} of the budget of ε = {allowed} at δ = {delta:e} \
-         that this hospital allows", percent(*would)
+         that this hospital allows{}", percent(*would), counted(*beside)
     )]
     Dear {
         /// The policy's key.
@@ -46,6 +46,8 @@ pub enum LedgerError {
         allowed: f64,
         /// Its δ.
         delta: f64,
+        /// Whether that counts what runs have still to charge.
+        beside: bool,
     },
     /// The same question came before: answers to it would average the noise away.
     #[error("{run} was charged before; no question is answered twice, ask another one")]

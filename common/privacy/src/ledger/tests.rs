@@ -144,6 +144,13 @@ fn a_description_is_foreseen_as_a_whole_and_answered_once() {
     let dear = ledger.account().foresee_statistics(&name, (STEPS, fits + 1)).unwrap_err();
     assert!(matches!(dear, LedgerError::Dear { count, .. } if count == fits + 1), "{dear}");
     assert_eq!(dear.rule(), Some("policy.budget.epsilon"));
+    // What a run in progress has still to charge is not there for a description.
+    let half =
+        ledger.account().outstanding(&run("run-a"), &PlannedReleases::new((STEPS, fits / 2), None));
+    let beside = |count| ledger.account().foresee_statistics_beside(&name, (STEPS, count), &half);
+    assert!(beside(fits - fits / 2).is_ok());
+    let dear = beside(fits - fits / 2 + 1).unwrap_err().to_string();
+    assert!(dear.contains("other runs in progress"), "{dear}");
     // What began to be charged was perhaps answered.
     ledger.reserve(Charge { released: Released::Patients, ..charge("describe-a", 1) }).unwrap();
     let again = ledger.account().foresee_statistics(&name, (STEPS, 1)).unwrap_err();

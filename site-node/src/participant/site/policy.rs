@@ -135,12 +135,17 @@ pub(super) fn foresee(
     plan: &Plan,
     planned: &PlannedReleases,
 ) -> Result<(), DeclineReason> {
-    let outstanding = runs.before(run).map(|(other, planned)| account.outstanding(other, planned));
-    let others = outstanding.fold(Cost::zero(), |sum, cost| sum.add(&cost));
+    let others = outstanding(account, runs, run);
     account.foresee_beside(run, plan.digest(), planned, &others).map_err(|error| {
         let rule = error.rule().unwrap_or("ledger");
         DeclineReason::new(rule, error)
     })
+}
+
+/// What the runs before this one have still to charge.
+pub(super) fn outstanding(account: &Account, runs: &Runs, run: &RunId) -> Cost {
+    let outstanding = runs.before(run).map(|(other, planned)| account.outstanding(other, planned));
+    outstanding.fold(Cost::zero(), |sum, cost| sum.add(&cost))
 }
 
 /// That these patients are as many as the policy asks for.

@@ -9,10 +9,10 @@ use node::statistics_store::StatisticsStore;
 use plan::experiment::StatisticsRequest;
 use plan::metric::Metric;
 use plan::policy::{Asker, BrokenRule, Policy};
-use privacy::LedgerError;
 
 use super::super::statistics::{Facts, answer};
 use super::super::{DeclineReason, Site, failed, log};
+use super::policy::outstanding;
 use super::{SiteParticipant, Standing, of_patients};
 
 impl SiteParticipant {
@@ -85,8 +85,7 @@ impl SiteParticipant {
         question: &StatisticsRequest,
     ) -> Option<Vec<Metric>> {
         self.admit_question(standing, question).ok()?;
-        let answered = self.gate.foresee_statistics(question);
-        matches!(answered, Err(LedgerError::Answered { .. })).then_some(())?;
+        self.gate.has_answered(question).then_some(())?;
         StatisticsStore::of(&self.site.state, question).find(&self.site.name, &self.audit)
     }
 
@@ -128,9 +127,15 @@ impl SiteParticipant {
         Ok(read)
     }
 
-    /// That the budget has room for all answers, none of which was charged before.
+    /// That the budget has room for all answers beside what the runs in progress have still to charge, and none of
+    /// them was charged before.
     fn affords_answers(&self, question: &StatisticsRequest) -> Result<(), DeclineReason> {
-        let foreseen = self.gate.foresee_statistics(question);
+        let run = question.run();
+        let releases = (question.mechanism(), question.count());
+        let foreseen = self.gate.look(|account| {
+            let others = outstanding(account, &self.runs(), &run);
+            account.foresee_statistics_beside(&run, releases, &others)
+        });
         foreseen.map_err(|error| DeclineReason::new(error.rule().unwrap_or("ledger"), error))
     }
 }

@@ -28,6 +28,7 @@ EVENTS = {
     "CONSENT": ("r", {"plan": HASH, "terms": dict}),
     "DECLINED": ("r", {"rule": NAME}),
     "ROUND_OFFER": ("rn", {"model": HASH, "plan": HASH}),
+    "STATISTICS_OFFER": ("r", {"question": HASH}),
     "REFUSED": ("", {"rule": NAME}),
     "RESERVE": ("rn", {"data_set": NAME, "what": LABEL, "mechanism": object, "clip": float, "cost": list, "total": list}),
     "NOISED": ("rn", {"update": HASH, "bytes": int}),
@@ -188,7 +189,7 @@ def record(line):
                  "actor": NAME, "run": NAME, "round": int, "site": NAME, "outcome": str, "reason": NAME, "event": dict}
         needed = set(kinds) - {"run", "round", "site", "reason"}
         assert needed <= set(found) <= set(kinds) and all(is_kind(found[k], kinds[k]) for k in found)
-        assert found["v"] == 4 and found["outcome"] in ("ok", "refused", "failed")
+        assert found["v"] == 5 and found["outcome"] in ("ok", "refused", "failed")
         assert found["outcome"] == "ok" or "reason" in found
         assert "round" not in found or ("run" in found and found["round"] >= 1)
         assert set(found["node"]) == {"name", "role"} and found["node"]["role"] in ("site", "coordinator")
@@ -196,6 +197,7 @@ def record(line):
         needs, known = EVENTS[event]
         assert ("run" in found or "r" not in needs) and ("round" in found or "n" not in needs)
         assert "site" in found or "s" not in needs
+        assert "round" not in found or event != "STATISTICS_OFFER"
         optional = {"carried", "terms"} | ({"numbers"} if event == "METRIC" else set())
         assert set(known) - optional <= set(fields) <= set(known)
         assert all(is_kind(fields[k], known[k]) for k in fields)
@@ -204,7 +206,7 @@ def record(line):
         assert event != "CONSENT" or "terms" not in fields or are_terms(fields["terms"])
         return found, event, fields
     except (AssertionError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Broken(3, "the line is not a record of version 4")
+        raise Broken(3, "the line is not a record of version 5")
 
 
 def millis(text):
@@ -228,7 +230,7 @@ class Machine:
             self.accounts = {name: (kept["orders"], kept["total"]) for name, kept in state["accounts"].items()}
             for name, kept in state["runs"].items():
                 run = self.run(name)
-                run.update(plan=kept["plan"], exact=kept["exact"], noisy=kept["noisy"])
+                run.update(plan=kept["plan"], question=kept.get("question"), exact=kept["exact"], noisy=kept["noisy"])
                 run["carried"].update(kept.get("carried", []))
                 for number, past in kept["rounds"].items():
                     round_ = self.round(run, int(number))
@@ -239,7 +241,7 @@ class Machine:
 
     def run(self, name):
         return self.runs.setdefault(
-            name, {"plan": None, "exact": False, "noisy": False, "rounds": {}, "carried": set()})
+            name, {"plan": None, "question": None, "exact": False, "noisy": False, "rounds": {}, "carried": set()})
 
     def round(self, run, number):
         return run["rounds"].setdefault(number, {
@@ -286,6 +288,7 @@ class Machine:
         run = self.run(found["run"])
         kept = self.round(run, found["round"]) if "round" in found else None
         if event == "CONSENT":
+            hold(run["question"] in (None, fields["plan"]), "consent to another request")
             run["plan"] = fields["plan"]
         elif event == "CARRIED":
             run["carried"].update(fields["numbers"])
@@ -293,8 +296,15 @@ class Machine:
             run["plan"] = None
         elif event == "ROUND_OFFER":
             hold(run["plan"] in (None, fields["plan"]), "another plan")
+            hold(run["question"] is None, "a round of a statistics request")
             kept["offered"] = kept["offered"] or fields["model"]
             hold(kept["offered"] == fields["model"], "offered with another model")
+        elif event == "STATISTICS_OFFER":
+            hold(run["plan"] in (None, fields["question"]), "another request than the one consented to")
+            if run["question"] is None:
+                hold(not any(one["offered"] for one in run["rounds"].values()), "a request and rounds in one run")
+                run["question"] = fields["question"]
+            hold(run["question"] == fields["question"], "another request under the same name")
         if site and event in ("RESERVE", "NOISED", "SENT", "METRIC"):
             hold(run["plan"] is not None, "no consent")
         if event == "RESERVE":

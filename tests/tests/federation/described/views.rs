@@ -136,7 +136,7 @@ async fn a_patient_counts_once_however_many_records_there_are() -> Outcome {
         .map(|record| record.event.name())
         .collect();
     let (head, tail) = events.split_at(3);
-    assert_eq!(head, ["ROUND_OFFER", "DATA_READ", "CONSENT"]);
+    assert_eq!(head, ["STATISTICS_OFFER", "DATA_READ", "CONSENT"]);
     let paid = question.questions().len();
     assert_eq!(tail, [vec!["RESERVE"; paid], vec!["METRIC"; paid]].concat());
     super::verified(&stage.folder.path().join("state"))

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use audit::record::Event;
+use audit::record::{Event, Record};
 use base::ids::{Round, RunId};
 use node::audit_log::MAX_WITNESSES;
 use node::wire::{Cosignature, Decline, ModelHeader, Purpose, ToCoordinator, ToSite};
@@ -73,7 +73,8 @@ async fn descriptions_without_end_are_refused_before_anything_is_recorded() -> O
     let grown = log_bytes(&node.state)? - before;
     assert!(grown < 4000 * MORE as u64, "{grown} bytes for 120 refused questions");
     let offers = records(&node.state)?.into_iter();
-    let offers = offers.filter(|record| matches!(record.event, Event::RoundOffer { .. })).count();
+    let is_offer = |record: &Record| matches!(record.event, Event::StatisticsOffer { .. });
+    let offers = offers.filter(is_offer).count();
     assert_eq!(offers, signed);
     node.stop().await
 }
@@ -178,7 +179,7 @@ async fn witnessed(
     by: Vec<Cosignature>,
 ) -> Outcome {
     let run = stage.run.clone();
-    Ok(site.say(&ToSite::Witnessed { run, round: Round(round), cosignatures: by }).await?)
+    Ok(site.say(&ToSite::Witnessed { run, round: Some(Round(round)), cosignatures: by }).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,14 +249,16 @@ async fn a_run_that_has_had_its_time_is_declined_after_another_run_and_after_a_r
         stage.consent(&mut site, &stage.run).await?;
         site.offer(&stage.run, Round(1), Purpose::Train, &stage.model).await?;
         // It trained, in time or not: what was made in time leaves, and is the last.
-        if let Answer::Update(_) = soon(site.answer()).await?? {
+        let mut answer = soon(site.answer()).await??;
+        if let Answer::Update(_) = answer {
             site.offer(&stage.run, Round(2), Purpose::Train, &stage.model).await?;
-            let said = soon(site.answer()).await??.into_said()?;
-            let ToCoordinator::Decline(Decline { rule, .. }) = said else {
-                return Err(format!("{said:?}").into());
-            };
-            assert_eq!(rule, "policy.max_time", "{}", stage.run);
+            answer = soon(site.answer()).await??;
         }
+        let said = answer.into_said()?;
+        let ToCoordinator::Decline(Decline { rule, .. }) = &said else {
+            return Err(format!("{said:?}").into());
+        };
+        assert_eq!(rule, "policy.max_time", "{}: {said:?}", stage.run);
     }
     runs.reverse();
     for run in runs.iter().chain(runs.clone().iter()) {

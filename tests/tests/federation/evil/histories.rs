@@ -43,7 +43,7 @@ async fn exchange(
     for site in [first, second] {
         let run = stage.run.clone();
         let cosignatures = signed.clone();
-        site.say(&ToSite::Witnessed { run, round: Round(1), cosignatures }).await?;
+        site.say(&ToSite::Witnessed { run, round: Some(Round(1)), cosignatures }).await?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn two_sites_that_are_shown_the_same_train() -> Outcome {
     for (site, node) in [(&mut a, node_a), (&mut b, node_b)] {
         let run = stage.run.clone();
         let cosignatures = signed.clone();
-        site.say(&ToSite::Witnessed { run, round: Round(1), cosignatures }).await?;
+        site.say(&ToSite::Witnessed { run, round: Some(Round(1)), cosignatures }).await?;
         assert!(matches!(soon(site.answer()).await??, tests::Answer::Update(_)));
         assert_eq!(charged(&node.state)?.len(), 1);
         node.stop().await?;
@@ -140,7 +140,7 @@ async fn a_fork_stops_a_site_for_good() -> Outcome {
 
         let state = node.state.clone();
         let key = site.audit.verifier();
-        stage.has_stopped(A, node, "forked", "do not go on from").await?;
+        stage.has_stopped(A, node, "forked", "go on from the other").await?;
         assert_eq!(soon(site.transfers()).await?, 0);
         nothing_left(&state)?;
         // Both checkpoints, each signed by the one key.

@@ -21,10 +21,14 @@ async fn an_older_round_is_not_trained_again() -> Outcome {
     };
     stage.honest(&mut site, 2).await?;
 
-    // Its state of the log, once more.
+    // Its state of the log once more, with a proof that the log went on from it and without one.
     let of = (&stage.run, Round(1), Purpose::Train);
     drop(site.offer_shown(of, &stage.model, &first).await);
+    assert_eq!(refusal(&mut site).await?, "witness.earlier-round");
+    let seen = std::mem::take(&mut site.seen);
+    drop(site.offer_shown(of, &stage.model, &first).await);
     assert_eq!(refusal(&mut site).await?, "witness.older");
+    site.seen = seen;
     // A new record of it, with the same model and with another one.
     for model in [stage.model.clone(), stage.other_model()] {
         let shown = site.record(&stage.run, Round(1), Purpose::Train, &model)?;
@@ -79,18 +83,19 @@ async fn consent_to_one_run_is_not_consent_to_another() -> Outcome {
     drop(site.offer_shown((&a, Round(1), Purpose::Train), &stage.model, &shown).await);
     assert_eq!(refusal(&mut site).await?, "witness.offer");
 
-    // Consent to a later run takes the place of that to an earlier one.
-    stage.consent(&mut site, &b).await?;
-    site.offer(&a, Round(1), Purpose::Train, &stage.model).await?;
-    let tests::Answer::Said(said) = soon(site.answer()).await?? else {
-        return Err("an update of a run that is not consented to left".into());
-    };
-    assert_eq!(crate::private::refusal(*said).0, "consent");
     nothing_left(&node.state)?;
 
-    stage.consent(&mut site, &a).await?;
-    stage.honest(&mut site, 1).await?;
-    assert_eq!(charged(&node.state)?.len(), 1);
+    // Consent to a later run leaves that to an earlier one as it is: both train, each its own round.
+    stage.consent(&mut site, &b).await?;
+    for run in [&b, &a] {
+        site.offer(run, Round(1), Purpose::Train, &stage.model).await?;
+        let tests::Answer::Update(update) = soon(site.answer()).await?? else {
+            return Err("no update".into());
+        };
+        assert_eq!(update.0.run, *run);
+    }
+    let runs: Vec<RunId> = charged(&node.state)?.into_iter().map(|entry| entry.run).collect();
+    assert_eq!(runs, [b, a]);
     node.stop().await
 }
 
@@ -167,7 +172,8 @@ async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Out
     drop(site.offer_shown(of, model, &shown).await);
     let signature = cosigned(&mut site).await?;
     let own = vec![site.own(signature)];
-    let told = node::wire::ToSite::Witnessed { run: run.clone(), round, cosignatures: own };
+    let told =
+        node::wire::ToSite::Witnessed { run: run.clone(), round: Some(round), cosignatures: own };
     site.say(&told).await?;
     let tests::Answer::Update(update) = soon(site.answer()).await?? else {
         return Err("no update for an honest offer".into());

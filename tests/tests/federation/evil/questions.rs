@@ -1,6 +1,8 @@
 //! Descriptions that do not stand in the log that all sites see.
 
-use node::wire::{Cosignature, DESCRIBED, Decline, ToCoordinator, ToSite};
+use audit::record::{Entry, Event};
+use node::audit_log::{hash, name};
+use node::wire::{Cosignature, Decline, ToCoordinator, ToSite};
 use plan::experiment::{Experiment, StatisticsRequest};
 use tests::{Answer, Observed, SetupError};
 
@@ -32,7 +34,7 @@ async fn refused(site: &mut Observed) -> Result<String, SetupError> {
 async fn told(site: &mut Observed, question: &StatisticsRequest, by: &[Cosignature]) -> Outcome {
     let run = question.run();
     let cosignatures = by.to_vec();
-    Ok(site.say(&ToSite::Witnessed { run, round: DESCRIBED, cosignatures }).await?)
+    Ok(site.say(&ToSite::Witnessed { run, round: None, cosignatures }).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,6 +51,13 @@ async fn a_question_that_the_log_does_not_end_with_is_not_signed() -> Outcome {
         site.ask(&question, &shown).await?;
         assert_eq!(refused(&mut site).await?, "witness.offer");
     }
+    // A round, whose model and plan have the hash of the request.
+    let digest = hash(question.digest());
+    let round = Event::RoundOffer { model: digest, plan: digest };
+    let round = Entry::new(name("test"), round).of_run(name(question.run().as_str()));
+    let shown = site.audit.show(vec![round.of_round(1)])?;
+    site.ask(&question, &shown).await?;
+    assert_eq!(refused(&mut site).await?, "witness.offer");
     // A record that is not the last one.
     let earlier = site.record_question(&question, &question)?;
     let mut later = site.record_question(&other, &other)?;
@@ -62,8 +71,39 @@ async fn a_question_that_the_log_does_not_end_with_is_not_signed() -> Outcome {
     let said = soon(site.inquire(&question)).await??;
     assert!(matches!(said, Answer::Statistics(_)), "{said:?}");
     assert_eq!(charged(&node.state)?.len(), question.questions().len());
-    let rules = ["witness.offer", "witness.offer", "witness.record"];
+    let rules = ["witness.offer", "witness.offer", "witness.offer", "witness.record"];
     assert_eq!(refusals(&node.state)?, rules);
+    node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_name_is_a_statistics_request_or_a_run() -> Outcome {
+    let stage = Stage::new(1)?;
+    let node = stage.start(A)?;
+    let mut site = soon(stage.observer.site()).await??;
+    let question = question(1)?;
+    let run = question.run();
+    let propose = ToSite::Plan { run: run.clone(), plan: stage.plan.clone() };
+    // Before the request, and after it was answered: the plan is declined, and nothing is recorded of it.
+    site.say(&propose).await?;
+    assert_eq!(refused(&mut site).await?, "run.name");
+    // The same request any number of times: its offer is recorded once.
+    for _ in 0..3 {
+        let said = soon(site.inquire(&question)).await??;
+        assert!(matches!(said, Answer::Statistics(_)), "{said:?}");
+    }
+    site.say(&propose).await?;
+    assert_eq!(refused(&mut site).await?, "run.name");
+    let records = tests::records(&node.state)?;
+    let of_run = |kind: &str| {
+        let same = |record: &&audit::record::Record| {
+            record.event.name() == kind
+                && record.run.as_ref().is_some_and(|of| of.as_str() == run.as_str())
+        };
+        records.iter().filter(same).count()
+    };
+    assert_eq!((of_run("STATISTICS_OFFER"), of_run("ROUND_OFFER")), (1, 0));
+    assert_eq!((of_run("CONSENT"), of_run("DECLINED")), (3, 0));
     node.stop().await
 }
 

@@ -49,7 +49,11 @@ async fn offered(
 }
 
 fn told(run: &RunId, round: u32, cosignatures: &[Cosignature]) -> ToSite {
-    ToSite::Witnessed { run: run.clone(), round: Round(round), cosignatures: cosignatures.to_vec() }
+    ToSite::Witnessed {
+        run: run.clone(),
+        round: Some(Round(round)),
+        cosignatures: cosignatures.to_vec(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

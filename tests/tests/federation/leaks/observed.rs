@@ -86,6 +86,7 @@ async fn good_runs(site: &mut Observed, plan: &Plan, model: &[f32]) -> Outcome {
     site.offer(&run, Round(plan.rounds), Purpose::Evaluate, model).await?;
     let said = site.hear().await?;
     assert!(matches!(said, ToCoordinator::Evaluation(_)), "{said:?}");
+    site.end(&run).await?;
 
     let mut names = plan.clone();
     "name".clone_into(&mut names.features[0].column);
@@ -154,6 +155,7 @@ async fn no_identifier_is_heard_logged_or_kept_whatever_goes_wrong() -> Outcome 
         let run = format!("extreme-{number}").parse()?;
         consented(&mut site, &run, &plan).await?;
         train(&mut site, &run, 1, &model).await?;
+        site.end(&run).await?;
         std::fs::write(&table, &sound)?;
     }
 
@@ -167,7 +169,8 @@ async fn no_identifier_is_heard_logged_or_kept_whatever_goes_wrong() -> Outcome 
         return Err("no signature".into());
     };
     let cosignatures = vec![site.own(signature)];
-    let told = node::wire::ToSite::Witnessed { run: run.clone(), round: Round(1), cosignatures };
+    let told =
+        node::wire::ToSite::Witnessed { run: run.clone(), round: Some(Round(1)), cosignatures };
     site.say(&told).await?;
     let mut node = node;
     node.kill()?;

@@ -73,10 +73,11 @@ fn names_inside_messages_are_checked_like_typed_ones() {
         &ToSite::Received { run: run(), round, digest: digest(), cosignature: text() },
         "run-a",
     );
-    holds_the_name(&ToCoordinator::Cosigned { run: run(), round, signature: text() }, "run-a");
+    let cosigned = ToCoordinator::Cosigned { run: run(), round: Some(round), signature: text() };
+    holds_the_name(&cosigned, "run-a");
     let site = "hospital-a".parse().unwrap();
     let cosignatures = vec![Cosignature { site, key: text(), signature: text() }];
-    let witnessed = ToSite::Witnessed { run: run(), round, cosignatures };
+    let witnessed = ToSite::Witnessed { run: run(), round: Some(round), cosignatures };
     holds_the_name(&witnessed, "run-a");
     holds_the_name(&witnessed, "hospital-a");
     holds_the_name(&ToSite::Over { run: run(), offered: 1, outcome: reason.clone() }, "run-a");

@@ -89,6 +89,21 @@ fn of_descriptions() -> (ToCoordinator, String) {
     (ToCoordinator::Describe(inquiry), describe)
 }
 
+fn cosigned(round: Option<Round>) -> ToCoordinator {
+    ToCoordinator::Cosigned { run: run(), round, signature: "line".to_owned() }
+}
+
+fn cosigned_bytes(round: &str) -> String {
+    format!(
+        "
+        02000000                    # ToCoordinator::Cosigned
+        0500000000000000 'run-a'    # run
+        {round}
+        0400000000000000 'line'     # signature
+        "
+    )
+}
+
 #[test]
 fn messages_to_the_coordinator_are_these_bytes() {
     let hello_bytes = "
@@ -108,13 +123,6 @@ fn messages_to_the_coordinator_are_these_bytes() {
         {DIGEST}                    # plan
         "
     );
-    let cosigned = "
-        02000000                    # ToCoordinator::Cosigned
-        0500000000000000 'run-a'    # run
-        03000000                    # round: 3
-        0400000000000000 'line'     # signature
-    "
-    .to_owned();
     let one_round = "
         03000000                               # ToCoordinator::Decline
         0500000000000000 'run-a'               # run
@@ -169,10 +177,8 @@ fn messages_to_the_coordinator_are_these_bytes() {
     every_variant(&[
         (ToCoordinator::Hello(hello()), hello_bytes),
         (ToCoordinator::Consent { run: run(), plan: digest() }, consent),
-        (
-            ToCoordinator::Cosigned { run: run(), round: Round(3), signature: "line".to_owned() },
-            cosigned,
-        ),
+        (cosigned(Some(Round(3))), cosigned_bytes("01 03000000  # round: given, 3")),
+        (cosigned(None), cosigned_bytes("00  # round: none, a statistics request")),
         (decline(Some(Round(3))), one_round),
         (decline(None), whole_run),
         (
@@ -212,16 +218,19 @@ fn messages_to_a_site_are_these_bytes() {
         {PLAN}                      # plan
         "
     );
-    let witnessed = "
-        03000000                       # ToSite::Witnessed
-        0500000000000000 'run-a'       # run
-        03000000                       # round: 3
-        0100000000000000               # cosignatures: one
-        0a00000000000000 'hospital-a'  #   site
-        0300000000000000 'key'         #   key
-        0400000000000000 'line'        #   signature
-    "
-    .to_owned();
+    let witnessed = |round: &str| {
+        format!(
+            "
+            03000000                       # ToSite::Witnessed
+            0500000000000000 'run-a'       # run
+            {round}
+            0100000000000000               # cosignatures: one
+            0a00000000000000 'hospital-a'  #   site
+            0300000000000000 'key'         #   key
+            0400000000000000 'line'        #   signature
+            "
+        )
+    };
     let received = format!(
         "
         04000000                    # ToSite::Received
@@ -236,6 +245,7 @@ fn messages_to_a_site_are_these_bytes() {
         key: "key".to_owned(),
         signature: "line".to_owned(),
     }];
+    let told = |round| ToSite::Witnessed { run: run(), round, cosignatures: cosignatures.clone() };
     let over = "
         05000000                    # ToSite::Over
         0500000000000000 'run-a'    # run
@@ -247,7 +257,8 @@ fn messages_to_a_site_are_these_bytes() {
         (ToSite::Welcome(hello()), welcome),
         (ToSite::Refused(Refusal::Late(Round(3))), refused),
         (ToSite::Plan { run: run(), plan: plan() }, plan_bytes),
-        (ToSite::Witnessed { run: run(), round: Round(3), cosignatures }, witnessed),
+        (told(Some(Round(3))), witnessed("01 03000000  # round: given, 3")),
+        (told(None), witnessed("00  # round: none, a statistics request")),
         (
             ToSite::Received {
                 run: run(),

@@ -23,6 +23,9 @@ use base::ids::{ExperimentName, RunId};
 pub use read::{Describe, LeftOut};
 pub use statistic::Statistic;
 
+/// What the names of statistics requests begin with.
+const NAMES: &str = "describe-";
+
 /// What is asked, in full.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatisticsRequest {
@@ -61,9 +64,15 @@ impl StatisticsRequest {
     #[must_use]
     pub fn run(&self) -> RunId {
         let digest = self.digest().to_string();
-        let text = format!("describe-{}", digest.get(..16).unwrap_or_default());
+        let text = format!("{NAMES}{}", digest.get(..16).unwrap_or_default());
         // Hexadecimal digits after a word: a name like any other.
         text.parse().unwrap_or_else(|_| RunId::memorable(0))
+    }
+
+    /// Whether a name is one of a statistics request. Runs have others.
+    #[must_use]
+    pub fn is_name(run: &RunId) -> bool {
+        run.as_str().starts_with(NAMES)
     }
 
     /// What it reads, by the words that a policy lists.

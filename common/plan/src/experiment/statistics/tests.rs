@@ -48,6 +48,8 @@ fn the_name_follows_from_the_question_and_from_all_of_it() {
     let (question, _) = ask(TWO);
     assert_eq!(question.run(), question.clone().run());
     assert!(question.run().as_str().starts_with("describe-"), "{}", question.run());
+    assert!(StatisticsRequest::is_name(&question.run()));
+    assert!(!StatisticsRequest::is_name(&base::ids::RunId::memorable(7)));
     let changes: [fn(&mut StatisticsRequest); 4] = [
         |q| q.rho *= 1.0 + f64::EPSILON,
         |q| q.inputs[0].upper += 1.0,
