@@ -68,7 +68,7 @@ fn a_statistics_request_is_answered_while_a_run_is_in_progress() -> Outcome {
         log.iter().position(is).ok_or("no such record")
     };
     let closed = place(&name, |event| matches!(event, Event::Aggregated { .. }))?;
-    let asked = place(request, |event| matches!(event, Event::RoundOffer { .. }))?;
+    let asked = place(request, |event| matches!(event, Event::StatisticsOffer { .. }))?;
     let ended = place(&name, |event| matches!(event, Event::Kill {}))?;
     assert!(closed < asked && asked < ended, "{closed} {asked} {ended}");
     let told = |record: &&Record| {
