@@ -17,6 +17,8 @@ pub(super) struct Witnesses {
     needed: usize,
     cosigned: BTreeMap<SiteName, Cosignature>,
     keys: BTreeMap<SiteName, VerifierKey>,
+    /// Sites that signed in their present sessions, and are told once enough have.
+    waiting: BTreeSet<SiteName>,
     told: BTreeSet<SiteName>,
 }
 
@@ -26,8 +28,9 @@ impl Witnesses {
         let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MAX_WITNESSES);
         let cosigned = BTreeMap::new();
         let keys = BTreeMap::new();
+        let waiting = BTreeSet::new();
         let told = BTreeSet::new();
-        Self { kind, shown, needed, cosigned, keys, told }
+        Self { kind, shown, needed, cosigned, keys, waiting, told }
     }
 
     /// What is offered.
@@ -53,6 +56,9 @@ impl Witnesses {
         cosigned_by(&self.shown.note, site, key, line)?;
         self.keys.insert(site.clone(), key.clone());
         let site = site.clone();
+        if !self.told.contains(&site) {
+            self.waiting.insert(site.clone());
+        }
         let key = key.to_string();
         let signature = line.to_owned();
         self.cosigned.insert(site.clone(), Cosignature { site, key, signature });
@@ -72,14 +78,13 @@ impl Witnesses {
         self.is_seen() || self.cosigned.len() + more >= self.needed
     }
 
-    /// Once enough have signed: each site that has and was not told yet, with its proof.
+    /// Once enough have signed: each site that has in its present session and was not told in it yet, with its proof.
     pub fn news(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
         // Nothing waits for the signatures of a final model.
         if matches!(self.kind, OfferKind::Evaluate(_)) || !self.is_seen() {
             return Vec::new();
         }
-        let untold: Vec<SiteName> =
-            self.cosigned.keys().filter(|site| !self.told.contains(*site)).cloned().collect();
+        let untold = std::mem::take(&mut self.waiting);
         self.told.extend(untold.iter().cloned());
         untold.into_iter().map(|site| (site.clone(), self.proof(&site))).collect()
     }
@@ -91,9 +96,11 @@ impl Witnesses {
         own.chain(others.map(|(_, signed)| signed)).take(MAX_WITNESSES).cloned().collect()
     }
 
-    /// The site was told before and comes back: it is told again.
+    /// The site comes back in a new session: it is told again once it has signed in it, and not before. Its signature
+    /// still counts for the others.
     pub fn forget(&mut self, site: &SiteName) {
         self.told.remove(site);
+        self.waiting.remove(site);
     }
 
     /// The checkpoint with the signatures of those who saw it.
@@ -106,5 +113,56 @@ impl Witnesses {
             }
         }
         note
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audit::note::SigningKey;
+    use base::ids::Round;
+    use node::wire::LastRecord;
+
+    use super::*;
+
+    /// A checkpoint of the coordinator's, and the line with which each of these hospitals signs it.
+    fn offered(sites: &[&str]) -> (PublishedOffer, Vec<(SiteName, VerifierKey, String)>) {
+        let key = |log: String| SigningKey::generate(&log.parse().unwrap()).unwrap();
+        let coordinator = key("coordinator.1".to_owned());
+        let root = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let note = SignedNote::sign(format!("coordinator.1\n7\n{root}\n"), &coordinator).unwrap();
+        let sign = |site: &&str| {
+            let key = key(format!("{site}.1"));
+            let mut signed = note.clone();
+            signed.cosign(&key).unwrap();
+            let line = signed.signatures().last().unwrap().to_string();
+            (site.parse().unwrap(), key.verifier().clone(), line)
+        };
+        let signatures = sites.iter().map(sign).collect();
+        let record = LastRecord { line: Vec::new(), inclusion: Vec::new() };
+        (PublishedOffer { note, size: 7, record }, signatures)
+    }
+
+    /// Else it would be told of an offer that it was not shown in its session, and decline the round.
+    #[test]
+    fn a_site_that_comes_back_is_told_once_it_has_signed_again() {
+        let (shown, signatures) = offered(&["hospital-a", "hospital-b", "hospital-c"]);
+        let mut witnesses = Witnesses::new(OfferKind::Train(Round(1)), shown, 2);
+        let signs = |witnesses: &mut Witnesses, place: usize| {
+            let (site, key, line) = &signatures[place];
+            witnesses.take(site, key, line).unwrap();
+            let told = witnesses.news();
+            told.iter().map(|(site, _)| site.to_string()).collect::<Vec<_>>()
+        };
+        assert!(signs(&mut witnesses, 0).is_empty());
+        // It comes back before enough have signed, and after: others are told, and it is not.
+        let first = signatures[0].0.clone();
+        witnesses.forget(&first);
+        assert_eq!(signs(&mut witnesses, 1), ["hospital-b"]);
+        assert_eq!(signs(&mut witnesses, 0), ["hospital-a"]);
+        assert!(signs(&mut witnesses, 0).is_empty());
+        witnesses.forget(&first);
+        assert_eq!(signs(&mut witnesses, 2), ["hospital-c"]);
+        assert_eq!(signs(&mut witnesses, 0), ["hospital-a"]);
+        assert!(witnesses.is_seen());
     }
 }
