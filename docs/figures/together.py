@@ -1,12 +1,12 @@
-"""What several runs at once cost, beside the same runs one after another, on a live federation of processes.
+"""Compares several runs at once with the same runs one after another, on a live federation of processes.
 
     cargo build --release
     python3 docs/figures/together.py --work FOLDER [--runs 4] [--sites 4] [--patients 4000] [--rounds 40]
 
-Makes a federation of this many synthetic hospitals in FOLDER (new or empty, and no place for a commit), each with a
-`site-node` of its own beside one `coordinator serve`, and launches `synthetic.toml` with `coordinator run`: first one
-run after another, then as many at once. Prints one JSON line for each of both: the CPU time of all nodes in seconds,
-the time on the clock, and how many different models came of the runs. Both must be 1 model, the same one.
+Creates a federation of `--sites` synthetic hospitals in FOLDER, which must be new or empty and outside the repository.
+Starts a `site-node` for each hospital and one `coordinator serve`. Launches `synthetic.toml` with `coordinator run`:
+first one run after another, then all at once. Prints one JSON line for each way: the CPU time of all nodes and the
+elapsed time, both in seconds, and the number of different models. Both ways must give one model, the same one.
 """
 
 import argparse
@@ -23,7 +23,7 @@ COLUMNS = ["e1", "e2", "e3", "e5", "codes:diagnoses"]
 
 
 def edit(path, *changes):
-    """Replaces each first text by the second one, which must be there."""
+    """Replaces the first text of each pair, which must be in the file, by the second."""
     text = path.read_text()
     for old, new in changes:
         if old not in text:
@@ -39,7 +39,7 @@ def free_port():
 
 
 def federation(options):
-    """The folders of a coordinator and its hospitals."""
+    """Creates the folders of a coordinator and its hospitals."""
     names = [f"hospital-{number}" for number in range(1, options.sites + 1)]
     folder = options.work / "federation"
     init = [options.build / "coordinator", "init", folder]
@@ -61,10 +61,10 @@ def federation(options):
 
 
 def cpu(processes):
-    """User and system time of processes that are alive, in seconds."""
+    """Returns the user and system time of live processes, in seconds."""
     ticks = 0
     for process in processes:
-        # What stands before it is the program's name in brackets.
+        # The program's name in brackets comes first and may contain spaces.
         fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
@@ -78,7 +78,7 @@ def launch(options, folder):
 
 
 def ended(run):
-    """The hash of the model that a run came to."""
+    """Waits for the end of a run and returns the hash of its model."""
     told, _ = run.communicate()
     model = re.search(r"[0-9a-f]{64}", told)
     if run.returncode != 0 or not model:
@@ -112,7 +112,7 @@ def main():
         for name in names:
             command = [options.build / "site-node", "run"]
             nodes.append(subprocess.Popen(command, cwd=folder / "sites" / name, stdout=log, stderr=log))
-        # The first run waits for its hospitals, and their data are read for the first time.
+        # A first run is not measured: it waits for the hospitals, which read their data for the first time.
         ended(launch(options, folder))
         apart = lambda: [ended(launch(options, folder)) for _ in range(options.runs)]
         one = measure(options, folder, nodes, "one after another", apart)
