@@ -29,9 +29,10 @@ pub enum WitnessError {
     /// It is no checkpoint of the peer's, or not signed by it.
     #[error(transparent)]
     Note(#[from] NoteError),
-    /// It is older than what was seen, without a proof that this goes on from it.
+    /// It is older than the state that was seen, and no proof shows that the later state extends it.
     #[error(
-        "witness: log {peer} shows its state at {new} records, and no proof that the {old} seen before go on from it"
+        "witness: the log {peer} shows its state of {new} records, without a proof that the {old} records seen before \
+         extend it"
     )]
     Older {
         /// Whose.
@@ -49,10 +50,10 @@ pub enum WitnessError {
         /// The size seen before.
         old: u64,
     },
-    /// It and what was seen do not go on from each other: the peer has two histories.
+    /// Neither it nor the state that was seen extends the other: the peer has two histories.
     #[error(
-        "witness: the log {peer} shows {new} records, and neither they nor the {old} seen before go on from the other; \
-         both checkpoints are kept in this node's log: stop, and ask its owner"
+        "witness: the log {peer} has two histories: of its {new} records and the {old} seen before, neither extends \
+         the other; both checkpoints are kept in this node's log: stop, and ask its owner"
     )]
     Forked {
         /// Whose.
@@ -229,12 +230,12 @@ impl Peers {
         self.latest.remove(&log);
     }
 
-    /// Judges a peer's checkpoint. `proof` is one from the latest state that was seen, at the size `from`: to the
-    /// checkpoint where that is larger, and from the checkpoint where it is smaller. A smaller one is a state that the
-    /// log had on its way: what was offered then may be shown to a site that comes later.
+    /// Judges a peer's checkpoint against the latest state that was seen. `proof` shows that the larger of the two
+    /// extends the smaller; `from` is the size of the state that was seen. A smaller checkpoint is an earlier state of
+    /// the log: an offer that was made then may be shown to a site that connects later.
     ///
     /// # Errors
-    /// It is not the peer's, is shown without proof, or does not go on.
+    /// It is not the peer's, comes without a proof, or the proof is false.
     pub fn judge(
         &self,
         peer: &VerifierKey,
@@ -261,7 +262,7 @@ impl Peers {
         }
     }
 
-    /// Takes a checkpoint that was judged. The latest state of a log is its largest.
+    /// Takes a checkpoint that was judged. The largest one is the latest state of its log.
     pub fn take(&mut self, peer: &VerifierKey, note: SignedNote) {
         self.enter((peer.name().clone(), peer.id()), note);
     }

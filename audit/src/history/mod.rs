@@ -16,7 +16,7 @@
 //! - A site's noised metric was charged for, by its name; a coordinator's tells of what arrived.
 //! - What is told again after a log took another one's place was told before: its opening, CARRIED before the
 //!   first START, names the numbers. A node's first log carries none.
-//! - A run has rounds or is one statistics request, never both: what is consented to is its plan, or its request.
+//! - A run has rounds or is one statistics request, never both. A site consents to its plan, or to its request.
 //! - An exact metric and noise never meet in one run of a site.
 //! - Within one process the boot stays and the monotonic clock never goes back. Wall time goes back by
 //!   more than a second only where a process begins (GENERATION, START, RECOVERED) or at a CLOCK_STEP.
@@ -63,7 +63,7 @@ pub enum Violation {
     NotRunning,
     #[error("the site had not consented to the run")]
     NoConsent,
-    #[error("what is offered and what the site consents to are not the same")]
+    #[error("the offer is of another plan or request than the site consented to")]
     OtherPlan,
     #[error("the data set has no budget")]
     NoBudget,
@@ -101,7 +101,7 @@ pub enum Violation {
     NotOffered,
     #[error("the round was offered before, with another model")]
     OfferedTwice,
-    #[error("a statistics request was offered before under the same name, and it was another one")]
+    #[error("another statistics request was offered under the same name before")]
     OtherRequest,
     #[error("a statistics request and rounds were offered under one name")]
     RequestAndRounds,
@@ -179,7 +179,7 @@ impl History {
         })
     }
 
-    /// The hash of each statistics request that was offered, with its run.
+    /// The statistics requests that were offered: each name with its hash.
     pub fn requests(&self) -> impl Iterator<Item = (&Name, Digest)> {
         self.runs.iter().filter_map(|(name, run)| Some((name, run.question()?)))
     }

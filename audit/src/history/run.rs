@@ -80,7 +80,7 @@ impl Run {
         self.plan
     }
 
-    /// The hash of the statistics request that it is.
+    /// The hash of the statistics request, if the run is one.
     pub fn question(&self) -> Option<Digest> {
         self.question
     }
@@ -180,7 +180,7 @@ impl Run {
         Ok(())
     }
 
-    /// A statistics request is offered. The same one may be offered any number of times.
+    /// Enters the offer of a statistics request. The same request may be offered any number of times.
     fn ask(&mut self, question: Digest) -> Result<(), Violation> {
         hold(self.plan.is_none_or(|agreed| agreed == question), Violation::OtherPlan)?;
         if let Some(before) = self.question {

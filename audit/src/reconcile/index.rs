@@ -22,7 +22,7 @@ pub(super) struct Index<'a> {
     pub received: BTreeMap<&'a Name, BTreeSet<&'a Key>>,
     /// Noised numbers that arrived, by site.
     pub arrived: BTreeMap<&'a Name, Vec<Numbers<'a>>>,
-    /// Runs and statistics requests that were offered in records that are left.
+    /// Runs and statistics requests whose offers are in records that were not archived.
     pub offered: BTreeSet<&'a Name>,
 }
 

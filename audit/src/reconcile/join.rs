@@ -106,7 +106,7 @@ impl Join<'_> {
         pair
     }
 
-    /// Noised numbers beside updates: answers to statistics requests, and metrics of a final model.
+    /// Compares noised numbers that are not updates: answers to statistics requests, and metrics of a final model.
     fn numbers(&self, site: &Site<'_>, index: &Index<'_>, found: &mut Vec<Discrepancy>) {
         let Site { name, parts } = site;
         let told = |run: &Name, class| Discrepancy::new((run, 0), name, class);

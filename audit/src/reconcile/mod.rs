@@ -68,7 +68,7 @@ pub struct Reconciliation {
     pub forgetful: Vec<String>,
     /// Logs whose opening carries numbers that no earlier log of the node told, each with the run.
     pub invented: Vec<(String, Name)>,
-    /// Runs that are statistics requests, as any log tells.
+    /// Runs that any log records as statistics requests.
     pub requests: BTreeSet<Name>,
     /// The one verdict on all of it.
     pub judgement: Judgement,

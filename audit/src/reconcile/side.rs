@@ -65,7 +65,7 @@ pub(super) struct Side {
     /// Consents and their end, by run: from which record on which plan is agreed to.
     pub consents: BTreeMap<Name, Vec<(u64, Option<Digest>)>>,
     pub offers: BTreeMap<Key, Offer>,
-    /// Runs that are statistics requests, each with the first record that tells of it; 0 where it was archived.
+    /// Runs that are statistics requests, each with the number of its first record; 0 if that was archived.
     pub requests: BTreeMap<Name, u64>,
     pub reserved: BTreeMap<Key, u64>,
     pub sent: BTreeMap<Key, Vec<Told>>,

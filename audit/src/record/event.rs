@@ -89,7 +89,7 @@ pub enum Event {
         /// The plan that it follows.
         plan: Digest,
     },
-    /// A statistics request was offered, or one arrived. It belongs to no round.
+    /// A statistics request was offered, or an offer of one arrived. It belongs to no round.
     StatisticsOffer {
         /// The hash of the request.
         question: Digest,

@@ -36,7 +36,8 @@ pub struct RunHistory {
     pub data: Vec<Record>,
     /// Keys and certificates known by its end.
     pub keys: Vec<Record>,
-    /// A coordinator's first offer of a round or of the statistics request, and CONSENT, DECLINED, KILL, RELEASE, KEPT and FETCHED of the run.
+    /// A coordinator's first offer of a round or of the statistics request, and CONSENT, DECLINED, KILL, RELEASE, KEPT
+    /// and FETCHED of the run.
     pub decisions: Vec<Record>,
     /// Whatever was refused, rejected or failed in the run.
     pub refusals: Vec<Record>,
@@ -46,7 +47,7 @@ pub struct RunHistory {
     pub exact: u64,
     /// What the plan says that was agreed to; the last one, where it was agreed to several times.
     pub terms: Option<Terms>,
-    /// The hash of the statistics request, where the run is one.
+    /// The hash of the statistics request, if the run is one.
     pub question: Option<Digest>,
     /// Its rounds. The statistics of a request are numbered like rounds.
     pub rounds: BTreeMap<u32, Round>,

@@ -23,11 +23,11 @@ pub(in crate::report) fn decisions(data: &Data) -> Markup {
         @if data.is_statistics_request() {
             h3 { "Decisions about the statistics request" }
             p { "A hospital agrees to one request by its hash, and no number may leave before the "
-                "hospital has agreed: the logs are held to both." }
+                "hospital has agreed. The logs are checked for both." }
         } @else {
             h3 { "Decisions about the run" }
             p { "A hospital agrees to one plan by its hash. A round of another plan is refused, and "
-                "nothing may leave before the hospital has agreed: the logs are held to both." }
+                "nothing may leave before the hospital has agreed. The logs are checked for both." }
         }
         @if told.is_empty() { (nothing("No log given tells of a decision.")) } @else {
             (table("Decisions", HEADS, &told, LISTED, |(log, record)| row(log, record)))

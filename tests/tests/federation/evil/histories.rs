@@ -140,7 +140,7 @@ async fn a_fork_stops_a_site_for_good() -> Outcome {
 
         let state = node.state.clone();
         let key = site.audit.verifier();
-        stage.has_stopped(A, node, "forked", "go on from the other").await?;
+        stage.has_stopped(A, node, "forked", "neither extends the other").await?;
         assert_eq!(soon(site.transfers()).await?, 0);
         nothing_left(&state)?;
         // Both checkpoints, each signed by the one key.

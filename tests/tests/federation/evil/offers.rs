@@ -21,7 +21,7 @@ async fn an_older_round_is_not_trained_again() -> Outcome {
     };
     stage.honest(&mut site, 2).await?;
 
-    // Its state of the log once more, with a proof that the log went on from it and without one.
+    // Its state of the log once more, with a proof that the later state extends it, and without one.
     let of = (&stage.run, Round(1), Purpose::Train);
     drop(site.offer_shown(of, &stage.model, &first).await);
     assert_eq!(refusal(&mut site).await?, "witness.earlier-round");

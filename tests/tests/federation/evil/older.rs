@@ -1,5 +1,5 @@
-//! A state of the coordinator's log that is shown after a later one. It is as good where the later one is proven to go
-//! on from it, is not taken without that proof, and ends the session as a second history where the proof is false.
+//! A state of the coordinator's log that is shown after a later one. It is accepted with a proof that the later one
+//! extends it, declined without a proof, and ends the session as a second history if the proof is false.
 
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ async fn an_earlier_state_without_its_proof_is_declined_and_the_session_goes_on(
     Ok(())
 }
 
-/// A proof that is none, and one of another history.
+/// A false proof, and one of another history.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_earlier_state_with_a_false_proof_ends_the_session_for_good() -> Outcome {
     for other_history in [false, true] {
@@ -122,7 +122,7 @@ async fn an_earlier_state_with_a_false_proof_ends_the_session_for_good() -> Outc
         }
         drop(site.send(&header, &stage.model).await);
         let state = node.state.clone();
-        stage.has_stopped(A, node, "forked", "go on from the other").await?;
+        stage.has_stopped(A, node, "forked", "neither extends the other").await?;
         assert_eq!(soon(site.transfers()).await?, 0);
         let paid: Vec<RunId> = charged(&state)?.into_iter().map(|entry| entry.run).collect();
         assert_eq!(paid, [later]);
