@@ -13,7 +13,7 @@ use crate::spool::{Spool, SpoolReader};
 pub struct Incoming {
     spool: Spool,
     norm: NormMeter,
-    /// Bytes so far.
+    /// Bytes that arrived so far.
     bytes: u64,
 }
 

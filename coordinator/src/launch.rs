@@ -1,4 +1,4 @@
-//! From a plan to a run that is going on, and from a question to a statistics request that is.
+//! Starts runs from plans, and statistics requests.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub enum LaunchError {
     Registry(#[from] RegistryError),
 }
 
-/// Gives a job's slot back, however the job ends: after a panic too.
+/// Frees a job's slot when it is dropped, also after a panic.
 pub(crate) struct Ended {
     connections: Arc<Connections>,
     run: RunId,

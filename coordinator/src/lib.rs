@@ -10,9 +10,9 @@
 //! [`round`] decides and [`aggregate`] adds up; both are pure. [`driver`] owns one run: it takes
 //! events from the [`session`]s, makes each durable in the [`registry`], and only then carries out
 //! what follows. [`archive`] reads what is kept, for people here and elsewhere. [`statistics`] requests
-//! private statistics from sites. Several of these jobs go on at once: [`connections`] routes what
-//! sites say to the job that they name, and `attestation` shows the offers of all jobs to each site in
-//! the order of the audit log. Only `simulate` uses the site's crate. [`synth`] makes synthetic cohorts.
+//! private statistics from sites. Several of these jobs may be active at once: [`connections`] routes
+//! each message of a site to the job that it names, and `attestation` shows the offers of all jobs to
+//! each site in the order of the audit log. Only `simulate` uses the site's crate. [`synth`] makes synthetic cohorts.
 
 pub mod aggregate;
 pub mod archive;

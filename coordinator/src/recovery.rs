@@ -86,7 +86,7 @@ pub struct OfferedRuns(BTreeSet<Name>);
 impl OfferedRuns {
     /// Takes the next record of the log.
     pub fn take(&mut self, record: &Record) {
-        // A statistics request is no run of the registry.
+        // The registry does not list statistics requests.
         if let (LogEvent::RoundOffer { .. }, Some(run)) = (&record.event, &record.run) {
             self.0.insert(run.clone());
         }

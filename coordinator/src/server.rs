@@ -35,7 +35,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Operators whose queries are answered at once.
 const READERS: usize = 8;
 
-/// How long all jobs may take to end when the coordinator stops.
+/// How long all jobs together may take to end when the coordinator stops.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// A server that could not start.
@@ -135,7 +135,7 @@ impl Server {
         self
     }
 
-    /// Lets this many runs and statistics requests go on at once.
+    /// Sets how many runs and statistics requests may be active at once.
     #[must_use]
     pub fn with_slots(self, slots: u32) -> Self {
         self.launcher.connections.set_slots(slots);
@@ -234,22 +234,26 @@ impl Server {
                 }
             });
         }
-        // Every job that is going on is entered as ended, and its sites and operator are told.
-        let connections = &self.launcher.connections;
-        let jobs = connections.close();
-        if !jobs.is_empty() {
-            tell_all(jobs, || SessionEvent::Stopped);
-            if tokio::time::timeout(LAST_WORDS, connections.await_idle()).await.is_err() {
-                let runs = names(&connections.going());
-                tracing::warn!(runs, "not everything ended in time");
-            }
-        }
+        stop_jobs(&self.launcher.connections).await;
         self.listener.close("the coordinator is stopping").await;
         outcome
     }
 }
 
-/// Lets nothing new begin, and asks the jobs that are going on to end where they can.
+/// Stops every active job. Each records its end and notifies its sites and its operator.
+async fn stop_jobs(connections: &Connections) {
+    let jobs = connections.close();
+    if jobs.is_empty() {
+        return;
+    }
+    tell_all(jobs, || SessionEvent::Stopped);
+    if tokio::time::timeout(LAST_WORDS, connections.await_idle()).await.is_err() {
+        let jobs = names(&connections.active());
+        tracing::warn!(jobs, "some runs or statistics requests did not end in time");
+    }
+}
+
+/// Lets no new job begin, and asks the active ones to end once their open rounds have closed.
 fn ask_to_end(connections: &Connections) {
     let jobs = connections.close();
     if jobs.is_empty() {
@@ -263,7 +267,7 @@ fn ask_to_end(connections: &Connections) {
     tell_all(jobs, || SessionEvent::Ending);
 }
 
-/// Tells every job, none of which waits for another to listen.
+/// Sends an event to every job. A job whose inbox is full delays no other one.
 fn tell_all(jobs: Vec<JobHandle>, event: fn() -> SessionEvent) {
     for job in jobs {
         tokio::spawn(async move { job.tell(event()).await });

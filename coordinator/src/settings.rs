@@ -11,8 +11,9 @@ use node::transport::Address;
 use crate::connections::{SLOTS, SLOTS_ALLOWED};
 use crate::revoked;
 
-/// What `slots` may be.
-const SLOTS_HINT: &str = "give 1 to 8: how many runs and statistics requests may go on at once";
+/// How to correct `slots`.
+const SLOTS_HINT: &str =
+    "use a number from 1 to 8: how many runs and statistics requests may be active at once";
 
 /// What a coordinator is told by the people who run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +28,9 @@ pub struct CoordinatorSettings {
     pub operator: PathBuf,
     /// The list of certificates that are no longer let in.
     pub revoked: PathBuf,
-    /// How long a coordinator that is asked to stop may take to close the round that is open.
+    /// How long a coordinator that is asked to stop may take to close the open rounds.
     pub drain: Duration,
-    /// Runs and statistics requests that go on at once, at most.
+    /// How many runs and statistics requests may be active at once.
     pub slots: u32,
     /// How the audit log is kept.
     pub audit: AuditSettings,

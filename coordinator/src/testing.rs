@@ -1,4 +1,4 @@
-//! What unit tests of several modules need: two ends of a connection.
+//! Two ends of a connection, for unit tests of several modules.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use node::transport::{Dialer, Link, Listener};
 
 use crate::enrol::Authority;
 
-/// A coordinator's and a site's end of one connection, which lives as long as this does.
+/// A coordinator's and a site's end of one connection, which lasts as long as this value.
 pub(crate) struct Ends {
     pub site_name: SiteName,
     pub coordinator: Link,

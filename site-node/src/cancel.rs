@@ -48,12 +48,12 @@ impl Cancel {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The run's end may be read before its training begins.
+    /// Whether the run is over, which may be known before its training begins.
     over: bool,
     training: Option<Cancel>,
 }
 
-/// The training of one run, as the part sees it that hears the coordinator.
+/// The training of one run, as the session sees it.
 #[derive(Debug, Default)]
 pub(crate) struct Training(Mutex<State>);
 
@@ -62,7 +62,7 @@ impl Training {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The run trains now; the flag that its end sets.
+    /// Begins training, and returns the flag that the end of the run sets.
     pub fn begin(&self) -> Cancel {
         let mut state = self.state();
         let cancel = Cancel::default();
@@ -73,7 +73,7 @@ impl Training {
         cancel
     }
 
-    /// The run is over: its training, if there is any, ends after the step that it is in.
+    /// Ends the run. Its training, if there is any, stops after the current step.
     pub fn end(&self) {
         let mut state = self.state();
         state.over = true;

@@ -3,7 +3,7 @@
 //! ```text
 //! welcome ─► its key is the known one?   what it saw of ours is in ours?
 //! offer ───► its log goes on?  ends with this very offer?  ─► recorded ─► cosigned
-//! train                    states of several runs may be shown, each of which goes on from the other
+//! train                    several jobs may show states, and the later ones extend the earlier
 //! others ──► enough sites signed this very state? ─► recorded ─► the update may leave
 //! ```
 //!
@@ -43,7 +43,7 @@ struct Seen {
 struct Offer<'o> {
     run: &'o RunId,
     kind: OfferKind,
-    /// What the last record says, where the offer is as it is said to be.
+    /// The event that the last record must hold.
     event: Event,
     log: &'o SignedState,
     record: &'o LastRecord,
@@ -56,7 +56,7 @@ pub struct Monitor {
     key: VerifierKey,
     /// Own checkpoints, and their sizes, that the coordinator may have seen last.
     own: Vec<(u64, Option<SignedNote>)>,
-    /// What each run was offered last.
+    /// The latest offer of each run and statistics request.
     seen: BTreeMap<RunId, Seen>,
 }
 
@@ -110,8 +110,8 @@ impl Monitor {
         Ok(signature)
     }
 
-    /// Takes a statistics request, in the same way: the coordinator's log ends with this very request. Returns the
-    /// size of that log, too.
+    /// Takes a statistics request in the same way: the coordinator's log ends with this very request. Also returns the
+    /// size of that log.
     ///
     /// # Errors
     /// As [`Monitor::offered`].
@@ -125,7 +125,7 @@ impl Monitor {
         self.take(&Offer { run, kind: OfferKind::Statistics, event, log, record })
     }
 
-    /// Judges an offer, and notes one that is not taken.
+    /// Judges an offer, and notes a refusal.
     fn take(&mut self, offer: &Offer<'_>) -> Result<(String, u64), MonitorError> {
         let of = (offer.run, offer.kind.round());
         self.judge(offer).inspect_err(|error| self.refused(of, error))
@@ -165,8 +165,8 @@ impl Monitor {
         Ok((signature, checkpoint.size))
     }
 
-    /// Whether an offer is to be recorded here: a round, and a statistics request, is recorded the first time. Offered
-    /// again it is the same one.
+    /// Whether an offer is to be recorded here. A round or a statistics request is recorded the first time. If it is
+    /// offered again it must be the same.
     fn is_new(&self, offer: &Offer<'_>) -> Result<bool, MonitorError> {
         match (&offer.event, offer.kind) {
             (Event::RoundOffer { model, .. }, OfferKind::Train(round)) => {
@@ -190,16 +190,16 @@ impl Monitor {
         }
     }
 
-    /// Notes that an offer, or what is said of one, was refused: recorded with the next record. A statistics request
-    /// has no round.
+    /// Notes that an offer, or a message about one, was refused. The note is written with the next record. A statistics
+    /// request has no round.
     pub fn refused(&self, (run, round): (&RunId, Option<Round>), error: &MonitorError) {
         let entry = refusal(error).of_run(name(run.as_str()));
         let round = round.map(|round| round.0.max(1));
         self.audit.note_refused(Entry { round, ..entry });
     }
 
-    /// Takes the signatures of the sites that saw the same state. From `needed` of them on, this
-    /// site's own among them, the round's update may leave, or the answer to a statistics request, which has no round.
+    /// Takes the signatures of sites on the state that ends with an offer. With at least `needed` of them, this site's
+    /// own included, the round's update may leave, or the answer to a statistics request, which has no round.
     ///
     /// # Errors
     /// One of them signed another state, or the offer is not open here. Only two histories leave a record by
@@ -290,7 +290,7 @@ impl Monitor {
         if let Some((size, note)) = signed {
             let node = self.audit.node();
             self.audit.note_cosigned(&node, &note)?;
-            // Later ones may be on their way.
+            // Later states may be on their way.
             self.own.retain(|(own, _)| *own > size);
             self.own.insert(0, (size, Some(note)));
         }

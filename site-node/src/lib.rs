@@ -6,9 +6,10 @@
 //!                                       plan::policy  ledger
 //! ```
 //!
-//! Each stage imports only the stages before it. [`participant`] runs them in order, one run and one
-//! round at a time. [`session`] speaks with the coordinator and sees a run only through
-//! [`participant::Participant`], so nothing that touches the network can reach a patient's record.
+//! Each stage imports only the stages before it. [`participant`] runs them in order, for
+//! several runs at once and for one round of a run at a time. [`session`] talks to the coordinator and
+//! sees a run only through [`participant::Participant`], so nothing that touches the network can reach
+//! a patient's record.
 
 pub mod cancel;
 pub mod cohort;

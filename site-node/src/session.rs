@@ -1,8 +1,8 @@
-//! One session with the coordinator: what it says, and what the site answers.
+//! One session with the coordinator: its messages and offers, and the site's answers.
 //!
 //! ```text
-//! control stream ──► router ─► one job for each run ───────► desk ─► control stream, transfers
-//! transfers ───────►        └► one for each statistics request ┘
+//! control stream ──► router ─┬► a task for each run ──────────────┬► desk ─► control stream, transfers
+//! transfers ───────►         └► a task for each statistics request ┘
 //! ```
 
 mod connection;
@@ -41,8 +41,8 @@ pub enum SessionError {
     /// The coordinator's certificate ended during the session.
     #[error("the coordinator's certificate has expired; the research centre renews it")]
     Expired,
-    /// A part of this program stopped by a defect.
-    #[error("a part of the session stopped by a defect; the log says where")]
+    /// A task of the session panicked.
+    #[error("a part of the session stopped because of a defect; the log says where")]
     Defect,
 }
 
@@ -62,14 +62,14 @@ pub async fn session(
         opened = opened => opened?,
         () = asked_to_end(ending.clone()) => return Ok(()),
     };
-    let Opened { link, mut reader, writer, watch } = opened;
+    let Opened { link, mut reader, writer, monitor } = opened;
     // Reading and writing go on by themselves: a frame is never dropped half-way because something
     // else happened first.
     let (answers, outbox) = mpsc::channel(16);
     let (incoming, inbox) = mpsc::channel(16);
     let (arriving, offers) = mpsc::channel(16);
     let expired = expiry(link.certificate().and_then(|certificate| certificate.validity));
-    let desk = Desk::new(link.clone(), participant, watch, answers, ending.clone());
+    let desk = Desk::new(link.clone(), participant, monitor, answers, ending.clone());
     let router = Router::new(desk);
     let mut writing = std::pin::pin!(write_all(writer, outbox));
     let ended = tokio::select! {

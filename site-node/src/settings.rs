@@ -13,7 +13,7 @@ use crate::data::Source;
 use crate::data::cache::MAX_BYTES;
 use crate::train::DeviceChoice;
 
-/// Runs that may train at once where the settings do not say.
+/// The number of runs that may be in progress at once, unless the settings say otherwise.
 pub const SLOTS: u32 = 4;
 
 /// What a site node is told by the hospital that runs it.

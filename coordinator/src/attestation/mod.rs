@@ -1,14 +1,14 @@
-//! An offer in the coordinator's log, from its record to the signatures of the sites that saw it: what runs and
-//! statistics requests share.
+//! Offers in the coordinator's log, from the record to the signatures of the sites that saw it. Runs and statistics
+//! requests share this.
 //!
 //! ```text
-//! offer ─► record, checkpoint ─► sites ─► each signs the checkpoint ─► enough? ─► all are told
+//! offer ─► record, checkpoint ─► sites ─► each signs the checkpoint ─► enough? ─► Witnessed to each
 //! ```
 //!
-//! Jobs offer at the same time, and a site follows one log. So each of them records its offer and puts it into the
-//! queues of the sites in one step: no site is shown an older state of the log by one job after a newer one by another.
-//! An open offer that is shown again, to a site that comes late, is the exception: its older state comes with proofs of
-//! how the log went on from there.
+//! Several jobs make offers at the same time, and a site follows one log. Each job therefore records its offer and puts
+//! it into the queues of the sites in one step. No site receives a newer state of the log from one job and then an
+//! older one from another. The exception is an open offer that is shown to a site that connects late. Its older state comes
+//! with proofs that the states which the site may have seen extend it.
 
 mod witnesses;
 
@@ -27,16 +27,16 @@ use witnesses::Witnesses;
 /// The offers of one job.
 pub(crate) struct Attestation {
     run: RunId,
-    /// Sites that must have signed an offer before any of them answers it.
+    /// The number of sites that must have signed an offer before any of them contributes.
     needed: u32,
     connections: Arc<Connections>,
     audit: Arc<AuditWriter>,
-    /// The latest offer, and who signed it.
+    /// The latest offer and its signatures.
     open: Option<Witnesses>,
 }
 
 impl Attestation {
-    /// The offers of a job that has made none yet.
+    /// Creates the state of a job that has made no offer yet.
     pub fn new(
         run: RunId,
         needed: u32,
@@ -46,12 +46,12 @@ impl Attestation {
         Self { run, needed, connections, audit, open: None }
     }
 
-    /// Shows an offer to these sites. It is recorded once, by this entry, and is the same for every site: an offer of
-    /// the open kind is shown as it was recorded. `command` makes of the log and its last record what the
-    /// session of a site is told.
+    /// Shows an offer to these sites. It is recorded once, by `entry`, and is the same for every site. If an offer of
+    /// this kind is open already, it is shown again as it was recorded. `command` makes a session's command from the
+    /// log and its last record.
     ///
     /// # Errors
-    /// The offer cannot be recorded: no site is shown it.
+    /// The offer cannot be recorded. It is then shown to no site.
     pub fn offer(
         &mut self,
         kind: OfferKind,
@@ -60,7 +60,7 @@ impl Attestation {
         command: impl Fn(SignedState, LastRecord) -> SessionCommand,
     ) -> Result<(), LogError> {
         let Self { needed, connections, audit, open, .. } = self;
-        // The states of the log reach the queues of the sites in the order in which it grows.
+        // Held until the queues are filled, so that they receive the states in the order in which the log grows.
         let in_order = connections.offering();
         let again = open.take_if(|open| open.kind() == kind);
         let witnesses = if let Some(witnesses) = again {
@@ -80,8 +80,8 @@ impl Attestation {
         Ok(())
     }
 
-    /// A site signed the state of the log that it was shown an offer of this round in, or a statistics request, which
-    /// has no round. Those who signed are told when enough did.
+    /// Takes a site's signature on the state that ends with the offer of this round; a statistics request has no round.
+    /// Once enough sites have signed, each of them receives the signatures.
     pub fn cosigned(
         &mut self,
         site: &SiteName,
@@ -94,7 +94,7 @@ impl Attestation {
         match witnesses.take(site, key, signature) {
             Ok(size) => self.connections.confirmed(site, size),
             Err(error) => {
-                tracing::warn!(%site, %error, "a signature that is not of this state of the log");
+                tracing::warn!(%site, %error, "a signature on another state of the log");
                 return;
             }
         }
@@ -105,19 +105,20 @@ impl Attestation {
         }
     }
 
-    /// The site was told before that enough have signed, and comes back: it is told again.
+    /// Forgets that a site received the signatures, because it begins a new session. It receives them again once it
+    /// has signed in that session.
     pub fn forget(&mut self, site: &SiteName) {
         if let Some(open) = &mut self.open {
             open.forget(site);
         }
     }
 
-    /// Whether as many sites as needed have signed the open offer.
+    /// Whether enough sites have signed the open offer.
     pub fn is_seen(&self) -> bool {
         self.open.as_ref().is_some_and(Witnesses::is_seen)
     }
 
-    /// Whether enough sites can still sign the open offer when only `waiting` may.
+    /// Whether enough sites can still sign the open offer if only the sites in `waiting` may add a signature.
     pub fn can_be_seen<'s>(&self, waiting: impl Iterator<Item = &'s SiteName>) -> bool {
         self.open.as_ref().is_some_and(|open| open.can_be_seen(waiting))
     }
@@ -127,7 +128,7 @@ impl Attestation {
         self.open.as_ref().map_or(0, |open| open.shown().size)
     }
 
-    /// Records who has seen the open offer.
+    /// Records the signatures on the open offer.
     ///
     /// # Errors
     /// The log takes no record.
@@ -154,7 +155,7 @@ mod tests {
     use crate::driver::log;
     use crate::testing::ends;
 
-    /// What a session is told that shows a site this state of the log.
+    /// The command that shows a site this state of the log.
     fn model(run: &RunId, round: Round, log: SignedState, record: LastRecord) -> SessionCommand {
         let run = run.clone();
         let purpose = Purpose::Train;
@@ -174,7 +175,7 @@ mod tests {
         let audit = Arc::new(audit.unwrap());
         let connections = Arc::new(Connections::default());
         let sites = [ends.site_name.clone()];
-        // Of any log: this site signs nothing here.
+        // Any key serves, because this site signs nothing here.
         let key = audit.verifier();
         let entered = connections.enter(&sites[0], &key, &ends.coordinator, 0).unwrap();
         let Entered { mut commands, .. } = entered;
@@ -240,7 +241,7 @@ mod tests {
             shown.push(header.log.checkpoint);
         }
         assert_eq!(shown[0], shown[1]);
-        // Between what it has seen and what it is told, another session takes its place.
+        // Another session begins after `seen` was asked for and before the offer is shown.
         let seen = connections.seen(&site).unwrap();
         let mut newer = enter();
         let log = SignedState { checkpoint: String::new(), proofs: Vec::new() };

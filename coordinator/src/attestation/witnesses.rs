@@ -1,7 +1,7 @@
-//! Who has seen the state of this coordinator's log that the open round, or the statistics request, was offered in.
+//! The sites that have signed the state of this coordinator's log that ends with an offer.
 //!
-//! A site lets its update or its answer leave only when enough sites signed the very state that it was shown, so
-//! that nobody can be given another model than the rest.
+//! A site sends its update or its answer only once enough sites have signed the very state that it was shown. So no
+//! site can be given another model than the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +17,13 @@ pub(super) struct Witnesses {
     needed: usize,
     cosigned: BTreeMap<SiteName, Cosignature>,
     keys: BTreeMap<SiteName, VerifierKey>,
-    /// Sites that signed in their present sessions, and are told once enough have.
+    /// Sites that signed in their present sessions and wait until enough have signed.
     waiting: BTreeSet<SiteName>,
     told: BTreeSet<SiteName>,
 }
 
 impl Witnesses {
-    /// Of an offer, which `needed` sites must have seen.
+    /// Creates the list of an offer that `needed` sites must have signed.
     pub fn new(kind: OfferKind, shown: PublishedOffer, needed: u32) -> Self {
         let needed = usize::try_from(needed).unwrap_or(usize::MAX).min(MAX_WITNESSES);
         let cosigned = BTreeMap::new();
@@ -33,7 +33,7 @@ impl Witnesses {
         Self { kind, shown, needed, cosigned, keys, waiting, told }
     }
 
-    /// What is offered.
+    /// The kind of the offer.
     pub fn kind(&self) -> OfferKind {
         self.kind
     }
@@ -43,7 +43,7 @@ impl Witnesses {
         &self.shown
     }
 
-    /// Takes a site's signature; how far it has seen this log.
+    /// Takes a site's signature and returns the size of the log that it has seen.
     ///
     /// # Errors
     /// It is not that site's signature of this state.
@@ -67,7 +67,7 @@ impl Witnesses {
 
     /// Whether as many sites have signed as must have seen it.
     pub fn is_seen(&self) -> bool {
-        // One key under two names is one site, to whoever is told.
+        // A site that verifies the signatures counts one key under two names once.
         let keys: BTreeSet<&[u8; 32]> = self.keys.values().map(VerifierKey::public).collect();
         keys.len() >= self.needed
     }
@@ -78,7 +78,8 @@ impl Witnesses {
         self.is_seen() || self.cosigned.len() + more >= self.needed
     }
 
-    /// Once enough have signed: each site that has in its present session and was not told in it yet, with its proof.
+    /// The sites that are to receive signatures now, each with its proof. Once enough sites have signed, these are the
+    /// ones that signed in their present session and received none in it yet.
     pub fn news(&mut self) -> Vec<(SiteName, Vec<Cosignature>)> {
         // Nothing waits for the signatures of a final model.
         if matches!(self.kind, OfferKind::Evaluate(_)) || !self.is_seen() {
@@ -96,8 +97,8 @@ impl Witnesses {
         own.chain(others.map(|(_, signed)| signed)).take(MAX_WITNESSES).cloned().collect()
     }
 
-    /// The site comes back in a new session: it is told again once it has signed in it, and not before. Its signature
-    /// still counts for the others.
+    /// Notes that a site begins a new session. It receives the signatures once it has signed in that session, and not
+    /// before. Its earlier signature still counts for the others.
     pub fn forget(&mut self, site: &SiteName) {
         self.told.remove(site);
         self.waiting.remove(site);
@@ -124,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// A checkpoint of the coordinator's, and the line with which each of these hospitals signs it.
+    /// A checkpoint of the coordinator, and the line with which each of these hospitals signs it.
     fn offered(sites: &[&str]) -> (PublishedOffer, Vec<(SiteName, VerifierKey, String)>) {
         let key = |log: String| SigningKey::generate(&log.parse().unwrap()).unwrap();
         let coordinator = key("coordinator.1".to_owned());
@@ -142,7 +143,7 @@ mod tests {
         (PublishedOffer { note, size: 7, record }, signatures)
     }
 
-    /// Else it would be told of an offer that it was not shown in its session, and decline the round.
+    /// Otherwise it would receive signatures for an offer that it was not shown in this session, and decline the round.
     #[test]
     fn a_site_that_comes_back_is_told_once_it_has_signed_again() {
         let (shown, signatures) = offered(&["hospital-a", "hospital-b", "hospital-c"]);
@@ -154,7 +155,7 @@ mod tests {
             told.iter().map(|(site, _)| site.to_string()).collect::<Vec<_>>()
         };
         assert!(signs(&mut witnesses, 0).is_empty());
-        // It comes back before enough have signed, and after: others are told, and it is not.
+        // It begins a new session before enough have signed, and again afterwards. Only the others receive signatures.
         let first = signatures[0].0.clone();
         witnesses.forget(&first);
         assert_eq!(signs(&mut witnesses, 1), ["hospital-b"]);

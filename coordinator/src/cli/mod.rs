@@ -51,7 +51,7 @@ enum Verb {
     Sites(sites::Verb),
     /// Serve a federation: let sites in and run what operators launch.
     ///
-    /// On SIGTERM or SIGINT the coordinator starts nothing new, lets the open round close and keeps the model so far,
+    /// On SIGTERM or SIGINT the coordinator starts nothing new, lets the open rounds close and keeps the models so far,
     /// within `drain` of the settings. A second signal stops it at once.
     Serve(serve::Args),
     /// Show what an experiment would cost in privacy and traffic, and what policies would answer, before it runs.

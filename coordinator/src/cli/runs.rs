@@ -1,4 +1,4 @@
-//! `coordinator runs list|show|attach|stop`: the runs that a coordinator keeps, and those that are going on.
+//! `coordinator runs list|show|attach|stop`: the runs that a coordinator keeps, and the active ones.
 
 use std::path::PathBuf;
 

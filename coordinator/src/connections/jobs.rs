@@ -1,4 +1,4 @@
-//! The jobs that are going on, each with its own inbox: runs and statistics requests.
+//! Active jobs (runs and statistics requests), each with its own inbox.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::sites::ANSWERS;
 use super::{Connections, SessionEvent, Traffic};
 use crate::progress::ProgressFeed;
 
-/// Jobs that may go on at once, unless the settings say otherwise.
+/// The number of jobs that may be active at once, unless the settings say otherwise.
 pub const SLOTS: u32 = 4;
 
-/// What the settings may say. A site may have one transfer of each job open at once, and has 8 streams for them.
+/// The values that the settings may give. A site accepts 8 streams at once, and each job may have one transfer open.
 pub const SLOTS_ALLOWED: RangeInclusive<u32> = 1..=8;
 
 /// Events that may wait for a driver.
@@ -50,29 +50,29 @@ impl RunTerms {
     }
 }
 
-/// What a job is.
+/// The kind of a job.
 #[derive(Clone)]
 pub enum JobKind {
     /// Sites train a model, round by round.
     Run(RunTerms),
-    /// Sites answer a statistics request once. Nobody follows its steps but the operator who asked.
+    /// Sites answer a statistics request once. Only the operator who made it follows its steps.
     Statistics,
 }
 
-/// A job that is going on, as sessions see it.
+/// An active job, as sessions see it.
 #[derive(Clone)]
 pub struct JobHandle {
-    /// Its name.
+    /// The name of the run or of the statistics request.
     pub run: RunId,
-    /// What it is.
+    /// The kind of job.
     pub kind: JobKind,
-    /// What it moves.
+    /// The count of its bytes.
     pub traffic: Traffic,
     inbox: mpsc::Sender<SessionEvent>,
 }
 
 impl JobHandle {
-    /// Tells the driver; what comes after the job's end is of no interest to anybody.
+    /// Passes an event to the driver. An event after the end of the job is dropped.
     pub async fn tell(&self, event: SessionEvent) {
         let _ = self.inbox.send(event).await;
     }
@@ -81,11 +81,11 @@ impl JobHandle {
 /// A job that has just begun, as its driver sees it.
 #[derive(Debug)]
 pub struct Begun {
-    /// The sites that are here to be asked.
+    /// The connected sites.
     pub sites: Vec<SiteName>,
-    /// Where they will answer.
+    /// The events of the job.
     pub events: mpsc::Receiver<SessionEvent>,
-    /// What the job moves.
+    /// The count of the job's bytes.
     pub traffic: Traffic,
 }
 
@@ -102,7 +102,7 @@ impl Drop for ProgressSubscriber {
 }
 
 impl Connections {
-    /// Lets this many jobs go on at once. Those that are going on already are not ended.
+    /// Sets how many jobs may be active at once. It ends no active job.
     pub fn set_slots(&self, slots: u32) {
         self.lock().slots = slots;
     }
@@ -110,7 +110,7 @@ impl Connections {
     /// Begins a run.
     ///
     /// # Errors
-    /// A run of this name is going on, all slots are taken, or the coordinator is stopping.
+    /// A run of this name is active, all slots are taken, or the coordinator is stopping.
     pub fn begin(&self, run: &RunId, feed: &Arc<ProgressFeed>) -> Result<Begun, Refusal> {
         self.start(run, JobKind::Run(RunTerms::new(feed)))
     }
@@ -118,7 +118,7 @@ impl Connections {
     /// Begins a statistics request.
     ///
     /// # Errors
-    /// The same request is going on, all slots are taken, or the coordinator is stopping.
+    /// The same request is active, all slots are taken, or the coordinator is stopping.
     pub fn begin_statistics(&self, run: &RunId) -> Result<Begun, Refusal> {
         self.start(run, JobKind::Statistics)
     }
@@ -132,10 +132,10 @@ impl Connections {
             return Err(Refusal::Busy(run.clone()));
         }
         if inner.jobs.len() >= inner.slots as usize {
-            return Err(Refusal::Slots { going: inner.jobs.keys().cloned().collect() });
+            return Err(Refusal::Slots { active: inner.jobs.keys().cloned().collect() });
         }
         if matches!(kind, JobKind::Run(_)) {
-            // Every site is sent the plan. A statistics request counts when it is shown.
+            // Every site receives the plan and answers it. A statistics request grants its answers when it is shown.
             inner.allowances.values_mut().for_each(|allowance| allowance.grant(ANSWERS));
         }
         let (inbox, events) = mpsc::channel(INBOX);
@@ -145,7 +145,7 @@ impl Connections {
         Ok(Begun { sites: inner.sessions.keys().cloned().collect(), events, traffic })
     }
 
-    /// Lets no job begin from now on; returns those that are going on.
+    /// Lets no job begin from now on, and returns the active ones.
     pub fn close(&self) -> Vec<JobHandle> {
         let mut inner = self.lock();
         inner.closing = true;
@@ -159,19 +159,19 @@ impl Connections {
         }
     }
 
-    /// The job of this name, if it is going on.
+    /// The job of this name, if it is active.
     #[must_use]
     pub fn job(&self, run: &RunId) -> Option<JobHandle> {
         self.lock().jobs.get(run).cloned()
     }
 
-    /// The names of the jobs that are going on.
+    /// The names of the active jobs.
     #[must_use]
-    pub fn going(&self) -> Vec<RunId> {
+    pub fn active(&self) -> Vec<RunId> {
         self.lock().jobs.keys().cloned().collect()
     }
 
-    /// Counts bytes for a job, if it is going on.
+    /// Counts bytes for a job, if it is active.
     pub fn count(&self, run: &RunId, bytes: u64) {
         if let Some(job) = self.lock().jobs.get(run) {
             job.traffic.add(bytes);
@@ -185,7 +185,7 @@ impl Connections {
         ProgressSubscriber(Arc::clone(self))
     }
 
-    /// Waits until this job is no longer going on.
+    /// Waits until this job is over.
     pub async fn await_end(&self, run: &RunId) {
         loop {
             // Listening begins before looking, so that no end is missed between the two.
@@ -197,7 +197,7 @@ impl Connections {
         }
     }
 
-    /// Waits until no job is going on and everybody who followed one has heard its end.
+    /// Waits until no job is active and everybody who followed one has received its end.
     pub async fn await_idle(&self) {
         loop {
             let changed = self.changed.notified();
@@ -252,7 +252,7 @@ mod tests {
             connections.begin_statistics(&name("describe-a")).unwrap(),
         ];
         let names = ["run-a", "run-b", "describe-a"];
-        assert_eq!(connections.going(), ["describe-a", "run-a", "run-b"].map(name));
+        assert_eq!(connections.active(), ["describe-a", "run-a", "run-b"].map(name));
         for (bytes, run) in (1..).zip(names) {
             let job = connections.job(&name(run)).unwrap();
             assert_eq!(matches!(job.kind, JobKind::Statistics), run == "describe-a");
@@ -264,16 +264,16 @@ mod tests {
             assert!(matches!(begun.events.try_recv(), Err(TryRecvError::Empty)));
             assert_eq!(begun.traffic.bytes(), bytes);
         }
-        // The end of one is no other's.
+        // The end of one job ends no other.
         connections.end(&name("run-a"));
         connections.await_end(&name("run-a")).await;
         assert!(connections.job(&name("run-a")).is_none());
         assert!(matches!(begun[0].events.try_recv(), Err(TryRecvError::Disconnected)));
         connections.count(&name("run-a"), 7);
         assert_eq!(begun[0].traffic.bytes(), 1);
-        assert_eq!(connections.going(), ["describe-a", "run-b"].map(name));
+        assert_eq!(connections.active(), ["describe-a", "run-b"].map(name));
         assert!(matches!(begun[1].events.try_recv(), Err(TryRecvError::Empty)));
-        // Nobody waits for less than all of them.
+        // `await_idle` waits for all of them.
         let waiting = tokio::spawn({
             let connections = Arc::clone(&connections);
             async move { connections.await_idle().await }
@@ -286,21 +286,21 @@ mod tests {
     }
 
     #[test]
-    fn a_job_too_many_is_refused_with_the_names_of_those_that_are_going_on() {
+    fn a_job_beyond_the_slots_is_refused_with_the_names_of_the_active_ones() {
         let connections = Connections::default();
         let runs = ["run-a", "run-b", "run-c"].map(name);
         for run in &runs {
             connections.begin(run, &feed()).unwrap();
         }
         connections.begin_statistics(&name("describe-a")).unwrap();
-        let going = ["describe-a", "run-a", "run-b", "run-c"].map(name).to_vec();
-        let full = Refusal::Slots { going };
+        let active = ["describe-a", "run-a", "run-b", "run-c"].map(name).to_vec();
+        let full = Refusal::Slots { active };
         assert_eq!(connections.begin(&name("run-d"), &feed()).unwrap_err(), full);
         assert_eq!(connections.begin_statistics(&name("describe-b")).unwrap_err(), full);
         let text = full.to_string();
         assert!(text.contains("describe-a, run-a, run-b, run-c"), "{text}");
         assert!(text.contains("coordinator runs stop RUN"), "{text}");
-        // A name that is going on is told as such, whatever else is.
+        // The name of an active job is refused as busy, although all slots are taken.
         let same = name("describe-a");
         assert_eq!(connections.begin_statistics(&same).unwrap_err(), Refusal::Busy(same.clone()));
         connections.end(&same);

@@ -1,4 +1,4 @@
-//! Who is here, and which jobs they take part in: what sessions and drivers share.
+//! Connected sites and active jobs: the state that sessions and drivers share.
 //!
 //! ```text
 //! session ── SessionEvent ───► the inbox of the job that it names    (jobs)
@@ -26,7 +26,7 @@ pub use jobs::{Begun, JobHandle, JobKind, ProgressSubscriber, RunTerms, SLOTS, S
 pub use sites::{Entered, REFUSED, SeenStates};
 pub use traffic::Traffic;
 
-/// A site's permit to send what it releases; it has the next one when this is dropped.
+/// A site's permit to send a contribution. The site gets the next permit when this one is dropped.
 pub type UploadPermit = OwnedSemaphorePermit;
 
 /// What a session is told to do.
@@ -35,22 +35,22 @@ pub type UploadPermit = OwnedSemaphorePermit;
 pub enum SessionCommand {
     /// Send a message.
     Send(ToSite),
-    /// Begin a transfer with this offer and send its words, in place of a model of the same run that is still on its
-    /// way.
+    /// Begin a transfer with this offer and send its elements. It replaces a model of the same run that is still on
+    /// its way.
     Offer(Offer, Bytes),
 }
 
 /// What a session tells the driver of a job.
 #[derive(Debug)]
 pub enum SessionEvent {
-    /// A site connected while the job is going on.
+    /// A site connected while the job is active.
     Joined(SiteName),
     /// A site's connection ended.
     Lost(SiteName),
     /// A site consents to the plan with this hash.
     Consented(SiteName, Digest),
-    /// A site, whose log has this key, signed the state of the coordinator's that a round was offered
-    /// in, or a statistics request, which has no round.
+    /// A site, whose log has this key, signed the state of the coordinator's log that ends with the offer of a round,
+    /// or of a statistics request, which has no round.
     Cosigned(SiteName, Option<Round>, VerifierKey, String),
     /// A site sends no update.
     Declined(SiteName, Decline),
@@ -77,7 +77,7 @@ struct Inner {
     allowances: BTreeMap<SiteName, Allowance>,
     next_id: u64,
     jobs: BTreeMap<RunId, JobHandle>,
-    /// Jobs that may go on at once.
+    /// The number of jobs that may be active at once.
     slots: u32,
     /// Nothing new begins any more.
     closing: bool,
@@ -102,11 +102,11 @@ impl Default for Inner {
     }
 }
 
-/// The sites that are connected, and the jobs that are going on.
+/// The sites that are connected, and the active jobs.
 #[derive(Default)]
 pub struct Connections {
     inner: Mutex<Inner>,
-    /// Held by whoever shows sites the coordinator's log.
+    /// Held while an offer is recorded and shown to sites.
     offering: Mutex<()>,
     changed: Notify,
 }
@@ -117,10 +117,10 @@ impl Connections {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets nobody else show the coordinator's log to a site, until what is returned is dropped.
+    /// Locks the showing of the coordinator's log until the returned guard is dropped.
     ///
-    /// Whoever holds it records an offer and puts it into the queues of the sites, so that the queue of each site has
-    /// the states of the log in the order in which it grew.
+    /// The holder records an offer and puts it into the queues of the sites. So each queue has the states of the log in
+    /// the order in which the log grew.
     pub fn offering(&self) -> MutexGuard<'_, ()> {
         self.offering.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -37,16 +37,16 @@ pub struct Entered {
     pub id: u64,
     /// What its session is told to do.
     pub commands: mpsc::Receiver<SessionCommand>,
-    /// The jobs that are going on.
+    /// The active jobs.
     pub jobs: Vec<JobHandle>,
-    /// Whether an older session of the site gave way.
+    /// Whether the session replaced an older one of the site.
     pub replaced: bool,
 }
 
-/// States of the coordinator's log, by size, that the site of one session may have seen last.
+/// Sizes of the states of the coordinator's log that a site may have seen last, in one session.
 pub struct SeenStates {
     session: u64,
-    /// The first is the latest that the site is known to have seen, the others are on their way.
+    /// The first is the latest state that the site is known to have seen. The others are on their way.
     pub sizes: Vec<u64>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Passes a command on. A site that no longer listens is cut off: it will be back.
+    /// Passes a command on. A site that does not take its commands is cut off, and will connect again.
     fn command(&self, command: SessionCommand) {
         if self.commands.try_send(command).is_err() {
             self.link.close("the site does not take what it is sent");
@@ -104,7 +104,7 @@ impl Connections {
         Ok(Entered { id, commands: queue, jobs, replaced })
     }
 
-    /// Lets a site go; returns the jobs that have to know.
+    /// Ends a site's session, and returns the jobs to notify.
     pub fn leave(&self, site: &SiteName, id: u64) -> Vec<JobHandle> {
         let mut inner = self.lock();
         if inner.sessions.get(site).is_none_or(|session| session.id != id) {
@@ -146,14 +146,14 @@ impl Connections {
         self.lock().allowances.values_mut().for_each(|allowance| allowance.grant(ANSWERS));
     }
 
-    /// Passes a command to a site's session. One that no longer listens is cut off.
+    /// Passes a command to a site's session. A site that does not take its commands is cut off.
     pub fn command(&self, site: &SiteName, command: SessionCommand) {
         if let Some(session) = self.lock().sessions.get(site) {
             session.command(command);
         }
     }
 
-    /// What a site may have seen last of the coordinator's log; none where it is not connected.
+    /// The states of the coordinator's log that a site may have seen last; `None` if it is not connected.
     #[must_use]
     pub fn seen(&self, site: &SiteName) -> Option<SeenStates> {
         let inner = self.lock();
@@ -161,9 +161,10 @@ impl Connections {
         Some(SeenStates { session: session.id, sizes: session.seen.clone() })
     }
 
-    /// Passes on a command that shows the coordinator's log at this size, and remembers that, in one step. A session
-    /// that began after `seen` was asked for is not shown it: the proofs in the command are not for what it has seen.
-    /// Its drivers hear that the site is there again. Called under [`Connections::offering`].
+    /// Passes on a command that shows the coordinator's log at this size, and remembers the size, in one step. A
+    /// session that began after `seen` was asked for is skipped, because the proofs in the command do not start from
+    /// what it has seen. The drivers learn that the site is connected again and make their offers anew. Called under
+    /// [`Connections::offering`].
     pub fn show(&self, site: &SiteName, seen: &SeenStates, size: u64, command: SessionCommand) {
         let mut inner = self.lock();
         let Some(session) = inner.sessions.get_mut(site) else { return };
@@ -191,7 +192,7 @@ impl Connections {
     }
 }
 
-/// A site is shown the log at this size. Where it is known to have seen a later state, it stays at that one.
+/// Adds a state that a site is shown, unless the site is known to have seen a later one.
 fn remember(seen: &mut Vec<u64>, size: u64) {
     if seen.first().is_some_and(|known| *known > size) || seen.contains(&size) {
         return;
@@ -202,8 +203,8 @@ fn remember(seen: &mut Vec<u64>, size: u64) {
     seen.push(size);
 }
 
-/// A site has seen the log at this size, and no earlier state is its last any more. Of two jobs the later state may be
-/// confirmed first.
+/// Notes that a site has seen the log at this size, which rules out all earlier states as its last. With two jobs, the
+/// later state may be confirmed first.
 fn confirm(seen: &mut Vec<u64>, size: u64) {
     let known = seen.first().map_or(size, |known| size.max(*known));
     seen.retain(|seen| *seen > known);
@@ -223,10 +224,10 @@ mod tests {
         assert_eq!(seen, [10, 12, 14, 16]);
         confirm(&mut seen, 14);
         assert_eq!(seen, [14, 16]);
-        // That of another job, signed before and heard after.
+        // The signature for another job was made earlier and arrives later.
         confirm(&mut seen, 12);
         assert_eq!(seen, [14, 16]);
-        // An open offer that is shown once more takes nothing back.
+        // An open offer that is shown again changes nothing.
         remember(&mut seen, 12);
         assert_eq!(seen, [14, 16]);
         confirm(&mut seen, 16);

@@ -1,4 +1,4 @@
-//! What a job moves: counted where its messages and transfers are sent and received.
+//! The bytes of a job, counted where its messages and transfers are sent and received.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base::codec::encode;
 use serde::Serialize;
 
-/// What stands before a message on the wire: its length.
+/// The bytes of the length that precedes a message on the wire.
 const LENGTH: u64 = 4;
 
 /// The bytes of a job's messages and transfers, both ways, all sites. Clones share the count.
 ///
-/// The headers of QUIC and repetitions belong to connections, which several jobs share: they count in
-/// [`Connections::bytes`](super::Connections::bytes) alone.
+/// QUIC headers and retransmissions belong to connections, which several jobs share. Only
+/// [`Connections::bytes`](super::Connections::bytes) counts them.
 #[derive(Debug, Clone, Default)]
 pub struct Traffic(Arc<AtomicU64>);
 

@@ -1,4 +1,4 @@
-//! The run in the audit log: what is recorded, and taken of the sites' logs.
+//! The run in the audit log: its records, and what is verified of the sites' logs.
 
 use audit::note::VerifierKey;
 use base::ids::{Round, SiteName};

@@ -102,7 +102,7 @@ impl Running {
             let over = ToSite::Over { run: run.clone(), offered, outcome };
             connections.command(&site, SessionCommand::Send(over));
         }
-        // Only now is the slot free: what the next job says to a site comes after the end of this one.
+        // The slot becomes free only now, so that a site hears of the next job after the end of this one.
         connections.end(run);
     }
 

@@ -59,8 +59,8 @@ pub(crate) fn offer(
     Entry { actor: by.clone(), ..of_run(run, event).of_round(round.0) }
 }
 
-/// Whoever made the statistics request is named with it.
-pub(crate) fn statistics_offer((by, run): (&Name, &RunId), question: Digest) -> Entry {
+/// The offer of a statistics request, with the operator who made it.
+pub(crate) fn statistics_offer(by: &Name, run: &RunId, question: Digest) -> Entry {
     let event = Event::StatisticsOffer { question: hash(question) };
     Entry { actor: by.clone(), ..of_run(run, event) }
 }
@@ -116,7 +116,7 @@ pub(crate) fn rejected((run, round): (&RunId, Round), site: &SiteName, refusal: 
     of_site(run, round, site, event)
 }
 
-/// An answer to a statistics request that is not taken.
+/// The refusal of an answer to a statistics request.
 pub(crate) fn answer_rejected(run: &RunId, site: &SiteName, refusal: &Refusal) -> Entry {
     let event = Event::Refused { rule: name(refusal.code()) };
     of_run(run, event).with_site(name(site.as_str()))
@@ -171,7 +171,7 @@ pub(crate) fn evaluated(
     of_site(run, round, site, event)
 }
 
-/// A site described its patients to whoever asked. All of its numbers make one record, under the first of them.
+/// A site's answer to a statistics request. All of its numbers make one record, named after the first of them.
 pub(crate) fn described((by, run): (&Name, &RunId), site: &SiteName, numbers: &[Metric]) -> Entry {
     let numbers = Some(hash(statistics_store::digest(numbers)));
     let event = Event::Metric { name: label("description"), noised: true, numbers };

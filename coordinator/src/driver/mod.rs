@@ -97,7 +97,7 @@ pub struct Driver {
     pub start: Option<Vec<f32>>,
     /// Where its sites are.
     pub connections: Arc<Connections>,
-    /// What it moves.
+    /// The count of its bytes.
     pub traffic: Traffic,
     /// Where its events are kept.
     pub registry: Registry,
@@ -136,14 +136,14 @@ struct Running {
     inputs: Vec<(SiteName, Digest)>,
     /// What the sites are told whose updates were taken, once that is durable.
     received: Vec<(SiteName, ToSite)>,
-    /// Its offers in the log, and who has seen the open one.
+    /// The run's offers in the log, and the signatures on the open one.
     attestation: Attestation,
     next_seq: u64,
     started: Moment,
     /// Time that the audit log had taken when the run began.
     written: Duration,
     opened: Moment,
-    /// What the run had moved when the last round closed.
+    /// The run's bytes when the last round closed.
     bytes: u64,
     total_bytes: u64,
     rounds: Vec<RoundRecord>,

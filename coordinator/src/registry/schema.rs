@@ -9,8 +9,8 @@ use super::{Registry, RegistryError};
 
 const FORMAT: i64 = 3;
 
-/// How long a writer waits for the others: every run writes through a connection of its own. A commit takes
-/// milliseconds; on a disk that is busy with something else it may take seconds.
+/// How long a writer waits for the others, because every run writes through a connection of its own. A commit takes
+/// milliseconds, or seconds on a busy disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const TABLES: &str = "

@@ -22,8 +22,8 @@ pub struct RoundRecord {
     pub sites: Vec<SiteName>,
     /// From its opening to its model, in seconds.
     pub seconds: f64,
-    /// What this run's messages and transfers hold, in bytes, both ways, all sites: without the headers of QUIC and
-    /// without repetitions. A model counts whole where its transfer was begun, also where a newer one replaced it.
+    /// Bytes of the run's messages and transfers in this round, both ways, all sites, without QUIC headers and
+    /// retransmissions. A model whose transfer was begun counts in full, even if a newer one replaced it.
     pub bytes: u64,
     /// The hash of the model after it.
     pub model: Digest,
@@ -177,8 +177,8 @@ impl Registry {
         commit.commit().map_err(failed)
     }
 
-    /// Begins what one commit ends. It takes its turn among writers here, where it can wait for one: SQLite refuses at
-    /// once to make a writer of a reader that another one has overtaken.
+    /// Begins a transaction as a writer. Only here can it wait for other writers: SQLite fails at once if a reader
+    /// becomes a writer after another connection has written.
     fn begin(&mut self) -> rusqlite::Result<Transaction<'_>> {
         self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }

@@ -114,7 +114,7 @@ async fn attach(
     }
 }
 
-/// Ends a run or a statistics request for the operator `by`, and answers when it is over. Others go on.
+/// Ends a run or a statistics request for the operator `by`, and answers when it is over. Other jobs continue.
 async fn stop(
     launcher: &Launcher,
     run: &RunPrefix,
@@ -148,7 +148,7 @@ async fn stop(
     }
 }
 
-/// The job that is meant, if it is going on.
+/// The active job whose name begins with `prefix`.
 fn going_on(launcher: &Launcher, prefix: &RunPrefix) -> Result<JobHandle, Refusal> {
     let internal = |error: RegistryError| Refusal::Internal(error.to_string());
     let connections = &launcher.connections;
@@ -160,9 +160,9 @@ fn going_on(launcher: &Launcher, prefix: &RunPrefix) -> Result<JobHandle, Refusa
         },
         None => Vec::new(),
     };
-    // A statistics request has a name, and no row in the registry.
-    let going = connections.going().into_iter();
-    names.extend(going.filter(|run| run.as_str().starts_with(prefix.as_str())));
+    // An active statistics request is not in the registry.
+    let active = connections.active().into_iter();
+    names.extend(active.filter(|run| run.as_str().starts_with(prefix.as_str())));
     let run = meant(prefix, names)
         .map_err(|error| Refusal::from(&error))?
         .ok_or_else(|| Refusal::NoSuchRun(prefix.clone()))?;

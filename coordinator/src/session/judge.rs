@@ -1,4 +1,4 @@
-//! What a job may be told by a site, before its driver hears of it. Pure.
+//! Checks what a site sends for a job before the driver receives it. Pure.
 
 use node::wire::Refusal;
 use plan::experiment::{DEVIATION, METRIC_NAME, METRICS};
@@ -6,10 +6,10 @@ use plan::metric::Metric;
 
 use crate::connections::{JobKind, RunTerms, SessionEvent};
 
-/// Why an event is not passed to the driver of the job that it names.
+/// The reason not to pass an event to the driver of the job that it names, if there is one.
 pub(super) fn fault(kind: &JobKind, event: &SessionEvent) -> Option<Refusal> {
     match (kind, event) {
-        // What is said of a run is out of turn in a statistics request, and the other way round.
+        // A message about a run is out of turn in a statistics request, and the reverse.
         (JobKind::Run(_), SessionEvent::StatisticsReply(..))
         | (JobKind::Statistics, SessionEvent::Consented(..) | SessionEvent::Evaluated(..)) => {
             Some(Refusal::OutOfTurn)

@@ -1,4 +1,4 @@
-//! Messages of a site, each on its way to the job that it names.
+//! Receives a site's messages and passes each to the job that it names.
 
 use base::ids::RunId;
 use node::transport::{FrameReader, TransportError};
@@ -9,7 +9,7 @@ use super::judge::fault;
 use crate::connections::{SessionEvent, Traffic};
 
 impl Session {
-    /// Takes the messages of the control stream until it ends.
+    /// Reads the control stream until it ends.
     ///
     /// # Errors
     /// How the stream or the connection broke.
@@ -45,10 +45,10 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the driver of this job, or the site why not.
+    /// Passes an event to the driver of this job, or refuses it to the site.
     ///
     /// # Errors
-    /// The site has sent too much that is refused.
+    /// The site has sent too many messages that were refused.
     pub(super) async fn pass_on(
         &self,
         run: RunId,

@@ -1,4 +1,4 @@
-//! One site's connection: what it says goes to the job that it names, what drivers say goes out.
+//! One site's connection. It passes the site's messages to the jobs that they name, and sends what drivers command.
 //!
 //! ```text
 //! control stream ───► listen ──┐        ┌─► speak ──► control stream

@@ -1,7 +1,7 @@
-//! Words on their way to a site: one transfer after another, in the order in which the transfers were begun.
+//! Sends elements to a site, one transfer after another, in the order in which the transfers were begun.
 //!
-//! A site takes transfers in that order. All streams of a connection share one window of unread bytes: words of a later
-//! transfer, which the site does not read yet, would fill it, and the earlier one could never end.
+//! A site takes transfers in that order. All streams of a connection share one window of unread bytes. Elements of a
+//! later transfer, which the site does not read yet, would fill it, and the earlier transfer could never end.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use node::transport::{Link, Outgoing};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// A transfer that was begun, and whose words are still to be sent.
+/// A transfer that was begun, and whose elements are still to be sent.
 struct Begun {
     transfer: Outgoing,
     words: Bytes,
-    /// Closed when nobody waits for the words any more.
+    /// Closed when the transfer is given up.
     given_up: oneshot::Receiver<()>,
 }
 
-/// The transfers of one session that were begun. Those that are not complete are given up with it.
+/// The transfers of one session. Those that are not complete when it is dropped are reset.
 pub(super) struct Outbox {
-    /// As long as streams that a site lets this session open at once.
+    /// Bounded by the number of streams that a site lets this session open at once.
     queue: mpsc::UnboundedSender<Begun>,
     /// The latest transfer of each job.
     latest: BTreeMap<RunId, oneshot::Sender<()>>,
@@ -29,14 +29,14 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox without transfers.
+    /// Creates an outbox without transfers, and the task that sends them.
     pub fn new(link: &Link) -> Self {
         let (queue, mut begun) = mpsc::unbounded_channel::<Begun>();
         let link = link.clone();
         let sending = tokio::spawn(async move {
             while let Some(Begun { transfer, words, mut given_up }) = begun.recv().await {
                 let sent = tokio::select! {
-                    // Looked at first: a transfer that was given up while it waited sends nothing.
+                    // First, so that a transfer that was given up while it waited sends nothing.
                     biased;
                     _ = &mut given_up => continue,
                     sent = transfer.send(&words) => sent,
@@ -49,15 +49,15 @@ impl Outbox {
         Self { queue, latest: BTreeMap::new(), sending }
     }
 
-    /// Sends the words of a job's transfer after those of all that were begun before.
+    /// Sends the elements of a job's transfer after those of all transfers that were begun before.
     pub fn send(&mut self, run: RunId, transfer: Outgoing, words: Bytes) {
         let (keep, given_up) = oneshot::channel();
         self.latest.insert(run, keep);
-        // Closed only where the task ended, with the connection.
+        // The queue is closed only if the task has ended, with the connection.
         let _ = self.queue.send(Begun { transfer, words, given_up });
     }
 
-    /// Gives up what is still on its way of this job's transfers.
+    /// Gives up this job's transfer, if it is still on its way.
     pub fn give_up(&mut self, run: &RunId) {
         drop(self.latest.remove(run));
     }
@@ -92,7 +92,7 @@ mod tests {
         })
     }
 
-    /// Takes the next transfer, whatever becomes of its words.
+    /// Takes the next transfer; it may be given up before its end.
     async fn take(link: &Link) -> (RunId, Result<usize, TransportError>) {
         let mut reader = link.accept_transfer().await.unwrap();
         let Offer::Model(header) = reader.expect().await.unwrap() else { panic!() };
@@ -105,14 +105,14 @@ mod tests {
     async fn models_of_several_runs_larger_than_the_window_all_arrive_in_order() {
         let ends = ends().await;
         let mut outbox = Outbox::new(&ends.coordinator);
-        // Three times what a site leaves unread on one connection.
+        // Each is three times as large as the window of unread bytes of a connection.
         let words = Bytes::from(vec![0; 6 << 20]);
         let runs = ["run-a", "run-b", "run-c"].map(|run| run.parse::<RunId>().unwrap());
         for run in &runs {
             let begun = begin_transfer(&ends.coordinator, &offer(run, &words)).await.unwrap();
             outbox.send(run.clone(), begun, words.clone());
         }
-        // It waits behind the first one, and is replaced meanwhile.
+        // The second one is replaced while it waits behind the first.
         outbox.give_up(&runs[1]);
         let newer = begin_transfer(&ends.coordinator, &offer(&runs[1], &words)).await.unwrap();
         outbox.send(runs[1].clone(), newer, words.clone());

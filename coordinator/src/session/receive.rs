@@ -1,4 +1,4 @@
-//! What a site releases, one transfer after another.
+//! Receives a site's contributions, one transfer after another.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::driver::log;
 use crate::incoming::Incoming;
 
 impl Session {
-    /// Takes updates and answers one by one, each when the job of the one before is done with it: what bounds the
-    /// memory and the files of a site, and keeps the states of its log in their order.
+    /// Takes updates and answers one by one, each after the job of the previous one has processed it. This bounds the
+    /// memory and the files for a site, and keeps the states of its log in order.
     ///
     /// # Errors
     /// How a stream or the connection broke, or that the site sent too much.
@@ -80,7 +80,7 @@ impl Session {
         Ok(())
     }
 
-    /// The update behind this header, complete and within its run's bound.
+    /// Receives the update behind this header and checks its length, hash and bound.
     async fn update(
         &self,
         reader: FrameReader,

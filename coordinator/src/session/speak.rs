@@ -1,4 +1,4 @@
-//! What a site is sent: messages as they are, and offers, each begun in the order of the coordinator's log.
+//! Sends a site its messages and offers. Offers are begun in the order of the coordinator's log.
 
 use base::ids::RunId;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use super::outbox::Outbox;
 use crate::connections::{SessionCommand, Traffic};
 
 impl Session {
-    /// Carries out what drivers command until none may any more.
+    /// Carries out the commands of drivers until the session's queue is closed.
     ///
     /// # Errors
     /// How the stream or the connection broke.
@@ -25,7 +25,7 @@ impl Session {
             match command {
                 SessionCommand::Send(message) => {
                     if let ToSite::Over { run, .. } = &message {
-                        // Nobody waits for a model of a run that is over.
+                        // A site needs no model of a run that is over.
                         outbox.give_up(run);
                     }
                     if let Some(run) = named(&message) {
@@ -41,8 +41,8 @@ impl Session {
         Ok(())
     }
 
-    /// Begins an offer's transfer. It is begun here, and not where its words are sent, so that the site hears of the
-    /// states of the log in the order in which this session was told to show them.
+    /// Begins an offer's transfer. It is begun here, and not where its elements are sent, so that the site receives the
+    /// states of the log in the order of the commands.
     async fn begin(
         &self,
         outbox: &mut Outbox,
@@ -53,7 +53,7 @@ impl Session {
             Offer::Model(header) => header.run.clone(),
             Offer::Statistics(offer) => offer.question.run(),
         };
-        // A site that is still being sent an older model of this run gets this one instead.
+        // This model replaces an older one of the run that is still on its way.
         outbox.give_up(&run);
         match begin_transfer(&self.link, offer).await {
             Ok(begun) => {
@@ -62,7 +62,7 @@ impl Session {
                 outbox.send(run, begun, words);
                 Ok(())
             }
-            // The site took no more of it: it says so itself, or is gone.
+            // The site stopped the stream, and says why in a message of its own.
             Err(error @ TransportError::Stream(_)) => {
                 tracing::debug!(site = %self.site, %run, %error, "offer not delivered");
                 Ok(())

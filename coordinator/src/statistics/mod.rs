@@ -1,15 +1,15 @@
-//! A description: every site is asked once, and what each answers is passed on to whoever asked.
+//! A statistics request: every site is asked once, and each answer is passed on to the operator.
 //!
 //! ```text
-//! question ─► audit log ─► sites ─► each signs that state ─► enough? ─► all are told
+//! question ─► audit log ─► sites ─► each signs that state ─► enough? ─► Witnessed to each
 //!
 //! answer: asked for? its log goes on? ─► kept ─► audit log ─► operator
 //! decline, lost, time is up ── answered before? ────────────► operator
 //! ```
 //!
-//! Sites hold a question to what they hold a round's model to: it stands in the log that they all see.
-//! An answer costs a site's budget and is made once. So the site keeps it before it is sent, the coordinator
-//! when it arrives, and who asks the same again hears it again: whatever became of the connections between.
+//! Sites check a request as they check a round's model: it is the last record of the log that they all see.
+//! An answer costs a site's budget and is computed once. So the site keeps it before it is sent, and the coordinator
+//! when it arrives. The same request returns the same answer again, even after a broken connection.
 
 mod report;
 mod table;
@@ -89,8 +89,8 @@ impl std::fmt::Display for Halt {
 }
 
 impl Describer {
-    /// Asks the sites and passes on what they say, until each has said something or is gone.
-    /// Dropping `slot` lets another job begin. The same request may then be made again under the same name.
+    /// Asks the sites and passes on what they say, until each has answered, declined or disconnected. Dropping `slot`
+    /// lets another job begin. The same request may then be made again under the same name.
     pub fn go(
         mut self,
         runtime: &Handle,
@@ -118,7 +118,7 @@ impl Describer {
             let over = ToSite::Over { run: self.run.clone(), offered, outcome };
             self.connections.command(site, SessionCommand::Send(over));
         }
-        // Only now may the same request be made again: what it says to a site must come after the end of this.
+        // The same request may be made again only now, so that a site hears of it after the end of this one.
         drop(slot);
         let seconds = self.clock.now().since(started).as_secs_f64();
         tracing::info!(seconds, "over");
@@ -131,7 +131,7 @@ impl Describer {
 
     /// Records the question, and shows every site the record with it.
     fn ask(&self, sites: Vec<SiteName>) -> Result<Open, String> {
-        let entry = log::statistics_offer((&self.by, &self.run), self.question.digest());
+        let entry = log::statistics_offer(&self.by, &self.run, self.question.digest());
         let mut attestation = Attestation::new(
             self.run.clone(),
             self.question.min_sites,
@@ -181,7 +181,7 @@ impl Describer {
                     self.declined_all(open.waiting.late(), rule, reason);
                 }
             }
-            // Nobody answers before enough have signed: without hope of that, nobody is waited for.
+            // No site answers before enough have signed. If that is impossible, waiting is pointless.
             if !open.attestation.can_be_seen(open.waiting.sites()) {
                 let rule = "aggregation.min_sites";
                 let reason = "too few of the other hospitals take part";
@@ -191,7 +191,7 @@ impl Describer {
         Ok(())
     }
 
-    /// What was noted is written, with the names of those who saw the question, and the state is signed.
+    /// Writes the records that were noted, with the signatures on the request, and signs the state.
     fn seal(&self, attestation: &Attestation) -> Result<(), String> {
         let noted = attestation.record();
         noted.and_then(|()| self.audit.checkpoint()).map(drop).map_err(|error| error.to_string())
@@ -207,7 +207,7 @@ impl Describer {
                 if open.waiting.settle(&site) =>
             {
                 let answered = self.answered(&site, &key, reply);
-                // The site's log is taken up to here: what it releases next may come.
+                // The site's log is verified up to this answer, so its next contribution may follow.
                 drop(permit);
                 return answered;
             }

@@ -1,4 +1,4 @@
-//! What may be wrong with the coordinator's log.
+//! Errors in the coordinator's log, and in what it says of this site's log.
 
 use audit::note::NoteError;
 use audit::segments::LogError;
@@ -74,7 +74,7 @@ pub enum MonitorError {
     /// Signatures for an offer that is not open here.
     #[error("signatures for {}, which is not open here", offered(*.round))]
     NotOffered {
-        /// The round; none where it is a statistics request.
+        /// The round; `None` for a statistics request.
         round: Option<Round>,
     },
     /// This site's own log.

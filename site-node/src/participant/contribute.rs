@@ -15,7 +15,7 @@ use crate::privatize::{Origin, PrivacyGate, fresh_key};
 use crate::send::Outgoing;
 use crate::train::{train_privately, train_until};
 
-/// Trains by the plan's mode, and passes what came of it through the gate, which other runs use meanwhile.
+/// Trains by the plan's mode, and passes the result through the gate. Other runs may use the gate meanwhile.
 pub(super) fn contribute(
     site: &Site,
     gate: &PrivacyGate,

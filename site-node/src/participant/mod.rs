@@ -1,5 +1,5 @@
-//! What one hospital does for runs and descriptions, from records to what leaves. Several runs go on at once. No
-//! record is read before policy and budget allow it.
+//! One hospital's part in runs and statistics requests, from its records to what leaves. Several runs may be in
+//! progress at once. No record is read before policy and budget allow it.
 //!
 //! ```text
 //! consider   plan ─► policy, slot, budget, data, cohort ─► consent, or the rule that says no
@@ -104,12 +104,12 @@ pub trait Participant: Send + Sync + 'static {
     /// The program ends: training stops after the step that it is in, and nothing of it leaves.
     fn stop(&self) {}
 
-    /// A session with the coordinator begins. Runs that are held from before rest from now on: one that is proposed
-    /// again goes on, and one that is not gives way to a further run.
+    /// A session with the coordinator begins. Runs from earlier sessions rest from now on. One that is proposed again
+    /// continues; the slot of any other one may be taken by a further run.
     fn session_begins(&self) {}
 
-    /// A run is over, whether or not this site took part: its place is free, and what was kept for sending again is
-    /// removed. It waits for nothing.
+    /// A run is over, whether or not this site took part. Its slot becomes free, and the update that was kept for
+    /// sending again is removed. This does not block.
     fn over(&self, _: &RunId) {}
 }
 
@@ -170,7 +170,7 @@ fn untrained(error: &TrainError) -> DeclineReason {
     }
 }
 
-/// What `work` answers. A panic in it is an answer too, whose reason says nothing of what provoked it.
+/// Returns what `work` returns. A panic in it becomes a decline whose reason does not reveal the cause.
 fn guarded<T>(work: impl FnOnce() -> Result<T, DeclineReason>) -> Result<T, DeclineReason> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(DeclineReason::new("site-node", "stopped by a defect; its log says where"))

@@ -67,25 +67,25 @@ pub enum SiteParticipantError {
 
 /// The hospital's part in a federation, for all runs at once.
 ///
-/// Each run has a lock of its own, which is held as long as a round trains, patients are read or a model is evaluated.
-/// All other locks but `reading` and `describing` are held for moments. Whoever needs several takes them in this
-/// order: a run's own or `describing`, `reading`, the ledger's (inside the gate), `runs`. Nobody waits for a run who
-/// holds one of the others, so that no run waits for another one to train.
+/// Each run has a lock of its own, which is held while a round trains, patients are read or a model is evaluated. The
+/// other locks are held briefly, except `reading` and `describing`. Several locks are taken in this order: a run's own
+/// or `describing`, `reading`, the ledger's (inside the gate), `runs`. No thread that holds one of the others waits for
+/// a run's lock, so no run waits while another one trains.
 pub struct SiteParticipant {
     site: Site,
     audit: Arc<AuditWriter>,
     gate: PrivacyGate,
     runs: Mutex<Runs>,
-    /// Held while the patients of a run are read: a run that needs the same finds them then.
+    /// Held while the patients of a run are read, so that a run that needs the same patients finds them afterwards.
     reading: Mutex<()>,
-    /// Held while a description is answered.
+    /// Held while a statistics request is answered.
     describing: Mutex<()>,
     /// Hashes of ECGs and images that did not change since.
     seen: FileHashCache,
     questions: Mutex<Questions>,
     /// How long runs trained.
     taken: Mutex<Taken>,
-    /// What trains now.
+    /// The training in progress, by run.
     in_hand: Mutex<BTreeMap<RunId, InHand>>,
 }
 
@@ -151,8 +151,8 @@ impl SiteParticipant {
         hold(&self.in_hand)
     }
 
-    /// Acts for a run that was consented to, under its lock. An error is given to `refused` before the run is left,
-    /// where it concerns the whole run.
+    /// Acts for a run that was consented to, under its lock. An error is passed to `refused`. If it concerns the whole
+    /// run, this site then leaves the run.
     fn with<T>(
         &self,
         run: &RunId,
@@ -164,7 +164,7 @@ impl SiteParticipant {
             return Err(unknown()).inspect_err(refused);
         };
         let mut state = hold(&cell);
-        // It may have ended while this waited.
+        // The run may have ended while this waited.
         let known = self.runs().holds(run, &cell);
         let answer = state.as_mut().filter(|_| known).ok_or_else(unknown).and_then(act);
         answer.inspect_err(|reason| {
@@ -177,7 +177,7 @@ impl SiteParticipant {
     }
 }
 
-/// A lock, also after somebody who held it panicked: nothing is left half done under any of them.
+/// Locks a mutex, also after a panic of an earlier holder: every change under these locks is complete or absent.
 fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }

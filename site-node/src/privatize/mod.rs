@@ -62,10 +62,10 @@ pub fn fresh_key() -> Option<NoiseKey> {
 
 /// The gate through which every update passes: one for each data set, shared by all of its runs.
 ///
-/// Its ledger is locked for one look or for one durable charge, never while patients are read, a model trains or noise
-/// is drawn. So no run keeps another one waiting. Nor does anything rest on the lock beyond one such step: whoever
-/// looks whether a run's round was charged and then charges it holds that run's own lock, so that nobody else charges
-/// it in between; and the ledger charges no release twice, whoever asks.
+/// Its ledger is locked for one read or for one durable charge, never while patients are read, a model trains or noise
+/// is drawn. So no run keeps another one waiting. No decision spans two such steps without another lock: a thread that
+/// checks whether a round was charged and then charges it holds that run's own lock. In any case the ledger charges no
+/// release twice.
 pub struct PrivacyGate {
     ledger: Mutex<Ledger<LedgerLog>>,
     audit: Arc<AuditWriter>,
@@ -106,8 +106,8 @@ impl PrivacyGate {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets what may be spent, from now on; another budget of the data set is on record first. The limits are asked
-    /// for under the ledger's lock: of two runs that do this at once none puts back an earlier policy's.
+    /// Sets what may be spent from now on. A changed budget of the data set is recorded first. `limits` is called under
+    /// the ledger's lock, so that of two runs that do this at once none restores the limits of an earlier policy.
     ///
     /// # Errors
     /// They cannot be recorded.
@@ -124,7 +124,7 @@ impl PrivacyGate {
         Ok(())
     }
 
-    /// What `look` makes of the account, which does not change meanwhile.
+    /// Returns what `look` computes from the account, which does not change meanwhile.
     pub fn look<T>(&self, look: impl FnOnce(&Account) -> T) -> T {
         look(self.ledger().account())
     }
@@ -198,7 +198,7 @@ impl PrivacyGate {
         Ok(Some(ledger.reserve(charge)?))
     }
 
-    /// Whether a description was answered before, as far as it was charged.
+    /// Whether a charge for this statistics request exists, so that it was answered before, or may have been.
     #[must_use]
     pub fn has_answered(&self, question: &StatisticsRequest) -> bool {
         let releases = (question.mechanism(), question.count());
@@ -221,7 +221,7 @@ impl PrivacyGate {
         Ok(self.ledger().reserve(charge)?)
     }
 
-    /// Keeps what was noised, durably, before it is sent for the first time. It takes the place of the run's last one.
+    /// Keeps a noised update durably before it is sent for the first time. It replaces the run's previous one.
     ///
     /// # Errors
     /// It cannot be written: it must not be sent.
@@ -244,14 +244,14 @@ impl PrivacyGate {
         Ok(words.and_then(|words| self.ledger().again(run, round, words)))
     }
 
-    /// Removes what was kept of a run: nobody asks for it again.
+    /// Removes the update that was kept of a run, which is not asked for again.
     pub fn forget(&self, run: &RunId) {
         if let Err(error) = self.outbox.remove(run) {
             tracing::warn!(%run, %error, "the run's last update in state/outbox cannot be removed");
         }
     }
 
-    /// Removes the oldest of very many updates that were kept, but none of a run that is `held`.
+    /// Removes the oldest updates beyond the most that are kept, but none of a run that is `held`.
     pub fn tidy(&self, held: impl Fn(&RunId) -> bool) {
         if let Err(error) = self.outbox.tidy(held) {
             tracing::warn!(%error, "old updates in state/outbox cannot be removed");
@@ -259,10 +259,10 @@ impl PrivacyGate {
     }
 }
 
-/// All that a run of this plan releases.
+/// All releases of a run of this plan.
 #[must_use]
 pub fn planned_releases(plan: &Plan) -> PlannedReleases {
-    PlannedReleases::new((plan.privacy.mechanism(), plan.rounds), plan.privacy.once())
+    PlannedReleases::new(plan.privacy.mechanism(), plan.rounds, plan.privacy.once())
 }
 
 fn charge(plan: &Plan, run: &RunId, round: Round, clip: f64) -> Charge {

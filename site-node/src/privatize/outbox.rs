@@ -1,8 +1,8 @@
-//! Noised updates, the last one of each run, kept on disk until the run is over: sent again byte for byte after a
-//! crash, never noised a second time.
+//! The last noised update of each run, kept on disk until the run is over. After a crash it is sent again byte for
+//! byte, and never noised a second time.
 //!
 //! ```text
-//! state/outbox/RUN    a line of JSON with run, plan, round, origin and hash, then the words of the update
+//! state/outbox/RUN    a line of JSON with run, plan, round, origin and hash, then the elements of the update
 //! ```
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 /// Far above any header.
 const MAX_HEADER: u64 = 4096;
 
-/// The most updates that are kept. A coordinator begins as many runs as it likes, and a run that it never ends
-/// leaves a file.
+/// The most updates that are kept. A coordinator may begin any number of runs, and a run that it never ends leaves a
+/// file.
 const MAX_KEPT: usize = 64;
 
 /// What an update was trained from.
@@ -47,20 +47,20 @@ struct Header {
     bytes: u64,
 }
 
-/// A file that is kept.
+/// A file in the outbox.
 struct Kept {
     changed: SystemTime,
     run: RunId,
 }
 
-/// A folder with at most one update of each run. Two runs never touch one file; whoever acts for a run holds that
+/// A folder with at most one update of each run. Two runs never share a file, and access to a run's file is under that
 /// run's lock.
 pub(super) struct Outbox {
     folder: PathBuf,
 }
 
 impl Outbox {
-    /// The outbox in a state folder, of which this process has the lock.
+    /// Opens the outbox in a state folder that this process has locked.
     pub(super) fn new(state: &Path) -> io::Result<Self> {
         let folder = state.join("outbox");
         durable::make_folder(&folder)?;
@@ -73,7 +73,7 @@ impl Outbox {
         self.folder.join(run.as_str())
     }
 
-    /// Removes what a crash left of a file that was being written. No name of a run has a dot.
+    /// Removes files that a crash left unfinished. The name of a run contains no dot.
     fn remove_unfinished(&self) -> io::Result<()> {
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
@@ -84,7 +84,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Keeps an update in place of the run's last one; on return it survives a power cut.
+    /// Keeps an update in place of the run's previous one. On return it survives a power cut.
     pub(super) fn keep(&self, update: &PrivatizedUpdate, origin: Origin) -> io::Result<()> {
         let charge = update.charge();
         let words = update.words();
@@ -132,8 +132,8 @@ impl Outbox {
         Ok(Some(words.into()))
     }
 
-    /// Removes what was kept of a run, if anything was. A power cut may bring it back, which does no harm: it leaves
-    /// only for the very offer that it was trained from.
+    /// Removes the update of a run, if there is one. A power cut may bring the file back, which does no harm: it is
+    /// sent only for the very offer that it was trained from.
     pub(super) fn remove(&self, run: &RunId) -> io::Result<()> {
         removed(std::fs::remove_file(self.path(run)))
     }
@@ -147,7 +147,7 @@ impl Outbox {
         goes.try_for_each(|kept| self.remove(&kept.run))
     }
 
-    /// Every file of a run.
+    /// All files in the outbox that belong to runs.
     fn list(&self) -> io::Result<Vec<Kept>> {
         let mut kept = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -157,7 +157,7 @@ impl Outbox {
             };
             match entry.metadata().and_then(|about| about.modified()) {
                 Ok(changed) => kept.push(Kept { changed, run }),
-                // Its run ended meanwhile.
+                // The run ended meanwhile, and its file was removed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -166,7 +166,7 @@ impl Outbox {
     }
 }
 
-/// A file that is gone already is removed.
+/// Counts a file that does not exist as removed.
 fn removed(outcome: io::Result<()>) -> io::Result<()> {
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -1,4 +1,4 @@
-//! The connection of one session: who is let in, what is read and written, and how long a certificate lasts.
+//! The connection of one session: the introduction, reading and writing, and the end of the certificate.
 
 use std::time::Duration;
 
@@ -32,10 +32,10 @@ pub(super) struct Opened {
     pub(super) link: Link,
     pub(super) writer: FrameWriter,
     pub(super) reader: FrameReader,
-    pub(super) watch: Monitor,
+    pub(super) monitor: Monitor,
 }
 
-/// Connects, and says who is there. That this site is not let in is an answer of its own.
+/// Connects and introduces this site. A refusal by the coordinator is an error of its own.
 pub(super) async fn open(
     dialer: &Dialer,
     coordinator: &Address,
@@ -53,7 +53,7 @@ pub(super) async fn open(
     let log = Some(introduction(&audit, participant.data_set()));
     let hello = ToCoordinator::Hello(Hello { protocol: PROTOCOL, software, log });
     writer.send(&hello).await.map_err(unwelcome)?;
-    let watch = match reader.expect().await.map_err(unwelcome)? {
+    let monitor = match reader.expect().await.map_err(unwelcome)? {
         ToSite::Welcome(hello) => {
             tracing::info!(%coordinator, peer = hello.software, "connected");
             Monitor::open(audit, hello.log.as_ref())?
@@ -61,10 +61,10 @@ pub(super) async fn open(
         ToSite::Refused(refusal) => return Err(SessionError::Refused(refusal)),
         _ => return Err(SessionError::Protocol("no welcome")),
     };
-    Ok(Opened { link, writer, reader, watch })
+    Ok(Opened { link, writer, reader, monitor })
 }
 
-/// An offer whose head was read.
+/// An offer whose header was read.
 pub(super) enum Arrived {
     /// A model, whose parameters follow.
     Model(ModelHeader, FrameReader),
@@ -72,7 +72,7 @@ pub(super) enum Arrived {
     Statistics(StatisticsOffer),
 }
 
-/// Hands on what is offered, in the order in which the coordinator began to send it.
+/// Passes offers on, in the order in which the coordinator began to send them.
 pub(super) async fn read_offers(
     link: &Link,
     incoming: mpsc::Sender<Arrived>,
@@ -85,7 +85,7 @@ pub(super) async fn read_offers(
                 reader.end().await?;
                 Arrived::Statistics(offer)
             }
-            // Given up before it was begun: a newer model takes its place.
+            // The coordinator gave it up before its header was sent, for a newer model.
             Err(TransportError::Stream(error)) => {
                 tracing::debug!(error, "a transfer was given up");
                 continue;
@@ -98,7 +98,7 @@ pub(super) async fn read_offers(
     }
 }
 
-/// Hands on what the coordinator says until it says no more.
+/// Passes the coordinator's messages on until the stream ends.
 pub(super) async fn read_all(
     reader: &mut FrameReader,
     incoming: mpsc::Sender<ToSite>,
@@ -111,7 +111,7 @@ pub(super) async fn read_all(
     Ok(())
 }
 
-/// Sends what the site answers until there is no more.
+/// Sends the site's messages until there are no more.
 pub(super) async fn write_all(
     mut writer: FrameWriter,
     mut outbox: mpsc::Receiver<ToCoordinator>,

@@ -1,4 +1,4 @@
-//! What all jobs of one session share: the connection, the two logs, and the order in which things leave.
+//! The state that all tasks of one session share: the connection, the two logs, and the order of what leaves.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,21 +16,21 @@ use crate::coordinator_log::{Monitor, MonitorError};
 use crate::participant::{Asked, DeclineReason, Participant};
 use crate::send::{Outgoing, send};
 
-/// What the jobs of a session share.
+/// The state that the tasks of a session share.
 pub(super) struct Desk {
     link: Link,
     participant: Arc<dyn Participant>,
     monitor: Mutex<Monitor>,
     answers: mpsc::Sender<ToCoordinator>,
-    /// One contribution leaves at a time, so that the states of this site's log which they show arrive in order.
+    /// Held while a contribution is sent, so that the states of this site's log arrive in order.
     turn: tokio::sync::Mutex<()>,
-    /// How much is in hand.
+    /// The number of tasks in hand.
     work: watch::Sender<usize>,
     /// Whether this program was asked to end.
     ending: watch::Receiver<bool>,
 }
 
-/// Something in hand, until this is dropped: a program that ends waits for it.
+/// A task in hand until this is dropped. A program that ends waits for it.
 pub(super) struct Work(Arc<Desk>);
 
 impl Drop for Work {
@@ -57,7 +57,7 @@ impl Desk {
         Arc::clone(&self.participant)
     }
 
-    /// Both logs.
+    /// The check of the coordinator's log, with the states of this site's log that it has seen.
     pub(super) fn monitor(&self) -> MutexGuard<'_, Monitor> {
         self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +67,7 @@ impl Desk {
         *self.ending.borrow()
     }
 
-    /// Takes something in hand.
+    /// Counts a task as in hand.
     pub(super) fn work(self: &Arc<Self>) -> Work {
         self.work.send_modify(|work| *work += 1);
         Work(Arc::clone(self))
@@ -78,10 +78,10 @@ impl Desk {
         let mut ending = self.ending.clone();
         let mut work = self.work.subscribe();
         if ending.wait_for(|ending| *ending).await.is_err() {
-            // Nobody is left who could ask.
+            // Nobody is left who could ask this program to end.
             std::future::pending::<()>().await;
         }
-        // The sender is this desk's own.
+        // This cannot fail, because this desk owns the sender.
         let _ = work.wait_for(|work| *work == 0).await;
     }
 
@@ -145,12 +145,14 @@ impl Desk {
     /// Sends a round's update, with this site's log that tells of it.
     pub(super) async fn release_update(
         &self,
-        of: (RunId, Round, Digest),
+        run: RunId,
+        round: Round,
+        model: Digest,
         outgoing: &Outgoing,
     ) -> Result<(), SessionError> {
         let _turn = self.turn.lock().await;
         let log = self.monitor().sight()?;
-        Ok(send(&self.link, of, outgoing, log).await?)
+        Ok(send(&self.link, (run, round, model), outgoing, log).await?)
     }
 
     /// Sends the answer to a statistics request, with this site's log in which it is charged.

@@ -1,4 +1,4 @@
-//! One statistics request in a session: answered once enough sites have signed the state that it stands in.
+//! One statistics request in a session. It is answered once enough sites have signed the state that ends with it.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use super::desk::{Desk, blocking};
 use super::run::Ended;
 use crate::steps::{STEP, in_steps};
 
-/// A request that waits for its witnesses, or is being answered.
+/// A statistics request that waits for signatures, or is being answered.
 pub(super) struct QuestionJob {
-    /// The size of the coordinator's log that ends with it.
+    /// The size of the coordinator's log that ends with the request.
     pub(super) offered: u64,
-    /// Sites that must have signed that state.
+    /// The number of sites that must have signed that state.
     pub(super) witnesses: usize,
-    /// Set once they have.
+    /// Notified once they have.
     pub(super) seen: Arc<Notify>,
     task: AbortHandle,
 }
@@ -36,13 +36,13 @@ impl QuestionJob {
 }
 
 impl Drop for QuestionJob {
-    /// Nobody waits for the answer any more. One that is being made is kept, and sent when it is asked for again.
+    /// Stops waiting. An answer that is being computed is kept, and sent if the same request is made again.
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// Answers a request once it was `seen`.
+/// Answers a request once `seen` is notified.
 pub(super) async fn answer(
     desk: Arc<Desk>,
     run: RunId,

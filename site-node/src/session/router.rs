@@ -1,5 +1,5 @@
-//! What the coordinator says, to the job that it concerns. Offers are held against its log here, in the order in which
-//! they come, whatever the jobs are doing meanwhile.
+//! Routes the coordinator's messages and offers to the runs and statistics requests that they concern. Offers are
+//! checked against the coordinator's log here, in the order in which they arrive, whatever the runs do meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,17 +19,18 @@ use super::question::{self, QuestionJob};
 use super::run::{Ended, Order, RunEntry, RunJob, take_part};
 use crate::participant::{Asked, DeclineReason};
 
-/// Runs that a session keeps in mind, and statistics requests: far more than a coordinator has at once. Of requests the
-/// oldest one gives way.
+/// The most runs that a session follows: far more than a coordinator has at once.
 const MAX_RUNS: usize = 64;
+
+/// The most statistics requests that a session follows. A further one replaces the oldest.
 const MAX_QUESTIONS: usize = 16;
 
-/// Whether a message tells of something that this site sent. A program that ends heeds no other one.
+/// Whether a message answers something that this site sent. A program that ends handles no other message.
 fn is_answer(message: &ToSite) -> bool {
     matches!(message, ToSite::Received { .. } | ToSite::Refused(_) | ToSite::Over { .. })
 }
 
-/// The jobs of a session.
+/// The runs and statistics requests of a session.
 pub(super) struct Router {
     desk: Arc<Desk>,
     runs: BTreeMap<RunId, RunEntry>,
@@ -62,7 +63,7 @@ impl Router {
                 },
                 message = inbox.recv() => match message {
                     Some(message) if !desk.is_ending() || is_answer(&message) => {
-                        self.heed(message).await?;
+                        self.handle(message).await?;
                     }
                     Some(_) => tracing::debug!("this program ends and takes nothing new"),
                     None => return Ok(()),
@@ -83,7 +84,7 @@ impl Router {
 
     fn ended(&mut self, ended: Ended) {
         let Ended::Run(run, job) = ended else { return };
-        // Another run of its name may be there by now, and one that was proposed again meanwhile goes on.
+        // Another run of this name may have taken its place, and a run that was proposed again meanwhile continues.
         let of = |entry: &&RunEntry| Arc::ptr_eq(&entry.job, &job);
         let Some(entry) = self.runs.get(&run).filter(of) else { return };
         if entry.job.is_open() {
@@ -93,7 +94,7 @@ impl Router {
         }
     }
 
-    async fn heed(&mut self, message: ToSite) -> Result<(), SessionError> {
+    async fn handle(&mut self, message: ToSite) -> Result<(), SessionError> {
         match message {
             ToSite::Plan { run, plan } => self.proposed(run, plan).await,
             ToSite::Witnessed { run, round, cosignatures } => {
@@ -103,7 +104,7 @@ impl Router {
                 if self.desk.may_remark() {
                     tracing::warn!(%refusal, "the coordinator refused what this site sent");
                 }
-                // Of which run is not said.
+                // A refusal does not name its run, so it counts for each.
                 self.runs.values().for_each(|entry| entry.job.answered(None));
                 Ok(())
             }
@@ -121,9 +122,9 @@ impl Router {
         }
     }
 
-    /// A run, or a request that was made at `offered`, is over.
+    /// A run is over, or the statistics request that was offered at the log size `offered`.
     fn over(&mut self, run: &RunId, offered: u64, outcome: &str) -> Result<(), SessionError> {
-        // One that was made again is another one, whichever of the two is heard first.
+        // A request that was made again is another job. Its offer may arrive before the end of the earlier one.
         let is_older = self.questions.get(run).is_some_and(|question| question.offered > offered);
         if is_older {
             return Ok(());
@@ -199,14 +200,15 @@ impl Router {
 
     async fn model(&mut self, header: ModelHeader, words: FrameReader) -> Result<(), SessionError> {
         let ModelHeader { run, round, .. } = &header;
-        let (run, round) = (run.clone(), *round);
+        let run = run.clone();
+        let round = *round;
         // Before a byte of it is kept: a model of a run consented to, of its plan's size.
         let known = self.runs.get_mut(&run);
         let Some((entry, consented)) =
             known.and_then(|entry| entry.job.consented().map(|consented| (entry, consented)))
         else {
             if self.desk.may_remark() {
-                tracing::info!(%run, "a model of a run that is over, or without consent");
+                tracing::info!(%run, "ignored a model of a run that is over or that this site did not consent to");
             }
             return Ok(());
         };
@@ -267,7 +269,7 @@ impl Router {
     }
 }
 
-/// Receives a model's parameters, beside whatever its run is doing.
+/// Receives a model's parameters. The run may be training meanwhile.
 async fn receive(
     desk: Arc<Desk>,
     header: ModelHeader,
@@ -306,6 +308,7 @@ fn check_round(round: Round, rounds: u32) -> Result<(), DeclineReason> {
 }
 
 fn too_many() -> DeclineReason {
-    let reason = format!("this hospital keeps {MAX_RUNS} runs in mind at once; end some of them");
+    let reason =
+        format!("this hospital follows at most {MAX_RUNS} runs in one session; end some of them");
     DeclineReason::new("runs", reason)
 }

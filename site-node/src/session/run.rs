@@ -1,5 +1,4 @@
-//! One run in a session, by itself: it is considered, its models are trained one after the other, and what comes of
-//! them leaves.
+//! The task of one run in a session. It considers the plan, trains the models one after another, and sends the updates.
 //!
 //! ```text
 //! router ─► plan, newest model, signatures seen, over ─► mailbox ─► consider │ train │ evaluate ─► desk
@@ -26,27 +25,27 @@ pub(super) struct Order {
     pub(super) parameters: Vec<f32>,
 }
 
-/// What this site consented to.
+/// The terms of a plan that this site consented to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Consented {
     /// The hash of the plan.
     pub(super) plan: Digest,
     /// Parameters of its model: what may be sent to this site.
     pub(super) size: u64,
-    /// How many rounds it has.
+    /// The number of rounds.
     pub(super) rounds: u32,
     /// Sites that must have seen the same offer before an update leaves.
     pub(super) witnesses: usize,
 }
 
-/// What waits for a run. Of plans and models the newest counts: an older model is of a closed round, whose training
+/// What waits for a run. Only the newest plan and model count: an older model is of a closed round, whose training
 /// would be refused and, in a private mode, charged.
 #[derive(Default)]
 struct Mailbox {
     plan: Option<Plan>,
     order: Option<Order>,
     consented: Option<Consented>,
-    /// The round whose update was sent and of which nothing was heard yet.
+    /// The round whose update was sent and is not answered yet.
     unanswered: Option<(Round, Work)>,
 }
 
@@ -58,7 +57,7 @@ pub(super) struct RunJob {
     training: Training,
 }
 
-/// A run in the router's list: with the transfer of the model that it is being sent.
+/// A run in the router's list, with the task that receives its next model.
 pub(super) struct RunEntry {
     pub(super) job: Arc<RunJob>,
     pub(super) receiving: Option<AbortHandle>,
@@ -69,7 +68,7 @@ impl RunEntry {
         Self { job: Arc::default(), receiving: None }
     }
 
-    /// Gives up the model that is on its way, and the one that waits.
+    /// Drops the model that is on its way and the one that waits.
     pub(super) fn give_up(&mut self) {
         if let Some(receiving) = self.receiving.take() {
             receiving.abort();
@@ -78,15 +77,15 @@ impl RunEntry {
     }
 }
 
-/// What ended by itself.
+/// A task of the session that ended.
 pub(super) enum Ended {
     /// This site's part in a run.
     Run(RunId, Arc<RunJob>),
-    /// Something that nothing follows from.
+    /// A task whose end has no consequence.
     Other,
 }
 
-/// What a run does next.
+/// The next step of a run.
 #[allow(clippy::large_enum_variant, reason = "one at a time")]
 enum Next {
     Consider(Plan),
@@ -100,7 +99,7 @@ impl RunJob {
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was consented to, where anything was.
+    /// The terms that were consented to, if any.
     pub(super) fn consented(&self) -> Option<Consented> {
         self.mailbox().consented
     }
@@ -122,13 +121,13 @@ impl RunJob {
         self.changed.notify_one();
     }
 
-    /// The coordinator has answered the update of a round, or something that was not said of which round.
+    /// The coordinator has answered the update of a round, or has answered without naming a round.
     pub(super) fn answered(&self, round: Option<Round>) {
         let of = |(sent, _): &mut (Round, Work)| round.is_none_or(|round| round == *sent);
         drop(self.mailbox().unanswered.take_if(of));
     }
 
-    /// The run is over: training ends after the step that it is in, and nothing more is begun.
+    /// Ends the run. Training stops after the current step, and nothing more begins.
     pub(super) fn end(&self) {
         self.training.end();
         self.answered(None);
@@ -141,7 +140,7 @@ impl RunJob {
         !self.training.is_over() && (mailbox.consented.is_some() || mailbox.plan.is_some())
     }
 
-    /// What there is to do now, if anything.
+    /// Takes the next step, if there is one now.
     fn take(&self, desk: &Desk, run: &RunId) -> Option<Next> {
         if self.training.is_over() {
             return Some(Next::End);
@@ -272,7 +271,7 @@ impl Part {
             }
             Ok(outgoing) => {
                 self.job.mailbox().unanswered = Some((round, self.desk.work()));
-                self.desk.release_update((run, round, payload.digest), &outgoing).await
+                self.desk.release_update(run, round, payload.digest, &outgoing).await
             }
             Err(reason) => self.object(Some(round), reason).await,
         }

@@ -126,7 +126,7 @@ fn a_run_says_what_it_waits_for_and_is_stopped_by_an_operator_alone() -> Outcome
     let unknown = failure(operate(&federation, &["runs", "stop", "no-such-run"])?)?;
     assert!(unknown.contains("run no-such-run: not known to this coordinator"), "{unknown}");
     let full = failure(federation.run(&demo(), &[])?)?;
-    assert!(full.contains(&format!("while these are going on: {name};")), "{full}");
+    assert!(full.contains(&format!("by these runs and statistics requests: {name};")), "{full}");
 
     // The beginning of its name means it.
     let stopped = success(operate(&federation, &["runs", "stop", &name[..name.len() - 3]])?)?;

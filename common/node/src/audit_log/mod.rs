@@ -90,7 +90,7 @@ struct Inner {
     peers: Peers,
     /// Keys of peers' logs that were met.
     keys: BTreeMap<LogKey, VerifierKey>,
-    /// What each run was offered.
+    /// The offers of each run.
     offers: Offers,
     /// Noised numbers that were told beside updates.
     told: Told,
@@ -348,7 +348,7 @@ impl AuditWriter {
         self.lock().offers.latest(&name(run.as_str()))
     }
 
-    /// The hash of the statistics request of this name that was offered, where any was.
+    /// The hash of the statistics request that was offered under this name, if any was.
     #[must_use]
     pub fn offered_request(&self, run: &RunId) -> Option<audit::Digest> {
         self.lock().offers.request(&name(run.as_str()))

@@ -1,4 +1,4 @@
-//! What coordinators offer, as a node's own log tells it.
+//! The offers of a coordinator, as a node's own log records them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use base::ids::Round;
 
 use crate::wire::Purpose;
 
-/// What the last record of the coordinator's log offers.
+/// The kind of an offer, which is the last record of the coordinator's log when it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfferKind {
     /// A model that opens this round.
@@ -21,7 +21,7 @@ pub enum OfferKind {
 }
 
 impl OfferKind {
-    /// That of a model.
+    /// The kind of a model's offer.
     #[must_use]
     pub fn from_model(purpose: Purpose, round: Round) -> Self {
         match purpose {
@@ -30,7 +30,7 @@ impl OfferKind {
         }
     }
 
-    /// The round that is offered; none of a statistics request.
+    /// The round that is offered; `None` for a statistics request.
     #[must_use]
     pub fn round(self) -> Option<Round> {
         match self {
@@ -49,7 +49,7 @@ pub struct LatestOffer {
     pub model: Digest,
 }
 
-/// What each run was offered.
+/// The offers of all runs and statistics requests.
 #[derive(Default)]
 pub(super) struct Offers {
     /// The latest round of each run: rounds only go forward.
@@ -59,7 +59,7 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// Takes what the removed segments of a log told.
+    /// Enters the offers in segments of the log that were removed.
     pub fn archived(&mut self, history: &History) {
         for (run, round, model) in history.offers() {
             self.enter(run, LatestOffer { round: Round(round), model });
@@ -68,7 +68,7 @@ impl Offers {
         self.requests.extend(requests);
     }
 
-    /// Takes the next record.
+    /// Enters the next record, if it is an offer.
     pub fn take(
         &mut self,
         run: Option<&Name>,

@@ -267,11 +267,11 @@ impl AuditWriter {
         inner.peers.latest(latest).map(ToString::to_string)
     }
 
-    /// Judges what a peer shows of its log, and takes nothing yet. A state that the log had before the latest one that
-    /// was seen is as good, where that is proven to go on from it.
+    /// Judges the state that a peer shows of its log, and enters nothing yet. A state before the latest one that was
+    /// seen is accepted with a proof that the latest one extends it.
     ///
     /// # Errors
-    /// It is not the peer's, is shown without proof, or does not go on.
+    /// It is not the peer's, comes without a proof, or the proof is false.
     pub fn judge(&self, peer: &VerifierKey, shown: &SignedState) -> Result<Checkpoint, PeerError> {
         let note = alone(peer, shown)?;
         self.lock().judge(peer, &note, shown)
@@ -288,7 +288,7 @@ impl AuditWriter {
         shown: &SignedState,
     ) -> Result<(Checkpoint, SignedNote), PeerError> {
         let note = alone(peer, shown)?;
-        // In one step: what others show meanwhile is judged against what is taken here.
+        // Under one lock: a state that arrives meanwhile is judged against the one that is taken here.
         let mut inner = self.lock();
         match inner.judge(peer, &note, shown) {
             Ok(checkpoint) => {

@@ -73,8 +73,8 @@ impl AuditWriter {
         Ok((self.sight(&note, size, from), note, size))
     }
 
-    /// The same, of a checkpoint that was signed before: with proofs to the states that the peer may have seen since,
-    /// too. States that nothing is proven of any more are left out.
+    /// The same for a checkpoint that was signed before. Its proofs relate it to each state that the peer may have
+    /// seen, earlier or later. States whose proof needs records that were removed are left out.
     #[must_use]
     pub fn sight(&self, note: &SignedNote, size: u64, from: &[u64]) -> SignedState {
         let inner = self.lock();

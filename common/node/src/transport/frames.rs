@@ -120,10 +120,10 @@ impl FrameReader {
         self.next().await?.ok_or_else(ended)
     }
 
-    /// Reads to the end of a transfer without words.
+    /// Reads to the end of a transfer that has no elements.
     ///
     /// # Errors
-    /// Something follows, or the stream breaks off.
+    /// Further bytes follow, or the stream breaks off.
     pub async fn end(mut self) -> Result<(), TransportError> {
         match self.stream.read_chunk(1, true).await.map_err(unread)? {
             None => Ok(()),

@@ -45,8 +45,8 @@ pub async fn send_payload<H: Serialize>(
     begin_transfer(link, header).await?.send(words).await
 }
 
-/// Opens a transfer with its header. The peer takes transfers in the order in which they were begun, and whatever is
-/// begun holds its place while its words are on their way.
+/// Opens a transfer and sends its header. The peer takes transfers in the order in which they were begun, even if the
+/// elements of one are sent much later.
 ///
 /// # Errors
 /// The connection is lost, or the peer stops the stream.
@@ -60,7 +60,7 @@ pub async fn begin_transfer<H: Serialize>(
 }
 
 impl Outgoing {
-    /// Sends the words that the header announced, and returns once the peer has them all.
+    /// Sends the elements that the header announced, and returns once the peer has them all.
     ///
     /// # Errors
     /// The connection is lost, or the peer stops the stream.
@@ -95,7 +95,8 @@ impl Outgoing {
     }
 }
 
-/// A transfer on its way out. One that is given up is reset: quinn would end it as if it were whole.
+/// A transfer that was begun. If it is dropped before its end it is reset, because quinn would end it as if it were
+/// whole.
 pub struct Outgoing {
     stream: SendStream,
     whole: bool,

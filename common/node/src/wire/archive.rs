@@ -84,7 +84,7 @@ pub struct RoundSummary {
     pub sites: u32,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// What the messages and transfers of this run hold, both ways, all sites.
+    /// Bytes of the run's messages and transfers, both ways, all sites.
     pub bytes: u64,
     /// Mean of the sites' metrics on the model that the round began with.
     pub metrics: Vec<Metric>,

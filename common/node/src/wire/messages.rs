@@ -41,7 +41,7 @@ pub struct Evaluation {
 pub struct Decline {
     /// The run.
     pub run: RunId,
-    /// The round that it will not contribute to; none where it declines the run, or the statistics request.
+    /// The round that it will not contribute to; `None` if it declines the run or the statistics request.
     pub round: Option<Round>,
     /// The rule or the stage that stopped it, such as `policy.modes`.
     pub rule: String,
@@ -95,7 +95,7 @@ pub enum ToCoordinator {
     Cosigned {
         /// The run.
         run: RunId,
-        /// The round that was offered; none where it was a statistics request.
+        /// The round that was offered; `None` for a statistics request.
         round: Option<Round>,
         /// The signature's line, as below a signed note.
         signature: String,
@@ -137,12 +137,12 @@ pub enum ToSite {
         /// All of what it does.
         plan: Plan,
     },
-    /// Who else signed the state of the coordinator's log that a round or a statistics request was offered in:
-    /// updates and answers leave when enough sites have seen the same one.
+    /// The signatures of sites on the state of the coordinator's log that ends with an offer. An update or an answer
+    /// leaves once enough sites have signed the same state.
     Witnessed {
         /// The run.
         run: RunId,
-        /// The round that was offered; none where it was a statistics request.
+        /// The round that was offered; `None` for a statistics request.
         round: Option<Round>,
         /// Their signatures.
         cosignatures: Vec<Cosignature>,
@@ -162,8 +162,8 @@ pub enum ToSite {
     Over {
         /// The run.
         run: RunId,
-        /// The size of the coordinator's log in which it was offered last: whatever was offered later under the same
-        /// name is another one.
+        /// The size of the coordinator's log at its latest offer. A later offer under the same name belongs to another
+        /// job.
         offered: u64,
         /// How it ended.
         outcome: String,
@@ -197,7 +197,7 @@ pub enum Progress {
         sites: u32,
         /// How long it took, in seconds.
         seconds: f64,
-        /// What the messages and transfers of this run hold, both ways, all sites.
+        /// Bytes of the run's messages and transfers in this round, both ways, all sites.
         bytes: u64,
         /// Mean of the sites' metrics on the model the round began with.
         metrics: Vec<Metric>,
@@ -212,7 +212,7 @@ pub enum Progress {
         sites: Vec<SiteName>,
         /// From launch to end.
         seconds: f64,
-        /// What the messages and transfers of this run hold from launch to end, both ways, all sites.
+        /// Bytes of the run's messages and transfers from launch to end, both ways, all sites.
         bytes: u64,
     },
     /// The run ended without a model.

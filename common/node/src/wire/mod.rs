@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! control stream (both ways)   u32 length ‖ bincode message          at most 4 MiB each
-//! transfer stream (one way)    u32 length ‖ bincode header ‖ words   as many as the header says, or none
+//! transfer stream (one way)    u32 length ‖ bincode header ‖ elements   as many as the header says, perhaps none
 //! ```
 //!
-//! Messages are small and typed ([`ToCoordinator`], [`ToSite`]); transfers begin with an [`Offer`] or a
-//! [`Contribution`]. Parameters and updates are raw
-//! 32-bit little-endian words behind a checked header, hashed as they stream, never decoded by
-//! bincode and never buffered whole by the coordinator. Every message has golden bytes in the tests.
+//! Messages are small and typed ([`ToCoordinator`], [`ToSite`]). The header of a transfer is an [`Offer`] or a
+//! [`Contribution`]. Parameters and updates are raw 32-bit little-endian elements behind that header. They are hashed
+//! as they stream, never decoded by bincode, and never buffered whole by the coordinator. Every message has golden
+//! bytes in the tests.
 
 mod archive;
 mod messages;

@@ -32,12 +32,10 @@ pub enum Refusal {
     #[error("wire: the message could not be read: {0}")]
     Malformed(String),
     /// No such run is going on.
-    #[error("run {0}: not going on here")]
+    #[error("run {0}: not active here")]
     UnknownRun(RunId),
-    /// A run of this name is going on, or the same statistics request.
-    #[error(
-        "run {0}: going on already; wait for its end, or end it with coordinator runs stop {0}"
-    )]
+    /// A run of this name, or the same statistics request, is active.
+    #[error("run {0}: already active; wait for its end, or end it with coordinator runs stop {0}")]
     Busy(RunId),
     /// A plan that no site could carry out.
     #[error("plan: {0}")]
@@ -167,15 +165,15 @@ pub enum Refusal {
     /// The coordinator is about to end.
     #[error("coordinator: it is stopping and begins nothing new; try again once it runs again")]
     Stopping,
-    /// As many runs and statistics requests are going on as the coordinator's settings allow.
+    /// As many runs and statistics requests are active as the coordinator's settings allow.
     #[error(
-        "slots: nothing more begins while these are going on: {}; wait until one ends, end one with coordinator runs \
-         stop RUN, or raise slots in coordinator.toml",
-        listed(going)
+        "slots: all are taken, by these runs and statistics requests: {}; wait until one ends, end one with \
+         coordinator runs stop RUN, or raise slots in coordinator.toml",
+        listed(active)
     )]
     Slots {
-        /// The names of those that are going on.
-        going: Vec<RunId>,
+        /// The names of those that are active.
+        active: Vec<RunId>,
     },
 }
 

@@ -1,5 +1,5 @@
-//! What stands first on a transfer stream. Everything that shows a log's state travels on one, in the order of the log:
-//! streams of one connection are taken in the order in which they were opened.
+//! The headers of transfers. Every message that shows a log's state is one, because the transfers of a connection are
+//! taken in the order in which they were begun: the order of the log.
 
 use plan::experiment::StatisticsRequest;
 use plan::metric::Metric;
@@ -45,11 +45,11 @@ pub struct ModelHeader {
     pub record: LastRecord,
 }
 
-/// A statistics request on its way to a site: it signs the state of the coordinator's log that ends with the request, and
-/// answers or declines when enough sites have signed the same one. No words follow.
+/// A statistics request on its way to a site. The site signs the state of the coordinator's log that ends with the
+/// request. It answers or declines once enough sites have signed the same state. No elements follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatisticsOffer {
-    /// All of what is asked; the name that it is charged under follows from it.
+    /// The request in full; the name under which it is charged follows from it.
     pub question: StatisticsRequest,
     /// The coordinator's log, up to the record of this very request.
     pub log: SignedState,
@@ -57,7 +57,7 @@ pub struct StatisticsOffer {
     pub record: LastRecord,
 }
 
-/// What stands in the coordinator's log and is offered to a site: the first frame of a transfer to it.
+/// The header of a transfer to a site: an offer that is the last record of the coordinator's log.
 #[allow(clippy::large_enum_variant, reason = "one a round")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Offer {
@@ -86,10 +86,10 @@ pub struct UpdateHeader {
     pub log: SignedState,
 }
 
-/// What a site releases: the first frame of a transfer from it.
+/// The header of a transfer from a site: what it sends for an offer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Contribution {
-    /// An update, whose words follow.
+    /// An update, whose elements follow.
     Update(UpdateHeader),
     /// The answer to a statistics request.
     Statistics(StatisticsReply),

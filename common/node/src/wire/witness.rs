@@ -17,11 +17,11 @@ pub struct KeptLog {
     pub data_set: Option<Name>,
 }
 
-/// A proof that the later of two states of a log goes on from the earlier one.
+/// A proof that the later of two states of a log extends the earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consistency {
-    /// The records of the state that the peer may have seen last. It is the earlier one, unless something that was
-    /// offered before is shown again.
+    /// The size of the state that the peer may have seen last. It is the earlier state, unless an older offer is shown
+    /// again.
     pub from: u64,
     /// The proof of RFC 9162.
     pub hashes: Vec<Digest>,

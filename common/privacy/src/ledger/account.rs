@@ -36,7 +36,7 @@ impl OpeningBalance {
     }
 }
 
-/// All that a run releases by its plan: one update in each round, and what it releases once.
+/// All releases of a run by its plan: one update in each round, and what is released once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedReleases {
     rounds: u32,
@@ -46,12 +46,11 @@ pub struct PlannedReleases {
 }
 
 impl PlannedReleases {
-    /// Computes what each release costs, which takes a while.
+    /// Computes the cost of each release, which takes a while.
     #[must_use]
-    pub fn new(updates: (Mechanism, u32), once: Option<(Released, Mechanism)>) -> Self {
-        let (mechanism, rounds) = updates;
+    pub fn new(update: Mechanism, rounds: u32, once: Option<(Released, Mechanism)>) -> Self {
         let once = once.map(|(released, mechanism)| (released, Cost::of(mechanism)));
-        Self { rounds, each: Cost::of(mechanism), once }
+        Self { rounds, each: Cost::of(update), once }
     }
 }
 
@@ -218,11 +217,13 @@ impl Account {
         updates: (Mechanism, u32),
         once: Option<(Released, Mechanism)>,
     ) -> Result<(), LedgerError> {
-        self.foresee_beside(run, plan, &PlannedReleases::new(updates, once), &Cost::zero())
+        let (update, rounds) = updates;
+        let planned = PlannedReleases::new(update, rounds, once);
+        self.foresee_beside(run, plan, &planned, &Cost::zero())
     }
 
-    /// The same for a run beside others: what those have still to charge ([`Account::outstanding`]) counts as
-    /// spent on the data set.
+    /// The same for a run beside others. `others` is what those have still to charge ([`Account::outstanding`]), and
+    /// counts as spent on the data set.
     ///
     /// # Errors
     /// As [`Account::foresee`].
@@ -247,7 +248,7 @@ impl Account {
         }
     }
 
-    /// What a run has still to charge of all that its plan releases.
+    /// The cost of the planned releases that a run has not charged yet.
     #[must_use]
     pub fn outstanding(&self, run: &RunId, planned: &PlannedReleases) -> Cost {
         let rounds = u64::from(self.open_rounds(run, planned));
@@ -285,8 +286,8 @@ impl Account {
         self.foresee_statistics_beside(run, releases, &Cost::zero())
     }
 
-    /// The same beside runs: what those have still to charge ([`Account::outstanding`]) counts as spent on the data
-    /// set.
+    /// The same beside runs. `others` is what those have still to charge ([`Account::outstanding`]), and counts as
+    /// spent on the data set.
     ///
     /// # Errors
     /// As [`Account::foresee_statistics`].
@@ -310,8 +311,8 @@ impl Account {
         }
     }
 
-    /// The limit that so much more for a run would pass where other runs spend `others` besides, and how many of
-    /// `each` would fit beside `extra`.
+    /// The limit that charging `more` for a run would exceed if other runs spend `others` too, and how many of `each`
+    /// would fit beside `extra`.
     pub(super) fn judge(
         &self,
         run: &RunId,

@@ -27,7 +27,7 @@ pub enum LedgerError {
         delta: f64,
         /// Rounds of this kind that would still fit.
         fits: u32,
-        /// Whether that counts what other runs have still to charge.
+        /// Whether this counts what other runs have still to charge.
         beside: bool,
     },
     /// A description would pass a limit: said before any of it is released.
@@ -46,7 +46,7 @@ pub enum LedgerError {
         allowed: f64,
         /// Its δ.
         delta: f64,
-        /// Whether that counts what runs have still to charge.
+        /// Whether this counts what runs have still to charge.
         beside: bool,
     },
     /// The same question came before: answers to it would average the noise away.
@@ -109,9 +109,9 @@ pub enum LedgerError {
     },
 }
 
-/// What else a foresight counted.
+/// Says whether a forecast includes the charges of other runs that are still to come.
 fn counted(beside: bool) -> &'static str {
-    if beside { "; what the other runs in progress have still to charge is counted" } else { "" }
+    if beside { "; this counts what the other runs in progress have still to charge" } else { "" }
 }
 
 impl LedgerError {

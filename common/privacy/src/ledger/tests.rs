@@ -100,7 +100,7 @@ fn what_is_released_once_is_foreseen_too() {
 fn what_other_runs_have_still_to_charge_counts_beside_a_run() {
     let mut ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
-    let planned = |rounds, once| PlannedReleases::new((STEPS, rounds), once);
+    let planned = |rounds, once| PlannedReleases::new(STEPS, rounds, once);
     let half = planned(fits / 2, None);
     let rest = planned(fits - fits / 2, None);
     let more = planned(fits - fits / 2 + 1, None);
@@ -146,7 +146,7 @@ fn a_description_is_foreseen_as_a_whole_and_answered_once() {
     assert_eq!(dear.rule(), Some("policy.budget.epsilon"));
     // What a run in progress has still to charge is not there for a description.
     let half =
-        ledger.account().outstanding(&run("run-a"), &PlannedReleases::new((STEPS, fits / 2), None));
+        ledger.account().outstanding(&run("run-a"), &PlannedReleases::new(STEPS, fits / 2, None));
     let beside = |count| ledger.account().foresee_statistics_beside(&name, (STEPS, count), &half);
     assert!(beside(fits - fits / 2).is_ok());
     let dear = beside(fits - fits / 2 + 1).unwrap_err().to_string();

@@ -15,14 +15,14 @@ use crate::privatize::planned_releases;
 const SLOTS: &str = "slots";
 
 impl SiteParticipant {
-    /// Decides on a plan, under the lock of its run alone.
+    /// Decides on a plan under the lock of its run.
     pub(super) fn decide(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
         loop {
             let known = self.runs().find(run);
             let is_known = known.is_some();
             let cell = known.unwrap_or_default();
             let mut state = hold(&cell);
-            // A run that ended while this waited for it is considered as a new one.
+            // A run that ended while this waited for its lock is considered as a new one.
             if !is_known || self.runs().holds(run, &cell) {
                 return self.decide_within(run, plan, &cell, &mut state);
             }
@@ -79,7 +79,7 @@ impl SiteParticipant {
         decided
     }
 
-    /// Prepares for a plan that policy, slots and budget allow, in the order in which no record is read for nothing.
+    /// Checks policy, slots and budget, and only then reads the patients of a plan.
     fn take_up(
         &self,
         run: &RunId,
@@ -91,17 +91,17 @@ impl SiteParticipant {
         self.admit(standing, plan)?;
         self.enter(run, plan, cell, &standing.rules.policy)?;
         let ready = self.prepare(run, plan, standing, held)?;
-        // Reading takes a while, and the end of a run waits for nothing.
+        // Reading takes a while, and the run may have ended meanwhile.
         if self.runs().holds(run, cell) { Ok(ready) } else { Err(DeclineReason::over()) }
     }
 
-    /// Whether a run that is held goes on: one that rests only if the budget still has room for it.
+    /// Whether a run that has a slot continues. A resting run needs room in the budget again.
     fn goes_on(&self, run: &RunId, plan: &Plan, cell: &RunCell, policy: &Policy) -> bool {
         !self.runs().is_resting(run) || self.enter(run, plan, cell, policy).is_ok()
     }
 
-    /// Takes a slot for a run that the budget has room for, or wakes it. Both are one step, so that of two runs that
-    /// do not fit together one is declined.
+    /// Takes a slot for a run that fits into the budget, or wakes the run. Check and change are one step, so that of
+    /// two runs that do not fit together one is declined.
     fn enter(
         &self,
         run: &RunId,
@@ -113,32 +113,33 @@ impl SiteParticipant {
         let slots = self.site.slots as usize;
         let planned = planned_releases(plan);
         self.apply_limits()?;
-        let gave_way = self.gate.look(|account| {
+        let replaced = self.gate.look(|account| {
             let mut runs = self.runs();
             runs.check_room(run, cell, slots).map_err(|why| no_slot(why, slots))?;
             foresee(account, &runs, run, plan, &planned)?;
             runs.enter(run, cell, planned, slots).map_err(|why| no_slot(why, slots))
         })?;
-        if let Some(gone) = gave_way {
-            tracing::info!(run = %gone, "this run was not proposed again and gives way to a further one");
+        if let Some(gone) = replaced {
+            tracing::info!(run = %gone, "this run was not proposed again; another run takes its slot");
             self.discard(&gone);
         }
         Ok(())
     }
 }
 
-/// Why a run gets no slot, in words.
+/// The decline of a run that gets no slot.
 fn no_slot(why: NoSlot, slots: usize) -> DeclineReason {
     match why {
         NoSlot::Full => {
             let reason = format!(
                 "all slots for runs at this hospital are taken (slots = {slots} in its site-node.toml); \
-                 propose the run again when one of the others is over"
+                 launch the run again when another one is over"
             );
             DeclineReason::new(SLOTS, reason)
         }
-        NoSlot::Taken => {
-            DeclineReason::new("run", "is being considered already; propose it again in a moment")
-        }
+        NoSlot::Taken => DeclineReason::new(
+            "run",
+            "this hospital is considering the run already; try again in a moment",
+        ),
     }
 }

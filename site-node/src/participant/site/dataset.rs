@@ -1,4 +1,4 @@
-//! What reading a hospital's patients gives, and which runs may share it.
+//! A hospital's patients as a plan sees them, and which runs may share them.
 
 use base::codec::encode;
 use base::digest::Digest;
@@ -18,25 +18,25 @@ pub(super) struct Counts {
     pub(super) events: usize,
 }
 
-/// A hospital's patients as plans of one key see them, read once and shared by their runs.
+/// A hospital's patients as plans with one key see them, read once and shared by the runs.
 pub(in crate::participant) struct Dataset {
-    /// Who trains.
+    /// The training patients.
     pub(in crate::participant) training: Examples,
-    /// Whom models are evaluated on, where there is anybody.
+    /// The test patients, if there are any.
     pub(in crate::participant) test: Option<Examples>,
-    /// What was asked for.
+    /// The key of the plans that it serves ([`data_key`]).
     pub(super) key: Digest,
     /// What decided whose records these are.
     pub(super) mark: Mark,
     pub(super) counts: Counts,
-    /// Of the patients, where they lie in files.
+    /// The fingerprint of the data, if the patients are in files.
     pub(super) fingerprint: Option<Digest>,
-    /// Of their files before they were read; none where that does not tell whether they changed.
+    /// Stamps of the files before they were read; `None` if stamps cannot show whether the files changed.
     pub(super) stamps: Option<Vec<Option<Stamp>>>,
 }
 
 impl Dataset {
-    /// Whether reading the patients again would give the same.
+    /// Whether reading the patients again would give the same data.
     pub(super) fn serves(
         &self,
         key: Digest,
@@ -48,13 +48,12 @@ impl Dataset {
     }
 }
 
-/// A hash of all of a plan that decides what its patients come to: plans of one key have the same examples.
+/// A hash of the parts of a plan that decide which examples are read: plans with one key have the same examples.
 ///
-/// The list follows from `SiteParticipant::patients`. A cohort is made from the outcome, and must have an event where
-/// the head cannot do without. Examples are made from the outcome, the columns and the views, by the rules of the
-/// mode, and every encoder adds what its view holds. What is built or done with them is not asked for: not the layers
-/// of the model, and not how it is trained, aggregated, noised or evaluated. Every field of a plan is named here, so
-/// that a new one is decided upon.
+/// The list follows from `SiteParticipant::patients`. A cohort is made from the outcome, and needs an event if the head
+/// needs one. Examples are made from the outcome, the columns and the views, by the rules of the mode. Every encoder
+/// adds what its view holds. The layers of the model, its training, aggregation, noise and evaluation have no
+/// influence. Every field of a plan is named here, so that a new field requires a decision.
 pub(super) fn data_key(plan: &Plan) -> Digest {
     let Plan {
         name: _,
@@ -134,7 +133,7 @@ mod tests {
         for (which, change) in keep.into_iter().enumerate() {
             assert_eq!(data_key(&changed(&base, change)), data_key(&base), "change {which}");
         }
-        // Of an encoder its view alone.
+        // Only the view of an encoder counts.
         let mut narrow = base.clone();
         encode_view(&mut narrow, "diagnoses", 4);
         let mut wide = base;

@@ -1,4 +1,4 @@
-//! Updates on their way: what is on record before one leaves, and after it arrived.
+//! Updates on their way: the records before one leaves and after it arrived.
 
 use base::digest::Digest;
 use base::ids::{Round, RunId};
@@ -42,8 +42,8 @@ impl SiteParticipant {
         })
     }
 
-    /// Notes that the coordinator has an update: once, and only of what was sent. Its word makes no record by itself.
-    /// This does not wait for the run, which may train its next round.
+    /// Notes that the coordinator has an update: once, and only an update that was sent. The note is written with the
+    /// next record. This does not wait for the run, which may be training its next round.
     pub(super) fn acknowledged(&self, run: &RunId, round: Round, update: Digest) {
         if self.runs().acknowledge(run, Sent { round, update }) {
             self.audit.note(log::acked(run, round, update));

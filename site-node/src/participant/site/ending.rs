@@ -1,4 +1,4 @@
-//! Runs that end here: left by this site, or over. None of it waits for the run's own lock.
+//! Runs that end here: left by this site, or over. Nothing here waits for the run's own lock.
 
 use base::ids::RunId;
 
@@ -19,7 +19,7 @@ impl SiteParticipant {
         }
     }
 
-    /// Stops what a run that has no slot any more still trains, and removes what was kept of it.
+    /// Stops the training of a run that has lost its slot, and removes its update from the outbox.
     pub(super) fn discard(&self, run: &RunId) {
         if let Some(training) = self.in_hand().get(run) {
             training.cancel.set(Reason::RunOver);

@@ -1,7 +1,7 @@
-//! Whom a plan trains on: read once for all runs that use the same, where policy and budget allow it, and told of in
-//! one word.
+//! The patients of a plan, read once for all runs that use the same patients. A decline that depends on patients has
+//! one rule and one reason.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use base::ids::RunId;
 use plan::experiment::{Plan, PrivacyMode};
@@ -10,7 +10,7 @@ use plan::policy::Policy;
 use super::super::{DeclineReason, OF_PATIENTS, RecordsInForce, failed, guarded, untrained};
 use super::dataset::{Counts, Dataset, data_key};
 use super::policy::admit_cohort;
-use super::{RunState, SiteParticipant, Standing};
+use super::{RunState, SiteParticipant, Standing, hold};
 use crate::cohort::Cohort;
 use crate::features::{Lookup, SignalStore, caution_of, examples};
 use crate::train::{Examples, PrivateGradient};
@@ -23,8 +23,8 @@ struct OfPatients {
 }
 
 impl SiteParticipant {
-    /// Prepares for a plan that the policy and the budget allow. What was `held` of the run under the same plan is
-    /// used again.
+    /// Prepares for a plan that the policy and the budget allow. The state that is `held` of the run is used again if
+    /// its plan is the same.
     pub(super) fn prepare(
         &self,
         run: &RunId,
@@ -46,7 +46,7 @@ impl SiteParticipant {
         })
     }
 
-    /// What computes private steps, where the plan has any.
+    /// The computation of private steps, if the plan has any.
     fn gradient(&self, plan: &Plan) -> Result<Option<PrivateGradient>, DeclineReason> {
         if plan.privacy.dp_sgd.is_none() {
             return Ok(None);
@@ -55,7 +55,7 @@ impl SiteParticipant {
         gradient.map(Some).map_err(|error| untrained(&error))
     }
 
-    /// The patients of a plan: those that another run uses, if reading them again would give the same.
+    /// The patients of a plan. They are shared with another run if reading them again would give the same data.
     fn data(
         &self,
         run: &RunId,
@@ -65,8 +65,8 @@ impl SiteParticipant {
         let private = plan.privacy.mode != PrivacyMode::None;
         let Standing { rules, records } = standing;
         let key = data_key(plan);
-        // One run reads at a time: whoever waited finds what the other one read.
-        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        // One run reads at a time, and a run that waited finds what the other one read.
+        let _reading = hold(&self.reading);
         let mark = records.mark();
         let stamps = records.stamps();
         let known = self.runs().data(|data| data.serves(key, &mark, stamps.as_ref()));

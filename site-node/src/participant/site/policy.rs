@@ -94,7 +94,7 @@ impl SiteParticipant {
         self.gate.look(|account| foresee(account, &self.runs(), run, plan, &planned))
     }
 
-    /// That a run has time left of what the policy allows it.
+    /// Checks that a run has training time left under the policy.
     pub(super) fn has_time(&self, policy: &Policy, run: &RunId) -> Result<(), DeclineReason> {
         let left = self.taken().left(run, policy.max_time);
         left.map(drop).ok_or_else(|| time::spent(policy.max_time))
@@ -120,14 +120,14 @@ impl SiteParticipant {
         Ok(())
     }
 
-    /// Lets the ledger keep the limits of the policy that was read last, whichever run looked at it.
+    /// Sets the ledger's limits to those of the policy that was read last, for whichever run.
     pub(super) fn apply_limits(&self) -> Result<(), DeclineReason> {
         let limits = || self.site.rules.last().policy.limits;
         self.gate.set_limits(limits).map_err(|error| failed("audit")(&error))
     }
 }
 
-/// That the budget has room for all that a run has still to charge, beside what the runs before it have.
+/// Checks that the budget has room for all that a run has still to charge, beside what the runs before it have.
 pub(super) fn foresee(
     account: &Account,
     runs: &Runs,
@@ -142,7 +142,7 @@ pub(super) fn foresee(
     })
 }
 
-/// What the runs before this one have still to charge.
+/// The cost that the runs before this one have still to charge.
 pub(super) fn outstanding(account: &Account, runs: &Runs, run: &RunId) -> Cost {
     let outstanding = runs.before(run).map(|(other, planned)| account.outstanding(other, planned));
     outstanding.fold(Cost::zero(), |sum, cost| sum.add(&cost))

@@ -1,4 +1,4 @@
-//! One round at a hospital: whether it may be trained, the training under the eye of the policy, and what was made.
+//! One round at a hospital: the checks before it, its training under the policy in force, and its update.
 
 use base::digest::Digest;
 use base::ids::{Round, RunId};
@@ -127,7 +127,7 @@ impl SiteParticipant {
         }
     }
 
-    /// Training ended. A later one of the same run may be in hand already.
+    /// Removes training that ended. A later one of the same run may be in progress already.
     fn put_down(&self, run: &RunId, cancel: &Cancel) {
         let mut in_hand = self.in_hand();
         if in_hand.get(run).is_some_and(|training| training.cancel.is_same(cancel)) {
@@ -135,10 +135,10 @@ impl SiteParticipant {
         }
     }
 
-    /// Keeps the outbox small after an update was kept in it.
+    /// Tidies the outbox after an update was kept in it.
     fn tidy(&self, run: &RunId) {
         if !self.runs().has(run) {
-            // It ended meanwhile.
+            // The run ended meanwhile.
             self.gate.forget(run);
         }
         self.gate.tidy(|kept| self.runs().has(kept));

@@ -1,4 +1,4 @@
-//! What a hospital knows of a run that it consented to.
+//! The state of a run that a hospital consented to.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::train::PrivateGradient;
 pub(in crate::participant) struct RunState {
     pub(in crate::participant) run: RunId,
     pub(in crate::participant) plan: Plan,
-    /// The patients, whom other runs may share.
+    /// The patients, which other runs may share.
     pub(in crate::participant) data: Arc<Dataset>,
     /// Mode `patient` alone.
     pub(in crate::participant) gradient: Option<PrivateGradient>,

@@ -1,4 +1,4 @@
-//! Which runs a hospital holds: a slot for each, and the data that they share. Nothing here reads, trains or waits.
+//! The runs of a hospital: a slot for each, and the data that they share. Nothing here reads files, trains or blocks.
 //!
 //! ```text
 //! enter ─► awake ── session_begins ─► resting ─┬─ proposed again ─► awake
@@ -15,15 +15,15 @@ use privacy::PlannedReleases;
 use super::RunState;
 use super::dataset::Dataset;
 
-/// What a hospital knows of one run, under the run's own lock; none before it consented.
+/// The state of one run under the run's own lock; `None` before consent.
 pub(super) type RunCell = Arc<Mutex<Option<RunState>>>;
 
-/// Why a run gets no slot.
+/// The reason why a run gets no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoSlot {
     /// All slots are taken by runs of the present session.
     Full,
-    /// The same run took one a moment ago, for somebody else.
+    /// Another thread took the slot of the same run a moment ago.
     Taken,
 }
 
@@ -34,19 +34,19 @@ pub(super) struct Sent {
     pub(super) update: Digest,
 }
 
-/// One run that is held.
+/// The slot of one run.
 struct Slot {
     cell: RunCell,
-    /// What its plan releases.
+    /// The releases of its plan.
     planned: PlannedReleases,
     /// Its place in the order in which runs took a slot, or were proposed again after they rested.
     since: u64,
-    /// Whether it is known from before the present session and was not proposed again.
+    /// Whether the run is from an earlier session and was not proposed again.
     resting: bool,
     data: Option<Arc<Dataset>>,
-    /// What left last.
+    /// The update that was sent last.
     sent: Option<Sent>,
-    /// Whether the coordinator said that it has that.
+    /// Whether the coordinator has acknowledged that update.
     acknowledged: bool,
 }
 
@@ -54,19 +54,19 @@ struct Slot {
 #[derive(Default)]
 pub(super) struct Runs {
     slots: BTreeMap<RunId, Slot>,
-    /// How many times a slot was taken.
+    /// The number of times that a slot was taken or a run woken.
     taken: u64,
     /// The data of the run that ended last.
     last: Option<Arc<Dataset>>,
 }
 
 impl Runs {
-    /// What is known of a run that has a slot.
+    /// The state of a run, if it has a slot.
     pub(super) fn find(&self, run: &RunId) -> Option<RunCell> {
         self.slots.get(run).map(|slot| Arc::clone(&slot.cell))
     }
 
-    /// Whether this very cell is in the run's slot: the run may have ended, and another of its name begun.
+    /// Whether the run's slot holds this very cell. The run may have ended, and another one of its name begun.
     pub(super) fn holds(&self, run: &RunId, cell: &RunCell) -> bool {
         self.slots.get(run).is_some_and(|slot| Arc::ptr_eq(&slot.cell, cell))
     }
@@ -76,13 +76,13 @@ impl Runs {
         self.slots.contains_key(run)
     }
 
-    /// Whether a run is known from before the present session and was not proposed again.
+    /// Whether a run is from an earlier session and was not proposed again.
     pub(super) fn is_resting(&self, run: &RunId) -> bool {
         self.slots.get(run).is_some_and(|slot| slot.resting)
     }
 
-    /// The runs whose charges are still to come and count before this one's: those of the present session that took
-    /// their slots before it. So of two runs that do not fit together only the later one is told so.
+    /// The runs whose outstanding charges count before this one's: those of the present session that took their slots
+    /// earlier. So of two runs that do not fit together only the later one is declined.
     pub(super) fn before(&self, run: &RunId) -> impl Iterator<Item = (&RunId, &PlannedReleases)> {
         let awake = |slot: &&Slot| !slot.resting;
         let since = self.slots.get(run).filter(awake).map_or(u64::MAX, |slot| slot.since);
@@ -98,7 +98,7 @@ impl Runs {
         resting.min_by_key(|(_, slot)| slot.since).map(|(run, _)| run)
     }
 
-    /// That there is a slot for a run, of so many.
+    /// Checks that one of `slots` slots is free for a run, or is its own.
     pub(super) fn check_room(
         &self,
         run: &RunId,
@@ -112,7 +112,7 @@ impl Runs {
         if room { Ok(()) } else { Err(NoSlot::Full) }
     }
 
-    /// Takes a slot for a run, or wakes the run that has one, and returns the resting run that gave way.
+    /// Takes a slot for a run, or wakes the run that has one. Returns the resting run that lost its slot to it.
     pub(super) fn enter(
         &mut self,
         run: &RunId,
@@ -153,7 +153,7 @@ impl Runs {
         Ok(gone)
     }
 
-    /// Notes what data a run uses.
+    /// Notes the data that a run uses.
     pub(super) fn uses(&mut self, run: &RunId, data: &Arc<Dataset>) {
         match self.slots.get_mut(run) {
             Some(slot) => slot.data = Some(Arc::clone(data)),
@@ -162,7 +162,7 @@ impl Runs {
         }
     }
 
-    /// Notes that an update leaves, perhaps again.
+    /// Notes that an update is sent, perhaps again.
     pub(super) fn sends(&mut self, run: &RunId, sent: Sent) {
         if let Some(slot) = self.slots.get_mut(run)
             && slot.sent.replace(sent) != Some(sent)
@@ -171,29 +171,29 @@ impl Runs {
         }
     }
 
-    /// Whether the coordinator says for the first time that it has what left last.
+    /// Notes an acknowledgement. Returns whether it is the first one of the update that was sent last.
     pub(super) fn acknowledge(&mut self, run: &RunId, sent: Sent) -> bool {
         let slot = self.slots.get_mut(run).filter(|slot| slot.sent == Some(sent));
         slot.is_some_and(|slot| !std::mem::replace(&mut slot.acknowledged, true))
     }
 
-    /// Data that serve: of any run that is held, or of the one that ended last.
+    /// Data that pass `serve`, of a run that has a slot or of the run that ended last.
     pub(super) fn data(&self, serve: impl Fn(&Dataset) -> bool) -> Option<Arc<Dataset>> {
         let held = self.slots.values().filter_map(|slot| slot.data.as_ref());
         held.chain(&self.last).find(|data| serve(data)).map(Arc::clone)
     }
 
-    /// Makes room for data that are about to be read: those of a run that ended are not kept beside them.
+    /// Drops the data of the run that ended last, to make room for data that are about to be read.
     pub(super) fn forget_last(&mut self) {
         self.last = None;
     }
 
-    /// A session begins: no run that is held was proposed in it.
+    /// Lets all runs rest, because a session begins in which none was proposed yet.
     pub(super) fn rest(&mut self) {
         self.slots.values_mut().for_each(|slot| slot.resting = true);
     }
 
-    /// Frees the slot of a run, and keeps its data for a run that may come. Whether it had one.
+    /// Frees the slot of a run, and keeps its data for a later run. Returns whether the run had a slot.
     pub(super) fn remove(&mut self, run: &RunId) -> bool {
         let Some(slot) = self.slots.remove(run) else { return false };
         if let Some(data) = slot.data {
@@ -202,7 +202,7 @@ impl Runs {
         true
     }
 
-    /// The same, where this very cell is in the run's slot.
+    /// The same, if the run's slot holds this very cell.
     pub(super) fn remove_cell(&mut self, run: &RunId, cell: &RunCell) -> bool {
         self.holds(run, cell) && self.remove(run)
     }
@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn planned() -> PlannedReleases {
-        PlannedReleases::new((Mechanism::ClipOnly, 1), None)
+        PlannedReleases::new(Mechanism::ClipOnly, 1, None)
     }
 
     fn enter(runs: &mut Runs, name: &str) -> Result<Option<RunId>, NoSlot> {
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(before(&runs, "run-c"), ["run-a", "run-b"]);
         runs.rest();
         assert_eq!(before(&runs, "run-c"), [""; 0]);
-        // Whoever comes back last counts last.
+        // The run that comes back last counts last.
         enter(&mut runs, "run-a").unwrap();
         assert_eq!(before(&runs, "run-b"), ["run-a"]);
         enter(&mut runs, "run-b").unwrap();
@@ -288,7 +288,7 @@ mod tests {
         runs.sends(&a, sent(1));
         assert!(!runs.acknowledge(&run("run-b"), sent(1)) && !runs.acknowledge(&a, sent(2)));
         assert!(runs.acknowledge(&a, sent(1)) && !runs.acknowledge(&a, sent(1)));
-        // It left again.
+        // It is sent again.
         runs.sends(&a, sent(1));
         assert!(!runs.acknowledge(&a, sent(1)));
         runs.sends(&a, sent(2));

@@ -1,7 +1,5 @@
 //! Whether a description is answered: by the policy, the budget and what was answered before.
 
-use std::sync::PoisonError;
-
 use audit::record::Terms;
 use base::digest::Digest;
 use node::audit_log::terms;
@@ -13,17 +11,17 @@ use plan::policy::{Asker, BrokenRule, Policy};
 use super::super::statistics::{Facts, answer};
 use super::super::{DeclineReason, Site, failed, log};
 use super::policy::outstanding;
-use super::{SiteParticipant, Standing, of_patients};
+use super::{SiteParticipant, Standing, hold, of_patients};
 
 impl SiteParticipant {
-    /// Answers a description, or declines it. It holds neither the ledger nor any run while it reads.
+    /// Answers a statistics request, or declines it. It locks neither the ledger nor a run while it reads patients.
     pub(super) fn answer_statistics(
         &self,
         question: &StatisticsRequest,
     ) -> Result<Vec<Metric>, DeclineReason> {
         let run = question.run();
-        // One after the other: what was foreseen for one is not charged for another.
-        let _describing = self.describing.lock().unwrap_or_else(PoisonError::into_inner);
+        // One request at a time, so that no other one spends what was found to be left for this one.
+        let _describing = hold(&self.describing);
         let standing = match self.standing() {
             Ok(standing) => standing,
             Err(reason) => {
@@ -127,8 +125,8 @@ impl SiteParticipant {
         Ok(read)
     }
 
-    /// That the budget has room for all answers beside what the runs in progress have still to charge, and none of
-    /// them was charged before.
+    /// Checks that the budget has room for all answers beside what the runs in progress have still to charge, and that
+    /// no answer was charged before.
     fn affords_answers(&self, question: &StatisticsRequest) -> Result<(), DeclineReason> {
         let run = question.run();
         let releases = (question.mechanism(), question.count());

@@ -1,4 +1,4 @@
-//! The ledger as the records of its log tell it.
+//! The ledger, read from the records of its log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Two runs that are in progress at once come to what each comes to alone.
+//! Two runs at once give the same models and reports as each gives alone.
 
 use audit::record::{Event, Record};
 use serde_json::Value;

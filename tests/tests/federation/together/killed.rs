@@ -1,4 +1,4 @@
-//! A hospital that is killed amid two private runs and started again: each round is charged once, and each update
+//! A hospital is killed during two private runs and started again. Each round is charged once, and each update is
 //! noised once.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
-//! Several jobs at once, each node a process of its own: what every job comes to, what hospitals charge and keep for
-//! it, and who is told why when one more is too many.
+//! Several jobs at once, each node a process of its own: the results of every job, what hospitals charge and keep for
+//! it, and the refusals when all slots are taken.
 
 mod finish;
 mod killed;

@@ -1,4 +1,4 @@
-//! One run more than the coordinator, or a hospital, has slots for.
+//! One run more than the coordinator or a hospital has slots.
 
 use audit::record::Event;
 use tests::{Federation, HOSPITALS, demo, edit, failure, records, stop};

@@ -94,7 +94,7 @@ fn the_same_statistics_request_is_not_made_twice_at_once() -> Outcome {
     let mut first = ask(&federation, &file, &[])?;
     first.wait_for("Asked 3 sites")?;
     let refused = failure(ask(&federation, &file, &["--quiet"])?)?;
-    let same = format!("run {}: going on already", question.run());
+    let same = format!("run {}: already active", question.run());
     assert!(refused.contains(&same), "{refused}");
     let mut other = ask(&federation, &file, &["--set", "describe.rho=0.05"])?;
     other.wait_for("Asked 3 sites")?;

@@ -97,7 +97,7 @@ fn of_limits() -> [(Refusal, &'static str); 5] {
         (Refusal::TooMany, "19000000"),
         (Refusal::Stopping, "1c000000"),
         (
-            Refusal::Slots { going: vec![run()] },
+            Refusal::Slots { active: vec![run()] },
             "1d000000 0100000000000000 0500000000000000 'run-a'",
         ),
     ]

@@ -23,7 +23,7 @@ use base::ids::{ExperimentName, RunId};
 pub use read::{Describe, LeftOut};
 pub use statistic::Statistic;
 
-/// What the names of statistics requests begin with.
+/// The prefix of the names of statistics requests.
 const NAMES: &str = "describe-";
 
 /// What is asked, in full.
@@ -69,7 +69,7 @@ impl StatisticsRequest {
         text.parse().unwrap_or_else(|_| RunId::memorable(0))
     }
 
-    /// Whether a name is one of a statistics request. Runs have others.
+    /// Whether a name is that of a statistics request. No run has such a name.
     #[must_use]
     pub fn is_name(run: &RunId) -> bool {
         run.as_str().starts_with(NAMES)

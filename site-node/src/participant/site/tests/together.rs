@@ -1,4 +1,4 @@
-//! Runs that go on side by side: none waits for another one, and each has what it would have alone.
+//! Runs side by side: none waits for another one, and each spends and sends what it would alone.
 
 use super::*;
 
