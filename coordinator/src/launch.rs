@@ -8,7 +8,7 @@ use base::ids::RunId;
 use node::audit_log::{AuditWriter, name};
 use node::statistics_store::StatisticsStore;
 use node::wire::{Progress, Refusal, StatisticsLaunch, Told};
-use plan::experiment::{Plan, WINDOWS};
+use plan::experiment::{CheckedPlan, Plan, WINDOWS};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -138,15 +138,16 @@ impl Launcher {
     /// The plan breaks a rule or begins with a model that is not here, all slots are taken, or the registry
     /// cannot be used.
     pub fn launch(&self, plan: Plan, entropy: u64, by: &str) -> Result<Launched, LaunchError> {
-        if let Some(plan_error) = plan.check().first() {
-            return Err(Refusal::Plan(plan_error.to_string()).into());
-        }
+        let plan = CheckedPlan::new(plan).map_err(|plan_errors| {
+            let told: Vec<String> = plan_errors.iter().map(ToString::to_string).collect();
+            Refusal::Plan(told.join("; "))
+        })?;
         let models = self.state.join("models");
         let start = plan.start.map(|_| artifact::start(&models, &plan)).transpose();
         let start = start.map_err(|error| Refusal::Plan(error.to_string()))?;
         let run = RunId::memorable(entropy);
         let registry = Registry::open(&Registry::path(&self.state))?;
-        let feed = Arc::new(ProgressFeed::new(plan.clone()));
+        let feed = Arc::new(ProgressFeed::new(plan.clone().into_plan()));
         let progress = feed.follow().unwrap_or_else(|| mpsc::channel(1).1);
         let Begun { sites, events, traffic } = self.connections.begin(&run, &feed)?;
         let connections = Arc::clone(&self.connections);

@@ -109,7 +109,7 @@ impl Running {
         let event = match input {
             SessionEvent::Joined(site) => {
                 let run = self.driver.run.clone();
-                let plan = self.driver.plan.clone();
+                let plan = self.driver.plan.clone().into_plan();
                 self.attestation.forget(&site);
                 self.say(&site, ToSite::Plan { run, plan });
                 Event::Asked { site }

@@ -30,7 +30,7 @@ use base::ids::{RunId, SiteName};
 use bytes::Bytes;
 use node::audit_log::AuditWriter;
 use node::wire::{Progress, ToSite, UpdateHeader};
-use plan::experiment::Plan;
+use plan::experiment::{CheckedPlan, Plan};
 use plan::metric::Metric;
 use plan::model::initial_parameters;
 use plan::model::payload;
@@ -92,7 +92,7 @@ pub struct Driver {
     /// Its name.
     pub run: RunId,
     /// What it does.
-    pub plan: Plan,
+    pub plan: CheckedPlan,
     /// The parameters that its first round begins with; none for the seed's own.
     pub start: Option<Vec<f32>>,
     /// Where its sites are.
@@ -189,7 +189,7 @@ impl Driver {
 impl Running {
     fn new(mut driver: Driver, now: Moment) -> Self {
         let given = driver.start.take();
-        let Plan { model, seed, .. } = &driver.plan;
+        let Plan { model, seed, .. } = &*driver.plan;
         let parameters = given.unwrap_or_else(|| initial_parameters(model, *seed));
         let model = payload::from_parameters(&parameters);
         let digest = Digest::of(&model);
@@ -201,7 +201,7 @@ impl Running {
             Arc::clone(&driver.audit),
         );
         Self {
-            machine: Machine::new((&driver.plan).into(), digest, now),
+            machine: Machine::new((&*driver.plan).into(), digest, now),
             terms: log::terms_of(&driver.plan),
             optimizer: ServerOptimizer::new(&driver.plan, parameters.len()),
             attestation,

@@ -27,7 +27,7 @@ use base::digest::Digest;
 use base::fingerprint::Fingerprint;
 use base::ids::{Round, RunId, SiteName};
 use node::audit_log::{AuditSettings, AuditWriter};
-use plan::experiment::{DataTag, Plan, StatisticsRequest};
+use plan::experiment::{CheckedPlan, DataTag, StatisticsRequest};
 use plan::metric::Metric;
 
 use crate::cancel::Cancel;
@@ -70,7 +70,7 @@ pub trait Participant: Send + Sync + 'static {
     ///
     /// # Errors
     /// The rule that says no.
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason>;
+    fn consider(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason>;
 
     /// Trains one round and privatizes the change.
     ///

@@ -21,7 +21,7 @@ use audit::Name;
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{AuditWriter, AuditWriterError};
-use plan::experiment::{Plan, StatisticsRequest};
+use plan::experiment::{CheckedPlan, StatisticsRequest};
 use plan::metric::Metric;
 
 use self::patients::of_patients;
@@ -203,7 +203,7 @@ impl Participant for SiteParticipant {
         Ok(())
     }
 
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
+    fn consider(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
         self.decide(run, plan)
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::wire::{Evaluation, ModelHeader, Purpose, ToCoordinator};
-use plan::experiment::{Plan, PrivacyMode};
+use plan::experiment::{CheckedPlan, Plan, PlanError, PrivacyMode};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -198,6 +198,14 @@ pub(super) async fn take_part(
     }
 }
 
+/// The first rule that a plan breaks.
+fn flawed(plan_errors: &[PlanError]) -> DeclineReason {
+    plan_errors.first().map_or_else(
+        || DeclineReason::new("plan", "breaks a rule"),
+        |plan_error| DeclineReason::new(plan_error.key, plan_error.reason()),
+    )
+}
+
 /// This site's part in a run.
 struct Part {
     desk: Arc<Desk>,
@@ -212,18 +220,19 @@ impl Part {
         let rounds = plan.rounds;
         let witnesses = usize::try_from(plan.aggregation.min_sites).unwrap_or(usize::MAX);
         let participant = self.desk.participant();
-        let verdict = if let Some(plan_error) = plan.check().first() {
-            let flawed = |()| Err(DeclineReason::new(plan_error.key, plan_error.reason()));
-            participant.admit(Asked::Question).and_then(flawed)
-        } else {
-            let run = self.run.clone();
-            let private = plan.privacy.mode != PrivacyMode::None;
-            let work = blocking(move || participant.consider(&run, &plan));
-            // The stage that says no, and how many records it read, would show in the time that it took.
-            let of_patients = |verdict: &Result<(), DeclineReason>| {
-                private && verdict.as_ref().map_or_else(DeclineReason::is_of_patients, |()| true)
-            };
-            in_steps_where(STEP, work, of_patients).await
+        let verdict = match CheckedPlan::new(plan) {
+            Err(plan_errors) => participant.admit(Asked::Question).and(Err(flawed(&plan_errors))),
+            Ok(plan) => {
+                let run = self.run.clone();
+                let private = plan.privacy.mode != PrivacyMode::None;
+                let work = blocking(move || participant.consider(&run, &plan));
+                // The stage that says no, and how many records it read, would show in the time that it took.
+                let of_patients = |verdict: &Result<(), DeclineReason>| {
+                    private
+                        && verdict.as_ref().map_or_else(DeclineReason::is_of_patients, |()| true)
+                };
+                in_steps_where(STEP, work, of_patients).await
+            }
         };
         let run = self.run.clone();
         match verdict {

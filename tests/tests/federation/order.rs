@@ -19,7 +19,7 @@ use coordinator::simulate::write_synthetic;
 use node::audit_log::{AuditSettings, AuditWriter};
 use node::pki::Role;
 use node::transport::Dialer;
-use plan::experiment::{DataTag, Experiment, Plan, StatisticsRequest};
+use plan::experiment::{CheckedPlan, DataTag, Experiment, Plan, StatisticsRequest};
 use plan::metric::Metric;
 use plan::policy::Policy;
 use site_node::data::{Source, Table, load};
@@ -88,7 +88,7 @@ impl Participant for InTurn {
         self.hospital.admit(asked)
     }
 
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
+    fn consider(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
         self.hospital.consider(run, plan)
     }
 

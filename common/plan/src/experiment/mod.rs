@@ -8,6 +8,7 @@ mod aggregation;
 mod calibrate;
 mod caution;
 mod check;
+mod checked;
 mod evaluation;
 mod features;
 mod model;
@@ -23,6 +24,7 @@ mod view;
 
 pub use aggregation::{Aggregation, Combine, ServerRule, WINDOWS, Weights};
 pub use check::PlanError;
+pub use checked::CheckedPlan;
 pub use evaluation::{Evaluation, METRIC_NAME, METRICS, metric_word};
 pub use features::Feature;
 pub use outcome::{CAUSES, Outcome, TimeUnit, cause_flaws};

@@ -2,7 +2,7 @@
 
 use base::ids::RunId;
 use node::audit_log::terms;
-use plan::experiment::Plan;
+use plan::experiment::{CheckedPlan, Plan};
 use plan::policy::Policy;
 
 use super::super::{Asked, DeclineReason, Participant, failed, guarded, log};
@@ -16,7 +16,7 @@ const SLOTS: &str = "slots";
 
 impl SiteParticipant {
     /// Decides on a plan under the lock of its run.
-    pub(super) fn decide(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
+    pub(super) fn decide(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
         loop {
             let known = self.runs().find(run);
             let is_known = known.is_some();
@@ -32,7 +32,7 @@ impl SiteParticipant {
     fn decide_within(
         &self,
         run: &RunId,
-        plan: &Plan,
+        plan: &CheckedPlan,
         cell: &RunCell,
         state: &mut Option<RunState>,
     ) -> Result<(), DeclineReason> {
@@ -83,7 +83,7 @@ impl SiteParticipant {
     fn take_up(
         &self,
         run: &RunId,
-        plan: &Plan,
+        plan: &CheckedPlan,
         cell: &RunCell,
         standing: &Standing<'_>,
         held: Option<RunState>,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use base::ids::RunId;
-use plan::experiment::{Plan, PrivacyMode};
+use plan::experiment::{CheckedPlan, Plan, PrivacyMode};
 use plan::policy::Policy;
 
 use super::super::{DeclineReason, OF_PATIENTS, RecordsInForce, failed, guarded, untrained};
@@ -28,7 +28,7 @@ impl SiteParticipant {
     pub(super) fn prepare(
         &self,
         run: &RunId,
-        plan: &Plan,
+        plan: &CheckedPlan,
         standing: &Standing<'_>,
         held: Option<RunState>,
     ) -> Result<RunState, DeclineReason> {

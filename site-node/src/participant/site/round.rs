@@ -2,7 +2,7 @@
 
 use base::digest::Digest;
 use base::ids::{Round, RunId};
-use plan::experiment::Plan;
+use plan::experiment::{CheckedPlan, Plan};
 use plan::model::{initial_parameters, payload};
 
 use super::super::contribute::contribute;
@@ -15,7 +15,7 @@ use crate::send::Outgoing;
 
 /// Training that is going on.
 pub(super) struct InHand {
-    pub(super) plan: Plan,
+    pub(super) plan: CheckedPlan,
     pub(super) mark: Mark,
     pub(super) cancel: Cancel,
 }

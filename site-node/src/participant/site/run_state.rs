@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::digest::Digest;
 use base::ids::{Round, RunId};
-use plan::experiment::Plan;
+use plan::experiment::CheckedPlan;
 
 use super::super::records::Mark;
 use super::Standing;
@@ -17,7 +17,7 @@ use crate::train::PrivateGradient;
 /// A run that the site consented to.
 pub(in crate::participant) struct RunState {
     pub(in crate::participant) run: RunId,
-    pub(in crate::participant) plan: Plan,
+    pub(in crate::participant) plan: CheckedPlan,
     /// The patients, which other runs may share.
     pub(in crate::participant) data: Arc<Dataset>,
     /// Mode `patient` alone.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ::plan::experiment::{Plan, StatisticsRequest};
+use ::plan::experiment::{CheckedPlan, StatisticsRequest};
 use ::plan::metric::Metric;
 use audit::Name;
 use audit::record::{Entry, Event};
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 struct Echo {
     audit: Arc<AuditWriter>,
     gate: PrivacyGate,
-    plan: Mutex<Option<Plan>>,
+    plan: Mutex<Option<CheckedPlan>>,
 }
 
 impl Participant for Echo {
@@ -45,7 +45,7 @@ impl Participant for Echo {
         name("bench")
     }
 
-    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
+    fn consider(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
         self.record(vec![of_run(run, Event::Consent { plan: hash(plan.digest()), terms: None })])
     }

@@ -15,7 +15,7 @@ use base::digest::Digest;
 use base::fingerprint::Fingerprint;
 use base::ids::{Round, RunId};
 use node::audit_log::AuditSettings;
-use plan::experiment::{DataTag, Describe, Experiment, Plan, PrivacyMode};
+use plan::experiment::{CheckedPlan, DataTag, Describe, Experiment, Plan, PrivacyMode};
 use plan::model::{initial_parameters, payload};
 use plan::policy::Policy;
 use privacy::{Budget, Cost, Limits};
@@ -198,6 +198,10 @@ impl Hospital {
         Self::open(folder, slots, epsilon, table())
     }
 
+    fn consider(&self, run: &RunId, plan: &Plan) -> Result<(), DeclineReason> {
+        self.site.consider(run, &CheckedPlan::new(plan.clone()).unwrap())
+    }
+
     fn round(&self, run: &RunId, plan: &Plan, round: u32) -> Result<Outgoing, DeclineReason> {
         self.round_until(run, plan, round, &Cancel::default())
     }
@@ -257,6 +261,7 @@ fn names(of: &[&str]) -> BTreeSet<String> {
 /// A plan whose training ends only when it is told to.
 fn endless() -> Plan {
     let mut plan = of_columns(PrivacyMode::Site);
-    plan.training.epochs = u32::MAX;
+    plan.training.epochs = 10_000;
+    plan.training.batch = Some(1);
     plan
 }

@@ -7,21 +7,21 @@ fn one_more_than_the_slots_is_declined_until_one_is_over() {
     let hospital = Hospital::new(2, 1e6);
     let plan = of_columns(PrivacyMode::Patient);
     for name in ["run-a", "run-b"] {
-        hospital.site.consider(&run(name), &plan).unwrap();
+        hospital.consider(&run(name), &plan).unwrap();
     }
-    let full = hospital.site.consider(&run("run-c"), &plan).unwrap_err();
+    let full = hospital.consider(&run("run-c"), &plan).unwrap_err();
     assert_eq!(full.rule, "slots");
     assert!(full.reason.contains("slots = 2 in its site-node.toml"), "{full}");
     // A run that has a slot keeps it.
-    hospital.site.consider(&run("run-a"), &plan).unwrap();
+    hospital.consider(&run("run-a"), &plan).unwrap();
     hospital.site.over(&run("run-b"));
-    hospital.site.consider(&run("run-c"), &plan).unwrap();
+    hospital.consider(&run("run-c"), &plan).unwrap();
     // One that is declined for another reason takes none.
     hospital.site.over(&run("run-c"));
     let mut much = plan.clone();
     much.rounds = 100_000;
-    assert!(hospital.site.consider(&run("run-d"), &much).is_err());
-    hospital.site.consider(&run("run-c"), &plan).unwrap();
+    assert!(hospital.consider(&run("run-d"), &much).is_err());
+    hospital.consider(&run("run-c"), &plan).unwrap();
 }
 
 #[test]
@@ -29,18 +29,18 @@ fn a_run_that_is_not_proposed_again_gives_way() {
     let hospital = Hospital::new(2, 1e6);
     let plan = of_columns(PrivacyMode::Patient);
     for name in ["run-a", "run-b"] {
-        hospital.site.consider(&run(name), &plan).unwrap();
+        hospital.consider(&run(name), &plan).unwrap();
         hospital.train(&run(name), &plan, 1);
     }
     hospital.site.session_begins();
-    hospital.site.consider(&run("run-a"), &plan).unwrap();
-    hospital.site.consider(&run("run-c"), &plan).unwrap();
+    hospital.consider(&run("run-a"), &plan).unwrap();
+    hospital.consider(&run("run-c"), &plan).unwrap();
     // What it sent is not sent again; the other run goes on with what it made.
     assert_eq!(hospital.outbox(), names(&["run-a"]));
     assert_eq!(hospital.round(&run("run-b"), &plan, 1).unwrap_err().rule, "consent");
     let again = hospital.round(&run("run-a"), &plan, 1).unwrap();
     hospital.site.depart(&run("run-a"), Round(1), &again).unwrap();
-    assert_eq!(hospital.site.consider(&run("run-d"), &plan).unwrap_err().rule, "slots");
+    assert_eq!(hospital.consider(&run("run-d"), &plan).unwrap_err().rule, "slots");
 }
 
 #[test]
@@ -52,22 +52,22 @@ fn runs_that_fit_the_budget_alone_and_not_together_are_told_so() {
     let admits = |epsilon: &f64| privacy::Filter::new(limits(*epsilon).total).admits(&once);
     let needed = (1..1000).map(|tenth| f64::from(tenth) / 10.0).find(admits).unwrap();
     let hospital = Hospital::new(4, needed * 1.25);
-    hospital.site.consider(&run("run-a"), &plan).unwrap();
+    hospital.consider(&run("run-a"), &plan).unwrap();
     hospital.train(&run("run-a"), &plan, 1);
-    let refused = hospital.site.consider(&run("run-b"), &plan).unwrap_err();
+    let refused = hospital.consider(&run("run-b"), &plan).unwrap_err();
     assert_eq!(refused.rule, "policy.budget.epsilon");
     assert!(refused.reason.contains("other runs in progress"), "{refused}");
     // The one that came first goes on, proposed again or not.
-    hospital.site.consider(&run("run-a"), &plan).unwrap();
+    hospital.consider(&run("run-a"), &plan).unwrap();
     hospital.train(&run("run-a"), &plan, 2);
     // What a run that ended never charged is there for others: as many rounds fit as before.
     hospital.site.over(&run("run-a"));
     let mut rest = plan.clone();
     rest.rounds = 6;
-    hospital.site.consider(&run("run-b"), &rest).unwrap();
+    hospital.consider(&run("run-b"), &rest).unwrap();
     // So is what a resting run did not charge. It comes back only if there is room.
     hospital.site.session_begins();
-    hospital.site.consider(&run("run-c"), &rest).unwrap();
-    let refused = hospital.site.consider(&run("run-b"), &rest).unwrap_err();
+    hospital.consider(&run("run-c"), &rest).unwrap();
+    let refused = hospital.consider(&run("run-b"), &rest).unwrap_err();
     assert_eq!(refused.rule, "policy.budget.epsilon");
 }

@@ -7,8 +7,8 @@ fn two_runs_are_consented_to_train_and_depart_side_by_side() {
     let hospital = Hospital::new(2, 1e6);
     let plan = of_columns(PrivacyMode::Patient);
     let other = of_columns(PrivacyMode::Site);
-    hospital.site.consider(&run("run-a"), &plan).unwrap();
-    hospital.site.consider(&run("run-b"), &other).unwrap();
+    hospital.consider(&run("run-a"), &plan).unwrap();
+    hospital.consider(&run("run-b"), &other).unwrap();
     for round in 1..=2 {
         hospital.train(&run("run-a"), &plan, round);
         hospital.train(&run("run-b"), &other, round);
@@ -31,13 +31,13 @@ fn a_run_that_trains_keeps_no_other_one_waiting() {
     let long = endless();
     let plan = of_columns(PrivacyMode::Patient);
     let question = Describe::default().question(&plan).unwrap().0;
-    hospital.site.consider(&run("run-long"), &long).unwrap();
+    hospital.consider(&run("run-long"), &long).unwrap();
     let cancel = Cancel::default();
     scope(|scope| {
         let training =
             scope.spawn(|| hospital.round_until(&run("run-long"), &long, 1, &cancel).map(drop));
         hospital.until_in_hand(&run("run-long"));
-        hospital.site.consider(&run("run-b"), &plan).unwrap();
+        hospital.consider(&run("run-b"), &plan).unwrap();
         hospital.train(&run("run-b"), &plan, 1);
         hospital.site.describe(&question).unwrap();
         hospital.site.evaluate(&run("run-b"), &initial_parameters(&plan.model, 1)).unwrap();
@@ -59,7 +59,7 @@ fn the_end_of_the_program_stops_every_training() {
     let plan = endless();
     let runs = [run("run-a"), run("run-b")];
     for run in &runs {
-        hospital.site.consider(run, &plan).unwrap();
+        hospital.consider(run, &plan).unwrap();
     }
     let cancels = [Cancel::default(), Cancel::default()];
     scope(|scope| {
@@ -79,8 +79,8 @@ fn interleaved_runs_spend_what_they_spend_one_after_the_other() {
     let plan = of_columns(PrivacyMode::Patient);
     let other = of_columns(PrivacyMode::Site);
     let together = Hospital::new(2, 1e6);
-    together.site.consider(&run("run-a"), &plan).unwrap();
-    together.site.consider(&run("run-b"), &other).unwrap();
+    together.consider(&run("run-a"), &plan).unwrap();
+    together.consider(&run("run-b"), &other).unwrap();
     scope(|scope| {
         for (name, plan) in [("run-a", &plan), ("run-b", &other)] {
             let together = &together;
@@ -89,7 +89,7 @@ fn interleaved_runs_spend_what_they_spend_one_after_the_other() {
     });
     let apart = Hospital::new(1, 1e6);
     for (name, plan) in [("run-a", &plan), ("run-b", &other)] {
-        apart.site.consider(&run(name), plan).unwrap();
+        apart.consider(&run(name), plan).unwrap();
         (1..=2).for_each(|round| apart.train(&run(name), plan, round));
         apart.site.over(&run(name));
     }
@@ -108,25 +108,25 @@ fn runs_that_use_the_same_data_read_them_once() {
     scope(|scope| {
         for (name, plan) in [("run-a", &plan), ("run-b", &longer)] {
             let hospital = &hospital;
-            scope.spawn(move || hospital.site.consider(&run(name), plan).unwrap());
+            scope.spawn(move || hospital.consider(&run(name), plan).unwrap());
         }
     });
     let shared = hospital.data("run-a");
     assert_eq!(hospital.data("run-b"), shared);
     let other = of_columns(PrivacyMode::Site);
-    hospital.site.consider(&run("run-c"), &other).unwrap();
+    hospital.consider(&run("run-c"), &other).unwrap();
     assert_ne!(hospital.data("run-c"), shared);
     // The last run that ended leaves its data for the next one.
     for name in ["run-c", "run-b", "run-a"] {
         hospital.site.over(&run(name));
     }
-    hospital.site.consider(&run("run-d"), &plan).unwrap();
+    hospital.consider(&run("run-d"), &plan).unwrap();
     assert_eq!(hospital.data("run-d"), shared);
     // A table that changed is read again, and a run that was consented to goes on with what it read.
     let lines = std::fs::read_to_string(hospital.folder.path().join("a.csv")).unwrap();
     std::fs::write(hospital.folder.path().join("a.csv"), format!("{lines}p60,3,1,0.5,0.5\n"))
         .unwrap();
-    hospital.site.consider(&run("run-e"), &plan).unwrap();
+    hospital.consider(&run("run-e"), &plan).unwrap();
     assert_ne!(hospital.data("run-e"), shared);
     assert_eq!(hospital.data("run-d"), shared);
 }
@@ -138,13 +138,13 @@ fn after_a_restart_each_run_sends_again_what_it_kept() {
     let runs = [run("run-a"), run("run-b")];
     let mut made = Vec::new();
     for run in &runs {
-        hospital.site.consider(run, &plan).unwrap();
+        hospital.consider(run, &plan).unwrap();
         made.push(hospital.round(run, &plan, 1).unwrap().update.digest());
     }
     let spent = hospital.spent();
     let hospital = hospital.restarted();
     for (run, made) in runs.iter().zip(made) {
-        hospital.site.consider(run, &plan).unwrap();
+        hospital.consider(run, &plan).unwrap();
         let again = hospital.round(run, &plan, 1).unwrap();
         assert_eq!(again.update.digest(), made);
         hospital.site.depart(run, Round(1), &again).unwrap();
