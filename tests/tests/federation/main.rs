@@ -29,6 +29,7 @@ mod readme;
 mod real_data;
 mod remote;
 mod rogue;
+mod screens;
 mod shipped;
 mod simulated;
 mod statistics;
