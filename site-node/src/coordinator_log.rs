@@ -36,6 +36,8 @@ const UNCONFIRMED: usize = 32;
 struct Seen {
     kind: OfferKind,
     note: SignedNote,
+    /// The size of the log that ends with it.
+    size: u64,
     attested: bool,
 }
 
@@ -161,8 +163,9 @@ impl Monitor {
             // Offered again, after a connection was lost.
             note = seen.note.clone();
         }
-        self.seen.insert(run.clone(), Seen { kind, note, attested: false });
-        Ok((signature, checkpoint.size))
+        let size = checkpoint.size;
+        self.seen.insert(run.clone(), Seen { kind, note, size, attested: false });
+        Ok((signature, size))
     }
 
     /// Whether an offer is to be recorded here. A round or a statistics request is recorded the first time. If it is
@@ -199,7 +202,8 @@ impl Monitor {
     }
 
     /// Takes the signatures of sites on the state that ends with an offer. With at least `needed` of them, this site's
-    /// own included, the round's update may leave, or the answer to a statistics request, which has no round.
+    /// own included, the round's update may leave, or the answer to a statistics request, which has no round. They are
+    /// of an offer at the size `offered`. Returns whether that is the open one.
     ///
     /// # Errors
     /// One of them signed another state, or the offer is not open here. Only two histories leave a record by
@@ -207,15 +211,20 @@ impl Monitor {
     pub fn attested(
         &mut self,
         (run, round): (&RunId, Option<Round>),
+        offered: u64,
         cosignatures: &[Cosignature],
         needed: usize,
-    ) -> Result<(), MonitorError> {
+    ) -> Result<bool, MonitorError> {
         let seen = self.seen.get_mut(run).filter(|seen| seen.kind.round() == round);
         let seen = seen.ok_or(MonitorError::NotOffered { round })?;
+        if seen.size > offered {
+            // Those of an earlier offer, which a later one under the same name has overtaken.
+            return Ok(false);
+        }
         if matches!(seen.kind, OfferKind::Evaluate(_)) {
             // Those of the last round came after the final model, which stands in a later state:
             // nothing waits for them any more.
-            return Ok(());
+            return Ok(false);
         }
         match verify_cosignatures(&seen.note, cosignatures, &self.audit.witnesses()) {
             Ok(verified) => {
@@ -228,7 +237,7 @@ impl Monitor {
                     self.audit.note_cosigned(&self.of, &note)?;
                 }
                 (seen.note, seen.attested) = (note, true);
-                Ok(())
+                Ok(true)
             }
             Err(error) => {
                 if let AttestError::Diverged { signature, .. } = &error {

@@ -228,7 +228,8 @@ impl Observed {
         signature: String,
     ) -> Result<(), TransportError> {
         let own = self.own(signature);
-        self.say(&ToSite::Witnessed { run, round, cosignatures: vec![own] }).await
+        self.say(&ToSite::Witnessed { run, offered: u64::MAX, round, cosignatures: vec![own] })
+            .await
     }
 
     /// A signature of this site's.

@@ -184,6 +184,11 @@ impl History {
         self.runs.iter().filter_map(|(name, run)| Some((name, run.question()?)))
     }
 
+    /// The plans and statistics requests that the node consents to, by the names of their runs.
+    pub fn consents(&self) -> impl Iterator<Item = (&Name, Digest)> {
+        self.runs.iter().filter_map(|(name, run)| Some((name, run.plan()?)))
+    }
+
     /// What was charged for: run, round and what was released.
     pub fn charges(&self) -> impl Iterator<Item = (&Name, u32, &Label)> {
         self.runs.iter().flat_map(|(name, run)| {

@@ -197,7 +197,15 @@ fn hold(
     };
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.sort_by_key(|place| generation(&sources[*place].1));
-    for place in order {
+    // A copy of a log beside the log itself tells nothing more.
+    let is_copy = |place: usize| {
+        let size = |place: usize| found.reports[place].records;
+        (0..sources.len()).any(|other| {
+            let newer = (size(other), place).cmp(&(size(place), other)).is_gt();
+            other != place && sources[other].1 == sources[place].1 && newer
+        })
+    };
+    for place in order.into_iter().filter(|place| !is_copy(*place)) {
         let side = &sides[place];
         let log = log_name(&sources[place].1);
         let signed = found.reports[place].signed;

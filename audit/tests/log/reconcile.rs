@@ -105,6 +105,11 @@ fn federation(plants: &[(Plant, &str, u32)]) -> Federation {
 
 impl Federation {
     fn reconcile(&self) -> Reconciliation {
+        self.reconcile_given(1)
+    }
+
+    /// The same, with each log given so many times.
+    fn reconcile_given(&self, times: usize) -> Reconciliation {
         let source = |(path, node): (&'_ std::path::PathBuf, &str)| -> (std::path::PathBuf, _) {
             (path.clone(), public(node))
         };
@@ -112,7 +117,7 @@ impl Federation {
         let owned: Vec<_> = self.places.iter().zip(nodes).map(source).collect();
         let sources: Vec<Source<'_>> =
             owned.iter().map(|(path, key)| (path.as_path(), key.clone())).collect();
-        reconcile(&sources, MAX_SKEW_MS)
+        reconcile(&sources.repeat(times), MAX_SKEW_MS)
     }
 }
 
@@ -122,6 +127,13 @@ fn logs_that_agree_show_no_difference() {
     assert_eq!(found.discrepancies, []);
     assert_eq!(found.agreed, u64::from(ROUNDS) * 3);
     assert_eq!((found.exit_code(), found.absent.len()), (0, 0));
+    // A copy beside a log accuses nobody, and hides nothing.
+    let twice = federation(&[]).reconcile_given(2);
+    assert_eq!((twice.exit_code(), twice.discrepancies.len()), (0, 0));
+    let forged = [(Plant::Forged, SITES[0], 1)];
+    let told = |times| federation(&forged).reconcile_given(times).discrepancies;
+    assert!(!told(1).is_empty());
+    assert_eq!(told(1), told(2));
 }
 
 #[test]

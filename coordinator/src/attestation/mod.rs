@@ -98,9 +98,10 @@ impl Attestation {
                 return;
             }
         }
+        let offered = witnesses.shown().size;
         for (site, cosignatures) in witnesses.news() {
             let run = self.run.clone();
-            let told = ToSite::Witnessed { run, round, cosignatures };
+            let told = ToSite::Witnessed { run, offered, round, cosignatures };
             self.connections.command(&site, SessionCommand::Send(told));
         }
     }

@@ -4,6 +4,7 @@
 //! later transfer, which the site does not read yet, would fill it, and the earlier transfer could never end.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::ids::RunId;
 use bytes::Bytes;
@@ -15,29 +16,44 @@ use tokio::task::JoinHandle;
 struct Begun {
     transfer: Outgoing,
     words: Bytes,
-    /// Closed when the transfer is given up.
-    given_up: oneshot::Receiver<()>,
 }
+
+/// The place of a transfer in the queue. It is empty once the transfer is sent or given up: a transfer that is given up
+/// is reset at once, and its stream is free for another one, whatever is sent before it.
+type Place = Arc<Mutex<Option<Begun>>>;
+
+fn take(place: &Place) -> Option<Begun> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// A job's latest transfer.
+struct Latest {
+    place: Place,
+    /// Dropped to stop the transfer while it is being sent.
+    _sending: oneshot::Sender<()>,
+}
+
+/// A place in the queue, and what tells that its transfer is given up.
+type Queued = (Place, oneshot::Receiver<()>);
 
 /// The transfers of one session. Those that are not complete when it is dropped are reset.
 pub(super) struct Outbox {
-    /// Bounded by the number of streams that a site lets this session open at once.
-    queue: mpsc::UnboundedSender<Begun>,
+    /// Bounded by the commands of the session.
+    queue: mpsc::UnboundedSender<Queued>,
     /// The latest transfer of each job.
-    latest: BTreeMap<RunId, oneshot::Sender<()>>,
+    latest: BTreeMap<RunId, Latest>,
     sending: JoinHandle<()>,
 }
 
 impl Outbox {
     /// Creates an outbox without transfers, and the task that sends them.
     pub fn new(link: &Link) -> Self {
-        let (queue, mut begun) = mpsc::unbounded_channel::<Begun>();
+        let (queue, mut queued) = mpsc::unbounded_channel::<Queued>();
         let link = link.clone();
         let sending = tokio::spawn(async move {
-            while let Some(Begun { transfer, words, mut given_up }) = begun.recv().await {
+            while let Some((place, mut given_up)) = queued.recv().await {
+                let Some(Begun { transfer, words }) = take(&place) else { continue };
                 let sent = tokio::select! {
-                    // First, so that a transfer that was given up while it waited sends nothing.
-                    biased;
                     _ = &mut given_up => continue,
                     sent = transfer.send(&words) => sent,
                 };
@@ -49,17 +65,25 @@ impl Outbox {
         Self { queue, latest: BTreeMap::new(), sending }
     }
 
-    /// Sends the elements of a job's transfer after those of all transfers that were begun before.
+    /// Sends the elements of a job's transfer after those of all transfers that were begun before. A transfer without
+    /// elements waits for no other one.
     pub fn send(&mut self, run: RunId, transfer: Outgoing, words: Bytes) {
-        let (keep, given_up) = oneshot::channel();
-        self.latest.insert(run, keep);
+        if words.is_empty() {
+            tokio::spawn(async move { drop(transfer.send(&words).await) });
+            return;
+        }
+        let place: Place = Arc::new(Mutex::new(Some(Begun { transfer, words })));
+        let (sending, given_up) = oneshot::channel();
+        self.latest.insert(run, Latest { place: Arc::clone(&place), _sending: sending });
         // The queue is closed only if the task has ended, with the connection.
-        let _ = self.queue.send(Begun { transfer, words, given_up });
+        let _ = self.queue.send((place, given_up));
     }
 
     /// Gives up this job's transfer, if it is still on its way.
     pub fn give_up(&mut self, run: &RunId) {
-        drop(self.latest.remove(run));
+        if let Some(latest) = self.latest.remove(run) {
+            drop(take(&latest.place));
+        }
     }
 }
 
@@ -127,5 +151,42 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(30), all).await.expect("it hangs");
+    }
+
+    /// Far more rounds of a fast run than a connection has streams, behind a model that a site takes its time for.
+    #[tokio::test]
+    async fn a_transfer_that_is_given_up_behind_another_one_frees_its_stream() {
+        let ends = ends().await;
+        let mut outbox = Outbox::new(&ends.coordinator);
+        let words = Bytes::from(vec![0; 6 << 20]);
+        let slow: RunId = "run-slow".parse().unwrap();
+        let fast: RunId = "run-fast".parse().unwrap();
+        let begun = begin_transfer(&ends.coordinator, &offer(&slow, &words)).await.unwrap();
+        outbox.send(slow.clone(), begun, words.clone());
+        let mut first = ends.site.accept_transfer().await.unwrap();
+        let Offer::Model(header) = first.expect().await.unwrap() else { panic!() };
+        let small = Bytes::from(vec![0; 4]);
+        let rounds = async {
+            for _ in 0..40 {
+                outbox.give_up(&fast);
+                let begun = begin_transfer(&ends.coordinator, &offer(&fast, &small)).await.unwrap();
+                outbox.send(fast.clone(), begun, small.clone());
+            }
+        };
+        let heads = async {
+            loop {
+                let mut reader = ends.site.accept_transfer().await.unwrap();
+                // Whether its head arrives before it is given up or not, it is done with.
+                drop(reader.expect::<Offer>().await);
+            }
+        };
+        tokio::select! {
+            () = rounds => {}
+            () = heads => {}
+            () = tokio::time::sleep(Duration::from_secs(30)) => panic!("it hangs"),
+        }
+        let mut received: Vec<f32> = Vec::new();
+        receive_payload(first, &header.payload, &mut received).await.unwrap();
+        assert_eq!(received.len(), words.len() / 4);
     }
 }

@@ -85,10 +85,13 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    pub fn new(now: Moment) -> Self {
+    /// The allowances of a hospital with so many slots for runs. Each slot brings offers of its own: a run whose
+    /// rounds are too short for this hospital leaves some to the others.
+    pub fn new(now: Moment, slots: u32) -> Self {
+        let slots = slots.max(1);
         Self {
             plans: Meter::new(PLANS, AT_ONCE, EVERY, now),
-            offers: Meter::new(OFFERS, AT_ONCE, EVERY, now),
+            offers: Meter::new(OFFERS, AT_ONCE.saturating_mul(slots), EVERY / slots, now),
             remarks: Meter::new(REMARKS_RULE, REMARKS, REMARK_EVERY, now),
         }
     }
@@ -107,8 +110,8 @@ impl Questions {
             ),
             Asked::Offer => (
                 &mut self.offers,
-                "this hospital takes 60 offers at once that no training follows, and one more every minute; offer \
-                 again in a minute",
+                "this hospital takes 60 offers for each of its slots at once that no training follows, and one more \
+                 for each every minute; offer again in a minute",
             ),
             Asked::Remark => (&mut self.remarks, "this hospital has written enough about that"),
         };
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_asked_too_often_makes_one_record_with_its_count() {
         for (asked, rule) in [(Asked::Question, "plans"), (Asked::Offer, "offers")] {
-            let mut questions = Questions::new(at(0));
+            let mut questions = Questions::new(at(0), 1);
             assert!((0..AT_ONCE).all(|_| matches!(questions.admit(asked, at(0)), Ok(None))));
             for _ in 0..5000 {
                 let refused = questions.admit(asked, at(59)).unwrap_err();
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_run_of_any_length_is_trained_and_offers_without_training_end() {
-        let mut questions = Questions::new(at(0));
+        let mut questions = Questions::new(at(0), 1);
         for _ in 0..100_000 {
             questions.admit(Asked::Offer, at(0)).unwrap();
             questions.trained();

@@ -118,7 +118,7 @@ impl SiteParticipant {
         let recorded = audit.record(loaded.into_iter().collect()).map_err(AuditWriterError::from);
         recorded.map_err(LedgerLogError::from)?;
         tracing::info!(policy = %hash, "policy in force");
-        let questions = Questions::new(site.clock.now());
+        let questions = Questions::new(site.clock.now(), site.slots);
         let taken =
             Taken::open(&site.state).map_err(|source| SiteParticipantError::Times { source })?;
         Ok(Self {
@@ -254,7 +254,6 @@ impl Participant for SiteParticipant {
     }
 
     fn over(&self, run: &RunId) {
-        self.runs().remove(run);
         self.discard(run);
     }
 }

@@ -82,7 +82,8 @@ pub(super) async fn read_offers(
         let arrived = match reader.expect().await {
             Ok(Offer::Model(header)) => Arrived::Model(header, reader),
             Ok(Offer::Statistics(offer)) => {
-                reader.end().await?;
+                // It has no elements. Its end is read beside the offers that follow.
+                tokio::spawn(async move { drop(reader.end().await) });
                 Arrived::Statistics(offer)
             }
             // The coordinator gave it up before its header was sent, for a newer model.

@@ -6,7 +6,7 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use base::text::{MAX_REASON, plain};
 use bytes::Bytes;
-use node::transport::{Link, send_payload};
+use node::transport::{Link, TransportError, send_payload};
 use node::wire::{Contribution, Decline, StatisticsReply, ToCoordinator};
 use plan::metric::Metric;
 use tokio::sync::{mpsc, watch};
@@ -29,6 +29,11 @@ pub(super) struct Desk {
     /// Whether this program was asked to end.
     ending: watch::Receiver<bool>,
 }
+
+/// The right to let a contribution leave, until this is dropped.
+pub(super) struct Turn<'d>(
+    #[allow(dead_code, reason = "it is held")] tokio::sync::MutexGuard<'d, ()>,
+);
 
 /// A task in hand until this is dropped. A program that ends waits for it.
 pub(super) struct Work(Arc<Desk>);
@@ -142,17 +147,25 @@ impl Desk {
         if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
     }
 
-    /// Sends a round's update, with this site's log that tells of it.
+    /// Waits until nothing else leaves.
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        Turn(self.turn.lock().await)
+    }
+
+    /// Sends a round's update, with this site's log that tells of it. Returns whether the coordinator took it: it may
+    /// stop a transfer of a run that it has ended, and says why in a message of its own.
     pub(super) async fn release_update(
         &self,
+        turn: Turn<'_>,
         run: RunId,
         round: Round,
         model: Digest,
         outgoing: &Outgoing,
-    ) -> Result<(), SessionError> {
-        let _turn = self.turn.lock().await;
+    ) -> Result<bool, SessionError> {
         let log = self.monitor().sight()?;
-        Ok(send(&self.link, (run, round, model), outgoing, log).await?)
+        let sent = send(&self.link, (run, round, model), outgoing, log).await;
+        drop(turn);
+        taken(sent)
     }
 
     /// Sends the answer to a statistics request, with this site's log in which it is charged.
@@ -162,10 +175,24 @@ impl Desk {
         question: Digest,
         numbers: Vec<Metric>,
     ) -> Result<(), SessionError> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turn().await;
         let log = self.monitor().sight()?;
         let reply = Contribution::Statistics(StatisticsReply { run, question, numbers, log });
-        Ok(send_payload(&self.link, &reply, &Bytes::new()).await?)
+        let sent = send_payload(&self.link, &reply, &Bytes::new()).await;
+        drop(turn);
+        taken(sent).map(drop)
+    }
+}
+
+/// Whether a contribution was taken. One that the coordinator stops concerns its own run alone.
+fn taken(sent: Result<(), TransportError>) -> Result<bool, SessionError> {
+    match sent {
+        Ok(()) => Ok(true),
+        Err(TransportError::Stream(error)) => {
+            tracing::info!(error, "the coordinator did not take a contribution");
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -85,20 +85,21 @@ impl Router {
     fn ended(&mut self, ended: Ended) {
         let Ended::Run(run, job) = ended else { return };
         // Another run of this name may have taken its place, and a run that was proposed again meanwhile continues.
-        let of = |entry: &&RunEntry| Arc::ptr_eq(&entry.job, &job);
-        let Some(entry) = self.runs.get(&run).filter(of) else { return };
-        if entry.job.is_open() {
+        if !self.runs.get(&run).is_some_and(|entry| Arc::ptr_eq(&entry.job, &job)) {
+            return;
+        }
+        if job.is_open() {
             self.tasks.spawn(take_part(Arc::clone(&self.desk), run, job));
-        } else {
-            self.runs.remove(&run);
+        } else if let Some(mut entry) = self.runs.remove(&run) {
+            entry.give_up();
         }
     }
 
     async fn handle(&mut self, message: ToSite) -> Result<(), SessionError> {
         match message {
             ToSite::Plan { run, plan } => self.proposed(run, plan).await,
-            ToSite::Witnessed { run, round, cosignatures } => {
-                self.witnessed(run, round, &cosignatures).await
+            ToSite::Witnessed { run, offered, round, cosignatures } => {
+                self.witnessed(run, round, offered, &cosignatures).await
             }
             ToSite::Refused(refusal) => {
                 if self.desk.may_remark() {
@@ -133,7 +134,8 @@ impl Router {
             tracing::info!(%run, outcome, "run over");
         }
         self.questions.remove(run);
-        if let Some(mut entry) = self.runs.remove(run) {
+        // It stays until its task has ended, so that one name never has two.
+        if let Some(entry) = self.runs.get_mut(run) {
             entry.give_up();
             entry.job.end();
         }
@@ -160,10 +162,17 @@ impl Router {
             self.tasks.spawn(part);
             self.runs.insert(run.clone(), entry);
         }
-        if let Some(entry) = self.runs.get(&run) {
-            entry.job.propose(plan);
+        match self.runs.get(&run) {
+            Some(entry) if entry.job.is_over() => {
+                let reason = DeclineReason::new("run", "is over");
+                self.desk.decline(run, None, reason).await
+            }
+            Some(entry) => {
+                entry.job.propose(plan);
+                Ok(())
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// A question that stands in the coordinator's log is signed there. Nothing is read or charged for
@@ -238,6 +247,7 @@ impl Router {
         &mut self,
         run: RunId,
         round: Option<Round>,
+        offered: u64,
         cosignatures: &[Cosignature],
     ) -> Result<(), SessionError> {
         let consented = || self.runs.get(&run).and_then(|entry| entry.job.consented());
@@ -246,12 +256,16 @@ impl Router {
             Some(_) => consented().map(|consented| consented.witnesses),
         };
         let Some(needed) = needed else { return Ok(()) };
-        let attested = self.desk.monitor().attested((&run, round), cosignatures, needed);
-        if let Err(error) = attested {
-            if round.is_none() {
-                self.questions.remove(&run);
+        let attested = self.desk.monitor().attested((&run, round), offered, cosignatures, needed);
+        match attested {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => {
+                if round.is_none() {
+                    self.questions.remove(&run);
+                }
+                return self.desk.unsigned(run, round, error).await;
             }
-            return self.desk.unsigned(run, round, error).await;
         }
         match round {
             None => {

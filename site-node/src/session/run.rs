@@ -15,8 +15,9 @@ use tokio::task::AbortHandle;
 
 use super::SessionError;
 use super::desk::{Desk, Work, blocking};
-use crate::cancel::{Reason, Training};
+use crate::cancel::{Cancel, Reason, Training};
 use crate::participant::{Asked, DeclineReason, Model};
+use crate::send::Outgoing;
 use crate::steps::{STEP, in_steps_where};
 
 /// A model as it was offered, with its parameters.
@@ -134,6 +135,11 @@ impl RunJob {
         self.changed.notify_one();
     }
 
+    /// Whether the run is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.training.is_over()
+    }
+
     /// Whether there is anything to do for this run, now or later: it was consented to, or a plan waits.
     pub(super) fn is_open(&self) -> bool {
         let mailbox = self.mailbox();
@@ -189,9 +195,13 @@ pub(super) async fn take_part(
             Next::Consider(plan) => part.consider(plan).await?,
             Next::Train(order) => part.train(order).await?,
             Next::Evaluate(order) => part.evaluate(order).await?,
-            Next::End => part.desk.participant().over(&part.run),
+            Next::End => {}
         }
         if !part.job.is_open() {
+            if part.job.is_over() {
+                // Also where it was considered meanwhile: it has no slot any more.
+                part.desk.participant().over(&part.run);
+            }
             let Part { run, job, .. } = part;
             return Ok(Ended::Run(run, job));
         }
@@ -259,31 +269,73 @@ impl Part {
         tracing::debug!(%run, %round, "training begins");
         let over = cancel.clone();
         let asked = run.clone();
-        let outcome = blocking(move || {
+        let trained = blocking(move || {
             let model = Model { digest: payload.digest, parameters: &parameters, cancel: &cancel };
-            let outgoing = participant.round(&asked, round, model)?;
-            if matches!(cancel.reason(), Some(Reason::RunOver | Reason::Stopping)) {
-                return Err(DeclineReason::over());
-            }
-            participant.depart(&asked, round, &outgoing)?;
-            Ok(outgoing)
+            participant.round(&asked, round, model)
         });
-        match outcome.await {
-            // Nothing leaves for a run that is over, and nobody waits for a word about it.
-            Err(_) if over.reason() == Some(Reason::RunOver) => {
+        let outgoing = match trained.await {
+            Ok(outgoing) => outgoing,
+            Err(reason) => return self.not_sent(round, &over, reason).await,
+        };
+        // What the policy, the patients and the coordinator say counts when the update leaves, and not before it waits
+        // for the contribution of another run.
+        let turn = self.desk.turn().await;
+        match self.depart(round, outgoing, over.clone()).await {
+            Ok(outgoing) => {
+                self.job.mailbox().unanswered = Some((round, self.desk.work()));
+                let model = payload.digest;
+                let taken = self.desk.release_update(turn, run, round, model, &outgoing).await?;
+                if !taken {
+                    self.job.answered(Some(round));
+                }
+                Ok(())
+            }
+            Err(reason) => {
+                drop(turn);
+                self.not_sent(round, &over, reason).await
+            }
+        }
+    }
+
+    /// Says why a round has no update. Nothing leaves for a run that is over, and the coordinator expects no word
+    /// about it.
+    async fn not_sent(
+        &self,
+        round: Round,
+        cancel: &Cancel,
+        reason: DeclineReason,
+    ) -> Result<(), SessionError> {
+        let run = &self.run;
+        match cancel.reason() {
+            Some(Reason::RunOver) => {
                 tracing::info!(%run, %round, "training stopped: the run is over");
                 Ok(())
             }
-            Err(_) if over.reason() == Some(Reason::Stopping) => {
+            Some(Reason::Stopping) => {
                 tracing::info!(%run, %round, "training stopped: this program ends");
                 Ok(())
             }
-            Ok(outgoing) => {
-                self.job.mailbox().unanswered = Some((round, self.desk.work()));
-                self.desk.release_update(run, round, payload.digest, &outgoing).await
-            }
-            Err(reason) => self.object(Some(round), reason).await,
+            _ => self.object(Some(round), reason).await,
         }
+    }
+
+    /// Puts on record that an update leaves, if it still may.
+    async fn depart(
+        &self,
+        round: Round,
+        outgoing: Outgoing,
+        cancel: Cancel,
+    ) -> Result<Outgoing, DeclineReason> {
+        let participant = self.desk.participant();
+        let run = self.run.clone();
+        let leaves = blocking(move || {
+            if matches!(cancel.reason(), Some(Reason::RunOver | Reason::Stopping)) {
+                return Err(DeclineReason::over());
+            }
+            participant.depart(&run, round, &outgoing)?;
+            Ok(outgoing)
+        });
+        leaves.await
     }
 
     async fn evaluate(&self, order: Order) -> Result<(), SessionError> {

@@ -348,6 +348,12 @@ impl AuditWriter {
         self.lock().offers.latest(&name(run.as_str()))
     }
 
+    /// The hash of the plan, or of the statistics request, that this node consented to first under this name.
+    #[must_use]
+    pub fn first_consent(&self, run: &RunId) -> Option<audit::Digest> {
+        self.lock().offers.consent(&name(run.as_str()))
+    }
+
     /// The hash of the statistics request that was offered under this name, if any was.
     #[must_use]
     pub fn offered_request(&self, run: &RunId) -> Option<audit::Digest> {

@@ -56,6 +56,8 @@ pub(super) struct Offers {
     rounds: BTreeMap<Name, LatestOffer>,
     /// The hash of each statistics request, by its name.
     requests: BTreeMap<Name, Digest>,
+    /// The plan, or the request, that this node consented to first under a name.
+    consents: BTreeMap<Name, Digest>,
 }
 
 impl Offers {
@@ -66,6 +68,8 @@ impl Offers {
         }
         let requests = history.requests().map(|(run, question)| (run.clone(), question));
         self.requests.extend(requests);
+        let consents = history.consents().map(|(run, plan)| (run.clone(), plan));
+        self.consents.extend(consents);
     }
 
     /// Enters the next record, if it is an offer.
@@ -84,6 +88,9 @@ impl Offers {
             (Event::StatisticsOffer { question }, _) => {
                 self.requests.entry(run.clone()).or_insert(*question);
             }
+            (Event::Consent { plan, .. }, _) => {
+                self.consents.entry(run.clone()).or_insert(*plan);
+            }
             _ => {}
         }
     }
@@ -98,6 +105,11 @@ impl Offers {
     /// The latest round of a run.
     pub fn latest(&self, run: &Name) -> Option<LatestOffer> {
         self.rounds.get(run).copied()
+    }
+
+    /// The plan that this node consented to first under this name.
+    pub fn consent(&self, run: &Name) -> Option<Digest> {
+        self.consents.get(run).copied()
     }
 
     /// The hash of the statistics request of this name.

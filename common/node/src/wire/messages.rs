@@ -142,6 +142,9 @@ pub enum ToSite {
     Witnessed {
         /// The run.
         run: RunId,
+        /// The size of the coordinator's log that ends with the offer. Signatures of an earlier offer under the same
+        /// name may arrive after a later offer.
+        offered: u64,
         /// The round that was offered; `None` for a statistics request.
         round: Option<Round>,
         /// Their signatures.

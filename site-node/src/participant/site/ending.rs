@@ -19,11 +19,18 @@ impl SiteParticipant {
         }
     }
 
-    /// Stops the training of a run that has lost its slot, and removes its update from the outbox.
-    pub(super) fn discard(&self, run: &RunId) {
+    /// Stops the training of a run that has lost its slot. Its update stays in the outbox: it was paid for, and the run
+    /// may be proposed again.
+    pub(super) fn stop_training(&self, run: &RunId) {
         if let Some(training) = self.in_hand().get(run) {
             training.cancel.set(Reason::RunOver);
         }
+    }
+
+    /// Ends a run that is over: its training stops, and its update is not sent again.
+    pub(super) fn discard(&self, run: &RunId) {
+        self.runs().end(run);
+        self.stop_training(run);
         self.gate.forget(run);
     }
 }

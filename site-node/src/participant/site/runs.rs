@@ -5,7 +5,7 @@
 //!            └─ over, or left ─► gone           └─ a further run needs the slot ─► gone
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use base::digest::Digest;
@@ -21,6 +21,8 @@ pub(super) type RunCell = Arc<Mutex<Option<RunState>>>;
 /// The reason why a run gets no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoSlot {
+    /// The run is over.
+    Over,
     /// All slots are taken by runs of the present session.
     Full,
     /// Another thread took the slot of the same run a moment ago.
@@ -43,6 +45,8 @@ struct Slot {
     since: u64,
     /// Whether the run is from an earlier session and was not proposed again.
     resting: bool,
+    /// Whether a resting run was proposed again, and is still to be considered.
+    asked: bool,
     data: Option<Arc<Dataset>>,
     /// The update that was sent last.
     sent: Option<Sent>,
@@ -58,6 +62,22 @@ pub(super) struct Runs {
     taken: u64,
     /// The data of the run that ended last.
     last: Option<Arc<Dataset>>,
+    /// The number of the present session.
+    session: u64,
+    /// Runs that ended, the latest last: what is still under way for one of them takes no slot.
+    ended: VecDeque<RunId>,
+}
+
+/// The ended runs that are remembered: far more than are under way at once.
+const MAX_ENDED: usize = 64;
+
+/// Who asks for a slot.
+pub(super) struct Claim<'c> {
+    pub(super) cell: &'c RunCell,
+    /// The session in which the run was proposed.
+    pub(super) session: u64,
+    /// The runs that train now. They lose their slots last.
+    pub(super) training: &'c BTreeSet<RunId>,
 }
 
 impl Runs {
@@ -84,31 +104,37 @@ impl Runs {
     /// The runs whose outstanding charges count before this one's: those of the present session that took their slots
     /// earlier. So of two runs that do not fit together only the later one is declined.
     pub(super) fn before(&self, run: &RunId) -> impl Iterator<Item = (&RunId, &PlannedReleases)> {
-        let awake = |slot: &&Slot| !slot.resting;
-        let since = self.slots.get(run).filter(awake).map_or(u64::MAX, |slot| slot.since);
+        let counts = |slot: &Slot| !slot.resting || slot.asked;
+        let awake = self.slots.get(run).filter(|slot| !slot.resting);
+        let since = awake.map_or(u64::MAX, |slot| slot.since);
         let before = move |(other, slot): &(&RunId, &Slot)| {
-            !slot.resting && slot.since < since && *other != run
+            counts(slot) && slot.since < since && *other != run
         };
         self.slots.iter().filter(before).map(|(other, slot)| (other, &slot.planned))
     }
 
-    /// The resting run that has rested longest.
-    fn oldest_resting(&self) -> Option<&RunId> {
-        let resting = self.slots.iter().filter(|(_, slot)| slot.resting);
-        resting.min_by_key(|(_, slot)| slot.since).map(|(run, _)| run)
+    /// The resting run that loses its slot next: one that does not train, and of those the oldest. A run that was
+    /// proposed again keeps its slot.
+    fn next_to_go(&self, training: &BTreeSet<RunId>) -> Option<&RunId> {
+        let resting = self.slots.iter().filter(|(_, slot)| slot.resting && !slot.asked);
+        let order = |(run, slot): &(&RunId, &Slot)| (training.contains(*run), slot.since);
+        resting.min_by_key(order).map(|(run, _)| run)
     }
 
     /// Checks that one of `slots` slots is free for a run, or is its own.
     pub(super) fn check_room(
         &self,
         run: &RunId,
-        cell: &RunCell,
+        claim: &Claim<'_>,
         slots: usize,
     ) -> Result<(), NoSlot> {
-        if self.has(run) {
-            return if self.holds(run, cell) { Ok(()) } else { Err(NoSlot::Taken) };
+        if self.is_over(run) {
+            return Err(NoSlot::Over);
         }
-        let room = self.slots.len() < slots || self.oldest_resting().is_some();
+        if self.has(run) {
+            return if self.holds(run, claim.cell) { Ok(()) } else { Err(NoSlot::Taken) };
+        }
+        let room = self.slots.len() < slots || self.next_to_go(claim.training).is_some();
         if room { Ok(()) } else { Err(NoSlot::Full) }
     }
 
@@ -116,12 +142,17 @@ impl Runs {
     pub(super) fn enter(
         &mut self,
         run: &RunId,
-        cell: &RunCell,
+        claim: &Claim<'_>,
         planned: PlannedReleases,
         slots: usize,
     ) -> Result<Option<RunId>, NoSlot> {
-        self.check_room(run, cell, slots)?;
+        self.check_room(run, claim, slots)?;
+        // What was proposed in an earlier session is to be proposed again.
+        let resting = claim.session != self.session;
         let known = self.slots.get_mut(run);
+        if resting && known.is_some() {
+            return Ok(None);
+        }
         let fresh = known.as_ref().is_none_or(|slot| slot.resting);
         if fresh {
             self.taken += 1;
@@ -129,22 +160,24 @@ impl Runs {
         if let Some(slot) = known {
             slot.planned = planned;
             slot.resting = false;
+            slot.asked = false;
             if fresh {
                 slot.since = self.taken;
             }
             return Ok(None);
         }
         let full = self.slots.len() >= slots;
-        let gone = if full { self.oldest_resting().cloned() } else { None };
+        let gone = if full { self.next_to_go(claim.training).cloned() } else { None };
         if let Some(gone) = &gone {
             self.remove(gone);
         }
         let since = self.taken;
         let slot = Slot {
-            cell: Arc::clone(cell),
+            cell: Arc::clone(claim.cell),
             planned,
             since,
-            resting: false,
+            resting,
+            asked: false,
             data: None,
             sent: None,
             acknowledged: false,
@@ -190,7 +223,34 @@ impl Runs {
 
     /// Lets all runs rest, because a session begins in which none was proposed yet.
     pub(super) fn rest(&mut self) {
-        self.slots.values_mut().for_each(|slot| slot.resting = true);
+        self.session += 1;
+        for slot in self.slots.values_mut() {
+            slot.resting = true;
+            slot.asked = false;
+        }
+    }
+
+    /// A run is proposed. Returns the session in which it is, and whether the run is over.
+    pub(super) fn propose(&mut self, run: &RunId) -> (u64, bool) {
+        if let Some(slot) = self.slots.get_mut(run) {
+            slot.asked = slot.resting;
+        }
+        (self.session, self.is_over(run))
+    }
+
+    /// A run is over: it is not taken up again.
+    pub(super) fn end(&mut self, run: &RunId) {
+        self.remove(run);
+        if !self.is_over(run) {
+            if self.ended.len() == MAX_ENDED {
+                self.ended.pop_front();
+            }
+            self.ended.push_back(run.clone());
+        }
+    }
+
+    fn is_over(&self, run: &RunId) -> bool {
+        self.ended.contains(run)
     }
 
     /// Frees the slot of a run, and keeps its data for a later run. Returns whether the run had a slot.
@@ -223,9 +283,18 @@ mod tests {
     }
 
     fn enter(runs: &mut Runs, name: &str) -> Result<Option<RunId>, NoSlot> {
+        enter_beside(runs, name, &BTreeSet::new())
+    }
+
+    fn enter_beside(
+        runs: &mut Runs,
+        name: &str,
+        training: &BTreeSet<RunId>,
+    ) -> Result<Option<RunId>, NoSlot> {
         let run = run(name);
         let cell = runs.find(&run).unwrap_or_default();
-        runs.enter(&run, &cell, planned(), 2)
+        let session = runs.session;
+        runs.enter(&run, &Claim { cell: &cell, session, training }, planned(), 2)
     }
 
     fn before(runs: &Runs, name: &str) -> Vec<String> {
@@ -303,8 +372,51 @@ mod tests {
         runs.remove(&run("run-a"));
         enter(&mut runs, "run-a").unwrap();
         assert!(!runs.holds(&run("run-a"), &old) && !runs.remove_cell(&run("run-a"), &old));
-        assert_eq!(runs.enter(&run("run-a"), &old, planned(), 2), Err(NoSlot::Taken));
+        let training = BTreeSet::new();
+        let claim = Claim { cell: &old, session: runs.session, training: &training };
+        assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Err(NoSlot::Taken));
         let new = runs.find(&run("run-a")).unwrap();
         assert!(runs.remove_cell(&run("run-a"), &new));
+    }
+
+    #[test]
+    fn a_run_that_was_proposed_again_keeps_its_slot_and_one_that_trains_loses_it_last() {
+        let mut runs = Runs::default();
+        enter(&mut runs, "run-a").unwrap();
+        enter(&mut runs, "run-b").unwrap();
+        runs.rest();
+        // The older one trains: the other one goes.
+        let training = BTreeSet::from([run("run-a")]);
+        assert_eq!(enter_beside(&mut runs, "run-c", &training), Ok(Some(run("run-b"))));
+        assert_eq!(before(&runs, "run-d"), ["run-c"]);
+        // Proposed again, and still to be considered.
+        runs.propose(&run("run-a"));
+        assert_eq!(before(&runs, "run-d"), ["run-a", "run-c"]);
+        assert_eq!(enter(&mut runs, "run-d"), Err(NoSlot::Full));
+        assert_eq!(enter(&mut runs, "run-a"), Ok(None));
+        assert!(!runs.is_resting(&run("run-a")));
+    }
+
+    #[test]
+    fn what_is_under_way_for_a_run_that_is_over_or_for_an_earlier_session_holds_nothing_up() {
+        let mut runs = Runs::default();
+        let (session, is_over) = runs.propose(&run("run-a"));
+        assert!(!is_over);
+        runs.rest();
+        let training = BTreeSet::new();
+        let cell = RunCell::default();
+        let claim = Claim { cell: &cell, session, training: &training };
+        assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Ok(None));
+        assert!(runs.is_resting(&run("run-a")), "it was proposed in an earlier session");
+        // It wakes when it is proposed again, and not by what is still under way.
+        assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Ok(None));
+        assert!(runs.is_resting(&run("run-a")));
+        runs.end(&run("run-a"));
+        assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Err(NoSlot::Over));
+        assert!(runs.propose(&run("run-a")).1 && !runs.has(&run("run-a")));
+        for number in 0..2 * MAX_ENDED {
+            runs.end(&run(&format!("run-{number}")));
+        }
+        assert_eq!(runs.ended.len(), MAX_ENDED);
     }
 }

@@ -89,7 +89,8 @@ fn header(site: &mut Observed, stage: &Stage, round: u32) -> Result<ModelHeader,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn offers_that_no_training_follows_are_refused_before_anything_is_recorded() -> Outcome {
-    let stage = Stage::new(1)?;
+    let mut stage = Stage::new(1)?;
+    stage.slots = 1;
     let (node, mut site) = stage.consenting(A).await?;
     // Rounds that the plan does not have: no trace of them.
     let before = records(&node.state)?.len();
@@ -179,7 +180,14 @@ async fn witnessed(
     by: Vec<Cosignature>,
 ) -> Outcome {
     let run = stage.run.clone();
-    Ok(site.say(&ToSite::Witnessed { run, round: Some(Round(round)), cosignatures: by }).await?)
+    Ok(site
+        .say(&ToSite::Witnessed {
+            run,
+            offered: u64::MAX,
+            round: Some(Round(round)),
+            cosignatures: by,
+        })
+        .await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]

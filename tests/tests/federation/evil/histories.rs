@@ -43,7 +43,13 @@ async fn exchange(
     for site in [first, second] {
         let run = stage.run.clone();
         let cosignatures = signed.clone();
-        site.say(&ToSite::Witnessed { run, round: Some(Round(1)), cosignatures }).await?;
+        site.say(&ToSite::Witnessed {
+            run,
+            offered: u64::MAX,
+            round: Some(Round(1)),
+            cosignatures,
+        })
+        .await?;
     }
     Ok(())
 }
@@ -106,7 +112,13 @@ async fn two_sites_that_are_shown_the_same_train() -> Outcome {
     for (site, node) in [(&mut a, node_a), (&mut b, node_b)] {
         let run = stage.run.clone();
         let cosignatures = signed.clone();
-        site.say(&ToSite::Witnessed { run, round: Some(Round(1)), cosignatures }).await?;
+        site.say(&ToSite::Witnessed {
+            run,
+            offered: u64::MAX,
+            round: Some(Round(1)),
+            cosignatures,
+        })
+        .await?;
         assert!(matches!(soon(site.answer()).await??, tests::Answer::Update(_)));
         assert_eq!(charged(&node.state)?.len(), 1);
         node.stop().await?;

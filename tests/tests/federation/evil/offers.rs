@@ -172,8 +172,12 @@ async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Out
     drop(site.offer_shown(of, model, &shown).await);
     let signature = cosigned(&mut site).await?;
     let own = vec![site.own(signature)];
-    let told =
-        node::wire::ToSite::Witnessed { run: run.clone(), round: Some(round), cosignatures: own };
+    let told = node::wire::ToSite::Witnessed {
+        run: run.clone(),
+        offered: u64::MAX,
+        round: Some(round),
+        cosignatures: own,
+    };
     site.say(&told).await?;
     let tests::Answer::Update(update) = soon(site.answer()).await?? else {
         return Err("no update for an honest offer".into());

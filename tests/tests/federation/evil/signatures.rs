@@ -51,6 +51,7 @@ async fn offered(
 fn told(run: &RunId, round: u32, cosignatures: &[Cosignature]) -> ToSite {
     ToSite::Witnessed {
         run: run.clone(),
+        offered: u64::MAX,
         round: Some(Round(round)),
         cosignatures: cosignatures.to_vec(),
     }

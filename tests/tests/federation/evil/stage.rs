@@ -49,6 +49,8 @@ pub(super) struct Stage {
     pub model: Vec<f32>,
     /// How long the hospitals train for a run.
     pub max_time: Duration,
+    /// How many runs may train at a hospital at once.
+    pub slots: u32,
     authority: Authority,
     table: Table,
     folder: TempDir,
@@ -74,7 +76,8 @@ impl Stage {
         let model = initial_parameters(&plan.model, plan.seed);
         let run = "run-a".parse()?;
         let max_time = Duration::from_secs(3600);
-        Ok(Self { observer, plan, run, model, max_time, authority, table, folder })
+        let slots = 4;
+        Ok(Self { observer, plan, run, model, max_time, slots, authority, table, folder })
     }
 
     /// An empty place.
@@ -96,7 +99,7 @@ impl Stage {
         policy.max_time = self.max_time;
         let site = Site {
             cache_bytes: 1 << 30,
-            slots: 4,
+            slots: self.slots,
             name: name.parse()?,
             coordinator: identity.authority,
             rules: Rules::fixed(policy, Digest::of(b"the test's")),

@@ -169,8 +169,12 @@ async fn no_identifier_is_heard_logged_or_kept_whatever_goes_wrong() -> Outcome 
         return Err("no signature".into());
     };
     let cosignatures = vec![site.own(signature)];
-    let told =
-        node::wire::ToSite::Witnessed { run: run.clone(), round: Some(Round(1)), cosignatures };
+    let told = node::wire::ToSite::Witnessed {
+        run: run.clone(),
+        offered: u64::MAX,
+        round: Some(Round(1)),
+        cosignatures,
+    };
     site.say(&told).await?;
     let mut node = node;
     node.kill()?;

@@ -77,7 +77,7 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     holds_the_name(&cosigned, "run-a");
     let site = "hospital-a".parse().unwrap();
     let cosignatures = vec![Cosignature { site, key: text(), signature: text() }];
-    let witnessed = ToSite::Witnessed { run: run(), round: Some(round), cosignatures };
+    let witnessed = ToSite::Witnessed { run: run(), offered: 1, round: Some(round), cosignatures };
     holds_the_name(&witnessed, "run-a");
     holds_the_name(&witnessed, "hospital-a");
     holds_the_name(&ToSite::Over { run: run(), offered: 1, outcome: reason.clone() }, "run-a");

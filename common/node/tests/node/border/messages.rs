@@ -223,6 +223,7 @@ fn messages_to_a_site_are_these_bytes() {
             "
             03000000                       # ToSite::Witnessed
             0500000000000000 'run-a'       # run
+            0c00000000000000               # offered: 12
             {round}
             0100000000000000               # cosignatures: one
             0a00000000000000 'hospital-a'  #   site
@@ -245,7 +246,12 @@ fn messages_to_a_site_are_these_bytes() {
         key: "key".to_owned(),
         signature: "line".to_owned(),
     }];
-    let told = |round| ToSite::Witnessed { run: run(), round, cosignatures: cosignatures.clone() };
+    let told = |round| ToSite::Witnessed {
+        run: run(),
+        offered: 12,
+        round,
+        cosignatures: cosignatures.clone(),
+    };
     let over = "
         05000000                    # ToSite::Over
         0500000000000000 'run-a'    # run
