@@ -117,7 +117,7 @@ impl Federation {
         let owned: Vec<_> = self.places.iter().zip(nodes).map(source).collect();
         let sources: Vec<Source<'_>> =
             owned.iter().map(|(path, key)| (path.as_path(), key.clone())).collect();
-        reconcile(&sources.repeat(times), MAX_SKEW_MS)
+        reconcile(&vec![sources; times].concat(), MAX_SKEW_MS)
     }
 }
 
