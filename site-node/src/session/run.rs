@@ -255,7 +255,8 @@ impl Part {
                 self.desk.answer(ToCoordinator::Consent { run, plan: digest }).await
             }
             Err(reason) => {
-                self.job.mailbox().consented = None;
+                // What was consented to under another plan stands.
+                self.job.mailbox().consented.take_if(|consented| consented.plan == digest);
                 self.desk.decline(run, None, reason).await
             }
         }

@@ -10,6 +10,7 @@ mod plans;
 mod questions;
 mod restored;
 mod retention;
+mod several;
 mod signatures;
 mod stage;
 mod words;
