@@ -21,7 +21,10 @@ fn one_more_than_the_slots_is_declined_until_one_is_over() {
     let mut much = plan.clone();
     much.rounds = 100_000;
     assert!(hospital.consider(&run("run-d"), &much).is_err());
-    hospital.consider(&run("run-c"), &plan).unwrap();
+    hospital.consider(&run("run-e"), &plan).unwrap();
+    // A run that is over is not taken up again.
+    let over = hospital.consider(&run("run-c"), &plan).unwrap_err();
+    assert_eq!(over.rule, "run");
 }
 
 #[test]
@@ -35,8 +38,8 @@ fn a_run_that_is_not_proposed_again_gives_way() {
     hospital.site.session_begins();
     hospital.consider(&run("run-a"), &plan).unwrap();
     hospital.consider(&run("run-c"), &plan).unwrap();
-    // What it sent is not sent again; the other run goes on with what it made.
-    assert_eq!(hospital.outbox(), names(&["run-a"]));
+    // Its update was paid for and stays, should it be proposed again. The other run goes on with what it made.
+    assert_eq!(hospital.outbox(), names(&["run-a", "run-b"]));
     assert_eq!(hospital.round(&run("run-b"), &plan, 1).unwrap_err().rule, "consent");
     let again = hospital.round(&run("run-a"), &plan, 1).unwrap();
     hospital.site.depart(&run("run-a"), Round(1), &again).unwrap();
