@@ -228,8 +228,21 @@ impl Observed {
         signature: String,
     ) -> Result<(), TransportError> {
         let own = self.own(signature);
-        self.say(&ToSite::Witnessed { run, offered: u64::MAX, round, cosignatures: vec![own] })
-            .await
+        self.tell_witnesses(&run, round, vec![own]).await
+    }
+
+    /// Passes on signatures of the offer that is open, whatever it is.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn tell_witnesses(
+        &mut self,
+        run: &RunId,
+        round: Option<Round>,
+        cosignatures: Vec<Cosignature>,
+    ) -> Result<(), TransportError> {
+        let run = run.clone();
+        self.say(&ToSite::Witnessed { run, offered: u64::MAX, round, cosignatures }).await
     }
 
     /// A signature of this site's.

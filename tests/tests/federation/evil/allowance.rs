@@ -180,14 +180,7 @@ async fn witnessed(
     by: Vec<Cosignature>,
 ) -> Outcome {
     let run = stage.run.clone();
-    Ok(site
-        .say(&ToSite::Witnessed {
-            run,
-            offered: u64::MAX,
-            round: Some(Round(round)),
-            cosignatures: by,
-        })
-        .await?)
+    Ok(site.tell_witnesses(&run, Some(Round(round)), by).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use audit::record::{Outcome as Ended, Role};
 use base::clock::SystemClock;
 use base::ids::Round;
 use node::audit_log::{AuditWriter, COORDINATOR};
-use node::wire::{Cosignature, KeptLog, Purpose, ToSite};
+use node::wire::{Cosignature, KeptLog, Purpose};
 use tests::{Observed, SetupError, copy_folder};
 
 use super::stage::{A, B, Node, Stage, charged, cosigned, nothing_left, refusals, soon, witnessed};
@@ -43,13 +43,7 @@ async fn exchange(
     for site in [first, second] {
         let run = stage.run.clone();
         let cosignatures = signed.clone();
-        site.say(&ToSite::Witnessed {
-            run,
-            offered: u64::MAX,
-            round: Some(Round(1)),
-            cosignatures,
-        })
-        .await?;
+        site.tell_witnesses(&run, Some(Round(1)), cosignatures).await?;
     }
     Ok(())
 }
@@ -112,13 +106,7 @@ async fn two_sites_that_are_shown_the_same_train() -> Outcome {
     for (site, node) in [(&mut a, node_a), (&mut b, node_b)] {
         let run = stage.run.clone();
         let cosignatures = signed.clone();
-        site.say(&ToSite::Witnessed {
-            run,
-            offered: u64::MAX,
-            round: Some(Round(1)),
-            cosignatures,
-        })
-        .await?;
+        site.tell_witnesses(&run, Some(Round(1)), cosignatures).await?;
         assert!(matches!(soon(site.answer()).await??, tests::Answer::Update(_)));
         assert_eq!(charged(&node.state)?.len(), 1);
         node.stop().await?;

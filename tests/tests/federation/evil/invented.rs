@@ -8,7 +8,7 @@ use audit::reconcile::{MAX_SKEW_MS, reconcile};
 use audit::verify::{Tampering, Verdict};
 use base::ids::Round;
 use node::audit_log::AuditSettings;
-use node::wire::{Cosignature, Purpose, ToCoordinator, ToSite};
+use node::wire::{Cosignature, Purpose, ToCoordinator};
 use tests::{Answer, Observed, SetupError};
 
 use super::histories::forked;
@@ -25,8 +25,7 @@ async fn trained(stage: &Stage, site: &mut Observed, model: &[f32]) -> Outcome {
     let signature = cosigned(site).await?;
     let cosignatures = vec![site.own(signature), Signer::new("hospital-x", 9)?.sign(&shown.note)?];
     let run = stage.run.clone();
-    site.say(&ToSite::Witnessed { run, offered: u64::MAX, round: Some(Round(2)), cosignatures })
-        .await?;
+    site.tell_witnesses(&run, Some(Round(2)), cosignatures).await?;
     match soon(site.answer()).await?? {
         Answer::Update(_) => Ok(()),
         other => Err(format!("{other:?}").into()),
@@ -49,13 +48,7 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
     let own = site.own(signature);
     let run = || stage.run.clone();
     let cosignatures = vec![own.clone(), invented.sign(&shown.note)?];
-    site.say(&ToSite::Witnessed {
-        run: run(),
-        offered: u64::MAX,
-        round: Some(Round(1)),
-        cosignatures,
-    })
-    .await?;
+    site.tell_witnesses(&run(), Some(Round(1)), cosignatures).await?;
     let Answer::Said(said) = soon(site.answer()).await?? else { return Err("left".into()) };
     let ToCoordinator::Decline(decline) = *said else { return Err(format!("{said:?}").into()) };
     assert_eq!(decline.rule, "witness.signatures");
@@ -70,13 +63,7 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
         signature: genuine.signature.clone(),
     };
     let cosignatures = vec![own, genuine, unlisted, unverified];
-    site.say(&ToSite::Witnessed {
-        run: run(),
-        offered: u64::MAX,
-        round: Some(Round(1)),
-        cosignatures,
-    })
-    .await?;
+    site.tell_witnesses(&run(), Some(Round(1)), cosignatures).await?;
     assert!(matches!(soon(site.answer()).await??, Answer::Update(_)));
     // Of the listed log alone, and of the coordinator's, is anything on record.
     let met = tests::records(&node.state)?.into_iter().filter_map(|record| {
@@ -100,8 +87,7 @@ async fn another_log_in_the_hospitals_own_name_is_nobodys() -> Outcome {
     let signature = cosigned(&mut site).await?;
     let cosignatures = vec![site.own(signature), Signer::new(A, 9)?.sign(&shown.note)?];
     let run = stage.run.clone();
-    site.say(&ToSite::Witnessed { run, offered: u64::MAX, round: Some(Round(1)), cosignatures })
-        .await?;
+    site.tell_witnesses(&run, Some(Round(1)), cosignatures).await?;
     let Answer::Said(said) = soon(site.answer()).await?? else { return Err("left".into()) };
     let ToCoordinator::Decline(decline) = *said else { return Err(format!("{said:?}").into()) };
     assert_eq!(decline.rule, "witness.signatures");

@@ -34,7 +34,7 @@ async fn refused(site: &mut Observed) -> Result<String, SetupError> {
 async fn told(site: &mut Observed, question: &StatisticsRequest, by: &[Cosignature]) -> Outcome {
     let run = question.run();
     let cosignatures = by.to_vec();
-    Ok(site.say(&ToSite::Witnessed { run, offered: u64::MAX, round: None, cosignatures }).await?)
+    Ok(site.tell_witnesses(&run, None, cosignatures).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]

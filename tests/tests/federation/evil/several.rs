@@ -98,7 +98,7 @@ async fn an_update_that_is_not_taken_ends_no_other_run() -> Outcome {
     let cosignatures = vec![site.own(signature)];
     let round = Some(Round(1));
     let run = stage.run.clone();
-    site.say(&ToSite::Witnessed { run, offered: u64::MAX, round, cosignatures }).await?;
+    site.tell_witnesses(&run, round, cosignatures).await?;
     let mut transfer = soon(site.link.accept_transfer()).await??;
     let update: Contribution = soon(transfer.expect()).await??;
     assert!(matches!(update, Contribution::Update(header) if header.run == stage.run));
