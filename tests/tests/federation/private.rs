@@ -309,7 +309,7 @@ async fn a_runs_name_is_not_good_for_another_plan() -> Outcome {
     update(answer);
     plan.rounds += 1;
     let (rule, reason) = refusal(site.propose(&run, &plan).await?);
-    assert!(rule == "ledger" && reason.contains("another plan"), "{rule}: {reason}");
+    assert!(rule == "run.plan" && reason.contains("another plan"), "{rule}: {reason}");
     assert_eq!(stage.charged()?, 1);
     Ok(())
 }
