@@ -41,7 +41,7 @@ Exit codes:
   77   the other side refused
   78   a configuration file has mistakes, which are listed
   130  you left; what runs elsewhere goes on
-The audit verbs have exit codes of their own: see `audit --help`.";
+The verbs audit verify, reconcile and report have exit codes of their own: see consilium-audit --help.";
 
 impl Exit {
     /// The number.
