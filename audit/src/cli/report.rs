@@ -62,11 +62,12 @@ pub(super) fn run(args: &Args, tools: Tools<'_>, out: &mut dyn Write) -> Outcome
             writeln!(out, "{}", log.report)?;
         }
         super::verdict(&data.judgement, out)?;
-        if !data.elsewhere.is_empty() {
-            let faults = data.elsewhere.len();
+        if let Some(gravest) = data.elsewhere.first() {
+            let count = data.elsewhere.len();
+            let level = gravest.level.word();
             writeln!(
                 out,
-                "other runs in these logs: {faults} faults; this run does not rest on them"
+                "other runs in these logs: {count} differences, the gravest {level}; this run does not rest on them"
             )?;
         }
         writeln!(out, "wrote {} ({bytes} bytes, sha256 {hash})", shown(&args.out))?;

@@ -133,8 +133,8 @@ fn elsewhere(data: &Data) -> Markup {
         data.elsewhere.iter().filter_map(|reason| reason.run.as_ref()).collect();
     let gravest = data.elsewhere.first().map(|reason| reason.level.word());
     html! {
-        p.note { "Of other runs these logs tell " (many(data.elsewhere.len(), "fault"))
-            @if let Some(gravest) = gravest { ", the gravest a matter of " strong { (gravest) } }
+        p.note { "Of other runs these logs tell " (many(data.elsewhere.len(), "difference"))
+            @if let Some(gravest) = gravest { ", the gravest " strong { (gravest) } }
             ". This run does not rest on them"
             @for (place, run) in runs.iter().take(NAMED).enumerate() {
                 @if place == 0 { ": see the report of " } @else { ", " }

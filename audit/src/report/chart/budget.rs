@@ -48,7 +48,8 @@ pub(in crate::report) fn budget(id: &str, name: &str, ledger: &Ledger) -> Option
     let area = format!("{line}L{} {}L{} {}Z", n(RIGHT), n(BOTTOM), n(LEFT), n(BOTTOM));
     let title = format!("{name}: privacy budget used");
     let words = format!(
-        "The used part of the budget of ε {} rises from {} before the run to {} after {} releases.",
+        "The used part of the budget of ε {} rises from {} before the run to {} after {} releases, with what other \
+         runs spent in that time.",
         tick(limit.epsilon),
         said[0],
         said[1],

@@ -42,8 +42,8 @@ pub(in crate::report) fn privacy(data: &Data) -> Markup {
                 }
             }
             p.small { "The line shows which part of the budget was used by everything that was ever "
-                "charged for the data set, by this run and all earlier ones, after each release of this "
-                "run. The dashed line is the whole budget."
+                "charged for the data set, by this run, all earlier ones and those active at the same time, "
+                "after each release of this run. The dashed line is the whole budget."
                 @if charged.len() > charts.len() { " The table has every site." } }
         }
         (table("Privacy parameters by site", SITES, &charged, LISTED, |(log, data_set, ledger)| {

@@ -338,7 +338,7 @@ fn faults_of_other_runs_do_not_colour_this_one() {
     let html = render(&data);
     let page = Page::parse(&html);
     let note = page.texts("class", "note").join("\n");
-    assert!(note.contains("Of other runs these logs tell 3 faults"), "{note}");
+    assert!(note.contains("Of other runs these logs tell 3 differences"), "{note}");
     assert!(html.contains("class=\"banner good\"") && note.contains("other-run"), "{note}");
     // The other run's own page is red.
     let data = of("other-run");

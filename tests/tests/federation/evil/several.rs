@@ -61,6 +61,7 @@ async fn a_name_stands_for_one_plan_and_a_run_that_is_over_is_not_taken_up_again
         "{said:?}"
     );
     // What was consented to stands, and goes on.
+    stage.consent(&mut site, &stage.run).await?;
     stage.honest(&mut site, 2).await?;
     // Nor does a restart make another plan of it.
     let state = hospital.state.clone();
