@@ -11,6 +11,7 @@
 //! machine's boot, the program's own file, and the logs of its peers.
 
 mod attest;
+mod consents;
 mod error;
 mod forward;
 pub mod generation;
@@ -60,6 +61,7 @@ pub use restart::{Restartable, restartable};
 pub use settings::{AuditSettings, Collector};
 pub use show::{Held, PublishedOffer, PublishedOfferError, check_shown};
 
+use consents::Consents;
 use forward::Forwarder;
 use offers::Offers;
 use stamp::{ClockGuard, binary, version};
@@ -92,6 +94,8 @@ struct Inner {
     keys: BTreeMap<LogKey, VerifierKey>,
     /// The offers of each run.
     offers: Offers,
+    /// The first consent under each name.
+    consents: Consents,
     /// Noised numbers that were told beside updates.
     told: Told,
     forwarder: Option<Forwarder>,
@@ -184,6 +188,8 @@ impl AuditWriter {
         let mut peers = removed.peers.clone();
         let mut offers = Offers::default();
         offers.archived(&removed.history);
+        let mut consents = Consents::default();
+        consents.archived(&removed.history);
         let mut told = Told::default();
         told.archived(&removed.history);
         base::durable::make_folder(&folder.join(audit::folder::WITNESS)).map_err(failed)?;
@@ -202,6 +208,7 @@ impl AuditWriter {
                 fingerprints.insert(*fingerprint, of.clone());
             }
             offers.take(record.run.as_ref(), record.round, record.outcome, &record.event);
+            consents.take(record.run.as_ref(), record.outcome, &record.event);
             told.take(record.run.as_ref(), record.outcome, &record.event);
             replay(record);
         };
@@ -215,6 +222,7 @@ impl AuditWriter {
             peers,
             keys,
             offers,
+            consents,
             told,
             forwarder,
             fingerprints,
@@ -351,7 +359,7 @@ impl AuditWriter {
     /// The hash of the plan, or of the statistics request, that this node consented to first under this name.
     #[must_use]
     pub fn first_consent(&self, run: &RunId) -> Option<audit::Digest> {
-        self.lock().offers.consent(&name(run.as_str()))
+        self.lock().consents.first(&name(run.as_str()))
     }
 
     /// The hash of the statistics request that was offered under this name, if any was.
@@ -509,6 +517,7 @@ impl Inner {
         for entry in &all {
             self.told.take(entry.run.as_ref(), entry.outcome, &entry.event);
             self.offers.take(entry.run.as_ref(), entry.round, entry.outcome, &entry.event);
+            self.consents.take(entry.run.as_ref(), entry.outcome, &entry.event);
         }
         let line = all.last().map(|entry| Record::new(last, &stamp, self.log.node(), entry));
         Ok(line.map(|record| record.to_line()).transpose()?)

@@ -56,8 +56,6 @@ pub(super) struct Offers {
     rounds: BTreeMap<Name, LatestOffer>,
     /// The hash of each statistics request, by its name.
     requests: BTreeMap<Name, Digest>,
-    /// The plan, or the request, that this node consented to first under a name.
-    consents: BTreeMap<Name, Digest>,
 }
 
 impl Offers {
@@ -68,8 +66,6 @@ impl Offers {
         }
         let requests = history.requests().map(|(run, question)| (run.clone(), question));
         self.requests.extend(requests);
-        let consents = history.consents().map(|(run, plan)| (run.clone(), plan));
-        self.consents.extend(consents);
     }
 
     /// Enters the next record, if it is an offer.
@@ -88,9 +84,6 @@ impl Offers {
             (Event::StatisticsOffer { question }, _) => {
                 self.requests.entry(run.clone()).or_insert(*question);
             }
-            (Event::Consent { plan, .. }, _) => {
-                self.consents.entry(run.clone()).or_insert(*plan);
-            }
             _ => {}
         }
     }
@@ -105,11 +98,6 @@ impl Offers {
     /// The latest round of a run.
     pub fn latest(&self, run: &Name) -> Option<LatestOffer> {
         self.rounds.get(run).copied()
-    }
-
-    /// The plan that this node consented to first under this name.
-    pub fn consent(&self, run: &Name) -> Option<Digest> {
-        self.consents.get(run).copied()
     }
 
     /// The hash of the statistics request of this name.
