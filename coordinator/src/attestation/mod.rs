@@ -156,6 +156,13 @@ mod tests {
     use crate::driver::log;
     use crate::testing::ends;
 
+    /// A coordinator's log in a folder of its own.
+    fn log_in(state: &std::path::Path) -> Arc<AuditWriter> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let audit = AuditWriter::open(state, COORDINATOR, Role::Coordinator, clock, &mut |_| ());
+        Arc::new(audit.unwrap())
+    }
+
     /// The command that shows a site this state of the log.
     fn model(run: &RunId, round: Round, log: SignedState, record: LastRecord) -> SessionCommand {
         let run = run.clone();
@@ -170,10 +177,7 @@ mod tests {
         const ROUNDS: u32 = 10;
         let ends = ends().await;
         let state = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let audit =
-            AuditWriter::open(state.path(), COORDINATOR, Role::Coordinator, clock, &mut |_| ());
-        let audit = Arc::new(audit.unwrap());
+        let audit = log_in(state.path());
         let connections = Arc::new(Connections::default());
         let sites = [ends.site_name.clone()];
         // Any key serves, because this site signs nothing here.
@@ -217,10 +221,7 @@ mod tests {
     async fn an_open_offer_is_recorded_once_and_a_session_that_began_since_is_not_shown_it() {
         let ends = ends().await;
         let state = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let audit =
-            AuditWriter::open(state.path(), COORDINATOR, Role::Coordinator, clock, &mut |_| ());
-        let audit = Arc::new(audit.unwrap());
+        let audit = log_in(state.path());
         let connections = Arc::new(Connections::default());
         let site = ends.site_name.clone();
         let key = audit.verifier();

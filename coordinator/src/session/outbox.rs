@@ -3,87 +3,110 @@
 //! A site takes transfers in that order. All streams of a connection share one window of unread bytes. Elements of a
 //! later transfer, which the site does not read yet, would fill it, and the earlier transfer could never end.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::ids::RunId;
 use bytes::Bytes;
 use node::transport::{Link, Outgoing};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 /// A transfer that was begun, and whose elements are still to be sent.
 struct Begun {
+    run: RunId,
     transfer: Outgoing,
     words: Bytes,
 }
 
-/// The place of a transfer in the queue. It is empty once the transfer is sent or given up: a transfer that is given up
-/// is reset at once, and its stream is free for another one, whatever is sent before it.
-type Place = Arc<Mutex<Option<Begun>>>;
-
-fn take(place: &Place) -> Option<Begun> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-/// A job's latest transfer.
-struct Latest {
-    place: Place,
-    /// Dropped to stop the transfer while it is being sent.
+/// The transfer that is being sent. Dropping it stops the transfer.
+struct Current {
+    run: RunId,
     _sending: oneshot::Sender<()>,
 }
 
-/// A place in the queue, and what tells that its transfer is given up.
-type Queued = (Place, oneshot::Receiver<()>);
+#[derive(Default)]
+struct Queue {
+    current: Option<Current>,
+    /// At most one for each job.
+    waiting: VecDeque<Begun>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    added: Notify,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next transfer, and what resolves when it is given up.
+    fn take(&self) -> Option<(Begun, oneshot::Receiver<()>)> {
+        let mut queue = self.queue();
+        let begun = queue.waiting.pop_front()?;
+        let (sending, given_up) = oneshot::channel();
+        queue.current = Some(Current { run: begun.run.clone(), _sending: sending });
+        Some((begun, given_up))
+    }
+
+    async fn next(&self) -> (Begun, oneshot::Receiver<()>) {
+        loop {
+            let added = self.added.notified();
+            if let Some(next) = self.take() {
+                return next;
+            }
+            added.await;
+        }
+    }
+}
 
 /// The transfers of one session. Those that are not complete when it is dropped are reset.
 pub(super) struct Outbox {
-    /// Bounded by the commands of the session.
-    queue: mpsc::UnboundedSender<Queued>,
-    /// The latest transfer of each job.
-    latest: BTreeMap<RunId, Latest>,
+    shared: Arc<Shared>,
     sending: JoinHandle<()>,
 }
 
 impl Outbox {
     /// Creates an outbox without transfers, and the task that sends them.
     pub fn new(link: &Link) -> Self {
-        let (queue, mut queued) = mpsc::unbounded_channel::<Queued>();
+        let shared = Arc::new(Shared::default());
+        let queue = Arc::clone(&shared);
         let link = link.clone();
         let sending = tokio::spawn(async move {
-            while let Some((place, mut given_up)) = queued.recv().await {
-                let Some(Begun { transfer, words }) = take(&place) else { continue };
-                let sent = tokio::select! {
-                    _ = &mut given_up => continue,
-                    sent = transfer.send(&words) => sent,
-                };
-                if let Err(error) = sent {
-                    tracing::debug!(peer = %link.peer(), %error, "transfer not delivered");
+            loop {
+                let (Begun { transfer, words, .. }, given_up) = queue.next().await;
+                tokio::select! {
+                    _ = given_up => {}
+                    sent = transfer.send(&words) => if let Err(error) = sent {
+                        tracing::debug!(peer = %link.peer(), %error, "transfer not delivered");
+                    },
                 }
             }
         });
-        Self { queue, latest: BTreeMap::new(), sending }
+        Self { shared, sending }
     }
 
-    /// Sends the elements of a job's transfer after those of all transfers that were begun before. A transfer without
-    /// elements waits for no other one.
+    /// Sends the elements of a job's transfer after those of all transfers that were begun before. It takes the place
+    /// of an earlier transfer of the job. A transfer without elements waits for no other one.
     pub fn send(&mut self, run: RunId, transfer: Outgoing, words: Bytes) {
+        self.give_up(&run);
         if words.is_empty() {
             tokio::spawn(async move { drop(transfer.send(&words).await) });
             return;
         }
-        let place: Place = Arc::new(Mutex::new(Some(Begun { transfer, words })));
-        let (sending, given_up) = oneshot::channel();
-        self.latest.insert(run, Latest { place: Arc::clone(&place), _sending: sending });
-        // The queue is closed only if the task has ended, with the connection.
-        let _ = self.queue.send((place, given_up));
+        self.shared.queue().waiting.push_back(Begun { run, transfer, words });
+        self.shared.added.notify_one();
     }
 
-    /// Gives up this job's transfer, if it is still on its way.
+    /// Gives up this job's transfer, if it is still on its way. It is reset at once, and its stream is free for another
+    /// transfer, whatever is sent before it.
     pub fn give_up(&mut self, run: &RunId) {
-        if let Some(latest) = self.latest.remove(run) {
-            drop(take(&latest.place));
-        }
+        let mut queue = self.shared.queue();
+        queue.waiting.retain(|begun| begun.run != *run);
+        drop(queue.current.take_if(|current| current.run == *run));
     }
 }
 
