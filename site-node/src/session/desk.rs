@@ -31,9 +31,7 @@ pub(super) struct Desk {
 }
 
 /// The right to let a contribution leave, until this is dropped.
-pub(super) struct Turn<'d>(
-    #[allow(dead_code, reason = "it is held")] tokio::sync::MutexGuard<'d, ()>,
-);
+pub(super) type Turn<'d> = tokio::sync::MutexGuard<'d, ()>;
 
 /// A task in hand until this is dropped. A program that ends waits for it.
 pub(super) struct Work(Arc<Desk>);
@@ -149,7 +147,7 @@ impl Desk {
 
     /// Waits until nothing else leaves.
     pub(super) async fn turn(&self) -> Turn<'_> {
-        Turn(self.turn.lock().await)
+        self.turn.lock().await
     }
 
     /// Sends a round's update, with this site's log that tells of it. Returns whether the coordinator took it: it may

@@ -144,34 +144,33 @@ impl Router {
     }
 
     async fn proposed(&mut self, run: RunId, plan: Plan) -> Result<(), SessionError> {
-        // In the audit log one name is a run or a statistics request, never both.
-        if StatisticsRequest::is_name(&run) {
+        if let Some(reason) = self.reason_to_pass_over(&run) {
+            // It is a line in the log, so it has an allowance.
             let too_often = self.desk.participant().admit(Asked::Question).err();
-            let reason = too_often.unwrap_or_else(|| {
-                let reason = format!("{run} is the name of a statistics request, not of a run");
-                DeclineReason::new("run.name", reason)
-            });
-            return self.desk.decline(run, None, reason).await;
+            return self.desk.decline(run, None, too_often.unwrap_or(reason)).await;
         }
         if !self.runs.contains_key(&run) {
-            if self.runs.len() >= MAX_RUNS {
-                return self.desk.decline(run, None, too_many()).await;
-            }
             let entry = RunEntry::new();
             let part = take_part(Arc::clone(&self.desk), run.clone(), Arc::clone(&entry.job));
             self.tasks.spawn(part);
             self.runs.insert(run.clone(), entry);
         }
-        match self.runs.get(&run) {
-            Some(entry) if entry.job.is_over() => {
-                let reason = DeclineReason::new("run", "is over");
-                self.desk.decline(run, None, reason).await
-            }
-            Some(entry) => {
-                entry.job.propose(plan);
-                Ok(())
-            }
-            None => Ok(()),
+        if let Some(entry) = self.runs.get(&run) {
+            entry.job.propose(plan);
+        }
+        Ok(())
+    }
+
+    /// Why a plan is not considered at all, if it is not.
+    fn reason_to_pass_over(&self, run: &RunId) -> Option<DeclineReason> {
+        // In the audit log one name is a run or a statistics request, never both.
+        if StatisticsRequest::is_name(run) {
+            let reason = format!("{run} is the name of a statistics request, not of a run");
+            return Some(DeclineReason::new("run.name", reason));
+        }
+        match self.runs.get(run) {
+            Some(entry) => entry.job.is_over().then(DeclineReason::over),
+            None => (self.runs.len() >= MAX_RUNS).then(too_many),
         }
     }
 

@@ -29,12 +29,13 @@ struct Proposal<'p> {
 impl SiteParticipant {
     /// Decides on a plan under the lock of its run.
     pub(super) fn decide(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
-        let (session, is_over) = self.runs().propose(run);
-        if is_over {
-            return Err(DeclineReason::over());
-        }
+        let session = self.runs().propose(run);
         self.check_name(run, plan)?;
         loop {
+            if self.runs().is_over(run) {
+                Participant::admit(self, Asked::Question)?;
+                return Err(DeclineReason::over());
+            }
             let known = self.runs().find(run);
             let is_known = known.is_some();
             let cell = known.unwrap_or_default();
@@ -43,9 +44,6 @@ impl SiteParticipant {
             if !is_known || self.runs().holds(run, &cell) {
                 let proposal = Proposal { run, plan, cell: &cell, session };
                 return self.decide_within(&proposal, &mut state);
-            }
-            if self.runs().propose(run).1 {
-                return Err(DeclineReason::over());
             }
         }
     }
@@ -63,6 +61,7 @@ impl SiteParticipant {
         Err(DeclineReason::new("run.plan", reason))
     }
 
+    /// The same once the run's lock is held.
     fn decide_within(
         &self,
         proposal: &Proposal<'_>,
@@ -96,7 +95,7 @@ impl SiteParticipant {
             Ok(())
         });
         if decided.is_err() && self.is_anothers(run, cell) {
-            // Whoever holds the run's slot may have consented: this decision is none of the run.
+            // Another task considers the run, and may have consented: a record would end that consent.
             return decided;
         }
         let entries = match &decided {

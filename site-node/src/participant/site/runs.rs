@@ -230,15 +230,15 @@ impl Runs {
         }
     }
 
-    /// A run is proposed. Returns the session in which it is, and whether the run is over.
-    pub(super) fn propose(&mut self, run: &RunId) -> (u64, bool) {
+    /// Takes note that a run is proposed, and returns the number of the present session.
+    pub(super) fn propose(&mut self, run: &RunId) -> u64 {
         if let Some(slot) = self.slots.get_mut(run) {
             slot.asked = slot.resting;
         }
-        (self.session, self.is_over(run))
+        self.session
     }
 
-    /// A run is over: it is not taken up again.
+    /// Frees the slot of a run that is over, and remembers that it is not taken up again.
     pub(super) fn end(&mut self, run: &RunId) {
         self.remove(run);
         if !self.is_over(run) {
@@ -249,7 +249,8 @@ impl Runs {
         }
     }
 
-    fn is_over(&self, run: &RunId) -> bool {
+    /// Whether a run is over, as far as that is remembered.
+    pub(super) fn is_over(&self, run: &RunId) -> bool {
         self.ended.contains(run)
     }
 
@@ -400,8 +401,8 @@ mod tests {
     #[test]
     fn what_is_under_way_for_a_run_that_is_over_or_for_an_earlier_session_holds_nothing_up() {
         let mut runs = Runs::default();
-        let (session, is_over) = runs.propose(&run("run-a"));
-        assert!(!is_over);
+        let session = runs.propose(&run("run-a"));
+        assert!(!runs.is_over(&run("run-a")));
         runs.rest();
         let training = BTreeSet::new();
         let cell = RunCell::default();
@@ -413,7 +414,7 @@ mod tests {
         assert!(runs.is_resting(&run("run-a")));
         runs.end(&run("run-a"));
         assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Err(NoSlot::Over));
-        assert!(runs.propose(&run("run-a")).1 && !runs.has(&run("run-a")));
+        assert!(runs.is_over(&run("run-a")) && !runs.has(&run("run-a")));
         for number in 0..2 * MAX_ENDED {
             runs.end(&run(&format!("run-{number}")));
         }

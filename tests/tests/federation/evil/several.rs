@@ -124,7 +124,7 @@ async fn a_name_that_comes_and_goes_without_end_leaves_the_others_alone() -> Out
     let (hospital, mut site) = stage.consenting(A).await?;
     let mut denied = stage.plan.clone();
     denied.privacy.clip = 1e9;
-    for number in 0..30 {
+    for number in 0..20 {
         let run: RunId = format!("run-{number}").parse()?;
         site.say(&ToSite::Plan { run: run.clone(), plan: denied.clone() }).await?;
         site.end(&run).await?;
@@ -132,7 +132,7 @@ async fn a_name_that_comes_and_goes_without_end_leaves_the_others_alone() -> Out
         site.say(&ToSite::Plan { run, plan: denied.clone() }).await?;
     }
     let mut rules = Vec::new();
-    while rules.iter().filter(|rule| *rule == "run").count() < 30 {
+    while rules.iter().filter(|rule| *rule == "run").count() < 20 {
         rules.push(declined(&mut site).await?);
     }
     assert!(rules.iter().all(|rule| ["run", "policy.max_clip"].contains(&&**rule)), "{rules:?}");
