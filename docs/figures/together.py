@@ -12,7 +12,6 @@ elapsed time, both in seconds, and the number of different models. Both ways mus
 import argparse
 import json
 import os
-import re
 import socket
 import subprocess
 import time
@@ -74,21 +73,29 @@ def launch(options, folder):
     command = [options.build / "coordinator", "run", ROOT / "configs/experiments/synthetic.toml"]
     command += ["--config", folder / "coordinator.toml", "--set", f"rounds={options.rounds}"]
     command += ["--set", f"aggregation.min_sites={options.sites}", "--set", f"aggregation.max_sites={options.sites}"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command += ["--format", "json", "--quiet"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def ended(run):
-    """Waits for the end of a run and returns the hash of its model."""
-    told, _ = run.communicate()
-    model = re.search(r"[0-9a-f]{64}", told)
-    if run.returncode != 0 or not model:
-        raise SystemExit(told)
-    return model.group()
+    """Waits for the end of a run and returns the hash of its model file."""
+    report, errors = run.communicate()
+    if run.returncode != 0:
+        raise SystemExit(errors)
+    return json.loads(report)["file_sha256"]
+
+
+def one_after_another(options, folder):
+    return [ended(launch(options, folder)) for _ in range(options.runs)]
+
+
+def at_once(options, folder):
+    return [ended(run) for run in [launch(options, folder) for _ in range(options.runs)]]
 
 
 def measure(options, folder, nodes, how, runs):
     spent, begun = cpu(nodes), time.monotonic()
-    models = set(runs())
+    models = set(runs(options, folder))
     seconds = time.monotonic() - begun
     line = {"how": how, "runs": options.runs, "cpu_s": round(cpu(nodes) - spent, 2), "seconds": round(seconds, 2)}
     print(json.dumps(line | {"models": len(models)}), flush=True)
@@ -114,11 +121,9 @@ def main():
             nodes.append(subprocess.Popen(command, cwd=folder / "sites" / name, stdout=log, stderr=log))
         # A first run is not measured: it waits for the hospitals, which read their data for the first time.
         ended(launch(options, folder))
-        apart = lambda: [ended(launch(options, folder)) for _ in range(options.runs)]
-        one = measure(options, folder, nodes, "one after another", apart)
-        at_once = lambda: [ended(run) for run in [launch(options, folder) for _ in range(options.runs)]]
-        all_at_once = measure(options, folder, nodes, "at once", at_once)
-        print(json.dumps({"ratio": round(all_at_once[0] / one[0], 3), "same_models": one[1] == all_at_once[1]}))
+        apart, models = measure(options, folder, nodes, "one after another", one_after_another)
+        together, same = measure(options, folder, nodes, "at once", at_once)
+        print(json.dumps({"ratio": round(together / apart, 3), "same_models": models == same}))
     finally:
         for node in nodes:
             node.terminate()
