@@ -11,12 +11,13 @@ use node::wire::{
     Hello, Launch, PROTOCOL, Progress, Refusal, StatisticsLaunch, ToCoordinator, ToOperator, Told,
 };
 use plan::experiment::Plan;
+use plan::metric::Measured;
 
 pub use query::query;
 
 use self::intake::Intake;
 use crate::registry::Status;
-use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, object, site_mean};
+use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, c_index, object};
 
 /// A run that was not launched, or ended without a model.
 #[derive(Debug, thiserror::Error)]
@@ -327,10 +328,11 @@ async fn collect(
             Progress::Finished { metrics, model_sha256, sites, seconds, bytes } => {
                 report.sites = sites.iter().map(ToString::to_string).collect();
                 (report.seconds, report.bytes) = (seconds, bytes);
+                let found = c_index(&metrics).and_then(Measured::value);
                 if plan.privacy.evaluation.is_some() {
-                    report.last.c_index_released = site_mean(&metrics);
+                    report.last.c_index_released = found;
                 } else {
-                    report.last.c_index_site_mean = site_mean(&metrics);
+                    report.last.c_index_site_mean = found;
                 }
                 report.last.metrics = object(&metrics);
                 report.file_sha256 = model_sha256;

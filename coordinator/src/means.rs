@@ -1,86 +1,165 @@
-//! Means over sites of what each told, and how far noise moves them.
+//! Means over sites of what each measured, and how far noise moves them.
 
 use std::collections::BTreeMap;
 
 use base::ids::SiteName;
-use plan::experiment::DEVIATION;
-use plan::metric::Metric;
+use plan::metric::{Measured, Measurement, Metric, MetricId, Readings};
+use privacy::release::Estimate;
 
 /// What is added up of one metric.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sums {
-    /// Of the values.
-    pub values: f64,
-    /// Of their squares.
-    pub squares: f64,
-    /// How many.
-    pub count: f64,
+#[derive(Default)]
+struct Sums {
+    /// The values of sites that have one.
+    values: Sum,
+    /// The squared deviations that belong to these values.
+    noise: Sum,
+    /// The squared deviations of sites whose value is lost in noise.
+    lost: Sum,
+}
+
+#[derive(Default)]
+struct Sum {
+    sum: f64,
+    count: f64,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1.0;
+    }
+
+    fn mean(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.sum / self.count)
+    }
+
+    /// Of squared deviations: the deviation of a mean, √Σd²/n, as sites draw their noise independently.
+    fn deviation_of_mean(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.sum.sqrt() / self.count)
+    }
 }
 
 impl Sums {
-    /// The mean; for a standard deviation that of the mean of what it belongs to, √Σd²/n, as sites draw their
-    /// noise independently.
-    #[must_use]
-    pub fn mean(self, name: &str) -> f64 {
-        let sum = if name.starts_with(DEVIATION) { self.squares.sqrt() } else { self.values };
-        sum / self.count
+    fn add(&mut self, measured: Measured) {
+        match measured {
+            Measured::Exact(value) => self.values.add(value),
+            Measured::Noised(Estimate { value, deviation }) => {
+                self.values.add(value);
+                self.noise.add(deviation * deviation);
+            }
+            Measured::LostInNoise { deviation } => self.lost.add(deviation * deviation),
+        }
+    }
+
+    fn mean(&self) -> Option<Measured> {
+        let deviation = self.noise.deviation_of_mean();
+        match (self.values.mean(), deviation) {
+            (Some(value), Some(deviation)) => Some(Measured::Noised(Estimate { value, deviation })),
+            (Some(value), None) => Some(Measured::Exact(value)),
+            (None, _) => {
+                let lost = self.lost.deviation_of_mean();
+                lost.map(|deviation| Measured::LostInNoise { deviation })
+            }
+        }
     }
 }
 
-/// The mean over sites of each metric, by name. A deviation whose site has no value counts for nothing, unless no site
-/// has one: then it stands alone in the mean, too.
+/// The mean over sites of each metric, in the order of their names. A site whose value is lost in noise has no part in
+/// a mean. Where that is so at every site, it is so of the mean.
 #[must_use]
-pub fn mean(told: &[(SiteName, Vec<Metric>)]) -> Vec<Metric> {
-    let has = |metrics: &[Metric], name: &str| metrics.iter().any(|metric| metric.name == name);
-    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
-    let all =
-        told.iter().flat_map(|(_, metrics)| metrics.iter().map(move |metric| (metrics, metric)));
-    for (own, Metric { name, value }) in all {
-        if let Some(valued) = name.strip_prefix(DEVIATION)
-            && !has(own, valued)
-            && told.iter().any(|(_, other)| has(other, valued))
-        {
-            continue;
-        }
-        let sums = sums.entry(name).or_default();
-        sums.values += value;
-        sums.squares += value * value;
-        sums.count += 1.0;
+pub fn mean(told: &[(SiteName, Vec<Measurement>)]) -> Vec<Measurement> {
+    let mut sums: BTreeMap<&MetricId, Sums> = BTreeMap::new();
+    for Measurement { id, measured } in told.iter().flat_map(|(_, measured)| measured) {
+        sums.entry(id).or_default().add(*measured);
     }
-    let mean =
-        |(name, sums): (&str, Sums)| Metric { name: name.to_owned(), value: sums.mean(name) };
-    sums.into_iter().map(mean).collect()
+    let mean = |(id, sums): (&MetricId, Sums)| {
+        let measured = sums.mean()?;
+        Some(Measurement { id: id.clone(), measured })
+    };
+    sums.into_iter().filter_map(mean).collect()
+}
+
+/// The numbers of measurements in the order of their names.
+#[must_use]
+pub fn by_name(measurements: &[Measurement]) -> Vec<Metric> {
+    let mut metrics = Metric::list(measurements);
+    metrics.sort_by(|a, b| a.name.cmp(&b.name));
+    metrics
+}
+
+/// The means of stored numbers in the order of their names: those of [`mean`], and plain means of numbers that another
+/// release stored under names that this one does not know.
+#[must_use]
+pub fn mean_of_stored(told: &[(SiteName, Vec<Metric>)]) -> Vec<Metric> {
+    let mut known = Vec::new();
+    let mut unknown: BTreeMap<String, Sum> = BTreeMap::new();
+    for (site, metrics) in told {
+        let readings = Readings::from_metrics(metrics);
+        known.push((site.clone(), readings.measurements));
+        for Metric { name, value } in readings.unknown {
+            unknown.entry(name).or_default().add(value);
+        }
+    }
+    let mut means = Metric::list(&mean(&known));
+    let plain = |(name, sum): (String, Sum)| Some(Metric { name, value: sum.mean()? });
+    means.extend(unknown.into_iter().filter_map(plain));
+    means.sort_by(|a, b| a.name.cmp(&b.name));
+    means
 }
 
 #[cfg(test)]
 mod tests {
+    use plan::metric::{C_INDEX, TRAINING_LOSS};
+
     use super::*;
+
+    fn site(name: &str, measured: Measured) -> (SiteName, Vec<Measurement>) {
+        (name.parse().unwrap(), vec![Measurement { id: C_INDEX, measured }])
+    }
+
+    fn noised(value: f64, deviation: f64) -> Measured {
+        Measured::Noised(Estimate { value, deviation })
+    }
 
     #[test]
     fn noise_of_several_sites_averages_out() {
-        let told = |site: &str, value: f64, deviation: f64| {
-            let metric = |name: &str, value| Metric { name: name.to_owned(), value };
-            let metrics = vec![metric("a", value), metric("deviation/a", deviation)];
-            (site.parse::<SiteName>().unwrap(), metrics)
-        };
-        let means = mean(&[told("s1", 0.5, 0.3), told("s2", 0.7, 0.4)]);
-        let values: Vec<(&str, f64)> =
-            means.iter().map(|metric| (metric.name.as_str(), metric.value)).collect();
-        assert_eq!(values[0].0, "a");
-        assert!((values[0].1 - 0.6).abs() < 1e-12);
-        assert!((values[1].1 - 0.25).abs() < 1e-12, "{values:?}");
+        let means = mean(&[site("s1", noised(0.5, 0.3)), site("s2", noised(0.7, 0.4))]);
+        let [Measurement { id, measured }] = &means[..] else { panic!("{means:?}") };
+        assert_eq!(*id, C_INDEX);
+        assert!((measured.value().unwrap() - 0.6).abs() < 1e-12);
+        assert!((measured.deviation().unwrap() - 0.25).abs() < 1e-12, "{means:?}");
         assert_eq!(mean(&[]), []);
     }
 
     #[test]
     fn a_site_without_a_value_is_no_part_of_a_mean_and_shows_where_none_has_one() {
-        let metric = |name: &str, value| Metric { name: name.to_owned(), value };
-        let site = |name: &str, metrics| (name.parse::<SiteName>().unwrap(), metrics);
-        let valued = site("s1", vec![metric("a", 0.5), metric("deviation/a", 0.3)]);
-        let lost = |name| site(name, vec![metric("deviation/a", 1.0)]);
+        let valued = site("s1", noised(0.5, 0.3));
+        let lost = |name| site(name, Measured::from(None));
         assert_eq!(mean(&[valued.clone(), lost("s2")]), valued.1);
         let none = mean(&[lost("s2"), lost("s3")]);
-        let names: Vec<&str> = none.iter().map(|metric| metric.name.as_str()).collect();
-        assert_eq!(names, ["deviation/a"]);
+        assert_eq!(none.len(), 1);
+        assert_eq!(none[0].measured.value(), None);
+    }
+
+    #[test]
+    fn stored_numbers_have_the_same_means_to_the_last_digit_and_unknown_ones_stay() {
+        let values = [0.1, 0.2, 0.3, 1e16, -1e16];
+        let told: Vec<(SiteName, Vec<Measurement>)> = (1..)
+            .zip(values)
+            .map(|(number, value)| {
+                let name = format!("s{number}").parse().unwrap();
+                let loss = Measurement { id: TRAINING_LOSS, measured: Measured::Exact(value) };
+                (name, vec![loss, Measurement { id: C_INDEX, measured: noised(value, 0.1) }])
+            })
+            .collect();
+        let list = |(site, told): &(SiteName, Vec<Measurement>)| (site.clone(), by_name(told));
+        let mut stored: Vec<(SiteName, Vec<Metric>)> = told.iter().map(list).collect();
+        let known = by_name(&mean(&told));
+        assert_eq!(mean_of_stored(&stored), known);
+        stored[0].1.push(Metric { name: "test.older/5".to_owned(), value: 2.0 });
+        stored[1].1.push(Metric { name: "test.older/5".to_owned(), value: 4.0 });
+        let means = mean_of_stored(&stored);
+        let unknown = means.iter().find(|metric| metric.name == "test.older/5").unwrap();
+        assert!((unknown.value - 3.0).abs() < 1e-12 && means.len() == known.len() + 1);
     }
 }

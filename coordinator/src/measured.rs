@@ -1,66 +1,82 @@
 //! What sites measured of the final model, for people: measures by name, and importance as bars.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use plan::experiment::{DEVIATION, LOST_IN_NOISE};
-
-/// Prefixes of the metrics that hold importance, each with its heading.
-const WORTH: [(&str, &str); 2] =
-    [("importance/", "PERMUTATION IMPORTANCE"), ("ablated/", "DROP-COLUMN IMPORTANCE")];
+use base::config::Choice;
+use plan::metric::{Importance, LOST_IN_NOISE, Measured, Measurement, Metric, MetricId, Readings};
 
 /// The longest bar.
 const BAR: usize = 30;
 
-/// A block of lines for metrics, each the mean over sites; empty without any.
+fn heading(kind: Importance) -> &'static str {
+    match kind {
+        Importance::Permutation => "PERMUTATION IMPORTANCE",
+        Importance::DropColumn => "DROP-COLUMN IMPORTANCE",
+    }
+}
+
+/// A block of lines for metrics, each the mean over sites; empty without any. Numbers whose names this release does not
+/// know are shown as they are.
 #[must_use]
-pub fn measured<'m>(metrics: impl Iterator<Item = (&'m str, f64)>) -> String {
-    let (around, metrics): (Vec<_>, Vec<_>) =
-        metrics.partition(|(name, _)| name.starts_with(DEVIATION));
-    let around: BTreeMap<&str, f64> = around
-        .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix(DEVIATION)?, *value)))
-        .collect();
-    // Exact ones have none.
-    let noise = |name: &str| around.get(name).map_or(String::new(), |d| format!(" ± {d:.4}"));
-    let metrics = metrics.into_iter();
-    let is_worth = |name: &str| WORTH.iter().any(|(start, _)| name.starts_with(start));
-    let (worth, mut measures): (Vec<_>, Vec<_>) = metrics.partition(|(name, _)| is_worth(name));
-    let mut text = String::new();
-    let valued = |name: &str| {
-        let mut all = measures.iter().chain(&worth);
-        all.any(|(valued, _)| *valued == name)
-    };
-    let lost: Vec<&str> = around.keys().copied().filter(|name| !valued(name)).collect();
-    if !measures.is_empty() {
-        measures.sort_by(|a, b| a.0.cmp(b.0));
-        let _ = writeln!(text, "{:<40}{:>10}", "MEASURED BY THE SITES", "MEAN");
-        for (name, value) in measures {
-            let _ = writeln!(text, "{name:<40}{value:>10.4}{}", noise(name));
+pub fn measured(metrics: &[Metric]) -> String {
+    let Readings { measurements, unknown } = Readings::from_metrics(metrics);
+    let mut measures: Vec<(String, Measured)> =
+        unknown.into_iter().map(|it| (it.name, Measured::Exact(it.value))).collect();
+    let mut importance: Vec<(Importance, String, Measured)> = Vec::new();
+    let mut lost: Vec<MetricId> = Vec::new();
+    for Measurement { id, measured } in measurements {
+        match &id {
+            _ if measured.value().is_none() => lost.push(id),
+            MetricId::Importance(kind, part) => {
+                importance.push((*kind, part.to_string(), measured));
+            }
+            _ => measures.push((id.to_string(), measured)),
         }
     }
-    for (start, heading) in WORTH {
-        let of = |&(name, value): &(&'m str, f64)| Some((name.strip_prefix(start)?, value));
-        let mut parts: Vec<_> = worth.iter().filter_map(of).collect();
-        if parts.is_empty() {
-            continue;
+    let mut text = String::new();
+    if !measures.is_empty() {
+        measures.sort_by(|a, b| a.0.cmp(&b.0));
+        let _ = writeln!(text, "{:<40}{:>10}", "MEASURED BY THE SITES", "MEAN");
+        for (name, measured) in measures {
+            let _ = writeln!(text, "{name:<40}{}", Shown(measured));
         }
-        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let most = parts.first().map_or(0.0, |(_, value)| value.max(0.0));
-        let _ = writeln!(text, "{heading:<40}{:>10}", "C LOST");
-        for (name, value) in parts {
-            let noise = noise(&format!("{start}{name}"));
-            let line = format!("{name:<40}{value:>10.4}{noise}  {}", "█".repeat(bar(value, most)));
-            let _ = writeln!(text, "{}", line.trim_end());
-        }
+    }
+    for kind in Importance::ALL {
+        let parts = importance.iter().filter(|(of, ..)| of == kind);
+        bars(&mut text, heading(*kind), parts.map(|(_, part, measured)| (&part[..], *measured)));
     }
     if !lost.is_empty() {
+        lost.sort();
         let _ = writeln!(text, "LOST IN NOISE");
-        for name in lost {
-            let _ = writeln!(text, "{name:<40}{LOST_IN_NOISE}");
+        for id in lost {
+            let _ = writeln!(text, "{id:<40}{LOST_IN_NOISE}");
         }
     }
     text
+}
+
+/// A value, and how far noise moves it.
+struct Shown(Measured);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>10.4}", self.0.value().unwrap_or_default())?;
+        self.0.deviation().map_or(Ok(()), |deviation| write!(f, " ± {deviation:.4}"))
+    }
+}
+
+/// The importance of parts of the inputs, the greatest first.
+fn bars<'p>(text: &mut String, heading: &str, parts: impl Iterator<Item = (&'p str, Measured)>) {
+    let mut parts: Vec<(&str, Measured, f64)> =
+        parts.filter_map(|(part, measured)| Some((part, measured, measured.value()?))).collect();
+    parts.sort_by(|a, b| b.2.total_cmp(&a.2));
+    let Some((_, _, first)) = parts.first() else { return };
+    let most = first.max(0.0);
+    let _ = writeln!(text, "{heading:<40}{:>10}", "C LOST");
+    for (part, measured, value) in parts {
+        let line = format!("{part:<40}{}  {}", Shown(measured), "█".repeat(bar(value, most)));
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
 }
 
 /// How long a bar is.
@@ -73,9 +89,14 @@ fn bar(value: f64, most: f64) -> usize {
 mod tests {
     use super::*;
 
+    fn shown(metrics: &[(&str, f64)]) -> String {
+        let metric = |&(name, value): &(&str, f64)| Metric { name: name.to_owned(), value };
+        measured(&metrics.iter().map(metric).collect::<Vec<_>>())
+    }
+
     #[test]
     fn importance_is_sorted_by_what_is_lost_and_measures_by_name() {
-        let metrics = [
+        let text = shown(&[
             ("test.c_index", 0.75),
             ("importance/age", 0.02),
             ("importance/ecg", 0.04),
@@ -83,8 +104,7 @@ mod tests {
             ("ablated/scan", 0.01),
             ("deviation/ablated/scan", 0.25),
             ("test.auc/5", 0.8),
-        ];
-        let text = measured(metrics.into_iter());
+        ]);
         let lines: Vec<Vec<&str>> =
             text.lines().map(|line| line.split_whitespace().collect()).collect();
         let names: Vec<&str> = lines.iter().map(|line| line[0]).collect();
@@ -96,13 +116,20 @@ mod tests {
         assert_eq!(lines[4][2].chars().count(), BAR);
         assert_eq!(lines[5][2].chars().count(), BAR / 2);
         assert_eq!(lines[6].len(), 2);
-        assert_eq!(measured(std::iter::empty()), "");
+        assert_eq!(shown(&[]), "");
     }
 
     #[test]
     fn a_deviation_alone_is_a_value_that_is_lost() {
-        let text = measured([("deviation/test.c_index", 1.0)].into_iter());
+        let text = shown(&[("deviation/test.c_index", 1.0)]);
         assert!(text.contains("test.c_index"), "{text}");
         assert!(text.contains("no value: the noise is larger than the counts"), "{text}");
+    }
+
+    #[test]
+    fn a_number_of_another_release_is_shown_as_it_is() {
+        let text = shown(&[("test.older/5", 0.5), ("test.c_index", 0.7)]);
+        let names: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(names, ["MEASURED", "test.c_index", "test.older/5"]);
     }
 }

@@ -6,13 +6,13 @@ use std::fmt::Write;
 
 use base::ids::SiteName;
 use bytesize::ByteSize;
-use plan::experiment::{LOST_IN_NOISE, Plan, PrivacyMode, deviation_metric};
-use plan::metric::{C_INDEX, Metric};
+use plan::experiment::{Plan, PrivacyMode};
+use plan::metric::{C_INDEX, LOST_IN_NOISE, Measured, Measurement, Metric, Quantity, Readings};
 use privacy::shown_epsilon;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::means::mean;
+use crate::means::{by_name, mean};
 use crate::measured::measured;
 
 /// One run's results.
@@ -157,21 +157,30 @@ pub fn object(metrics: &[Metric]) -> Map<String, Value> {
 }
 
 impl FinalReport {
+    /// Its metrics as numbers with names.
+    fn numbers(&self) -> Vec<Metric> {
+        let number = |(name, value): (&String, &Value)| {
+            Some(Metric { name: name.clone(), value: value.as_f64()? })
+        };
+        self.metrics.iter().filter_map(number).collect()
+    }
+
     /// With what sites told of the final model.
     #[must_use]
-    pub fn with_told(self, told: &[(SiteName, Vec<Metric>)]) -> Self {
-        let by_site = |(site, metrics): &(SiteName, Vec<Metric>)| {
-            (site.to_string(), Value::from(object(metrics)))
+    pub fn with_told(self, told: &[(SiteName, Vec<Measurement>)]) -> Self {
+        let by_site = |(site, measured): &(SiteName, Vec<Measurement>)| {
+            (site.to_string(), Value::from(object(&Metric::list(measured))))
         };
         let sites = told.iter().map(by_site).collect();
-        Self { metrics: object(&mean(told)), sites, ..self }
+        Self { metrics: object(&by_name(&mean(told))), sites, ..self }
     }
 }
 
-/// The mean C-index among final metrics.
+/// The C-index among some numbers.
 #[must_use]
-pub fn site_mean(metrics: &[Metric]) -> Option<f64> {
-    metrics.iter().find(|metric| metric.name == C_INDEX).map(|metric| metric.value)
+pub fn c_index(metrics: &[Metric]) -> Option<Measured> {
+    let measurements = Readings::from_metrics(metrics).measurements;
+    measurements.into_iter().find(|found| found.id == C_INDEX).map(|found| found.measured)
 }
 
 impl Report {
@@ -205,15 +214,16 @@ impl Report {
             line("  oracle", &score(Some(oracle.c_index)), "the generator's own risk");
         }
         line("  mean within sites", &score(self.last.c_index_site_mean), "federated model");
+        let metrics = self.last.numbers();
+        let deviation = c_index(&metrics).and_then(Measured::deviation);
         if let Some(released) = self.last.c_index_released {
-            let around = self.last.metrics.get(&deviation_metric(C_INDEX)).and_then(Value::as_f64);
-            let around = around.map_or(String::new(), |around| format!("± {around:.4}, "));
+            let around = deviation.map_or(String::new(), |around| format!("± {around:.4}, "));
             line(
                 "  released by sites",
                 &score(Some(released)),
                 &format!("{around}mean, with noise, charged"),
             );
-        } else if self.last.metrics.contains_key(&deviation_metric(C_INDEX)) {
+        } else if deviation.is_some() {
             line("  released by sites", &score(None), &format!("{LOST_IN_NOISE}; charged"));
         }
         let sites = format!("{} sites contributed", self.sites.len());
@@ -239,10 +249,11 @@ impl Report {
         for note in &self.notes {
             line("note", "", note);
         }
-        let above = [C_INDEX.to_owned(), deviation_metric(C_INDEX)];
-        let metrics = self.last.metrics.iter().filter(|(name, _)| !above.contains(name));
-        let values = metrics.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)));
-        let told = measured(values);
+        // The C-index stands above.
+        let is_c_index = |name: &str| name.parse().is_ok_and(|it: Quantity| *it.id() == C_INDEX);
+        let rest: Vec<Metric> =
+            metrics.into_iter().filter(|metric| !is_c_index(&metric.name)).collect();
+        let told = measured(&rest);
         if !told.is_empty() {
             let _ = write!(text, "\n{told}");
         }

@@ -98,6 +98,7 @@ fn the_pure_parts_touch_no_file_no_clock_and_no_network() {
         ("common/plan", "model/"),
         ("common/plan", "experiment/"),
         ("common/plan", "policy/"),
+        ("common/plan", "metric/"),
         ("common/node", "wire/"),
     ] {
         nowhere(krate, place, &edges, "a pure part is passed what it needs");
@@ -273,6 +274,36 @@ fn a_gpu_picks_its_programs_by_shapes_alone() {
             let version = line.contains("version");
             assert!(!version || line.contains("default-features = false"), "{manifest}: {line}");
         }
+    }
+}
+
+/// A name that is spelled in one place cannot be misspelled in another.
+#[test]
+fn metrics_are_spelled_in_one_table() {
+    use base::config::Choice;
+    use plan::metric::{AtHorizon, Importance, Overall, Quantity};
+    let overall = Overall::ALL.iter().map(|measure| measure.name());
+    let at_horizon = AtHorizon::ALL.iter().map(|measure| measure.name());
+    let deviation = Quantity::Deviation(plan::metric::C_INDEX).to_string();
+    let (deviation, _) = deviation.split_once('/').unwrap();
+    // A key of an experiment is called as an importance is. The name of a metric has a part behind it.
+    let with_part = Importance::ALL.iter().map(|kind| kind.name()).chain([deviation]);
+    let names: Vec<String> = overall
+        .chain(at_horizon)
+        .map(str::to_owned)
+        .chain(with_part.map(|name| format!("{name}/")))
+        .collect();
+    for path in CRATES.iter().flat_map(|krate| files(&root().join(krate).join("src"), "rs")) {
+        let place = path.strip_prefix(root()).unwrap();
+        if place.starts_with("common/plan/src/metric") {
+            continue;
+        }
+        let code = code(&path);
+        for name in &names {
+            let why = "use plan::metric::MetricId";
+            assert!(!code.contains(name.as_str()), "{}: {name}: {why}", place.display());
+        }
+        assert!(!code.contains("\"test."), "{}: a name of a metric", place.display());
     }
 }
 

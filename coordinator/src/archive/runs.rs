@@ -1,8 +1,7 @@
 //! Runs, as the registry holds them.
 
-use base::ids::{RunId, RunPrefix, SiteName};
+use base::ids::{RunId, RunPrefix};
 use node::wire::{Answer, MAX_LISTED, PAGE, RoundSummary, RunSummary, SiteMetric};
-use plan::metric::Metric;
 
 use super::names::{LOOKED_AT, meant};
 use super::pages::pages;
@@ -31,7 +30,7 @@ pub(super) fn show(
     let row = registry.run(run.as_str())?;
     // What the sites told of the final model stands where the next round would.
     let after = row.rounds.saturating_add(1);
-    let last = metrics(registry.mean_metrics(run.as_str(), after)?);
+    let last = registry.mean_metrics(run.as_str(), after)?;
     if hear(Answer::Run(summary(row))).is_break()
         || pages(last.into_iter(), |page| hear(Answer::Last(page))).is_break()
     {
@@ -47,9 +46,8 @@ pub(super) fn show(
         }
     }
     let sites = registry.site_metrics(run.as_str(), after)?;
-    let sites = sites.into_iter().filter_map(|(site, name, value)| {
-        let site: SiteName = site.parse().ok()?;
-        Some(SiteMetric { site, metric: Metric { name, value } })
+    let sites = sites.into_iter().flat_map(|(site, metrics)| {
+        metrics.into_iter().map(move |metric| SiteMetric { site: site.clone(), metric })
     });
     if pages(sites, |page| hear(Answer::Sites(page))).is_continue() {
         let _ = hear(Answer::End { more: false });
@@ -80,10 +78,6 @@ fn summary(row: RunRow) -> RunSummary {
 }
 
 fn round(row: RoundRow) -> RoundSummary {
-    let RoundRow { round, sites, seconds, bytes, metrics: told } = row;
-    RoundSummary { round, sites, seconds, bytes, metrics: metrics(told) }
-}
-
-fn metrics(told: Vec<(String, f64)>) -> Vec<Metric> {
-    told.into_iter().map(|(name, value)| Metric { name, value }).collect()
+    let RoundRow { round, sites, seconds, bytes, metrics } = row;
+    RoundSummary { round, sites, seconds, bytes, metrics }
 }

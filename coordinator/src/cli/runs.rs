@@ -183,7 +183,7 @@ fn show(run: &RunPrefix, place: &Place, format: Format) -> Outcome {
             metrics.iter().map(|metric| format!("{} {:.4}", metric.name, metric.value)).collect();
         println!("{round:>5} {sites:>5} {seconds:>9.4} {bytes:>12}  {}", metrics.join("  "));
     }
-    let told = measured(last.iter().map(|metric| (metric.name.as_str(), metric.value)));
+    let told = measured(&last);
     if !told.is_empty() {
         print!("\nTHE FINAL MODEL\n{told}");
     }

@@ -2,8 +2,7 @@
 
 use base::codec::encode;
 use node::wire::{Answer, Progress, RoundSummary, Told};
-use plan::experiment::METRICS;
-use plan::metric::Metric;
+use plan::metric::{METRICS, Metric};
 use serde::Serialize;
 
 use super::OperatorError;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base::ids::{RunId, SiteName};
 use node::wire::Refusal;
 use plan::experiment::{Plan, PrivacyMode, PrivateEvaluation};
+use plan::metric::MetricId;
 use privacy::UpdateBound;
 use tokio::sync::mpsc;
 
@@ -32,7 +33,7 @@ pub struct RunTerms {
     /// Whether sites may tell exact metrics.
     pub metrics: bool,
     /// The metrics with noise that they may tell of the final model.
-    pub noised: Arc<[String]>,
+    pub noised: Arc<[MetricId]>,
     /// The run's steps, for those who follow it.
     pub feed: Arc<ProgressFeed>,
 }
@@ -214,7 +215,7 @@ impl Connections {
 }
 
 /// The metrics with noise that a plan asks for.
-fn noised_metrics(plan: &Plan) -> Arc<[String]> {
+fn noised_metrics(plan: &Plan) -> Arc<[MetricId]> {
     plan.privacy.evaluation.iter().flat_map(PrivateEvaluation::metrics).collect()
 }
 

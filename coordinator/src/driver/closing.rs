@@ -7,7 +7,7 @@ use plan::metric::Metric;
 
 use super::{DriveError, Running};
 use crate::artifact;
-use crate::means::mean;
+use crate::means::{by_name, mean};
 use crate::registry::RoundRecord;
 use crate::round::Event;
 
@@ -44,7 +44,7 @@ impl Running {
         self.bytes = bytes;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         self.driver.registry.round(&self.driver.run, &record, &told)?;
-        let metrics = mean(&told);
+        let metrics = by_name(&mean(&told));
         let count = u32::try_from(record.sites.len()).unwrap_or(u32::MAX);
         tracing::info!(
             sites = count,

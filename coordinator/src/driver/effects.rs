@@ -7,6 +7,7 @@ use node::audit_log::OfferKind;
 use node::wire::{
     self, LastRecord, ModelHeader, Payload, Purpose, SignedState, ToSite, UpdateHeader,
 };
+use plan::metric::{Metric, Readings};
 
 use super::{DriveError, Driver, PendingUpdate, Running, log};
 use crate::aggregate::{Aggregator, aggregator};
@@ -55,7 +56,7 @@ impl Running {
                         if plan.privacy.evaluation.is_some() && !metrics.is_empty() {
                             audit.note(log::evaluated((run, Round(plan.rounds)), &site, &metrics));
                         }
-                        self.told.insert(site, metrics);
+                        self.take_measurements(site, &metrics);
                     }
                 }
                 Effect::Close { round, sites } => self.close(round, sites)?,
@@ -102,12 +103,17 @@ impl Running {
         updates.add(update, weight)?;
         self.updates = Some(updates);
         tracing::debug!(round = %header.round, weight, "update folded");
-        self.told.insert(site.clone(), header.metrics);
+        self.take_measurements(site.clone(), &header.metrics);
         let run = header.run;
         let round = header.round;
         let digest = header.payload.digest;
         self.received.push((site.clone(), ToSite::Received { run, round, digest, cosignature }));
         Ok(())
+    }
+
+    /// Keeps what a site measured. Its session let known metrics pass alone.
+    fn take_measurements(&mut self, site: SiteName, metrics: &[Metric]) {
+        self.told.insert(site, Readings::from_metrics(metrics).measurements);
     }
 
     /// What the updates of a round are combined by, before the first of them.

@@ -10,7 +10,7 @@ use plan::artifact::LogState;
 use super::{DriveError, Driver, RunOutcome, Running, log, waiting};
 use crate::artifact::{self, Ended};
 use crate::connections::SessionCommand;
-use crate::means::mean;
+use crate::means::{by_name, mean};
 use crate::registry::{Ending, Status};
 use crate::round::Outcome;
 
@@ -56,7 +56,7 @@ impl Running {
         let at = clock.wall();
         if let Some(sha256) = self.kept {
             let rounds = &self.rounds[..];
-            let metrics = &mean(&told)[..];
+            let metrics = &by_name(&mean(&told));
             let model = self.digest;
             let ended = Ended { run, plan, sha256, model, rounds, metrics, log, at };
             artifact::describe(models, ended)?;
@@ -81,7 +81,7 @@ impl Running {
             let contributors: BTreeSet<SiteName> =
                 self.rounds.iter().flat_map(|round| round.sites.iter().cloned()).collect();
             self.report(Progress::Finished {
-                metrics: mean(&told),
+                metrics: by_name(&mean(&told)),
                 model_sha256,
                 sites: contributors.into_iter().collect(),
                 seconds: self.driver.clock.now().since(self.started).as_secs_f64(),

@@ -31,7 +31,7 @@ use bytes::Bytes;
 use node::audit_log::AuditWriter;
 use node::wire::{Progress, ToSite, UpdateHeader};
 use plan::experiment::{CheckedPlan, Plan};
-use plan::metric::Metric;
+use plan::metric::{Measurement, Metric};
 use plan::model::initial_parameters;
 use plan::model::payload;
 use tokio::runtime::Handle;
@@ -76,7 +76,7 @@ pub struct RunOutcome {
     /// Its closed rounds.
     pub rounds: Vec<RoundRecord>,
     /// What sites told of the model each round began with: the last entry is the final model's.
-    pub metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
+    pub metrics: Vec<Vec<(SiteName, Vec<Measurement>)>>,
     /// The final model's words, where there is one.
     pub model: Option<Bytes>,
     /// SHA-256 of the file that keeps it.
@@ -131,7 +131,7 @@ struct Running {
     digest: Digest,
     /// The open round's updates.
     updates: Option<Box<dyn Aggregator>>,
-    told: BTreeMap<SiteName, Vec<Metric>>,
+    told: BTreeMap<SiteName, Vec<Measurement>>,
     /// The hash of each update in the sum.
     inputs: Vec<(SiteName, Digest)>,
     /// What the sites are told whose updates were taken, once that is durable.
@@ -147,7 +147,7 @@ struct Running {
     bytes: u64,
     total_bytes: u64,
     rounds: Vec<RoundRecord>,
-    metrics: Vec<Vec<(SiteName, Vec<Metric>)>>,
+    metrics: Vec<Vec<(SiteName, Vec<Measurement>)>>,
     /// The SHA-256 of the file that keeps the final model.
     kept: Option<::audit::Sha256>,
     /// Sites that will not take part, and why.

@@ -1,11 +1,13 @@
 //! What people and programs ask of the registry.
 
 use base::clock::Timestamp;
+use base::ids::SiteName;
 use plan::experiment::Plan;
+use plan::metric::Metric;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Registry, RegistryError};
-use crate::means::Sums;
+use crate::means::mean_of_stored;
 use crate::round::Event;
 
 /// One run.
@@ -45,7 +47,7 @@ pub struct RoundRow {
     /// Bytes of its messages and transfers.
     pub bytes: u64,
     /// Mean over sites of each metric, by name.
-    pub metrics: Vec<(String, f64)>,
+    pub metrics: Vec<Metric>,
 }
 
 const RUN: &str =
@@ -191,7 +193,7 @@ impl Registry {
         texts.into_iter().map(event).collect()
     }
 
-    /// Every metric of a round by its site, in the order of their names.
+    /// What each site measured in a round, in the order of the names of sites and metrics.
     ///
     /// # Errors
     /// The registry cannot be read.
@@ -199,7 +201,7 @@ impl Registry {
         &self,
         run: &str,
         round: u32,
-    ) -> Result<Vec<(String, String, f64)>, RegistryError> {
+    ) -> Result<Vec<(SiteName, Vec<Metric>)>, RegistryError> {
         let failed = self.sql("reading metrics");
         let mut query = self
             .connection
@@ -208,43 +210,28 @@ impl Registry {
                  ORDER BY site, name",
             )
             .map_err(&failed)?;
-        query
-            .query_map(params![run, round], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .and_then(Iterator::collect)
-            .map_err(&failed)
+        let mut rows = query.query(params![run, round]).map_err(&failed)?;
+        let mut sites: Vec<(SiteName, Vec<Metric>)> = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let site: String = row.get(0).map_err(&failed)?;
+            // Only names of sites were entered.
+            let Ok(site) = site.parse::<SiteName>() else { continue };
+            let name = row.get(1).map_err(&failed)?;
+            let metric = Metric { name, value: row.get(2).map_err(&failed)? };
+            match sites.last_mut().filter(|(last, _)| *last == site) {
+                Some((_, metrics)) => metrics.push(metric),
+                None => sites.push((site, vec![metric])),
+            }
+        }
+        Ok(sites)
     }
 
     /// Mean over sites of each metric of the model that a round began with; the round after the
-    /// last one began with the final model.
+    /// last one began with the final model. The report of a run has the same means, to the last digit.
     ///
     /// # Errors
     /// The registry cannot be read.
-    pub fn mean_metrics(&self, run: &str, round: u32) -> Result<Vec<(String, f64)>, RegistryError> {
-        let failed = self.sql("reading metrics");
-        let mut query = self
-            .connection
-            .prepare_cached(
-                // A deviation that stands alone says that its site has no value; it is none of a mean.
-                "SELECT name, sum(value), sum(value * value), count(*) FROM metric AS told
-                 WHERE run = ?1 AND round = ?2
-                   AND (name NOT LIKE 'deviation/%'
-                        OR EXISTS (SELECT 1 FROM metric AS own WHERE own.run = told.run
-                                   AND own.round = told.round AND own.site = told.site
-                                   AND own.name = substr(told.name, 11))
-                        OR NOT EXISTS (SELECT 1 FROM metric AS other WHERE other.run = told.run
-                                       AND other.round = told.round
-                                       AND other.name = substr(told.name, 11)))
-                 GROUP BY name ORDER BY name",
-            )
-            .map_err(&failed)?;
-        query
-            .query_map(params![run, round], |row| {
-                let name: String = row.get(0)?;
-                let sums = Sums { values: row.get(1)?, squares: row.get(2)?, count: row.get(3)? };
-                let mean = sums.mean(&name);
-                Ok((name, mean))
-            })
-            .and_then(Iterator::collect)
-            .map_err(&failed)
+    pub fn mean_metrics(&self, run: &str, round: u32) -> Result<Vec<Metric>, RegistryError> {
+        Ok(mean_of_stored(&self.site_metrics(run, round)?))
     }
 }

@@ -6,7 +6,7 @@ use base::clock::Timestamp;
 use base::digest::Digest;
 use base::ids::{Round, RunId, SiteName};
 use plan::experiment::Plan;
-use plan::metric::Metric;
+use plan::metric::{Measurement, Metric};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +128,7 @@ impl Registry {
         commit.commit().map_err(failed)
     }
 
-    /// Enters a closed round and what its sites told of the model it began with.
+    /// Enters a closed round and what its sites measured of the model it began with.
     ///
     /// # Errors
     /// The registry cannot be written.
@@ -136,7 +136,7 @@ impl Registry {
         &mut self,
         run: &RunId,
         record: &RoundRecord,
-        metrics: &[(SiteName, Vec<Metric>)],
+        measured: &[(SiteName, Vec<Measurement>)],
     ) -> Result<(), RegistryError> {
         let path = self.path.clone();
         let failed = |source| RegistryError::sql(&path, "entering a round", source);
@@ -155,11 +155,11 @@ impl Registry {
                 ],
             )
             .map_err(failed)?;
-        insert_metrics(&commit, run, record.round, metrics).map_err(failed)?;
+        insert_metrics(&commit, run, record.round, measured).map_err(failed)?;
         commit.commit().map_err(failed)
     }
 
-    /// Enters what sites told of the final model.
+    /// Enters what sites measured of the final model.
     ///
     /// # Errors
     /// The registry cannot be written.
@@ -167,13 +167,13 @@ impl Registry {
         &mut self,
         run: &RunId,
         after: Round,
-        metrics: &[(SiteName, Vec<Metric>)],
+        measured: &[(SiteName, Vec<Measurement>)],
     ) -> Result<(), RegistryError> {
         let round = Round(after.0.saturating_add(1));
         let path = self.path.clone();
         let failed = |source| RegistryError::sql(&path, "entering evaluations", source);
         let commit = self.begin().map_err(failed)?;
-        insert_metrics(&commit, run, round, metrics).map_err(failed)?;
+        insert_metrics(&commit, run, round, measured).map_err(failed)?;
         commit.commit().map_err(failed)
     }
 
@@ -207,13 +207,13 @@ fn insert_metrics(
     db: &rusqlite::Connection,
     run: &RunId,
     round: Round,
-    metrics: &[(SiteName, Vec<Metric>)],
+    measured: &[(SiteName, Vec<Measurement>)],
 ) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached(
         "INSERT OR REPLACE INTO metric (run, round, site, name, value) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for (site, metrics) in metrics {
-        for metric in metrics {
+    for (site, measured) in measured {
+        for metric in Metric::list(measured) {
             insert.execute(params![
                 run.as_str(),
                 round.0,

@@ -1,10 +1,15 @@
 //! Checks what a site sends for a job before the driver receives it. Pure.
 
 use node::wire::Refusal;
-use plan::experiment::{DEVIATION, METRIC_NAME, METRICS};
-use plan::metric::Metric;
+use plan::metric::{METRICS, Measurement, Metric, Readings};
 
 use crate::connections::{JobKind, RunTerms, SessionEvent};
+
+/// The largest concordance, and the most that one loses.
+const MAX_VALUE: f64 = 1.0;
+
+/// No noise on the pairs of a million patients has a larger deviation.
+const MAX_DEVIATION: f64 = 1e15;
 
 /// The reason not to pass an event to the driver of the job that it names, if there is one.
 pub(super) fn fault(kind: &JobKind, event: &SessionEvent) -> Option<Refusal> {
@@ -24,18 +29,21 @@ pub(super) fn fault(kind: &JobKind, event: &SessionEvent) -> Option<Refusal> {
     }
 }
 
+/// The measurements that these numbers are; none where there are too many of them, or one has a name that is not known
+/// or that another has too.
+fn known(metrics: &[Metric]) -> Option<Vec<Measurement>> {
+    let few = metrics.len() <= METRICS;
+    few.then(|| Readings::from_metrics(metrics).complete().ok()).flatten()
+}
+
 /// Whether these are metrics with noise that the plan asks for, each at most once.
 fn noised(terms: &RunTerms, metrics: &[Metric]) -> bool {
-    // No index, nor what it loses; and no deviation of noise on pairs of a million patients.
-    let most = |metric: &Metric| if metric.name.starts_with(DEVIATION) { 1e15 } else { 1.0 };
-    let asked =
-        |metric: &Metric| terms.noised.contains(&metric.name) && metric.value.abs() <= most(metric);
-    let again = |(place, metric): (usize, &Metric)| {
-        metrics.iter().take(place).any(|before| before.name == metric.name)
+    let asked = |Measurement { id, measured }: &Measurement| {
+        terms.noised.contains(id)
+            && measured.value().is_none_or(|value| value.abs() <= MAX_VALUE)
+            && measured.deviation().is_none_or(|deviation| deviation.abs() <= MAX_DEVIATION)
     };
-    metrics.len() <= terms.noised.len()
-        && metrics.iter().all(asked)
-        && !metrics.iter().enumerate().any(again)
+    known(metrics).is_some_and(|measurements| measurements.iter().all(asked))
 }
 
 /// Holds exact metrics against what the plan allows.
@@ -47,12 +55,71 @@ pub(super) fn judge_metrics(terms: &RunTerms, metrics: &[Metric]) -> Result<(), 
     if metrics.len() > METRICS {
         return refuse("too many");
     }
-    let good = |metric: &Metric| {
-        let name = &metric.name;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-        metric.value.is_finite()
-            && (1..=METRIC_NAME).contains(&name.len())
-            && name.chars().all(plain)
-    };
-    if metrics.iter().all(good) { Ok(()) } else { refuse("a name or a value that is not one") }
+    let finite = metrics.iter().all(|metric| metric.value.is_finite());
+    if finite && known(metrics).is_some() {
+        Ok(())
+    } else {
+        refuse("a name or a value that is not one")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use plan::experiment::Experiment;
+
+    use super::*;
+    use crate::progress::ProgressFeed;
+
+    fn terms(exact: bool) -> RunTerms {
+        let demo = include_str!("../../../configs/experiments/demo.toml");
+        let plan = base::config::read::<Experiment>("demo", demo).unwrap().plan;
+        RunTerms {
+            words: 1,
+            bound: plan.update_bound(),
+            metrics: exact,
+            noised: Arc::new([plan::metric::C_INDEX]),
+            feed: Arc::new(ProgressFeed::new(plan)),
+        }
+    }
+
+    fn metrics(numbers: &[(&str, f64)]) -> Vec<Metric> {
+        let metric = |&(name, value): &(&str, f64)| Metric { name: name.to_owned(), value };
+        numbers.iter().map(metric).collect()
+    }
+
+    #[test]
+    fn exact_metrics_are_known_finite_and_told_once() {
+        let terms = terms(true);
+        let judged = |numbers: &[(&str, f64)]| judge_metrics(&terms, &metrics(numbers)).is_ok();
+        assert!(judged(&[]));
+        assert!(judged(&[("train.loss", 0.5), ("test.c_index", 0.7), ("test.auc/5", 0.8)]));
+        assert!(!judged(&[("train.loss", f64::NAN)]));
+        for unknown in ["", "loss", "patient 17\n", "test.auc", "train.loss/a", "importance/a/b"] {
+            assert!(!judged(&[(unknown, 0.5)]), "{unknown}");
+        }
+        assert!(!judged(&[("train.loss", 0.5), ("train.loss", 0.5)]));
+        assert!(!judged(&vec![("train.loss", 0.5); METRICS + 1]));
+    }
+
+    #[test]
+    fn a_private_mode_takes_what_was_asked_for_within_its_bounds() {
+        let terms = terms(false);
+        let judged = |numbers: &[(&str, f64)]| noised(&terms, &metrics(numbers));
+        assert!(judged(&[]));
+        assert!(judged(&[("test.c_index", 0.7), ("deviation/test.c_index", 1e15)]));
+        assert!(judged(&[("deviation/test.c_index", 1.0)]));
+        for (name, value) in [
+            ("test.c_index", 1.5),
+            ("test.c_index", f64::NAN),
+            ("deviation/test.c_index", 1e16),
+            ("ablated/age", 0.1),
+            ("train.loss", 0.1),
+        ] {
+            assert!(!judged(&[(name, value)]), "{name} {value}");
+        }
+        assert!(!judged(&[("test.c_index", 0.7), ("test.c_index", 0.7)]));
+        assert!(judge_metrics(&terms, &metrics(&[("train.loss", 0.1)])).is_err());
+    }
 }

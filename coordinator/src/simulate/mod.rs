@@ -21,13 +21,15 @@ use base::ids::SiteName;
 use node::wire::Progress;
 use plan::artifact::Simulated;
 use plan::experiment::{DataTag, Experiment, Plan, PrivacyMode};
+use plan::metric::Measured;
 use site_node::data::{DataError, Table};
 use site_node::train::Device;
 
 use crate::artifact::{self, ArtifactError, StartError};
+use crate::means::{by_name, mean};
 use crate::report::{
-    BaselineTraining, FinalReport, PrivacyReport, Report, RoundReport, Score, SingleSites, object,
-    site_mean,
+    BaselineTraining, FinalReport, PrivacyReport, Report, RoundReport, Score, SingleSites, c_index,
+    object,
 };
 use std::sync::Arc;
 
@@ -195,15 +197,16 @@ fn report(
             sites: u32::try_from(record.sites.len()).unwrap_or(u32::MAX),
             seconds: record.seconds,
             bytes: record.bytes,
-            metrics: object(&crate::means::mean(told)),
+            metrics: object(&by_name(&mean(told))),
         })
         .collect();
     let contributors: BTreeSet<_> = outcome.rounds.iter().flat_map(|round| &round.sites).collect();
     let of_the_last = outcome.metrics.last().map(Vec::as_slice).unwrap_or_default();
-    let told = crate::means::mean(of_the_last);
-    let c_index_site_mean = last.c_index_site_mean.or_else(|| site_mean(&told));
+    let told = by_name(&mean(of_the_last));
+    let measured = c_index(&told).and_then(Measured::value);
+    let c_index_site_mean = last.c_index_site_mean.or(measured);
     // What the sites themselves told of the final model, in a private mode with noise on it.
-    let c_index_released = if plan.privacy.evaluation.is_some() { site_mean(&told) } else { None };
+    let c_index_released = measured.filter(|_| plan.privacy.evaluation.is_some());
     let released = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
     Report {
         run: outcome.run.to_string(),

@@ -62,12 +62,12 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let scores = evaluate(&held, &asked)?;
     match args.format {
         Format::Json => {
-            let named = scores.into_iter().map(|score| (score.name, score.value.into()));
+            let named = scores.into_iter().map(|score| (score.id.to_string(), score.value.into()));
             println!("{}", serde_json::Value::Object(named.collect()));
         }
         Format::Table => {
             for score in scores {
-                println!("{:<48}{:>10.4}", score.name, score.value);
+                println!("{:<48}{:>10.4}", score.id, score.value);
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Measures of the predicted cumulative incidence of the first cause at some times.
 
+use plan::metric::{AtHorizon, MetricId, Overall};
 use survival::{
     SurvivalCurves, cause_auc, cause_brier_scores, observed_to_predicted, uniform_grid,
 };
 
-use super::measures::{GRID, follow_up, time, within};
+use super::measures::{GRID, follow_up, within};
 use super::{Held, Score, competing, note};
 
 /// The cause of interest.
@@ -36,16 +37,16 @@ pub(super) fn at_horizons(
         .and_then(|grid| free.resample(within(test.any(), grid)).ok())
         .and_then(|free| cause_brier_scores(&training, &test, FIRST, &free).ok())
         .and_then(|brier| brier.integrated().ok());
-    note(scores, "test.integrated_brier", integrated);
+    note(scores, MetricId::Overall(Overall::IntegratedBrier), integrated);
     for &horizon in horizons {
-        let at = time(horizon);
+        let at = |measure| MetricId::at_horizon(measure, horizon);
         let Ok(then) = free.resample(vec![horizon]) else { continue };
         let auc = cause_auc(&training, &test, FIRST, &then).ok();
-        note(scores, format!("test.auc/{at}"), auc.and_then(|auc| auc.first().copied().flatten()));
+        note(scores, at(AtHorizon::Auc), auc.and_then(|auc| auc.first().copied().flatten()));
         let brier = cause_brier_scores(&training, &test, FIRST, &then).ok();
         let score = brier.and_then(|brier| brier.scores.first().copied());
-        note(scores, format!("test.brier/{at}"), score);
+        note(scores, at(AtHorizon::Brier), score);
         let ratio = observed_to_predicted(&test, FIRST, &then, horizon).ok().flatten();
-        note(scores, format!("test.observed_to_predicted/{at}"), ratio);
+        note(scores, at(AtHorizon::ObservedToPredicted), ratio);
     }
 }

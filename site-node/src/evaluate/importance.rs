@@ -5,15 +5,16 @@
 //! its absence: who lacks it gets another's, or nobody's. What is correlated with something else loses
 //! little though the model uses it.
 
-use plan::experiment::{Part, metric_word};
+use plan::experiment::Part;
+use plan::metric::{Importance, MetricId};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::{Held, Score, concordance, note};
 use crate::train::{Examples, TrainError, risks};
 
-/// Notes `importance/NAME` for each column and view of the tables, and each encoder; for several modalities
-/// `importance/tables` too, all inputs of tables together.
+/// Notes the permutation importance of each column and view of the tables, and each encoder; for several modalities also
+/// that of all inputs of tables together.
 pub(super) fn of_each(
     held: &Held<'_>,
     whole: f64,
@@ -28,7 +29,7 @@ pub(super) fn of_each(
             sum += whole - concordance(held.test, &risk).unwrap_or(whole);
         }
         let mean = sum / f64::from(permutations.max(1));
-        note(scores, format!("importance/{}", metric_word(&name, 40)), Some(mean));
+        note(scores, MetricId::importance(Importance::Permutation, &name), Some(mean));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Measures of the predicted curves at some times.
 
+use plan::metric::{AtHorizon, MetricId, Overall};
 use survival::{
     Survival, SurvivalCurves, brier_scores, calibration, cumulative_dynamic_auc_of_curves,
     d_calibration, uniform_grid, uno_c,
@@ -30,27 +31,29 @@ pub(super) fn at_horizons(
         return;
     };
     let last = last.min(follow_up(&test));
-    note(scores, "test.uno_c", uno_c(&training, &test, risk, Some(last)).ok());
+    let uno = uno_c(&training, &test, risk, Some(last)).ok();
+    note(scores, MetricId::Overall(Overall::UnoC), uno);
     let grid = uniform_grid(last / GRID as f64, last, GRID).ok();
     let integrated = grid
         .and_then(|grid| curves.resample(within(&test, grid)).ok())
         .and_then(|curves| brier_scores(&training, &test, &curves).ok())
         .and_then(|brier| brier.integrated().ok());
-    note(scores, "test.integrated_brier", integrated);
+    note(scores, MetricId::Overall(Overall::IntegratedBrier), integrated);
     let uniform = within_grid(&test, curves.times())
         .and_then(|within| d_calibration(&within, &curves, BINS).ok());
-    note(scores, "test.d_calibration_p", uniform.map(|uniform| uniform.p_value));
+    let p_value = uniform.map(|uniform| uniform.p_value);
+    note(scores, MetricId::Overall(Overall::DCalibration), p_value);
     for &horizon in horizons {
-        let at = time(horizon);
+        let at = |measure| MetricId::at_horizon(measure, horizon);
         let Ok(then) = curves.resample(vec![horizon]) else { continue };
         let auc = cumulative_dynamic_auc_of_curves(&training, &test, &then).ok();
-        note(scores, format!("test.auc/{at}"), auc.and_then(|auc| auc.mean));
+        note(scores, at(AtHorizon::Auc), auc.and_then(|auc| auc.mean));
         let brier = brier_scores(&training, &test, &then).ok();
         let first = brier.and_then(|brier| brier.scores.first().copied());
-        note(scores, format!("test.brier/{at}"), first);
+        note(scores, at(AtHorizon::Brier), first);
         let large = calibration(&test, &curves, &[horizon], 1, LEVEL).ok();
         let ratio = large.and_then(|all| all.first().and_then(|one| one.observed_to_predicted));
-        note(scores, format!("test.observed_to_predicted/{at}"), ratio);
+        note(scores, at(AtHorizon::ObservedToPredicted), ratio);
     }
 }
 
@@ -61,12 +64,6 @@ fn within_grid(test: &Survival, edges: &[f64]) -> Option<Survival> {
     let (times, events) =
         test.outcomes().map(|(time, event)| (time.min(last), event && time <= last)).unzip();
     Survival::new(times, events).ok()
-}
-
-/// A time as a metric's name has it: at most six decimals.
-pub(super) fn time(horizon: f64) -> String {
-    let text = format!("{horizon:.6}");
-    text.trim_end_matches('0').trim_end_matches('.').chars().take(24).collect()
 }
 
 /// The last time that anybody was followed to.

@@ -14,16 +14,16 @@ mod measures;
 mod subgroups;
 
 use plan::experiment::{Evaluation, Plan};
-use plan::metric::C_INDEX;
+use plan::metric::{C_INDEX, MetricId};
 use survival::{Competing, Survival, harrell_c};
 
 use crate::train::{Examples, TrainError, incidence, risks, survival};
 
-/// One number, such as `test.c_index`.
+/// An exact metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score {
-    /// What it is: letters, digits, and `._-/`.
-    pub name: String,
+    /// Which one.
+    pub id: MetricId,
     /// Finite.
     pub value: f64,
 }
@@ -80,14 +80,13 @@ fn competing(patients: &Examples) -> Option<Competing> {
     Competing::new(patients.time().to_vec(), patients.cause().to_vec()).ok()
 }
 
-/// Keeps a value that there is, under a name that no other has.
-fn note(scores: &mut Vec<Score>, name: impl Into<String>, value: Option<f64>) {
+/// Keeps a value that there is. Subjects whose names are cut to the same text are told apart by a number.
+fn note(scores: &mut Vec<Score>, mut id: MetricId, value: Option<f64>) {
     if let Some(value) = value.filter(|value| value.is_finite()) {
-        let mut name = name.into();
-        if scores.iter().any(|score| score.name == name) {
-            name = format!("{name}.{}", scores.len());
+        if scores.iter().any(|score| score.id == id) {
+            id = id.numbered(u16::try_from(scores.len()).unwrap_or(u16::MAX));
         }
-        scores.push(Score { name, value });
+        scores.push(Score { id, value });
     }
 }
 

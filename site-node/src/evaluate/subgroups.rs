@@ -1,6 +1,6 @@
 //! Harrell's C within declared subgroups: whether a model serves all patients alike.
 
-use plan::experiment::metric_word;
+use plan::metric::MetricId;
 use survival::{Survival, harrell_c, ranked};
 
 use super::{Held, Score, note};
@@ -9,7 +9,7 @@ use crate::train::Examples;
 /// The least patients of a group, whatever a policy says.
 const LEAST: usize = 10;
 
-/// The C-index within the patients of each category or code of some views, `test.c_index/VIEW.WORD`.
+/// The C-index within the patients of each category or code of some views.
 pub(super) fn within(held: &Held<'_>, views: &[String], risk: &[f64], scores: &mut Vec<Score>) {
     let names = held.plan.input_names();
     let groups = held.plan.input_groups();
@@ -33,8 +33,7 @@ pub(super) fn within(held: &Held<'_>, views: &[String], risk: &[f64], scores: &m
             let (time, event) = members.iter().map(outcome).unzip();
             let part = Survival::new(time, event).ok();
             let c = part.and_then(|part| harrell_c(&part, &picked(risk, &members)).ok());
-            let word = metric_word(word.trim(), 18);
-            note(scores, format!("test.c_index/{}.{word}", metric_word(&view, 24)), c);
+            note(scores, MetricId::subgroup(&view, word.trim()), c);
         }
     }
 }

@@ -57,13 +57,13 @@ fn scores(asked: &Evaluation) -> Vec<Score> {
 }
 
 fn of(scores: &[Score], name: &str) -> Option<f64> {
-    scores.iter().find(|score| score.name == name).map(|score| score.value)
+    scores.iter().find(|score| score.id.to_string() == name).map(|score| score.value)
 }
 
 #[test]
 fn by_itself_there_is_the_c_index_alone() {
     let found = scores(&Evaluation::default());
-    assert_eq!(found.iter().map(|score| score.name.as_str()).collect::<Vec<_>>(), ["test.c_index"]);
+    assert_eq!(found.iter().map(|score| score.id.clone()).collect::<Vec<_>>(), [C_INDEX]);
 }
 
 #[test]
@@ -159,5 +159,5 @@ fn patients_who_allow_no_measure_give_none() {
     let held = Held { plan: &plan, model: &MODEL, training: &training, test: &test, least: 1 };
     let asked = Evaluation { horizons: vec![1.0], subgroups: vec![], permutations: 2 };
     let found = evaluate(&held, &asked).unwrap();
-    assert!(!found.iter().any(|score| score.name.contains("c_index")), "{found:?}");
+    assert!(!found.iter().any(|score| score.id == C_INDEX), "{found:?}");
 }

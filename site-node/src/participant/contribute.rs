@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use base::digest::Digest;
 use base::ids::{Round, SiteName};
 use plan::experiment::{Evaluation, PrivacyMode, Weights};
-use plan::metric::Metric;
+use plan::metric::{Measured, Measurement, Metric, TRAINING_LOSS};
 use privacy::PrivatizedUpdate;
 
 use super::metrics::exact;
@@ -66,15 +66,16 @@ fn openly(
     let update = gate
         .pass(plan, run, round, (model, trained.parameters), weight)
         .map_err(|error| failed("privatize")(&error))?;
-    let mut metrics = vec![Metric { name: "train.loss".to_owned(), value: trained.loss_before }];
+    let loss = Measured::Exact(trained.loss_before);
+    let mut measured = vec![Measurement { id: TRAINING_LOSS, measured: loss }];
     // Between rounds the C-index alone; all that the plan asks for is of the final model.
-    metrics.extend(exact(
+    measured.extend(exact(
         state,
         model,
         &Evaluation::default(),
         state.rules.policy.min_patients as usize,
     )?);
-    Ok(Outgoing { update, weight: numerator, metrics })
+    Ok(Outgoing { update, weight: numerator, metrics: Metric::list(&measured) })
 }
 
 /// Mode `site`: the change as a whole is noised. Whether training fails depends on the patients:

@@ -3,11 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use base::ids::Round;
-use plan::experiment::{
-    Evaluation, NO_VALUE, Part, Plan, PrivacyMode, PrivateEvaluation, ablation_metric,
-    deviation_metric,
-};
-use plan::metric::{C_INDEX, Metric};
+use plan::experiment::{Evaluation, Part, Plan, PrivacyMode, PrivateEvaluation};
+use plan::metric::{Measured, Measurement, Metric};
 use privacy::Receipt;
 use privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
 use survival::ranked;
@@ -29,7 +26,7 @@ pub(super) fn evaluate(
     match state.plan.privacy.mode {
         PrivacyMode::None => {
             let RunState { run, plan, .. } = state;
-            let metrics = exact(state, model, &plan.evaluation, least)?;
+            let metrics = Metric::list(&exact(state, model, &plan.evaluation, least)?);
             let entries = metrics
                 .iter()
                 .flat_map(|metric| log::metric(run, Round(plan.rounds), &metric.name));
@@ -44,7 +41,7 @@ pub(super) fn evaluate(
             let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
             let released = noised(receipt, plan, asked, data.test.as_ref(), model)
                 .map_err(|error| failed("evaluate")(&error))?;
-            let numbers = metrics(asked, &released);
+            let numbers = Metric::list(&measurements(asked, &released));
             let entry = log::concordance(run, Round(plan.rounds), &numbers);
             gate.audit().record(entry).map_err(|error| failed("audit")(&error))?;
             Ok(numbers)
@@ -53,27 +50,23 @@ pub(super) fn evaluate(
 }
 
 /// The index of the whole model, and what it loses without each part that was ablated, each with how far noise
-/// moves it. All of them have noise already. One whose pairs are lost in noise has no value: its deviation stands
-/// alone, so that whoever reads the results sees that it was paid for.
-fn metrics(asked: &PrivateEvaluation, released: &[NoisyConcordance]) -> Vec<Metric> {
-    let whole = released.first().and_then(|whole| whole.index);
-    let lost = asked.ablated.iter().enumerate().map(|(place, part)| {
-        let without = released.get(place + 1).and_then(|without| without.index);
-        let lost = whole.zip(without).map(|(whole, without)| Estimate {
+/// moves it. All of them have noise already. One whose pairs are lost in noise is reported without a value, so that
+/// whoever reads the results sees that it was paid for.
+fn measurements(asked: &PrivateEvaluation, released: &[NoisyConcordance]) -> Vec<Measurement> {
+    let index = |place: usize| released.get(place).and_then(|released| released.index);
+    let whole = index(0);
+    let lost = |without: Option<Estimate>| {
+        let (whole, without) = whole.zip(without)?;
+        Some(Estimate {
             value: whole.value - without.value,
             deviation: whole.deviation.hypot(without.deviation),
-        });
-        (ablation_metric(part), lost)
-    });
-    std::iter::once((C_INDEX.to_owned(), whole))
-        .chain(lost)
-        .flat_map(|(name, estimate)| {
-            let deviation = estimate.map_or(NO_VALUE, |estimate| estimate.deviation);
-            let around = Metric { name: deviation_metric(&name), value: deviation };
-            let value = estimate.map(|estimate| Metric { name, value: estimate.value });
-            value.into_iter().chain([around])
         })
-        .collect()
+    };
+    let measurement = |(place, id)| {
+        let estimate = if place == 0 { whole } else { lost(index(place)) };
+        Measurement { id, measured: Measured::from(estimate) }
+    };
+    asked.metrics().enumerate().map(measurement).collect()
 }
 
 /// All that is asked, as far as this site's test patients allow it. A checked plan asks for no more than a
@@ -83,15 +76,15 @@ pub(super) fn exact(
     model: &[f32],
     asked: &Evaluation,
     least: usize,
-) -> Result<Vec<Metric>, DeclineReason> {
+) -> Result<Vec<Measurement>, DeclineReason> {
     let Some(test) = &state.data.test else { return Ok(Vec::new()) };
     let plan = &state.plan;
     let training = &state.data.training;
     let held = Held { plan, model, training, test, least };
     let scores =
         crate::evaluate::evaluate(&held, asked).map_err(|error| failed("evaluate")(&error))?;
-    let metric = |Score { name, value }| Metric { name, value };
-    Ok(scores.into_iter().map(metric).collect())
+    let measured = |Score { id, value }| Measurement { id, measured: Measured::Exact(value) };
+    Ok(scores.into_iter().map(measured).collect())
 }
 
 /// Each patient's risk is the patient's own, also without a part of the record, and patients beyond the bound
@@ -159,7 +152,8 @@ mod tests {
             index: value.map(|value| Estimate { value, deviation: 0.1 }),
         };
         let names = |released: &[NoisyConcordance]| -> Vec<String> {
-            metrics(&asked, released).into_iter().map(|metric| metric.name).collect()
+            let metrics = Metric::list(&measurements(&asked, released));
+            metrics.into_iter().map(|metric| metric.name).collect()
         };
         let lost = "deviation/ablated/age";
         let whole = ["test.c_index", "deviation/test.c_index"];
@@ -170,6 +164,7 @@ mod tests {
         assert_eq!(names(&[told(Some(0.7)), told(None)]), [whole[0], whole[1], lost]);
         assert_eq!(names(&[told(None), told(Some(0.6))]), [whole[1], lost]);
         assert_eq!(names(&[told(None), told(None)]), [whole[1], lost]);
-        assert!(metrics(&asked, &[told(None), told(None)]).iter().all(|m| m.value == NO_VALUE));
+        let lost = measurements(&asked, &[told(None), told(None)]);
+        assert!(lost.iter().all(|lost| lost.measured.value().is_none()));
     }
 }

@@ -21,7 +21,7 @@ use node::wire::{Decline, Evaluation, Purpose, SignedState, ToCoordinator, Updat
 use plan::experiment::{
     DataTag, DpSgd, Experiment, Optimizer, Plan, PrivacyMode, PrivateEvaluation, Weights,
 };
-use plan::metric::{C_INDEX, Metric};
+use plan::metric::Metric;
 use plan::model::{HeadKind, ModelKind, initial_parameters};
 use plan::policy::Policy;
 use privacy::{Budget, Limits};
@@ -232,7 +232,7 @@ async fn every_field_that_a_site_sends_is_public_or_paid_for() -> Outcome {
     let lost_around = of("deviation/ablated/x12").ok_or("no deviation of what is lost")?;
     assert!(0.0 < around && around <= lost_around, "{told:?}");
     // One whose pairs are lost in noise has no value, and nothing else is in the answer.
-    let whole = of(C_INDEX);
+    let whole = of("test.c_index");
     let lost = of("ablated/x12");
     assert!(whole.is_none_or(|value| (0.0..=1.0).contains(&value)), "{told:?}");
     assert!(lost.is_none_or(|value| value.abs() <= 1.0), "{told:?}");

@@ -44,6 +44,11 @@ fn six_processes_train_the_model_that_a_simulation_trains() -> Outcome {
     assert_eq!(shown["file_sha256"], report["file_sha256"]);
     assert_eq!(shown["rounds"].as_array().map(Vec::len), Some(20));
     assert!(shown["rounds"][19]["metrics"]["train.loss"].is_f64());
+    // The same numbers to the last digit, whoever computes the means.
+    assert_eq!(shown["final"], report["final"]["metrics"]);
+    for (shown, reported) in (0..20).map(|at| (&shown["rounds"][at], &report["rounds"][at])) {
+        assert_eq!(shown["metrics"], reported["metrics"]);
+    }
 
     coordinator.terminate()?;
     assert!(success(coordinator)?.contains("stopped"));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use super::view::ViewSource;
+use crate::metric::METRICS;
 use base::config::{Section, Settings};
 use base::quote::quoted;
 
@@ -12,18 +13,6 @@ const MAX: usize = 100;
 
 /// The most predictions of all test patients that shuffling may take.
 const PREDICTIONS: usize = 10_000;
-
-/// The most metrics of one site, and the longest name of one.
-pub const METRICS: usize = 256;
-/// See [`METRICS`].
-pub const METRIC_NAME: usize = 64;
-
-/// A name as part of a metric's: letters, digits and `._-`, at most so many.
-#[must_use]
-pub fn metric_word(name: &str, most: usize) -> String {
-    let kept = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-    name.chars().map(kept).take(most).collect()
-}
 
 /// The `[evaluation]` table: what is measured beside Harrell's C.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -25,16 +25,13 @@ mod view;
 pub use aggregation::{Aggregation, Combine, ServerRule, WINDOWS, Weights};
 pub use check::PlanError;
 pub use checked::CheckedPlan;
-pub use evaluation::{Evaluation, METRIC_NAME, METRICS, metric_word};
+pub use evaluation::Evaluation;
 pub use features::Feature;
 pub use outcome::{CAUSES, Outcome, TimeUnit, cause_flaws};
 pub use parts::Part;
 pub use plan::{Draft, Experiment, Plan};
 pub use privacy::{DpSgd, PrivacyMode, PrivacyPlan};
-pub use private_evaluation::{
-    DEVIATION, ExpectedNoise, LOST_IN_NOISE, NO_VALUE, PrivateEvaluation, ablation_metric,
-    deviation_metric,
-};
+pub use private_evaluation::{ExpectedNoise, PrivateEvaluation};
 pub use simulated::{SimulatedData, SimulatedForm, SimulatedTables};
 pub use statistics::{Describe, DescribedInput, LeftOut, Statistic, StatisticsRequest};
 pub use training::{Optimizer, Training};

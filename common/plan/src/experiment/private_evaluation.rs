@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, PrivacyMode, metric_word};
-use crate::metric::C_INDEX;
+use super::{Plan, PrivacyMode};
+use crate::metric::{C_INDEX, Importance, MetricId, Quantity};
 use base::config::{Section, Settings};
 use base::quote::{quoted, shortened};
 use privacy::release::{ConcordancePlan, MAX_CONCORDANCES};
@@ -19,21 +19,6 @@ pub struct PrivateEvaluation {
     /// they are worth to it.
     pub ablated: Vec<String>,
 }
-
-/// The name under which a site tells what the concordance loses without a part of the model's inputs.
-#[must_use]
-pub fn ablation_metric(part: &str) -> String {
-    format!("ablated/{}", metric_word(part, 40))
-}
-
-/// How names start that tell how far noise moves another metric, one standard deviation.
-pub const DEVIATION: &str = "deviation/";
-
-/// The deviation of a metric that has no value, since the noise is larger than the counts: it is told alone.
-pub const NO_VALUE: f64 = 1.0;
-
-/// What is said in the place of a value that is lost in noise.
-pub const LOST_IN_NOISE: &str = "no value: the noise is larger than the counts";
 
 /// One test patient for so many training patients: cohorts are split four to one.
 const TRAINING_PER_TEST: u32 = 4;
@@ -57,10 +42,9 @@ pub struct ExpectedNoise {
     pub mean: f64,
 }
 
-/// The name under which a site tells how far noise moves a metric.
-#[must_use]
-pub fn deviation_metric(metric: &str) -> String {
-    format!("{DEVIATION}{metric}")
+/// What the concordance loses without a part of the model's inputs.
+fn without(part: &str) -> MetricId {
+    MetricId::importance(Importance::DropColumn, part)
 }
 
 impl Settings for PrivateEvaluation {
@@ -73,22 +57,22 @@ impl Settings for PrivateEvaluation {
 }
 
 impl Plan {
-    /// Whether a metric of this name may leave hospitals: in a private mode the noised ones that are asked for alone.
+    /// Whether a number of this name may leave hospitals: in a private mode only those of the metrics that are asked
+    /// for with noise.
     #[must_use]
     pub fn lets_out(&self, name: &str) -> bool {
-        let asked = self.privacy.evaluation.as_ref();
-        self.privacy.mode == PrivacyMode::None
-            || asked.is_some_and(|asked| asked.metrics().any(|known| known == name))
+        let asked = |quantity: Quantity| {
+            let asked = self.privacy.evaluation.as_ref();
+            asked.is_some_and(|asked| asked.metrics().any(|known| known == *quantity.id()))
+        };
+        self.privacy.mode == PrivacyMode::None || name.parse().is_ok_and(asked)
     }
 }
 
 impl PrivateEvaluation {
-    /// The names of the metrics that it asks for, and of how far noise moves each.
-    pub fn metrics(&self) -> impl Iterator<Item = String> {
-        let without = self.ablated.iter().map(|part| ablation_metric(part));
-        std::iter::once(C_INDEX.to_owned())
-            .chain(without)
-            .flat_map(|metric| [deviation_metric(&metric), metric])
+    /// The metrics that it asks for: the concordance, and what it loses without each part.
+    pub fn metrics(&self) -> impl Iterator<Item = MetricId> {
+        std::iter::once(C_INDEX).chain(self.ablated.iter().map(|part| without(part)))
     }
 
     /// What to expect where a site has `training` patients to train on, a quarter as many to test on, and the event in
@@ -147,7 +131,7 @@ impl PrivateEvaluation {
         let mut told = Vec::new();
         let mut found = Vec::new();
         for name in &self.ablated {
-            let metric = ablation_metric(name);
+            let metric = without(name);
             let times = known.iter().filter(|part| *part == name).count();
             if times > 1 {
                 let hint = "rename the column or view of that name, or ablate another part";
@@ -161,7 +145,7 @@ impl PrivateEvaluation {
                     format!("name some of {names}"),
                 ));
             } else if told.contains(&metric) {
-                let hint = format!("name it once: it is told as {}", quoted(&metric));
+                let hint = format!("name it once: it is told as {}", quoted(&metric.to_string()));
                 found.push((format!("{} is ablated twice", quoted(name)), hint));
             }
             told.push(metric);

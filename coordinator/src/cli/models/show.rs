@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plan::artifact::{Card, Start};
-use plan::experiment::{DEVIATION, LOST_IN_NOISE, deviation_metric};
+use plan::metric::{LOST_IN_NOISE, Measurement, Metric, Readings};
 use privacy::shown_epsilon;
 
 /// Prints a card, a line for each thing that it says.
@@ -83,18 +83,20 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// Each metric with how far noise moves it, and each of which noise left nothing.
+/// Each metric with how far noise moves it, and each of which noise left nothing. Those of another release are shown as
+/// they are.
 fn released(metrics: &BTreeMap<String, f64>) -> Vec<String> {
-    let one = |(name, value): (&String, &f64)| match name.strip_prefix(DEVIATION) {
-        Some(valued) if metrics.contains_key(valued) => None,
-        Some(valued) => Some(format!("{valued} {LOST_IN_NOISE}")),
-        None => {
-            let around = metrics.get(&deviation_metric(name));
-            let around = around.map_or(String::new(), |around| format!(" ± {around:.4}"));
-            Some(format!("{name} {value:.4}{around}"))
-        }
+    let metric = |(name, value): (&String, &f64)| Metric { name: name.clone(), value: *value };
+    let metrics: Vec<Metric> = metrics.iter().map(metric).collect();
+    let Readings { measurements, unknown } = Readings::from_metrics(&metrics);
+    let one = |Measurement { id, measured }: Measurement| {
+        let Some(value) = measured.value() else { return format!("{id} {LOST_IN_NOISE}") };
+        let around = measured.deviation();
+        let around = around.map_or(String::new(), |around| format!(" ± {around:.4}"));
+        format!("{id} {value:.4}{around}")
     };
-    metrics.iter().filter_map(one).collect()
+    let other = |Metric { name, value }: Metric| format!("{name} {value:.4}");
+    measurements.into_iter().map(one).chain(unknown.into_iter().map(other)).collect()
 }
 
 fn promise(privacy: &plan::artifact::Promise) -> String {

@@ -138,7 +138,7 @@ fn the_fullest_parts_are_messages_and_their_texts_are_made_plain() {
     // A reason of the longest kind, in characters of four bytes; a round of all metrics by the longest names.
     let reason = "\u{1f9ec}".repeat(node::wire::MAX_REASONS);
     let metric = Metric { name: "x".repeat(64), value: 0.5 };
-    let metrics = vec![metric; plan::experiment::METRICS];
+    let metrics = vec![metric; plan::metric::METRICS];
     let round = RoundSummary { round: 1, sites: 1, seconds: 1.0, bytes: 1, metrics };
     for answer in [
         Answer::Runs(vec![run(Some(&reason)); PAGE]),
