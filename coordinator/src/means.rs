@@ -17,25 +17,39 @@ struct Sums {
     lost: Sum,
 }
 
+/// A compensated sum (Neumaier, 1974): the order of the sites hardly moves it.
 #[derive(Default)]
 struct Sum {
-    sum: f64,
+    rounded: f64,
+    /// What rounding took from the sum.
+    error: f64,
     count: f64,
 }
 
 impl Sum {
     fn add(&mut self, value: f64) {
-        self.sum += value;
+        let sum = self.rounded + value;
+        self.error += if self.rounded.abs() > value.abs() {
+            (self.rounded - sum) + value
+        } else {
+            (value - sum) + self.rounded
+        };
+        self.rounded = sum;
         self.count += 1.0;
     }
 
+    fn total(&self) -> f64 {
+        // The error of a sum that overflows is no number.
+        if self.error.is_finite() { self.rounded + self.error } else { self.rounded }
+    }
+
     fn mean(&self) -> Option<f64> {
-        (self.count > 0.0).then(|| self.sum / self.count)
+        (self.count > 0.0).then(|| self.total() / self.count)
     }
 
     /// Of squared deviations: the deviation of a mean, √Σd²/n, as sites draw their noise independently.
     fn deviation_of_mean(&self) -> Option<f64> {
-        (self.count > 0.0).then(|| self.sum.sqrt() / self.count)
+        (self.count > 0.0).then(|| self.total().sqrt() / self.count)
     }
 }
 
@@ -139,6 +153,16 @@ mod tests {
         let none = mean(&[lost("s2"), lost("s3")]);
         assert_eq!(none.len(), 1);
         assert_eq!(none[0].measured.value(), None);
+    }
+
+    #[test]
+    fn a_mean_keeps_what_a_plain_sum_would_lose() {
+        let values = [1e16, 1.0, -1e16, 1.0].map(Measured::Exact);
+        let told = ["s1", "s2", "s3", "s4"].into_iter().zip(values);
+        let told: Vec<_> = told.map(|(name, measured)| site(name, measured)).collect();
+        assert_eq!(mean(&told)[0].measured, Measured::Exact(0.5));
+        let huge = ["s1", "s2"].map(|name| site(name, Measured::Exact(f64::MAX)));
+        assert_eq!(mean(&huge)[0].measured, Measured::Exact(f64::INFINITY));
     }
 
     #[test]
