@@ -11,13 +11,12 @@ use node::wire::{
     Hello, Launch, PROTOCOL, Progress, Refusal, StatisticsLaunch, ToCoordinator, ToOperator, Told,
 };
 use plan::experiment::Plan;
-use plan::metric::Measured;
 
 pub use query::query;
 
 use self::intake::Intake;
 use crate::registry::Status;
-use crate::report::{FinalReport, PrivacyReport, Report, RoundReport, c_index, object};
+use crate::report::Report;
 
 /// A run that was not launched, or ended without a model.
 #[derive(Debug, thiserror::Error)]
@@ -292,23 +291,7 @@ async fn collect(
     plan: &Plan,
     follow: &mut impl FnMut(&RunId, &Progress),
 ) -> Result<Report, OperatorError> {
-    let mut report = Report {
-        run: String::new(),
-        experiment: plan.name.to_string(),
-        sites: Vec::new(),
-        rounds: Vec::new(),
-        last: FinalReport::default(),
-        baselines: None,
-        pooled: None,
-        single_site: None,
-        oracle: None,
-        privacy: PrivacyReport::of(plan, plan.rounds),
-        file_sha256: String::new(),
-        seconds: 0.0,
-        bytes: 0,
-        results: None,
-        notes: plan.cautions(),
-    };
+    let mut report = Report::new(plan);
     let mut intake = Intake::new();
     while let Some(message) = reader.next().await? {
         let (run, progress) = match message {
@@ -318,26 +301,13 @@ async fn collect(
         };
         intake.progress(&progress)?;
         follow(&run, &progress);
-        report.run = run.to_string();
+        report.take(&run, plan, &progress);
         match progress {
-            Progress::Started { .. } | Progress::Declined { .. } | Progress::Waiting { .. } => {}
-            Progress::Round { round, sites, seconds, bytes, metrics } => {
-                let metrics = object(&metrics);
-                report.rounds.push(RoundReport { round: round.0, sites, seconds, bytes, metrics });
-            }
-            Progress::Finished { metrics, model_sha256, sites, seconds, bytes } => {
-                report.sites = sites.iter().map(ToString::to_string).collect();
-                (report.seconds, report.bytes) = (seconds, bytes);
-                let found = c_index(&metrics).and_then(Measured::value);
-                if plan.privacy.evaluation.is_some() {
-                    report.last.c_index_released = found;
-                } else {
-                    report.last.c_index_site_mean = found;
-                }
-                report.last.metrics = object(&metrics);
-                report.file_sha256 = model_sha256;
-                return Ok(report);
-            }
+            Progress::Started { .. }
+            | Progress::Declined { .. }
+            | Progress::Waiting { .. }
+            | Progress::Round { .. } => {}
+            Progress::Finished { .. } => return Ok(report),
             Progress::Failed { reason } => return Err(OperatorError::Failed { run, reason }),
             Progress::Stopped { reason } => return Err(OperatorError::Stopped { run, reason }),
         }

@@ -36,6 +36,7 @@ pub mod report;
 pub mod reporter;
 pub mod revoked;
 pub mod round;
+pub mod run_event;
 pub mod server;
 pub mod session;
 pub mod settings;

@@ -277,6 +277,18 @@ fn a_gpu_picks_its_programs_by_shapes_alone() {
     }
 }
 
+#[test]
+fn a_driver_tells_of_a_run_by_its_events_alone() {
+    let by_hand = [
+        "wire::Progress",
+        "registry.start(",
+        "registry.round(",
+        "registry.evaluations(",
+        "registry.end(",
+    ];
+    nowhere("coordinator", "driver/", &by_hand, "those who are told of a run are in run_event/");
+}
+
 /// A name that is spelled in one place cannot be misspelled in another.
 #[test]
 fn metrics_are_spelled_in_one_table() {

@@ -2,14 +2,12 @@
 
 use base::digest::Digest;
 use base::ids::{Round, SiteName};
-use node::wire::Progress;
-use plan::metric::Metric;
 
 use super::{DriveError, Running};
 use crate::artifact;
-use crate::means::{by_name, mean};
 use crate::registry::RoundRecord;
 use crate::round::Event;
+use crate::run_event::RunEvent;
 
 impl Running {
     pub(super) fn close(&mut self, round: Round, sites: Vec<SiteName>) -> Result<(), DriveError> {
@@ -42,30 +40,12 @@ impl Running {
             model: self.digest,
         };
         self.bytes = bytes;
-        let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
-        self.driver.registry.round(&self.driver.run, &record, &told)?;
-        let metrics = by_name(&mean(&told));
-        let count = u32::try_from(record.sites.len()).unwrap_or(u32::MAX);
-        tracing::info!(
-            sites = count,
-            seconds = record.seconds,
-            bytes = record.bytes,
-            metrics = %shown(&metrics),
-            "closed"
-        );
-        let seconds = record.seconds;
-        let bytes = record.bytes;
-        self.report(Progress::Round { round, sites: count, seconds, bytes, metrics });
-        self.rounds.push(record);
-        self.metrics.push(told);
+        let measured = std::mem::take(&mut self.told).into_iter().collect();
+        self.rounds.push(record.clone());
+        self.publish(RunEvent::RoundClosed { record, measured })?;
         let event =
             if diverged { Event::Diverged } else { Event::Aggregated { model: self.digest } };
         self.journal(now, std::iter::once(&event))?;
         self.step(event, None, now)
     }
-}
-
-fn shown(metrics: &[Metric]) -> String {
-    let one = |metric: &Metric| format!("{}={:.4}", metric.name, metric.value);
-    metrics.iter().map(one).collect::<Vec<_>>().join(" ")
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use audit::note::Checkpoint;
-use base::ids::{Round, SiteName};
-use node::wire::{Progress, ToSite};
+use base::clock::Timestamp;
+use base::ids::SiteName;
+use node::wire::ToSite;
 use plan::artifact::LogState;
 
 use super::{DriveError, Driver, RunOutcome, Running, log, waiting};
@@ -13,6 +14,7 @@ use crate::connections::SessionCommand;
 use crate::means::{by_name, mean};
 use crate::registry::{Ending, Status};
 use crate::round::Outcome;
+use crate::run_event::{RunEnd, RunEvent};
 
 impl Running {
     pub(super) fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
@@ -20,7 +22,7 @@ impl Running {
         let absent = self.absent(&sent);
         let rest = self.driver.traffic.bytes().saturating_sub(self.bytes);
         self.total_bytes = self.rounds.iter().map(|round| round.bytes).sum::<u64>() + rest;
-        let Driver { run, clock, registry, plan, audit, models, .. } = &mut self.driver;
+        let Driver { run, clock, plan, audit, models, .. } = &self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
         let stopped = matches!(outcome, Outcome::Stopped { .. } | Outcome::StoppedBy { .. });
@@ -45,14 +47,10 @@ impl Running {
             size: checkpoint.size,
             root: checkpoint.root.to_string(),
         });
-        if finished {
-            registry.evaluations(run, Round(plan.rounds), &told)?;
-        }
         let mut ended = waiting::reason(&outcome, &self.declined, &absent);
         if stopped && self.kept.is_some() {
             ended = format!("{ended}; the model after round {} is kept", self.rounds.len());
         }
-        let reason = (!finished).then(|| ended.clone());
         let at = clock.wall();
         if let Some(sha256) = self.kept {
             let rounds = &self.rounds[..];
@@ -61,36 +59,39 @@ impl Running {
             let ended = Ended { run, plan, sha256, model, rounds, metrics, log, at };
             artifact::describe(models, ended)?;
         }
-        let model_sha256 = self.kept.map(|hash| hash.to_string());
         let status = match outcome {
             Outcome::Finished => Status::Finished,
             Outcome::StoppedBy { .. } => Status::Stopped,
             _ => Status::Failed,
         };
-        registry.end(run, at, &Ending { status, reason: reason.clone(), model_sha256 })?;
+        let reason = (!finished).then(|| ended.clone());
+        let model_sha256 = self.kept.map(|hash| hash.to_string());
+        let ending = Ending { status, reason, model_sha256 };
+        let measured = if finished { told } else { Vec::new() };
+        let event = RunEvent::Ended(RunEnd { measured, ..self.run_end(at, ending, ended) });
+        self.record(&event)?;
+        // Those who follow hear of the end when its results are there to be read and its slot is free.
         self.dismiss(&outcome.to_string());
-        let audit = self.driver.audit.writing().saturating_sub(self.written).as_secs_f64();
-        tracing::info!(outcome = ended, audit_s = audit, "over");
-        if let Some(reason) = reason {
-            self.report(match outcome {
-                Outcome::StoppedBy { .. } => Progress::Stopped { reason },
-                _ => Progress::Failed { reason },
-            });
-        } else {
-            let model_sha256 = self.kept.map(|hash| hash.to_string()).unwrap_or_default();
-            let contributors: BTreeSet<SiteName> =
-                self.rounds.iter().flat_map(|round| round.sites.iter().cloned()).collect();
-            self.report(Progress::Finished {
-                metrics: by_name(&mean(&told)),
-                model_sha256,
-                sites: contributors.into_iter().collect(),
-                seconds: self.driver.clock.now().since(self.started).as_secs_f64(),
-                bytes: self.total_bytes,
-            });
-        }
-        self.metrics.push(told);
+        self.announce(event);
         self.outcome = Some(outcome);
         Ok(())
+    }
+
+    /// The end of the run as it stands.
+    fn run_end(&self, at: Timestamp, ending: Ending, outcome: String) -> RunEnd {
+        let Driver { clock, audit, .. } = &self.driver;
+        let sites: BTreeSet<SiteName> =
+            self.rounds.iter().flat_map(|round| round.sites.iter().cloned()).collect();
+        RunEnd {
+            at,
+            ending,
+            outcome,
+            measured: Vec::new(),
+            sites: sites.into_iter().collect(),
+            seconds: clock.now().since(self.started).as_secs_f64(),
+            bytes: self.total_bytes,
+            audit_seconds: audit.writing().saturating_sub(self.written).as_secs_f64(),
+        }
     }
 
     /// Lets the sites go: nothing that they send for this run counts any more.
@@ -107,30 +108,22 @@ impl Running {
     }
 
     /// Ends a run that the coordinator itself cannot go on with.
-    pub(super) fn give_up(&self, error: &DriveError) {
-        let Driver { run, clock, registry, .. } = &self.driver;
-        let reason = error.to_string();
-        let status = Status::Failed;
-        let ending = Ending { status, reason: Some(reason.clone()), model_sha256: None };
+    pub(super) fn give_up(&mut self, error: &DriveError) {
+        let outcome = error.to_string();
+        let reason = Some(outcome.clone());
+        let ending = Ending { status: Status::Failed, reason, model_sha256: None };
+        let event = RunEvent::Ended(self.run_end(self.driver.clock.wall(), ending, outcome));
         // The registry may be what failed: then the next start of the coordinator says so.
-        if let Err(error) = registry.end(run, clock.wall(), &ending) {
+        if let Err(error) = self.record(&event) {
             tracing::error!(%error, "the end of the run could not be entered");
         }
         self.dismiss("the coordinator cannot go on");
-        self.report(Progress::Failed { reason });
+        self.announce(event);
     }
 
     pub(super) fn finish(self) -> RunOutcome {
         let outcome = self.outcome.unwrap_or(Outcome::Finished);
-        RunOutcome {
-            run: self.driver.run,
-            model: (outcome == Outcome::Finished).then_some(self.model),
-            outcome,
-            rounds: self.rounds,
-            metrics: self.metrics,
-            model_sha256: self.kept.map(|hash| hash.to_string()),
-            seconds: self.driver.clock.now().since(self.started).as_secs_f64(),
-            bytes: self.total_bytes,
-        }
+        let model = (outcome == Outcome::Finished).then_some(self.model);
+        RunOutcome { run: self.driver.run, outcome, events: self.events, model }
     }
 }

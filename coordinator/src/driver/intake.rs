@@ -1,7 +1,7 @@
 //! What arrives, as events: each is durable before the machine sees it.
 
 use base::clock::Moment;
-use node::wire::{Progress, ToSite};
+use node::wire::ToSite;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -10,6 +10,7 @@ use super::{DriveError, PendingUpdate, Running, log};
 use crate::connections::SessionEvent;
 use crate::registry::{Journalled, RegistryError};
 use crate::round::Event;
+use crate::run_event::RunEvent;
 
 /// Events that share one commit, at most.
 const BATCH: usize = 256;
@@ -66,7 +67,7 @@ impl Running {
             }
             self.step(event, arrived, now)?;
         }
-        self.tell_missing(now);
+        self.tell_missing(now)?;
         // One sync for all that arrived together; only then are their sites told.
         self.driver.audit.record(Vec::new())?;
         for (site, received) in std::mem::take(&mut self.received) {
@@ -133,10 +134,9 @@ impl Running {
                 self.driver.audit.note_refused(log::silent(&site, &decline));
                 let rule = decline.rule;
                 let reason = decline.reason;
-                tracing::warn!(%site, rule, reason, "no contribution");
                 let declined = DeclineReason { rule: rule.clone(), reason: reason.clone() };
                 self.declined.insert(site.clone(), declined);
-                self.report(Progress::Declined { site: site.clone(), rule, reason });
+                self.publish(RunEvent::Declined { site: site.clone(), rule, reason })?;
                 Event::Declined { site, round: decline.round }
             }
             SessionEvent::Cosigned(site, round, key, signature) => {
@@ -146,10 +146,9 @@ impl Running {
             SessionEvent::Overstepped(site, round, refusal) => {
                 let rule = refusal.code().to_owned();
                 let reason = refusal.to_string();
-                tracing::warn!(%site, %round, reason, "left out of the round");
                 let declined = DeclineReason { rule: rule.clone(), reason: reason.clone() };
                 self.declined.insert(site.clone(), declined);
-                self.report(Progress::Declined { site: site.clone(), rule, reason });
+                self.publish(RunEvent::LeftOut { site: site.clone(), round, rule, reason })?;
                 Event::Declined { site, round: Some(round) }
             }
             SessionEvent::Ending => Event::Ending,

@@ -29,7 +29,7 @@ use base::digest::Digest;
 use base::ids::{RunId, SiteName};
 use bytes::Bytes;
 use node::audit_log::AuditWriter;
-use node::wire::{Progress, ToSite, UpdateHeader};
+use node::wire::{ToSite, UpdateHeader};
 use plan::experiment::{CheckedPlan, Plan};
 use plan::metric::{Measurement, Metric};
 use plan::model::initial_parameters;
@@ -46,6 +46,7 @@ use crate::incoming::BoundedUpdate;
 use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError, RoundRecord};
 use crate::round::{Machine, Missing, Outcome};
+use crate::run_event::{self, RunEvent};
 
 use waiting::DeclineReason;
 
@@ -73,18 +74,17 @@ pub struct RunOutcome {
     pub run: RunId,
     /// How it ended.
     pub outcome: Outcome,
-    /// Its closed rounds.
-    pub rounds: Vec<RoundRecord>,
-    /// What sites told of the model each round began with: the last entry is the final model's.
-    pub metrics: Vec<Vec<(SiteName, Vec<Measurement>)>>,
+    /// Its closed rounds and its end.
+    pub events: Vec<RunEvent>,
     /// The final model's words, where there is one.
     pub model: Option<Bytes>,
-    /// SHA-256 of the file that keeps it.
-    pub model_sha256: Option<String>,
-    /// From launch to end, in seconds.
-    pub seconds: f64,
-    /// Bytes of the run's messages and transfers from launch to end, as in [`RoundRecord::bytes`].
-    pub bytes: u64,
+}
+
+impl RunOutcome {
+    /// Its closed rounds.
+    pub fn rounds(&self) -> impl Iterator<Item = &RoundRecord> {
+        self.events.iter().filter_map(RunEvent::round)
+    }
 }
 
 /// Everything that a run needs.
@@ -147,7 +147,8 @@ struct Running {
     bytes: u64,
     total_bytes: u64,
     rounds: Vec<RoundRecord>,
-    metrics: Vec<Vec<(SiteName, Vec<Measurement>)>>,
+    /// The closed rounds and the end of the run, of which its report is made.
+    events: Vec<RunEvent>,
     /// The SHA-256 of the file that keeps the final model.
     kept: Option<::audit::Sha256>,
     /// Sites that will not take part, and why.
@@ -173,9 +174,11 @@ impl Driver {
         let span = tracing::info_span!("run", run = %self.run);
         let _entered = span.enter();
         let started = self.clock.now();
-        self.registry.start(&self.run, &self.plan, self.clock.wall())?;
-        self.feed.publish(Progress::Started { sites: asked.clone(), rounds: self.plan.rounds });
         let mut running = Running::new(self, started);
+        let at = running.driver.clock.wall();
+        let rounds = running.driver.plan.rounds;
+        // A run that cannot be entered has no end either: its name may be another's.
+        running.publish(RunEvent::Started { at, asked: asked.clone(), rounds })?;
         match running.go(runtime, asked, &mut inputs) {
             Ok(()) => Ok(running.finish()),
             Err(error) => {
@@ -219,7 +222,7 @@ impl Running {
             opened: now,
             total_bytes: 0,
             rounds: Vec::new(),
-            metrics: Vec::new(),
+            events: Vec::new(),
             kept: None,
             declined: BTreeMap::new(),
             missing: None,
@@ -245,7 +248,23 @@ impl Running {
         self.driver.connections.command(site, SessionCommand::Send(message));
     }
 
-    fn report(&self, progress: Progress) {
-        self.driver.feed.publish(progress);
+    /// An event is durable before anybody is told of it.
+    fn publish(&mut self, event: RunEvent) -> Result<(), DriveError> {
+        self.record(&event)?;
+        self.announce(event);
+        Ok(())
+    }
+
+    fn record(&mut self, event: &RunEvent) -> Result<(), RegistryError> {
+        let Driver { registry, run, plan, .. } = &mut self.driver;
+        run_event::record(registry, (run, plan), event)
+    }
+
+    fn announce(&mut self, event: RunEvent) {
+        run_event::log(&event);
+        self.driver.feed.publish(run_event::step(&event));
+        if matches!(event, RunEvent::RoundClosed { .. } | RunEvent::Ended(_)) {
+            self.events.push(event);
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::clock::{Moment, Timestamp};
 use base::ids::SiteName;
-use node::wire::Progress;
 
-use super::Running;
+use super::{DriveError, Running};
 use crate::round::Outcome;
+use crate::run_event::RunEvent;
 
 /// Why a site does not take part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,19 +50,18 @@ impl Running {
     }
 
     /// Tells those who follow the run for how many hospitals it waits and until when, once for each change.
-    pub(super) fn tell_missing(&mut self, now: Moment) {
+    pub(super) fn tell_missing(&mut self, now: Moment) -> Result<(), DriveError> {
         let missing = self.machine.missing();
         if missing == self.missing {
-            return;
+            return Ok(());
         }
         self.missing = missing;
-        let Some(missing) = missing else { return };
+        let Some(missing) = missing else { return Ok(()) };
         let left = u64::try_from(missing.until.since(now).as_millis()).unwrap_or(u64::MAX);
         let until = Timestamp(self.driver.clock.wall().0.saturating_add(left));
-        tracing::info!(more = missing.more, %until, "waiting for more hospitals");
         let mut away = self.away();
         away.truncate(NAMED);
-        self.report(Progress::Waiting { more: missing.more, until, away });
+        self.publish(RunEvent::Waiting { more: missing.more, until, away })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use plan::artifact::Simulated;
 use plan::experiment::Plan;
 use plan::model::payload;
 use site_node::cohort::Cohort;
@@ -13,7 +14,7 @@ use site_node::train::{Examples, risks};
 use survival::{Competing, Survival, harrell_c};
 
 use super::{SimulateError, SimulatedHospital};
-use crate::report::{FinalReport, Score};
+use crate::report::Score;
 
 /// Column of a synthetic table that holds the generator's own log hazard.
 const TRUTH: &str = "true_log_hazard";
@@ -91,12 +92,12 @@ fn c_index(times: Vec<f64>, causes: Vec<u8>, risks: &[f64]) -> Result<f64, Simul
 }
 
 /// The final model on all test patients, and on each hospital's.
-pub(super) fn final_report(
+pub(super) fn simulated(
     plan: &Plan,
     tests: &TestPatients,
     model: &Bytes,
     notes: &mut Vec<String>,
-) -> Result<FinalReport, SimulateError> {
+) -> Result<Simulated, SimulateError> {
     let model = payload::to_parameters(model).map_err(stage)?;
     let risks = tests.risks(plan, &model)?;
     // A hospital without a comparable pair among its test patients has no C-index.
@@ -113,11 +114,8 @@ pub(super) fn final_report(
         notes.push(format!("no C-index of the federated model: {reason}"));
     }
     let mean = within.iter().sum::<f64>() / within.len() as f64;
-    Ok(FinalReport {
-        c_index: c_index.ok(),
-        c_index_site_mean: (!within.is_empty()).then_some(mean),
-        ..FinalReport::default()
-    })
+    let c_index_site_mean = (!within.is_empty()).then_some(mean);
+    Ok(Simulated { c_index: c_index.ok(), c_index_site_mean })
 }
 
 /// The C-index of the generator's own risk, where the tables or the generator's own file tell it; none with

@@ -30,19 +30,13 @@ use crate::site_logs::{SiteLog, SiteLogs};
 /// How long all sites together may take to connect, on a machine with much else to do.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the federation came to.
-pub struct Federated {
-    /// The run.
-    pub outcome: RunOutcome,
-}
-
 pub(super) async fn run(
     simulation: &Simulation<'_>,
     tag: DataTag,
     hospitals: &[SimulatedHospital],
     clock: Arc<dyn Clock>,
     mut follow: impl FnMut(&Progress),
-) -> Result<Federated, SimulateError> {
+) -> Result<RunOutcome, SimulateError> {
     let setup = |error: &dyn std::error::Error| SimulateError::Setup(error.to_string());
     let plan = simulation.experiment.plan.clone();
     let authority = Authority::new(clock.wall()).map_err(|error| setup(&error))?;
@@ -131,7 +125,7 @@ pub(super) async fn run(
             }
         }
     }
-    Ok(Federated { outcome: outcome.map_err(|error| setup(&error))? })
+    outcome.map_err(|error| setup(&error))
 }
 
 /// Waits for the first node that ends with an error; for ever where none does.

@@ -13,7 +13,6 @@ mod hospitals;
 mod outcomes;
 mod synthetic;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use base::clock::Clock;
@@ -21,19 +20,14 @@ use base::ids::SiteName;
 use node::wire::Progress;
 use plan::artifact::Simulated;
 use plan::experiment::{DataTag, Experiment, Plan, PrivacyMode};
-use plan::metric::Measured;
 use site_node::data::{DataError, Table};
 use site_node::train::Device;
 
 use crate::artifact::{self, ArtifactError, StartError};
-use crate::means::{by_name, mean};
-use crate::report::{
-    BaselineTraining, FinalReport, PrivacyReport, Report, RoundReport, Score, SingleSites, c_index,
-    object,
-};
+use crate::driver::RunOutcome;
+use crate::report::{BaselineTraining, Report, Score, SingleSites};
 use std::sync::Arc;
 
-pub use federation::Federated;
 pub use hospitals::{SimulatedHospital, SplitError};
 pub use outcomes::NothingToLearn;
 pub use synthetic::{SyntheticError, write as write_synthetic};
@@ -137,8 +131,7 @@ pub async fn simulate(
     notes.extend(outcomes::check(plan, &hospitals)?);
     let tests = evaluate::TestPatients::of(plan, &hospitals, &cache)?;
     notes.extend(tests.caution(plan));
-    let federated = federation::run(&simulation, source.tag, &hospitals, clock, follow).await?;
-    let outcome = &federated.outcome;
+    let outcome = &federation::run(&simulation, source.tag, &hospitals, clock, follow).await?;
     let Some(model) = &outcome.model else {
         let run = outcome.run.to_string();
         let reason = outcome.outcome.to_string();
@@ -146,9 +139,8 @@ pub async fn simulate(
     };
 
     // From here on there is a model: a number that these patients do not allow is left out with its reason.
-    let last = evaluate::final_report(plan, &tests, model, &mut notes)?;
-    let FinalReport { c_index, c_index_site_mean, .. } = last;
-    artifact::measured(&models, &outcome.run, Simulated { c_index, c_index_site_mean })?;
+    let simulated = evaluate::simulated(plan, &tests, model, &mut notes)?;
+    artifact::measured(&models, &outcome.run, simulated)?;
     let mut beside = Beside::default();
     if simulation.baselines {
         let device = &simulation.device;
@@ -166,7 +158,7 @@ pub async fn simulate(
     }
     notes.append(&mut beside.notes);
     beside.notes = notes;
-    Ok(report(plan, &federated, last, beside, simulation.out))
+    Ok(report(plan, outcome, simulated, beside, simulation.out))
 }
 
 /// What stands beside the federated model: scores of others, and why one is missing.
@@ -178,52 +170,28 @@ struct Beside {
     notes: Vec<String>,
 }
 
+/// The report of the run, and beside it what only a machine can say that holds all patients.
 fn report(
     plan: &Plan,
-    federated: &Federated,
-    last: FinalReport,
+    outcome: &RunOutcome,
+    simulated: Simulated,
     beside: Beside,
     out: &Path,
 ) -> Report {
     let Beside { pooled, single_site, oracle, notes } = beside;
     let any = pooled.is_some() || single_site.is_some();
-    let outcome = &federated.outcome;
-    let rounds: Vec<RoundReport> = outcome
-        .rounds
-        .iter()
-        .zip(&outcome.metrics)
-        .map(|(record, told)| RoundReport {
-            round: record.round.0,
-            sites: u32::try_from(record.sites.len()).unwrap_or(u32::MAX),
-            seconds: record.seconds,
-            bytes: record.bytes,
-            metrics: object(&by_name(&mean(told))),
-        })
-        .collect();
-    let contributors: BTreeSet<_> = outcome.rounds.iter().flat_map(|round| &round.sites).collect();
-    let of_the_last = outcome.metrics.last().map(Vec::as_slice).unwrap_or_default();
-    let told = by_name(&mean(of_the_last));
-    let measured = c_index(&told).and_then(Measured::value);
-    let c_index_site_mean = last.c_index_site_mean.or(measured);
-    // What the sites themselves told of the final model, in a private mode with noise on it.
-    let c_index_released = measured.filter(|_| plan.privacy.evaluation.is_some());
-    let released = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
+    let mut report = Report::from_events(&outcome.run, plan, &outcome.events);
+    report.last.c_index = simulated.c_index;
+    // On the test patients themselves, without the noise of what sites released.
+    report.last.c_index_site_mean = simulated.c_index_site_mean.or(report.last.c_index_site_mean);
     Report {
-        run: outcome.run.to_string(),
-        experiment: plan.name.to_string(),
-        sites: contributors.iter().map(ToString::to_string).collect(),
-        bytes: outcome.bytes,
-        rounds,
-        last: FinalReport { c_index_site_mean, c_index_released, ..last }.with_told(of_the_last),
         baselines: if any { BaselineTraining::of(plan) } else { None },
         pooled,
         single_site,
         oracle,
-        privacy: PrivacyReport::of(plan, released),
-        file_sha256: outcome.model_sha256.clone().unwrap_or_default(),
-        seconds: outcome.seconds,
         results: Some(absolute(out).display().to_string()),
         notes,
+        ..report
     }
 }
 

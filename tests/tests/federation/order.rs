@@ -14,6 +14,7 @@ use base::ids::{Round, RunId, SiteName};
 use coordinator::enrol::Authority;
 use coordinator::registry::Registry;
 use coordinator::round::Event;
+use coordinator::run_event::RunEvent;
 use coordinator::server::{Server, entropy};
 use coordinator::simulate::write_synthetic;
 use node::audit_log::{AuditSettings, AuditWriter};
@@ -200,7 +201,8 @@ async fn run(order: Vec<usize>, tables: &[Table]) -> Result<String, tests::Setup
     // The order was really that one.
     let names: Vec<&str> = turns.order.iter().map(|&site| HOSPITALS[site]).collect();
     assert_eq!(turns.arrived(), names.repeat(5));
-    Ok(outcome.model_sha256.ok_or("no model")?)
+    let Some(RunEvent::Ended(end)) = outcome.events.last() else { return Err("no end".into()) };
+    Ok(end.ending.model_sha256.clone().ok_or("no model")?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
