@@ -53,19 +53,17 @@ impl Running {
             }
             events.push((Event::Tick, None));
         }
-        // What changes nothing needs no replay: a peer that repeats itself fills no journal.
-        let changes =
-            |(event, _): &(Event, Option<PendingUpdate>)| self.machine.is_changed_by(event, now);
-        let counted: Vec<bool> = events.iter().map(changes).collect();
-        let journalled = events.iter().zip(&counted).filter(|(_, counted)| **counted);
-        let journalled: Vec<Event> = journalled.map(|((event, _), _)| event.clone()).collect();
-        self.journal(now, journalled.iter())?;
-        for ((event, arrived), counted) in events.into_iter().zip(counted) {
-            if !counted && self.machine.is_changed_by(&event, now) {
-                // By what came before it in this batch.
-                self.journal(now, std::iter::once(&event))?;
+        while !events.is_empty() {
+            // What follows the close of a round is journalled behind the round's model.
+            let seen = self.machine.foresee(events.iter().map(|(event, _)| event), now);
+            let rest = events.split_off(seen.len());
+            // What changes nothing needs no replay: a peer that repeats itself fills no journal.
+            let changing = events.iter().zip(&seen).filter(|(_, changes)| **changes);
+            self.journal(now, changing.map(|((event, _), _)| event))?;
+            for (event, arrived) in events {
+                self.step(event, arrived, now)?;
             }
-            self.step(event, arrived, now)?;
+            events = rest;
         }
         self.tell_missing(now)?;
         // One sync for all that arrived together; only then are their sites told.

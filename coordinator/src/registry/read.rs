@@ -1,5 +1,7 @@
 //! What people and programs ask of the registry.
 
+use std::time::Duration;
+
 use base::clock::Timestamp;
 use base::ids::SiteName;
 use plan::experiment::Plan;
@@ -177,20 +179,30 @@ impl Registry {
     /// # Errors
     /// The registry cannot be read, or holds an event of another version.
     pub fn events(&self, run: &str) -> Result<Vec<Event>, RegistryError> {
+        Ok(self.journalled(run)?.into_iter().map(|(_, event)| event).collect())
+    }
+
+    /// A run's events in the order in which they happened, each with the time since the run began.
+    ///
+    /// # Errors
+    /// The registry cannot be read, or holds an event of another version.
+    pub fn journalled(&self, run: &str) -> Result<Vec<(Duration, Event)>, RegistryError> {
         let failed = self.sql("reading the journal");
         let mut query = self
             .connection
-            .prepare_cached("SELECT event FROM journal WHERE run = ?1 ORDER BY seq")
+            .prepare_cached("SELECT moment, event FROM journal WHERE run = ?1 ORDER BY seq")
             .map_err(&failed)?;
-        let texts: Vec<String> = query
-            .query_map(params![run], |row| row.get(0))
+        let rows: Vec<(i64, String)> = query
+            .query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?)))
             .and_then(Iterator::collect)
             .map_err(&failed)?;
-        let event = |text: String| {
-            serde_json::from_str(&text)
-                .map_err(|error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))
+        let event = |(moment, text): (i64, String)| {
+            let event = serde_json::from_str(&text).map_err(|error| {
+                failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+            })?;
+            Ok((Duration::from_nanos(u64::try_from(moment).unwrap_or(0)), event))
         };
-        texts.into_iter().map(event).collect()
+        rows.into_iter().map(event).collect()
     }
 
     /// What each site measured in a round, in the order of the names of sites and metrics.

@@ -16,10 +16,14 @@
 //! round that has its quorum. Every update that is not taken is refused by its own name.
 //!
 //! Nothing here reads a clock, a file or a socket. The driver makes each event durable before it
-//! carries out the effects, so that a run can be replayed from its events.
+//! carries out the effects, and in the order in which the machine sees them, so that a run can be replayed from its
+//! journal ([`Machine::replay`]).
 
 mod event;
 mod machine;
+mod replay;
+#[cfg(test)]
+mod replay_tests;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,7 @@ use super::{Effect, Event, Machine, Missing, Offer, Outcome, Rules};
 
 const WINDOW: Duration = Duration::from_secs(60);
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     Rules { rounds: 2, min_sites: 2, max_sites: 3, window: WINDOW, most_weight: 10 }
 }
 
@@ -19,15 +19,15 @@ fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
 }
 
-fn site(name: &str) -> SiteName {
+pub(super) fn site(name: &str) -> SiteName {
     name.parse().unwrap()
 }
 
-fn model(round: u32) -> Digest {
+pub(super) fn model(round: u32) -> Digest {
     Digest::of(&round.to_le_bytes())
 }
 
-fn update(name: &str, round: u32) -> Event {
+pub(super) fn update(name: &str, round: u32) -> Event {
     let model = model(round - 1);
     let digest = Digest::of(name.as_bytes());
     Event::Updated { site: site(name), round: Round(round), model, digest, weight: 1 }
@@ -50,11 +50,11 @@ fn refused(name: &str, refusal: Refusal) -> Effect {
     Effect::Refuse { site: site(name), refusal }
 }
 
-fn consented(name: &str) -> Event {
+pub(super) fn consented(name: &str) -> Event {
     Event::Consented { site: site(name) }
 }
 
-fn lost(name: &str) -> Event {
+pub(super) fn lost(name: &str) -> Event {
     Event::Lost { site: site(name) }
 }
 

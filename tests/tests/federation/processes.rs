@@ -1,6 +1,14 @@
 //! `init`, `serve`, six times `site-node run`, `run`, `runs`: each a process of its own.
 
+use std::time::Duration;
+
 use audit::record::Event;
+use base::clock::Moment;
+use base::digest::Digest;
+use base::ids::Round;
+use coordinator::registry::Registry;
+use coordinator::round::Machine;
+use plan::model::{initial_parameters, payload};
 use serde_json::Value;
 use tests::{Federation, HOSPITALS, Process, SetupError, binary, demo, edit, failure, success};
 
@@ -49,6 +57,15 @@ fn six_processes_train_the_model_that_a_simulation_trains() -> Outcome {
     for (shown, reported) in (0..20).map(|at| (&shown["rounds"][at], &report["rounds"][at])) {
         assert_eq!(shown["metrics"], reported["metrics"]);
     }
+    let registry = Registry::read(&Registry::path(&federation.place("state")))?;
+    let plan = registry.plan(run)?.ok_or("no plan")?;
+    let journal = registry.journalled(run)?;
+    let journal = journal.iter().map(|(moment, event)| (*moment, event));
+    let parameters = initial_parameters(&plan.model, plan.seed);
+    let model = Digest::of(&payload::from_parameters(&parameters));
+    let replayed = Machine::replay((&plan).into(), model, Moment(Duration::ZERO), journal);
+    // Over after its last round.
+    assert_eq!((replayed.round(), replayed.deadline()), (Round(20), None));
 
     coordinator.terminate()?;
     assert!(success(coordinator)?.contains("stopped"));
