@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use plan::experiment::{Plan, PrivacyMode, View, ViewSource};
-use plan::model::Encoder;
-use plan::model::fusion::LEADS;
+use plan::model::{Encoder, LEADS};
 use rayon::prelude::*;
 
 use super::lookup::Lookup;

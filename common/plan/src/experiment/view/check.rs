@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use super::{
-    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Transform, Values, View, ViewSource,
-    ecg_samples, unit,
+    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Transform, Values, View, ViewSource, unit,
 };
 use crate::experiment::{Outcome, Plan, PrivacyMode};
-use crate::model::{Encoder, EncoderKind};
+use crate::model::Encoder;
 use base::quote::quoted;
 
 /// The most views of a plan, and codes or categories of one.
@@ -66,20 +65,7 @@ impl Plan {
                 let what = format!("{} is no view", quoted(&encoder.view));
                 return Some((what, "name the view that the encoder reads"));
             };
-            let fits = match (&view.source, &encoder.kind) {
-                (
-                    ViewSource::Codes { vocabulary: words, .. },
-                    EncoderKind::Codes { vocabulary, .. },
-                ) => words.len() == *vocabulary as usize,
-                (ViewSource::Ecg { rate_hz, seconds, beats }, EncoderKind::Ecg { samples, .. }) => {
-                    ecg_samples(*rate_hz, *seconds, *beats) == *samples
-                }
-                (
-                    ViewSource::Image { width, height },
-                    EncoderKind::Image { width: columns, height: rows, .. },
-                ) => (width, height) == (columns, rows),
-                _ => false,
-            };
+            let fits = view.source.input() == Some(encoder.kind.input());
             let what = format!("encoder {} does not fit its view", quoted(&encoder.view));
             (!fits).then_some((what, "make kind and sizes those of the view"))
         };
