@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, PrivacyMode, metric_word};
+use super::{Plan, metric_word};
 use crate::metric::C_INDEX;
 use base::config::{Section, Settings};
 use base::quote::{quoted, shortened};
@@ -77,7 +77,7 @@ impl Plan {
     #[must_use]
     pub fn lets_out(&self, name: &str) -> bool {
         let asked = self.privacy.evaluation.as_ref();
-        self.privacy.mode == PrivacyMode::None
+        self.privacy.mode.tells_exact_metrics()
             || asked.is_some_and(|asked| asked.metrics().any(|known| known == name))
     }
 }
