@@ -9,7 +9,7 @@ use base::config::ConfigError;
 use base::digest::Digest;
 use base::ids::RunId;
 use bytesize::ByteSize;
-use plan::experiment::{Plan, PrivacyMode, StatisticsRequest};
+use plan::experiment::{Plan, StatisticsRequest};
 use plan::policy::{Asker, BrokenRule, Policy, PolicyDecision};
 use privacy::accountant::AccountantError;
 use privacy::{Account, Cost, LedgerError, Mechanism, shown_epsilon};
@@ -183,26 +183,24 @@ impl PrivacyPreview {
     fn of(plan: &Plan) -> Result<Self, AccountantError> {
         let privacy = &plan.privacy;
         let mechanism = privacy.mechanism();
-        let segment = mechanism.segment(plan.rounds)?;
-        let charged =
-            segment.is_some().then(|| Cost::of_run((mechanism, plan.rounds), privacy.once()));
+        let promised = privacy.mode.adds_noise();
+        let charged = promised.then(|| Cost::of_run((mechanism, plan.rounds), privacy.once()));
         let (steps, sampling_rate) = match mechanism {
             Mechanism::DpSgd { sampling_rate, steps, .. } => {
                 (Some(u64::from(steps) * u64::from(plan.rounds)), Some(sampling_rate))
             }
             _ => (None, None),
         };
-        let promised = segment.is_some();
         let training = privacy.dp_sgd.as_ref().map(|dp_sgd| dp_sgd.expected_patients);
         let noise = privacy.evaluation.as_ref().zip(training);
         let noise = noise
             .map(|(asked, training)| asked.expected_noise(training, plan.aggregation.min_sites));
         Ok(Self {
             mode: privacy.mode.name(),
-            unit: mechanism.unit(),
+            unit: privacy.protected_unit(),
             epsilon: privacy.epsilon(plan.rounds)?,
             epsilon_charged: charged.map(|charged| charged.epsilon(privacy.delta)),
-            delta: promised.then_some(privacy.delta),
+            delta: privacy.promised_delta(),
             noise_multiplier: promised.then_some(privacy.noise_multiplier),
             steps,
             sampling_rate,
@@ -241,8 +239,9 @@ fn unknown(plan: &Plan, policy: &Policy) -> Vec<UnknownRule> {
     let allowed = if listed.is_empty() { "nobody".to_owned() } else { listed.join(", ") };
     let asked = "the authority of the coordinator that asks";
     let mut rules = vec![UnknownRule { rule: "policy.coordinators", asked, allowed }];
-    if plan.privacy.mode == PrivacyMode::None {
-        let allowed = "\"public\" or \"synthetic\", as the mode is \"none\"".to_owned();
+    let mode = plan.privacy.mode;
+    if mode.needs_open_data() {
+        let allowed = format!("\"public\" or \"synthetic\", as the mode is {:?}", mode.name());
         let asked = "the tag in the hospital's site-node.toml";
         rules.push(UnknownRule { rule: "data.tag", asked, allowed });
     }

@@ -1,5 +1,5 @@
-//! Prints how long one step of training takes for three nets (tables, ECG, image), plain and private: one
-//! JSON line a net, times in microseconds by the clock on the wall and on cores, ratios (of the latter) over
+//! Prints how long one step of training takes for five nets (tables, ECG, image, and codes as a bag and in their
+//! order), plain and private: one JSON line a net, times in microseconds by the clock on the wall and on cores, ratios (of the latter) over
 //! the plain step. `torch_speed.py` beside this file times PyTorch on the same nets.
 //!
 //! Plain and private steps take turns, and the ratios are medians over neighbours, so that other work on
@@ -11,6 +11,7 @@
 
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::disallowed_methods,
     reason = "this program measures time and knows its numbers"
 )]
@@ -19,26 +20,56 @@ mod step;
 
 use std::error::Error;
 
-use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
+use plan::model::{
+    Block, CodeBag, Ecg, Encoder, EncoderKind, Fusion, Gru, Head, Image, ModelSpec, Pool,
+};
 use serde_json::{Value, json};
-use site_node::train::{Device, DeviceChoice, Examples, Modality, PrivateGradient, TrainError};
+use site_node::train::{
+    Code, Device, DeviceChoice, Examples, Modality, PrivateGradient, TrainError,
+};
 
 use step::{Case, INTERVALS, examples, median, round, value};
 
 /// Patients a step on a GPU.
 const ON_GPU: usize = 256;
 
-/// Patients with inputs from tables, and numbers of one modality.
-fn with_numbers(n: usize, width: usize, numbers: usize) -> Result<Examples, TrainError> {
+/// What a patient brings beside inputs from tables.
+#[derive(Clone, Copy)]
+enum Brings {
+    Nothing,
+    /// So many numbers.
+    Numbers(usize),
+    /// So many codes, of a vocabulary of [`WORDS`].
+    Codes(usize),
+}
+
+/// Words of the vocabulary.
+const WORDS: u32 = 500;
+
+/// Patients with inputs from tables, and one modality.
+fn patients(n: usize, width: usize, brings: Brings) -> Result<Examples, TrainError> {
     let examples = examples(n, width)?;
-    if numbers == 0 {
-        return Ok(examples);
-    }
-    let each = |patient: usize| {
-        let own = (0..numbers).map(|i| 2.0 * value(patient * numbers + i * 13) as f32 - 1.0);
-        Some(own.collect::<Vec<f32>>())
+    let modality = match brings {
+        Brings::Nothing => return Ok(examples),
+        Brings::Numbers(numbers) => {
+            let each = |patient: usize| {
+                let start = patient * numbers;
+                let own = (0..numbers).map(|i| 2.0 * value(start + i * 13) as f32 - 1.0);
+                Some(own.collect::<Vec<f32>>())
+            };
+            Modality::numbers((0..n).map(each), numbers)?
+        }
+        Brings::Codes(codes) => {
+            let code = |i: usize| Code {
+                word: (value(i * 29) * f64::from(WORDS)) as u32,
+                age: 10.0 * value(i * 17) as f32,
+            };
+            let each =
+                |patient: usize| (patient * codes..(patient + 1) * codes).map(code).collect();
+            Modality::codes((0..n).map(each).collect(), WORDS as usize)?
+        }
     };
-    examples.with(vec![Modality::numbers((0..n).map(each), numbers)?])
+    examples.with(vec![modality])
 }
 
 /// A net of one encoder, as wide as its last block, under the head.
@@ -55,16 +86,21 @@ fn blocks(channels: &[u32], kernel: u32, strides: &[u32]) -> Vec<Block> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let ecg = EncoderKind::Ecg { samples: 1000, blocks: blocks(&[32, 32, 64, 64, 64], 7, &[2; 5]) };
-    let image = EncoderKind::Image {
+    let ecg =
+        EncoderKind::Ecg(Ecg { samples: 1000, blocks: blocks(&[32, 32, 64, 64, 64], 7, &[2; 5]) });
+    let image = EncoderKind::Image(Image {
         width: 64,
         height: 64,
         blocks: blocks(&[16, 32, 64, 64], 3, &[1, 2, 2, 2]),
-    };
+    });
+    let bag = EncoderKind::Codes(CodeBag { vocabulary: WORDS, width: 32 });
+    let gru = EncoderKind::Gru(Gru { vocabulary: WORDS, embedding: 32, width: 32 });
     let nets = [
-        ("mlp", 256, 64, vec![256, 128], None, 0),
-        ("ecg", 32, 0, vec![], Some(fusion(ecg)), 12_000),
-        ("image", 32, 0, vec![], Some(fusion(image)), 4096),
+        ("mlp", 256, 64, vec![256, 128], None, Brings::Nothing),
+        ("ecg", 32, 0, vec![], Some(fusion(ecg)), Brings::Numbers(12_000)),
+        ("image", 32, 0, vec![], Some(fusion(image)), Brings::Numbers(4096)),
+        ("bag", 256, 0, vec![], Some(fusion(bag)), Brings::Codes(64)),
+        ("gru", 256, 0, vec![], Some(fusion(gru)), Brings::Codes(64)),
     ];
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let turns = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(31_usize);
@@ -76,7 +112,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ if cfg!(feature = "cuda") => eprintln!("no GPU works on this machine: the CPU alone"),
         _ => eprintln!("built without --features cuda: the CPU alone"),
     }
-    for (name, n, inputs, hidden, fusion, numbers) in
+    for (name, n, inputs, hidden, fusion, brings) in
         nets.into_iter().filter(|net| all || named(net.0))
     {
         let head = Head::LogisticHazard { intervals: INTERVALS, proportional: false };
@@ -84,7 +120,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         spec.check()?;
         for device in &devices {
             let n = if device.is_gpu() { ON_GPU } else { n };
-            let data = with_numbers(n, inputs as usize, numbers)?;
+            let data = patients(n, inputs as usize, brings)?;
             println!("{}", timed(name, &spec, data, device, turns)?);
         }
     }

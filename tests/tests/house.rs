@@ -171,6 +171,38 @@ fn receipts_come_from_the_ledger_on_disk() {
 }
 
 #[test]
+fn a_privacy_mode_is_named_in_the_tables_of_modes_alone() {
+    use base::config::Choice;
+    use plan::experiment::PrivacyMode;
+    let tables = [
+        "common/plan/src/experiment/privacy/mod.rs",
+        "site-node/src/participant/protection/mod.rs",
+    ];
+    let variants = PrivacyMode::ALL.iter().map(|mode| format!("PrivacyMode::{mode:?}"));
+    // Variants that are imported could be named without their type, and words could be compared.
+    let ways = ["PrivacyMode::{", "PrivacyMode::*", "mode.name() ==", "mode.name() !="];
+    let forbidden: Vec<String> = variants.chain(ways.map(str::to_owned)).collect();
+    for krate in CRATES {
+        for path in files(&root().join(krate).join("src"), "rs") {
+            let place = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+            // Tests name the modes that they are of.
+            if tables.contains(&place.as_str()) || place.contains("/tests/") {
+                continue;
+            }
+            let code = code(&path);
+            let found = forbidden.iter().find(|words| code.contains(words.as_str()));
+            assert!(
+                found.is_none(),
+                "{place}: {found:?}: ask for the property that is meant, such as mode.adds_noise()"
+            );
+        }
+    }
+    for table in tables {
+        assert!(root().join(table).exists(), "{table}: has it moved?");
+    }
+}
+
+#[test]
 fn each_library_has_one_home() {
     let homes: [(&str, &[&str]); 18] = [
         ("burn", &["site-node/src/train/"]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::ids::{RunId, SiteName};
 use node::wire::Refusal;
-use plan::experiment::{Plan, PrivacyMode, PrivateEvaluation};
+use plan::experiment::{Plan, PrivateEvaluation};
 use plan::metric::MetricId;
 use privacy::UpdateBound;
 use tokio::sync::mpsc;
@@ -44,7 +44,7 @@ impl RunTerms {
         Self {
             words: plan.model.parameters(),
             bound: plan.update_bound(),
-            metrics: plan.privacy.mode == PrivacyMode::None,
+            metrics: plan.privacy.mode.tells_exact_metrics(),
             noised: noised_metrics(plan),
             feed: Arc::clone(feed),
         }

@@ -5,7 +5,7 @@
 mod fold;
 mod table;
 
-use plan::experiment::{Plan, PrivacyMode};
+use plan::experiment::Plan;
 use plan::metric::{C_INDEX, Measured, Metric, Readings};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -59,8 +59,8 @@ impl BaselineTraining {
     /// That of a plan's baselines; none where the federated model has no noise either.
     #[must_use]
     pub fn of(plan: &Plan) -> Option<Self> {
-        let private = plan.privacy.mode != PrivacyMode::None;
-        private.then_some(Self { noise: false, patient_clipping: false })
+        let noise = plan.privacy.mode.adds_noise();
+        noise.then_some(Self { noise: false, patient_clipping: false })
     }
 }
 
@@ -130,17 +130,12 @@ impl PrivacyReport {
     /// What a plan promises when `rounds` of it were released.
     #[must_use]
     pub fn of(plan: &Plan, rounds: u32) -> Self {
-        let mode = plan.privacy.mode;
-        match mode {
-            PrivacyMode::None => Self { mode: mode.name(), epsilon: None, delta: None, unit: None },
-            PrivacyMode::Site | PrivacyMode::Patient => Self {
-                mode: mode.name(),
-                // A checked plan is inside the accountant's range; were it not, nothing is promised
-                // and the number says so.
-                epsilon: Some(plan.privacy.epsilon(rounds).ok().flatten().unwrap_or(f64::MAX)),
-                delta: Some(plan.privacy.delta),
-                unit: plan.privacy.mechanism().unit(),
-            },
+        let privacy = &plan.privacy;
+        Self {
+            mode: privacy.mode.name(),
+            epsilon: privacy.promised_epsilon(rounds),
+            delta: privacy.promised_delta(),
+            unit: privacy.protected_unit(),
         }
     }
 }

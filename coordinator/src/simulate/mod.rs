@@ -42,10 +42,15 @@ pub enum SimulateError {
     NoData,
     /// Private patients without noise.
     #[error(
-        "privacy.mode: \"none\" is for data tagged public or synthetic, and data.tag is \"private\"; use \
-         mode \"patient\""
+        "privacy.mode: {:?} is for data tagged public or synthetic, and data.tag is {:?}; use \
+         mode \"patient\"", .mode.name(), .tag.name()
     )]
-    Unprotected,
+    Unprotected {
+        /// The plan's mode.
+        mode: PrivacyMode,
+        /// The tag of the tables.
+        tag: DataTag,
+    },
     /// A start that nobody read.
     #[error("model.start: the weights were not read; resolve them before the simulation")]
     Unresolved,
@@ -113,8 +118,9 @@ pub async fn simulate(
 ) -> Result<Report, SimulateError> {
     let plan = &simulation.experiment.plan;
     let source = simulation.experiment.data.as_ref().ok_or(SimulateError::NoData)?;
-    if plan.privacy.mode == PrivacyMode::None && !source.tag.may_leave_unprotected() {
-        return Err(SimulateError::Unprotected);
+    let mode = plan.privacy.mode;
+    if !mode.allows_data(source.tag) {
+        return Err(SimulateError::Unprotected { mode, tag: source.tag });
     }
     let models = simulation.out.join("models");
     if let Some(weights) = &simulation.experiment.start {

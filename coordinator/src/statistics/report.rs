@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use node::wire::Told;
-use plan::experiment::{LeftOut, Plan, PrivacyMode, StatisticsRequest, TimeUnit};
+use plan::experiment::{LeftOut, Plan, StatisticsRequest, TimeUnit};
 use plan::metric::Metric;
 use privacy::release::NoisyCurve;
 use privacy::{self, epsilon};
@@ -34,8 +34,7 @@ impl Cost {
     /// Of a question, at the δ of the plan that it is for.
     #[must_use]
     pub fn of(question: &StatisticsRequest, plan: &Plan) -> Self {
-        let noisy = plan.privacy.mode != PrivacyMode::None;
-        let delta = if noisy { plan.privacy.delta } else { DELTA };
+        let delta = plan.privacy.promised_delta().unwrap_or(DELTA);
         let rho = question.rho;
         let releases = question.count();
         let charged = privacy::Cost::of(question.mechanism()).times(u64::from(releases));

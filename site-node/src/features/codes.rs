@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use plan::experiment::{View, ViewSource};
-use plan::model::fusion::bounds::CODES;
+use plan::model::limits::CODES;
 
 use super::aggregate::counts;
 use super::column::Gathered;

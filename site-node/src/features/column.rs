@@ -39,14 +39,16 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Where patients are protected: a refusal would be an answer about them.
+    pub const PROTECTED: Self = Self { units: Units::Missing, outside: Outside::Held };
+
+    /// Where they are not: a mistake is best told.
+    pub const OPEN: Self = Self { units: Units::Refuse, outside: Outside::Missing };
+
     /// By the plan's mode.
     #[must_use]
     pub fn of(mode: PrivacyMode) -> Self {
-        if mode == PrivacyMode::None {
-            Self { units: Units::Refuse, outside: Outside::Missing }
-        } else {
-            Self { units: Units::Missing, outside: Outside::Held }
-        }
+        if mode.protects_patients() { Self::PROTECTED } else { Self::OPEN }
     }
 }
 

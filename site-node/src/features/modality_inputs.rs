@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plan::experiment::{Plan, PrivacyMode, View, ViewSource};
-use plan::model::Encoder;
-use plan::model::fusion::LEADS;
+use plan::experiment::{Plan, View, ViewSource};
+use plan::model::{Encoder, LEADS};
 use rayon::prelude::*;
 
 use super::lookup::Lookup;
@@ -44,15 +43,15 @@ pub(super) fn modalities(
         let found = plan.views.iter().find(|view| view.name == *name);
         found.ok_or_else(|| FeatureError::NoEncoder { view: name.to_owned() })
     };
-    let private = plan.privacy.mode != PrivacyMode::None;
-    let of = |encoder: &Encoder| modality(private, part, lookup, view(&encoder.view)?, studies);
+    let protected = plan.privacy.mode.protects_patients();
+    let of = |encoder: &Encoder| modality(protected, part, lookup, view(&encoder.view)?, studies);
     encoders.iter().map(of).collect()
 }
 
-/// In a private mode a signal that cannot be used is missing, whatever `cohort.toml` says: the plan chooses
+/// Where patients are protected, a signal that cannot be used is missing, whatever `cohort.toml` says: the plan chooses
 /// how long an ECG must be, and a refusal would tell whether every patient's is.
 fn modality(
-    private: bool,
+    protected: bool,
     part: &Part<'_>,
     lookup: &mut Lookup<'_>,
     view: &View,
@@ -93,7 +92,7 @@ fn modality(
         Some(path) => match form.load(path, files.export, &cache) {
             Ok((array, _)) => Ok(Some(channels_last(&form, array.values))),
             Err(PrepareError::Ecg(_) | PrepareError::Image(_))
-                if files.broken_is_missing || private =>
+                if files.broken_is_missing || protected =>
             {
                 Ok(None)
             }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use base::ids::Round;
-use plan::experiment::{Evaluation, Part, Plan, PrivacyMode, PrivateEvaluation};
+use plan::experiment::{Evaluation, Part, Plan, PrivateEvaluation};
 use plan::metric::{Measured, Measurement, Metric};
 use privacy::Receipt;
 use privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
@@ -15,38 +15,37 @@ use crate::evaluate::{Held, Score};
 use crate::privatize::PrivacyGate;
 use crate::train::{Examples, TrainError, risk_of_each};
 
-/// The metrics of the final model that the plan's mode lets out: exact ones in mode `none`; else concordances
-/// with noise, if the plan asks for them, charged before they are computed.
-pub(super) fn evaluate(
+/// The exact metrics of the final model that the plan asks for.
+pub(super) fn tell_exact(
     gate: &PrivacyGate,
     state: &RunState,
     model: &[f32],
     least: usize,
 ) -> Result<Vec<Metric>, DeclineReason> {
-    match state.plan.privacy.mode {
-        PrivacyMode::None => {
-            let RunState { run, plan, .. } = state;
-            let metrics = Metric::list(&exact(state, model, &plan.evaluation, least)?);
-            let entries = metrics
-                .iter()
-                .flat_map(|metric| log::metric(run, Round(plan.rounds), &metric.name));
-            gate.audit().record(entries.collect()).map_err(|error| failed("audit")(&error))?;
-            Ok(metrics)
-        }
-        PrivacyMode::Site | PrivacyMode::Patient => {
-            let RunState { run, plan, data, .. } = state;
-            let receipt =
-                gate.evaluation(plan, run).map_err(|error| failed("privatize")(&error))?;
-            let Some(receipt) = receipt else { return Ok(Vec::new()) };
-            let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
-            let released = noised(receipt, plan, asked, data.test.as_ref(), model)
-                .map_err(|error| failed("evaluate")(&error))?;
-            let numbers = Metric::list(&measurements(asked, &released));
-            let entry = log::concordance(run, Round(plan.rounds), &numbers);
-            gate.audit().record(entry).map_err(|error| failed("audit")(&error))?;
-            Ok(numbers)
-        }
-    }
+    let RunState { run, plan, .. } = state;
+    let metrics = Metric::list(&exact(state, model, &plan.evaluation, least)?);
+    let entries =
+        metrics.iter().flat_map(|metric| log::metric(run, Round(plan.rounds), &metric.name));
+    gate.audit().record(entries.collect()).map_err(|error| failed("audit")(&error))?;
+    Ok(metrics)
+}
+
+/// Concordances of the final model with noise, if the plan asks for them, charged before they are computed.
+pub(super) fn tell_noised(
+    gate: &PrivacyGate,
+    state: &RunState,
+    model: &[f32],
+) -> Result<Vec<Metric>, DeclineReason> {
+    let RunState { run, plan, data, .. } = state;
+    let receipt = gate.evaluation(plan, run).map_err(|error| failed("privatize")(&error))?;
+    let Some(receipt) = receipt else { return Ok(Vec::new()) };
+    let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
+    let released = noised(receipt, plan, asked, data.test.as_ref(), model)
+        .map_err(|error| failed("evaluate")(&error))?;
+    let numbers = Metric::list(&measurements(asked, &released));
+    let entry = log::concordance(run, Round(plan.rounds), &numbers);
+    gate.audit().record(entry).map_err(|error| failed("audit")(&error))?;
+    Ok(numbers)
 }
 
 /// The index of the whole model, and what it loses without each part that was ablated, each with how far noise

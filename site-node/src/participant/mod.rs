@@ -4,13 +4,13 @@
 //! ```text
 //! consider   plan ─► policy, slot, budget, data, cohort ─► consent, or the rule that says no
 //! round      model ─► train ─► privatize ─► Outgoing
-//! evaluate   model ─► the plan's metrics of the site's own test patients, or one noised C-index
+//! evaluate   model ─► what the mode lets out: exact metrics of the site's own test patients, or a noised C-index
 //! describe   question ─► policy, budget, cohort ─► a charge and a noised number for each of its parts
 //! ```
 
-mod contribute;
 mod log;
 mod metrics;
+mod protection;
 mod questions;
 mod records;
 mod site;

@@ -29,7 +29,7 @@ use self::round::InHand;
 pub(super) use self::run_state::RunState;
 use self::runs::Runs;
 use super::log;
-use super::metrics::evaluate;
+use super::protection;
 use super::questions::{Asked, Questions};
 use super::time::Taken;
 use super::{DeclineReason, Model, Participant, Records, RecordsInForce, Site};
@@ -234,7 +234,8 @@ impl Participant for SiteParticipant {
                 self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
                 let least = standing.rules.policy.min_patients as usize;
                 self.apply_limits()?;
-                evaluate(&self.gate, state, model, least)
+                let mode = state.plan.privacy.mode;
+                protection::of(mode).evaluate(&self.gate, state, model, least)
             },
         )
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plan::experiment::{DescribedInput, PrivacyMode, Statistic, StatisticsRequest};
+use plan::experiment::{DescribedInput, Statistic, StatisticsRequest};
 use plan::metric::Metric;
 use plan::policy::{BrokenRule, Policy};
 use privacy::Receipt;
@@ -42,7 +42,7 @@ impl Facts {
         let mut inputs = BTreeMap::new();
         let mut lookup = Lookup::new(part.patients);
         for input in &question.inputs {
-            let gathered = gather(&mut lookup, &input.view, Rules::of(PrivacyMode::Patient))
+            let gathered = gather(&mut lookup, &input.view, Rules::PROTECTED)
                 .map_err(|error| failed("features")(&error))?;
             // A conversion may overflow; a refusal later on would be an exact answer about one patient.
             let finite = |value: &f64| value.is_finite();

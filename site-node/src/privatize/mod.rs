@@ -1,7 +1,8 @@
 //! The last stage before the border: the ledger is charged, noise is drawn, and what it gave is kept.
 //!
 //! ```text
-//! mode none, site  change ─► pass ── reserve, clip, noise ────────────► PrivatizedUpdate ─► keep
+//! mode none        change ─► pass ── reserve, clip ───────────────────► PrivatizedUpdate
+//! mode site        change ─► pass ── reserve, clip, noise ────────────► PrivatizedUpdate ─► keep
 //! mode patient     start ──► begin ─ reserve ─► PrivateTraining ─► … ─► PrivatizedUpdate ─► keep
 //! after a crash    resend ─ the bytes that were kept ─────────────────► PrivatizedUpdate
 //! statistics       answer ─ reserve ─────────────────────────────────► Receipt of one statistic
@@ -22,7 +23,7 @@ use base::clock::Clock;
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{AuditSettings, AuditWriter};
-use plan::experiment::{Plan, PrivacyMode, Statistic, StatisticsRequest};
+use plan::experiment::{Plan, Statistic, StatisticsRequest};
 use privacy::gaussian::NoiseKey;
 use privacy::{
     Account, Charge, Delta, Ledger, LedgerError, Limits, Mechanism, PlannedReleases, PrivacyError,
@@ -150,7 +151,7 @@ impl PrivacyGate {
         let clip = plan.privacy.clip;
         let delta = match Delta::between(before, after) {
             // Whether a change is finite depends on the patients: noise leaves all the same.
-            Err(PrivacyError::NotFinite { .. }) if plan.privacy.mode != PrivacyMode::None => {
+            Err(PrivacyError::NotFinite { .. }) if plan.privacy.mode.protects_patients() => {
                 Delta::between(before, before.to_vec())
             }
             other => other,

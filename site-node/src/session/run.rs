@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::wire::{Evaluation, ModelHeader, Purpose, ToCoordinator};
-use plan::experiment::{CheckedPlan, Plan, PlanError, PrivacyMode};
+use plan::experiment::{CheckedPlan, Plan, PlanError};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -234,11 +234,11 @@ impl Part {
             Err(plan_errors) => participant.admit(Asked::Question).and(Err(flawed(&plan_errors))),
             Ok(plan) => {
                 let run = self.run.clone();
-                let private = plan.privacy.mode != PrivacyMode::None;
+                let protected = plan.privacy.mode.protects_patients();
                 let work = blocking(move || participant.consider(&run, &plan));
                 // The stage that says no, and how many records it read, would show in the time that it took.
                 let of_patients = |verdict: &Result<(), DeclineReason>| {
-                    private
+                    protected
                         && verdict.as_ref().map_or_else(DeclineReason::is_of_patients, |()| true)
                 };
                 in_steps_where(STEP, work, of_patients).await

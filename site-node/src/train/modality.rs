@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use plan::model::{Encoder, EncoderKind, fusion};
+use plan::model::{Encoder, Input, LEADS};
 
 use super::error::TrainError;
 use super::examples::same;
@@ -112,15 +112,15 @@ impl Modality {
 
     /// That this is what an encoder reads.
     pub(super) fn fits(&self, encoder: &Encoder) -> Result<(), TrainError> {
-        match (&self.0, &encoder.kind) {
-            (Brought::Codes { vocabulary, .. }, EncoderKind::Codes { vocabulary: known, .. }) => {
-                same("codes in a vocabulary", *known as usize, *vocabulary)
+        match (&self.0, encoder.kind.input()) {
+            (Brought::Codes { vocabulary, .. }, Input::Codes { vocabulary: known }) => {
+                same("codes in a vocabulary", known as usize, *vocabulary)
             }
-            (Brought::Numbers { each, .. }, EncoderKind::Ecg { samples, .. }) => {
-                same("numbers of an ECG", (*samples * fusion::LEADS) as usize, *each)
+            (Brought::Numbers { each, .. }, Input::Ecg { samples }) => {
+                same("numbers of an ECG", (samples * LEADS) as usize, *each)
             }
-            (Brought::Numbers { each, .. }, EncoderKind::Image { width, height, .. }) => {
-                same("numbers of an image", *width as usize * *height as usize, *each)
+            (Brought::Numbers { each, .. }, Input::Image { width, height }) => {
+                same("numbers of an image", width as usize * height as usize, *each)
             }
             _ => Err(TrainError::Modality),
         }

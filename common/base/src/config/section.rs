@@ -162,6 +162,13 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// One value of such a list that may be missing: `Some(None)` where it is, `None` where it is another word.
+    #[allow(clippy::option_option, reason = "wrong, missing and present differ")]
+    pub fn maybe_one_of<T: Choice>(&mut self, key: &'static str) -> Option<Option<T>> {
+        let Some(word) = self.maybe::<String>(key)? else { return Some(None) };
+        T::parse(&word).map(Some).map_err(|error| self.unknown(key, &error)).ok()
+    }
+
     /// Several values of such a list, in a list that must be there; `hint` says what it is for.
     pub fn some_of<T: Choice>(&mut self, key: &'static str, hint: &str) -> Option<Vec<T>> {
         let words: Vec<String> = self.required(key, hint)?;

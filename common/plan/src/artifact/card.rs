@@ -185,22 +185,23 @@ impl Promise {
     /// largest number says so.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let promised = plan.privacy.mode != PrivacyMode::None;
-        let epsilon =
-            promised.then(|| plan.privacy.epsilon(plan.rounds).ok().flatten().unwrap_or(f64::MAX));
+        let epsilon = plan.privacy.promised_epsilon(plan.rounds);
         Self { epsilon, ..Self::without_epsilon(plan) }
     }
 
     /// The same but for ε, which alone takes time.
     fn without_epsilon(plan: &Plan) -> Self {
         let privacy = &plan.privacy;
-        let promised = privacy.mode != PrivacyMode::None;
         Self {
             mode: privacy.mode,
-            unit: privacy.mechanism().unit().filter(|_| promised).map(str::to_owned),
+            unit: privacy.protected_unit().map(str::to_owned),
             epsilon: None,
-            delta: promised.then_some(privacy.delta),
-            noise_multiplier: if promised { privacy.noise_multiplier } else { 0.0 },
+            delta: privacy.promised_delta(),
+            noise_multiplier: if privacy.mode.adds_noise() {
+                privacy.noise_multiplier
+            } else {
+                0.0
+            },
             clip: privacy.clip,
             patient_clip: privacy.dp_sgd.as_ref().map(|steps| steps.patient_clip),
         }

@@ -1,13 +1,13 @@
 //! The noise with which a run costs what its file says it may.
 
+use super::PlanError;
 use super::check::limits;
 use super::privacy::{PrivacyPlan, PrivacyTable};
-use super::{PlanError, PrivacyMode};
 use privacy::accountant::pld::{self, Zcdp};
 use privacy::accountant::{
     AccountantError, Budget, Delta, Epsilon, NoiseMultiplier, SamplingRate, smallest_noise_by,
 };
-use privacy::{REPLACED, grid};
+use privacy::grid;
 
 const HINT: &str = "use a larger epsilon, fewer rounds or steps, or a lower sampling_rate";
 
@@ -22,6 +22,7 @@ const TOLERANCE: f64 = 1e-4;
 pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, PlanError> {
     let PrivacyTable { mut plan, epsilon } = table;
     if let Some(epsilon) = epsilon {
+        let protection = plan.mode.protection();
         let plan_error = |key, error: AccountantError| PlanError {
             key,
             what: error.to_string(),
@@ -54,10 +55,10 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, P
         let steps = plan.dp_sgd.as_ref().map_or(1, |dp_sgd| dp_sgd.steps);
         if !(1..=limits::STEPS).contains(&steps) || !(1..=limits::ROUNDS).contains(&rounds) {
             // The plan's own rules say what is wrong; no noise would be right.
-            plan.noise_multiplier = grid::MAX_NOISE_MULTIPLIER;
+            plan.noise_multiplier = protection.max_noise();
             return Ok(plan);
         }
-        let sensitivity = if plan.mode == PrivacyMode::Site { REPLACED } else { 1.0 };
+        let sensitivity = protection.sensitivity();
         // What is promised is what is calibrated: one function says both.
         let promised = |noise: NoiseMultiplier| {
             let with = PrivacyPlan { noise_multiplier: noise.get() * sensitivity, ..plan.clone() };
@@ -66,13 +67,13 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, P
         let noise = smallest_noise_by(promised, budget, TOLERANCE)
             .map_err(|error| plan_error("privacy.epsilon", error))?
             .get();
-        if noise * sensitivity > grid::MAX_NOISE_MULTIPLIER {
+        if noise * sensitivity > protection.max_noise() {
             return Err(PlanError {
                 key: "privacy.epsilon",
                 what: format!(
                     "{epsilon} needs noise of {:.0} times the bound, over {}",
                     noise * sensitivity,
-                    grid::MAX_NOISE_MULTIPLIER
+                    protection.max_noise()
                 ),
                 hint: HINT.into(),
             });
@@ -147,6 +148,25 @@ features = { columns = ["x"] }
             }
         }
         assert!(plans > 60, "{plans}");
+    }
+
+    /// The file has no `noise_multiplier` that could be mended.
+    #[test]
+    fn noise_that_no_update_can_hold_is_refused_under_the_epsilon_that_asked_for_it() {
+        let with = |epsilon: &str, rounds: u32| {
+            let text = PLAN
+                .replace("rounds = 10", &format!("rounds = {rounds}"))
+                .replace("mode = \"patient\"", "mode = \"site\"")
+                .replace(", expected_patients = 220, sampling_rate = RATE, steps = 4EVALUATION", "")
+                .replace("EPSILON", epsilon)
+                .replace("DELTA", "1e-5");
+            let error = base::config::read::<Draft>("small.toml", &text).unwrap_err();
+            error.problems.iter().map(|problem| problem.key.clone()).collect::<Vec<_>>()
+        };
+        // Some hundred bounds, which an update's elements cannot hold and private steps could.
+        assert_eq!(with("0.05", 10), ["privacy.epsilon"]);
+        // Without a number of rounds no noise is right, and none is found fault with.
+        assert_eq!(with("1.0", 0), ["rounds"]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Evaluation {
     /// Every rule that it breaks in a plan: the key, what was found, and how to mend it.
     pub(super) fn plan_errors(&self, plan: &Plan) -> Vec<(&'static str, String, &'static str)> {
         let mut found = self.unfit(plan);
-        if *self != Self::default() && plan.privacy.mode != super::PrivacyMode::None {
+        if *self != Self::default() && !plan.privacy.mode.tells_exact_metrics() {
             let hint = "exact metrics stay at the site in a private mode: leave the table out, and see \
                         `site-node evaluate` and [privacy.evaluation]";
             found.push(("evaluation", "asked for in a private mode".to_owned(), hint));

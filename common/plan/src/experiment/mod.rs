@@ -9,6 +9,7 @@ mod calibrate;
 mod caution;
 mod check;
 mod checked;
+mod encoders;
 mod evaluation;
 mod features;
 mod model;

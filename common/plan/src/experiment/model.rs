@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::encoders::{EncoderTable, Problem};
 use super::outcome::Outcome;
-use super::view::{View, ViewSource, ecg_samples};
-use crate::model::{
-    Block, Encoder, EncoderKind, Fusion, Head, HeadKind, ModelKind, ModelSpec, Pool,
-};
+use super::view::View;
+use crate::model::{Fusion, Head, HeadKind, ModelKind, ModelSpec};
 use base::config::{Section, Settings};
-use base::quote::quoted;
 
 /// The `[model]` table before it meets the features and the time grid.
 pub(super) struct ModelTable {
@@ -25,18 +23,6 @@ struct FusionTable {
     width: u32,
     hidden: Vec<u32>,
     modality_dropout: f64,
-}
-
-/// A `[model.encoders.VIEW]` table: what its view makes of these keys.
-struct EncoderTable {
-    width: Option<u32>,
-    channels: Option<Vec<u32>>,
-    kernel: Option<u32>,
-    strides: Option<Vec<u32>>,
-    dilations: Option<Vec<u32>>,
-    residual: Option<Vec<u32>>,
-    frozen: bool,
-    pool: Pool,
 }
 
 impl Settings for ModelTable {
@@ -129,32 +115,6 @@ impl Settings for FusionTable {
     }
 }
 
-impl Settings for EncoderTable {
-    fn read(section: &mut Section<'_>) -> Option<Self> {
-        let width = section.maybe("width");
-        let channels = section.maybe("channels");
-        let kernel = section.maybe("kernel");
-        let strides = section.maybe("strides");
-        let dilations = section.maybe("dilations");
-        let residual = section.maybe("residual");
-        let frozen = section.or("frozen", false);
-        let pool = section.one_of("pool", Some(Pool::Mean));
-        Some(Self {
-            width: width?,
-            channels: channels?,
-            kernel: kernel?,
-            strides: strides?,
-            dilations: dilations?,
-            residual: residual?,
-            frozen: frozen?,
-            pool: pool?,
-        })
-    }
-}
-
-/// Which key of the file, what was found, and how to mend it.
-type Problem = (String, String, &'static str);
-
 impl ModelTable {
     /// The specification for these views and this time grid, without the number of inputs, which the plan
     /// counts.
@@ -201,103 +161,4 @@ impl ModelTable {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "read within [0, 1)")]
 fn millionths(share: f64) -> u32 {
     (share * 1e6).round() as u32
-}
-
-impl EncoderTable {
-    /// The encoder of the view of this name.
-    fn resolve(self, name: String, views: &[View]) -> Result<Encoder, Problem> {
-        let at = |key: &str| format!("model.encoders.{name}{key}");
-        let Some(view) = views.iter().find(|view| view.name == name) else {
-            let known = views.iter().map(|view| view.name.as_str());
-            let what = match base::config::nearest(&name, known) {
-                Some(near) => format!("no view has this name; do you mean {}?", quoted(near)),
-                None => "no view has this name".to_owned(),
-            };
-            return Err((at(""), what, "name the view that the encoder reads"));
-        };
-        let frozen = self.frozen;
-        let pool = self.pool;
-        let kind = match &view.source {
-            ViewSource::Codes { vocabulary, .. } => {
-                let given = self.channels.is_some()
-                    || self.kernel.is_some()
-                    || self.strides.is_some()
-                    || self.dilations.is_some()
-                    || self.residual.is_some()
-                    || self.pool == Pool::Max;
-                if given {
-                    let hint =
-                        "codes have a width alone: leave out channels and what goes with them";
-                    return Err((
-                        at(""),
-                        "channels, a kernel or a pool for codes".to_owned(),
-                        hint,
-                    ));
-                }
-                EncoderKind::Codes {
-                    vocabulary: u32::try_from(vocabulary.len()).unwrap_or(u32::MAX),
-                    width: self.width.unwrap_or(16),
-                }
-            }
-            ViewSource::Ecg { rate_hz, seconds, beats } => EncoderKind::Ecg {
-                samples: ecg_samples(*rate_hz, *seconds, *beats),
-                blocks: self.blocks(at, &[32, 32, 64, 64, 64], 7)?,
-            },
-            ViewSource::Image { width, height } => EncoderKind::Image {
-                width: *width,
-                height: *height,
-                blocks: self.blocks(at, &[16, 32, 64, 64], 3)?,
-            },
-            _ => {
-                let what = "its view is of numbers or categories".to_owned();
-                let hint = "leave the encoder out: such views are inputs of the tables' layers";
-                return Err((at(""), what, hint));
-            }
-        };
-        Ok(Encoder { view: name, kind, frozen, pool })
-    }
-
-    /// The convolutions: each halves the length, but where the file says otherwise.
-    fn blocks(
-        self,
-        at: impl Fn(&str) -> String,
-        channels: &[u32],
-        kernel: u32,
-    ) -> Result<Vec<Block>, Problem> {
-        if self.width.is_some() {
-            let hint = "give channels, one number for each convolution";
-            return Err((at(".width"), "a width for convolutions".to_owned(), hint));
-        }
-        let channels = self.channels.unwrap_or_else(|| channels.to_vec());
-        let count = channels.len();
-        let dilations = self.dilations.unwrap_or_else(|| vec![1; count]);
-        let residual = self.residual.unwrap_or_else(|| vec![0; count]);
-        let strides = self.strides.unwrap_or_else(|| {
-            // A residual or dilated convolution keeps the length.
-            let keeps = dilations.iter().zip(&residual).map(|(d, r)| *d > 1 || *r > 0);
-            keeps.map(|keeps| if keeps { 1 } else { 2 }).collect()
-        });
-        for (key, list) in
-            [(".strides", &strides), (".dilations", &dilations), (".residual", &residual)]
-        {
-            if list.len() != count {
-                let what = format!("{} numbers for {count} convolutions", list.len());
-                return Err((at(key), what, "give one number for each of the channels"));
-            }
-        }
-        if let Some(odd) = residual.iter().find(|flag| **flag > 1) {
-            let hint = "write 1 where the input is added, 0 where it is not";
-            return Err((at(".residual"), format!("{odd} is neither 0 nor 1"), hint));
-        }
-        let kernel = self.kernel.unwrap_or(kernel);
-        let shapes = strides.iter().zip(&dilations).zip(&residual);
-        let block = |(&channels, ((&stride, &dilation), &residual))| Block {
-            channels,
-            kernel,
-            stride,
-            dilation,
-            residual: residual == 1,
-        };
-        Ok(channels.iter().zip(shapes).map(block).collect())
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, PrivacyMode};
+use super::Plan;
 use crate::metric::{C_INDEX, Importance, MetricId, Quantity};
 use base::config::{Section, Settings};
 use base::quote::{quoted, shortened};
@@ -65,7 +65,7 @@ impl Plan {
             let asked = self.privacy.evaluation.as_ref();
             asked.is_some_and(|asked| asked.metrics().any(|known| known == *quantity.id()))
         };
-        self.privacy.mode == PrivacyMode::None || name.parse().is_ok_and(asked)
+        self.privacy.mode.tells_exact_metrics() || name.parse().is_ok_and(asked)
     }
 }
 

@@ -3,8 +3,9 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::layout::{ParamLayout, Start};
+use super::layout::ParamLayout;
 use super::spec::ModelSpec;
+use super::start::Start;
 
 /// The parameters before the first round, in the layout's order: what each block's [`Start`] says.
 ///
@@ -36,7 +37,7 @@ fn uniform(rng: &mut impl RngCore, bound: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::spec::Head;
+    use super::super::head::Head;
     use super::*;
 
     fn mlp() -> ModelSpec {

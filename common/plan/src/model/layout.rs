@@ -2,29 +2,10 @@
 
 use std::ops::Range;
 
-use super::fusion::{Encoder, EncoderKind, Fusion, TABLES};
-use super::spec::{Head, ModelSpec};
-
-/// What a block holds before the first round.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Start {
-    /// The same number everywhere.
-    Constant(f64),
-    /// Uniform in ±bound, drawn from the plan's seed.
-    Uniform {
-        /// The bound.
-        bound: f64,
-    },
-}
-
-impl Start {
-    const ZERO: Self = Self::Constant(0.0);
-
-    /// ±√(6 / inputs) (He et al., arXiv:1502.01852, eq. 10, for ReLU).
-    fn he(inputs: usize) -> Self {
-        Self::Uniform { bound: (6.0 / inputs.max(1) as f64).sqrt() }
-    }
-}
+use super::fusion::{Fusion, TABLES};
+use super::head::Head;
+use super::spec::ModelSpec;
+use super::start::Start;
 
 /// One block of parameters: a weight matrix or a vector.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +32,10 @@ pub struct Param {
 /// A fusion has before those, which then read the fused vector:
 ///
 /// - `tables.I.weight` and `.bias`, the tables' dense layers;
-/// - `encoder.VIEW.embedding` `[vocabulary, width]` and `encoder.VIEW.fading` `[width]` for codes;
+/// - `encoder.VIEW.embedding` `[vocabulary, width]` and `encoder.VIEW.fading` `[width]` for codes that are summed;
+/// - `encoder.VIEW.embedding` `[vocabulary, embedding]`, `.input.weight` `[embedding, 3 · width]`, `.input.bias`
+///   `[3 · width]`, `.state.weight` `[width, 3 · width]`, `.state.bias` `[width]` and `.fading` `[width]` for a GRU,
+///   with the columns of the reset gate, the update gate and the candidate;
 /// - `encoder.VIEW.conv.I.weight` `[taps · channels in, channels out]` (taps from the first in time on; in
 ///   images row by row), `.gain` and `.shift` of the normalisation after it;
 /// - for each modality, `tables` first, `fusion.NAME.value.weight` `[width of the encoder, width]`,
@@ -192,7 +176,7 @@ fn fused(
         modalities.push((TABLES.to_owned(), dense(TABLES, inputs, hidden, each)));
     }
     for encoder in &fusion.encoders {
-        self::encoder(encoder, each);
+        encoder.parameters(|name, shape, start| each(name, shape, start, encoder.frozen));
         modalities.push((encoder.view.clone(), encoder.width() as usize));
     }
     let width = fusion.width as usize;
@@ -209,32 +193,9 @@ fn fused(
     width
 }
 
-fn encoder(encoder: &Encoder, each: &mut impl FnMut(String, Vec<usize>, Start, bool)) {
-    let Encoder { view, kind, frozen, .. } = encoder;
-    if let EncoderKind::Codes { vocabulary, width } = kind {
-        let vocabulary = *vocabulary as usize;
-        let width = *width as usize;
-        let embedding = Start::Uniform { bound: 0.5 };
-        each(format!("encoder.{view}.embedding"), vec![vocabulary, width], embedding, *frozen);
-        // ln 2 a year, since the rate is softplus of this.
-        each(format!("encoder.{view}.fading"), vec![width], Start::ZERO, *frozen);
-    }
-    let (channels, axes, blocks) = encoder.convolutions();
-    let mut channels = channels as usize;
-    for (index, block) in blocks.iter().enumerate() {
-        let columns = (block.kernel as usize).saturating_pow(axes).saturating_mul(channels);
-        let outputs = block.channels as usize;
-        let name = format!("encoder.{view}.conv.{index}");
-        each(format!("{name}.weight"), vec![columns, outputs], Start::he(columns), *frozen);
-        each(format!("{name}.gain"), vec![outputs], Start::Constant(1.0), *frozen);
-        each(format!("{name}.shift"), vec![outputs], Start::ZERO, *frozen);
-        channels = outputs;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::fusion::{Block, Pool};
+    use super::super::encoder::{Block, CodeBag, Ecg, Encoder, EncoderKind, Gru, Image, Pool};
     use super::*;
 
     fn tiles(spec: &ModelSpec) -> ParamLayout {
@@ -282,15 +243,16 @@ mod tests {
             hidden: vec![6],
             fusion: Some(Fusion {
                 encoders: vec![
-                    view("drugs", EncoderKind::Codes { vocabulary: 30, width: 5 }),
-                    view("ecg", EncoderKind::Ecg { samples: 100, blocks: vec![block] }),
+                    view("drugs", EncoderKind::Codes(CodeBag { vocabulary: 30, width: 5 })),
+                    view("stays", EncoderKind::Gru(Gru { vocabulary: 9, embedding: 3, width: 4 })),
+                    view("ecg", EncoderKind::Ecg(Ecg { samples: 100, blocks: vec![block] })),
                     view(
                         "scan",
-                        EncoderKind::Image {
+                        EncoderKind::Image(Image {
                             width: 9,
                             height: 7,
                             blocks: vec![Block { kernel: 3, ..block }],
-                        },
+                        }),
                     ),
                 ],
                 width: 10,
@@ -304,6 +266,9 @@ mod tests {
         let shape = |name: &str| layout.block(name).map(|block| block.shape.clone());
         assert_eq!(shape("tables.0.weight"), Some(vec![4, 6]));
         assert_eq!(shape("encoder.drugs.embedding"), Some(vec![30, 5]));
+        assert_eq!(shape("encoder.stays.input.weight"), Some(vec![3, 12]));
+        assert_eq!(shape("encoder.stays.state.weight"), Some(vec![4, 12]));
+        assert_eq!(shape("fusion.stays.value.weight"), Some(vec![4, 10]));
         assert_eq!(shape("encoder.ecg.conv.0.weight"), Some(vec![84, 8]));
         assert_eq!(shape("encoder.scan.conv.0.weight"), Some(vec![9, 8]));
         assert_eq!(shape("fusion.scan.gate.weight"), Some(vec![8, 10]));

@@ -5,15 +5,24 @@
 //!
 //! Between the two, a model is one flat vector of `f32` in the order that [`ParamLayout`] fixes.
 
+pub mod encoder;
+mod error;
 pub mod fusion;
+mod head;
 mod init;
 mod kind;
 mod layout;
+pub mod limits;
 pub mod payload;
 mod spec;
+mod start;
 
-pub use fusion::{Block, Encoder, EncoderKind, Fusion, Pool};
+pub use encoder::{Block, CodeBag, Ecg, Encoder, EncoderKind, Gru, Image, Input, LEADS, Pool};
+pub use error::InvalidModel;
+pub use fusion::Fusion;
+pub use head::Head;
 pub use init::initial_parameters;
 pub use kind::{HeadKind, ModelKind};
-pub use layout::{Param, ParamLayout, Start, starts_so};
-pub use spec::{Head, InvalidModel, ModelSpec, limits};
+pub use layout::{Param, ParamLayout, starts_so};
+pub use spec::ModelSpec;
+pub use start::Start;

@@ -1,7 +1,7 @@
 //! A plan held against a hospital's rules.
 
 use super::Policy;
-use crate::experiment::{DataTag, Outcome, Plan, PrivacyMode, StatisticsRequest, View, ViewSource};
+use crate::experiment::{DataTag, Outcome, Plan, StatisticsRequest, View, ViewSource};
 use base::config::Choice;
 use base::fingerprint::Fingerprint;
 use base::quote::quoted;
@@ -52,11 +52,11 @@ impl Policy {
             rule(key, asked, allowed, kept);
         }
         rule("policy.modes", mode.name().into(), names(&self.modes), self.modes.contains(&mode));
-        if mode == PrivacyMode::None
+        if mode.needs_open_data()
             && let Some(tag) = asker.tag
         {
-            let allowed = "public or synthetic data for mode \"none\"".into();
-            rule("data.tag", tag.name().into(), allowed, tag.may_leave_unprotected());
+            let allowed = format!("public or synthetic data for mode {:?}", mode.name());
+            rule("data.tag", tag.name().into(), allowed, mode.allows_data(tag));
         }
         let kind = plan.model.kind();
         let kept = self.models.contains(&kind);
@@ -94,7 +94,7 @@ impl Policy {
         let most = self.max_clip;
         let kept = clip <= self.max_clip;
         rule("policy.max_clip", clip.to_string(), format!("at most {most}"), kept);
-        if mode != PrivacyMode::None {
+        if mode.adds_noise() {
             let noise = privacy.noise_multiplier;
             let least = self.min_noise;
             rule(

@@ -79,7 +79,7 @@ impl Policy {
         let privacy = &plan.privacy;
         let exactly = plan.views.iter().map(crate::experiment::View::reads_exactly);
         let columns = plan.reads().into_iter().chain(exactly).collect();
-        let delta = if privacy.mode == PrivacyMode::None { 1e-5 } else { privacy.delta };
+        let delta = privacy.promised_delta().unwrap_or(1e-5);
         Self {
             coordinators: vec![coordinator],
             modes: vec![privacy.mode],

@@ -82,7 +82,7 @@ pub(super) fn data_key(plan: &Plan) -> Digest {
 mod tests {
     use plan::experiment::{DpSgd, Evaluation, PrivacyMode, PrivateEvaluation, Weights};
     use plan::model::Head;
-    use plan::model::fusion::{Encoder, EncoderKind, Fusion, Pool};
+    use plan::model::{CodeBag, Encoder, EncoderKind, Fusion, Pool};
 
     use super::super::tests::plan;
     use super::*;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn encode_view(plan: &mut Plan, view: &str, width: u32) {
-        let kind = EncoderKind::Codes { vocabulary: 2, width };
+        let kind = EncoderKind::Codes(CodeBag { vocabulary: 2, width });
         let encoder = Encoder { view: view.to_owned(), kind, frozen: false, pool: Pool::Mean };
         let encoders = vec![encoder];
         let hidden = Vec::new();

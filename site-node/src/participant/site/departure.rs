@@ -2,7 +2,6 @@
 
 use base::digest::Digest;
 use base::ids::{Round, RunId};
-use plan::experiment::PrivacyMode;
 
 use super::super::{DeclineReason, failed, log};
 use super::run_state::Made;
@@ -31,7 +30,7 @@ impl SiteParticipant {
                 return Err(refresh::changed());
             }
             self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
-            let noised = state.plan.privacy.mode != PrivacyMode::None;
+            let noised = state.plan.privacy.mode.adds_noise();
             let entries = log::sent(run, round, outgoing, noised);
             self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
             if let Some(made) = &mut state.last {

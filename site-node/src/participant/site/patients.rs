@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use base::ids::RunId;
-use plan::experiment::{CheckedPlan, Plan, PrivacyMode};
+use plan::experiment::{CheckedPlan, Plan};
 use plan::policy::Policy;
 
 use super::super::{DeclineReason, OF_PATIENTS, RecordsInForce, failed, guarded, untrained};
@@ -62,7 +62,7 @@ impl SiteParticipant {
         plan: &Plan,
         standing: &Standing<'_>,
     ) -> Result<Arc<Dataset>, DeclineReason> {
-        let private = plan.privacy.mode != PrivacyMode::None;
+        let protected = plan.privacy.mode.protects_patients();
         let Standing { rules, records } = standing;
         let key = data_key(plan);
         // One run reads at a time, and a run that waited finds what the other one read.
@@ -71,12 +71,12 @@ impl SiteParticipant {
         let stamps = records.stamps();
         let known = self.runs().data(|data| data.serves(key, &mark, stamps.as_ref()));
         if let Some(data) = known {
-            of_patients(private, || admit_cohort(&rules.policy, data.counts))?;
+            of_patients(protected, || admit_cohort(&rules.policy, data.counts))?;
             self.runs().uses(run, &data);
             return Ok(data);
         }
         self.runs().forget_last();
-        let (OfPatients { training, test, counts }, fingerprint) = of_patients(private, || {
+        let (OfPatients { training, test, counts }, fingerprint) = of_patients(protected, || {
             records.steady(|| {
                 let read = self.patients(&rules.policy, records, plan)?;
                 let fingerprint = records.fingerprint(&self.site.state, &self.seen);
@@ -134,14 +134,14 @@ impl SiteParticipant {
     }
 }
 
-/// What reading the patients gives. Where they are private every refusal is one and the same, a stage that
+/// What reading the patients gives. Where they are protected every refusal is one and the same, a stage that
 /// panics included: which of a cohort's rules says no is for the hospital's own log.
 pub(super) fn of_patients<T>(
-    private: bool,
+    protected: bool,
     read: impl FnOnce() -> Result<T, DeclineReason>,
 ) -> Result<T, DeclineReason> {
     guarded(read).map_err(|reason| {
-        if !private {
+        if !protected {
             return reason;
         }
         tracing::warn!(%reason, "these patients do not allow it");

@@ -1,7 +1,7 @@
 //! The policy in force over a hospital's part in a run: looked at before each step, and at a hangup.
 
 use base::ids::RunId;
-use plan::experiment::{Plan, PrivacyMode};
+use plan::experiment::Plan;
 use plan::policy::{Asker, BrokenRule, Policy};
 use privacy::{Account, Cost, PlannedReleases};
 
@@ -115,7 +115,8 @@ impl SiteParticipant {
         let RunState { run, plan, data, .. } = state;
         self.admit(standing, plan)?;
         self.affords(policy, run, plan)?;
-        of_patients(plan.privacy.mode != PrivacyMode::None, || admit_cohort(policy, data.counts))?;
+        let protected = plan.privacy.mode.protects_patients();
+        of_patients(protected, || admit_cohort(policy, data.counts))?;
         state.rules = rules.clone();
         Ok(())
     }

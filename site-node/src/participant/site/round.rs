@@ -5,7 +5,7 @@ use base::ids::{Round, RunId};
 use plan::experiment::{CheckedPlan, Plan};
 use plan::model::{initial_parameters, payload};
 
-use super::super::contribute::contribute;
+use super::super::protection::{self, OpenRound};
 use super::super::records::Mark;
 use super::super::{DeclineReason, Model, failed, guarded, time};
 use super::run_state::Made;
@@ -109,7 +109,9 @@ impl SiteParticipant {
         tracing::debug!(%run, %round, "training under the policy in force");
         let within = time::within((left, self.site.clock.as_ref()), cancel, || {
             // The time counts, and the training is over, also where a defect stops it.
-            guarded(|| contribute(&self.site, &self.gate, state, round, model))
+            let mode = state.plan.privacy.mode;
+            let open = OpenRound { site: &self.site, gate: &self.gate, state, round, model };
+            guarded(|| protection::of(mode).contribute(open))
         });
         self.put_down(&run, cancel);
         let (made, took) = within.map_err(|error| failed("train")(&error))?;

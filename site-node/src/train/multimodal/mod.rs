@@ -2,14 +2,14 @@
 //!
 //! ```text
 //!  tables ─ dense ───────────┐
-//!  codes  ─ `codes`          │ h_m
+//!  codes  ─ `codes` or `gru` │ h_m
 //!  ECG    ─ `stack` of       ├──► `gates` ─► v ─► ReLU ─► dense ─► head ─► logits
 //!  image  ─ conv and norm ───┘
 //! ```
 //!
 //! A patient passes through the network alone, forward and backward, on one thread; patients share the
-//! threads. Each layer has its formulas, its forward and its backward in one file: [`dense`], [`codes`],
-//! [`conv`] (with its two products in [`product`]), [`norm`], [`gates`]. What a patient's pass leaves is a
+//! threads. Each layer has its formulas, its forward and its backward in one file: [`dense`],
+//! [`encoders`], [`conv`] (with its two products in [`product`]), [`norm`], [`gates`]. What a patient's pass leaves is a
 //! list of parts of the flat gradient ([`part`]), which [`plain`] adds up and [`private`] clips ([`sums`]).
 //!
 //! # Why patient by patient
@@ -38,7 +38,8 @@
 //! needed (norm, rounding, sum) and never stored: ‖x‖²·‖∂L/∂z‖² is its squared norm. That of a convolution
 //! is a sum of such products over positions, and rounding to integers must come after that sum; norms
 //! without the gradient ("ghost" norms) would save only one of the three passes over it. So it is written
-//! down, and is smaller than the activations. Of embeddings there are the rows of the patient's words alone.
+//! down, and is smaller than the activations; so is that of a recurrent layer, which is a sum over codes. Of embeddings
+//! there are the rows of the patient's words alone.
 //!
 //! # On a GPU
 //!
@@ -46,11 +47,11 @@
 //! everything else stays as it is, and the same parts come out ([`device`]).
 
 mod clip;
-mod codes;
 mod conv;
 mod dense;
 mod device;
 mod dropout;
+mod encoders;
 mod gates;
 mod lanes;
 mod norm;
@@ -60,7 +61,6 @@ mod plain;
 mod pool;
 mod private;
 mod product;
-mod stack;
 mod sums;
 mod tensors;
 #[cfg(test)]

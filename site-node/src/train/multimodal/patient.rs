@@ -1,12 +1,11 @@
 //! One patient through the whole model, forward and backward.
 
-use plan::model::{EncoderKind, ModelSpec, ParamLayout, fusion};
+use plan::model::{ModelSpec, ParamLayout, fusion};
 
-use super::codes::{self, Codes};
 use super::dense::{Chain, Dense, relu, through_relu};
+use super::encoders::{self, Brought, Encoder, Stack, Where};
 use super::gates::{self, Gate};
 use super::part::{Part, Visit};
-use super::stack::{self, Stack};
 use crate::train::examples::Examples;
 
 use std::ops::Range;
@@ -29,36 +28,12 @@ pub(super) struct Model {
     pub(super) dropout: u32,
 }
 
-#[derive(Debug)]
-enum Encoder {
-    Codes(Codes),
-    Stack(Stack),
-}
-
-impl Encoder {
-    fn frozen(&self) -> bool {
-        match self {
-            Self::Codes(codes) => codes.frozen,
-            Self::Stack(stack) => stack.frozen,
-        }
-    }
-}
-
-/// Where encoders of convolutions are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Where {
-    /// Here, in the patient's pass.
-    Here,
-    /// On a device, which is handed ∂L/∂h and hands over h and the gradient.
-    Device,
-}
-
 /// The model with a flat vector's parameters, for one step.
 pub(super) struct Network<'a> {
     pub(super) model: &'a Model,
     parameters: &'a [f32],
     /// The encoders' parameters as their loops read them.
-    stacks: Vec<Option<stack::Loaded>>,
+    encoders: Vec<encoders::Loaded>,
 }
 
 /// Room for one patient: a thread takes it for one patient after the other. Nothing that a patient leaves in
@@ -66,7 +41,7 @@ pub(super) struct Network<'a> {
 #[derive(Debug)]
 pub(super) struct Space {
     tables: Chain,
-    encoders: Vec<EncoderSpace>,
+    encoders: Vec<encoders::Space>,
     gates: Vec<gates::Space>,
     fused: Vec<f32>,
     fused_slope: Vec<f32>,
@@ -75,14 +50,6 @@ pub(super) struct Space {
     output_slope: Vec<f32>,
     /// Logits after the forward pass; the caller puts ∂L/∂logits in their place for the backward one.
     pub(super) logits: Vec<f32>,
-}
-
-#[derive(Debug)]
-enum EncoderSpace {
-    Codes(codes::Space),
-    Stack(Box<stack::Space>),
-    /// The parameters' gradient, where it is each patient's own.
-    Device(Vec<f32>),
 }
 
 impl Space {
@@ -100,10 +67,7 @@ impl Space {
 
     /// Takes the gradient of an encoder that is computed elsewhere.
     pub(super) fn put_gradient(&mut self, encoder: usize, values: &[f32]) {
-        if let EncoderSpace::Device(gradient) = &mut self.encoders[encoder] {
-            gradient.clear();
-            gradient.extend_from_slice(values);
-        }
+        self.encoders[encoder].put_gradient(values);
     }
 }
 
@@ -118,10 +82,7 @@ impl Model {
         let tables = (spec.inputs > 0).then(|| fusion::TABLES.to_owned());
         let names = tables.into_iter().chain(encoders.iter().map(|encoder| encoder.view.clone()));
         let gates = names.filter_map(|name| Gate::find(&layout, &name)).collect();
-        let encoders = encoders.iter().map(|encoder| match encoder.kind {
-            EncoderKind::Codes { .. } => Encoder::Codes(Codes::new(encoder, &layout)),
-            _ => Encoder::Stack(Stack::new(encoder, &layout)),
-        });
+        let encoders = encoders.iter().map(|encoder| Encoder::new(encoder, &layout));
         let mut hidden = Dense::all(&layout, "dense");
         let head = hidden.pop();
         let logits = spec.head.logits();
@@ -141,28 +102,18 @@ impl Model {
 
     /// Encoders of convolutions by their places; none in the place of another kind.
     pub(super) fn stacks(&self) -> impl Iterator<Item = Option<&Stack>> {
-        self.encoders.iter().map(|encoder| match encoder {
-            Encoder::Codes(_) => None,
-            Encoder::Stack(stack) => Some(stack),
-        })
+        self.encoders.iter().map(Encoder::stack)
     }
 
     /// The model with parameters, which are as many as it has.
     pub(super) fn load<'a>(&'a self, parameters: &'a [f32], convolutions: Where) -> Network<'a> {
-        let load = |encoder: &Encoder| match encoder {
-            Encoder::Stack(stack) if convolutions == Where::Here => Some(stack.load(parameters)),
-            _ => None,
-        };
-        Network { model: self, parameters, stacks: self.encoders.iter().map(load).collect() }
+        let load = |encoder: &Encoder| encoder.load(parameters, convolutions);
+        Network { model: self, parameters, encoders: self.encoders.iter().map(load).collect() }
     }
 
     /// Room for one patient.
     pub(super) fn space(&self, convolutions: Where) -> Space {
-        let encoders = self.encoders.iter().map(|encoder| match encoder {
-            Encoder::Codes(_) => EncoderSpace::Codes(codes::Space::default()),
-            Encoder::Stack(_) if convolutions == Where::Device => EncoderSpace::Device(Vec::new()),
-            Encoder::Stack(stack) => EncoderSpace::Stack(Box::new(stack.space())),
-        });
+        let encoders = self.encoders.iter().map(|encoder| encoder.space(convolutions));
         let output = self.head.as_ref().map_or(0, |head| head.outputs);
         Space {
             tables: Chain::new(&self.tables),
@@ -212,20 +163,11 @@ impl Network<'_> {
             space.tables.forward(&model.tables, parameters, features);
             gate.h.copy_from_slice(space.tables.output(features));
         }
-        let encoders = model.encoders.iter().zip(&mut space.encoders).zip(&self.stacks);
+        let encoders = model.encoders.iter().zip(&mut space.encoders).zip(&self.encoders);
         let all = encoders.zip(brought).zip(examples.modalities());
         for ((((encoder, space), loaded), gate), modality) in all.filter(|all| all.0.1.present) {
-            match (encoder, space, loaded) {
-                (Encoder::Codes(encoder), EncoderSpace::Codes(space), _) => {
-                    let codes = modality.codes_of(patient).unwrap_or_default();
-                    encoder.forward(parameters, codes, space, &mut gate.h);
-                }
-                (Encoder::Stack(encoder), EncoderSpace::Stack(space), Some(loaded)) => {
-                    let numbers = modality.numbers_of(patient).unwrap_or_default();
-                    encoder.forward(loaded, numbers, space, &mut gate.h);
-                }
-                _ => {}
-            }
+            let brought = Brought { modality, patient };
+            encoder.forward(parameters, loaded, space, brought, &mut gate.h);
         }
         space.fused.fill(0.0);
         for (gate, at) in model.gates.iter().zip(&mut space.gates) {
@@ -272,7 +214,7 @@ impl Network<'_> {
         space.hidden.backward(&model.hidden, parameters, &slope, into);
         through_relu(&space.fused, &mut space.fused_slope);
 
-        let frozen = model.encoders.iter().map(Encoder::frozen);
+        let frozen = model.encoders.iter().map(|encoder| encoder.frozen);
         let on =
             std::iter::repeat_n(true, model.first_encoder()).chain(frozen.map(|frozen| !frozen));
         for ((gate, at), on) in model.gates.iter().zip(&mut space.gates).zip(on) {
@@ -282,19 +224,10 @@ impl Network<'_> {
         if let Some(gate) = own.first().filter(|gate| gate.present) {
             space.tables.backward(&model.tables, parameters, &gate.slope, None);
         }
-        let encoders = model.encoders.iter().zip(&mut space.encoders).zip(&self.stacks);
+        let encoders = model.encoders.iter().zip(&mut space.encoders).zip(&self.encoders);
         for (((encoder, space), loaded), gate) in encoders.zip(brought) {
-            if encoder.frozen() || !gate.present {
-                continue;
-            }
-            match (encoder, space, loaded) {
-                (Encoder::Codes(encoder), EncoderSpace::Codes(space), _) => {
-                    encoder.backward(parameters, &gate.slope, space);
-                }
-                (Encoder::Stack(encoder), EncoderSpace::Stack(space), Some(loaded)) => {
-                    encoder.backward(loaded, &gate.slope, space);
-                }
-                _ => {}
+            if !encoder.frozen && gate.present {
+                encoder.backward(parameters, loaded, space, &gate.slope);
             }
         }
     }
@@ -323,20 +256,8 @@ impl Network<'_> {
             space.tables.visit(&model.tables, features(examples, patient), visit);
         }
         for ((encoder, space), gate) in model.encoders.iter().zip(&space.encoders).zip(brought) {
-            if encoder.frozen() || !gate.present {
-                continue;
-            }
-            match (encoder, space) {
-                (Encoder::Codes(encoder), EncoderSpace::Codes(space)) => {
-                    encoder.visit(space, visit);
-                }
-                (Encoder::Stack(encoder), EncoderSpace::Stack(space)) => {
-                    visit.part(Part::plain(encoder.range.start, &space.parameters));
-                }
-                (Encoder::Stack(encoder), EncoderSpace::Device(gradient)) => {
-                    visit.part(Part::plain(encoder.range.start, gradient));
-                }
-                _ => {}
+            if !encoder.frozen && gate.present {
+                encoder.visit(space, visit);
             }
         }
     }

@@ -7,9 +7,10 @@ use rayon::prelude::*;
 
 use super::device::{Batch, OnDevice};
 use super::dropout::Dropout;
+use super::encoders::Where;
 use super::lanes::{Cpu, Task, add_times, widest};
 use super::part::Part;
-use super::patient::{Model, Network, Space, Where};
+use super::patient::{Model, Network, Space};
 use super::pool::Pool;
 use crate::train::device::Device;
 use crate::train::error::TrainError;

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use super::device::OnDevice;
 use super::dropout::{Dropout, key_of};
-use super::patient::{Model, Network, Space, Where};
+use super::encoders::Where;
+use super::patient::{Model, Network, Space};
 use super::pool::Pool;
 use super::sums::Sums;
 use crate::train::device::Device;

@@ -78,7 +78,7 @@ pub fn train_privately(
 mod tests {
     use base::digest::Digest;
     use base::ids::Round;
-    use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, Pool, initial_parameters};
+    use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, Image, Pool, initial_parameters};
     use privacy::{Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, Released};
 
     use super::*;
@@ -124,7 +124,7 @@ mod tests {
     fn without_clipping_and_noise(fused: bool) {
         let n = 96_usize;
         let block = Block { channels: 8, kernel: 3, stride: 2, dilation: 1, residual: false };
-        let image = EncoderKind::Image { width: 6, height: 6, blocks: vec![block] };
+        let image = EncoderKind::Image(Image { width: 6, height: 6, blocks: vec![block] });
         let encoder =
             Encoder { view: "scan".to_owned(), kind: image, frozen: false, pool: Pool::Mean };
         let fusion = Fusion { encoders: vec![encoder], width: 8, hidden: vec![], dropout_ppm: 0 };

@@ -3,12 +3,15 @@
 use base::codec::{decode, encode};
 use base::config;
 use plan::experiment::{Draft, Experiment, Part, Plan};
-use plan::model::{Block, Encoder, EncoderKind, Fusion, InvalidModel, ModelKind, ModelSpec, Pool};
+use plan::model::{
+    Block, CodeBag, Ecg, Encoder, EncoderKind, Fusion, Gru, Image, InvalidModel, ModelKind,
+    ModelSpec, Pool,
+};
 
 use crate::border::golden::{every_variant, golden, variants};
 use crate::border::sample::{FILE, read};
 
-variants!(EncoderKind: Codes, Ecg, Image);
+variants!(EncoderKind: Codes, Ecg, Image, Gru);
 variants!(Pool: Mean, Max);
 
 const VIEWS: &str = r#"
@@ -81,15 +84,19 @@ fn a_file_says_what_each_view_is_encoded_by() {
     let heart = vec![block(16, 4), dilated, block(32, 2)];
     let xray = vec![scan, scan];
     let fusion = plan.model.fusion.as_ref().unwrap();
-    let history = EncoderKind::Codes { vocabulary: 2, width: 6 };
+    let history = EncoderKind::Codes(CodeBag { vocabulary: 2, width: 6 });
     let mut encoders = fusion.encoders.clone();
     encoders.sort_by(|a, b| a.view.cmp(&b.view));
     assert_eq!(
         encoders,
         [
-            encoder("heart", EncoderKind::Ecg { samples: 1000, blocks: heart }, false),
+            encoder("heart", EncoderKind::Ecg(Ecg { samples: 1000, blocks: heart }), false),
             encoder("history", history, false),
-            encoder("xray", EncoderKind::Image { width: 64, height: 48, blocks: xray }, true),
+            encoder(
+                "xray",
+                EncoderKind::Image(Image { width: 64, height: 48, blocks: xray }),
+                true
+            ),
         ]
     );
     assert_eq!((fusion.width, fusion.dropout_ppm), (24, 250_000));
@@ -103,6 +110,20 @@ fn a_file_says_what_each_view_is_encoded_by() {
     for (place, encoder) in fusion.encoders.iter().enumerate() {
         assert_eq!((names[3 + place], parts[3 + place]), (&*encoder.view, &Part::Modality(place)));
     }
+}
+
+#[test]
+fn codes_can_be_read_in_their_order() {
+    let gru = |keys: &str| {
+        let plan =
+            read(&file().replace("width = 6", keys)).unwrap_or_else(|error| panic!("{error}"));
+        plan.plan.encoder("history").unwrap().kind.clone()
+    };
+    let kind = |embedding, width| EncoderKind::Gru(Gru { vocabulary: 2, embedding, width });
+    assert_eq!(gru("kind = \"gru\"\nwidth = 6\nembedding = 4"), kind(4, 6));
+    assert_eq!(gru("kind = \"gru\"\nwidth = 6"), kind(6, 6));
+    assert_eq!(gru("kind = \"gru\""), kind(16, 16));
+    assert_eq!(gru("kind = \"bag\""), EncoderKind::Codes(CodeBag { vocabulary: 2, width: 16 }));
 }
 
 #[test]
@@ -126,8 +147,25 @@ fn what_is_left_out_has_a_default() {
 fn mistakes_are_named_with_the_way_out() {
     for (old, new, key, what) in [
         ("[model.encoders.heart]", "[model.encoders.hart]", "encoders.hart", "mean \"heart\"?"),
-        ("width = 6", "channels = [6]", "encoders.history", "a pool for codes"),
-        ("kernel = 5", "width = 5", "encoders.xray", "give channels"),
+        ("width = 6", "channels = [6]", "history.channels", "of kind \"bag\""),
+        ("width = 6", "pool = \"max\"", "history.pool", "has a width alone"),
+        ("width = 6", "embedding = 6", "history.embedding", "kind = \"gru\""),
+        ("width = 6", "kind = \"gru\"\nkernel = 3", "history.kernel", "of kind \"gru\""),
+        ("width = 6", "kind = \"gur\"", "history.kind", "one of \"bag\", \"gru\""),
+        ("width = 6", "kind = \"convolutions\"", "history.kind", "which \"bag\" does"),
+        (
+            "width = 6",
+            "kind = \"gru\"\nwidth = 0",
+            "model.encoders",
+            "0 numbers in a recurrent state",
+        ),
+        ("kernel = 5", "width = 5", "xray.width", "give channels"),
+        (
+            "channels = [8, 8]\nkernel = 5",
+            "kind = \"gru\"",
+            "xray.kind",
+            "which \"convolutions\" does",
+        ),
         ("kernel = 5", "kernel = 4", "model.encoders", "use an odd number up to 63"),
         ("strides = [4, 1, 2]", "strides = [4, 1]", "heart.strides", "2 numbers for 3"),
         ("strides = [4, 1, 2]", "strides = [4, 2, 2]", "model.encoders", "with a stride"),
@@ -176,9 +214,9 @@ fn a_peers_encoders_fit_their_views() {
             encoder.kind = kind.clone();
         }
     };
-    let longer = EncoderKind::Ecg { samples: 1001, blocks: vec![block(8, 1)] };
-    let turned = EncoderKind::Image { width: 48, height: 64, blocks: vec![block(8, 2)] };
-    let larger = EncoderKind::Codes { vocabulary: 3, width: 4 };
+    let longer = EncoderKind::Ecg(Ecg { samples: 1001, blocks: vec![block(8, 1)] });
+    let turned = EncoderKind::Image(Image { width: 48, height: 64, blocks: vec![block(8, 2)] });
+    let larger = EncoderKind::Codes(CodeBag { vocabulary: 3, width: 4 });
     for (view, kind) in
         [("heart", kind(longer)), ("xray", kind(turned)), ("history", kind(larger.clone()))]
     {
@@ -207,14 +245,16 @@ fn hostile_sizes_are_refused_without_a_panic() {
     let most = u32::MAX;
     let hostile =
         Block { channels: most, kernel: most, stride: most, dilation: most, residual: true };
-    let image = |blocks| EncoderKind::Image { width: most, height: most, blocks };
+    let image = |blocks| EncoderKind::Image(Image { width: most, height: most, blocks });
     for kind in [
-        EncoderKind::Codes { vocabulary: most, width: most },
-        EncoderKind::Ecg { samples: most, blocks: vec![hostile] },
+        EncoderKind::Codes(CodeBag { vocabulary: most, width: most }),
+        EncoderKind::Gru(Gru { vocabulary: most, embedding: most, width: most }),
+        EncoderKind::Gru(Gru { vocabulary: 2, embedding: 1025, width: 4 }),
+        EncoderKind::Ecg(Ecg { samples: most, blocks: vec![hostile] }),
         image(vec![hostile]),
         image(vec![]),
-        EncoderKind::Image { width: 4096, height: 4096, blocks: vec![block(1024, 1); 33] },
-        EncoderKind::Ecg { samples: 600_000, blocks: vec![block(1024, 1); 32] },
+        EncoderKind::Image(Image { width: 4096, height: 4096, blocks: vec![block(1024, 1); 33] }),
+        EncoderKind::Ecg(Ecg { samples: 600_000, blocks: vec![block(1024, 1); 32] }),
     ] {
         let mut spec: ModelSpec = spec.clone();
         spec.fusion.as_mut().unwrap().encoders[0].kind = kind.clone();
@@ -226,7 +266,7 @@ fn hostile_sizes_are_refused_without_a_panic() {
     let far = Block { channels: 1, kernel: 63, dilation: 1024, ..many };
     let mut framed = spec.clone();
     let blocks = [many, far].repeat(16);
-    framed.fusion.as_mut().unwrap().encoders[0].kind = EncoderKind::Ecg { samples: 1, blocks };
+    framed.fusion.as_mut().unwrap().encoders[0].kind = EncoderKind::Ecg(Ecg { samples: 1, blocks });
     assert!(matches!(framed.check(), Err(InvalidModel::Work { .. })), "{:?}", framed.check());
     let mut wide = spec.clone();
     wide.fusion.as_mut().unwrap().width = most;
@@ -241,7 +281,15 @@ fn hostile_sizes_are_refused_without_a_panic() {
 #[test]
 fn every_part_of_a_fusion_is_part_of_the_models_identity() {
     let spec = seen().model;
-    let changes: [&dyn Fn(&mut Fusion); 9] = [
+    let history = |fusion: &mut Fusion, kind| {
+        let encoder = fusion.encoders.iter_mut().find(|encoder| encoder.view == "history");
+        encoder.unwrap().kind = EncoderKind::Gru(kind);
+    };
+    let gru = Gru { vocabulary: 2, embedding: 6, width: 6 };
+    let changes: [&dyn Fn(&mut Fusion); 12] = [
+        &|fusion| history(fusion, gru),
+        &|fusion| history(fusion, Gru { embedding: 7, ..gru }),
+        &|fusion| history(fusion, Gru { width: 7, ..gru }),
         &|fusion| fusion.width += 1,
         &|fusion| fusion.hidden.push(3),
         &|fusion| fusion.dropout_ppm += 1,
@@ -252,7 +300,7 @@ fn every_part_of_a_fusion_is_part_of_the_models_identity() {
         &|fusion| fusion.encoders.truncate(1),
         &|fusion| {
             for encoder in &mut fusion.encoders {
-                if let EncoderKind::Ecg { blocks, .. } = &mut encoder.kind {
+                if let EncoderKind::Ecg(Ecg { blocks, .. }) = &mut encoder.kind {
                     blocks[1].dilation += 1;
                 }
             }
@@ -274,13 +322,13 @@ fn a_fusion_has_these_bytes() {
         encoders: vec![
             Encoder {
                 view: "drugs".to_owned(),
-                kind: EncoderKind::Codes { vocabulary: 9, width: 4 },
+                kind: EncoderKind::Codes(CodeBag { vocabulary: 9, width: 4 }),
                 frozen: false,
                 pool: Pool::Mean,
             },
             Encoder {
                 view: "ecg".to_owned(),
-                kind: EncoderKind::Ecg { samples: 1000, blocks: vec![block(8, 2)] },
+                kind: EncoderKind::Ecg(Ecg { samples: 1000, blocks: vec![block(8, 2)] }),
                 frozen: true,
                 pool: Pool::Max,
             },
@@ -318,14 +366,18 @@ fn a_fusion_has_these_bytes() {
     );
     let block = "08000000 07000000 02000000 01000000 00";
     every_variant(&[
-        (EncoderKind::Codes { vocabulary: 1, width: 2 }, "00000000 01000000 02000000"),
+        (EncoderKind::Codes(CodeBag { vocabulary: 1, width: 2 }), "00000000 01000000 02000000"),
         (
-            EncoderKind::Ecg { samples: 3, blocks: vec![self::block(8, 2)] },
+            EncoderKind::Ecg(Ecg { samples: 3, blocks: vec![self::block(8, 2)] }),
             &format!("01000000 03000000 0100000000000000 {block}"),
         ),
         (
-            EncoderKind::Image { width: 4, height: 5, blocks: vec![] },
+            EncoderKind::Image(Image { width: 4, height: 5, blocks: vec![] }),
             "02000000 04000000 05000000 0000000000000000",
+        ),
+        (
+            EncoderKind::Gru(Gru { vocabulary: 1, embedding: 2, width: 3 }),
+            "03000000 01000000 02000000 03000000",
         ),
     ]);
     every_variant(&[(Pool::Mean, "00000000"), (Pool::Max, "01000000")]);

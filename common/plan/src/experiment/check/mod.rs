@@ -83,7 +83,8 @@ impl Plan {
     }
 }
 
-struct PlanErrors(Vec<PlanError>);
+/// The rules that a plan breaks, as they are found.
+pub(super) struct PlanErrors(Vec<PlanError>);
 
 /// The key in the file that a model's bound is about.
 fn model_key(error: &InvalidModel) -> &'static str {
@@ -114,11 +115,16 @@ fn positive(value: f64) -> bool {
 }
 
 impl PlanErrors {
-    fn note(&mut self, key: &'static str, what: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn note(
+        &mut self,
+        key: &'static str,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.0.push(PlanError { key, what: what.into(), hint: hint.into() });
     }
 
-    fn hold(&mut self, kept: bool, key: &'static str, found: impl ToString, hint: &str) {
+    pub(super) fn hold(&mut self, kept: bool, key: &'static str, found: impl ToString, hint: &str) {
         if !kept {
             self.note(key, format!("{} is out of bounds", found.to_string()), hint);
         }
@@ -130,7 +136,7 @@ impl PlanErrors {
         }
     }
 
-    fn bound(&mut self, key: &'static str, clip: f64, of: &str) {
+    pub(super) fn bound(&mut self, key: &'static str, clip: f64, of: &str) {
         self.hold(
             clip.is_finite() && clip >= grid::MIN_CLIP,
             key,

@@ -1,7 +1,7 @@
 //! How a site trains, and how updates become a model.
 
 use super::{PlanErrors, limits, positive};
-use crate::experiment::{Combine, Plan, PrivacyMode, WINDOWS, Weights};
+use crate::experiment::{Combine, Plan, WINDOWS, Weights};
 use crate::model::{ParamLayout, starts_so};
 use base::quote::quoted;
 
@@ -120,7 +120,7 @@ impl PlanErrors {
         }
         if let Weights::Patients { unit } = rule.weights {
             self.hold(unit > 0, "aggregation.patients_per_unit", unit, "use at least 1 patient");
-            if plan.privacy.mode != PrivacyMode::None {
+            if !plan.privacy.mode.tells_patient_counts() {
                 self.note(
                     "aggregation.weights",
                     "weights by patients in a private mode",

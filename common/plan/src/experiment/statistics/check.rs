@@ -87,6 +87,7 @@ impl StatisticsRequest {
                 format!("{shown} has no usable bounds"),
                 "write [lowest, highest], rising, of at most 1e15, and not closer than a billionth",
             );
+            // An answer counts missing values and refuses none, so that a view may say what it likes of them.
             for (what, hint) in input.view.plan_errors(outcome, false) {
                 hold(false, "describe.columns", what, hint);
             }

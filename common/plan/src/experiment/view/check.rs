@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use super::{
-    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Transform, Values, View, ViewSource,
-    ecg_samples, unit,
+    Aggregate, Beats, Missing, REACH_MS, RECORDING_S, Transform, Values, View, ViewSource, unit,
 };
-use crate::experiment::{Outcome, Plan, PrivacyMode};
-use crate::model::{Encoder, EncoderKind};
+use crate::experiment::{Outcome, Plan};
+use crate::model::Encoder;
 use base::quote::quoted;
 
 /// The most views of a plan, and codes or categories of one.
@@ -43,7 +42,8 @@ impl Plan {
                 found.push(("a view's name is not printable".to_owned(), hint));
                 continue;
             }
-            found.extend(view.plan_errors(&self.outcome, self.privacy.mode != PrivacyMode::None));
+            let protected = self.privacy.mode.protects_patients();
+            found.extend(view.plan_errors(&self.outcome, protected));
         }
         found
     }
@@ -66,20 +66,7 @@ impl Plan {
                 let what = format!("{} is no view", quoted(&encoder.view));
                 return Some((what, "name the view that the encoder reads"));
             };
-            let fits = match (&view.source, &encoder.kind) {
-                (
-                    ViewSource::Codes { vocabulary: words, .. },
-                    EncoderKind::Codes { vocabulary, .. },
-                ) => words.len() == *vocabulary as usize,
-                (ViewSource::Ecg { rate_hz, seconds, beats }, EncoderKind::Ecg { samples, .. }) => {
-                    ecg_samples(*rate_hz, *seconds, *beats) == *samples
-                }
-                (
-                    ViewSource::Image { width, height },
-                    EncoderKind::Image { width: columns, height: rows, .. },
-                ) => (width, height) == (columns, rows),
-                _ => false,
-            };
+            let fits = view.source.input() == Some(encoder.kind.input());
             let what = format!("encoder {} does not fit its view", quoted(&encoder.view));
             (!fits).then_some((what, "make kind and sizes those of the view"))
         };
@@ -92,11 +79,12 @@ fn word(text: &str) -> bool {
 }
 
 impl View {
-    /// Every rule that it breaks beside an outcome; in a private run, those of one too.
+    /// Every rule that it breaks beside an outcome. Where patients are protected, no plan may choose what is refused
+    /// for a patient's value.
     pub(in crate::experiment) fn plan_errors(
         &self,
         outcome: &Outcome,
-        private: bool,
+        protected: bool,
     ) -> Vec<Found> {
         let mut found = Vec::new();
         let mut note = |kept: bool, what: &str, hint: &'static str| {
@@ -173,7 +161,7 @@ impl View {
                 .transform
                 .is_none_or(|transform| values.range.is_some_and(|(low, _)| transform.admits(low)));
             note(
-                held || !private || values.missing != Missing::Refuse,
+                held || !protected || values.missing != Missing::Refuse,
                 "a value outside the transform's domain is refused in a private mode",
                 "give a range within the domain, such as [0.1, 100.0], or use missing = \"zero\", \
                  \"indicator\" or \"constant\"",
@@ -188,7 +176,7 @@ impl View {
         let chosen =
             matches!(self.source, ViewSource::Measurement { .. } | ViewSource::Category { .. });
         note(
-            !(chosen && private && self.missing() == Some(Missing::Refuse)),
+            !(chosen && protected && self.missing() == Some(Missing::Refuse)),
             "a missing value is refused in a private mode",
             "a refusal would be an exact answer about patients: use missing = \"zero\", \
              \"indicator\" or \"constant\"",

@@ -20,7 +20,7 @@ pub mod unit;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
-use crate::model::Encoder;
+use crate::model::{Encoder, Input};
 
 pub use transform::Transform;
 
@@ -152,6 +152,22 @@ impl ViewSource {
     #[must_use]
     pub fn is_numeric(&self) -> bool {
         matches!(self, Self::Number { .. } | Self::Measurement { .. })
+    }
+
+    /// What an encoder can read of it; none of numbers and categories.
+    #[must_use]
+    pub fn input(&self) -> Option<Input> {
+        match self {
+            Self::Codes { vocabulary, .. } => {
+                let vocabulary = u32::try_from(vocabulary.len()).unwrap_or(u32::MAX);
+                Some(Input::Codes { vocabulary })
+            }
+            Self::Ecg { rate_hz, seconds, beats } => {
+                Some(Input::Ecg { samples: ecg_samples(*rate_hz, *seconds, *beats) })
+            }
+            Self::Image { width, height } => Some(Input::Image { width: *width, height: *height }),
+            Self::Number { .. } | Self::Category { .. } | Self::Measurement { .. } => None,
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use crate::train::error::TrainError;
 use crate::train::examples::Examples;
 use crate::train::heads;
 use crate::train::multimodal::dropout::Dropout;
+use crate::train::multimodal::encoders::Where;
 use crate::train::multimodal::part::Part;
-use crate::train::multimodal::patient::{Network, Space, Where};
+use crate::train::multimodal::patient::{Network, Space};
 use crate::train::multimodal::plain::{CHUNK, CHUNKS, add};
 use crate::train::multimodal::tensors::Whose;
 

@@ -10,8 +10,8 @@ use rand_core::{RngCore, SeedableRng};
 
 use crate::train::device::Device;
 use crate::train::error::TrainError;
+use crate::train::multimodal::encoders::Stack;
 use crate::train::multimodal::patient::Model;
-use crate::train::multimodal::stack::Stack;
 use crate::train::multimodal::tensors::{StackOnDevice, Whose};
 
 /// Draws of numbers: each compares thousands of sums, of which most show by their bits in which order they

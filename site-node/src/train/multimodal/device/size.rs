@@ -1,7 +1,7 @@
 //! How many patients a pass may have, by what the model takes for each.
 
+use crate::train::multimodal::encoders::Stack;
 use crate::train::multimodal::patient::Model;
-use crate::train::multimodal::stack::Stack;
 
 /// Bytes of a pass: a small part of a GPU's memory, and work enough for all of it.
 const BYTES: usize = 2 << 30;
@@ -44,7 +44,7 @@ fn bytes<'a>(stacks: impl Iterator<Item = &'a Stack>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool};
+    use plan::model::{Block, Ecg, Encoder, EncoderKind, Fusion, Head, Image, ModelSpec, Pool};
 
     use super::*;
 
@@ -53,7 +53,7 @@ mod tests {
     }
 
     fn slots_for(samples: u32, frozen: bool) -> Option<usize> {
-        slots_of(EncoderKind::Ecg { samples, blocks: vec![block(7, 2); 3] }, frozen)
+        slots_of(EncoderKind::Ecg(Ecg { samples, blocks: vec![block(7, 2); 3] }), frozen)
     }
 
     fn slots_of(kind: EncoderKind, frozen: bool) -> Option<usize> {
@@ -79,7 +79,8 @@ mod tests {
         assert!(slots_for(40_000, true).unwrap() >= half);
         assert!((1..=4).contains(&slots_for(600_000, false).unwrap()));
         // 961 windows of each pixel: a GPU is no place for that.
-        let kind = EncoderKind::Image { width: 2048, height: 2048, blocks: vec![block(31, 1)] };
+        let kind =
+            EncoderKind::Image(Image { width: 2048, height: 2048, blocks: vec![block(31, 1)] });
         assert_eq!(slots_of(kind, false), None);
     }
 }

@@ -6,12 +6,12 @@ use burn::tensor::activation::relu;
 use super::axis::{spread, windows};
 use super::{T, Whose};
 use crate::train::layer::{Matrix, through_relu, to_device};
+use crate::train::multimodal::encoders::Block as Plan;
 use crate::train::multimodal::norm::EPSILON;
-use crate::train::multimodal::stack;
 
 /// A block with its parameters on the device.
 pub(super) struct Block<'a> {
-    plan: &'a stack::Block,
+    plan: &'a Plan,
     /// `[taps·channels, outputs]`.
     weight: Matrix,
     /// `[1, 1, outputs]`.
@@ -33,11 +33,7 @@ pub(super) struct Left {
 
 impl<'a> Block<'a> {
     /// The block with its part of a flat vector.
-    pub(super) fn load(
-        plan: &'a stack::Block,
-        parameters: &[f32],
-        device: &DispatchDevice,
-    ) -> Self {
+    pub(super) fn load(plan: &'a Plan, parameters: &[f32], device: &DispatchDevice) -> Self {
         let outputs = plan.conv.outputs();
         let part = |range: &std::ops::Range<usize>| {
             to_device(parameters[range.clone()].to_vec(), range.len() / outputs, outputs, device)

@@ -9,7 +9,7 @@ use super::{T, Whose};
 use crate::train::device::Device;
 use crate::train::error::TrainError;
 use crate::train::layer::{Matrix, to_device, to_host};
-use crate::train::multimodal::stack::Stack;
+use crate::train::multimodal::encoders::Stack;
 
 /// An encoder with its parameters on the device, for one step.
 pub(in crate::train::multimodal) struct StackOnDevice<'a> {

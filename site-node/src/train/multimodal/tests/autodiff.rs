@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::activation::{log_sigmoid, relu, sigmoid};
+use burn::tensor::activation::{log_sigmoid, relu, sigmoid, tanh};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
 use burn::{Dispatch, DispatchDevice};
-use plan::model::{Encoder, EncoderKind, Head, ModelSpec, ParamLayout, Pool};
+use plan::model::{Encoder, EncoderKind, Head, Input, ModelSpec, ParamLayout, Pool};
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};
 use crate::train::examples::OnGrid;
@@ -53,13 +53,40 @@ impl Model {
         sum / ((1 + codes.len()) as f32).sqrt()
     }
 
+    /// The state after one code after the other, as the paper writes it.
+    fn gru(&self, view: &str, codes: &[crate::train::Code]) -> T<2> {
+        let leaf = |part: &str| self.leaves[&format!("encoder.{view}.{part}")].clone();
+        let rate = (leaf("fading").exp() + 1.0).log();
+        let width = rate.dims()[1];
+        let mut codes = codes.to_vec();
+        codes.sort_by(|a, b| b.age.total_cmp(&a.age).then(a.word.cmp(&b.word)));
+        let mut state = rate.clone() * 0.0;
+        let mut before = codes.first().map_or(0.0, |first| first.age);
+        for code in &codes {
+            let row = code.word as usize;
+            let [_, embedding] = leaf("embedding").dims();
+            let x = leaf("embedding").slice([row..row + 1, 0..embedding]);
+            let found = state * (rate.clone() * (code.age - before)).exp();
+            before = code.age;
+            let read = x.matmul(leaf("input.weight")) + leaf("input.bias");
+            let recalled = found.clone().matmul(leaf("state.weight"));
+            let gate = |of: &T<2>, g: usize| of.clone().slice([0..1, g * width..(g + 1) * width]);
+            let reset = sigmoid(gate(&read, 0) + gate(&recalled, 0));
+            let update = sigmoid(gate(&read, 1) + gate(&recalled, 1));
+            let recalled = gate(&recalled, 2) + leaf("state.bias");
+            let candidate = tanh(gate(&read, 2) + reset * recalled);
+            state = (-update.clone() + 1.0) * candidate + update * found;
+        }
+        state * (rate * -before).exp()
+    }
+
     /// Channels last on our side, first on Burn's.
     fn convolutions(&self, encoder: &Encoder, numbers: &[f32]) -> T<2> {
         let (channels, axes, blocks) = encoder.convolutions();
-        let (rows, columns) = match encoder.kind {
-            EncoderKind::Ecg { samples, .. } => (1, samples as usize),
-            EncoderKind::Image { width, height, .. } => (height as usize, width as usize),
-            EncoderKind::Codes { .. } => unreachable!(),
+        let (rows, columns) = match encoder.kind.input() {
+            Input::Ecg { samples } => (1, samples as usize),
+            Input::Image { width, height } => (height as usize, width as usize),
+            Input::Codes { .. } => unreachable!(),
         };
         let mut channels = channels as usize;
         let mut x = self.constant(numbers, [1, rows, columns, channels]).permute([0, 3, 1, 2]);
@@ -109,8 +136,11 @@ impl Model {
         let mut all = vec![("tables".to_owned(), Some(tables))];
         for (encoder, modality) in fusion.encoders.iter().zip(examples.modalities()) {
             let h = match encoder.kind {
-                EncoderKind::Codes { .. } => {
+                EncoderKind::Codes(_) => {
                     modality.codes_of(patient).map(|codes| self.codes(&encoder.view, codes))
+                }
+                EncoderKind::Gru(_) => {
+                    modality.codes_of(patient).map(|codes| self.gru(&encoder.view, codes))
                 }
                 _ => modality.numbers_of(patient).map(|x| self.convolutions(encoder, x)),
             };
@@ -218,14 +248,17 @@ fn the_gradient_is_that_of_automatic_differentiation() {
 #[test]
 fn every_block_of_parameters_has_a_gradient() {
     let examples = examples(18);
-    let spec = specs().remove(0);
-    let fused = Multimodal::new(&spec);
     let everyone: Vec<usize> = (0..18).collect();
-    let gradient = fused.gradient(&parameters(&spec), &examples, &everyone, 0).unwrap().unwrap();
-    for block in ParamLayout::of(&spec).blocks() {
-        // Tables are never absent.
-        let some = gradient[block.range.clone()].iter().any(|g| *g != 0.0);
-        assert_eq!(some, block.name != "fusion.tables.absent", "{}", block.name);
+    for place in [0, 3] {
+        let spec = specs().remove(place);
+        let fused = Multimodal::new(&spec);
+        let gradient = fused.gradient(&parameters(&spec), &examples, &everyone, 0);
+        let gradient = gradient.unwrap().unwrap();
+        for block in ParamLayout::of(&spec).blocks() {
+            // Tables are never absent.
+            let some = gradient[block.range.clone()].iter().any(|g| *g != 0.0);
+            assert_eq!(some, block.name != "fusion.tables.absent", "{}", block.name);
+        }
     }
 }
 

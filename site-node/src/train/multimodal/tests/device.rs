@@ -1,7 +1,9 @@
 //! Convolutions by tensor operations, as on a GPU, against the loops of the CPU. The device here is the CPU in the
 //! part of a GPU.
 
-use plan::model::{Block, EncoderKind, Head, ModelSpec, ParamLayout, initial_parameters};
+use plan::model::{
+    Block, Ecg, EncoderKind, Head, Image, ModelSpec, ParamLayout, initial_parameters,
+};
 
 use super::autodiff::{assert_close, norm};
 use super::{FEATURES, examples, learning, parameters, specs, with_fusion};
@@ -28,7 +30,7 @@ fn all_specs() -> Vec<ModelSpec> {
     };
     let grouped = with_fusion(&specs()[0], |fusion| {
         for encoder in &mut fusion.encoders {
-            if let EncoderKind::Ecg { blocks, .. } | EncoderKind::Image { blocks, .. } =
+            if let EncoderKind::Ecg(Ecg { blocks, .. }) | EncoderKind::Image(Image { blocks, .. }) =
                 &mut encoder.kind
             {
                 *blocks =

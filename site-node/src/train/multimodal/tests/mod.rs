@@ -5,7 +5,10 @@ mod device;
 mod learning;
 mod private;
 
-use plan::model::{Block, Encoder, EncoderKind, Fusion, Head, ModelSpec, Pool, initial_parameters};
+use plan::model::{
+    Block, CodeBag, Ecg, Encoder, EncoderKind, Fusion, Gru, Head, Image, ModelSpec, Pool,
+    initial_parameters,
+};
 
 use crate::train::{Code, Examples, Modality};
 
@@ -34,9 +37,9 @@ pub(super) fn spec(ecg: Vec<Block>, image: Vec<Block>, proportional: bool) -> Mo
         hidden: vec![7, 18],
         fusion: Some(Fusion {
             encoders: vec![
-                encoder("drugs", EncoderKind::Codes { vocabulary: 11, width: 6 }),
-                encoder("ecg", EncoderKind::Ecg { samples, blocks: ecg }),
-                encoder("scan", EncoderKind::Image { width, height, blocks: image }),
+                encoder("drugs", EncoderKind::Codes(CodeBag { vocabulary: 11, width: 6 })),
+                encoder("ecg", EncoderKind::Ecg(Ecg { samples, blocks: ecg })),
+                encoder("scan", EncoderKind::Image(Image { width, height, blocks: image })),
             ],
             width: 19,
             hidden: vec![17],
@@ -71,6 +74,10 @@ pub(super) fn specs() -> Vec<ModelSpec> {
                 f.encoders[2].pool = Pool::Max;
             },
         ),
+        // The order of codes, with another size of embeddings than of the state, neither of whole vectors.
+        with_fusion(&spec(vec![block(8, 3, 2)], vec![block(8, 3, 2)], false), |f| {
+            f.encoders[0].kind = EncoderKind::Gru(Gru { vocabulary: 11, embedding: 5, width: 18 });
+        }),
     ]
 }
 

@@ -12,22 +12,20 @@
 
 use std::ops::Range;
 
+use plan::model::limits::CODES as MAX;
 use plan::model::{Encoder, ParamLayout};
 
-use super::part::{Part, Visit};
+use super::{Brought, Encode, With, block};
 use crate::train::hazard::{sigmoid, softplus};
 use crate::train::modality::Code;
-
-/// Codes of a patient that are used, so that nobody's pass takes unbounded time.
-pub(super) use plan::model::fusion::bounds::CODES as MAX;
+use crate::train::multimodal::part::{Part, Visit};
 
 /// Where an encoder's parameters lie.
 #[derive(Debug, Clone)]
-pub(super) struct Codes {
+pub(super) struct CodeBag {
     width: usize,
     embedding: Range<usize>,
     fading: Range<usize>,
-    pub(super) frozen: bool,
 }
 
 /// One patient's numbers on the way.
@@ -43,15 +41,13 @@ pub(super) struct Space {
     fading: Vec<f32>,
 }
 
-impl Codes {
+impl CodeBag {
     pub(super) fn new(encoder: &Encoder, layout: &ParamLayout) -> Self {
-        let part = |name: &str| {
-            let name = format!("encoder.{}.{name}", encoder.view);
-            layout.block(&name).map_or(0..0, |block| block.range.clone())
-        };
-        let width = encoder.width() as usize;
-        let frozen = encoder.frozen;
-        Self { width, embedding: part("embedding"), fading: part("fading"), frozen }
+        Self {
+            width: encoder.width() as usize,
+            embedding: block(layout, encoder, "embedding"),
+            fading: block(layout, encoder, "fading"),
+        }
     }
 
     fn scale(codes: usize) -> f32 {
@@ -61,28 +57,45 @@ impl Codes {
     fn embedding<'a>(&self, parameters: &'a [f32], word: u32) -> &'a [f32] {
         &parameters[self.embedding.start + word as usize * self.width..][..self.width]
     }
+}
 
-    /// h from the patient's codes, whose words are within the vocabulary.
-    #[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
-    pub(super) fn forward(
-        &self,
-        parameters: &[f32],
-        codes: &[Code],
-        space: &mut Space,
-        h: &mut [f32],
-    ) {
-        space.codes.clear();
-        space.codes.extend_from_slice(codes);
-        // Equal codes are equal, so that the order in which they came does not matter.
-        let by_age = |a: &Code, b: &Code| a.age.total_cmp(&b.age).then(a.word.cmp(&b.word));
-        if space.codes.len() > MAX {
-            space.codes.sort_unstable_by(by_age);
-            space.codes.truncate(MAX);
-        }
+/// The rates of fading, softplus(φ) a year.
+#[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
+pub(super) fn rates(fading: &[f32]) -> Vec<f32> {
+    fading.iter().map(|f| softplus(f64::from(*f)) as f32).collect()
+}
+
+/// A patient's codes: of too many, the most recent.
+pub(super) fn most_recent(codes: &[Code], into: &mut Vec<Code>) {
+    into.clear();
+    into.extend_from_slice(codes);
+    // Equal codes are equal, so that the order in which they came does not matter.
+    let by_age = |a: &Code, b: &Code| a.age.total_cmp(&b.age).then(a.word.cmp(&b.word));
+    if into.len() > MAX {
+        into.sort_unstable_by(by_age);
+        into.truncate(MAX);
+    }
+}
+
+impl Encode for CodeBag {
+    /// The rates of fading.
+    type Loaded = Vec<f32>;
+    type Space = Space;
+
+    fn load(&self, parameters: &[f32]) -> Vec<f32> {
+        rates(&parameters[self.fading.clone()])
+    }
+
+    fn space(&self) -> Space {
+        Space::default()
+    }
+
+    fn forward(&self, with: With<'_, Self>, brought: Brought<'_>, h: &mut [f32]) {
+        let With { parameters, loaded: rates, space } = with;
+        let codes = brought.modality.codes_of(brought.patient).unwrap_or_default();
+        most_recent(codes, &mut space.codes);
         let by_word = |a: &Code, b: &Code| a.word.cmp(&b.word).then(a.age.total_cmp(&b.age));
         space.codes.sort_unstable_by(by_word);
-        let fading = parameters[self.fading.clone()].iter();
-        let rates: Vec<f32> = fading.map(|f| softplus(f64::from(*f)) as f32).collect();
         space.kept.clear();
         h.fill(0.0);
         for code in &space.codes {
@@ -100,8 +113,8 @@ impl Codes {
         }
     }
 
-    /// Writes the parameters' gradient to the space, from ∂L/∂h and what [`Codes::forward`] left there.
-    pub(super) fn backward(&self, parameters: &[f32], slope: &[f32], space: &mut Space) {
+    fn backward(&self, with: With<'_, Self>, slope: &[f32]) {
+        let With { parameters, space, .. } = with;
         let scale = Self::scale(space.codes.len());
         let slope: Vec<f32> = slope.iter().map(|d| d * scale).collect();
         let Space { codes, kept, words, embeddings, fading } = space;
@@ -128,8 +141,7 @@ impl Codes {
         }
     }
 
-    /// The parameters' gradient that [`Codes::backward`] wrote.
-    pub(super) fn visit(&self, space: &Space, visit: &mut impl Visit) {
+    fn visit(&self, space: &Space, visit: &mut impl Visit) {
         let rows = space.words.iter().zip(space.embeddings.chunks_exact(self.width.max(1)));
         for (word, values) in rows {
             let at = self.embedding.start + *word as usize * self.width;

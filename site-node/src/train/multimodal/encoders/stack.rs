@@ -7,32 +7,34 @@
 
 use std::ops::Range;
 
-use plan::model::{Encoder, EncoderKind, ParamLayout, Pool};
+use plan::model::{Encoder, Input, ParamLayout, Pool};
 
-use super::conv::{Conv, Frame, Kind, Packed};
-use super::lanes::{LANES, Lanes, ZERO, stored};
-use super::norm::{Affine, Left, Norm};
+use super::{Brought, Encode, With, block};
+use crate::train::multimodal::conv::{Conv, Frame, Kind, Packed};
+use crate::train::multimodal::lanes::{LANES, Lanes, ZERO, stored};
+use crate::train::multimodal::norm::{Affine, Left, Norm};
+use crate::train::multimodal::part::{Part, Visit};
 
 /// Where an encoder's parameters and numbers lie.
 #[derive(Debug, Clone)]
-pub(super) struct Stack {
-    pub(super) blocks: Vec<Block>,
+pub(in crate::train::multimodal) struct Stack {
+    pub(in crate::train::multimodal) blocks: Vec<Block>,
     /// All parameters, which are neighbours in the flat vector.
-    pub(super) range: Range<usize>,
-    pub(super) frozen: bool,
-    pub(super) pool: Pool,
+    pub(in crate::train::multimodal) range: Range<usize>,
+    pub(in crate::train::multimodal) frozen: bool,
+    pub(in crate::train::multimodal) pool: Pool,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Block {
-    pub(super) conv: Conv,
-    pub(super) norm: Norm,
-    pub(super) residual: bool,
+pub(in crate::train::multimodal) struct Block {
+    pub(in crate::train::multimodal) conv: Conv,
+    pub(in crate::train::multimodal) norm: Norm,
+    pub(in crate::train::multimodal) residual: bool,
     /// y, with the zeros that the next block's convolution reads.
     output: Frame,
-    pub(super) weight: Range<usize>,
-    pub(super) gain: Range<usize>,
-    pub(super) shift: Range<usize>,
+    pub(in crate::train::multimodal) weight: Range<usize>,
+    pub(in crate::train::multimodal) gain: Range<usize>,
+    pub(in crate::train::multimodal) shift: Range<usize>,
 }
 
 /// The parameters as the loops read them.
@@ -57,17 +59,17 @@ pub(super) struct Space {
     /// Where each channel of the last y is largest; the first of equals.
     largest: Vec<usize>,
     /// Of the parameters, in the order of the flat vector.
-    pub(super) parameters: Vec<f32>,
+    parameters: Vec<f32>,
 }
 
 impl Stack {
     /// An encoder of a checked specification.
     pub(super) fn new(encoder: &Encoder, layout: &ParamLayout) -> Self {
         let (channels, axes, blocks) = encoder.convolutions();
-        let (mut rows, mut columns) = match encoder.kind {
-            EncoderKind::Ecg { samples, .. } => (1, samples as usize),
-            EncoderKind::Image { width, height, .. } => (height as usize, width as usize),
-            EncoderKind::Codes { .. } => (0, 0),
+        let (mut rows, mut columns) = match encoder.kind.input() {
+            Input::Ecg { samples } => (1, samples as usize),
+            Input::Image { width, height } => (height as usize, width as usize),
+            Input::Codes { .. } => (0, 0),
         };
         let mut channels = channels as usize;
         // What is added to a block's output lies as the output does.
@@ -85,10 +87,7 @@ impl Stack {
                 padding: block.padding() as usize,
             };
             let conv = Conv::new(kind, rows, columns, kept, axes == 1);
-            let part = |name: &str| {
-                let name = format!("encoder.{}.conv.{index}.{name}", encoder.view);
-                layout.block(&name).map_or(0..0, |block| block.range.clone())
-            };
+            let part = |name: &str| self::block(layout, encoder, &format!("conv.{index}.{name}"));
             (rows, columns) = (conv.output().rows, conv.output().columns);
             stack.push(Block {
                 norm: Norm { channels: outputs, groups: block.groups() as usize },
@@ -110,7 +109,7 @@ impl Stack {
     }
 
     /// Rows, columns and channels of what a patient brings.
-    pub(super) fn reads(&self) -> [usize; 3] {
+    pub(in crate::train::multimodal) fn reads(&self) -> [usize; 3] {
         self.blocks.first().map_or([0; 3], |first| {
             let input = first.conv.input();
             [input.rows, input.columns, first.conv.channels()]
@@ -118,75 +117,8 @@ impl Stack {
     }
 
     /// Length of h.
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::train::multimodal) fn width(&self) -> usize {
         self.blocks.last().map_or(0, |last| last.conv.outputs())
-    }
-
-    /// The encoder with its part of a flat vector.
-    pub(super) fn load(&self, parameters: &[f32]) -> Loaded {
-        let load = |(index, block): (usize, &Block)| {
-            let part = |range: &Range<usize>| &parameters[range.clone()];
-            let packed = block.conv.pack(part(&block.weight), index > 0 && !self.frozen);
-            (packed, Affine::new(part(&block.gain), part(&block.shift)))
-        };
-        Loaded { blocks: self.blocks.iter().enumerate().map(load).collect() }
-    }
-
-    /// Room for one patient.
-    pub(super) fn space(&self) -> Space {
-        let each = |size: &dyn Fn(&Block) -> usize| {
-            self.blocks.iter().map(|block| vec![0.0; size(block)]).collect::<Vec<_>>()
-        };
-        let input = self.blocks.first().map_or(0, |block| block.conv.input().len());
-        let mut values = vec![vec![0.0; input]];
-        values.extend(each(&|block| block.output.len()));
-        let inverse = |block: &Block| vec![ZERO; block.conv.output().channels / LANES];
-        let widest = self.blocks.iter().map(|block| block.conv.output().len()).max();
-        let gradient = vec![0.0; widest.unwrap_or(0)];
-        Space {
-            values,
-            columns: each(&|block| block.conv.columns()),
-            normal: each(&|block| block.conv.output().len()),
-            inverse: self.blocks.iter().map(inverse).collect(),
-            slopes: each(&|block| block.conv.slopes().len()),
-            below: gradient.clone(),
-            gradient,
-            largest: vec![0; self.blocks.last().map_or(0, |last| last.output.channels)],
-            parameters: vec![0.0; self.range.len()],
-        }
-    }
-
-    /// h from a signal `[samples, 12]` or an image `[height, width]`.
-    pub(super) fn forward(&self, loaded: &Loaded, input: &[f32], space: &mut Space, h: &mut [f32]) {
-        let Some(first) = self.blocks.first() else { return };
-        let frame = first.conv.input();
-        let channels = first.conv.channels();
-        let rows = input.chunks_exact(frame.columns * channels);
-        for (row, values) in rows.take(frame.rows).enumerate() {
-            let to = &mut space.values[0][frame.row(row)];
-            if channels == frame.channels {
-                to.copy_from_slice(values);
-            } else {
-                let pairs = to.chunks_exact_mut(frame.channels).zip(values.chunks_exact(channels));
-                pairs.for_each(|(to, values)| to[..channels].copy_from_slice(values));
-            }
-        }
-        for (index, (block, (packed, affine))) in self.blocks.iter().zip(&loaded.blocks).enumerate()
-        {
-            let (inputs, outputs) = space.values.split_at_mut(index + 1);
-            let input = &inputs[index];
-            let output = &mut outputs[0];
-            let normal = &mut space.normal[index];
-            block.conv.forward(packed, input, &mut space.columns[index], normal);
-            let frame = block.conv.input();
-            let residual = block.residual.then_some((input.as_slice(), &frame));
-            let inverse = &mut space.inverse[index];
-            block.norm.forward(affine, normal, residual, inverse, (output, &block.output));
-        }
-        match self.pool {
-            Pool::Mean => self.mean(space, h),
-            Pool::Max => self.max(space, h),
-        }
     }
 
     fn max(&self, space: &mut Space, h: &mut [f32]) {
@@ -220,9 +152,81 @@ impl Stack {
         let positions = (frame.rows * frame.columns) as f32;
         h.iter_mut().zip(&sums).for_each(|(h, sum)| *h = sum / positions);
     }
+}
 
-    /// Writes the gradient of all parameters to the space, from ∂L/∂h and what [`Stack::forward`] left there.
-    pub(super) fn backward(&self, loaded: &Loaded, slope: &[f32], space: &mut Space) {
+impl Encode for Stack {
+    type Loaded = Loaded;
+    type Space = Space;
+
+    fn load(&self, parameters: &[f32]) -> Loaded {
+        let load = |(index, block): (usize, &Block)| {
+            let part = |range: &Range<usize>| &parameters[range.clone()];
+            let packed = block.conv.pack(part(&block.weight), index > 0 && !self.frozen);
+            (packed, Affine::new(part(&block.gain), part(&block.shift)))
+        };
+        Loaded { blocks: self.blocks.iter().enumerate().map(load).collect() }
+    }
+
+    fn space(&self) -> Space {
+        let each = |size: &dyn Fn(&Block) -> usize| {
+            self.blocks.iter().map(|block| vec![0.0; size(block)]).collect::<Vec<_>>()
+        };
+        let input = self.blocks.first().map_or(0, |block| block.conv.input().len());
+        let mut values = vec![vec![0.0; input]];
+        values.extend(each(&|block| block.output.len()));
+        let inverse = |block: &Block| vec![ZERO; block.conv.output().channels / LANES];
+        let widest = self.blocks.iter().map(|block| block.conv.output().len()).max();
+        let gradient = vec![0.0; widest.unwrap_or(0)];
+        Space {
+            values,
+            columns: each(&|block| block.conv.columns()),
+            normal: each(&|block| block.conv.output().len()),
+            inverse: self.blocks.iter().map(inverse).collect(),
+            slopes: each(&|block| block.conv.slopes().len()),
+            below: gradient.clone(),
+            gradient,
+            largest: vec![0; self.blocks.last().map_or(0, |last| last.output.channels)],
+            parameters: vec![0.0; self.range.len()],
+        }
+    }
+
+    /// From a signal `[samples, 12]` or an image `[height, width]`.
+    fn forward(&self, with: With<'_, Self>, brought: Brought<'_>, h: &mut [f32]) {
+        let With { loaded, space, .. } = with;
+        let input = brought.modality.numbers_of(brought.patient).unwrap_or_default();
+        let Some(first) = self.blocks.first() else { return };
+        let frame = first.conv.input();
+        let channels = first.conv.channels();
+        let rows = input.chunks_exact(frame.columns * channels);
+        for (row, values) in rows.take(frame.rows).enumerate() {
+            let to = &mut space.values[0][frame.row(row)];
+            if channels == frame.channels {
+                to.copy_from_slice(values);
+            } else {
+                let pairs = to.chunks_exact_mut(frame.channels).zip(values.chunks_exact(channels));
+                pairs.for_each(|(to, values)| to[..channels].copy_from_slice(values));
+            }
+        }
+        for (index, (block, (packed, affine))) in self.blocks.iter().zip(&loaded.blocks).enumerate()
+        {
+            let (inputs, outputs) = space.values.split_at_mut(index + 1);
+            let input = &inputs[index];
+            let output = &mut outputs[0];
+            let normal = &mut space.normal[index];
+            block.conv.forward(packed, input, &mut space.columns[index], normal);
+            let frame = block.conv.input();
+            let residual = block.residual.then_some((input.as_slice(), &frame));
+            let inverse = &mut space.inverse[index];
+            block.norm.forward(affine, normal, residual, inverse, (output, &block.output));
+        }
+        match self.pool {
+            Pool::Mean => self.mean(space, h),
+            Pool::Max => self.max(space, h),
+        }
+    }
+
+    fn backward(&self, with: With<'_, Self>, slope: &[f32]) {
+        let With { loaded, space, .. } = with;
         let Some(last) = self.blocks.last() else { return };
         let frame = last.conv.output();
         let gradient = &mut space.gradient[..frame.len()];
@@ -274,5 +278,9 @@ impl Stack {
                 std::mem::swap(&mut space.below, &mut space.gradient);
             }
         }
+    }
+
+    fn visit(&self, space: &Space, visit: &mut impl Visit) {
+        visit.part(Part::plain(self.range.start, &space.parameters));
     }
 }

@@ -1,0 +1,161 @@
+//! The `[model.encoders.VIEW]` tables: a file for each kind of encoder.
+
+mod bag;
+mod convolutions;
+mod gru;
+
+use base::config::{Section, Settings, nearest};
+use base::quote::quoted;
+
+use super::view::View;
+use crate::model::{Encoder, EncoderKind, Input, Pool};
+
+/// What computes a view's vector, as files name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Network {
+    /// A sum of embeddings of codes.
+    Bag,
+    /// A recurrent network over dated codes.
+    Gru,
+    /// Convolutions over an ECG or an image.
+    Convolutions,
+}
+
+base::choice!(Network { Bag => "bag", Gru => "gru", Convolutions => "convolutions" });
+
+impl Network {
+    /// What reads such a view if its table says nothing.
+    fn usual(input: Input) -> Self {
+        match input {
+            Input::Codes { .. } => Self::Bag,
+            Input::Ecg { .. } | Input::Image { .. } => Self::Convolutions,
+        }
+    }
+
+    /// Its keys beside those that all have, and what to do with another.
+    fn keys(self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Self::Bag => (bag::KEYS, bag::HINT),
+            Self::Gru => (gru::KEYS, gru::HINT),
+            Self::Convolutions => (convolutions::KEYS, convolutions::HINT),
+        }
+    }
+
+    /// The encoder of a view; none where it reads other views.
+    fn kind(self, input: Input, sizes: Sizes) -> Result<Option<EncoderKind>, KeyProblem> {
+        match self {
+            Self::Bag => Ok(bag::kind(input, &sizes)),
+            Self::Gru => Ok(gru::kind(input, &sizes)),
+            Self::Convolutions => convolutions::kind(input, sizes),
+        }
+    }
+}
+
+/// Which key of the file, what was found, and how to mend it.
+pub(super) type Problem = (String, String, &'static str);
+
+/// The same of a key of the table.
+type KeyProblem = (&'static str, String, &'static str);
+
+/// A `[model.encoders.VIEW]` table before it meets its view.
+pub(super) struct EncoderTable {
+    network: Option<Network>,
+    sizes: Sizes,
+    frozen: bool,
+    pool: Option<Pool>,
+}
+
+/// The keys that some kinds have and others do not.
+#[derive(Default)]
+struct Sizes {
+    width: Option<u32>,
+    embedding: Option<u32>,
+    channels: Option<Vec<u32>>,
+    kernel: Option<u32>,
+    strides: Option<Vec<u32>>,
+    dilations: Option<Vec<u32>>,
+    residual: Option<Vec<u32>>,
+}
+
+impl Settings for EncoderTable {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let network = section.maybe_one_of("kind");
+        let width = section.maybe("width");
+        let embedding = section.maybe("embedding");
+        let channels = section.maybe("channels");
+        let kernel = section.maybe("kernel");
+        let strides = section.maybe("strides");
+        let dilations = section.maybe("dilations");
+        let residual = section.maybe("residual");
+        let frozen = section.or("frozen", false);
+        let pool = section.maybe_one_of("pool");
+        let sizes = Sizes {
+            width: width?,
+            embedding: embedding?,
+            channels: channels?,
+            kernel: kernel?,
+            strides: strides?,
+            dilations: dilations?,
+            residual: residual?,
+        };
+        Some(Self { network: network?, sizes, frozen: frozen?, pool: pool? })
+    }
+}
+
+impl EncoderTable {
+    /// The keys that were given of those that not every kind has.
+    fn given(&self) -> impl Iterator<Item = &'static str> {
+        let Sizes { width, embedding, channels, kernel, strides, dilations, residual } =
+            &self.sizes;
+        let keys = [
+            ("width", width.is_some()),
+            ("embedding", embedding.is_some()),
+            ("channels", channels.is_some()),
+            ("kernel", kernel.is_some()),
+            ("strides", strides.is_some()),
+            ("dilations", dilations.is_some()),
+            ("residual", residual.is_some()),
+            ("pool", self.pool.is_some()),
+        ];
+        keys.into_iter().filter_map(|(key, given)| given.then_some(key))
+    }
+
+    /// The encoder of the view of this name.
+    pub(super) fn resolve(self, name: String, views: &[View]) -> Result<Encoder, Problem> {
+        let at = |key: &str| match key {
+            "" => format!("model.encoders.{name}"),
+            key => format!("model.encoders.{name}.{key}"),
+        };
+        let Some(view) = views.iter().find(|view| view.name == name) else {
+            let known = views.iter().map(|view| view.name.as_str());
+            let what = match nearest(&name, known) {
+                Some(near) => format!("no view has this name; do you mean {}?", quoted(near)),
+                None => "no view has this name".to_owned(),
+            };
+            return Err((at(""), what, "name the view that the encoder reads"));
+        };
+        let Some(input) = view.source.input() else {
+            let what = "its view is of numbers or categories".to_owned();
+            let hint = "leave the encoder out: such views are inputs of the tables' layers";
+            return Err((at(""), what, hint));
+        };
+        let network = self.network.unwrap_or(Network::usual(input));
+        let (keys, hint) = network.keys();
+        if let Some(stray) = self.given().find(|key| !keys.contains(key)) {
+            let what = format!("not a key of an encoder of kind {:?}", network.name());
+            return Err((at(stray), what, hint));
+        }
+        let frozen = self.frozen;
+        let pool = self.pool.unwrap_or(Pool::Mean);
+        match network.kind(input, self.sizes) {
+            Ok(Some(kind)) => Ok(Encoder { view: name, kind, frozen, pool }),
+            Ok(None) => {
+                let usual = Network::usual(input).name();
+                let what = format!("{:?} does not read such a view", network.name());
+                let what = format!("{what}, which {usual:?} does");
+                Err((at("kind"), what, "leave the key out, or name a kind that reads the view"))
+            }
+            Err((key, what, hint)) => Err((at(key), what, hint)),
+        }
+    }
+}

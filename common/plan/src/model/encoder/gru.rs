@@ -1,0 +1,68 @@
+//! A gated recurrent unit over codes in the order of their dates, whose state fades between them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Blocks, Cost, Input, InvalidModel, Shape, Start, limits, within};
+
+/// Each code an embedding, read from the oldest to the most recent by a gated recurrent unit (Cho et al.,
+/// arXiv:1406.1078, with the reset gate behind the product, as cuDNN and `PyTorch` have it). Between two codes, and
+/// from the last one to the index date, each entry of the state fades with the time that passed at a rate that is
+/// learned for it (Che et al., GRU-D, *Scientific Reports* 8:6085, 2018, eq. 3 and 5, without an offset).
+///
+/// Where a sum of embeddings sees which codes there are and how old, this sees what followed what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gru {
+    /// Words of the view's vocabulary.
+    pub vocabulary: u32,
+    /// Length of an embedding.
+    pub embedding: u32,
+    /// Length of the state.
+    pub width: u32,
+}
+
+impl Shape for Gru {
+    fn name(&self) -> &'static str {
+        "gru"
+    }
+
+    fn input(&self) -> Input {
+        Input::Codes { vocabulary: self.vocabulary }
+    }
+
+    fn width(&self) -> u32 {
+        self.width
+    }
+
+    fn sizes(&self) -> String {
+        format!("{}x{}x{}", self.vocabulary, self.embedding, self.width)
+    }
+
+    fn check(&self) -> Result<Cost, InvalidModel> {
+        within("codes in a vocabulary", self.vocabulary, limits::WIDTH)?;
+        within("numbers in an embedding", self.embedding, limits::CHANNELS)?;
+        within("numbers in a recurrent state", self.width, limits::CHANNELS)?;
+        let codes = limits::CODES as u64;
+        let [embedding, width] = [self.embedding, self.width].map(u64::from);
+        // A step keeps the state before and after fading, what it faded by, three gates and what they read.
+        let kept = codes * (embedding + 10 * width);
+        // The gradient of both products is written down.
+        let products = 3 * width * (embedding + width);
+        Ok(Cost { numbers: kept + products, multiplications: codes * products })
+    }
+
+    fn parameters(&self, each: Blocks<'_>) {
+        let Self { vocabulary, embedding, width } = *self;
+        let [vocabulary, embedding, width] = [vocabulary, embedding, width].map(|n| n as usize);
+        let gates = width.saturating_mul(3);
+        let uniform = |bound| Start::Uniform { bound };
+        each("embedding".to_owned(), vec![vocabulary, embedding], uniform(0.5));
+        // As PyTorch starts a recurrent layer; inputs and states are of a size of about 0.3.
+        let bound = 1.0 / (width.max(1) as f64).sqrt();
+        each("input.weight".to_owned(), vec![embedding, gates], uniform(bound));
+        each("input.bias".to_owned(), vec![gates], Start::ZERO);
+        each("state.weight".to_owned(), vec![width, gates], uniform(bound));
+        each("state.bias".to_owned(), vec![width], Start::ZERO);
+        // ln 2 a year, since the rate is softplus of this.
+        each("fading".to_owned(), vec![width], Start::ZERO);
+    }
+}
