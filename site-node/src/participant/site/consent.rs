@@ -51,8 +51,7 @@ impl SiteParticipant {
     /// That a name stands for one plan, also after a restart. Otherwise what was consented to first could be offered
     /// when another plan is in force. Nothing is recorded: a record would end the consent.
     fn check_name(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
-        let first = self.audit.first_consent(run);
-        if first.is_none_or(|first| first == hash(plan.digest())) {
+        if !self.audit.has_other_plan(run, hash(plan.digest())) {
             return Ok(());
         }
         Participant::admit(self, Asked::Question)?;
