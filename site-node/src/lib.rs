@@ -11,6 +11,7 @@
 //! sees a run only through [`participant::Participant`], so nothing that touches the network can reach
 //! a patient's record.
 
+pub mod apart;
 pub mod cancel;
 pub mod cohort;
 pub mod cohort_file;

@@ -184,9 +184,11 @@ impl History {
         self.runs.iter().filter_map(|(name, run)| Some((name, run.question()?)))
     }
 
-    /// The plans and statistics requests that the node consents to, by the names of their runs.
-    pub fn consents(&self) -> impl Iterator<Item = (&Name, Digest)> {
-        self.runs.iter().filter_map(|(name, run)| Some((name, run.plan()?)))
+    /// The plan or statistics request that the node consented to first under each name. It is unknown of a run that an
+    /// archive of an earlier version tells of, where the node did something for the run and took its consent back.
+    pub fn first_consents(&self) -> impl Iterator<Item = (&Name, Option<Digest>)> {
+        let known = |run: &Run| run.first().is_some() || run.has_begun();
+        self.runs.iter().filter(move |(_, run)| known(run)).map(|(name, run)| (name, run.first()))
     }
 
     /// What was charged for: run, round and what was released.

@@ -17,6 +17,9 @@ type Content = (Digest, u64);
 pub(super) struct Run {
     /// The plan that the site consents to, or the hash of the statistics request.
     plan: Option<Digest>,
+    /// What the site consented to first, where that is not `plan`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<Digest>,
     /// The hash of the statistics request that was offered. Such a run has no offers of rounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     question: Option<Digest>,
@@ -80,6 +83,16 @@ impl Run {
         self.plan
     }
 
+    /// What was consented to first, whether or not it still is.
+    pub fn first(&self) -> Option<Digest> {
+        self.first.or(self.plan)
+    }
+
+    /// Whether anything was done for the run that its plan or request decides on.
+    pub fn has_begun(&self) -> bool {
+        self.exact || self.noisy || !self.rounds.is_empty()
+    }
+
     /// The hash of the statistics request, if the run is one.
     pub fn question(&self) -> Option<Digest> {
         self.question
@@ -119,9 +132,9 @@ impl Run {
         match (&record.event, round) {
             (Event::Consent { plan, .. }, _) => {
                 hold(self.question.is_none_or(|asked| asked == *plan), Violation::OtherPlan)?;
-                self.plan = Some(*plan);
+                self.agree(Some(*plan));
             }
-            (Event::Declined { .. } | Event::Kill {}, _) => self.plan = None,
+            (Event::Declined { .. } | Event::Kill {}, _) => self.agree(None),
             (Event::RoundOffer { plan, model }, Some(round)) => {
                 if self.plan.is_some_and(|agreed| agreed != *plan) {
                     return Err(Violation::OtherPlan);
@@ -178,6 +191,12 @@ impl Run {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Enters what the site consents to from now on, and keeps what it consented to first.
+    fn agree(&mut self, plan: Option<Digest>) {
+        self.first = self.first().filter(|first| plan != Some(*first));
+        self.plan = plan;
     }
 
     /// Enters the offer of a statistics request. The same request may be offered any number of times.

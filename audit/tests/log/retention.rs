@@ -3,7 +3,7 @@
 use std::fs;
 
 use audit::folder::{ARCHIVED, segment, segments};
-use audit::history::Violation;
+use audit::history::{History, Violation};
 use audit::note::SignedNote;
 use audit::prove::{check, prove};
 use audit::record::Role;
@@ -88,6 +88,54 @@ fn the_rules_remember_what_was_archived() {
     log.checkpoint().unwrap();
     let report = judge(folder.path());
     assert_eq!(report.verdict, Verdict::Violation(Violation::ChargedTwice));
+}
+
+/// A name stands for one plan, also after the consent ended and its record was removed.
+#[test]
+fn what_was_consented_to_first_is_remembered_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), "site-a", Role::Site, 1);
+    let consent = |run: &str, plan: &str| {
+        let event = Event::Consent { plan: digest(plan), terms: None };
+        entry(event).of_run(name(run))
+    };
+    let declined = |run: &str| entry(Event::Declined { rule: name("slots") }).of_run(name(run));
+    let exact = Event::Metric { name: name("c-index").into(), noised: false, numbers: None };
+    writer.tell(super::harness::start());
+    writer.put(&consent("declined", "p"));
+    writer.of("declined", 1, exact);
+    writer.put(&declined("declined"));
+    writer.put(&consent("changed", "p"));
+    writer.put(&consent("changed", "q"));
+    writer.put(&consent("stands", "p"));
+    writer.put(&declined("stands"));
+    writer.put(&consent("stands", "p"));
+    writer.put(&declined("never"));
+    drop(writer.more(1000));
+    let mut log = open(folder.path()).unwrap();
+    let last = *segments(folder.path()).unwrap().last().unwrap();
+    log.archive(last - 1, &Peers::default()).unwrap();
+    let removed = audit::folder::Archived::read(folder.path(), &public("site-a")).unwrap();
+    let first = |history: &History, run: &str| {
+        let run = name(run);
+        history.first_consents().find(|(of, _)| **of == run).map(|(_, plan)| plan)
+    };
+    for run in ["declined", "changed", "stands"] {
+        assert_eq!(first(&removed.history, run), Some(Some(digest("p"))), "{run}");
+    }
+    assert_eq!(first(&removed.history, "never"), None);
+    // An archive of an earlier version does not tell. What did something for a plan had one.
+    let mut state = serde_json::to_value(&removed.history).unwrap();
+    let runs = state["runs"].as_object_mut().unwrap();
+    let said = |run: &serde_json::Value| run.get("first").is_some();
+    assert!(said(&runs["declined"]) && said(&runs["changed"]) && !said(&runs["stands"]));
+    for run in runs.values_mut() {
+        run.as_object_mut().unwrap().remove("first");
+    }
+    let older: History = serde_json::from_value(state).unwrap();
+    assert_eq!(first(&older, "declined"), Some(None));
+    assert_eq!(first(&older, "stands"), Some(Some(digest("p"))));
+    assert_eq!(first(&older, "never"), None);
 }
 
 #[test]

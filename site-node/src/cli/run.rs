@@ -13,6 +13,7 @@ use node::process::warn_before_end;
 use node::shutdown::{Hangups, Signals};
 use node::transport::Dialer;
 use plan::policy::Policy;
+use site_node::apart::apart;
 use site_node::cohort_file::CohortFile;
 use site_node::daemon;
 use site_node::data::Source;
@@ -152,6 +153,8 @@ async fn reload(hospital: Arc<SiteParticipant>, mut hangups: Hangups) {
         hangups.next().await;
         let hospital = Arc::clone(&hospital);
         // A look that panics is reported by itself, and the next one is made all the same.
-        let _ = tokio::task::spawn_blocking(move || hospital.reload()).await;
+        if let Err(error) = apart("reload", move || hospital.reload()).await {
+            tracing::error!(%error, "the policy cannot be looked at now; send SIGHUP again");
+        }
     }
 }

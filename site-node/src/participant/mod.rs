@@ -114,7 +114,7 @@ pub trait Participant: Send + Sync + 'static {
 }
 
 /// The one rule of all refusals that rest on private patients.
-const OF_PATIENTS: &str = "cohort";
+pub(crate) const OF_PATIENTS: &str = "cohort";
 
 /// Why a site does not take part. The reason holds no patient's value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

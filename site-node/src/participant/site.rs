@@ -4,6 +4,7 @@ mod consent;
 mod dataset;
 mod departure;
 mod ending;
+mod lock;
 mod patients;
 mod policy;
 mod refresh;
@@ -15,7 +16,7 @@ mod statistics;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use audit::Name;
 use base::digest::Digest;
@@ -67,15 +68,18 @@ pub enum SiteParticipantError {
 
 /// The hospital's part in a federation, for all runs at once.
 ///
-/// Each run has a lock of its own, which is held while a round trains, patients are read or a model is evaluated. The
-/// other locks are held briefly, except `reading` and `describing`. Several locks are taken in this order: a run's own
-/// or `describing`, `reading`, the ledger's (inside the gate), `runs`. No thread that holds one of the others waits for
-/// a run's lock, so no run waits while another one trains.
+/// Each run has a lock of its own, which is held while a round trains, patients are read or a model is evaluated. What
+/// the log says of a run and needs a consent is recorded under it, and so are consent and decline. The other locks are
+/// held briefly, except `reading` and `describing`. Several locks are taken in this order: a run's own or `describing`,
+/// `reading`, the ledger's (inside the gate), `runs`. No thread that holds one of the others waits for a run's lock, so
+/// no run waits while another one trains.
 pub struct SiteParticipant {
     site: Site,
     audit: Arc<AuditWriter>,
     gate: PrivacyGate,
     runs: Mutex<Runs>,
+    /// Notified, with `runs`, when a run's lock is released or a session begins.
+    released: Condvar,
     /// Held while the patients of a run are read, so that a run that needs the same patients finds them afterwards.
     reading: Mutex<()>,
     /// Held while a statistics request is answered.
@@ -126,6 +130,7 @@ impl SiteParticipant {
             audit,
             gate,
             runs: Mutex::default(),
+            released: Condvar::new(),
             reading: Mutex::default(),
             describing: Mutex::default(),
             seen: FileHashCache::default(),
@@ -160,18 +165,18 @@ impl SiteParticipant {
         act: impl FnOnce(&mut RunState) -> Result<T, DeclineReason>,
     ) -> Result<T, DeclineReason> {
         let unknown = || refuse(format!("this site has not consented to run {run}"));
+        let session = self.runs().session();
         let Some(cell) = self.runs().find(run) else {
             return Err(unknown()).inspect_err(refused);
         };
-        let mut state = hold(&cell);
+        let mut state = self.lock_run(&cell, session)?;
         // The run may have ended while this waited.
-        let known = self.runs().holds(run, &cell);
+        let known = self.runs().has(run);
         let answer = state.as_mut().filter(|_| known).ok_or_else(unknown).and_then(act);
         answer.inspect_err(|reason| {
             refused(reason);
             if reason.whole_run {
-                *state = None;
-                self.withdraw(run, &cell, reason);
+                self.withdraw(run, &mut state, reason);
             }
         })
     }
@@ -252,6 +257,8 @@ impl Participant for SiteParticipant {
 
     fn session_begins(&self) {
         self.runs().rest();
+        // Whoever waits for a run in an earlier session waits no longer.
+        self.released.notify_all();
     }
 
     fn over(&self, run: &RunId) {

@@ -216,6 +216,16 @@ fn flawed(plan_errors: &[PlanError]) -> DeclineReason {
     )
 }
 
+/// Runs a stage of a run that was consented to. A refusal that depends on patients would show in its time how many
+/// records were read before it.
+async fn stage<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, DeclineReason> + Send + 'static,
+) -> Result<T, DeclineReason> {
+    let of_patients =
+        |done: &Result<T, DeclineReason>| done.as_ref().is_err_and(DeclineReason::is_of_patients);
+    in_steps_where(STEP, blocking(act), of_patients).await
+}
+
 /// This site's part in a run.
 struct Part {
     desk: Arc<Desk>,
@@ -270,7 +280,7 @@ impl Part {
         tracing::debug!(%run, %round, "training begins");
         let over = cancel.clone();
         let asked = run.clone();
-        let trained = blocking(move || {
+        let trained = stage(move || {
             let model = Model { digest: payload.digest, parameters: &parameters, cancel: &cancel };
             participant.round(&asked, round, model)
         });
@@ -329,7 +339,7 @@ impl Part {
     ) -> Result<Outgoing, DeclineReason> {
         let participant = self.desk.participant();
         let run = self.run.clone();
-        let leaves = blocking(move || {
+        let leaves = stage(move || {
             if matches!(cancel.reason(), Some(Reason::RunOver | Reason::Stopping)) {
                 return Err(DeclineReason::over());
             }
@@ -343,7 +353,7 @@ impl Part {
         let Order { header: ModelHeader { payload, .. }, parameters } = order;
         let participant = self.desk.participant();
         let run = self.run.clone();
-        let outcome = blocking(move || participant.evaluate(&run, &parameters)).await;
+        let outcome = stage(move || participant.evaluate(&run, &parameters)).await;
         let metrics = match outcome {
             Err(reason) if reason.whole_run => return self.object(None, reason).await,
             outcome => outcome.unwrap_or_default(),
@@ -367,5 +377,20 @@ impl Part {
             mailbox.order = None;
         }
         self.desk.decline(self.run.clone(), of, declined).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::participant::OF_PATIENTS;
+
+    #[tokio::test]
+    async fn a_stage_that_the_patients_do_not_allow_ends_with_its_step() {
+        let begun = Instant::now();
+        let refused = stage(|| Err::<(), _>(DeclineReason::new(OF_PATIENTS, "too few"))).await;
+        assert!(refused.is_err() && begun.elapsed() >= STEP, "{:?}", begun.elapsed());
     }
 }

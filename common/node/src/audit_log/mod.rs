@@ -356,10 +356,11 @@ impl AuditWriter {
         self.lock().offers.latest(&name(run.as_str()))
     }
 
-    /// The hash of the plan, or of the statistics request, that this node consented to first under this name.
+    /// Whether this node consented first to another plan or statistics request under this name than the one of this
+    /// hash.
     #[must_use]
-    pub fn first_consent(&self, run: &RunId) -> Option<audit::Digest> {
-        self.lock().consents.first(&name(run.as_str()))
+    pub fn has_other_plan(&self, run: &RunId, plan: audit::Digest) -> bool {
+        self.lock().consents.is_other(&name(run.as_str()), plan)
     }
 
     /// The hash of the statistics request that was offered under this name, if any was.

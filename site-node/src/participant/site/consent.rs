@@ -9,8 +9,8 @@ use plan::policy::Policy;
 
 use super::super::{Asked, DeclineReason, Participant, failed, guarded, log};
 use super::policy::foresee;
-use super::runs::{Claim, NoSlot, RunCell};
-use super::{RunState, SiteParticipant, Standing, hold};
+use super::runs::{Claim, NoSlot};
+use super::{RunState, SiteParticipant, Standing};
 use crate::privatize::planned_releases;
 
 /// The rule by which a run beyond the slots is declined.
@@ -21,7 +21,6 @@ const SLOTS: &str = "slots";
 struct Proposal<'p> {
     run: &'p RunId,
     plan: &'p CheckedPlan,
-    cell: &'p RunCell,
     /// The session in which it was proposed.
     session: u64,
 }
@@ -30,35 +29,35 @@ impl SiteParticipant {
     /// Decides on a plan under the lock of its run.
     pub(super) fn decide(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
         let session = self.runs().propose(run);
-        self.check_name(run, plan)?;
-        loop {
-            if self.runs().is_over(run) {
-                Participant::admit(self, Asked::Question)?;
-                return Err(DeclineReason::over());
-            }
-            let known = self.runs().find(run);
-            let is_known = known.is_some();
-            let cell = known.unwrap_or_default();
-            let mut state = hold(&cell);
-            // A run that this site left while this waited for its lock is considered as a new one.
-            if !is_known || self.runs().holds(run, &cell) {
-                let proposal = Proposal { run, plan, cell: &cell, session };
-                return self.decide_within(&proposal, &mut state);
-            }
+        let decided = self.decide_on(&Proposal { run, plan, session });
+        if decided.is_err() {
+            self.runs().decline(run, session);
         }
+        decided
     }
 
-    /// That a name stands for one plan, also after a restart. Otherwise what was consented to first could be offered
-    /// when another plan is in force. Nothing is recorded: a record would end the consent.
-    fn check_name(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
-        let first = self.audit.first_consent(run);
-        if first.is_none_or(|first| first == hash(plan.digest())) {
+    fn decide_on(&self, proposal: &Proposal<'_>) -> Result<(), DeclineReason> {
+        let Proposal { run, plan, session } = *proposal;
+        // A plan that is declined whatever the run does is declined while it trains.
+        self.check_open(run, plan)?;
+        let cell = self.runs().cell(run);
+        let mut state = self.lock_run(&cell, session)?;
+        self.decide_within(proposal, &mut state)
+    }
+
+    /// That a name stands for one plan, also after a restart, and that the run is not over. Otherwise what was consented
+    /// to first could be offered when another plan is in force. Nothing is recorded: a record would end the consent.
+    fn check_open(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
+        let reason = if self.audit.has_other_plan(run, hash(plan.digest())) {
+            let reason = "this hospital consented to another plan under this name; launch the plan as a new run";
+            DeclineReason::new("run.plan", reason)
+        } else if self.runs().is_over(run) {
+            DeclineReason::over()
+        } else {
             return Ok(());
-        }
+        };
         Participant::admit(self, Asked::Question)?;
-        let reason =
-            "this hospital consented to another plan under this name; launch the plan as a new run";
-        Err(DeclineReason::new("run.plan", reason))
+        Err(reason)
     }
 
     /// The same once the run's lock is held.
@@ -67,8 +66,13 @@ impl SiteParticipant {
         proposal: &Proposal<'_>,
         state: &mut Option<RunState>,
     ) -> Result<(), DeclineReason> {
-        let Proposal { run, plan, cell, .. } = *proposal;
-        // Waiting for the lock may take as long as a round trains.
+        let Proposal { run, plan, .. } = *proposal;
+        if !self.runs().has(run) {
+            // It lost its slot while this waited, and is considered as a new run.
+            *state = None;
+        }
+        // Waiting for the lock may take as long as a round trains: a consent may be on record, or the run over.
+        self.check_open(run, plan)?;
         let standing = self.standing();
         let mut held = state.as_mut().filter(|held| held.plan == *plan);
         if let (Some(held), Ok(standing)) = (&held, &standing)
@@ -85,34 +89,27 @@ impl SiteParticipant {
         {
             return Ok(());
         }
-        let decided = standing.and_then(|standing| {
-            let held = state.take();
-            let ready = guarded(|| self.take_up(proposal, &standing, held));
-            if ready.is_err() {
-                self.runs().remove_cell(run, cell);
-            }
-            *state = Some(ready?);
-            Ok(())
-        });
-        if decided.is_err() && self.is_anothers(run, cell) {
-            // Another task considers the run, and may have consented: a record would end that consent.
-            return decided;
-        }
+        // From here on a state needs a new consent on record, whichever step says no.
+        let held = state.take();
+        let decided =
+            standing.and_then(|standing| guarded(|| self.take_up(proposal, &standing, held)));
         let entries = match &decided {
-            Ok(()) => {
-                let fingerprint = state.as_ref().and_then(|state| state.data.fingerprint);
+            Ok(ready) => {
                 let asked = (plan.digest(), terms::of_plan(plan));
-                log::consent(run, asked, (&self.site.data_set, fingerprint))
+                log::consent(run, asked, (&self.site.data_set, ready.data.fingerprint))
             }
-            Err(reason) => log::declined(run, &reason.rule),
+            Err(reason) => {
+                self.runs().remove(run);
+                log::declined(run, &reason.rule)
+            }
         };
         if let Err(error) = self.audit.record(entries) {
             // What is not on record was not consented to.
-            *state = None;
-            self.runs().remove_cell(run, cell);
+            self.runs().remove(run);
             return Err(failed("audit")(&error));
         }
-        decided
+        *state = Some(decided?);
+        Ok(())
     }
 
     /// Checks policy, slots and budget, and only then reads the patients of a plan.
@@ -122,35 +119,30 @@ impl SiteParticipant {
         standing: &Standing<'_>,
         held: Option<RunState>,
     ) -> Result<RunState, DeclineReason> {
-        let Proposal { run, plan, cell, .. } = *proposal;
+        let Proposal { run, plan, .. } = *proposal;
         self.admit(standing, plan)?;
         self.enter(proposal, &standing.rules.policy)?;
         let ready = self.prepare(run, plan, standing, held)?;
         // Reading takes a while, and the run may have ended meanwhile.
-        if self.runs().holds(run, cell) { Ok(ready) } else { Err(DeclineReason::over()) }
+        if self.runs().has(run) { Ok(ready) } else { Err(DeclineReason::over()) }
     }
 
     /// Whether a run that has a slot continues. A resting run needs room in the budget again.
     fn goes_on(&self, proposal: &Proposal<'_>, policy: &Policy) -> bool {
-        !self.runs().is_resting(proposal.run) || self.enter(proposal, policy).is_ok()
-    }
-
-    /// Whether another consideration of the run holds its slot.
-    fn is_anothers(&self, run: &RunId, cell: &RunCell) -> bool {
-        let runs = self.runs();
-        runs.has(run) && !runs.holds(run, cell)
+        let rests = self.runs().rests(proposal.run);
+        rests.is_some_and(|rests| !rests || self.enter(proposal, policy).is_ok())
     }
 
     /// Takes a slot for a run that fits into the budget, or wakes the run. Check and change are one step, so that of
     /// two runs that do not fit together one is declined.
     fn enter(&self, proposal: &Proposal<'_>, policy: &Policy) -> Result<(), DeclineReason> {
-        let Proposal { run, plan, cell, session } = *proposal;
+        let Proposal { run, plan, session } = *proposal;
         self.has_time(policy, run)?;
         let slots = self.site.slots as usize;
         let planned = planned_releases(plan);
         self.apply_limits()?;
         let training: BTreeSet<RunId> = self.in_hand().keys().cloned().collect();
-        let claim = Claim { cell, session, training: &training };
+        let claim = Claim { session, training: &training };
         let replaced = self.gate.look(|account| {
             let mut runs = self.runs();
             runs.check_room(run, &claim, slots).map_err(|why| no_slot(why, slots))?;
@@ -176,9 +168,5 @@ fn no_slot(why: NoSlot, slots: usize) -> DeclineReason {
             );
             DeclineReason::new(SLOTS, reason)
         }
-        NoSlot::Taken => DeclineReason::new(
-            "run",
-            "this hospital is considering the run already; try again in a moment",
-        ),
     }
 }

@@ -1,16 +1,21 @@
-//! Runs that end here: left by this site, or over. Nothing here waits for the run's own lock.
+//! Runs that end here: left by this site under the run's lock, or over. Nothing here waits for that lock.
 
 use base::ids::RunId;
 
 use super::super::{DeclineReason, log};
-use super::SiteParticipant;
-use super::runs::RunCell;
+use super::{RunState, SiteParticipant};
 use crate::cancel::Reason;
 
 impl SiteParticipant {
-    /// Leaves a run. Nothing more is sent for it, even if the log cannot be written.
-    pub(super) fn withdraw(&self, run: &RunId, cell: &RunCell, reason: &DeclineReason) {
-        if !self.runs().remove_cell(run, cell) {
+    /// Leaves a run whose lock is held. Nothing more is sent for it, even if the log cannot be written.
+    pub(super) fn withdraw(
+        &self,
+        run: &RunId,
+        state: &mut Option<RunState>,
+        reason: &DeclineReason,
+    ) {
+        *state = None;
+        if !self.runs().remove(run) {
             return;
         }
         tracing::warn!(%run, %reason, "this site leaves the run");

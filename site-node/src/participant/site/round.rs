@@ -138,9 +138,9 @@ impl SiteParticipant {
     }
 
     /// Tidies the outbox after an update was kept in it.
-    fn tidy(&self, run: &RunId) {
-        if !self.runs().has(run) {
-            // The run ended meanwhile.
+    pub(super) fn tidy(&self, run: &RunId) {
+        // Whoever ended the run may have found no update yet. One that only lost its slot keeps what was paid for.
+        if self.runs().is_over(run) {
             self.gate.forget(run);
         }
         self.gate.tidy(|kept| self.runs().has(kept));

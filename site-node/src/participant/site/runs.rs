@@ -6,17 +6,17 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Weak};
 
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use privacy::PlannedReleases;
 
-use super::RunState;
 use super::dataset::Dataset;
+use super::lock::RunLock;
 
-/// The state of one run under the run's own lock; `None` before consent.
-pub(super) type RunCell = Arc<Mutex<Option<RunState>>>;
+/// The state of one run under the run's own lock.
+pub(super) type RunCell = Arc<RunLock>;
 
 /// The reason why a run gets no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,6 @@ pub(super) enum NoSlot {
     Over,
     /// All slots are taken by runs of the present session.
     Full,
-    /// Another thread took the slot of the same run a moment ago.
-    Taken,
 }
 
 /// An update that left.
@@ -58,6 +56,8 @@ struct Slot {
 #[derive(Default)]
 pub(super) struct Runs {
     slots: BTreeMap<RunId, Slot>,
+    /// The state of each run that anybody acts for, with a slot or without. There is never a second one of its name.
+    cells: BTreeMap<RunId, Weak<RunLock>>,
     /// The number of times that a slot was taken or a run woken.
     taken: u64,
     /// The data of the run that ended last.
@@ -73,7 +73,6 @@ const MAX_ENDED: usize = 64;
 
 /// Who asks for a slot.
 pub(super) struct Claim<'c> {
-    pub(super) cell: &'c RunCell,
     /// The session in which the run was proposed.
     pub(super) session: u64,
     /// The runs that train now. They lose their slots last.
@@ -86,9 +85,16 @@ impl Runs {
         self.slots.get(run).map(|slot| Arc::clone(&slot.cell))
     }
 
-    /// Whether the run's slot holds this very cell. The run may have ended, and another one of its name begun.
-    pub(super) fn holds(&self, run: &RunId, cell: &RunCell) -> bool {
-        self.slots.get(run).is_some_and(|slot| Arc::ptr_eq(&slot.cell, cell))
+    /// The state of a run that is about to be considered. All who act for a run share its lock, also while it has no
+    /// slot: what one of them records stands when the next one decides.
+    pub(super) fn cell(&mut self, run: &RunId) -> RunCell {
+        if let Some(cell) = self.cells.get(run).and_then(Weak::upgrade) {
+            return cell;
+        }
+        self.cells.retain(|_, cell| cell.strong_count() > 0);
+        let cell = RunCell::default();
+        self.cells.insert(run.clone(), Arc::downgrade(&cell));
+        cell
     }
 
     /// Whether a run has a slot.
@@ -96,9 +102,9 @@ impl Runs {
         self.slots.contains_key(run)
     }
 
-    /// Whether a run is from an earlier session and was not proposed again.
-    pub(super) fn is_resting(&self, run: &RunId) -> bool {
-        self.slots.get(run).is_some_and(|slot| slot.resting)
+    /// Whether a run is from an earlier session and was not proposed again, if it has a slot.
+    pub(super) fn rests(&self, run: &RunId) -> Option<bool> {
+        self.slots.get(run).map(|slot| slot.resting)
     }
 
     /// The runs whose outstanding charges count before this one's: those of the present session that took their slots
@@ -131,10 +137,8 @@ impl Runs {
         if self.is_over(run) {
             return Err(NoSlot::Over);
         }
-        if self.has(run) {
-            return if self.holds(run, claim.cell) { Ok(()) } else { Err(NoSlot::Taken) };
-        }
-        let room = self.slots.len() < slots || self.next_to_go(claim.training).is_some();
+        let room =
+            self.has(run) || self.slots.len() < slots || self.next_to_go(claim.training).is_some();
         if room { Ok(()) } else { Err(NoSlot::Full) }
     }
 
@@ -171,11 +175,10 @@ impl Runs {
         if let Some(gone) = &gone {
             self.remove(gone);
         }
-        let since = self.taken;
         let slot = Slot {
-            cell: Arc::clone(claim.cell),
+            cell: self.cell(run),
             planned,
-            since,
+            since: self.taken,
             resting,
             asked: false,
             data: None,
@@ -249,6 +252,20 @@ impl Runs {
         }
     }
 
+    /// Takes note that what was proposed in a session is declined, so that a run that rests gives way again.
+    pub(super) fn decline(&mut self, run: &RunId, session: u64) {
+        if session == self.session
+            && let Some(slot) = self.slots.get_mut(run)
+        {
+            slot.asked = false;
+        }
+    }
+
+    /// The number of the present session.
+    pub(super) fn session(&self) -> u64 {
+        self.session
+    }
+
     /// Whether a run is over, as far as that is remembered.
     pub(super) fn is_over(&self, run: &RunId) -> bool {
         self.ended.contains(run)
@@ -261,11 +278,6 @@ impl Runs {
             self.last = Some(data);
         }
         true
-    }
-
-    /// The same, if the run's slot holds this very cell.
-    pub(super) fn remove_cell(&mut self, run: &RunId, cell: &RunCell) -> bool {
-        self.holds(run, cell) && self.remove(run)
     }
 }
 
@@ -292,10 +304,8 @@ mod tests {
         name: &str,
         training: &BTreeSet<RunId>,
     ) -> Result<Option<RunId>, NoSlot> {
-        let run = run(name);
-        let cell = runs.find(&run).unwrap_or_default();
         let session = runs.session;
-        runs.enter(&run, &Claim { cell: &cell, session, training }, planned(), 2)
+        runs.enter(&run(name), &Claim { session, training }, planned(), 2)
     }
 
     fn before(runs: &Runs, name: &str) -> Vec<String> {
@@ -319,10 +329,10 @@ mod tests {
         enter(&mut runs, "run-b").unwrap();
         enter(&mut runs, "run-a").unwrap();
         runs.rest();
-        assert!(runs.is_resting(&run("run-b")));
+        assert_eq!(runs.rests(&run("run-b")), Some(true));
         // Proposed again.
         enter(&mut runs, "run-b").unwrap();
-        assert!(!runs.is_resting(&run("run-b")));
+        assert_eq!(runs.rests(&run("run-b")), Some(false));
         assert_eq!(enter(&mut runs, "run-c"), Ok(Some(run("run-a"))));
         assert_eq!(enter(&mut runs, "run-d"), Err(NoSlot::Full));
         runs.rest();
@@ -365,19 +375,43 @@ mod tests {
         assert!(!runs.acknowledge(&a, sent(1)) && runs.acknowledge(&a, sent(2)));
     }
 
+    /// Two considerations of one run would else record what they decide in any order.
     #[test]
-    fn whoever_acts_for_a_run_that_ended_does_not_act_for_the_next_one_of_its_name() {
+    fn all_who_act_for_a_run_share_one_lock_with_a_slot_or_without() {
+        let mut runs = Runs::default();
+        let a = run("run-a");
+        let first = runs.cell(&a);
+        assert!(Arc::ptr_eq(&first, &runs.cell(&a)) && !runs.has(&a));
+        enter(&mut runs, "run-a").unwrap();
+        assert!(Arc::ptr_eq(&first, &runs.find(&a).unwrap()));
+        // It loses its slot while somebody acts for it, and gets another one.
+        runs.remove(&a);
+        assert!(runs.find(&a).is_none() && Arc::ptr_eq(&first, &runs.cell(&a)));
+        enter(&mut runs, "run-a").unwrap();
+        assert!(Arc::ptr_eq(&first, &runs.find(&a).unwrap()));
+        // What nobody acts for is forgotten.
+        drop(first);
+        runs.remove(&a);
+        for number in 0..100 {
+            drop(runs.cell(&run(&format!("run-{number}"))));
+        }
+        assert_eq!(runs.cells.len(), 1);
+    }
+
+    #[test]
+    fn a_run_that_rests_gives_way_once_its_proposal_is_declined() {
         let mut runs = Runs::default();
         enter(&mut runs, "run-a").unwrap();
-        let old = runs.find(&run("run-a")).unwrap();
-        runs.remove(&run("run-a"));
-        enter(&mut runs, "run-a").unwrap();
-        assert!(!runs.holds(&run("run-a"), &old) && !runs.remove_cell(&run("run-a"), &old));
-        let training = BTreeSet::new();
-        let claim = Claim { cell: &old, session: runs.session, training: &training };
-        assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Err(NoSlot::Taken));
-        let new = runs.find(&run("run-a")).unwrap();
-        assert!(runs.remove_cell(&run("run-a"), &new));
+        enter(&mut runs, "run-b").unwrap();
+        let earlier = runs.session();
+        runs.rest();
+        let session = runs.propose(&run("run-a"));
+        // What an earlier session asked for does not count.
+        runs.decline(&run("run-a"), earlier);
+        assert_eq!(before(&runs, "run-c"), ["run-a"]);
+        runs.decline(&run("run-a"), session);
+        assert_eq!(before(&runs, "run-c"), [""; 0]);
+        assert_eq!(enter(&mut runs, "run-c"), Ok(Some(run("run-a"))));
     }
 
     #[test]
@@ -395,7 +429,7 @@ mod tests {
         assert_eq!(before(&runs, "run-d"), ["run-a", "run-c"]);
         assert_eq!(enter(&mut runs, "run-d"), Err(NoSlot::Full));
         assert_eq!(enter(&mut runs, "run-a"), Ok(None));
-        assert!(!runs.is_resting(&run("run-a")));
+        assert_eq!(runs.rests(&run("run-a")), Some(false));
     }
 
     #[test]
@@ -405,13 +439,12 @@ mod tests {
         assert!(!runs.is_over(&run("run-a")));
         runs.rest();
         let training = BTreeSet::new();
-        let cell = RunCell::default();
-        let claim = Claim { cell: &cell, session, training: &training };
+        let claim = Claim { session, training: &training };
         assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Ok(None));
-        assert!(runs.is_resting(&run("run-a")), "it was proposed in an earlier session");
+        assert_eq!(runs.rests(&run("run-a")), Some(true), "it was proposed in an earlier session");
         // It wakes when it is proposed again, and not by what is still under way.
         assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Ok(None));
-        assert!(runs.is_resting(&run("run-a")));
+        assert_eq!(runs.rests(&run("run-a")), Some(true));
         runs.end(&run("run-a"));
         assert_eq!(runs.enter(&run("run-a"), &claim, planned(), 2), Err(NoSlot::Over));
         assert!(runs.is_over(&run("run-a")) && !runs.has(&run("run-a")));

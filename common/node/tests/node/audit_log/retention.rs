@@ -6,6 +6,7 @@ use std::time::Duration;
 use audit::folder;
 use audit::note::{SignedNote, VerifierKey};
 use audit::record::{Entry, Event, Record, Role};
+use base::ids::RunId;
 use node::audit_log::generation::{self};
 use node::audit_log::{AuditSettings, AuditWriter, COORDINATOR, Held, PeerError, StateLock, name};
 
@@ -237,4 +238,23 @@ fn a_checkpoint_of_records_that_nothing_proves_any_more_is_called_that() {
     assert!(first_segment(folder.path()) > 1, "nothing was removed");
     let site = brief(folder.path(), "site-a", Role::Site);
     assert_eq!(site.held(&state.checkpoint).unwrap(), Held::Removed);
+}
+
+/// Else a second plan under the name of a first one could follow once the records of that one were removed.
+#[test]
+fn a_name_stands_for_its_first_plan_after_the_records_of_it_were_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = brief(folder.path(), "site-a", Role::Site);
+    let run: RunId = "run-a".parse().unwrap();
+    let plan = audit::Digest::sha256(b"plan");
+    let other = audit::Digest::sha256(b"other");
+    let of_run = |event| Entry::new(name("test"), event).of_run(name(run.as_str()));
+    let consent = of_run(Event::Consent { plan, terms: None });
+    site.record(vec![consent, of_run(Event::Declined { rule: name("slots") })]).unwrap();
+    fill(&site);
+    drop(site);
+    drop(brief(folder.path(), "site-a", Role::Site));
+    assert!(first_segment(folder.path()) > 1, "nothing was removed");
+    let site = brief(folder.path(), "site-a", Role::Site);
+    assert!(site.has_other_plan(&run, other) && !site.has_other_plan(&run, plan));
 }

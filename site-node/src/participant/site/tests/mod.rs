@@ -1,5 +1,6 @@
 //! Several runs at one hospital, whose coordinator is the test.
 
+mod consent;
 mod modes;
 mod slots;
 mod together;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use std::thread::{scope, yield_now};
 use std::time::Duration;
 
+use audit::record::Event;
+use audit::verify::{Options, Verdict, verify_each};
 use base::clock::SystemClock;
 use base::config;
 use base::digest::Digest;
@@ -164,6 +167,14 @@ impl Hospital {
         Self::open(folder, slots, epsilon, records)
     }
 
+    /// A hospital whose patients lie in files that `cohort.toml` describes as it stands.
+    fn of_cohort_file(slots: u32, epsilon: f64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_table(folder.path());
+        let cohort = CohortFile::open(&folder.path().join("cohort.toml")).unwrap();
+        Self::open(folder, slots, epsilon, Records::Files(Arc::new(cohort)))
+    }
+
     fn open(folder: TempDir, slots: u32, epsilon: f64, records: Records) -> Self {
         let coordinator = Fingerprint::of(b"the test's");
         let policy = Policy {
@@ -239,7 +250,8 @@ impl Hospital {
     /// Where the data of a run lie in memory.
     fn data(&self, name: &str) -> usize {
         let cell = self.site.runs().find(&run(name)).unwrap();
-        let state = hold(&cell);
+        let session = self.site.runs().session();
+        let state = self.site.lock_run(&cell, session).unwrap();
         Arc::as_ptr(&state.as_ref().unwrap().data).addr()
     }
 
@@ -248,6 +260,39 @@ impl Hospital {
         while !self.site.in_hand().contains_key(run) {
             yield_now();
         }
+    }
+
+    /// Whether a run counts as one of the present session.
+    fn counts(&self, run: &RunId) -> bool {
+        let further = "run-further".parse().unwrap();
+        self.site.runs().before(&further).any(|(counted, _)| counted == run)
+    }
+
+    /// Waits until a run counts as one of the present session: it has its slot, or was proposed again.
+    fn until_counted(&self, run: &RunId) {
+        while !self.counts(run) {
+            yield_now();
+        }
+    }
+
+    /// Ends the process, verifies the log, and returns the plans that were consented to under each name, and the runs
+    /// that were declined, in order.
+    fn decisions(self) -> Vec<(String, Option<audit::Digest>)> {
+        let Self { folder, site, .. } = self;
+        drop(site);
+        let folder = folder.path().join("state").join(node::audit_log::FOLDER);
+        let key = audit::folder::key(&folder).unwrap();
+        let mut decisions = Vec::new();
+        let report = verify_each(&folder, &key, &Options::default(), &mut |record| {
+            let plan = match &record.event {
+                Event::Consent { plan, .. } => Some(*plan),
+                Event::Declined { .. } => None,
+                _ => return,
+            };
+            decisions.push((record.run.as_ref().unwrap().to_string(), plan));
+        });
+        assert_eq!(report.verdict, Verdict::Sound, "{report}");
+        decisions
     }
 }
 

@@ -44,6 +44,12 @@ fn a_run_that_is_not_proposed_again_gives_way() {
     let again = hospital.round(&run("run-a"), &plan, 1).unwrap();
     hospital.site.depart(&run("run-a"), Round(1), &again).unwrap();
     assert_eq!(hospital.consider(&run("run-d"), &plan).unwrap_err().rule, "slots");
+    // A round that ended as the run lost its slot takes its update from nobody. That of a run that is over goes.
+    hospital.site.tidy(&run("run-b"));
+    assert_eq!(hospital.outbox(), names(&["run-a", "run-b"]));
+    hospital.site.runs().end(&run("run-b"));
+    hospital.site.tidy(&run("run-b"));
+    assert_eq!(hospital.outbox(), names(&["run-a"]));
 }
 
 #[test]
