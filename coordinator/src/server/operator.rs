@@ -21,6 +21,7 @@ pub(super) async fn serve(
     launcher: Launcher,
     by: &SiteName,
 ) -> Result<(), TransportError> {
+    let link = link.owned();
     let (mut writer, mut reader) = link.accept_control().await?;
     let first = reader.expect::<ToCoordinator>();
     let late = |_| TransportError::Lost("the peer did not introduce itself".to_owned());

@@ -11,6 +11,8 @@ mod listen;
 mod outbox;
 mod receive;
 mod speak;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +69,8 @@ pub async fn serve(
     launcher: Launcher,
     spools: Arc<SpoolFolder>,
 ) -> Result<Ended, TransportError> {
+    // Whoever holds a clone or a stream of it: the connection ends with its session.
+    let link = link.owned();
     let Launcher { connections, audit, clock, .. } = launcher;
     let opening = async {
         let (writer, mut reader) = link.accept_control().await?;
@@ -96,9 +100,15 @@ pub async fn serve(
             } else {
                 tracing::warn!(%site, address = %link.address(), %refusal, "not let in");
             }
-            writer.send(&ToSite::Refused(refusal)).await?;
-            writer.finish().await;
-            return Ok(Ended::NotAdmitted);
+            let goodbye = async {
+                writer.send(&ToSite::Refused(refusal)).await?;
+                writer.finish().await;
+                Ok(Ended::NotAdmitted)
+            };
+            // A peer that does not read it is not waited for.
+            return tokio::time::timeout(INTRODUCTION, goodbye)
+                .await
+                .unwrap_or(Ok(Ended::NotAdmitted));
         }
     };
     let address = link.address();
@@ -109,11 +119,10 @@ pub async fn serve(
             job.tell(SessionEvent::Lost(site.clone())).await;
         }
     }
-    let goodbye = link.clone();
     let log =
         KeptLog { key: audit.verifier().to_string(), seen: audit.seen_of(&key), data_set: None };
     let session = Session {
-        link,
+        link: link.clone(),
         site: site.clone(),
         key,
         connections: Arc::clone(&connections),
@@ -135,7 +144,7 @@ pub async fn serve(
     }
     .await;
     if let Err(error @ (TransportError::Wire(_) | TransportError::Stream(_))) = &ended {
-        goodbye.close(&Refusal::Malformed(error.to_string()).to_string());
+        link.close(&Refusal::Malformed(error.to_string()).to_string());
     }
     for job in connections.leave(&site, id) {
         job.tell(SessionEvent::Lost(site.clone())).await;

@@ -199,7 +199,8 @@ fn message(run: RunId, round: Option<Round>, declined: DeclineReason) -> ToCoord
     ToCoordinator::Decline(Decline { run, round, rule, reason })
 }
 
-/// Runs a stage on a thread of its own. A stage that panics declines the request and does not end the daemon.
+/// Runs a stage on a thread of its own. A stage that panics declines the request and does not end the daemon. A stage
+/// that nobody waits for any more goes on to its own end: what it charged is kept.
 pub(super) async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, DeclineReason> + Send + 'static,
 ) -> Result<T, DeclineReason> {

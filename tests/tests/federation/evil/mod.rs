@@ -13,4 +13,5 @@ mod retention;
 mod several;
 mod signatures;
 mod stage;
+mod unfinished;
 mod words;
