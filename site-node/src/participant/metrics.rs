@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use base::ids::Round;
 use plan::experiment::{
     Evaluation, NO_VALUE, Part, Plan, PrivacyMode, PrivateEvaluation, ablation_metric,
     deviation_metric,
@@ -13,7 +12,7 @@ use privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
 use survival::ranked;
 
 use super::site::RunState;
-use super::{DeclineReason, failed, log};
+use super::{DeclineReason, failed};
 use crate::evaluate::{Held, Score};
 use crate::privatize::PrivacyGate;
 use crate::train::{Examples, TrainError, risk_of_each};
@@ -27,15 +26,7 @@ pub(super) fn evaluate(
     least: usize,
 ) -> Result<Vec<Metric>, DeclineReason> {
     match state.plan.privacy.mode {
-        PrivacyMode::None => {
-            let RunState { run, plan, .. } = state;
-            let metrics = exact(state, model, &plan.evaluation, least)?;
-            let entries = metrics
-                .iter()
-                .flat_map(|metric| log::metric(run, Round(plan.rounds), &metric.name));
-            gate.audit().record(entries.collect()).map_err(|error| failed("audit")(&error))?;
-            Ok(metrics)
-        }
+        PrivacyMode::None => exact(state, model, &state.plan.evaluation, least),
         PrivacyMode::Site | PrivacyMode::Patient => {
             let RunState { run, plan, data, .. } = state;
             let receipt =
@@ -44,10 +35,7 @@ pub(super) fn evaluate(
             let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
             let released = noised(receipt, plan, asked, data.test.as_ref(), model)
                 .map_err(|error| failed("evaluate")(&error))?;
-            let numbers = metrics(asked, &released);
-            let entry = log::concordance(run, Round(plan.rounds), &numbers);
-            gate.audit().record(entry).map_err(|error| failed("audit")(&error))?;
-            Ok(numbers)
+            Ok(metrics(asked, &released))
         }
     }
 }

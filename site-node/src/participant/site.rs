@@ -22,17 +22,19 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{AuditWriter, AuditWriterError};
 use plan::experiment::{CheckedPlan, StatisticsRequest};
-use plan::metric::Metric;
 
+pub(super) use self::dataset::Counts;
+use self::dataset::Dataset;
 use self::patients::of_patients;
 use self::round::InHand;
 pub(super) use self::run_state::RunState;
 use self::runs::Runs;
+use super::computed::Basis;
 use super::log;
 use super::metrics::evaluate;
 use super::questions::{Asked, Questions};
 use super::time::Taken;
-use super::{DeclineReason, Model, Participant, Records, RecordsInForce, Site};
+use super::{Computed, DeclineReason, Model, Participant, Records, RecordsInForce, Site};
 use crate::cancel::Reason;
 use crate::data::{DataError, FileHashCache, Secret};
 use crate::privatize::{LedgerLogError, PrivacyGate};
@@ -224,7 +226,7 @@ impl Participant for SiteParticipant {
         self.acknowledged(run, round, update);
     }
 
-    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason> {
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Computed, DeclineReason> {
         self.with(
             run,
             |_| {},
@@ -234,13 +236,27 @@ impl Participant for SiteParticipant {
                 self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
                 let least = standing.rules.policy.min_patients as usize;
                 self.apply_limits()?;
-                evaluate(&self.gate, state, model, least)
+                let metrics = evaluate(&self.gate, state, model, least)?;
+                let Dataset { mark, counts, .. } = &*state.data;
+                Ok(Computed::new(metrics, Basis { mark: mark.clone(), counts: *counts }))
             },
         )
     }
 
-    fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
+    fn depart_metrics(&self, run: &RunId, metrics: &Computed) -> Result<(), DeclineReason> {
+        self.let_metrics_go(run, metrics)
+    }
+
+    fn describe(&self, question: &StatisticsRequest) -> Result<Computed, DeclineReason> {
         self.answer_statistics(question)
+    }
+
+    fn depart_answer(
+        &self,
+        question: &StatisticsRequest,
+        answer: &Computed,
+    ) -> Result<(), DeclineReason> {
+        self.let_answer_go(question, answer)
     }
 
     fn stop(&self) {

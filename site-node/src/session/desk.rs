@@ -30,6 +30,9 @@ pub(super) struct Desk {
     ending: watch::Receiver<bool>,
 }
 
+/// Why nothing can be said any more.
+const GONE: &str = "the control stream is gone";
+
 /// The right to let a contribution leave, until this is dropped.
 pub(super) type Turn<'d> = tokio::sync::MutexGuard<'d, ()>;
 
@@ -94,8 +97,12 @@ impl Desk {
     }
 
     pub(super) async fn answer(&self, message: ToCoordinator) -> Result<(), SessionError> {
-        let gone = |_| SessionError::Protocol("the control stream is gone");
-        self.answers.send(message).await.map_err(gone)
+        self.answers.send(message).await.map_err(|_| SessionError::Protocol(GONE))
+    }
+
+    /// Waits for a place in the queue to the coordinator. What takes it afterwards waits no longer.
+    pub(super) async fn place(&self) -> Result<mpsc::Permit<'_, ToCoordinator>, SessionError> {
+        self.answers.reserve().await.map_err(|_| SessionError::Protocol(GONE))
     }
 
     /// Says no, here and to the coordinator.
@@ -169,11 +176,11 @@ impl Desk {
     /// Sends the answer to a statistics request, with this site's log in which it is charged.
     pub(super) async fn release_statistics(
         &self,
+        turn: Turn<'_>,
         run: RunId,
         question: Digest,
         numbers: Vec<Metric>,
     ) -> Result<(), SessionError> {
-        let turn = self.turn().await;
         let log = self.monitor().sight()?;
         let reply = Contribution::Statistics(StatisticsReply { run, question, numbers, log });
         let sent = send_payload(&self.link, &reply, &Bytes::new()).await;

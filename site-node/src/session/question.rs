@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use base::ids::RunId;
 use plan::experiment::StatisticsRequest;
+use plan::metric::Metric;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::SessionError;
 use super::desk::{Desk, blocking};
 use super::run::Ended;
+use crate::participant::{Computed, DeclineReason};
 use crate::steps::{STEP, in_steps};
 
 /// A statistics request that waits for signatures, or is being answered.
@@ -53,13 +55,41 @@ pub(super) async fn answer(
     let _work = desk.work();
     let digest = question.digest();
     let participant = desk.participant();
-    let work = blocking(move || participant.describe(&question));
-    match in_steps(STEP, work).await {
+    let asked = question.clone();
+    let work = blocking(move || participant.describe(&asked));
+    let computed = match in_steps(STEP, work).await {
+        Ok(computed) => computed,
+        Err(reason) => {
+            desk.decline(run, None, reason).await?;
+            return Ok(Ended::Other);
+        }
+    };
+    // The policy and the patients count as they are when the answer leaves, and not before it waits for the
+    // contribution of a run.
+    let turn = desk.turn().await;
+    match depart(&desk, question, computed).await {
         Ok(numbers) => {
             tracing::info!(%run, question = %digest, "described");
-            desk.release_statistics(run, digest, numbers).await?;
+            desk.release_statistics(turn, run, digest, numbers).await?;
         }
-        Err(reason) => desk.decline(run, None, reason).await?,
+        Err(reason) => {
+            drop(turn);
+            desk.decline(run, None, reason).await?;
+        }
     }
     Ok(Ended::Other)
+}
+
+/// The numbers of an answer, if it still may leave.
+async fn depart(
+    desk: &Desk,
+    question: StatisticsRequest,
+    answer: Computed,
+) -> Result<Vec<Metric>, DeclineReason> {
+    let participant = desk.participant();
+    let leaves = blocking(move || {
+        participant.depart_answer(&question, &answer)?;
+        Ok(answer.numbers)
+    });
+    leaves.await
 }

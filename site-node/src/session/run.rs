@@ -10,13 +10,14 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::wire::{Evaluation, ModelHeader, Purpose, ToCoordinator};
 use plan::experiment::{CheckedPlan, Plan, PlanError, PrivacyMode};
+use plan::metric::Metric;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::SessionError;
 use super::desk::{Desk, Work, blocking};
 use crate::cancel::{Cancel, Reason, Training};
-use crate::participant::{Asked, DeclineReason, Model};
+use crate::participant::{Asked, Computed, DeclineReason, Model};
 use crate::send::Outgoing;
 use crate::steps::{STEP, in_steps_where};
 
@@ -216,6 +217,14 @@ fn flawed(plan_errors: &[PlanError]) -> DeclineReason {
     )
 }
 
+/// That the run is not over, and this program does not end.
+fn goes_on(cancel: &Cancel) -> Result<(), DeclineReason> {
+    match cancel.reason() {
+        Some(Reason::RunOver | Reason::Stopping) => Err(DeclineReason::over()),
+        _ => Ok(()),
+    }
+}
+
 /// This site's part in a run.
 struct Part {
     desk: Arc<Desk>,
@@ -306,17 +315,25 @@ impl Part {
         cancel: &Cancel,
         reason: DeclineReason,
     ) -> Result<(), SessionError> {
+        if self.is_stopped("training", round, cancel) {
+            return Ok(());
+        }
+        self.object(Some(round), reason).await
+    }
+
+    /// Whether nothing is said because the run is over or this program ends.
+    fn is_stopped(&self, what: &str, round: Round, cancel: &Cancel) -> bool {
         let run = &self.run;
         match cancel.reason() {
             Some(Reason::RunOver) => {
-                tracing::info!(%run, %round, "training stopped: the run is over");
-                Ok(())
+                tracing::info!(%run, %round, "{what} stopped: the run is over");
+                true
             }
             Some(Reason::Stopping) => {
-                tracing::info!(%run, %round, "training stopped: this program ends");
-                Ok(())
+                tracing::info!(%run, %round, "{what} stopped: this program ends");
+                true
             }
-            _ => self.object(Some(round), reason).await,
+            _ => false,
         }
     }
 
@@ -330,9 +347,7 @@ impl Part {
         let participant = self.desk.participant();
         let run = self.run.clone();
         let leaves = blocking(move || {
-            if matches!(cancel.reason(), Some(Reason::RunOver | Reason::Stopping)) {
-                return Err(DeclineReason::over());
-            }
+            goes_on(&cancel)?;
             participant.depart(&run, round, &outgoing)?;
             Ok(outgoing)
         });
@@ -340,17 +355,46 @@ impl Part {
     }
 
     async fn evaluate(&self, order: Order) -> Result<(), SessionError> {
-        let Order { header: ModelHeader { payload, .. }, parameters } = order;
+        let Order { header: ModelHeader { round, payload, .. }, parameters } = order;
         let participant = self.desk.participant();
         let run = self.run.clone();
-        let outcome = blocking(move || participant.evaluate(&run, &parameters)).await;
+        let cancel = self.job.training.begin();
+        let computed = blocking(move || participant.evaluate(&run, &parameters)).await;
+        // What the policy, the patients and the coordinator say counts when the metrics leave, and not before they wait
+        // for a place in the queue.
+        let place = self.desk.place().await?;
+        let outcome = match computed {
+            Ok(computed) => self.depart_metrics(computed, cancel.clone()).await,
+            Err(reason) => Err(reason),
+        };
         let metrics = match outcome {
-            Err(reason) if reason.whole_run => return self.object(None, reason).await,
+            Err(_) if self.is_stopped("evaluation", round, &cancel) => return Ok(()),
+            Err(reason) if reason.whole_run => {
+                drop(place);
+                return self.object(None, reason).await;
+            }
             outcome => outcome.unwrap_or_default(),
         };
         let run = self.run.clone();
         let model = payload.digest;
-        self.desk.answer(ToCoordinator::Evaluation(Evaluation { run, model, metrics })).await
+        place.send(ToCoordinator::Evaluation(Evaluation { run, model, metrics }));
+        Ok(())
+    }
+
+    /// Puts on record that metrics leave, if they still may.
+    async fn depart_metrics(
+        &self,
+        metrics: Computed,
+        cancel: Cancel,
+    ) -> Result<Vec<Metric>, DeclineReason> {
+        let participant = self.desk.participant();
+        let run = self.run.clone();
+        let leaves = blocking(move || {
+            goes_on(&cancel)?;
+            participant.depart_metrics(&run, &metrics)?;
+            Ok(metrics.numbers)
+        });
+        leaves.await
     }
 
     /// Says no to a round, or leaves the run.

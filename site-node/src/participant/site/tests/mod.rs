@@ -1,5 +1,6 @@
 //! Several runs at one hospital, whose coordinator is the test.
 
+mod departure;
 mod slots;
 mod together;
 
