@@ -22,7 +22,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::incoming::BoundedUpdate;
 
-pub use jobs::{Begun, JobHandle, JobKind, ProgressSubscriber, RunTerms, SLOTS, SLOTS_ALLOWED};
+pub use jobs::{
+    Begun, JobHandle, JobId, JobKind, ProgressSubscriber, RunTerms, SLOTS, SLOTS_ALLOWED,
+};
 pub use sites::{Entered, REFUSED, SeenStates};
 pub use traffic::Traffic;
 
@@ -76,6 +78,7 @@ struct Inner {
     /// What each site that was ever here may still send; it outlives a session.
     allowances: BTreeMap<SiteName, Allowance>,
     next_id: u64,
+    next_job: u64,
     jobs: BTreeMap<RunId, JobHandle>,
     /// The number of jobs that may be active at once.
     slots: u32,
@@ -93,6 +96,7 @@ impl Default for Inner {
             sessions: BTreeMap::new(),
             allowances: BTreeMap::new(),
             next_id: 0,
+            next_job: 0,
             jobs: BTreeMap::new(),
             slots: SLOTS,
             closing: false,
