@@ -64,7 +64,7 @@ pub trait Participant: Send + Sync + 'static {
     ///
     /// # Errors
     /// It does too much of it.
-    fn admit(&self, _: Asked) -> Result<(), DeclineReason> {
+    fn admit(&self, _: Asked<'_>) -> Result<(), DeclineReason> {
         Ok(())
     }
 

@@ -71,7 +71,7 @@ pub enum SiteParticipantError {
 ///
 /// Each run has a lock of its own, which is held while a round trains, patients are read or a model is evaluated. The
 /// other locks are held briefly, except `reading` and `describing`. Several locks are taken in this order: a run's own
-/// or `describing`, `reading`, the ledger's (inside the gate), `runs`. No thread that holds one of the others waits for
+/// or `describing`, `reading`, the ledger's (inside the gate) or `questions`, `runs`. No thread that holds one of the others waits for
 /// a run's lock, so no run waits while another one trains.
 pub struct SiteParticipant {
     site: Site,
@@ -198,8 +198,10 @@ impl Participant for SiteParticipant {
         self.site.data_set.clone()
     }
 
-    fn admit(&self, asked: Asked) -> Result<(), DeclineReason> {
-        if let Some(entry) = self.questions().admit(asked, self.site.clock.now())? {
+    fn admit(&self, asked: Asked<'_>) -> Result<(), DeclineReason> {
+        let has_slot = |run: &RunId| self.runs().has(run);
+        let admitted = self.questions().admit(asked, self.site.clock.now(), has_slot);
+        if let Some(entry) = admitted? {
             self.audit.note_refused(entry);
         }
         Ok(())

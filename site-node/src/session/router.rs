@@ -226,7 +226,7 @@ impl Router {
         // Before anything is recorded of it: the header alone costs the coordinator nothing.
         let round_planned = check_round(round, consented.rounds);
         let participant = self.desk.participant();
-        if let Err(reason) = participant.admit(Asked::Offer).and(round_planned) {
+        if let Err(reason) = participant.admit(Asked::Offer(&run)).and(round_planned) {
             return self.desk.decline(run, Some(round), reason).await;
         }
         // The coordinator's log says that this very model is offered, to everybody.

@@ -83,7 +83,7 @@ impl Participant for InTurn {
         self.hospital.data_set()
     }
 
-    fn admit(&self, asked: Asked) -> Result<(), DeclineReason> {
+    fn admit(&self, asked: Asked<'_>) -> Result<(), DeclineReason> {
         self.hospital.admit(asked)
     }
 
