@@ -10,7 +10,7 @@ mod sites;
 mod traffic;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit::note::VerifierKey;
 use base::digest::Digest;
@@ -18,7 +18,7 @@ use base::ids::{Round, RunId, SiteName};
 use bytes::Bytes;
 use node::allowance::Allowance;
 use node::wire::{Decline, Evaluation, Offer, Refusal, StatisticsReply, ToSite, UpdateHeader};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::incoming::BoundedUpdate;
 
@@ -28,7 +28,7 @@ pub use jobs::{
 pub use sites::{Entered, REFUSED, SeenStates};
 pub use traffic::Traffic;
 
-/// A site's permit to send a contribution. The site gets the next permit when this one is dropped.
+/// A site's permit to send a contribution. The site gets the next one, in whichever session, when this is dropped.
 pub type UploadPermit = OwnedSemaphorePermit;
 
 /// What a session is told to do.
@@ -77,6 +77,8 @@ struct Inner {
     sessions: BTreeMap<SiteName, sites::Session>,
     /// What each site that was ever here may still send; it outlives a session.
     allowances: BTreeMap<SiteName, Allowance>,
+    /// The permit of each site that was ever here to send a contribution; it outlives a session.
+    permits: BTreeMap<SiteName, Arc<Semaphore>>,
     next_id: u64,
     next_job: u64,
     jobs: BTreeMap<RunId, JobHandle>,
@@ -95,6 +97,7 @@ impl Default for Inner {
         Self {
             sessions: BTreeMap::new(),
             allowances: BTreeMap::new(),
+            permits: BTreeMap::new(),
             next_id: 0,
             next_job: 0,
             jobs: BTreeMap::new(),

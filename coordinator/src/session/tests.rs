@@ -3,16 +3,20 @@
 use std::future::Future;
 use std::time::Duration;
 
+use audit::note::SignedNote;
 use audit::record::Role;
 use base::clock::SystemClock;
-use node::audit_log::COORDINATOR;
-use node::transport::{FrameReader, FrameWriter};
+use base::digest::Digest;
+use base::ids::Round;
+use bytes::Bytes;
+use node::audit_log::{COORDINATOR, name};
+use node::transport::send_payload;
+use node::wire::{Contribution, Payload, UpdateHeader};
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::testing::{Ends, ends};
+use crate::testing::{Ends, ends, feed};
 
 /// What is awaited, or a failure instead of a test that never ends.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -57,6 +61,29 @@ impl Stage {
         Self { launcher, spools, site_log, _folder: folder }
     }
 
+    /// A run without a driver, whose events are the test's.
+    fn begin(&self, run: &str) -> mpsc::Receiver<SessionEvent> {
+        self.launcher.connections.begin(&run.parse().unwrap(), &feed()).unwrap().events
+    }
+
+    /// Sends an update of a run, which arrives whole.
+    async fn contribute(&self, served: &Served, run: &str) {
+        let elements = usize::try_from(feed().plan.model.parameters()).unwrap();
+        let words = Bytes::from(vec![0; elements * 4]);
+        let (log, ..) = self.site_log.signed_state(&[]).unwrap();
+        let header = UpdateHeader {
+            run: run.parse().unwrap(),
+            round: Round(1),
+            model: Digest::of(b"a model"),
+            payload: Payload { words: words.len() as u64 / 4, digest: Digest::of(&words) },
+            weight: 1,
+            metrics: Vec::new(),
+            log,
+        };
+        let update = Contribution::Update(header);
+        soon(send_payload(&served.ends.site, &update, &words)).await.unwrap();
+    }
+
     /// A site that has introduced itself.
     async fn introduced(&self) -> Served {
         let ends = ends().await;
@@ -84,6 +111,22 @@ impl Served {
     }
 }
 
+/// The next update of a run, and the permit that its site waits for.
+async fn update(events: &mut mpsc::Receiver<SessionEvent>) -> (UpdateHeader, UploadPermit) {
+    loop {
+        match soon(events.recv()).await.expect("the run is active") {
+            SessionEvent::Updated(_, _, header, _, permit) => return (header, permit),
+            SessionEvent::Joined(_) => {}
+            other => panic!("no update: {other:?}"),
+        }
+    }
+}
+
+/// What a checkpoint says, whoever signed it.
+fn text(checkpoint: &str) -> String {
+    SignedNote::parse(checkpoint).unwrap().text().to_owned()
+}
+
 #[tokio::test]
 async fn a_connection_ends_with_its_session_whoever_still_holds_it() {
     let stage = Stage::new();
@@ -95,4 +138,42 @@ async fn a_connection_ends_with_its_session_whoever_still_holds_it() {
     assert_eq!(soon(served.serving).await.unwrap().unwrap(), Ended::Left);
     soon(served.ends.site.closed()).await;
     drop(held);
+}
+
+/// Otherwise the site would prove from an earlier state, and everything that it sends would be refused.
+#[tokio::test]
+async fn a_welcome_names_the_state_of_what_an_earlier_session_brought() {
+    let stage = Stage::new();
+    let mut events = stage.begin("run-a");
+    let mut first = stage.introduced().await;
+    assert_eq!(first.welcome().await, None);
+    stage.contribute(&first, "run-a").await;
+    // The driver is busy with it while the site connects again.
+    let (header, permit) = update(&mut events).await;
+    first.ends.site.close("lost");
+    soon(first.serving).await.unwrap().unwrap_err();
+    let mut second = stage.introduced().await;
+    soon(stage.launcher.connections.await_sites(1)).await;
+    let site = (&stage.site_log.verifier(), &name("hospital-a"));
+    stage.launcher.audit.witness(site, &header.log).unwrap();
+    drop(permit);
+    let seen = second.welcome().await.expect("it was seen");
+    assert_eq!(text(&seen), text(&header.log.checkpoint));
+}
+
+#[tokio::test]
+async fn an_update_that_waits_for_its_turn_is_taken_although_its_site_has_left() {
+    let stage = Stage::new();
+    let mut events = ["run-a", "run-b"].map(|run| stage.begin(run));
+    let mut served = stage.introduced().await;
+    served.welcome().await;
+    stage.contribute(&served, "run-a").await;
+    let (_, permit) = update(&mut events[0]).await;
+    stage.contribute(&served, "run-b").await;
+    served.writer.finish().await;
+    drop(permit);
+    let (header, permit) = update(&mut events[1]).await;
+    assert_eq!(header.run.as_str(), "run-b");
+    drop(permit);
+    assert_eq!(soon(served.serving).await.unwrap().unwrap(), Ended::Left);
 }

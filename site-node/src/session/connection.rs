@@ -60,7 +60,7 @@ pub(super) async fn open(
             tracing::info!(%coordinator, peer = hello.software, "connected");
             Monitor::open(audit, hello.log.as_ref())?
         }
-        ToSite::Refused(refusal) => return Err(SessionError::Refused(refusal)),
+        ToSite::Refused { refusal, .. } => return Err(SessionError::Refused(refusal)),
         _ => return Err(SessionError::Protocol("no welcome")),
     };
     Ok(Opened { link, writer, reader, monitor })

@@ -173,19 +173,20 @@ impl Desk {
         taken(sent)
     }
 
-    /// Sends the answer to a statistics request, with this site's log in which it is charged.
+    /// Sends the answer to a statistics request, with this site's log in which it is charged. Returns whether the
+    /// coordinator took it.
     pub(super) async fn release_statistics(
         &self,
         turn: Turn<'_>,
         run: RunId,
         question: Digest,
         numbers: Vec<Metric>,
-    ) -> Result<(), SessionError> {
+    ) -> Result<bool, SessionError> {
         let log = self.monitor().sight()?;
         let reply = Contribution::Statistics(StatisticsReply { run, question, numbers, log });
         let sent = send_payload(&self.link, &reply, &Bytes::new()).await;
         drop(turn);
-        taken(sent).map(drop)
+        taken(sent)
     }
 }
 

@@ -123,16 +123,15 @@ impl RunJob {
         self.changed.notify_one();
     }
 
-    /// The coordinator has answered the update of a round, or has answered without naming a round.
-    pub(super) fn answered(&self, round: Option<Round>) {
-        let of = |(sent, _): &mut (Round, Work)| round.is_none_or(|round| round == *sent);
-        drop(self.mailbox().unanswered.take_if(of));
+    /// The coordinator has answered the update of a round.
+    pub(super) fn answered(&self, round: Round) {
+        drop(self.mailbox().unanswered.take_if(|(sent, _)| *sent == round));
     }
 
     /// Ends the run. Training stops after the current step, and nothing more begins.
     pub(super) fn end(&self) {
         self.training.end();
-        self.answered(None);
+        self.mailbox().unanswered = None;
         self.changed.notify_one();
     }
 
@@ -296,7 +295,7 @@ impl Part {
                 let model = payload.digest;
                 let taken = self.desk.release_update(turn, run, round, model, &outgoing).await?;
                 if !taken {
-                    self.job.answered(Some(round));
+                    self.job.answered(round);
                 }
                 Ok(())
             }
