@@ -125,6 +125,7 @@ impl Launcher {
         };
         let runtime = Handle::current();
         let over = run.clone();
+        // It ends with the job: once each site has answered, at the end of the window, or when it is stopped.
         tokio::task::spawn_blocking(move || {
             let ended = Ended { connections, run: over };
             describer.go(&runtime, sites, events, ended);

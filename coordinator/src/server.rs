@@ -221,7 +221,8 @@ impl Server {
             let launcher = self.launcher.clone();
             let spools = Arc::clone(&self.spools);
             let admission = Admission::new(self.revoked.clone(), Arc::clone(&launcher.clock));
-            // Nobody who knocks later waits for this one.
+            // Nobody who knocks later waits for this one. The handshake has a time limit, and what follows ends with
+            // its connection: the listener closes those that are left.
             tokio::spawn(async move {
                 let turn = visit.turn().await;
                 let accepted = accept(incoming, &door).await;
@@ -270,6 +271,7 @@ fn ask_to_end(connections: &Connections) {
 /// Sends an event to every job. A job whose inbox is full delays no other one.
 fn tell_all(jobs: Vec<JobHandle>, event: fn() -> SessionEvent) {
     for job in jobs {
+        // It ends once the driver has room for the event, or with the job.
         tokio::spawn(async move { job.tell(event()).await });
     }
 }

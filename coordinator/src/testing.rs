@@ -1,13 +1,16 @@
-//! Two ends of a connection, for unit tests of several modules.
+//! Two ends of a connection and a plan, for unit tests of several modules.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use base::clock::{Clock, SystemClock};
 use base::ids::SiteName;
 use node::pki::Role;
 use node::transport::{Dialer, Link, Listener};
+use plan::experiment::Experiment;
 
 use crate::enrol::Authority;
+use crate::progress::ProgressFeed;
 
 /// A coordinator's and a site's end of one connection, which lasts as long as this value.
 pub(crate) struct Ends {
@@ -30,4 +33,11 @@ pub(crate) async fn ends() -> Ends {
     let address = listener.address().unwrap();
     let (coordinator, site) = tokio::join!(accept, dialer.dial(address));
     Ends { site_name, coordinator, site: site.unwrap(), _listener: listener, _dialer: dialer }
+}
+
+/// The steps of a run of the demonstration's plan.
+pub(crate) fn feed() -> Arc<ProgressFeed> {
+    let demo = include_str!("../../configs/experiments/demo.toml");
+    let plan = base::config::read::<Experiment>("demo", demo).unwrap().plan;
+    Arc::new(ProgressFeed::new(plan))
 }

@@ -153,9 +153,7 @@ impl Monitor {
             Entry { round: kind.round().map(|round| round.0), ..entry }
         });
         self.audit.record(entry.into_iter().collect())?;
-        let own = self.audit.verifier();
-        let mine = cosigned.signatures().iter().find(|signature| signature.name == *own.name());
-        let signature = mine.map(ToString::to_string).unwrap_or_default();
+        let signature = self.audit.own_signature(&cosigned);
         let mut note = cosigned.clone();
         if let Some(seen) = self.seen.get(run)
             && seen.note.text() == note.text()

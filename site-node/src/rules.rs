@@ -89,6 +89,12 @@ impl Rules {
         self.lock().last.clone()
     }
 
+    /// Puts another policy in force, as another file does.
+    #[cfg(test)]
+    pub(crate) fn replace(&self, policy: Policy, hash: Digest) {
+        self.lock().last = InForce { policy: Arc::new(policy), hash };
+    }
+
     /// Looks at the file, passes on what changed, and returns the policy that is in force. `record` is done before
     /// anybody is given the new policy; where it fails, the earlier one is looked at again the next time.
     ///

@@ -53,6 +53,7 @@ impl Signals {
     pub fn into_parts(self, drain: Duration) -> (Shutdown, Hangups) {
         let Self { mut terminate, mut interrupt, hangup } = self;
         let (phase, shutdown) = watch::channel(Phase::Going);
+        // It lasts as long as the process, or ends with the second signal.
         tokio::spawn(async move {
             either(&mut terminate, &mut interrupt).await;
             phase.send_replace(Phase::Asked);

@@ -64,6 +64,44 @@ impl StatisticsStore {
         durable::sync_folder(&self.folder)
     }
 
+    /// Notes that a site's answer has not left, and a hash of what it was computed from. This comes before
+    /// [`StatisticsStore::keep`].
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn hold_back(&self, site: &SiteName, basis: Digest) -> io::Result<()> {
+        durable::make_folder(&self.folder)?;
+        durable::replace(&self.held(site), &[basis.as_bytes()])?;
+        durable::sync_folder(&self.folder)
+    }
+
+    /// A hash of what a site's answer was computed from, if it has not left.
+    ///
+    /// # Errors
+    /// The note cannot be read, or holds no hash.
+    pub fn held_back(&self, site: &SiteName) -> io::Result<Option<Digest>> {
+        let file = match fs::File::open(self.held(site)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(HASH + 1).read_to_end(&mut bytes)?;
+        let basis = bytes.try_into().map(Digest::from_bytes);
+        basis.map(Some).map_err(|_| io::Error::other("the note of an unsent answer is damaged"))
+    }
+
+    /// Notes that a site's answer leaves.
+    ///
+    /// # Errors
+    /// The disk fails. The answer then counts as one that has not left.
+    pub fn let_go(&self, site: &SiteName) -> io::Result<()> {
+        match fs::remove_file(self.held(site)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// What a site answered before, as the log recorded it; none where it did not, or where the file holds no
     /// answer to this question or another one than was recorded.
     #[must_use]
@@ -107,10 +145,20 @@ impl StatisticsStore {
     fn file(&self, site: &SiteName) -> PathBuf {
         self.folder.join(site.as_str()).with_extension(ANSWER)
     }
+
+    fn held(&self, site: &SiteName) -> PathBuf {
+        self.folder.join(site.as_str()).with_extension(HELD)
+    }
 }
 
 /// How the files' names end.
 const ANSWER: &str = "answer";
+
+/// How the name ends of the note that an answer has not left.
+const HELD: &str = "held";
+
+/// The bytes of a hash.
+const HASH: u64 = 32;
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +219,17 @@ mod tests {
         assert_eq!(asked.accepts(&altered), Ok(()));
         assert_eq!(kept.find(&site("b"), &audit), None);
         kept.keep(&site("b"), &numbers).unwrap();
+
+        // One that has not left is known as such.
+        assert_eq!(kept.held_back(&site("a")).unwrap(), None);
+        kept.hold_back(&site("a"), Digest::of(b"patients")).unwrap();
+        assert_eq!(kept.held_back(&site("a")).unwrap(), Some(Digest::of(b"patients")));
+        assert_eq!(kept.sites(), [site("a"), site("b")]);
+        fs::write(kept.held(&site("a")), b"damaged").unwrap();
+        assert!(kept.held_back(&site("a")).is_err());
+        kept.let_go(&site("a")).unwrap();
+        kept.let_go(&site("a")).unwrap();
+        assert_eq!(kept.held_back(&site("a")).unwrap(), None);
 
         // A file that holds anything else is nobody's answer.
         let file = kept.file(&site("a"));

@@ -37,6 +37,7 @@ async fn serve(config: &Path) -> Outcome {
     let (shutdown, mut hangups) = signals.into_parts(settings.drain);
     let identity = Identity::load(&settings.identity)?;
     let renew = "coordinator sites renew --coordinator, and restart";
+    // This task, and the one that waits for hangups, last as long as the process.
     tokio::spawn(warn_before_end(identity.validity(), renew));
     let clock = Arc::new(SystemClock::new());
     let listen = settings.listen.resolve().await.map_err(|error| {

@@ -60,9 +60,15 @@ pub enum JobKind {
     Statistics,
 }
 
+/// The number of a job. A name may stand for a later job, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobId(u64);
+
 /// An active job, as sessions see it.
 #[derive(Clone)]
 pub struct JobHandle {
+    /// Its number.
+    pub id: JobId,
     /// The name of the run or of the statistics request.
     pub run: RunId,
     /// The kind of job.
@@ -141,7 +147,9 @@ impl Connections {
         }
         let (inbox, events) = mpsc::channel(INBOX);
         let traffic = Traffic::default();
-        let job = JobHandle { run: run.clone(), kind, traffic: traffic.clone(), inbox };
+        let id = JobId(inner.next_job);
+        inner.next_job += 1;
+        let job = JobHandle { id, run: run.clone(), kind, traffic: traffic.clone(), inbox };
         inner.jobs.insert(run.clone(), job);
         Ok(Begun { sites: inner.sessions.keys().cloned().collect(), events, traffic })
     }
@@ -186,12 +194,12 @@ impl Connections {
         ProgressSubscriber(Arc::clone(self))
     }
 
-    /// Waits until this job is over.
-    pub async fn await_end(&self, run: &RunId) {
+    /// Waits until this job is over. Another one may have its name by then.
+    pub async fn await_end(&self, job: JobId) {
         loop {
             // Listening begins before looking, so that no end is missed between the two.
             let changed = self.changed.notified();
-            if !self.lock().jobs.contains_key(run) {
+            if !self.lock().jobs.values().any(|active| active.id == job) {
                 return;
             }
             changed.await;
@@ -221,19 +229,13 @@ fn noised_metrics(plan: &Plan) -> Arc<[MetricId]> {
 
 #[cfg(test)]
 mod tests {
-    use plan::experiment::Experiment;
     use tokio::sync::mpsc::error::TryRecvError;
 
     use super::*;
+    use crate::testing::feed;
 
     fn name(text: &str) -> RunId {
         text.parse().unwrap()
-    }
-
-    fn feed() -> Arc<ProgressFeed> {
-        let demo = include_str!("../../../configs/experiments/demo.toml");
-        let plan = base::config::read::<Experiment>("demo", demo).unwrap().plan;
-        Arc::new(ProgressFeed::new(plan))
     }
 
     /// The operator whose stop is the next event.
@@ -266,8 +268,9 @@ mod tests {
             assert_eq!(begun.traffic.bytes(), bytes);
         }
         // The end of one job ends no other.
+        let first = connections.job(&name("run-a")).unwrap().id;
         connections.end(&name("run-a"));
-        connections.await_end(&name("run-a")).await;
+        connections.await_end(first).await;
         assert!(connections.job(&name("run-a")).is_none());
         assert!(matches!(begun[0].events.try_recv(), Err(TryRecvError::Disconnected)));
         connections.count(&name("run-a"), 7);
@@ -284,6 +287,25 @@ mod tests {
         assert!(!waiting.is_finished());
         connections.end(&name("run-b"));
         waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_awaits_the_end_of_a_job_does_not_wait_for_the_next_one_of_its_name() {
+        let connections = Connections::default();
+        let run = name("describe-a");
+        connections.begin_statistics(&run).unwrap();
+        let first = connections.job(&run).unwrap().id;
+        let mut ended = std::pin::pin!(connections.await_end(first));
+        tokio::select! {
+            biased;
+            () = &mut ended => panic!("it is active"),
+            () = std::future::ready(()) => {}
+        }
+        // The same request is made again before the waiting task wakes.
+        connections.end(&run);
+        connections.begin_statistics(&run).unwrap();
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, ended).await.expect("the first one has ended");
     }
 
     #[test]

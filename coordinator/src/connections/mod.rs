@@ -10,7 +10,7 @@ mod sites;
 mod traffic;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit::note::VerifierKey;
 use base::digest::Digest;
@@ -18,15 +18,17 @@ use base::ids::{Round, RunId, SiteName};
 use bytes::Bytes;
 use node::allowance::Allowance;
 use node::wire::{Decline, Evaluation, Offer, Refusal, StatisticsReply, ToSite, UpdateHeader};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::incoming::BoundedUpdate;
 
-pub use jobs::{Begun, JobHandle, JobKind, ProgressSubscriber, RunTerms, SLOTS, SLOTS_ALLOWED};
+pub use jobs::{
+    Begun, JobHandle, JobId, JobKind, ProgressSubscriber, RunTerms, SLOTS, SLOTS_ALLOWED,
+};
 pub use sites::{Entered, REFUSED, SeenStates};
 pub use traffic::Traffic;
 
-/// A site's permit to send a contribution. The site gets the next permit when this one is dropped.
+/// A site's permit to send a contribution. The site gets the next one, in whichever session, when this is dropped.
 pub type UploadPermit = OwnedSemaphorePermit;
 
 /// What a session is told to do.
@@ -75,7 +77,10 @@ struct Inner {
     sessions: BTreeMap<SiteName, sites::Session>,
     /// What each site that was ever here may still send; it outlives a session.
     allowances: BTreeMap<SiteName, Allowance>,
+    /// The permit of each site that was ever here to send a contribution; it outlives a session.
+    permits: BTreeMap<SiteName, Arc<Semaphore>>,
     next_id: u64,
+    next_job: u64,
     jobs: BTreeMap<RunId, JobHandle>,
     /// The number of jobs that may be active at once.
     slots: u32,
@@ -92,7 +97,9 @@ impl Default for Inner {
         Self {
             sessions: BTreeMap::new(),
             allowances: BTreeMap::new(),
+            permits: BTreeMap::new(),
             next_id: 0,
+            next_job: 0,
             jobs: BTreeMap::new(),
             slots: SLOTS,
             closing: false,

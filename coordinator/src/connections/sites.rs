@@ -1,6 +1,7 @@
 //! The sites that are connected: what each may still send, what it has seen of the coordinator's log, and the queue of
 //! its session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use audit::note::VerifierKey;
@@ -9,7 +10,7 @@ use base::ids::SiteName;
 use node::allowance::Allowance;
 use node::transport::Link;
 use node::wire::Refusal;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{Connections, JobHandle, SessionCommand};
 
@@ -37,6 +38,8 @@ pub struct Entered {
     pub id: u64,
     /// What its session is told to do.
     pub commands: mpsc::Receiver<SessionCommand>,
+    /// Its permit to send a contribution.
+    pub permits: Arc<Semaphore>,
     /// The active jobs.
     pub jobs: Vec<JobHandle>,
     /// Whether the session replaced an older one of the site.
@@ -100,8 +103,11 @@ impl Connections {
             Session { id, key: key.clone(), commands, link: link.clone(), seen: vec![seen] },
         );
         self.changed.notify_waiters();
+        let permits =
+            inner.permits.entry(site.clone()).or_insert_with(|| Arc::new(Semaphore::new(1)));
+        let permits = Arc::clone(permits);
         let jobs = inner.jobs.values().cloned().collect();
-        Ok(Entered { id, commands: queue, jobs, replaced })
+        Ok(Entered { id, commands: queue, permits, jobs, replaced })
     }
 
     /// Ends a site's session, and returns the jobs to notify.

@@ -3,7 +3,7 @@
 use audit::note::VerifierKey;
 use base::ids::{Round, SiteName};
 use node::audit_log::{PeerError, name};
-use node::wire::{Refusal, ToSite, UpdateHeader};
+use node::wire::{Refusal, Subject, ToSite, UpdateHeader};
 
 use super::{DriveError, Driver, Running, log};
 use crate::connections::REFUSED;
@@ -27,7 +27,8 @@ impl Running {
         self.driver.connections.spend(site, REFUSED, self.driver.clock.now());
         self.driver.audit.note_refused(log::rejected((&header.run, header.round), site, &refusal));
         tracing::warn!(%site, %refusal, "update refused");
-        self.say(site, ToSite::Refused(refusal));
+        let subject = Some(Subject { run: header.run.clone(), round: Some(header.round) });
+        self.say(site, ToSite::Refused { subject, refusal });
         Ok(())
     }
 
@@ -50,11 +51,7 @@ impl Running {
         };
         audit.note(log::received(site, header));
         self.inputs.push((site.clone(), header.payload.digest));
-        let own = audit.verifier();
-        let mine = cosigned.as_ref().and_then(|note| {
-            note.signatures().iter().find(|signature| signature.name == *own.name())
-        });
-        Ok(mine.map(ToString::to_string).unwrap_or_default())
+        Ok(cosigned.map(|note| audit.own_signature(&note)).unwrap_or_default())
     }
 
     /// Records the sum, and who had seen the offer that it came of.

@@ -5,7 +5,7 @@ use base::clock::Moment;
 use base::ids::{Round, SiteName};
 use node::audit_log::OfferKind;
 use node::wire::{
-    self, LastRecord, ModelHeader, Payload, Purpose, SignedState, ToSite, UpdateHeader,
+    self, LastRecord, ModelHeader, Payload, Purpose, SignedState, Subject, ToSite, UpdateHeader,
 };
 use plan::metric::{Metric, Readings};
 
@@ -44,11 +44,15 @@ impl Running {
                 Effect::Refuse { site, refusal } => {
                     self.driver.connections.spend(&site, REFUSED, now);
                     tracing::warn!(%site, %refusal, "update refused");
-                    if let Some(PendingUpdate::Update(header, ..)) = &arrived {
-                        let of = (&header.run, header.round);
-                        self.driver.audit.note_refused(log::rejected(of, &site, &refusal));
-                    }
-                    self.say(&site, ToSite::Refused(refusal));
+                    let subject = match &arrived {
+                        Some(PendingUpdate::Update(header, ..)) => {
+                            let of = (&header.run, header.round);
+                            self.driver.audit.note_refused(log::rejected(of, &site, &refusal));
+                            Subject { run: header.run.clone(), round: Some(header.round) }
+                        }
+                        _ => Subject { run: self.driver.run.clone(), round: None },
+                    };
+                    self.say(&site, ToSite::Refused { subject: Some(subject), refusal });
                 }
                 Effect::RecordEvaluation { site } => {
                     if let Some(PendingUpdate::Metrics(metrics)) = arrived.take() {
@@ -105,7 +109,7 @@ impl Running {
         tracing::debug!(round = %header.round, weight, "update folded");
         self.take_measurements(site.clone(), &header.metrics);
         let run = header.run;
-        let round = header.round;
+        let round = Some(header.round);
         let digest = header.payload.digest;
         self.received.push((site.clone(), ToSite::Received { run, round, digest, cosignature }));
         Ok(())

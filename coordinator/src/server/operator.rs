@@ -21,6 +21,7 @@ pub(super) async fn serve(
     launcher: Launcher,
     by: &SiteName,
 ) -> Result<(), TransportError> {
+    let link = link.owned();
     let (mut writer, mut reader) = link.accept_control().await?;
     let first = reader.expect::<ToCoordinator>();
     let late = |_| TransportError::Lost("the peer did not introduce itself".to_owned());
@@ -126,9 +127,9 @@ async fn stop(
         Err(refusal) => return refuse(writer, refusal).await,
     };
     job.tell(SessionEvent::StoppedBy(by.clone())).await;
-    let JobHandle { run, kind, .. } = job;
+    let JobHandle { id, run, kind, .. } = job;
     tracing::info!(%run, operator = %by, "an operator stops the run");
-    launcher.connections.await_end(&run).await;
+    launcher.connections.await_end(id).await;
     let ended = match kind {
         JobKind::Statistics => {
             Ok(ToOperator::Ended { run, status: "stopped".to_owned(), reason: None })

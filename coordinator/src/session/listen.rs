@@ -2,7 +2,7 @@
 
 use base::ids::RunId;
 use node::transport::{FrameReader, TransportError};
-use node::wire::{Refusal, ToCoordinator};
+use node::wire::{Refusal, Subject, ToCoordinator};
 
 use super::Session;
 use super::judge::fault;
@@ -35,7 +35,7 @@ impl Session {
                 | ToCoordinator::Attach { .. }
                 | ToCoordinator::Stop { .. }
                 | ToCoordinator::Query(_) => {
-                    self.refuse(Refusal::OutOfTurn)?;
+                    self.refuse(None, Refusal::OutOfTurn)?;
                     continue;
                 }
             };
@@ -54,11 +54,12 @@ impl Session {
         run: RunId,
         event: SessionEvent,
     ) -> Result<(), TransportError> {
+        let subject = Some(Subject { run: run.clone(), round: None });
         let Some(job) = self.connections.job(&run) else {
-            return self.refuse(Refusal::UnknownRun(run));
+            return self.refuse(subject, Refusal::UnknownRun(run));
         };
         if let Some(refusal) = fault(&job.kind, &event) {
-            return self.refuse(refusal);
+            return self.refuse(subject, refusal);
         }
         job.tell(event).await;
         Ok(())

@@ -11,6 +11,8 @@ mod listen;
 mod outbox;
 mod receive;
 mod speak;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +21,13 @@ use audit::note::VerifierKey;
 use base::clock::Clock;
 use base::ids::SiteName;
 use node::audit_log::AuditWriter;
-use node::transport::{Link, TransportError};
-use node::wire::{Hello, KeptLog, PROTOCOL, Refusal, ToCoordinator, ToSite};
+use node::transport::{FrameReader, FrameWriter, Link, TransportError};
+use node::wire::{Hello, KeptLog, PROTOCOL, Refusal, Subject, ToCoordinator, ToSite};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
-use crate::connections::{Connections, Entered, REFUSED, SessionCommand, SessionEvent};
+use crate::connections::{
+    Connections, Entered, REFUSED, SessionCommand, SessionEvent, UploadPermit,
+};
 use crate::driver::log;
 use crate::launch::Launcher;
 use crate::meeting::meet;
@@ -67,6 +72,8 @@ pub async fn serve(
     launcher: Launcher,
     spools: Arc<SpoolFolder>,
 ) -> Result<Ended, TransportError> {
+    // Whoever holds a clone or a stream of it: the connection ends with its session.
+    let link = link.owned();
     let Launcher { connections, audit, clock, .. } = launcher;
     let opening = async {
         let (writer, mut reader) = link.accept_control().await?;
@@ -87,7 +94,7 @@ pub async fn serve(
             let entered = connections.enter(&site, &key, &link, seen)?;
             Ok((hello, key, entered))
         });
-    let (peer, key, Entered { id, commands, jobs, replaced }) = match welcomed {
+    let (peer, key, Entered { id, commands, permits, jobs, replaced }) = match welcomed {
         Ok(welcomed) => welcomed,
         Err(refusal) => {
             if refusal == Refusal::TooMany {
@@ -96,9 +103,15 @@ pub async fn serve(
             } else {
                 tracing::warn!(%site, address = %link.address(), %refusal, "not let in");
             }
-            writer.send(&ToSite::Refused(refusal)).await?;
-            writer.finish().await;
-            return Ok(Ended::NotAdmitted);
+            let goodbye = async {
+                writer.send(&ToSite::Refused { subject: None, refusal }).await?;
+                writer.finish().await;
+                Ok(Ended::NotAdmitted)
+            };
+            // A peer that does not read it is not waited for.
+            return tokio::time::timeout(INTRODUCTION, goodbye)
+                .await
+                .unwrap_or(Ok(Ended::NotAdmitted));
         }
     };
     let address = link.address();
@@ -109,33 +122,33 @@ pub async fn serve(
             job.tell(SessionEvent::Lost(site.clone())).await;
         }
     }
-    let goodbye = link.clone();
-    let log =
-        KeptLog { key: audit.verifier().to_string(), seen: audit.seen_of(&key), data_set: None };
     let session = Session {
-        link,
+        link: link.clone(),
         site: site.clone(),
         key,
+        permits,
         connections: Arc::clone(&connections),
         audit,
         clock,
         spools,
     };
     let ended = async {
-        writer.send(&ToSite::Welcome(hello(Some(log)))).await?;
+        // A driver may still have to take what an earlier session brought. Only then is it settled which state of its
+        // log the site proves from.
+        let permit = tokio::select! {
+            permit = session.permit() => permit?,
+            error = link.closed() => return Err(error),
+        };
+        writer.send(&ToSite::Welcome(hello(Some(session.log())))).await?;
         for job in &jobs {
             job.tell(SessionEvent::Joined(site.clone())).await;
         }
         drop(jobs);
-        tokio::select! {
-            ended = session.listen(reader) => ended,
-            ended = session.speak(writer, commands) => ended,
-            ended = session.receive() => ended,
-        }
+        Box::pin(session.run(reader, writer, commands, permit)).await
     }
     .await;
     if let Err(error @ (TransportError::Wire(_) | TransportError::Stream(_))) = &ended {
-        goodbye.close(&Refusal::Malformed(error.to_string()).to_string());
+        link.close(&Refusal::Malformed(error.to_string()).to_string());
     }
     for job in connections.leave(&site, id) {
         job.tell(SessionEvent::Lost(site.clone())).await;
@@ -148,6 +161,8 @@ struct Session {
     site: SiteName,
     /// Of the site's log.
     key: VerifierKey,
+    /// The site's permit to send a contribution.
+    permits: Arc<Semaphore>,
     connections: Arc<Connections>,
     audit: Arc<AuditWriter>,
     clock: Arc<dyn Clock>,
@@ -155,6 +170,39 @@ struct Session {
 }
 
 impl Session {
+    /// Listens, speaks and receives until the site says no more and what it sent before was taken.
+    async fn run(
+        &self,
+        reader: FrameReader,
+        writer: FrameWriter,
+        commands: mpsc::Receiver<SessionCommand>,
+        permit: UploadPermit,
+    ) -> Result<(), TransportError> {
+        let left = Notify::new();
+        let listening = async {
+            self.listen(reader).await?;
+            left.notify_one();
+            Ok(())
+        };
+        let heard = async { tokio::try_join!(listening, self.receive(permit, &left)) };
+        tokio::select! {
+            ended = heard => ended.map(drop),
+            ended = self.speak(writer, commands) => ended,
+        }
+    }
+
+    /// Waits until every contribution of the site was taken, and returns the permit to send the next one.
+    async fn permit(&self) -> Result<UploadPermit, TransportError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        permit.map_err(|error| TransportError::Lost(error.to_string()))
+    }
+
+    /// The coordinator's log, and the state of the site's log that it saw last.
+    fn log(&self) -> KeptLog {
+        let key = self.audit.verifier().to_string();
+        KeptLog { key, seen: self.audit.seen_of(&self.key), data_set: None }
+    }
+
     /// Takes messages off what the site may send.
     ///
     /// # Errors
@@ -170,10 +218,12 @@ impl Session {
         Err(TransportError::Lost(why))
     }
 
-    fn refuse(&self, refusal: Refusal) -> Result<(), TransportError> {
+    /// Refuses what the site sent about `subject`, if that can be told.
+    fn refuse(&self, subject: Option<Subject>, refusal: Refusal) -> Result<(), TransportError> {
         self.count(REFUSED)?;
         tracing::warn!(site = %self.site, %refusal, "refused");
-        self.connections.command(&self.site, SessionCommand::Send(ToSite::Refused(refusal)));
+        let refused = ToSite::Refused { subject, refusal };
+        self.connections.command(&self.site, SessionCommand::Send(refused));
         Ok(())
     }
 }

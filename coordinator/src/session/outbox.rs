@@ -10,7 +10,7 @@ use base::ids::RunId;
 use bytes::Bytes;
 use node::transport::{Link, Outgoing};
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// A transfer that was begun, and whose elements are still to be sent.
 struct Begun {
@@ -67,6 +67,8 @@ impl Shared {
 pub(super) struct Outbox {
     shared: Arc<Shared>,
     sending: JoinHandle<()>,
+    /// The transfers without elements whose arrival is not confirmed yet.
+    without_elements: JoinSet<()>,
 }
 
 impl Outbox {
@@ -86,7 +88,7 @@ impl Outbox {
                 }
             }
         });
-        Self { shared, sending }
+        Self { shared, sending, without_elements: JoinSet::new() }
     }
 
     /// Sends the elements of a job's transfer after those of all transfers that were begun before. It takes the place
@@ -94,7 +96,8 @@ impl Outbox {
     pub fn send(&mut self, run: RunId, transfer: Outgoing, words: Bytes) {
         self.give_up(&run);
         if words.is_empty() {
-            tokio::spawn(async move { drop(transfer.send(&words).await) });
+            while self.without_elements.try_join_next().is_some() {}
+            self.without_elements.spawn(async move { drop(transfer.send(&words).await) });
             return;
         }
         self.shared.queue().waiting.push_back(Begun { run, transfer, words });

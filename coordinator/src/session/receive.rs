@@ -1,10 +1,8 @@
 //! Receives a site's contributions, one transfer after another.
 
-use std::sync::Arc;
-
 use node::transport::{FrameReader, TransportError, receive_payload};
-use node::wire::{Contribution, Refusal, StatisticsReply, UpdateHeader};
-use tokio::sync::Semaphore;
+use node::wire::{Contribution, Refusal, StatisticsReply, Subject, UpdateHeader};
+use tokio::sync::Notify;
 
 use super::Session;
 use super::judge::judge_metrics;
@@ -14,15 +12,22 @@ use crate::incoming::Incoming;
 
 impl Session {
     /// Takes updates and answers one by one, each after the job of the previous one has processed it. This bounds the
-    /// memory and the files for a site, and keeps the states of its log in order.
+    /// memory and the files for a site, and keeps the states of its log in order. Once the site has `left`, those that
+    /// it began before are still taken.
     ///
     /// # Errors
     /// How a stream or the connection broke, or that the site sent too much.
-    pub(super) async fn receive(&self) -> Result<(), TransportError> {
-        let permits = Arc::new(Semaphore::new(1));
+    pub(super) async fn receive(
+        &self,
+        mut permit: UploadPermit,
+        left: &Notify,
+    ) -> Result<(), TransportError> {
         loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return Ok(()) };
-            let mut reader = self.link.accept_transfer().await?;
+            let mut reader = tokio::select! {
+                biased;
+                begun = self.link.accept_transfer() => begun?,
+                () = left.notified() => return Ok(()),
+            };
             let contribution: Contribution = reader.expect().await?;
             self.count(1)?;
             let bytes = Traffic::size_of(&contribution);
@@ -36,6 +41,7 @@ impl Session {
                     self.take_reply(reader, reply, permit).await?;
                 }
             }
+            permit = self.permit().await?;
         }
     }
 
@@ -46,7 +52,8 @@ impl Session {
         permit: UploadPermit,
     ) -> Result<(), TransportError> {
         if let Err(error) = reader.end().await {
-            return self.refuse(Refusal::Malformed(error.to_string()));
+            let subject = Subject { run: reply.run, round: None };
+            return self.refuse(Some(subject), Refusal::Malformed(error.to_string()));
         }
         let run = reply.run.clone();
         let site = self.site.clone();
@@ -74,7 +81,7 @@ impl Session {
                     let refusal = refusal.clone();
                     job.tell(SessionEvent::Overstepped(site, round, refusal)).await;
                 }
-                self.refuse(refusal)?;
+                self.refuse(Some(Subject { run, round: Some(round) }), refusal)?;
             }
         }
         Ok(())

@@ -79,6 +79,7 @@ fn named(message: &ToSite) -> Option<&RunId> {
         | ToSite::Witnessed { run, .. }
         | ToSite::Received { run, .. }
         | ToSite::Over { run, .. } => Some(run),
-        ToSite::Welcome(_) | ToSite::Refused(_) => None,
+        ToSite::Refused { subject, .. } => subject.as_ref().map(|subject| &subject.run),
+        ToSite::Welcome(_) => None,
     }
 }

@@ -25,9 +25,10 @@ use base::clock::Clock;
 use base::ids::{RunId, SiteName};
 use bytes::Bytes;
 use node::audit_log::{AuditWriter, OfferKind, PeerError, name};
-use node::statistics_store::StatisticsStore;
+use node::statistics_store::{self, StatisticsStore};
 use node::wire::{
-    LastRecord, Offer, Refusal, SignedState, StatisticsOffer, StatisticsReply, ToSite, Told,
+    LastRecord, Offer, Refusal, SignedState, StatisticsOffer, StatisticsReply, Subject, ToSite,
+    Told,
 };
 use plan::experiment::StatisticsRequest;
 use tokio::runtime::Handle;
@@ -212,8 +213,7 @@ impl Describer {
                 return answered;
             }
             SessionEvent::StatisticsReply(site, ..) => {
-                self.connections
-                    .command(&site, SessionCommand::Send(ToSite::Refused(Refusal::OutOfTurn)));
+                self.say_refused(&site, Refusal::OutOfTurn);
             }
             SessionEvent::Declined(site, decline) if open.waiting.settle(&site) => {
                 self.audit.note_refused(log::silent(&site, &decline));
@@ -244,14 +244,14 @@ impl Describer {
             return Ok(());
         }
         // The charges are in its log: one that is put back later shows.
-        match self.audit.witness((key, &name(site.as_str())), &described.log) {
-            Ok(_) => {}
+        let cosigned = match self.audit.witness((key, &name(site.as_str())), &described.log) {
+            Ok((_, cosigned)) => cosigned,
             Err(PeerError::Log(error)) => return Err(error.to_string()),
             Err(error) => {
                 self.refuse(site, Refusal::Log(error.to_string()));
                 return Ok(());
             }
-        }
+        };
         // Not before: what comes with a log that was put back must not be told later either.
         if let Err(error) = self.kept().keep(site, &described.numbers) {
             tracing::error!(%site, %error, "an answer cannot be kept here");
@@ -259,6 +259,13 @@ impl Describer {
         let entry = log::described((&self.by, &self.run), site, &described.numbers);
         self.audit.record(vec![entry]).map_err(|error| error.to_string())?;
         tracing::info!(%site, "answered");
+        let received = ToSite::Received {
+            run: self.run.clone(),
+            round: None,
+            digest: statistics_store::digest(&described.numbers),
+            cosignature: self.audit.own_signature(&cosigned),
+        };
+        self.connections.command(site, SessionCommand::Send(received));
         let site = site.clone();
         let numbers = described.numbers;
         self.tell(Told::Answered { site, numbers });
@@ -272,7 +279,13 @@ impl Describer {
         self.audit.note_refused(log::answer_rejected(&self.run, site, &refusal));
         // Also where it answered before: that something is wrong now is what the operator must hear.
         self.tell_declined(site.clone(), "answer", &refusal.to_string());
-        self.connections.command(site, SessionCommand::Send(ToSite::Refused(refusal)));
+        self.say_refused(site, refusal);
+    }
+
+    fn say_refused(&self, site: &SiteName, refusal: Refusal) {
+        let subject = Some(Subject { run: self.run.clone(), round: None });
+        let refused = ToSite::Refused { subject, refusal };
+        self.connections.command(site, SessionCommand::Send(refused));
     }
 
     fn kept(&self) -> StatisticsStore {

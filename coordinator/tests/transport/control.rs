@@ -23,6 +23,10 @@ fn decline(reason: &str) -> ToCoordinator {
     })
 }
 
+fn refused(refusal: Refusal) -> ToSite {
+    ToSite::Refused { subject: None, refusal }
+}
+
 #[tokio::test]
 async fn messages_arrive_both_ways_in_order_and_the_end_is_seen() {
     let meeting = pair().await;
@@ -32,7 +36,7 @@ async fn messages_arrive_both_ways_in_order_and_the_end_is_seen() {
         let mut heard = Vec::new();
         while let Some(message) = reader.next::<ToCoordinator>().await.unwrap() {
             heard.push(message);
-            writer.send(&ToSite::Refused(Refusal::OutOfTurn)).await.unwrap();
+            writer.send(&refused(Refusal::OutOfTurn)).await.unwrap();
         }
         writer.finish().await;
         heard
@@ -42,7 +46,7 @@ async fn messages_arrive_both_ways_in_order_and_the_end_is_seen() {
         for message in [hello("a"), decline("b"), decline("c")] {
             writer.send(&message).await.unwrap();
             let answer = reader.expect::<ToSite>().await.unwrap();
-            assert_eq!(answer, ToSite::Refused(Refusal::OutOfTurn));
+            assert_eq!(answer, refused(Refusal::OutOfTurn));
         }
         writer.finish().await;
         assert!(reader.next::<ToSite>().await.unwrap().is_none());
@@ -68,7 +72,7 @@ async fn no_peer_writes_into_the_others_log_or_terminal() {
         let heard = reader.expect::<ToCoordinator>().await.unwrap();
         let over =
             ToSite::Over { run: "run-a".parse().unwrap(), offered: 1, outcome: FORGED.to_owned() };
-        for message in [ToSite::Refused(Refusal::Log(FORGED.to_owned())), over] {
+        for message in [refused(Refusal::Log(FORGED.to_owned())), over] {
             writer.send(&message).await.unwrap();
         }
         writer.finish().await;
@@ -77,8 +81,8 @@ async fn no_peer_writes_into_the_others_log_or_terminal() {
     let theirs = async {
         let (mut writer, mut reader) = site.open_control().await.unwrap();
         writer.send(&decline(FORGED)).await.unwrap();
-        let refused = reader.expect::<ToSite>().await.unwrap();
-        assert_eq!(refused, ToSite::Refused(Refusal::Log(PLAIN.to_owned())));
+        let answer = reader.expect::<ToSite>().await.unwrap();
+        assert_eq!(answer, refused(Refusal::Log(PLAIN.to_owned())));
         let over =
             ToSite::Over { run: "run-a".parse().unwrap(), offered: 1, outcome: PLAIN.to_owned() };
         assert_eq!(reader.expect::<ToSite>().await.unwrap(), over);

@@ -127,13 +127,14 @@ async fn serve(config: &Path) -> Result<(), Box<dyn Error>> {
         tracing::error!("{other}");
     }
     let source = ready.source;
-    // Beside the connection: large tables take a while to read.
+    // Beside the connection: large tables take a while to read. It ends once they are read, or with the process.
     std::thread::spawn(move || {
         if let Err(error) = site_node::data::load(&source) {
             tracing::error!(%error, "no run can use these tables; `site-node data check` says more");
         }
     });
     let renew = "ask the research centre for a new one: coordinator sites renew";
+    // This task, and the one that waits for hangups, last as long as the process.
     tokio::spawn(warn_before_end(ready.identity.validity(), renew));
     let dialer = Dialer::new(ready.identity)?;
     let hospital = Arc::new(SiteParticipant::open(ready.site)?);

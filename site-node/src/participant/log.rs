@@ -6,7 +6,7 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{hash, keyed_hash, label, name};
 use node::statistics_store;
-use plan::experiment::{Statistic, StatisticsRequest};
+use plan::experiment::{Plan, Statistic, StatisticsRequest};
 use plan::metric::Metric;
 
 use crate::rules::Change;
@@ -77,8 +77,20 @@ pub(super) fn acked(run: &RunId, round: Round, update: Digest) -> Entry {
     of_run(run, Event::Acked { update: hash(update) }).of_round(round.0)
 }
 
+/// The metrics of the final model that are about to leave.
+pub(super) fn evaluated(run: &RunId, plan: &Plan, numbers: &[Metric]) -> Vec<Entry> {
+    let round = Round(plan.rounds);
+    if numbers.is_empty() {
+        Vec::new()
+    } else if plan.privacy.mode.adds_noise() {
+        concordance(run, round, numbers)
+    } else {
+        numbers.iter().flat_map(|number| metric(run, round, &number.name)).collect()
+    }
+}
+
 /// A noised concordance that is about to leave, in these numbers.
-pub(super) fn concordance(run: &RunId, round: Round, numbers: &[Metric]) -> Vec<Entry> {
+fn concordance(run: &RunId, round: Round, numbers: &[Metric]) -> Vec<Entry> {
     let numbers = Some(hash(statistics_store::digest(numbers)));
     let event = Event::Metric { name: label("concordance"), noised: true, numbers };
     vec![of_run(run, event).of_round(round.0)]
@@ -100,7 +112,7 @@ pub(super) fn described(
 }
 
 /// An exact metric of the final model that is about to leave.
-pub(super) fn metric(run: &RunId, round: Round, metric: &str) -> Vec<Entry> {
+fn metric(run: &RunId, round: Round, metric: &str) -> Vec<Entry> {
     let event = Event::Metric { name: label(metric), noised: false, numbers: None };
     vec![of_run(run, event).of_round(round.0)]
 }

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use base::ids::Round;
 use plan::experiment::{Evaluation, Part, Plan, PrivateEvaluation};
 use plan::metric::{Measured, Measurement, Metric};
 use privacy::Receipt;
@@ -10,24 +9,18 @@ use privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
 use survival::ranked;
 
 use super::site::RunState;
-use super::{DeclineReason, failed, log};
+use super::{DeclineReason, failed};
 use crate::evaluate::{Held, Score};
 use crate::privatize::PrivacyGate;
 use crate::train::{Examples, TrainError, risk_of_each};
 
 /// The exact metrics of the final model that the plan asks for.
 pub(super) fn tell_exact(
-    gate: &PrivacyGate,
     state: &RunState,
     model: &[f32],
     least: usize,
 ) -> Result<Vec<Metric>, DeclineReason> {
-    let RunState { run, plan, .. } = state;
-    let metrics = Metric::list(&exact(state, model, &plan.evaluation, least)?);
-    let entries =
-        metrics.iter().flat_map(|metric| log::metric(run, Round(plan.rounds), &metric.name));
-    gate.audit().record(entries.collect()).map_err(|error| failed("audit")(&error))?;
-    Ok(metrics)
+    Ok(Metric::list(&exact(state, model, &state.plan.evaluation, least)?))
 }
 
 /// Concordances of the final model with noise, if the plan asks for them, charged before they are computed.
@@ -42,10 +35,7 @@ pub(super) fn tell_noised(
     let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
     let released = noised(receipt, plan, asked, data.test.as_ref(), model)
         .map_err(|error| failed("evaluate")(&error))?;
-    let numbers = Metric::list(&measurements(asked, &released));
-    let entry = log::concordance(run, Round(plan.rounds), &numbers);
-    gate.audit().record(entry).map_err(|error| failed("audit")(&error))?;
-    Ok(numbers)
+    Ok(Metric::list(&measurements(asked, &released)))
 }
 
 /// The index of the whole model, and what it loses without each part that was ablated, each with how far noise

@@ -6,8 +6,10 @@
 //! round      model ─► train ─► privatize ─► Outgoing
 //! evaluate   model ─► what the mode lets out: exact metrics of the site's own test patients, or a noised C-index
 //! describe   question ─► policy, budget, cohort ─► a charge and a noised number for each of its parts
+//! depart     an update, metrics, an answer ─► policy and patients as they are now ─► it leaves, or the rule that says no
 //! ```
 
+mod computed;
 mod log;
 mod metrics;
 mod protection;
@@ -28,13 +30,13 @@ use base::fingerprint::Fingerprint;
 use base::ids::{Round, RunId, SiteName};
 use node::audit_log::{AuditSettings, AuditWriter};
 use plan::experiment::{CheckedPlan, DataTag, StatisticsRequest};
-use plan::metric::Metric;
 
 use crate::cancel::Cancel;
 use crate::rules::Rules;
 use crate::send::Outgoing;
 use crate::train::{Device, TrainError};
 
+pub use computed::Computed;
 pub use questions::Asked;
 pub use records::{Records, RecordsInForce};
 pub use site::{SiteParticipant, SiteParticipantError};
@@ -62,7 +64,7 @@ pub trait Participant: Send + Sync + 'static {
     ///
     /// # Errors
     /// It does too much of it.
-    fn admit(&self, _: Asked) -> Result<(), DeclineReason> {
+    fn admit(&self, _: Asked<'_>) -> Result<(), DeclineReason> {
         Ok(())
     }
 
@@ -88,18 +90,34 @@ pub trait Participant: Send + Sync + 'static {
     /// The coordinator says that it has an update.
     fn received(&self, run: &RunId, round: Round, update: Digest);
 
-    /// What may be told of the final model.
+    /// The metrics of the final model that the plan asks for.
     ///
     /// # Errors
     /// The stage that failed.
-    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason>;
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Computed, DeclineReason>;
+
+    /// Records that the metrics of the final model are about to leave. Without this they may not.
+    ///
+    /// # Errors
+    /// The run is over, the rule that says no meanwhile, or they cannot be recorded.
+    fn depart_metrics(&self, run: &RunId, metrics: &Computed) -> Result<(), DeclineReason>;
 
     /// Describes the patients who train, if they may be described, by noised numbers that are charged. That the
     /// coordinator may ask was settled when the question came.
     ///
     /// # Errors
     /// The rule that says no, or the stage that failed.
-    fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason>;
+    fn describe(&self, question: &StatisticsRequest) -> Result<Computed, DeclineReason>;
+
+    /// Checks that the answer to a statistics request may leave now. Without this it may not.
+    ///
+    /// # Errors
+    /// The rule that says no meanwhile.
+    fn depart_answer(
+        &self,
+        question: &StatisticsRequest,
+        answer: &Computed,
+    ) -> Result<(), DeclineReason>;
 
     /// The program ends: training stops after the step that it is in, and nothing of it leaves.
     fn stop(&self) {}

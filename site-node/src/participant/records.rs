@@ -69,6 +69,13 @@ pub(super) struct Mark {
     withdrawn: Vec<Option<Stamp>>,
 }
 
+impl Mark {
+    /// A hash of it, by which a later process of this hospital knows it again.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of(format!("{self:?}").as_bytes())
+    }
+}
+
 impl RecordsInForce<'_> {
     /// How many tables of measurements there are.
     pub(super) fn measurement_tables(&self) -> usize {

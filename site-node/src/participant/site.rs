@@ -23,17 +23,19 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{AuditWriter, AuditWriterError};
 use plan::experiment::{CheckedPlan, StatisticsRequest};
-use plan::metric::Metric;
 
+pub(super) use self::dataset::Counts;
+use self::dataset::Dataset;
 use self::patients::of_patients;
 use self::round::InHand;
 pub(super) use self::run_state::RunState;
 use self::runs::Runs;
+use super::computed::Basis;
 use super::log;
 use super::protection;
 use super::questions::{Asked, Questions};
 use super::time::Taken;
-use super::{DeclineReason, Model, Participant, Records, RecordsInForce, Site};
+use super::{Computed, DeclineReason, Model, Participant, Records, RecordsInForce, Site};
 use crate::cancel::Reason;
 use crate::data::{DataError, FileHashCache, Secret};
 use crate::privatize::{LedgerLogError, PrivacyGate};
@@ -71,8 +73,8 @@ pub enum SiteParticipantError {
 /// Each run has a lock of its own, which is held while a round trains, patients are read or a model is evaluated. What
 /// the log says of a run and needs a consent is recorded under it, and so are consent and decline. The other locks are
 /// held briefly, except `reading` and `describing`. Several locks are taken in this order: a run's own or `describing`,
-/// `reading`, the ledger's (inside the gate), `runs`. No thread that holds one of the others waits for a run's lock, so
-/// no run waits while another one trains.
+/// `reading`, the ledger's (inside the gate) or `questions`, `runs`. No thread that holds one of the others waits for a
+/// run's lock, so no run waits while another one trains.
 pub struct SiteParticipant {
     site: Site,
     audit: Arc<AuditWriter>,
@@ -201,8 +203,10 @@ impl Participant for SiteParticipant {
         self.site.data_set.clone()
     }
 
-    fn admit(&self, asked: Asked) -> Result<(), DeclineReason> {
-        if let Some(entry) = self.questions().admit(asked, self.site.clock.now())? {
+    fn admit(&self, asked: Asked<'_>) -> Result<(), DeclineReason> {
+        let has_slot = |run: &RunId| self.runs().has(run);
+        let admitted = self.questions().admit(asked, self.site.clock.now(), has_slot);
+        if let Some(entry) = admitted? {
             self.audit.note_refused(entry);
         }
         Ok(())
@@ -229,7 +233,7 @@ impl Participant for SiteParticipant {
         self.acknowledged(run, round, update);
     }
 
-    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason> {
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Computed, DeclineReason> {
         self.with(
             run,
             |_| {},
@@ -240,13 +244,27 @@ impl Participant for SiteParticipant {
                 let least = standing.rules.policy.min_patients as usize;
                 self.apply_limits()?;
                 let mode = state.plan.privacy.mode;
-                protection::of(mode).evaluate(&self.gate, state, model, least)
+                let metrics = protection::of(mode).evaluate(&self.gate, state, model, least)?;
+                let Dataset { mark, counts, .. } = &*state.data;
+                Ok(Computed::new(metrics, Basis { mark: mark.clone(), counts: *counts }))
             },
         )
     }
 
-    fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
+    fn depart_metrics(&self, run: &RunId, metrics: &Computed) -> Result<(), DeclineReason> {
+        self.let_metrics_go(run, metrics)
+    }
+
+    fn describe(&self, question: &StatisticsRequest) -> Result<Computed, DeclineReason> {
         self.answer_statistics(question)
+    }
+
+    fn depart_answer(
+        &self,
+        question: &StatisticsRequest,
+        answer: &Computed,
+    ) -> Result<(), DeclineReason> {
+        self.let_answer_go(question, answer)
     }
 
     fn stop(&self) {

@@ -8,6 +8,7 @@ use plan::policy::{BrokenRule, Policy};
 use privacy::Receipt;
 use privacy::release::{ReleaseError, clipped_mean, count, histogram, quantile, survival_curve};
 
+use super::site::Counts;
 use super::{DeclineReason, RecordsInForce, failed};
 use crate::cohort::Cohort;
 use crate::features::{Lookup, Rules, gather};
@@ -54,6 +55,12 @@ impl Facts {
         // A time that overflowed with its unit is beyond every edge.
         let times = part.time.iter().map(|time| time.min(f64::MAX)).collect();
         Ok(Self { times, events: part.event, inputs })
+    }
+
+    /// How many patients these are.
+    pub(super) fn counts(&self) -> Counts {
+        let events = self.events.iter().filter(|event| **event).count();
+        Counts { patients: self.times.len(), events }
     }
 }
 

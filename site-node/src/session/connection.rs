@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use base::clock::{Clock, SystemClock};
 use node::pki::Validity;
-use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
+use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, OwnedLink, TransportError};
 use node::wire::{Hello, ModelHeader, Offer, PROTOCOL, StatisticsOffer, ToCoordinator, ToSite};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::SessionError;
 use crate::coordinator_log::{Monitor, introduction};
@@ -29,7 +30,8 @@ pub(super) async fn expiry(validity: Option<Validity>) {
 
 /// A connection to a coordinator that let this site in.
 pub(super) struct Opened {
-    pub(super) link: Link,
+    /// Dropping it ends the connection.
+    pub(super) link: OwnedLink,
     pub(super) writer: FrameWriter,
     pub(super) reader: FrameReader,
     pub(super) monitor: Monitor,
@@ -41,7 +43,7 @@ pub(super) async fn open(
     coordinator: &Address,
     participant: &dyn Participant,
 ) -> Result<Opened, SessionError> {
-    let link = dialer.dial(coordinator).await?;
+    let link = dialer.dial(coordinator).await?.owned();
     // TLS 1.3 tells a client only now that its certificate is not accepted.
     let unwelcome = |error: TransportError| TransportError::Unreachable {
         address: coordinator.clone(),
@@ -58,7 +60,7 @@ pub(super) async fn open(
             tracing::info!(%coordinator, peer = hello.software, "connected");
             Monitor::open(audit, hello.log.as_ref())?
         }
-        ToSite::Refused(refusal) => return Err(SessionError::Refused(refusal)),
+        ToSite::Refused { refusal, .. } => return Err(SessionError::Refused(refusal)),
         _ => return Err(SessionError::Protocol("no welcome")),
     };
     Ok(Opened { link, writer, reader, monitor })
@@ -73,17 +75,21 @@ pub(super) enum Arrived {
 }
 
 /// Passes offers on, in the order in which the coordinator began to send them.
+///
+/// The end of a transfer without elements is read beside the offers that follow. A coordinator may leave it out, so
+/// these reads end with the session. They are as many as the streams that a peer may have open.
 pub(super) async fn read_offers(
     link: &Link,
     incoming: mpsc::Sender<Arrived>,
 ) -> Result<(), TransportError> {
+    let mut endings = JoinSet::new();
     loop {
+        while endings.try_join_next().is_some() {}
         let mut reader = link.accept_transfer().await?;
         let arrived = match reader.expect().await {
             Ok(Offer::Model(header)) => Arrived::Model(header, reader),
             Ok(Offer::Statistics(offer)) => {
-                // It has no elements. Its end is read beside the offers that follow.
-                tokio::spawn(async move { drop(reader.end().await) });
+                endings.spawn(reader.end());
                 Arrived::Statistics(offer)
             }
             // The coordinator gave it up before its header was sent, for a newer model.

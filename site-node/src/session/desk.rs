@@ -30,6 +30,9 @@ pub(super) struct Desk {
     ending: watch::Receiver<bool>,
 }
 
+/// Why nothing can be said any more.
+const GONE: &str = "the control stream is gone";
+
 /// The right to let a contribution leave, until this is dropped.
 pub(super) type Turn<'d> = tokio::sync::MutexGuard<'d, ()>;
 
@@ -94,8 +97,12 @@ impl Desk {
     }
 
     pub(super) async fn answer(&self, message: ToCoordinator) -> Result<(), SessionError> {
-        let gone = |_| SessionError::Protocol("the control stream is gone");
-        self.answers.send(message).await.map_err(gone)
+        self.answers.send(message).await.map_err(|_| SessionError::Protocol(GONE))
+    }
+
+    /// Waits for a place in the queue to the coordinator. What takes it afterwards waits no longer.
+    pub(super) async fn place(&self) -> Result<mpsc::Permit<'_, ToCoordinator>, SessionError> {
+        self.answers.reserve().await.map_err(|_| SessionError::Protocol(GONE))
     }
 
     /// Says no, here and to the coordinator.
@@ -166,19 +173,20 @@ impl Desk {
         taken(sent)
     }
 
-    /// Sends the answer to a statistics request, with this site's log in which it is charged.
+    /// Sends the answer to a statistics request, with this site's log in which it is charged. Returns whether the
+    /// coordinator took it.
     pub(super) async fn release_statistics(
         &self,
+        turn: Turn<'_>,
         run: RunId,
         question: Digest,
         numbers: Vec<Metric>,
-    ) -> Result<(), SessionError> {
-        let turn = self.turn().await;
+    ) -> Result<bool, SessionError> {
         let log = self.monitor().sight()?;
         let reply = Contribution::Statistics(StatisticsReply { run, question, numbers, log });
         let sent = send_payload(&self.link, &reply, &Bytes::new()).await;
         drop(turn);
-        taken(sent).map(drop)
+        taken(sent)
     }
 }
 
@@ -199,7 +207,8 @@ fn message(run: RunId, round: Option<Round>, declined: DeclineReason) -> ToCoord
     ToCoordinator::Decline(Decline { run, round, rule, reason })
 }
 
-/// Runs a stage on a thread of its own. A stage that panics declines the request and does not end the daemon.
+/// Runs a stage on a thread of its own. A stage that panics declines the request and does not end the daemon. A stage
+/// that nobody waits for any more goes on to its own end: what it charged is kept.
 pub(super) async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, DeclineReason> + Send + 'static,
 ) -> Result<T, DeclineReason> {

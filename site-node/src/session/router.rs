@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use base::ids::{Round, RunId};
 use node::transport::{FrameReader, TransportError, receive_payload};
-use node::wire::{Cosignature, ModelHeader, StatisticsOffer, ToCoordinator, ToSite};
+use node::wire::{Cosignature, ModelHeader, StatisticsOffer, Subject, ToCoordinator, ToSite};
 use plan::experiment::{Plan, StatisticsRequest};
 use plan::model::payload;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::SessionError;
 use super::connection::Arrived;
 use super::desk::Desk;
-use super::question::{self, QuestionJob};
+use super::question::{self, Asking, QuestionJob};
 use super::run::{Ended, Order, RunEntry, RunJob, take_part};
 use crate::participant::{Asked, DeclineReason};
 
@@ -27,7 +27,7 @@ const MAX_QUESTIONS: usize = 16;
 
 /// Whether a message answers something that this site sent. A program that ends handles no other message.
 fn is_answer(message: &ToSite) -> bool {
-    matches!(message, ToSite::Received { .. } | ToSite::Refused(_) | ToSite::Over { .. })
+    matches!(message, ToSite::Received { .. } | ToSite::Refused { .. } | ToSite::Over { .. })
 }
 
 /// The runs and statistics requests of a session.
@@ -101,25 +101,43 @@ impl Router {
             ToSite::Witnessed { run, offered, round, cosignatures } => {
                 self.witnessed(run, round, offered, &cosignatures).await
             }
-            ToSite::Refused(refusal) => {
+            ToSite::Refused { subject, refusal } => {
                 if self.desk.may_remark() {
                     tracing::warn!(%refusal, "the coordinator refused what this site sent");
                 }
-                // A refusal does not name its run, so it counts for each.
-                self.runs.values().for_each(|entry| entry.job.answered(None));
+                // One that does not say what it is about answers nothing: what this site sent may still be taken.
+                if let Some(Subject { run, round }) = subject {
+                    self.answered(&run, round);
+                }
                 Ok(())
             }
             ToSite::Received { run, round, digest, cosignature } => {
-                tracing::debug!(%run, %round, "update received");
-                self.desk.participant().received(&run, round, digest);
-                let confirmed = self.desk.monitor().confirmed(&cosignature);
-                if let Some(entry) = self.runs.get(&run) {
-                    entry.job.answered(Some(round));
+                if let Some(round) = round {
+                    tracing::debug!(%run, %round, "update received");
+                    self.desk.participant().received(&run, round, digest);
                 }
+                let confirmed = self.desk.monitor().confirmed(&cosignature);
+                self.answered(&run, round);
                 Ok(confirmed?)
             }
             ToSite::Over { run, offered, outcome } => self.over(&run, offered, &outcome),
             ToSite::Welcome(_) => Err(SessionError::Protocol("a second welcome")),
+        }
+    }
+
+    /// The coordinator has answered the update of a round, or the answer to a statistics request, which has no round.
+    fn answered(&self, run: &RunId, round: Option<Round>) {
+        match round {
+            Some(round) => {
+                if let Some(entry) = self.runs.get(run) {
+                    entry.job.answered(round);
+                }
+            }
+            None => {
+                if let Some(question) = self.questions.get(run) {
+                    question.asked.answered();
+                }
+            }
         }
     }
 
@@ -193,11 +211,11 @@ impl Router {
         {
             self.questions.remove(&oldest);
         }
-        let seen = Arc::new(Notify::new());
+        let asked = Arc::new(Asking::default());
         let desk = Arc::clone(&self.desk);
-        let answer = question::answer(desk, run.clone(), question.clone(), Arc::clone(&seen));
+        let answer = question::answer(desk, run.clone(), question.clone(), Arc::clone(&asked));
         let task = self.tasks.spawn(answer);
-        self.questions.insert(run.clone(), QuestionJob::new(&question, offered, seen, task));
+        self.questions.insert(run.clone(), QuestionJob::new(&question, offered, asked, task));
         self.desk.answer(ToCoordinator::Cosigned { run, round: None, signature }).await
     }
 
@@ -226,7 +244,7 @@ impl Router {
         // Before anything is recorded of it: the header alone costs the coordinator nothing.
         let round_planned = check_round(round, consented.rounds);
         let participant = self.desk.participant();
-        if let Err(reason) = participant.admit(Asked::Offer).and(round_planned) {
+        if let Err(reason) = participant.admit(Asked::Offer(&run)).and(round_planned) {
             return self.desk.decline(run, Some(round), reason).await;
         }
         // The coordinator's log says that this very model is offered, to everybody.
@@ -269,7 +287,7 @@ impl Router {
         match round {
             None => {
                 if let Some(question) = self.questions.get(&run) {
-                    question.seen.notify_one();
+                    question.asked.seen();
                 }
             }
             Some(_) => {

@@ -10,13 +10,14 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::wire::{Evaluation, ModelHeader, Purpose, ToCoordinator};
 use plan::experiment::{CheckedPlan, Plan, PlanError};
+use plan::metric::Metric;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::SessionError;
 use super::desk::{Desk, Work, blocking};
 use crate::cancel::{Cancel, Reason, Training};
-use crate::participant::{Asked, DeclineReason, Model};
+use crate::participant::{Asked, Computed, DeclineReason, Model};
 use crate::send::Outgoing;
 use crate::steps::{STEP, in_steps_where};
 
@@ -122,16 +123,15 @@ impl RunJob {
         self.changed.notify_one();
     }
 
-    /// The coordinator has answered the update of a round, or has answered without naming a round.
-    pub(super) fn answered(&self, round: Option<Round>) {
-        let of = |(sent, _): &mut (Round, Work)| round.is_none_or(|round| round == *sent);
-        drop(self.mailbox().unanswered.take_if(of));
+    /// The coordinator has answered the update of a round.
+    pub(super) fn answered(&self, round: Round) {
+        drop(self.mailbox().unanswered.take_if(|(sent, _)| *sent == round));
     }
 
     /// Ends the run. Training stops after the current step, and nothing more begins.
     pub(super) fn end(&self) {
         self.training.end();
-        self.answered(None);
+        self.mailbox().unanswered = None;
         self.changed.notify_one();
     }
 
@@ -226,6 +226,14 @@ async fn stage<T: Send + 'static>(
     in_steps_where(STEP, blocking(act), of_patients).await
 }
 
+/// That the run is not over, and this program does not end.
+fn goes_on(cancel: &Cancel) -> Result<(), DeclineReason> {
+    match cancel.reason() {
+        Some(Reason::RunOver | Reason::Stopping) => Err(DeclineReason::over()),
+        _ => Ok(()),
+    }
+}
+
 /// This site's part in a run.
 struct Part {
     desk: Arc<Desk>,
@@ -297,7 +305,7 @@ impl Part {
                 let model = payload.digest;
                 let taken = self.desk.release_update(turn, run, round, model, &outgoing).await?;
                 if !taken {
-                    self.job.answered(Some(round));
+                    self.job.answered(round);
                 }
                 Ok(())
             }
@@ -316,17 +324,25 @@ impl Part {
         cancel: &Cancel,
         reason: DeclineReason,
     ) -> Result<(), SessionError> {
+        if self.is_stopped("training", round, cancel) {
+            return Ok(());
+        }
+        self.object(Some(round), reason).await
+    }
+
+    /// Whether nothing is said because the run is over or this program ends.
+    fn is_stopped(&self, what: &str, round: Round, cancel: &Cancel) -> bool {
         let run = &self.run;
         match cancel.reason() {
             Some(Reason::RunOver) => {
-                tracing::info!(%run, %round, "training stopped: the run is over");
-                Ok(())
+                tracing::info!(%run, %round, "{what} stopped: the run is over");
+                true
             }
             Some(Reason::Stopping) => {
-                tracing::info!(%run, %round, "training stopped: this program ends");
-                Ok(())
+                tracing::info!(%run, %round, "{what} stopped: this program ends");
+                true
             }
-            _ => self.object(Some(round), reason).await,
+            _ => false,
         }
     }
 
@@ -340,9 +356,7 @@ impl Part {
         let participant = self.desk.participant();
         let run = self.run.clone();
         let leaves = stage(move || {
-            if matches!(cancel.reason(), Some(Reason::RunOver | Reason::Stopping)) {
-                return Err(DeclineReason::over());
-            }
+            goes_on(&cancel)?;
             participant.depart(&run, round, &outgoing)?;
             Ok(outgoing)
         });
@@ -350,17 +364,46 @@ impl Part {
     }
 
     async fn evaluate(&self, order: Order) -> Result<(), SessionError> {
-        let Order { header: ModelHeader { payload, .. }, parameters } = order;
+        let Order { header: ModelHeader { round, payload, .. }, parameters } = order;
         let participant = self.desk.participant();
         let run = self.run.clone();
-        let outcome = stage(move || participant.evaluate(&run, &parameters)).await;
+        let cancel = self.job.training.begin();
+        let computed = stage(move || participant.evaluate(&run, &parameters)).await;
+        // What the policy, the patients and the coordinator say counts when the metrics leave, and not before they wait
+        // for a place in the queue.
+        let place = self.desk.place().await?;
+        let outcome = match computed {
+            Ok(computed) => self.depart_metrics(computed, cancel.clone()).await,
+            Err(reason) => Err(reason),
+        };
         let metrics = match outcome {
-            Err(reason) if reason.whole_run => return self.object(None, reason).await,
+            Err(_) if self.is_stopped("evaluation", round, &cancel) => return Ok(()),
+            Err(reason) if reason.whole_run => {
+                drop(place);
+                return self.object(None, reason).await;
+            }
             outcome => outcome.unwrap_or_default(),
         };
         let run = self.run.clone();
         let model = payload.digest;
-        self.desk.answer(ToCoordinator::Evaluation(Evaluation { run, model, metrics })).await
+        place.send(ToCoordinator::Evaluation(Evaluation { run, model, metrics }));
+        Ok(())
+    }
+
+    /// Puts on record that metrics leave, if they still may.
+    async fn depart_metrics(
+        &self,
+        metrics: Computed,
+        cancel: Cancel,
+    ) -> Result<Vec<Metric>, DeclineReason> {
+        let participant = self.desk.participant();
+        let run = self.run.clone();
+        let leaves = stage(move || {
+            goes_on(&cancel)?;
+            participant.depart_metrics(&run, &metrics)?;
+            Ok(metrics.numbers)
+        });
+        leaves.await
     }
 
     /// Says no to a round, or leaves the run.

@@ -110,7 +110,7 @@ async fn a_site_that_connects_without_end_is_not_let_in_for_a_while() -> Outcome
         rogue.introduce().await?;
         match rogue.hear().await? {
             ToSite::Welcome(_) => welcomed += 1,
-            ToSite::Refused(Refusal::TooMany) => {}
+            ToSite::Refused { refusal: Refusal::TooMany, .. } => {}
             other => return Err(format!("{other:?}").into()),
         }
         rogue.link.close("done");

@@ -21,11 +21,10 @@ use node::audit_log::{AuditSettings, AuditWriter};
 use node::pki::Role;
 use node::transport::Dialer;
 use plan::experiment::{CheckedPlan, DataTag, Experiment, Plan, StatisticsRequest};
-use plan::metric::Metric;
 use plan::policy::Policy;
 use site_node::data::{Source, Table, load};
 use site_node::participant::{
-    Asked, DeclineReason, Model, Participant, Records, Site, SiteParticipant,
+    Asked, Computed, DeclineReason, Model, Participant, Records, Site, SiteParticipant,
 };
 use site_node::rules::Rules;
 use site_node::send::Outgoing;
@@ -85,7 +84,7 @@ impl Participant for InTurn {
         self.hospital.data_set()
     }
 
-    fn admit(&self, asked: Asked) -> Result<(), DeclineReason> {
+    fn admit(&self, asked: Asked<'_>) -> Result<(), DeclineReason> {
         self.hospital.admit(asked)
     }
 
@@ -111,12 +110,24 @@ impl Participant for InTurn {
         self.hospital.received(run, round, update);
     }
 
-    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Vec<Metric>, DeclineReason> {
+    fn evaluate(&self, run: &RunId, model: &[f32]) -> Result<Computed, DeclineReason> {
         self.hospital.evaluate(run, model)
     }
 
-    fn describe(&self, question: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
+    fn depart_metrics(&self, run: &RunId, metrics: &Computed) -> Result<(), DeclineReason> {
+        self.hospital.depart_metrics(run, metrics)
+    }
+
+    fn describe(&self, question: &StatisticsRequest) -> Result<Computed, DeclineReason> {
         self.hospital.describe(question)
+    }
+
+    fn depart_answer(
+        &self,
+        question: &StatisticsRequest,
+        answer: &Computed,
+    ) -> Result<(), DeclineReason> {
+        self.hospital.depart_answer(question, answer)
     }
 
     fn session_begins(&self) {

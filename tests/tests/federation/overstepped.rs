@@ -49,7 +49,7 @@ async fn received(rogue: &mut Rogue) -> Outcome {
     loop {
         match rogue.hear().await? {
             ToSite::Received { .. } => return Ok(()),
-            ToSite::Refused(refusal) => return Err(refusal.to_string().into()),
+            ToSite::Refused { refusal, .. } => return Err(refusal.to_string().into()),
             _ => {}
         }
     }

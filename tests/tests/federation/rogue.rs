@@ -123,7 +123,7 @@ impl Rogue {
     /// The next refusal; whatever else is said is passed over.
     pub(crate) async fn refusal(&mut self) -> Result<Refusal, tests::SetupError> {
         loop {
-            if let ToSite::Refused(refusal) = self.hear().await? {
+            if let ToSite::Refused { refusal, .. } = self.hear().await? {
                 return Ok(refusal);
             }
         }

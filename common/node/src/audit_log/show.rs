@@ -87,6 +87,14 @@ impl AuditWriter {
         SignedState { checkpoint: note.to_string(), proofs }
     }
 
+    /// The line of this log's own signature on a checkpoint; empty if it has not signed it.
+    #[must_use]
+    pub fn own_signature(&self, note: &SignedNote) -> String {
+        let own = self.verifier();
+        let mine = note.signatures().iter().find(|signature| signature.name == *own.name());
+        mine.map(ToString::to_string).unwrap_or_default()
+    }
+
     /// What this log knows of one of its own checkpoints, as a peer kept it.
     ///
     /// # Errors

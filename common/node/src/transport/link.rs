@@ -1,6 +1,7 @@
 //! One connection, and who is at its other end.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use rustls_pki_types::CertificateDer;
@@ -149,6 +150,12 @@ impl Link {
         stats.udp_tx.bytes.saturating_add(stats.udp_rx.bytes)
     }
 
+    /// Gives the connection an owner, whose end is the end of the connection.
+    #[must_use]
+    pub fn owned(self) -> OwnedLink {
+        OwnedLink(self)
+    }
+
     /// Ends the connection and tells the peer why.
     pub fn close(&self, reason: &str) {
         self.connection.close(VarInt::from_u32(0), reason.as_bytes());
@@ -158,5 +165,25 @@ impl Link {
     pub async fn closed(&self) -> TransportError {
         let error: ConnectionError = self.connection.closed().await;
         error.into()
+    }
+}
+
+/// A connection that is closed when this is dropped.
+///
+/// Otherwise a connection lasts as long as any clone or stream of it, and the peer decides when a stream ends.
+pub struct OwnedLink(Link);
+
+impl Deref for OwnedLink {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.0
+    }
+}
+
+impl Drop for OwnedLink {
+    fn drop(&mut self) {
+        // A reason that was given before stands.
+        self.0.close("");
     }
 }

@@ -22,5 +22,5 @@ pub use backoff::{Backoff, jitter};
 pub use endpoint::{Dialer, Listener};
 pub use error::TransportError;
 pub use frames::{FrameReader, FrameWriter};
-pub use link::{Incoming, Link, PeerCertificate};
+pub use link::{Incoming, Link, OwnedLink, PeerCertificate};
 pub use transfer::{Outgoing, Sink, begin_transfer, receive_payload, send_payload};

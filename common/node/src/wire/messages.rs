@@ -122,6 +122,15 @@ pub enum ToCoordinator {
     Query(Query),
 }
 
+/// What a refusal is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The run or the statistics request.
+    pub run: RunId,
+    /// The round whose update is refused; `None` for anything else.
+    pub round: Option<Round>,
+}
+
 /// From the coordinator to a site.
 #[allow(clippy::large_enum_variant, reason = "a few in a run; a plan is sent as it is")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,7 +138,12 @@ pub enum ToSite {
     /// The session is open.
     Welcome(Hello),
     /// What was sent is not accepted.
-    Refused(Refusal),
+    Refused {
+        /// What it was about; `None` where that cannot be told.
+        subject: Option<Subject>,
+        /// Why.
+        refusal: Refusal,
+    },
     /// A run begins: check it and consent or decline.
     Plan {
         /// The run.
@@ -150,13 +164,13 @@ pub enum ToSite {
         /// Their signatures.
         cosignatures: Vec<Cosignature>,
     },
-    /// An update is complete, checked and kept.
+    /// An update, or the answer to a statistics request, is complete, checked and kept.
     Received {
-        /// The run.
+        /// The run or the statistics request.
         run: RunId,
-        /// The round.
-        round: Round,
-        /// The update's hash.
+        /// The round of an update; `None` for a statistics request.
+        round: Option<Round>,
+        /// The hash of the update, or of the answer's numbers.
         digest: Digest,
         /// The coordinator's signature on the site's checkpoint that came with it.
         cosignature: String,

@@ -22,8 +22,8 @@ pub use archive::{
     RunSummary, SiteMetric,
 };
 pub use messages::{
-    Decline, Evaluation, Hello, Launch, Progress, StatisticsLaunch, StatisticsReply, ToCoordinator,
-    ToOperator, ToSite, Told,
+    Decline, Evaluation, Hello, Launch, Progress, StatisticsLaunch, StatisticsReply, Subject,
+    ToCoordinator, ToOperator, ToSite, Told,
 };
 pub use plain::{FreeText, MAX_REASONS, MAX_WORD, PeerMessage};
 pub use refusal::Refusal;

@@ -115,7 +115,7 @@ impl PeerMessage for ToSite {
     fn texts(&mut self) -> Vec<FreeText<'_>> {
         match self {
             Self::Welcome(hello) => hello.texts(),
-            Self::Refused(refusal) => refusal.texts(),
+            Self::Refused { refusal, .. } => refusal.texts(),
             Self::Over { outcome, .. } => vec![reason(outcome)],
             Self::Plan { .. } | Self::Witnessed { .. } | Self::Received { .. } => Vec::new(),
         }
@@ -213,6 +213,10 @@ mod tests {
 
     use super::*;
 
+    fn refused(refusal: Refusal) -> ToSite {
+        ToSite::Refused { subject: None, refusal }
+    }
+
     #[test]
     fn what_is_not_seen_is_dropped_and_what_is_seen_is_kept() {
         let forged =
@@ -235,9 +239,9 @@ mod tests {
         assert_eq!(lengths, (MAX_WORD, MAX_REASON));
         let mut metrics = [Metric { name: long(), value: 0.0 }];
         assert!(names(&mut metrics).iter().all(|(_, most)| *most == MAX_NUMBER));
-        let mut refused = ToSite::Refused(Refusal::Plan(long()));
-        refused.make_plain();
-        assert_eq!(refused, ToSite::Refused(Refusal::Plan("ä".repeat(MAX_MISTAKES))));
+        let mut long_list = refused(Refusal::Plan(long()));
+        long_list.make_plain();
+        assert_eq!(long_list, refused(Refusal::Plan("ä".repeat(MAX_MISTAKES))));
     }
 
     #[test]
@@ -245,9 +249,9 @@ mod tests {
         let texts =
             [Refusal::Malformed, Refusal::Plan, Refusal::Metrics, Refusal::Log, Refusal::Internal];
         for refusal in texts {
-            let mut message = ToSite::Refused(refusal("x\n\u{202e}y".to_owned()));
+            let mut message = refused(refusal("x\n\u{202e}y".to_owned()));
             message.make_plain();
-            assert_eq!(message, ToSite::Refused(refusal("xy".to_owned())));
+            assert_eq!(message, refused(refusal("xy".to_owned())));
         }
     }
 }

@@ -31,12 +31,12 @@ impl Protection for Unprotected {
 
     fn evaluate(
         &self,
-        gate: &PrivacyGate,
+        _: &PrivacyGate,
         state: &RunState,
         model: &[f32],
         least: usize,
     ) -> Result<Vec<Metric>, DeclineReason> {
-        tell_exact(gate, state, model, least)
+        tell_exact(state, model, least)
     }
 }
 

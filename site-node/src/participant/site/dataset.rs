@@ -11,11 +11,11 @@ use crate::train::Examples;
 
 /// How many patients train.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(in crate::participant) struct Counts {
     /// All of them.
-    pub(super) patients: usize,
+    pub(in crate::participant) patients: usize,
     /// Those of them with the event.
-    pub(super) events: usize,
+    pub(in crate::participant) events: usize,
 }
 
 /// A hospital's patients as plans with one key see them, read once and shared by the runs.

@@ -1,12 +1,16 @@
-//! Updates on their way: the records before one leaves and after it arrived.
+//! What leaves: the last look at policy and patients, the records before it leaves, and those after it arrived.
 
 use base::digest::Digest;
 use base::ids::{Round, RunId};
+use node::statistics_store::StatisticsStore;
+use plan::experiment::StatisticsRequest;
 
+use super::super::computed::{Basis, Computed};
 use super::super::{DeclineReason, failed, log};
+use super::policy::admit_cohort;
 use super::run_state::Made;
 use super::runs::Sent;
-use super::{SiteParticipant, refresh};
+use super::{SiteParticipant, Standing, of_patients, refresh};
 use crate::send::Outgoing;
 
 impl SiteParticipant {
@@ -41,6 +45,50 @@ impl SiteParticipant {
         })
     }
 
+    /// Records that the metrics of a final model leave, if they still may: the run goes on, and neither the policy nor
+    /// the patients changed against them.
+    pub(super) fn let_metrics_go(
+        &self,
+        run: &RunId,
+        metrics: &Computed,
+    ) -> Result<(), DeclineReason> {
+        self.with(
+            run,
+            |_| {},
+            |state| {
+                let standing = self.standing()?;
+                if let Some(basis) = &metrics.basis {
+                    unchanged(basis, &standing)?;
+                }
+                self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
+                let entries = log::evaluated(run, &state.plan, &metrics.numbers);
+                self.audit.record(entries).map_err(|error| failed("audit")(&error))
+            },
+        )
+    }
+
+    /// Lets the answer to a statistics request leave, if it still may. One that left before leaves again: it tells
+    /// nothing new.
+    pub(super) fn let_answer_go(
+        &self,
+        question: &StatisticsRequest,
+        answer: &Computed,
+    ) -> Result<(), DeclineReason> {
+        let run = question.run();
+        let allowed = self.standing().and_then(|standing| {
+            self.admit_question(&standing, question)?;
+            let Some(basis) = &answer.basis else { return Ok(()) };
+            unchanged(basis, &standing)?;
+            of_patients(true, || admit_cohort(&standing.rules.policy, basis.counts))
+        });
+        allowed.map_err(|reason| self.record_declined(&run, reason))?;
+        let kept = StatisticsStore::of(&self.site.state, question);
+        if let Err(error) = kept.let_go(&self.site.name) {
+            tracing::warn!(%run, %error, "the kept answer still counts as one that has not left");
+        }
+        Ok(())
+    }
+
     /// Notes that the coordinator has an update: once, and only an update that was sent. The note is written with the
     /// next record. This does not wait for the run, which may be training its next round.
     pub(super) fn acknowledged(&self, run: &RunId, round: Round, update: Digest) {
@@ -53,4 +101,9 @@ impl SiteParticipant {
     pub(super) fn note_refused(&self, run: &RunId, round: Round, reason: &DeclineReason) {
         self.audit.note_refused(log::refused(run, round, &reason.rule));
     }
+}
+
+/// That the patients are described as when numbers were computed from them, and nobody withdrew since.
+fn unchanged(basis: &Basis, standing: &Standing<'_>) -> Result<(), DeclineReason> {
+    if basis.mark == standing.records.mark() { Ok(()) } else { Err(refresh::changed()) }
 }

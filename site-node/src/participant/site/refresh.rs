@@ -30,7 +30,8 @@ impl SiteParticipant {
     }
 }
 
-/// An update that was trained on patients as they were described before.
+/// An update or numbers that were computed from patients as they were described before.
 pub(super) fn changed() -> DeclineReason {
-    DeclineReason::new("data", "the description of the data changed while the round trained")
+    let reason = "the description of the data changed since this was computed from them";
+    DeclineReason::new("data", reason)
 }

@@ -62,7 +62,7 @@ impl SiteParticipant {
                 Outgoing { update, weight: 1, metrics: Vec::new() }
             } else {
                 let trained = self.trained(state, round, model)?;
-                self.questions().trained();
+                self.questions().trained(run);
                 self.tidy(run);
                 trained
             };

@@ -2,63 +2,78 @@
 
 use audit::record::Terms;
 use base::digest::Digest;
+use base::ids::RunId;
 use node::audit_log::terms;
 use node::statistics_store::StatisticsStore;
 use plan::experiment::StatisticsRequest;
 use plan::metric::Metric;
 use plan::policy::{Asker, BrokenRule, Policy};
 
+use super::super::computed::{Basis, Computed};
 use super::super::statistics::{Facts, answer};
 use super::super::{DeclineReason, Site, failed, log};
-use super::policy::outstanding;
-use super::{SiteParticipant, Standing, hold, of_patients};
+use super::policy::{admit_cohort, outstanding};
+use super::{SiteParticipant, Standing, hold, of_patients, refresh};
+
+/// Patients who may be described, as they were read.
+struct Described<'s> {
+    facts: Facts,
+    fingerprint: Option<Digest>,
+    /// The policy and the description of the patients after they were read.
+    standing: Standing<'s>,
+    basis: Basis,
+}
 
 impl SiteParticipant {
     /// Answers a statistics request, or declines it. It locks neither the ledger nor a run while it reads patients.
     pub(super) fn answer_statistics(
         &self,
         question: &StatisticsRequest,
-    ) -> Result<Vec<Metric>, DeclineReason> {
+    ) -> Result<Computed, DeclineReason> {
         let run = question.run();
         // One request at a time, so that no other one spends what was found to be left for this one.
         let _describing = hold(&self.describing);
-        let standing = match self.standing() {
-            Ok(standing) => standing,
-            Err(reason) => {
-                let declined = log::declined(&run, &reason.rule);
-                self.audit.record(declined).map_err(|error| failed("audit")(&error))?;
-                return Err(reason);
-            }
-        };
-        let policy = &standing.rules.policy;
+        let declined = |reason| self.record_declined(&run, reason);
+        let standing = self.standing().map_err(declined)?;
         self.apply_limits()?;
         if let Some(numbers) = self.said_before(&standing, question) {
-            return self.say_again(policy, question, numbers);
+            return self.say_again(&standing, question, numbers);
         }
-        let decided = self.may_describe(&standing, question);
-        let entries = match &decided {
-            Ok((_, fingerprint)) => {
-                let asked = (question.digest(), terms_of(policy, question));
-                log::consent(&run, asked, (&self.site.data_set, *fingerprint))
-            }
-            Err(reason) => log::declined(&run, &reason.rule),
-        };
+        let described = self.may_describe(&standing, question).map_err(declined)?;
+        let Described { facts, fingerprint, standing, basis } = described;
+        let asked = (question.digest(), terms_of(&standing.rules.policy, question));
+        let entries = log::consent(&run, asked, (&self.site.data_set, fingerprint));
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
-        let (facts, _) = decided?;
         let numbers = answer(&self.gate, question, &facts)?;
         // First the log, which says what the file that is kept must hold.
         let entries = log::described(&run, question, &numbers);
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
-        if let Err(error) =
-            StatisticsStore::of(&self.site.state, question).keep(&self.site.name, &numbers)
-        {
+        self.keep_answer(question, &numbers, &basis);
+        Ok(Computed::new(numbers, basis))
+    }
+
+    /// Records that a request is declined, and returns the reason to give.
+    pub(super) fn record_declined(&self, run: &RunId, reason: DeclineReason) -> DeclineReason {
+        match self.audit.record(log::declined(run, &reason.rule)) {
+            Ok(()) => reason,
+            Err(error) => failed("audit")(&error),
+        }
+    }
+
+    /// Keeps an answer that has not left yet.
+    fn keep_answer(&self, question: &StatisticsRequest, numbers: &[Metric], basis: &Basis) {
+        let store = StatisticsStore::of(&self.site.state, question);
+        let site = &self.site.name;
+        // First what it was computed from, because an answer without that has left.
+        let held = store.hold_back(site, basis.mark.digest());
+        if let Err(error) = held.and_then(|()| store.keep(site, numbers)) {
+            let run = question.run();
             tracing::error!(%run, %error, "an answer cannot be kept: it can be sent this once");
         }
-        Ok(numbers)
     }
 
     /// That a question keeps the rules, and the policy allows it.
-    fn admit_question(
+    pub(super) fn admit_question(
         &self,
         standing: &Standing<'_>,
         question: &StatisticsRequest,
@@ -87,42 +102,73 @@ impl SiteParticipant {
         StatisticsStore::of(&self.site.state, question).find(&self.site.name, &self.audit)
     }
 
-    /// The same numbers again, which tells nothing new.
+    /// The same numbers again.
     fn say_again(
-        &self,
-        policy: &Policy,
-        question: &StatisticsRequest,
-        numbers: Vec<Metric>,
-    ) -> Result<Vec<Metric>, DeclineReason> {
-        let run = question.run();
-        tracing::info!(%run, "sending again what was answered before");
-        let asked = (question.digest(), terms_of(policy, question));
-        let mut entries = log::consent(&run, asked, (&self.site.data_set, None));
-        entries.extend(log::described(&run, question, &numbers));
-        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
-        Ok(numbers)
-    }
-
-    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it
-    /// is charged, and the budget and the policy are asked before a record is read.
-    fn may_describe(
         &self,
         standing: &Standing<'_>,
         question: &StatisticsRequest,
-    ) -> Result<(Facts, Option<Digest>), DeclineReason> {
+        numbers: Vec<Metric>,
+    ) -> Result<Computed, DeclineReason> {
+        let run = question.run();
+        let basis = self.held_back(standing, question);
+        let basis = basis.map_err(|reason| self.record_declined(&run, reason))?;
+        tracing::info!(%run, "sending again what was answered before");
+        let asked = (question.digest(), terms_of(&standing.rules.policy, question));
+        let mut entries = log::consent(&run, asked, (&self.site.data_set, None));
+        entries.extend(log::described(&run, question, &numbers));
+        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        Ok(Computed { numbers, basis })
+    }
+
+    /// What a kept answer was computed from that has not left; `None` for one that left, which tells nothing new. One
+    /// that has not left is held to the policy and the patients like a new one.
+    fn held_back(
+        &self,
+        standing: &Standing<'_>,
+        question: &StatisticsRequest,
+    ) -> Result<Option<Basis>, DeclineReason> {
+        let store = StatisticsStore::of(&self.site.state, question);
+        let held = store.held_back(&self.site.name).map_err(|error| failed("data")(&error))?;
+        let Some(held) = held else { return Ok(None) };
+        let Standing { rules, records } = standing;
+        let mark = records.mark();
+        if held != mark.digest() {
+            return Err(refresh::changed());
+        }
+        let facts = of_patients(true, || Facts::read(records, &rules.policy, question))?;
+        Ok(Some(Basis { mark, counts: facts.counts() }))
+    }
+
+    /// What a description is about, and of which data, if it may be answered: all of it is read before any of it
+    /// is charged, and the budget and the policy are asked before a record is read and once more afterwards.
+    fn may_describe<'s>(
+        &'s self,
+        standing: &Standing<'s>,
+        question: &StatisticsRequest,
+    ) -> Result<Described<'s>, DeclineReason> {
         self.admit_question(standing, question)?;
         let Standing { rules, records } = standing;
         self.affords_answers(question)?;
-        let read = of_patients(true, || {
+        let mark = records.mark();
+        let (facts, fingerprint) = of_patients(true, || {
             records.steady(|| {
                 let facts = Facts::read(records, &rules.policy, question)?;
                 let fingerprint = records.fingerprint(&self.site.state, &self.seen);
                 Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
             })
         })?;
-        // Runs may have charged while patients were read.
+        // Reading takes a while. Meanwhile the policy may have changed, somebody may have withdrawn, and runs may have
+        // charged.
+        let standing = self.standing()?;
+        if mark != standing.records.mark() {
+            return Err(refresh::changed());
+        }
+        self.admit_question(&standing, question)?;
+        let counts = facts.counts();
+        of_patients(true, || admit_cohort(&standing.rules.policy, counts))?;
+        self.apply_limits()?;
         self.affords_answers(question)?;
-        Ok(read)
+        Ok(Described { facts, fingerprint, standing, basis: Basis { mark, counts } })
     }
 
     /// Checks that the budget has room for all answers beside what the runs in progress have still to charge, and that

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::plan::experiment::{CheckedPlan, StatisticsRequest};
-use ::plan::metric::Metric;
 use audit::Name;
 use audit::record::{Entry, Event};
 use base::clock::SystemClock;
@@ -15,7 +14,7 @@ use node::audit_log::{AuditSettings, AuditWriter, hash, name};
 use node::pki::{Identity, Role};
 use node::transport::Dialer;
 use privacy::{Budget, Limits};
-use site_node::participant::{DeclineReason, Model, Participant};
+use site_node::participant::{Computed, DeclineReason, Model, Participant};
 use site_node::privatize::PrivacyGate;
 use site_node::send::Outgoing;
 
@@ -77,12 +76,20 @@ impl Participant for Echo {
 
     fn received(&self, _: &RunId, _: Round, _: Digest) {}
 
-    fn evaluate(&self, _: &RunId, _: &[f32]) -> Result<Vec<Metric>, DeclineReason> {
-        Ok(Vec::new())
+    fn evaluate(&self, _: &RunId, _: &[f32]) -> Result<Computed, DeclineReason> {
+        Ok(Computed::settled(Vec::new()))
     }
 
-    fn describe(&self, _: &StatisticsRequest) -> Result<Vec<Metric>, DeclineReason> {
-        Ok(Vec::new())
+    fn depart_metrics(&self, _: &RunId, _: &Computed) -> Result<(), DeclineReason> {
+        Ok(())
+    }
+
+    fn describe(&self, _: &StatisticsRequest) -> Result<Computed, DeclineReason> {
+        Ok(Computed::settled(Vec::new()))
+    }
+
+    fn depart_answer(&self, _: &StatisticsRequest, _: &Computed) -> Result<(), DeclineReason> {
+        Ok(())
     }
 }
 

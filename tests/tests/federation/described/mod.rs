@@ -3,6 +3,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may stop, and knows its tables")]
 
+mod acknowledged;
 mod poisoned;
 mod processes;
 mod truth;

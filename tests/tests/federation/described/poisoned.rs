@@ -20,7 +20,7 @@ use crate::Outcome;
 use crate::rogue::{Rogue, Stage};
 
 /// An answer that can be one.
-fn sound(question: &StatisticsRequest) -> Vec<Metric> {
+pub(super) fn sound(question: &StatisticsRequest) -> Vec<Metric> {
     let names = question.questions().into_iter().flat_map(|(_, question)| question.names());
     names.map(|name| Metric { value: 1.0, name }).collect()
 }
@@ -33,7 +33,7 @@ fn with(numbers: &[Metric], name: &str, value: f64) -> Vec<Metric> {
 
 impl Rogue {
     /// What it is asked.
-    async fn question(&self) -> Result<StatisticsRequest, SetupError> {
+    pub(super) async fn question(&self) -> Result<StatisticsRequest, SetupError> {
         let mut offer = self.link.accept_transfer().await?;
         match offer.expect().await? {
             Offer::Statistics(StatisticsOffer { question, .. }) => Ok(question),

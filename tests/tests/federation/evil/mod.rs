@@ -2,8 +2,10 @@
 //! charged. One that is caught with two histories is believed no more, after a restart neither.
 
 mod allowance;
+mod departing;
 mod histories;
 mod invented;
+mod leaving;
 mod offers;
 mod older;
 mod plans;
@@ -13,4 +15,5 @@ mod retention;
 mod several;
 mod signatures;
 mod stage;
+mod unfinished;
 mod words;

@@ -22,7 +22,7 @@ use plan::model::initial_parameters;
 use privacy::Entry;
 use site_node::daemon::DaemonError;
 use site_node::data::{Source, Table, load};
-use site_node::participant::{Records, Site, SiteParticipant};
+use site_node::participant::{Participant, Records, Site, SiteParticipant};
 use site_node::privatize::LedgerLog;
 use site_node::rules::Rules;
 use site_node::train::Device;
@@ -59,7 +59,10 @@ pub(super) struct Stage {
 /// A hospital's daemon that runs.
 pub(super) struct Node {
     pub state: PathBuf,
-    stop: oneshot::Sender<()>,
+    /// Asks it to stop once its work in hand is delivered.
+    stop: Option<oneshot::Sender<()>>,
+    /// Ends it at once after that.
+    hurry: oneshot::Sender<()>,
     daemon: JoinHandle<Result<(), DaemonError>>,
 }
 
@@ -92,6 +95,16 @@ impl Stage {
 
     /// The same, with a log that is kept so.
     pub fn start_with(&self, name: &str, audit: AuditSettings) -> Result<Node, SetupError> {
+        self.start_as(name, audit, |hospital| hospital)
+    }
+
+    /// The same, which acts as `disguise` makes it act.
+    pub fn start_as<P: Participant>(
+        &self,
+        name: &str,
+        audit: AuditSettings,
+        disguise: impl FnOnce(SiteParticipant) -> P,
+    ) -> Result<Node, SetupError> {
         let identity = self.authority.issue(Role::Site(name.parse()?))?.identity()?;
         let state = self.place(name);
         let mut policy = policy(identity.authority);
@@ -112,20 +125,21 @@ impl Stage {
             audit,
         };
         let dialer = Dialer::new(identity)?;
-        let hospital = Arc::new(SiteParticipant::open(site)?);
+        let hospital = Arc::new(disguise(SiteParticipant::open(site)?));
         let address = self.observer.address()?;
-        let (stop, stopped) = oneshot::channel();
+        let (stop, asked) = oneshot::channel();
+        let (hurry, due) = oneshot::channel();
         let daemon = tokio::spawn(async move {
-            let stopped = async { drop(stopped.await) };
+            let until = (async { drop(asked.await) }, async { drop(due.await) });
             let held = Arc::downgrade(&hospital);
-            let ended = site_node::daemon::run(dialer, address, hospital, stopped).await;
+            let ended = site_node::daemon::drain(dialer, address, hospital, until).await;
             // In a process of its own this is its end: a step that still goes on holds the state folder.
             while held.strong_count() > 0 {
                 tokio::task::yield_now().await;
             }
             ended
         });
-        Ok(Node { state, stop, daemon })
+        Ok(Node { state, stop: Some(stop), hurry, daemon })
     }
 
     /// Starts a hospital that consents to the plan.
@@ -200,10 +214,24 @@ impl Stage {
 }
 
 impl Node {
-    /// Stops it in order.
-    pub async fn stop(self) -> Outcome {
-        // One that has ended by itself hears nothing; how it ended is told below.
-        let _ = self.stop.send(());
+    /// Asks it to stop, and lets it deliver its work in hand.
+    pub fn ask_to_stop(&mut self) {
+        // Whoever waits for this hears that the sender is gone.
+        self.stop = None;
+    }
+
+    /// Waits until it has delivered its work in hand and stopped.
+    pub async fn has_left(self) -> Outcome {
+        let Self { daemon, hurry, .. } = self;
+        let ended = soon(daemon).await?;
+        drop(hurry);
+        Ok(ended??)
+    }
+
+    /// Stops it in order, whatever is in hand.
+    pub async fn stop(mut self) -> Outcome {
+        self.ask_to_stop();
+        drop(self.hurry);
         Ok(soon(self.daemon).await???)
     }
 

@@ -14,7 +14,7 @@ async fn updates_that_were_never_sent_are_not_acknowledged() -> Outcome {
     let (node, mut site) = stage.consenting(A).await?;
     for round in [0, 1, 2, u32::MAX] {
         let run = stage.run.clone();
-        let round = Round(round);
+        let round = Some(Round(round));
         let digest = Digest::of(b"anything");
         let cosignature = "— coordinator.1 AAAA".to_owned();
         site.say(&ToSite::Received { run, round, digest, cosignature }).await?;

@@ -4,8 +4,8 @@ use base::codec::{CodecError, MAX_MESSAGE, decode, encode};
 use base::ids::{Round, RunId};
 use node::wire::{
     Contribution, Cosignature, Decline, Evaluation, LastRecord, Launch, ModelHeader, Offer,
-    Payload, Progress, Purpose, Refusal, SignedState, StatisticsReply, ToCoordinator, ToOperator,
-    ToSite, UpdateHeader,
+    Payload, Progress, Purpose, Refusal, SignedState, StatisticsReply, Subject, ToCoordinator,
+    ToOperator, ToSite, UpdateHeader,
 };
 use plan::experiment::Plan;
 
@@ -64,13 +64,15 @@ fn names_inside_messages_are_checked_like_typed_ones() {
     holds_the_name(&ToCoordinator::Decline(decline), "run-a");
     holds_the_name(&ToCoordinator::Evaluation(evaluation), "run-a");
     holds_the_name(&ToCoordinator::Launch(Launch { plan: plan() }), "sample");
-    holds_the_name(&ToSite::Refused(Refusal::UnknownRun(run())), "run-a");
-    holds_the_name(&ToSite::Refused(Refusal::Busy(run())), "run-a");
-    holds_the_name(&ToSite::Refused(Refusal::NotInRun(run())), "run-a");
+    for refusal in [Refusal::UnknownRun(run()), Refusal::Busy(run()), Refusal::NotInRun(run())] {
+        holds_the_name(&ToSite::Refused { subject: None, refusal }, "run-a");
+    }
+    let subject = Some(Subject { run: run(), round: None });
+    holds_the_name(&ToSite::Refused { subject, refusal: Refusal::OutOfTurn }, "run-a");
     holds_the_name(&ToSite::Plan { run: run(), plan: plan() }, "run-a");
     holds_the_name(&ToSite::Plan { run: run(), plan: plan() }, "sample");
     holds_the_name(
-        &ToSite::Received { run: run(), round, digest: digest(), cosignature: text() },
+        &ToSite::Received { run: run(), round: Some(round), digest: digest(), cosignature: text() },
         "run-a",
     );
     let cosigned = ToCoordinator::Cosigned { run: run(), round: Some(round), signature: text() };
@@ -142,7 +144,7 @@ fn a_choice_that_is_not_known_is_refused_wherever_it_stands() {
         }
     }
     // A refusal, and a step of a run, that this release does not know.
-    let refused = bytes("01000000 ff000000 0000000000000000");
+    let refused = bytes("01000000 00 ff000000 0000000000000000");
     assert!(malformed::<ToSite>(&refused).contains("variant"));
     let step = bytes("02000000 0500000000000000 'run-a' ff000000 0000000000000000");
     assert!(malformed::<ToOperator>(&step).contains("variant"));

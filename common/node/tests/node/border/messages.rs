@@ -7,8 +7,8 @@ use base::ids::{Round, RunId};
 use node::wire::{
     ALPN, Answer, Consistency, Contribution, Cosignature, Decline, Evaluation, Hello, KeptLog,
     LastRecord, Launch, ModelHeader, Offer, PROTOCOL, Payload, Progress, Purpose, Query, Refusal,
-    SignedState, StatisticsLaunch, StatisticsOffer, StatisticsReply, ToCoordinator, ToOperator,
-    ToSite, Told, UpdateHeader,
+    SignedState, StatisticsLaunch, StatisticsOffer, StatisticsReply, Subject, ToCoordinator,
+    ToOperator, ToSite, Told, UpdateHeader,
 };
 use plan::metric::Metric;
 
@@ -205,12 +205,22 @@ fn messages_to_a_site_are_these_bytes() {
         01 0600000000000000 'cohort'         #   data_set: given
     "
     .to_owned();
-    let refused = "
-        01000000                    # ToSite::Refused
-        09000000                    #   Refusal::Late
-        03000000                    #   round: 3
-    "
-    .to_owned();
+    let refused = |subject: &str| {
+        format!(
+            "
+            01000000                    # ToSite::Refused
+            {subject}
+            09000000                    #   Refusal::Late
+            03000000                    #   round: 3
+            "
+        )
+    };
+    let about = |round| ToSite::Refused {
+        subject: Some(Subject { run: run(), round }),
+        refusal: Refusal::Late(Round(3)),
+    };
+    let nothing = ToSite::Refused { subject: None, refusal: Refusal::Late(Round(3)) };
+    let subject = |round: &str| format!("01 0500000000000000 'run-a' {round}");
     let plan_bytes = format!(
         "
         02000000                    # ToSite::Plan
@@ -232,15 +242,23 @@ fn messages_to_a_site_are_these_bytes() {
             "
         )
     };
-    let received = format!(
-        "
-        04000000                    # ToSite::Received
-        0500000000000000 'run-a'    # run
-        03000000                    # round: 3
-        {DIGEST}                    # digest
-        0400000000000000 'line'     # cosignature
-        "
-    );
+    let received = |round: &str| {
+        format!(
+            "
+            04000000                    # ToSite::Received
+            0500000000000000 'run-a'    # run
+            {round}
+            {DIGEST}                    # digest
+            0400000000000000 'line'     # cosignature
+            "
+        )
+    };
+    let taken = |round| ToSite::Received {
+        run: run(),
+        round,
+        digest: digest(),
+        cosignature: "line".to_owned(),
+    };
     let cosignatures = vec![Cosignature {
         site: "hospital-a".parse().unwrap(),
         key: "key".to_owned(),
@@ -261,19 +279,14 @@ fn messages_to_a_site_are_these_bytes() {
     .to_owned();
     every_variant(&[
         (ToSite::Welcome(hello()), welcome),
-        (ToSite::Refused(Refusal::Late(Round(3))), refused),
+        (nothing, refused("00  # subject: none")),
+        (about(Some(Round(3))), refused(&subject("01 03000000  # subject: run, round 3"))),
+        (about(None), refused(&subject("00  # subject: run"))),
         (ToSite::Plan { run: run(), plan: plan() }, plan_bytes),
         (told(Some(Round(3))), witnessed("01 03000000  # round: given, 3")),
         (told(None), witnessed("00  # round: none, a statistics request")),
-        (
-            ToSite::Received {
-                run: run(),
-                round: Round(3),
-                digest: digest(),
-                cosignature: "line".to_owned(),
-            },
-            received,
-        ),
+        (taken(Some(Round(3))), received("01 03000000  # round: given, 3")),
+        (taken(None), received("00  # round: none, a statistics request")),
         (ToSite::Over { run: run(), offered: 12, outcome: "finished".to_owned() }, over),
     ]);
 }

@@ -1,6 +1,7 @@
 //! Several runs at one hospital, whose coordinator is the test.
 
 mod consent;
+mod departure;
 mod modes;
 mod slots;
 mod together;

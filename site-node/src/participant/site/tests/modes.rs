@@ -45,7 +45,7 @@ fn what_leaves_is_what_the_mode_says() {
         assert_eq!(!hospital.outbox().is_empty(), mode.adds_noise(), "{mode:?}");
         hospital.site.depart(&run, Round(1), &outgoing).unwrap();
         let model = initial_parameters(&plan.model, plan.seed);
-        let told = hospital.site.evaluate(&run, &model).unwrap();
+        let told = hospital.site.evaluate(&run, &model).unwrap().numbers;
         let asked = mode.tells_exact_metrics() || plan.privacy.evaluation.is_some();
         assert_eq!(!told.is_empty(), asked, "{mode:?}");
         assert!(told.iter().all(|metric| plan.lets_out(&metric.name)), "{mode:?}: {told:?}");
