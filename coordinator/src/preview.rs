@@ -184,7 +184,7 @@ impl PrivacyPreview {
         let privacy = &plan.privacy;
         let mechanism = privacy.mechanism();
         let promised = privacy.mode.adds_noise();
-        let charged = promised.then(|| Cost::of_run((mechanism, plan.rounds), privacy.once()));
+        let charged = promised.then(|| Cost::of_run(privacy.releases(plan.rounds)));
         let (steps, sampling_rate) = match mechanism {
             Mechanism::DpSgd { sampling_rate, steps, .. } => {
                 (Some(u64::from(steps) * u64::from(plan.rounds)), Some(sampling_rate))
@@ -258,17 +258,17 @@ fn describes(
         return Some(rule);
     }
     let account = Account::open(policy.limits, Vec::new()).ok()?;
-    let releases = (question.mechanism(), question.count());
-    let error = account.foresee_statistics(&question.run(), releases).err()?;
+    let foreseen =
+        account.foresee_statistics(&question.run(), question.mechanism(), question.count());
+    let error = foreseen.err()?;
     Some(error.rule().unwrap_or("policy.budget"))
 }
 
 /// What a budget of which nothing was spent says of a whole run.
 fn budget(plan: &Plan, policy: &Policy) -> Option<(RulePreview, Option<ChargedPreview>)> {
     let account = Account::open(policy.limits, Vec::new()).ok()?;
-    let updates = (plan.privacy.mechanism(), plan.rounds);
-    let once = plan.privacy.once();
-    let cost = Cost::of_run(updates, once);
+    let releases = plan.privacy.releases(plan.rounds);
+    let cost = Cost::of_run(releases);
     let delta = policy.limits.total.delta;
     let charged = (!cost.is_zero()).then(|| ChargedPreview {
         epsilon: cost.epsilon(delta),
@@ -289,7 +289,7 @@ fn budget(plan: &Plan, policy: &Policy) -> Option<(RulePreview, Option<ChargedPr
         policy.limits.total.delta,
         policy.limits.epsilon_per_run.map_or(String::new(), |run| format!(", {run} per run"))
     );
-    let refused = account.foresee(&RunId::memorable(0), plan.digest(), updates, once).err();
+    let refused = account.foresee(&RunId::memorable(0), plan.digest(), releases).err();
     let rule = RulePreview {
         rule: refused.as_ref().and_then(LedgerError::rule).unwrap_or("policy.budget"),
         kept: refused.is_none(),

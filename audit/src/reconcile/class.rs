@@ -125,14 +125,11 @@ pub struct Discrepancy {
 }
 
 impl Discrepancy {
-    pub(super) fn new(of: (&Name, u32), site: &Name, class: Class) -> Self {
-        let run = of.0.clone();
-        let round = of.1;
-        let site = site.clone();
+    pub(super) fn new(run: &Name, round: u32, site: &Name, class: Class) -> Self {
         Self {
-            run,
+            run: run.clone(),
             round,
-            site,
+            site: site.clone(),
             class,
             coordinator_seq: None,
             site_seq: None,

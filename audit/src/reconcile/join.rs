@@ -109,7 +109,7 @@ impl Join<'_> {
     /// Compares noised numbers that are not updates: answers to statistics requests, and metrics of a final model.
     fn numbers(&self, site: &Site<'_>, index: &Index<'_>, found: &mut Vec<Discrepancy>) {
         let Site { name, parts } = site;
-        let told = |run: &Name, class| Discrepancy::new((run, 0), name, class);
+        let told = |run: &Name, class| Discrepancy::new(run, 0, name, class);
         for Numbers { part, run, arrived } in index.arrived.get(name).into_iter().flatten() {
             let released = || parts.iter().filter_map(move |part| part.side.released.get(*run));
             let class = if released().next().is_none() {
@@ -178,7 +178,8 @@ impl Pair<'_> {
         ours: Option<&Place<'_>>,
         sent: Option<&Place<'_>>,
     ) -> Discrepancy {
-        let mut found = Discrepancy::new((&self.key.0, self.key.1), self.name, class);
+        let (run, round) = self.key;
+        let mut found = Discrepancy::new(run, *round, self.name, class);
         if let Some(place) = ours {
             found = found.with_coordinator(&place.part.log, place.told.seq);
         }
@@ -295,7 +296,8 @@ impl Pair<'_> {
             && (ours.model != theirs.model
                 || ours.plan.zip(theirs.plan).is_some_and(|(ours, theirs)| ours != theirs))
         {
-            let altered = Discrepancy::new((&self.key.0, self.key.1), self.name, Class::Altered);
+            let (run, round) = self.key;
+            let altered = Discrepancy::new(run, *round, self.name, Class::Altered);
             let altered = altered.with_coordinator(&part.log, ours.seq);
             found.push(altered.with_site(&sent.part.log, theirs.seq));
         }

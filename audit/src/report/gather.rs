@@ -1,6 +1,7 @@
 //! From folders to what a report tells.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::data::{Data, Log};
 use super::run_history::RunHistory;
@@ -10,7 +11,7 @@ use crate::folder;
 use crate::history::Cost;
 use crate::judgement::{Judgement, Level, Reason};
 use crate::name::Name;
-use crate::note::Checkpoint;
+use crate::note::{Checkpoint, VerifierKey};
 use crate::reconcile::{MAX_SKEW_MS, Reconciliation, Source, log_name, reconcile_with};
 use crate::record::Role;
 use crate::verify::{Options, Report, verify_each};
@@ -45,8 +46,8 @@ pub struct UnknownRun {
 pub fn gather(request: &Request<'_>) -> Result<Data, UnknownRun> {
     let mut found = reconcile_with(&request.logs, MAX_SKEW_MS, request.cost);
     let mut logs: Vec<Log> = Vec::new();
-    for (place, source) in request.logs.iter().enumerate() {
-        logs.push(read(request, source, found.reports[place].clone()));
+    for (place, (folder, key)) in request.logs.iter().enumerate() {
+        logs.push(read(request, folder, key, found.reports[place].clone()));
     }
     logs.sort_by_key(|log| !log.coordinator);
     if logs.iter().all(|log| log.is_sound() && log.story.records == 0 && log.unsigned == 0) {
@@ -116,7 +117,7 @@ fn judge(data: &Data, found: Reconciliation) -> (Judgement, Vec<Reason>) {
     (Judgement::of(reasons), Judgement::of(elsewhere).reasons)
 }
 
-fn read(request: &Request<'_>, (folder, key): &Source<'_>, report: Report) -> Log {
+fn read(request: &Request<'_>, folder: &Path, key: &VerifierKey, report: Report) -> Log {
     let mut story = RunHistory::default();
     let mut unsigned = 0;
     let mut fault_run = None;

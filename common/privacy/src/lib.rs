@@ -109,7 +109,8 @@ pub use bound::{NormMeter, OverBound, UpdateBound};
 pub use concentrated::{epsilon, shown_epsilon};
 pub use ledger::{
     Account, Budget, Charge, Cost, Entry, Filter, Ledger, LedgerError, LedgerStore, Limits,
-    ORDERS as LEDGER_ORDERS, OpeningBalance, PlannedReleases, Receipt, Released,
+    ORDERS as LEDGER_ORDERS, OpeningBalance, PlannedReleases, Receipt, Released, RunReleases,
+    SingleRelease,
 };
 pub use mechanism::{Mechanism, REPLACED};
 pub use recorded::{UnknownMechanism, cost};

@@ -103,10 +103,11 @@ pub(super) fn send(
     let card = path(model_store::CARD);
     // Read as a card before anything is sent: a file that is none is no answer.
     let most = largest(&ParamLayout::of(&model_store::card(&card)?.plan.model));
-    if !file((&card, FileKind::Card), run, Card::MAX, hear)? {
+    if !file(&card, FileKind::Card, run, Card::MAX, hear)? {
         return Ok(());
     }
-    if weights && !file((&path(model_store::WEIGHTS), FileKind::Weights), run, most, hear)? {
+    let values = path(model_store::WEIGHTS);
+    if weights && !file(&values, FileKind::Weights, run, most, hear)? {
         return Ok(());
     }
     let _ = hear(Answer::End { more: false });
@@ -115,7 +116,8 @@ pub(super) fn send(
 
 /// A whole file; whether more is wanted.
 fn file(
-    (path, kind): (&Path, FileKind),
+    path: &Path,
+    kind: FileKind,
     run: &RunId,
     most: u64,
     hear: Hear<'_>,

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             follow(told);
         }
     }))?;
-    let report = DescriptionReport::of((&question, cost), left_out, &heard.steps);
+    let report = DescriptionReport::of(&question, cost, left_out, &heard.steps);
     // What was answered was paid for, however it ended.
     if heard.end.is_ok() || !report.sites.is_empty() {
         match args.output.format {

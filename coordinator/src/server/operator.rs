@@ -53,7 +53,7 @@ pub(super) async fn serve(
         },
         ToCoordinator::Attach { run } => attach(&launcher, &run, writer).await,
         ToCoordinator::Stop { run } => stop(&launcher, &run, by, writer).await,
-        ToCoordinator::Query(query) => query::serve((&launcher, by), query, writer).await,
+        ToCoordinator::Query(query) => query::serve(&launcher, by, query, writer).await,
         _ => refuse(writer, Refusal::OutOfTurn).await,
     }
 }

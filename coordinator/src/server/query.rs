@@ -20,16 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Parts of an answer that are read ahead of the network.
 const AHEAD: usize = 2;
 
-/// Whoever asks, and the coordinator that is asked.
-pub(super) type Asked<'a> = (&'a Launcher, &'a SiteName);
-
-/// Answers a query, part by part, as fast as the operator takes them. That a model is fetched, by whom, is on record
+/// Answers the query of the operator `by`, part by part, as fast as the operator takes them. That a model is fetched, by whom, is on record
 /// before its first byte leaves.
 ///
 /// # Errors
 /// How the connection ended, if it ended first.
 pub(super) async fn serve(
-    (launcher, by): Asked<'_>,
+    launcher: &Launcher,
+    by: &SiteName,
     query: Query,
     mut writer: FrameWriter,
 ) -> Result<(), TransportError> {

@@ -229,7 +229,8 @@ impl DescriptionReport {
     /// What the steps of a description come to.
     #[must_use]
     pub fn of(
-        (question, cost): (&StatisticsRequest, Cost),
+        question: &StatisticsRequest,
+        cost: Cost,
         left_out: Vec<LeftOut>,
         steps: &[Told],
     ) -> Self {
@@ -316,7 +317,7 @@ mod tests {
         // Mode `none` has no δ of its own.
         assert!((cost.delta - 1e-5).abs() < 1e-12 && cost.epsilon > 1.0, "{cost:?}");
         let left_out = vec![LeftOut { name: "x02".to_owned(), why: "no public bounds" }];
-        let report = DescriptionReport::of((&question, cost), left_out, &steps);
+        let report = DescriptionReport::of(&question, cost, left_out, &steps);
         let names: Vec<_> = report.sites.iter().map(|group| group.site.as_str()).collect();
         assert_eq!((names, report.declined.len()), (vec!["a", "b"], 1));
         let one = &report.sites[0];
@@ -341,7 +342,7 @@ mod tests {
     fn without_an_answer_there_is_nothing_to_pool() {
         let (plan, question) = question();
         let cost = Cost::of(&question, &plan);
-        let report = DescriptionReport::of((&question, cost), Vec::new(), &[]);
+        let report = DescriptionReport::of(&question, cost, Vec::new(), &[]);
         assert_eq!((report.pooled.as_ref(), report.sites.len()), (None, 0));
         assert_eq!(report.table().lines().count(), 1);
         assert_eq!((rate(-5, 5), rate(-5, 6), rate(7, -3)), (None, Some(0.0), Some(1.0)));

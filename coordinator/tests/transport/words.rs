@@ -62,7 +62,8 @@ async fn receive(link: &Link, sink: &mut impl Sink) -> Result<Offer, TransportEr
 
 /// Sends words behind a header from one end, and receives them at the other.
 async fn transfer(
-    (from, to): (&Link, &Link),
+    from: &Link,
+    to: &Link,
     header: &Offer,
     words: &Bytes,
     sink: &mut impl Sink,
@@ -80,7 +81,7 @@ async fn any_number_of_words_arrives_whole_both_ways() {
         for (from, to) in [(coordinator, site), (site, coordinator)] {
             let header = header(payload(&words));
             let mut sink = Kept::default();
-            let (sent, received) = transfer((from, to), &header, &words, &mut sink).await;
+            let (sent, received) = transfer(from, to, &header, &words, &mut sink).await;
             sent.unwrap();
             assert_eq!(received.unwrap(), header);
             assert_eq!(Digest::of(&sink.bytes), Digest::of(&words), "{count} words");
@@ -97,8 +98,8 @@ async fn parameters_arrive_with_their_bits() {
     sent.extend([-0.0, f32::MIN_POSITIVE, f32::MAX, f32::NAN]);
     let words = from_parameters(&sent);
     let mut arrived: Vec<f32> = Vec::new();
-    let ends = (coordinator, site);
-    let (_, received) = transfer(ends, &header(payload(&words)), &words, &mut arrived).await;
+    let header = header(payload(&words));
+    let (_, received) = transfer(coordinator, site, &header, &words, &mut arrived).await;
     received.unwrap();
     assert_eq!(from_parameters(&arrived), words);
 }
@@ -141,7 +142,7 @@ async fn lie(says: Payload, bytes: Bytes) -> (TransportError, usize) {
     let (coordinator, site) = meeting.links();
     let header = header(says);
     let mut sink = Kept::default();
-    let (_, received) = transfer((site, coordinator), &header, &bytes, &mut sink).await;
+    let (_, received) = transfer(site, coordinator, &header, &bytes, &mut sink).await;
     (received.unwrap_err(), sink.bytes.len())
 }
 
@@ -220,7 +221,7 @@ async fn a_receiver_that_gives_up_stops_the_sender() {
     let words = words(3_000_000);
     let header = header(payload(&words));
     let mut sink = Full { left: 1 << 20 };
-    let (sent, received) = transfer((site, coordinator), &header, &words, &mut sink).await;
+    let (sent, received) = transfer(site, coordinator, &header, &words, &mut sink).await;
     let received = received.unwrap_err();
     let full = io::ErrorKind::StorageFull;
     assert!(matches!(&received, TransportError::Sink(error) if error.kind() == full), "{received}");
@@ -253,7 +254,7 @@ async fn a_sender_that_waits_for_a_window_hears_that_nobody_reads() {
     // The connection is as good as before.
     let mut sink = Kept::default();
     let header = header(payload(&words));
-    let (sent, received) = transfer((site, coordinator), &header, &words, &mut sink).await;
+    let (sent, received) = transfer(site, coordinator, &header, &words, &mut sink).await;
     sent.unwrap();
     received.unwrap();
 }

@@ -13,7 +13,7 @@ use node::audit_log::{Restartable, StateLock, generation, restartable};
 use node::process::chain;
 use plan::policy::Policy;
 use privacy::{Cost, Filter};
-use site_node::privatize::{LedgerLog, LedgerLogError, Next, Restart};
+use site_node::privatize::{LedgerLog, LedgerLogError, LedgerPlace, Next, Restart};
 use site_node::settings::SiteSettings;
 
 use super::ConfigArg;
@@ -51,9 +51,14 @@ fn begin(config: &ConfigArg) -> NodeOutcome<VerifierKey> {
     let lock = StateLock::take(&settings.state)?;
     generation::permit_in_empty(&lock)?;
     drop(lock);
-    let at = (settings.state.as_path(), &settings.audit);
+    let place = LedgerPlace {
+        state: &settings.state,
+        audit: &settings.audit,
+        site: site.as_str(),
+        data_set: &data_set,
+    };
     let clock = Arc::new(SystemClock::new());
-    let (log, _) = LedgerLog::open(at, site.as_str(), &data_set, policy.limits, clock)?;
+    let (log, _) = LedgerLog::open(place, policy.limits, clock)?;
     Ok(log.audit().verifier())
 }
 

@@ -120,11 +120,10 @@ impl Here {
             let allowed = "measurements that are listed with their tables".to_owned();
             decisions.push(PolicyDecision { rule, asked: reason, allowed, kept: false });
         }
-        let updates = (plan.privacy.mechanism(), plan.rounds);
-        let once = plan.privacy.once();
+        let releases = plan.privacy.releases(plan.rounds);
         // A run that this ledger never heard of.
         let run = RunId::memorable(0);
-        let refused = self.account.foresee(&run, plan.digest(), updates, once).err();
+        let refused = self.account.foresee(&run, plan.digest(), releases).err();
         let Budget { epsilon, delta } = self.account.limit().budget();
         let used = super::budget::share(self.account.limit().used(self.account.spent()));
         decisions.push(PolicyDecision {
@@ -139,8 +138,7 @@ impl Here {
 
     /// What the ledger would charge for a run; none where no noise is added.
     fn charged(&self, plan: &Plan) -> Option<Charged> {
-        let updates = (plan.privacy.mechanism(), plan.rounds);
-        let cost = Cost::of_run(updates, plan.privacy.once());
+        let cost = Cost::of_run(plan.privacy.releases(plan.rounds));
         let limit = self.account.limit();
         let spent = self.account.spent();
         let after = spent.add(&cost);
@@ -161,8 +159,12 @@ impl Here {
         let denied =
             admitted.and_then(|()| self.policy.admit_measurements(views, self.measurements)).err();
         let denied = denied.map(|BrokenRule { rule, reason }| (rule, reason));
-        let releases = (question.mechanism(), question.count());
-        let verdict = match (denied, self.account.foresee_statistics(&question.run(), releases)) {
+        let foreseen = self.account.foresee_statistics(
+            &question.run(),
+            question.mechanism(),
+            question.count(),
+        );
+        let verdict = match (denied, foreseen) {
             (Some((rule, reason)), _) => Verdict::Refused { rule, reason },
             (None, Ok(())) => Verdict::Allowed,
             (None, Err(LedgerError::Answered { .. })) if self.keeps(question) => Verdict::Answered,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::clock::SystemClock;
 use node::audit_log::{COORDINATOR, name};
 use plan::policy::Policy;
-use site_node::privatize::LedgerLog;
+use site_node::privatize::{LedgerLog, LedgerPlace};
 use site_node::settings::SiteSettings;
 
 use super::ConfigArg;
@@ -26,8 +26,13 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let site = site_name(&settings)?;
     let clock = Arc::new(SystemClock::new());
     let data_set = settings.data_set.parse()?;
-    let at = (settings.state.as_path(), &settings.audit);
-    let (log, _) = LedgerLog::open(at, site.as_str(), &data_set, policy.limits, clock)?;
+    let place = LedgerPlace {
+        state: &settings.state,
+        audit: &settings.audit,
+        site: site.as_str(),
+        data_set: &data_set,
+    };
+    let (log, _) = LedgerLog::open(place, policy.limits, clock)?;
     let key = log.audit().trust(&name(COORDINATOR), &args.key)?;
     println!("trusted from now on: {key}");
     println!("recorded in {}", settings.state.join(node::audit_log::FOLDER).display());

@@ -16,10 +16,12 @@ pub(super) const GRID: usize = 50;
 const LEVEL: f64 = 0.95;
 
 /// Uno's C up to the last horizon, the integrated Brier score and D-calibration, then AUC, Brier score and
-/// calibration in the large at each horizon. Censoring is as among the patients trained on.
+/// calibration in the large at each horizon, of risks `[n]` and survival curves `[n, K]`. Censoring is as among the
+/// patients trained on.
 pub(super) fn at_horizons(
     held: &Held<'_>,
-    (risk, curves): (&[f64], Vec<f64>),
+    risk: &[f64],
+    curves: Vec<f64>,
     horizons: &[f64],
     scores: &mut Vec<Score>,
 ) {

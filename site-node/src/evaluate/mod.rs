@@ -57,7 +57,7 @@ pub fn evaluate(held: &Held<'_>, asked: &Evaluation) -> Result<Vec<Score>, Train
         causes::at_horizons(held, &curves, &asked.horizons, &mut scores);
     } else if !asked.horizons.is_empty() {
         let curves = survival(&held.plan.model, held.model, held.test)?;
-        measures::at_horizons(held, (&risk, curves), &asked.horizons, &mut scores);
+        measures::at_horizons(held, &risk, curves, &asked.horizons, &mut scores);
     }
     subgroups::within(held, &asked.subgroups, &risk, &mut scores);
     if let (Some(whole), 1..) = (whole, asked.permutations) {

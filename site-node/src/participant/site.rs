@@ -38,7 +38,7 @@ use super::time::Taken;
 use super::{Computed, DeclineReason, Model, Participant, Records, RecordsInForce, Site};
 use crate::cancel::Reason;
 use crate::data::{DataError, FileHashCache, Secret};
-use crate::privatize::{LedgerLogError, PrivacyGate};
+use crate::privatize::{LedgerLogError, LedgerPlace, PrivacyGate};
 use crate::rules::{Change, InForce};
 use crate::send::Outgoing;
 
@@ -102,13 +102,14 @@ impl SiteParticipant {
     /// The ledger, or the key for fingerprints, cannot be used.
     pub fn open(site: Site) -> Result<Self, SiteParticipantError> {
         let known = site.state.join("outbox").exists();
-        let gate = PrivacyGate::open(
-            (&site.state, &site.audit),
-            site.name.as_str(),
-            &site.data_set,
-            site.rules.last().policy.limits,
-            Arc::clone(&site.clock),
-        )?;
+        let place = LedgerPlace {
+            state: &site.state,
+            audit: &site.audit,
+            site: site.name.as_str(),
+            data_set: &site.data_set,
+        };
+        let limits = site.rules.last().policy.limits;
+        let gate = PrivacyGate::open(place, limits, Arc::clone(&site.clock))?;
         let audit = Arc::clone(gate.audit());
         if let Records::Files(_) = &site.records {
             if known && !Secret::exists(&site.state) {

@@ -71,14 +71,10 @@ pub(super) fn answer(
     question: &StatisticsRequest,
     facts: &Facts,
 ) -> Result<Vec<Metric>, DeclineReason> {
-    let run = question.run();
-    let digest = question.digest();
-    let mechanism = question.mechanism();
     let mut numbers = Vec::new();
     for (round, one) in question.questions() {
-        let receipt = gate
-            .answer((&run, digest, mechanism), (round, &one))
-            .map_err(|error| failed("privatize")(&error))?;
+        let receipt =
+            gate.answer(question, round, &one).map_err(|error| failed("privatize")(&error))?;
         let values = release(receipt, &one, facts).map_err(|error| failed("describe")(&error))?;
         // A mean that is not known has no number.
         let named = one.names().into_iter().zip(values);

@@ -115,7 +115,8 @@ pub(super) fn spent(most: Duration) -> DeclineReason {
 /// # Errors
 /// Nobody can watch the time.
 pub(super) fn within<T>(
-    (left, clock): (Duration, &dyn Clock),
+    left: Duration,
+    clock: &dyn Clock,
     cancel: &Cancel,
     train: impl FnOnce() -> T,
 ) -> Result<(T, Duration), std::io::Error> {
@@ -205,11 +206,11 @@ mod tests {
                 std::hint::spin_loop();
             }
         };
-        let ((), took) = within((soon, &clock), &cancel, train).unwrap();
+        let ((), took) = within(soon, &clock, &cancel, train).unwrap();
         assert!(took >= soon, "{took:?}");
         assert_eq!(cancel.reason(), Some(Reason::TimeSpent));
         let cancel = Cancel::default();
-        let (made, _) = within((Duration::from_secs(3600), &clock), &cancel, || 7).unwrap();
+        let (made, _) = within(Duration::from_secs(3600), &clock, &cancel, || 7).unwrap();
         assert!(made == 7 && !cancel.is_set());
     }
 }

@@ -117,7 +117,8 @@ pub fn predict(asked: Asked<'_>, out: &mut dyn Write) -> Result<Told, PredictErr
     units(&patients, plan)?;
     let studies = SignalStore { source: asked.source, cache: asked.cache, cache_bytes: MAX_BYTES };
     let causes = &plan.outcome.causes;
-    rows::heading(out, keys.name(), &times, curves.then_some((horizon, causes)))?;
+    let columns = curves.then_some(rows::CurveColumns { horizon, causes });
+    rows::heading(out, keys.name(), &times, columns)?;
     let encoders = plan.model.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
     let mut told = Told {
         patients: 0,

@@ -233,7 +233,20 @@ impl Rules {
     }
 }
 
-/// The ledger's place in an open log.
+/// Which ledger is meant, and where it is.
+#[derive(Clone, Copy)]
+pub struct LedgerPlace<'a> {
+    /// The state folder of the site.
+    pub state: &'a Path,
+    /// How its log is kept.
+    pub audit: &'a AuditSettings,
+    /// The name of the site.
+    pub site: &'a str,
+    /// The data set whose budget the ledger keeps.
+    pub data_set: &'a Name,
+}
+
+/// A data set's ledger in an open log.
 pub struct LedgerLog {
     audit: Arc<AuditWriter>,
     data_set: Name,
@@ -245,12 +258,11 @@ impl LedgerLog {
     /// # Errors
     /// The log does not open, or belongs to another data set.
     pub fn open(
-        (state, audit): (&Path, &AuditSettings),
-        site: &str,
-        data_set: &Name,
+        place: LedgerPlace<'_>,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Told), LedgerLogError> {
+        let LedgerPlace { state, audit, site, data_set } = place;
         let lock = StateLock::take(state)?;
         generation::complete(&lock, audit.tracking)?;
         let folder = state.join(FOLDER);

@@ -15,25 +15,22 @@ mod restart;
 mod restart_tests;
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use audit::Name;
 use base::clock::Clock;
-use base::digest::Digest;
 use base::ids::{Round, RunId};
-use node::audit_log::{AuditSettings, AuditWriter};
+use node::audit_log::AuditWriter;
 use plan::experiment::{Plan, Statistic, StatisticsRequest};
 use privacy::gaussian::NoiseKey;
 use privacy::{
-    Account, Charge, Delta, Ledger, LedgerError, Limits, Mechanism, PlannedReleases, PrivacyError,
-    PrivateTraining, PrivatizedUpdate, Receipt, Released, privatize,
+    Account, Charge, Delta, Ledger, LedgerError, Limits, PlannedReleases, PrivacyError,
+    PrivateTraining, PrivatizedUpdate, Receipt, Released, SingleRelease, privatize,
 };
 
 pub use outbox::Origin;
 use outbox::Outbox;
 
-pub use ledger_log::{Inspection, LedgerLog, LedgerLogError, Told};
+pub use ledger_log::{Inspection, LedgerLog, LedgerLogError, LedgerPlace, Told};
 pub use restart::{Next, Restart};
 
 /// A change that may not leave.
@@ -61,6 +58,14 @@ pub fn fresh_key() -> Option<NoiseKey> {
     NoiseKey::from_bytes(&mut bytes).ok()
 }
 
+/// What training did to a model's parameters.
+pub struct Change<'a> {
+    /// The parameters that the round began from.
+    pub before: &'a [f32],
+    /// The trained ones, in the same order.
+    pub after: Vec<f32>,
+}
+
 /// The gate through which every update passes: one for each data set, shared by all of its runs.
 ///
 /// Its ledger is locked for one read or for one durable charge, never while patients are read, a model trains or noise
@@ -74,21 +79,19 @@ pub struct PrivacyGate {
 }
 
 impl PrivacyGate {
-    /// Opens a data set's ledger and outbox in `folder`.
+    /// Opens a data set's ledger, and the outbox in its state folder.
     ///
     /// # Errors
     /// The ledger is held by another process, is another data set's, cannot be read, or contradicts
     /// itself.
     pub fn open(
-        (state, audit): (&Path, &AuditSettings),
-        site: &str,
-        data_set: &Name,
+        place: LedgerPlace<'_>,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerLogError> {
-        let (log, told) = LedgerLog::open((state, audit), site, data_set, limits, clock)?;
-        let outbox = Outbox::new(state).map_err(|source| {
-            let path = state.join("outbox");
+        let (log, told) = LedgerLog::open(place, limits, clock)?;
+        let outbox = Outbox::new(place.state).map_err(|source| {
+            let path = place.state.join("outbox");
             LedgerLogError::Outbox { path, source }
         })?;
         let audit = Arc::clone(log.audit());
@@ -136,7 +139,7 @@ impl PrivacyGate {
         self.look(|account| account.has_charged(run, round, Released::Update))
     }
 
-    /// Charges one round and makes the change from `before` to `after` into what may leave.
+    /// Charges one round and makes the change that it trained into what may leave.
     ///
     /// # Errors
     /// The charge is refused, or the change cannot be privatized.
@@ -145,9 +148,10 @@ impl PrivacyGate {
         plan: &Plan,
         run: &RunId,
         round: Round,
-        (before, after): (&[f32], Vec<f32>),
+        change: Change<'_>,
         weight: f64,
     ) -> Result<PrivatizedUpdate, PrivatizeError> {
+        let Change { before, after } = change;
         let clip = plan.privacy.clip;
         let delta = match Delta::between(before, after) {
             // Whether a change is finite depends on the patients: noise leaves all the same.
@@ -186,9 +190,10 @@ impl PrivacyGate {
     /// # Errors
     /// The charge is refused.
     pub fn evaluation(&self, plan: &Plan, run: &RunId) -> Result<Option<Receipt>, PrivatizeError> {
-        let (Some((released, mechanism)), round) = (plan.privacy.once(), Round(plan.rounds)) else {
+        let Some(SingleRelease { released, mechanism }) = plan.privacy.once() else {
             return Ok(None);
         };
+        let round = Round(plan.rounds);
         let mut ledger = self.ledger();
         if ledger.account().has_charged(run, round, released) {
             return Ok(None);
@@ -202,23 +207,31 @@ impl PrivacyGate {
     /// Whether a charge for this statistics request exists, so that it was answered before, or may have been.
     #[must_use]
     pub fn has_answered(&self, question: &StatisticsRequest) -> bool {
-        let releases = (question.mechanism(), question.count());
-        let foreseen = self.look(|account| account.foresee_statistics(&question.run(), releases));
+        let foreseen = self.look(|account| {
+            account.foresee_statistics(&question.run(), question.mechanism(), question.count())
+        });
         matches!(foreseen, Err(LedgerError::Answered { .. }))
     }
 
-    /// Charges one question of a description.
+    /// Charges one statistic of a request, which counts as this round.
     ///
     /// # Errors
     /// The charge is refused.
     pub fn answer(
         &self,
-        description: (&RunId, Digest, Mechanism),
-        (round, question): (Round, &Statistic<'_>),
+        request: &StatisticsRequest,
+        round: Round,
+        statistic: &Statistic<'_>,
     ) -> Result<Receipt, PrivatizeError> {
-        let ((run, plan, mechanism), released) = (description, question.released());
         // As with an evaluation: each release bounds by itself what one patient can change.
-        let charge = Charge { run: run.clone(), plan, round, released, mechanism, clip: 1.0 };
+        let charge = Charge {
+            run: request.run(),
+            plan: request.digest(),
+            round,
+            released: statistic.released(),
+            mechanism: request.mechanism(),
+            clip: 1.0,
+        };
         Ok(self.ledger().reserve(charge)?)
     }
 
@@ -263,7 +276,7 @@ impl PrivacyGate {
 /// All releases of a run of this plan.
 #[must_use]
 pub fn planned_releases(plan: &Plan) -> PlannedReleases {
-    PlannedReleases::new(plan.privacy.mechanism(), plan.rounds, plan.privacy.once())
+    PlannedReleases::new(plan.privacy.releases(plan.rounds))
 }
 
 fn charge(plan: &Plan, run: &RunId, round: Round, clip: f64) -> Charge {

@@ -13,7 +13,7 @@ use base::ids::Round;
 use node::audit_log::{AuditSettings, StateLock};
 use privacy::{Account, Budget, Charge, Cost, Ledger, LedgerError, Limits, Mechanism, Released};
 
-use super::{LedgerLog, LedgerLogError, Next, Restart};
+use super::{LedgerLog, LedgerLogError, LedgerPlace, Next, Restart};
 
 const LIMITS: Limits =
     Limits { total: Budget { epsilon: 8.0, delta: 1e-5 }, epsilon_per_run: None };
@@ -23,8 +23,8 @@ fn data_set() -> Name {
 }
 
 fn open(state: &Path, audit: &AuditSettings, clock: Arc<dyn Clock>) -> Ledger<LedgerLog> {
-    let at = (state, audit);
-    let (log, told) = LedgerLog::open(at, "site-a", &data_set(), LIMITS, clock).unwrap();
+    let place = LedgerPlace { state, audit, site: "site-a", data_set: &data_set() };
+    let (log, told) = LedgerLog::open(place, LIMITS, clock).unwrap();
     Ledger::after(log, LIMITS, told.carried, told.entries).unwrap()
 }
 
@@ -226,7 +226,8 @@ fn a_data_set_that_is_renamed_after_its_charges_were_removed_gets_no_budget() {
     };
     refused(LedgerLog::look(state, &other).err().unwrap());
     refused(LedgerLog::inspect(settings.tracking, state, &other).err().unwrap());
-    let opened = LedgerLog::open((state, &settings), "site-a", &other, LIMITS, system());
+    let place = LedgerPlace { state, audit: &settings, site: "site-a", data_set: &other };
+    let opened = LedgerLog::open(place, LIMITS, system());
     refused(opened.err().unwrap());
     let lock = StateLock::take(state).unwrap();
     refused(Restart::survey(&lock, &settings, &other).unwrap().recorded.err().unwrap());

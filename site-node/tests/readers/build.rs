@@ -65,9 +65,20 @@ fn crc(bytes: &[u8]) -> u32 {
 
 pub const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
+/// The name of an element: its group and its number there.
+#[derive(Clone, Copy)]
+pub struct Tag(pub u16, pub u16);
+
+impl Tag {
+    /// As files have it, low byte first.
+    pub fn bytes(self) -> Vec<u8> {
+        [self.0.to_le_bytes(), self.1.to_le_bytes()].concat()
+    }
+}
+
 /// One element with a length of 16 bits, or of 32 for the types that have it; low byte first.
-pub fn element(tag: (u16, u16), vr: [u8; 2], value: &[u8]) -> Vec<u8> {
-    let mut bytes = [tag.0.to_le_bytes(), tag.1.to_le_bytes()].concat();
+pub fn element(tag: Tag, vr: [u8; 2], value: &[u8]) -> Vec<u8> {
+    let mut bytes = tag.bytes();
     bytes.extend(vr);
     if [b"OB", b"OW", b"SQ", b"UN"].contains(&&vr) {
         bytes.extend([0, 0]);
@@ -85,7 +96,7 @@ pub fn dicom(syntax: &str, data: &[u8]) -> Vec<u8> {
     uid.resize(uid.len().next_multiple_of(2), 0);
     let mut bytes = vec![0; 128];
     bytes.extend(b"DICM");
-    bytes.extend(element((2, 0x10), *b"UI", &uid));
+    bytes.extend(element(Tag(2, 0x10), *b"UI", &uid));
     bytes.extend(data);
     bytes
 }
@@ -94,14 +105,14 @@ pub fn dicom(syntax: &str, data: &[u8]) -> Vec<u8> {
 pub fn grey_elements(rows: u16, bits: u16) -> Vec<u8> {
     let small = |tag, value: u16| element(tag, *b"US", &value.to_le_bytes());
     [
-        small((0x28, 2), 1),
-        element((0x28, 4), *b"CS", b"MONOCHROME2 "),
-        small((0x28, 0x10), rows),
-        small((0x28, 0x11), 4),
-        small((0x28, 0x100), bits),
-        small((0x28, 0x101), bits),
-        small((0x28, 0x102), bits - 1),
-        small((0x28, 0x103), 0),
+        small(Tag(0x28, 2), 1),
+        element(Tag(0x28, 4), *b"CS", b"MONOCHROME2 "),
+        small(Tag(0x28, 0x10), rows),
+        small(Tag(0x28, 0x11), 4),
+        small(Tag(0x28, 0x100), bits),
+        small(Tag(0x28, 0x101), bits),
+        small(Tag(0x28, 0x102), bits - 1),
+        small(Tag(0x28, 0x103), 0),
     ]
     .concat()
 }
@@ -126,7 +137,7 @@ pub fn fragments(frame: &[u8]) -> Vec<u8> {
 }
 
 /// A sequence of items of known lengths.
-pub fn sequence(tag: (u16, u16), items: &[Vec<u8>]) -> Vec<u8> {
+pub fn sequence(tag: Tag, items: &[Vec<u8>]) -> Vec<u8> {
     let mut value = Vec::new();
     for item in items {
         value.extend([0xFE, 0xFF, 0x00, 0xE0]);
@@ -158,24 +169,24 @@ pub const WAVEFORM: Waveform = Waveform {
 impl Waveform {
     pub fn file(&self) -> Vec<u8> {
         let group = self.group(b"2:2 ", 1);
-        dicom(EXPLICIT, &sequence((0x5400, 0x100), &[group]))
+        dicom(EXPLICIT, &sequence(Tag(0x5400, 0x100), &[group]))
     }
 
     /// A group of `described` channels: the first is the lead of this code, the next is II.
     pub fn group(&self, code: &[u8], described: usize) -> Vec<u8> {
         let channel = |code: &[u8]| {
             let source = [
-                element((8, 0x100), *b"SH", code),
-                element((8, 0x102), *b"SH", b"MDC "),
-                element((8, 0x104), *b"LO", b"other "),
+                element(Tag(8, 0x100), *b"SH", code),
+                element(Tag(8, 0x102), *b"SH", b"MDC "),
+                element(Tag(8, 0x104), *b"LO", b"other "),
             ];
-            let unit = element((8, 0x100), *b"SH", self.unit);
+            let unit = element(Tag(8, 0x100), *b"SH", self.unit);
             let parts = [
-                sequence((0x3A, 0x208), &[source.concat()]),
-                element((0x3A, 0x210), *b"DS", self.sensitivity),
-                sequence((0x3A, 0x211), &[unit]),
-                element((0x3A, 0x212), *b"DS", b"2 "),
-                element((0x3A, 0x213), *b"DS", b"10"),
+                sequence(Tag(0x3A, 0x208), &[source.concat()]),
+                element(Tag(0x3A, 0x210), *b"DS", self.sensitivity),
+                sequence(Tag(0x3A, 0x211), &[unit]),
+                element(Tag(0x3A, 0x212), *b"DS", b"2 "),
+                element(Tag(0x3A, 0x213), *b"DS", b"10"),
             ];
             parts.concat()
         };
@@ -185,14 +196,14 @@ impl Waveform {
         let data = [1_i16, -2, 3, i16::MIN].repeat(described);
         let data: Vec<u8> = data.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let parts = [
-            element((0x3A, 5), *b"US", &count.to_le_bytes()),
-            element((0x3A, 0x10), *b"UL", &self.samples.to_le_bytes()),
-            element((0x3A, 0x1A), *b"DS", self.rate),
-            sequence((0x3A, 0x200), &channels),
-            element((0x5400, 0x1004), *b"US", &16_u16.to_le_bytes()),
-            element((0x5400, 0x1006), *b"CS", self.kind),
-            element((0x5400, 0x100A), *b"OW", &i16::MIN.to_le_bytes()),
-            element((0x5400, 0x1010), *b"OW", &data),
+            element(Tag(0x3A, 5), *b"US", &count.to_le_bytes()),
+            element(Tag(0x3A, 0x10), *b"UL", &self.samples.to_le_bytes()),
+            element(Tag(0x3A, 0x1A), *b"DS", self.rate),
+            sequence(Tag(0x3A, 0x200), &channels),
+            element(Tag(0x5400, 0x1004), *b"US", &16_u16.to_le_bytes()),
+            element(Tag(0x5400, 0x1006), *b"CS", self.kind),
+            element(Tag(0x5400, 0x100A), *b"OW", &i16::MIN.to_le_bytes()),
+            element(Tag(0x5400, 0x1010), *b"OW", &data),
         ];
         parts.concat()
     }

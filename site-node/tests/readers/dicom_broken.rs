@@ -5,7 +5,7 @@ use site_node::data::ecg::{self, EcgFault, WaveformFault};
 use site_node::data::image::{self, ImageFault, Picture};
 
 use super::build::{
-    EXPLICIT, WAVEFORM, Waveform, dicom, element, fragments, grey_elements, grey_pixels,
+    EXPLICIT, Tag, WAVEFORM, Waveform, dicom, element, fragments, grey_elements, grey_pixels,
 };
 use super::{says_what_to_do, written};
 
@@ -29,7 +29,7 @@ fn structure(bytes: &[u8]) -> DicomFault {
 
 /// A grey image with more elements before its pixels.
 fn grey(more: &[u8]) -> Vec<u8> {
-    let pixels = element((0x7FE0, 0x10), *b"OW", &grey_pixels());
+    let pixels = element(Tag(0x7FE0, 0x10), *b"OW", &grey_pixels());
     dicom(EXPLICIT, &[&grey_elements(4, 16), more, &pixels].concat())
 }
 
@@ -38,8 +38,10 @@ fn the_image_that_the_others_break_is_good() {
     let picture = try_image(&grey(&[])).unwrap();
     assert_eq!((picture.width, picture.height, picture.values[15]), (4, 4, 1.0));
     assert!((picture.values[3] - 0.2).abs() < 1e-6);
-    let window =
-        [element((0x28, 0x1050), *b"DS", b"750\\1 "), element((0x28, 0x1051), *b"DS", b"501 ")];
+    let window = [
+        element(Tag(0x28, 0x1050), *b"DS", b"750\\1 "),
+        element(Tag(0x28, 0x1051), *b"DS", b"501 "),
+    ];
     let seen = try_image(&grey(&window.concat())).unwrap();
     assert_eq!((seen.values[4], seen.values[11]), (0.0, 1.0));
     let inverted = grey(&[]);
@@ -72,7 +74,7 @@ fn files_cut_at_every_length() {
 #[test]
 fn the_header_and_the_transfer_syntax() {
     assert_eq!(structure(&grey(&[])[128..]), DicomFault::NoMeta);
-    let silent = [&[0; 128], b"DICM".as_slice(), &element((8, 8), *b"CS", b"X ")].concat();
+    let silent = [&[0; 128], b"DICM".as_slice(), &element(Tag(8, 8), *b"CS", b"X ")].concat();
     assert_eq!(structure(&silent), DicomFault::NoTransferSyntax);
     for (uid, name) in [
         ("1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian"),
@@ -90,7 +92,7 @@ fn the_header_and_the_transfer_syntax() {
 
 #[test]
 fn elements_that_lie() {
-    let unknown = grey(&element((0x28, 0x1050), *b"Z?", b"1 "));
+    let unknown = grey(&element(Tag(0x28, 0x1050), *b"Z?", b"1 "));
     assert!(matches!(structure(&unknown), DicomFault::UnknownVr { .. }));
     // Four gigabytes in a file of 300 bytes.
     let mut huge = grey(&[]);
@@ -109,15 +111,16 @@ fn elements_that_lie() {
         deep.extend([0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]);
     }
     assert!(matches!(structure(&grey(&deep)), DicomFault::TooDeep { .. }));
-    let many = element((8, 8), *b"CS", b"").repeat(300_000);
+    let many = element(Tag(8, 8), *b"CS", b"").repeat(300_000);
     assert!(matches!(structure(&grey(&many)), DicomFault::TooManyElements { .. }));
-    let twice = [element((0x28, 0x1052), *b"DS", b"nan "), element((0x28, 0x1053), *b"DS", b"1 ")];
+    let twice =
+        [element(Tag(0x28, 0x1052), *b"DS", b"nan "), element(Tag(0x28, 0x1053), *b"DS", b"1 ")];
     assert!(matches!(structure(&grey(&twice.concat())), DicomFault::Value { .. }));
 }
 
 #[test]
 fn images_that_are_not_read() {
-    let pixels = element((0x7FE0, 0x10), *b"OW", &grey_pixels());
+    let pixels = element(Tag(0x7FE0, 0x10), *b"OW", &grey_pixels());
     let with = |elements: Vec<u8>| fault(&dicom(EXPLICIT, &[elements, pixels.clone()].concat()));
     let short = with(grey_elements(5, 16));
     assert_eq!(short, ImageFault::PixelBytes { needs: 40, found: 32 });
@@ -126,13 +129,14 @@ fn images_that_are_not_read() {
     for bits in [1, 12, 32, 64] {
         assert_eq!(with(grey_elements(4, bits)), ImageFault::BitDepth { bits });
     }
-    let missing = with(element((0x28, 0x10), *b"US", &[4, 0]));
+    let missing = with(element(Tag(0x28, 0x10), *b"US", &[4, 0]));
     assert!(matches!(missing, ImageFault::Dicom(DicomFault::Missing(_))), "{missing}");
-    let frames = fault(&grey(&element((0x28, 8), *b"IS", b"2 ")));
+    let frames = fault(&grey(&element(Tag(0x28, 8), *b"IS", b"2 ")));
     assert_eq!(frames, ImageFault::Frames);
-    let narrow = [element((0x28, 0x1050), *b"DS", b"5 "), element((0x28, 0x1051), *b"DS", b"0 ")];
+    let narrow =
+        [element(Tag(0x28, 0x1050), *b"DS", b"5 "), element(Tag(0x28, 0x1051), *b"DS", b"0 ")];
     assert_eq!(fault(&grey(&narrow.concat())), ImageFault::Window);
-    let flat = element((0x7FE0, 0x10), *b"OW", &[7; 32]);
+    let flat = element(Tag(0x7FE0, 0x10), *b"OW", &[7; 32]);
     assert_eq!(fault(&dicom(EXPLICIT, &[grey_elements(4, 16), flat].concat())), ImageFault::Blank);
     let name = |name: &[u8]| {
         let mut file = grey(&[]);
@@ -154,7 +158,7 @@ fn compressed_pixels_that_lie() {
         let found = with(RLE, fragments(&frame));
         assert!(matches!(found, ImageFault::Rle { .. }), "{found}");
     }
-    let plain = with(RLE, element((0x7FE0, 0x10), *b"OW", &grey_pixels()));
+    let plain = with(RLE, element(Tag(0x7FE0, 0x10), *b"OW", &grey_pixels()));
     assert!(matches!(plain, ImageFault::Dicom(DicomFault::Value { .. })), "{plain}");
     let jpeg = with(JPEG, fragments(include_bytes!("grey.jpg")));
     assert_eq!(jpeg, ImageFault::SizeDiffers { width: 4, height: 4 });
@@ -211,7 +215,7 @@ fn waveforms() {
     for groups in [[&strip, &both, &unnamed], [&both, &unnamed, &strip], [&unnamed, &strip, &both]]
     {
         let groups: Vec<Vec<u8>> = groups.into_iter().cloned().collect();
-        let file = dicom(EXPLICIT, &super::build::sequence((0x5400, 0x100), &groups));
+        let file = dicom(EXPLICIT, &super::build::sequence(Tag(0x5400, 0x100), &groups));
         assert_eq!(try_ecg(&file).unwrap().leads(), ["I", "II"]);
     }
     let image = try_ecg(&grey(&[])).unwrap_err();

@@ -7,7 +7,8 @@ use site_node::data::ecg::{self, EcgStandard};
 use site_node::data::image::{self, ImageStandard};
 
 use super::build::{
-    EXPLICIT, WAVEFORM, dicom, element, fragments, grey_elements, grey_pixels, header, png, samples,
+    EXPLICIT, Tag, WAVEFORM, dicom, element, fragments, grey_elements, grey_pixels, header, png,
+    samples,
 };
 use super::real;
 
@@ -95,7 +96,7 @@ fn no_bytes_make_a_reader_panic_or_fill_the_memory() {
             "a.dcm",
             dicom(
                 EXPLICIT,
-                &[&small[..], &element((0x7FE0, 0x10), *b"OW", &grey_pixels())].concat(),
+                &[&small[..], &element(Tag(0x7FE0, 0x10), *b"OW", &grey_pixels())].concat(),
             ),
         ),
         ("a.dcm", dicom("1.2.840.10008.1.2.5", &[small.clone(), fragments(&rle)].concat())),

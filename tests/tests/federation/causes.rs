@@ -122,7 +122,7 @@ fn the_cause_of_interest_is_ranked_better_than_by_a_model_of_any_event() -> Outc
     let out = folder.path().join("runs");
     let cohort = cohort(&data)?;
     let table = fs::read_to_string(data.join("cohort.csv"))?;
-    let told = report(simulate(&experiment(), (&data, &out), &[])?)?;
+    let told = report(simulate(&experiment(), &data, &out, &[])?)?;
     let predicted = predictions(name(&told), &cohort, &out, &folder.path().join("two.csv"))?;
 
     // The same run of deaths of whatever cause.
@@ -131,7 +131,7 @@ fn the_cause_of_interest_is_ranked_better_than_by_a_model_of_any_event() -> Outc
     let lumped = folder.path().join("lumped.toml");
     let any = text.replace(line, "").replace("event = \"event\"", "event = \"any\"");
     fs::write(&lumped, any)?;
-    let of_any = report(simulate(&lumped, (&data, &out), &[])?)?;
+    let of_any = report(simulate(&lumped, &data, &out, &[])?)?;
     let both = predictions(name(&of_any), &cohort, &out, &folder.path().join("any.csv"))?;
 
     let own = concordance(&predicted, &table)?;
@@ -172,7 +172,7 @@ fn the_cause_of_interest_is_ranked_better_than_by_a_model_of_any_event() -> Outc
     let weights = out.join("models").join(format!("{}.safetensors", name(&told)));
     let begin = format!("model.start={}", weights.display());
     let turned = "outcome.causes=[\"other\", \"cardiovascular\"]";
-    let told = failure(simulate(&experiment(), (&data, &out), &[&begin, turned])?)?;
+    let told = failure(simulate(&experiment(), &data, &out, &[&begin, turned])?)?;
     assert!(told.contains("begin with a model of the same causes"), "{told}");
     Ok(())
 }
@@ -304,12 +304,12 @@ fn causes_that_no_model_takes_are_refused_before_anything_runs() -> Outcome {
         // A column of two causes, and an experiment of one.
         ("outcome.causes=[\"death\"]", "column \"event\": neither 0 nor 1"),
     ] {
-        let output = failure(simulate(&experiment(), (&data, &out), &[set])?)?;
+        let output = failure(simulate(&experiment(), &data, &out, &[set])?)?;
         assert!(output.contains(told), "{set}: {output}");
     }
     for head in ["deephit", "piecewise-hazard", "cox"] {
         let sets = [&format!("model.head={head}"), "model.proportional=false"];
-        let output = failure(simulate(&experiment(), (&data, &out), &sets)?)?;
+        let output = failure(simulate(&experiment(), &data, &out, &sets)?)?;
         assert!(output.contains("models one event, and outcome.causes names 2"), "{output}");
     }
     Ok(())

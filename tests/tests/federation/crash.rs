@@ -76,7 +76,9 @@ impl Seen {
     async fn serve(
         &mut self,
         observer: &Observer,
-        (run, plan, model): (&RunId, &Plan, &[f32]),
+        run: &RunId,
+        plan: &Plan,
+        model: &[f32],
     ) -> Result<(), TransportError> {
         let mut site = observer.site().await?;
         let consent = site.propose(run, plan).await?;
@@ -156,7 +158,7 @@ async fn killed_at_any_moment_a_site_never_forgets_a_release() -> Outcome {
         };
         let life = Duration::from_millis(life);
         let before = seen.updates.len();
-        let served = seen.serve(&observer, (&run, &plan, &model));
+        let served = seen.serve(&observer, &run, &plan, &model);
         let ended = tokio::time::timeout(life, served).await;
         assert!(ended.is_err(), "the site ended by itself: {ended:?}");
         site.kill()?;

@@ -15,7 +15,7 @@ use coordinator::registry::Registry;
 use node::audit_log::{AuditSettings, Tracking, generation, hash, name};
 use node::pki::Identity;
 use privacy::{Budget, Charge, Cost, Ledger, Limits, Mechanism, Released};
-use site_node::privatize::LedgerLog;
+use site_node::privatize::{LedgerLog, LedgerPlace};
 use tests::{
     Federation, HOSPITALS, SetupError, copy_folder, demo, edit, free_address, root, success,
 };
@@ -86,9 +86,14 @@ fn reset(from: &Path, to: &Path) -> Outcome {
 
 fn spend(state: &Path) -> Result<Cost, SetupError> {
     let limits = Limits { total: Budget { epsilon: 8.0, delta: 1e-5 }, epsilon_per_run: Some(4.0) };
-    let at = (state, &AuditSettings::default());
     let clock = Arc::new(SystemClock::new());
-    let (log, told) = LedgerLog::open(at, HOSPITALS[0], &name("cohort"), limits, clock)?;
+    let place = LedgerPlace {
+        state,
+        audit: &AuditSettings::default(),
+        site: HOSPITALS[0],
+        data_set: &name("cohort"),
+    };
+    let (log, told) = LedgerLog::open(place, limits, clock)?;
     let plan = Digest::of(b"plan");
     let consent = audit::record::Event::Consent { plan: hash(plan), terms: None };
     let consent = audit::record::Entry::new(name("test"), consent).of_run(name("run-a"));

@@ -10,7 +10,8 @@ use crate::Outcome;
 
 fn simulate(
     experiment: &str,
-    (data, out): (&Path, &Path),
+    data: &Path,
+    out: &Path,
     sets: &[&str],
 ) -> Result<Value, tests::SetupError> {
     let mut command = Command::new(binary("coordinator")?);
@@ -31,7 +32,7 @@ fn the_federation_is_as_good_as_pooling_and_better_than_any_site() -> Outcome {
     let mut alone = 0.0;
     for split in 0..20 {
         let split = format!("data.split=rep{split:02}");
-        let report = simulate("tcga-brca.toml", (&data, out.path()), &[&split])?;
+        let report = simulate("tcga-brca.toml", &data, out.path(), &[&split])?;
         assert_eq!(report["sites"].as_array().map(Vec::len), Some(6));
         assert_eq!(report["rounds"].as_array().map(Vec::len), Some(100));
         federated += number(&report, "/final/c_index").ok_or("no C-index")? / 20.0;
@@ -56,8 +57,7 @@ fn each_patient_is_protected_at_little_cost() -> Outcome {
         for split in 0..20 {
             let split = format!("data.split=rep{split:02}");
             let asked = format!("privacy.epsilon={epsilon}");
-            let report =
-                simulate("tcga-brca-private.toml", (&data, out.path()), &[&split, &asked])?;
+            let report = simulate("tcga-brca-private.toml", &data, out.path(), &[&split, &asked])?;
             let spent = report["privacy"]["epsilon"].as_f64().ok_or("no ε")?;
             assert!(spent <= epsilon && spent > 0.99 * epsilon, "{spent} of {epsilon}");
             assert_eq!(report["privacy"]["unit"], "one patient, added or removed");
@@ -73,7 +73,7 @@ fn each_patient_is_protected_at_little_cost() -> Outcome {
 fn a_column_that_is_not_there_is_named() -> Outcome {
     let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
     let out = tempfile::tempdir()?;
-    let error = simulate("tcga-brca.toml", (&data, out.path()), &["data.split=rep7"])
+    let error = simulate("tcga-brca.toml", &data, out.path(), &["data.split=rep7"])
         .map(|_| ())
         .err()
         .ok_or("no error")?;

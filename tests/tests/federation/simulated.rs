@@ -30,7 +30,7 @@ fn a_simulation_one_of_whose_hospitals_is_refused_ends_with_its_reason() -> Outc
     let out = federation.elsewhere("runs");
     let site = HOSPITALS[1];
     distrust(&out, site)?;
-    let output = failure(simulate(&demo(), (&federation.data(), &out), &[])?)?;
+    let output = failure(simulate(&demo(), &federation.data(), &out, &[])?)?;
     let told =
         format!("site {site}: takes no part in the simulation: the coordinator refused this site");
     assert!(output.contains(&told) && output.contains("(forked)"), "{output}");

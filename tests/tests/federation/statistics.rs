@@ -142,7 +142,7 @@ fn a_constant_hazard_is_learnt_without_bias_from_patients_censored_within_interv
     for head in ["logistic-hazard", "deephit", "piecewise-hazard"] {
         let line = format!("head = \"{head}\"");
         let file = experiment(folder.path(), &[("head = \"logistic-hazard\"", &line)])?;
-        let told = report(simulate(&file, (&data, &out), &[])?)?;
+        let told = report(simulate(&file, &data, &out, &[])?)?;
         let predicted = folder.path().join(format!("{head}.csv"));
         let texts = [cohort.to_string_lossy(), predicted.to_string_lossy()];
         let asked = ["predict", name(&told), "--cohort", &texts[0], "--out", &texts[1]];
@@ -165,7 +165,7 @@ fn metrics_at_any_horizon_are_those_of_the_exported_predictions() -> Outcome {
     let columns = ("columns = [\"one\"]", "columns = [\"log_marker\"]");
     let asked = ("[privacy]", "[evaluation]\nhorizons = [0.5, 0.9, 2.9, 3.0, 7.25]\n[privacy]");
     let file = experiment(folder.path(), &[columns, asked])?;
-    let told = report(simulate(&file, (&data, &out), &["rounds=3"])?)?;
+    let told = report(simulate(&file, &data, &out, &["rounds=3"])?)?;
     let predicted = folder.path().join("predicted.csv");
     let texts = [cohort.to_string_lossy(), predicted.to_string_lossy()];
     let verb = ["predict", name(&told), "--cohort", &texts[0], "--out", &texts[1]];
@@ -204,7 +204,7 @@ fn no_event_within_the_horizon_is_told_before_anything_is_trained() -> Outcome {
     }
     write(&data, &study, 2)?;
     let file = experiment(folder.path(), &[])?;
-    let told = failure(simulate(&file, (&data, &out), &[])?)?;
+    let told = failure(simulate(&file, &data, &out, &[])?)?;
     for part in ["0 of ", "within the horizon of 10 years", "outcome.unit", "\"time\""] {
         assert!(told.contains(part), "{part} is not in {told}");
     }
@@ -255,7 +255,7 @@ fn a_transform_reads_what_a_prepared_column_would_hold() -> Outcome {
              transform = \"{transform}\"\ncenter = {center}\nscale = 1.0\n"
         );
         let file = experiment(folder.path(), &[("columns = [\"one\"]\n", &view)])?;
-        let told = report(simulate(&file, (&data, &out), &["rounds=2"])?)?;
+        let told = report(simulate(&file, &data, &out, &["rounds=2"])?)?;
         scores.push(told["final"]["c_index"].as_f64().ok_or("no score")?);
         let warned = notes(&told).contains("\"marker\" (about 1e1)");
         assert_eq!(warned, transform == "none" && column == "marker", "{told}");
@@ -266,7 +266,7 @@ fn a_transform_reads_what_a_prepared_column_would_hold() -> Outcome {
         "[features.views.m]\nkind = \"number\"\ncolumn = \"marker\"\ntransform = \"logg\"\n",
     );
     let file = experiment(folder.path(), &[refused])?;
-    let told = failure(simulate(&file, (&data, &out), &[])?)?;
+    let told = failure(simulate(&file, &data, &out, &[])?)?;
     assert!(told.contains("transform") && told.contains("log1p"), "{told}");
     Ok(())
 }

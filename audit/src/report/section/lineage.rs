@@ -11,6 +11,14 @@ use crate::report::data::{Data, Log};
 use crate::report::format::{len, short, time, whole};
 use crate::report::round::Round;
 
+/// A round, and the earlier one whose result it began from.
+struct Step<'a> {
+    number: u32,
+    round: &'a Round,
+    /// None where no round in the log made the model that it began from.
+    from: Option<u32>,
+}
+
 pub(in crate::report) fn lineage(data: &Data) -> Markup {
     if data.is_statistics_request() {
         return nothing("A statistics request trains no model.");
@@ -20,19 +28,19 @@ pub(in crate::report) fn lineage(data: &Data) -> Markup {
         return nothing("No log was given.");
     };
     let mut made: BTreeMap<Digest, u32> = BTreeMap::new();
-    let mut rounds: Vec<(u32, &Round, Option<u32>)> = Vec::new();
-    for (number, round) in &log.story.rounds {
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    for (&number, round) in &log.story.rounds {
         let from = round.model.and_then(|model| made.get(&model).copied());
-        rounds.push((*number, round, from));
+        steps.push(Step { number, round, from });
         if let Some(aggregated) = &round.aggregated {
-            made.insert(aggregated.output, *number);
+            made.insert(aggregated.output, number);
         }
     }
-    if rounds.is_empty() {
+    if steps.is_empty() {
         return nothing("No log given tells of a round.");
     }
-    let first = rounds.iter().find_map(|(_, round, _)| round.model);
-    let last = rounds.iter().rev().find_map(|(_, round, _)| round.aggregated.as_ref());
+    let first = steps.iter().find_map(|step| step.round.model);
+    let last = steps.iter().rev().find_map(|step| step.round.aggregated.as_ref());
     html! {
         p { "Each round begins from a model that every site knows by its hash, and ends with the one "
             "that its updates were summed into." @if !log.coordinator {
@@ -43,15 +51,15 @@ pub(in crate::report) fn lineage(data: &Data) -> Markup {
             @if let Some(last) = last { dt { "Last result" } dd { (whole(&last.output)) } }
             (released(log))
         }
-        div.ends[rounds.len() > 2 * ENDS] { (table("Rounds, first and last", HEADS, &rounds, ENDS, row)) }
-        @if rounds.len() > 2 * ENDS {
+        div.ends[steps.len() > 2 * ENDS] { (table("Rounds, first and last", HEADS, &steps, ENDS, row)) }
+        @if steps.len() > 2 * ENDS {
             details {
                 summary { "All rounds"
-                    @if rounds.len() > 2 * LISTED {
-                        ": the first and last " (LISTED) " of " (len(rounds.len()))
+                    @if steps.len() > 2 * LISTED {
+                        ": the first and last " (LISTED) " of " (len(steps.len()))
                     }
                 }
-                (table("Rounds", HEADS, &rounds, LISTED, row))
+                (table("Rounds", HEADS, &steps, LISTED, row))
             }
         }
     }
@@ -80,7 +88,8 @@ const HEADS: &[(&str, bool)] = &[
     ("At (UTC)", false),
 ];
 
-fn row((number, round, from): &(u32, &Round, Option<u32>)) -> Markup {
+fn row(step: &Step<'_>) -> Markup {
+    let Step { number, round, from } = step;
     html! {
         td.number { (number) }
         td { @if let Some(model) = &round.model { (short(model)) } @else { "–" } }

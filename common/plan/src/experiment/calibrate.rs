@@ -132,8 +132,7 @@ features = { columns = ["x"] }
                         };
                         let privacy = &plan.privacy;
                         let promised = privacy.epsilon(plan.rounds).unwrap().unwrap();
-                        let updates = (privacy.mechanism(), plan.rounds);
-                        let charged = Cost::of_run(updates, privacy.once()).epsilon(delta);
+                        let charged = Cost::of_run(privacy.releases(plan.rounds)).epsilon(delta);
                         let what =
                             format!("{epsilon} {delta} {rate} {rho:?}: {promised} {charged}");
                         assert!(promised <= charged, "{what}");

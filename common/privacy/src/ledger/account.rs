@@ -6,6 +6,7 @@ use super::cost::Cost;
 use super::entry::{Entry, Released};
 use super::error::LedgerError;
 use super::filter::{Budget, Filter};
+use super::planned::{PlannedReleases, Prospect, RunReleases};
 use crate::mechanism::Mechanism;
 use base::digest::Digest;
 use base::ids::{Round, RunId};
@@ -33,24 +34,6 @@ impl OpeningBalance {
     #[must_use]
     pub fn nothing() -> Self {
         Self { spent: Cost::zero(), released: Vec::new() }
-    }
-}
-
-/// All releases of a run by its plan: one update in each round, and what is released once.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedReleases {
-    rounds: u32,
-    /// The cost of one update.
-    each: Cost,
-    once: Option<(Released, Cost)>,
-}
-
-impl PlannedReleases {
-    /// Computes the cost of each release, which takes a while.
-    #[must_use]
-    pub fn new(update: Mechanism, rounds: u32, once: Option<(Released, Mechanism)>) -> Self {
-        let once = once.map(|(released, mechanism)| (released, Cost::of(mechanism)));
-        Self { rounds, each: Cost::of(update), once }
     }
 }
 
@@ -203,8 +186,7 @@ impl Account {
         self.charged.contains(&(run.clone(), round, released))
     }
 
-    /// Whether all that a run will release fits, before any of it is computed: so many updates by
-    /// one mechanism, and what it releases once besides. What was charged for it already is not
+    /// Whether all that a run will release fits, before any of it is computed. What was charged for it already is not
     /// asked for again.
     ///
     /// # Errors
@@ -214,12 +196,9 @@ impl Account {
         &self,
         run: &RunId,
         plan: Digest,
-        updates: (Mechanism, u32),
-        once: Option<(Released, Mechanism)>,
+        releases: RunReleases,
     ) -> Result<(), LedgerError> {
-        let (update, rounds) = updates;
-        let planned = PlannedReleases::new(update, rounds, once);
-        self.foresee_beside(run, plan, &planned, &Cost::zero())
+        self.foresee_beside(run, plan, &PlannedReleases::new(releases), &Cost::zero())
     }
 
     /// The same for a run beside others. `others` is what those have still to charge ([`Account::outstanding`]), and
@@ -235,12 +214,10 @@ impl Account {
         others: &Cost,
     ) -> Result<(), LedgerError> {
         self.same_plan(run, plan)?;
-        let rounds = self.open_rounds(run, planned);
-        let extra = self.open_once(run, planned);
-        let each = &planned.each;
-        let more = each.times(u64::from(rounds)).add(&extra);
+        let open = self.uncharged(run, planned);
+        let rounds = open.count;
         let beside = !others.is_zero();
-        match self.judge(run, &more, (each, &extra), others) {
+        match self.judge(run, &open, others) {
             None => Ok(()),
             Some(Verdict { rule, would, allowed, delta, fits }) => {
                 Err(LedgerError::Unaffordable { rule, rounds, would, allowed, delta, fits, beside })
@@ -251,20 +228,18 @@ impl Account {
     /// The cost of the planned releases that a run has not charged yet.
     #[must_use]
     pub fn outstanding(&self, run: &RunId, planned: &PlannedReleases) -> Cost {
-        let rounds = u64::from(self.open_rounds(run, planned));
-        planned.each.times(rounds).add(&self.open_once(run, planned))
+        self.uncharged(run, planned).total()
     }
 
-    /// How many updates of a run are not charged yet.
-    fn open_rounds(&self, run: &RunId, planned: &PlannedReleases) -> u32 {
-        let charged = self.count(run, Released::Update);
-        planned.rounds.saturating_sub(u32::try_from(charged).unwrap_or(u32::MAX))
-    }
-
-    /// The cost of what a run releases once; nothing where that was charged.
-    fn open_once(&self, run: &RunId, planned: &PlannedReleases) -> Cost {
-        let open = planned.once.as_ref().filter(|(released, _)| self.count(run, *released) == 0);
-        open.map_or_else(Cost::zero, |(_, cost)| cost.clone())
+    /// What of a run's planned releases is not charged yet.
+    fn uncharged<'a>(&self, run: &RunId, planned: &'a PlannedReleases) -> Prospect<'a> {
+        let charged = u32::try_from(self.count(run, Released::Update)).unwrap_or(u32::MAX);
+        let once = planned.once.as_ref().filter(|once| self.count(run, once.released) == 0);
+        Prospect {
+            each: &planned.each,
+            count: planned.rounds.saturating_sub(charged),
+            extra: once.map_or_else(Cost::zero, |once| once.cost.clone()),
+        }
     }
 
     /// How many releases of one kind were charged for a run.
@@ -273,7 +248,7 @@ impl Account {
         self.entries.iter().filter(same).count()
     }
 
-    /// Whether all that a description releases fits, before any of it is: so many releases by one
+    /// Whether all that a description releases fits, before any of it is: `count` releases by one
     /// mechanism, under a name that nothing was charged under.
     ///
     /// # Errors
@@ -281,9 +256,10 @@ impl Account {
     pub fn foresee_statistics(
         &self,
         run: &RunId,
-        releases: (Mechanism, u32),
+        mechanism: Mechanism,
+        count: u32,
     ) -> Result<(), LedgerError> {
-        self.foresee_statistics_beside(run, releases, &Cost::zero())
+        self.foresee_statistics_beside(run, mechanism, count, &Cost::zero())
     }
 
     /// The same beside runs. `others` is what those have still to charge ([`Account::outstanding`]), and counts as
@@ -294,7 +270,8 @@ impl Account {
     pub fn foresee_statistics_beside(
         &self,
         run: &RunId,
-        (mechanism, count): (Mechanism, u32),
+        mechanism: Mechanism,
+        count: u32,
         others: &Cost,
     ) -> Result<(), LedgerError> {
         // What an earlier log, or its removed segments, charged counts too.
@@ -303,7 +280,7 @@ impl Account {
         }
         let each = Cost::of(mechanism);
         let beside = !others.is_zero();
-        match self.judge(run, &each.times(u64::from(count)), (&each, &Cost::zero()), others) {
+        match self.judge(run, &Prospect::equal(&each, count), others) {
             None => Ok(()),
             Some(Verdict { rule, would, allowed, delta, .. }) => {
                 Err(LedgerError::Dear { rule, count, would, allowed, delta, beside })
@@ -311,15 +288,16 @@ impl Account {
         }
     }
 
-    /// The limit that charging `more` for a run would exceed if other runs spend `others` too, and how many of `each`
-    /// would fit beside `extra`.
+    /// The limit that charging all of `prospect` for a run would exceed if other runs spend `others` too, and how many
+    /// of its equal releases would fit.
     pub(super) fn judge(
         &self,
         run: &RunId,
-        more: &Cost,
-        (each, extra): (&Cost, &Cost),
+        prospect: &Prospect<'_>,
         others: &Cost,
     ) -> Option<Verdict> {
+        let Prospect { each, extra, .. } = prospect;
+        let more = prospect.total();
         let nothing = Cost::zero();
         let by_run = self.by_run.get(run).unwrap_or(&nothing);
         let spent = self.spent.add(others);
@@ -330,7 +308,7 @@ impl Account {
         let within =
             |(_, filter, spent): &(&str, &Filter, &Cost)| filter.fits(&spent.add(extra), each);
         limits.iter().find_map(|&(rule, filter, spent)| {
-            let after = spent.add(more);
+            let after = spent.add(&more);
             if more.is_zero() || filter.admits(&after) {
                 return None;
             }

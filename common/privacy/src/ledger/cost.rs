@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::Released;
+use super::planned::RunReleases;
 use crate::Mechanism;
 
 /// Units of a cost in one nat.
@@ -39,11 +39,12 @@ impl Cost {
         Self(ORDERS.iter().map(|&order| units(mechanism.rdp(order))).collect())
     }
 
-    /// All that a run releases: so many updates by one mechanism, and what it releases once.
+    /// All that a run releases.
     #[must_use]
-    pub fn of_run(updates: (Mechanism, u32), once: Option<(Released, Mechanism)>) -> Self {
-        let once = once.map_or_else(Self::zero, |(_, mechanism)| Self::of(mechanism));
-        Self::of(updates.0).times(u64::from(updates.1)).add(&once)
+    pub fn of_run(releases: RunReleases) -> Self {
+        let RunReleases { update, rounds, once } = releases;
+        let once = once.map_or_else(Self::zero, |once| Self::of(once.mechanism));
+        Self::of(update).times(u64::from(rounds)).add(&once)
     }
 
     /// The units at each order.

@@ -13,17 +13,20 @@ mod cost;
 mod entry;
 mod error;
 mod filter;
+mod planned;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Limits, OpeningBalance, PlannedReleases};
+pub use account::{Account, Limits, OpeningBalance};
 pub use cost::{Cost, ORDERS};
 pub use entry::{Charge, Entry, LedgerStore, Receipt, Released};
 pub use error::LedgerError;
 pub use filter::{Budget, Filter};
+pub use planned::{PlannedReleases, RunReleases, SingleRelease};
 
 use account::Verdict;
 use bytes::Bytes;
+use planned::Prospect;
 
 use super::update::PrivatizedUpdate;
 use base::ids::{Round, RunId};
@@ -109,8 +112,8 @@ impl<S: LedgerStore> Ledger<S> {
             return Err(LedgerError::Repeated { run, round });
         }
         self.account.same_plan(run, charge.plan)?;
-        let nothing = Cost::zero();
-        if let Some(verdict) = self.account.judge(run, &cost, (&cost, &nothing), &nothing) {
+        let one = Prospect::equal(&cost, 1);
+        if let Some(verdict) = self.account.judge(run, &one, &Cost::zero()) {
             let Verdict { rule, would, allowed, delta, .. } = verdict;
             return Err(LedgerError::Overspent { rule, round: *round, would, allowed, delta });
         }

@@ -25,6 +25,8 @@ impl LedgerStore for Memory {
 const TOTAL: Budget = Budget { epsilon: 4.0, delta: 1e-5 };
 const LIMITS: Limits = Limits { total: TOTAL, epsilon_per_run: None };
 const STEPS: Mechanism = Mechanism::DpSgd { sampling_rate: 0.1, noise_multiplier: 2.0, steps: 5 };
+const CONCORDANCE: SingleRelease =
+    SingleRelease { released: Released::Concordance, mechanism: STEPS };
 
 fn run(name: &str) -> RunId {
     name.parse().unwrap()
@@ -45,14 +47,18 @@ fn ledger(limits: Limits) -> Ledger<Memory> {
     Ledger::open(Memory::default(), limits, Vec::new()).unwrap()
 }
 
+/// Whether so many updates of a run fit.
+fn foresee(ledger: &Ledger<Memory>, name: &str, rounds: u32) -> Result<(), LedgerError> {
+    ledger.account().foresee(&run(name), plan(), RunReleases::of_updates(STEPS, rounds))
+}
+
 #[test]
 fn the_budget_stops_exactly_where_it_was_foreseen() {
     let mut ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
     assert!(fits > 3);
-    assert!(ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits), None).is_ok());
-    let refused =
-        ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits + 1), None).unwrap_err();
+    assert!(foresee(&ledger, "run-a", fits).is_ok());
+    let refused = foresee(&ledger, "run-a", fits + 1).unwrap_err();
     assert_eq!(refused.rule(), Some("policy.budget.epsilon"));
     assert!(matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits));
     for round in 1..=fits {
@@ -63,8 +69,8 @@ fn the_budget_stops_exactly_where_it_was_foreseen() {
     assert_eq!(ledger.store.lines.len(), fits as usize);
     assert!(ledger.account().limit().epsilon(ledger.account().spent()) <= TOTAL.epsilon);
     // A run that was charged in full asks for nothing more; another one does.
-    assert!(ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits), None).is_ok());
-    assert!(ledger.account().foresee(&run("run-b"), plan(), (STEPS, 1), None).is_err());
+    assert!(foresee(&ledger, "run-a", fits).is_ok());
+    assert!(foresee(&ledger, "run-b", 1).is_err());
 }
 
 #[test]
@@ -90,9 +96,12 @@ fn one_run_may_not_spend_what_all_runs_may() {
 fn what_is_released_once_is_foreseen_too() {
     let ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
-    let once = Some((Released::Concordance, STEPS));
-    assert!(ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits - 1), once).is_ok());
-    let refused = ledger.account().foresee(&run("run-a"), plan(), (STEPS, fits), once).unwrap_err();
+    let foresee = |rounds| {
+        let releases = RunReleases { update: STEPS, rounds, once: Some(CONCORDANCE) };
+        ledger.account().foresee(&run("run-a"), plan(), releases)
+    };
+    assert!(foresee(fits - 1).is_ok());
+    let refused = foresee(fits).unwrap_err();
     assert!(matches!(refused, LedgerError::Unaffordable { fits: said, .. } if said == fits - 1));
 }
 
@@ -100,7 +109,7 @@ fn what_is_released_once_is_foreseen_too() {
 fn what_other_runs_have_still_to_charge_counts_beside_a_run() {
     let mut ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
-    let planned = |rounds, once| PlannedReleases::new(STEPS, rounds, once);
+    let planned = |rounds, once| PlannedReleases::new(RunReleases { update: STEPS, rounds, once });
     let half = planned(fits / 2, None);
     let rest = planned(fits - fits / 2, None);
     let more = planned(fits - fits / 2 + 1, None);
@@ -127,7 +136,7 @@ fn what_other_runs_have_still_to_charge_counts_beside_a_run() {
         assert_eq!(told, open > 0, "{refused}");
     }
     // What a run releases once is outstanding until it is charged.
-    let once = planned(1, Some((Released::Concordance, STEPS)));
+    let once = planned(1, Some(CONCORDANCE));
     let account = ledger.account();
     assert_eq!(account.outstanding(&run("run-c"), &once), Cost::of(STEPS).times(2));
     let concordance = Charge { released: Released::Concordance, ..charge("run-c", 1) };
@@ -140,28 +149,28 @@ fn a_description_is_foreseen_as_a_whole_and_answered_once() {
     let mut ledger = ledger(LIMITS);
     let fits = ledger.account().limit().fits(&Cost::zero(), &Cost::of(STEPS));
     let name = run("describe-a");
-    assert!(ledger.account().foresee_statistics(&name, (STEPS, fits)).is_ok());
-    let dear = ledger.account().foresee_statistics(&name, (STEPS, fits + 1)).unwrap_err();
+    assert!(ledger.account().foresee_statistics(&name, STEPS, fits).is_ok());
+    let dear = ledger.account().foresee_statistics(&name, STEPS, fits + 1).unwrap_err();
     assert!(matches!(dear, LedgerError::Dear { count, .. } if count == fits + 1), "{dear}");
     assert_eq!(dear.rule(), Some("policy.budget.epsilon"));
     // What a run in progress has still to charge is not there for a description.
-    let half =
-        ledger.account().outstanding(&run("run-a"), &PlannedReleases::new(STEPS, fits / 2, None));
-    let beside = |count| ledger.account().foresee_statistics_beside(&name, (STEPS, count), &half);
+    let half = PlannedReleases::new(RunReleases::of_updates(STEPS, fits / 2));
+    let half = ledger.account().outstanding(&run("run-a"), &half);
+    let beside = |count| ledger.account().foresee_statistics_beside(&name, STEPS, count, &half);
     assert!(beside(fits - fits / 2).is_ok());
     let dear = beside(fits - fits / 2 + 1).unwrap_err().to_string();
     assert!(dear.contains("other runs in progress"), "{dear}");
     // What began to be charged was perhaps answered.
     ledger.reserve(Charge { released: Released::Patients, ..charge("describe-a", 1) }).unwrap();
-    let again = ledger.account().foresee_statistics(&name, (STEPS, 1)).unwrap_err();
+    let again = ledger.account().foresee_statistics(&name, STEPS, 1).unwrap_err();
     assert!(matches!(again, LedgerError::Answered { .. }) && again.rule().is_none(), "{again}");
     // So did what was charged in a part of the log that was removed since.
     let released = vec![(name.clone(), Round(1), Released::Patients)];
     let carried = OpeningBalance { spent: Cost::of(STEPS), released };
     let account = Account::after(LIMITS, carried, Vec::new()).unwrap();
-    let again = account.foresee_statistics(&name, (STEPS, 1)).unwrap_err();
+    let again = account.foresee_statistics(&name, STEPS, 1).unwrap_err();
     assert!(matches!(again, LedgerError::Answered { .. }), "{again}");
-    assert!(account.foresee_statistics(&run("describe-b"), (STEPS, 1)).is_ok());
+    assert!(account.foresee_statistics(&run("describe-b"), STEPS, 1).is_ok());
 }
 
 #[test]
@@ -171,7 +180,7 @@ fn a_runs_name_stands_for_one_plan() {
     let other = Digest::of(b"another plan");
     let refused = ledger.reserve(Charge { plan: other, ..charge("run-a", 2) });
     assert!(matches!(refused, Err(LedgerError::OtherPlan { .. })));
-    let refused = ledger.account().foresee(&run("run-a"), other, (STEPS, 1), None);
+    let refused = ledger.account().foresee(&run("run-a"), other, RunReleases::of_updates(STEPS, 1));
     assert!(matches!(refused, Err(LedgerError::OtherPlan { .. })));
     ledger.reserve(Charge { plan: other, ..charge("run-b", 1) }).unwrap();
     assert_eq!(ledger.account().entries().len(), 2);

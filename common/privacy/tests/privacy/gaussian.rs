@@ -2,7 +2,7 @@
 
 #![allow(clippy::cast_possible_wrap, reason = "a test may stop, and knows its numbers")]
 
-use crate::gaussian_support::{draws, key, sampler};
+use crate::gaussian_support::{draws, key, sigma};
 use privacy::gaussian::{GaussianError, GaussianSampler, MAX_SIGMA, MIN_SIGMA, NoiseKey, Sigma};
 use rayon::ThreadPoolBuilder;
 
@@ -10,11 +10,11 @@ use rayon::ThreadPoolBuilder;
 const CHUNK: usize = 1 << 14;
 
 /// σ where one word a draw does, and where the sampler takes two.
-const ONE_WORD: (u64, u64) = (1000, 1);
-const TWO_WORDS: (u64, u64) = (1 << 40, 1);
+const ONE_WORD: Sigma = sigma(1000, 1);
+const TWO_WORDS: Sigma = sigma(1 << 40, 1);
 
 /// σ, the first 16 draws, the first 4 of the second chunk, and the digest of the first 5000.
-type Golden = ((u64, u64), [i64; 16], [i64; 4], u64);
+type Golden = (Sigma, [i64; 16], [i64; 4], u64);
 
 /// Golden outputs, computed by an independent program with exact rationals and its own
 /// ChaCha20. The digest is a polynomial modulo 2^64; among 5000 draws are many that take the
@@ -32,7 +32,7 @@ fn outputs_are_those_of_the_specification() {
             0x01d7_b3f5_9d1c_ae29,
         ),
         (
-            (15, 2),
+            sigma(15, 2),
             [-4, 1, -4, 4, -6, -5, -2, -10, -10, -8, 1, 10, -16, -5, 1, -6],
             [2, 9, 9, -7],
             0xe0f5_dcc6_f83d_3cd0,
@@ -94,16 +94,16 @@ fn a_shorter_vector_is_a_prefix_of_a_longer_one() {
 
 #[test]
 fn equal_fractions_draw_alike_and_other_keys_do_not() {
-    assert_eq!(draws((15, 2), 3, 4096), draws((30, 4), 3, 4096));
-    let one = draws((1 << 20, 1), 3, 4096);
-    let other = draws((1 << 20, 1), 4, 4096);
+    assert_eq!(draws(sigma(15, 2), 3, 4096), draws(sigma(30, 4), 3, 4096));
+    let one = draws(sigma(1 << 20, 1), 3, 4096);
+    let other = draws(sigma(1 << 20, 1), 4, 4096);
     let equal = one.iter().zip(&other).filter(|(a, b)| a == b).count();
     assert!(equal < 10, "{equal} of 4096 draws agree under different keys");
 }
 
 #[test]
 fn chunks_are_drawn_from_different_streams() {
-    let drawn = draws((1 << 20, 1), 3, 2 * CHUNK);
+    let drawn = draws(sigma(1 << 20, 1), 3, 2 * CHUNK);
     let equal = drawn[..CHUNK].iter().zip(&drawn[CHUNK..]).filter(|(a, b)| a == b).count();
     assert!(equal < 10, "{equal} draws repeat in the next chunk");
 }
@@ -114,7 +114,7 @@ fn adding_is_filling_plus_the_values() {
     let values: Vec<i64> = (0..length as i64).map(|index| index * 1_000_003 - 7).collect();
     let noise = draws(ONE_WORD, 5, length);
     let mut noised = values.clone();
-    sampler(ONE_WORD).add_to(key(5), &mut noised).unwrap();
+    GaussianSampler::new(ONE_WORD).add_to(key(5), &mut noised).unwrap();
     for ((noised, value), noise) in noised.iter().zip(&values).zip(&noise) {
         assert_eq!(*noised, value + noise);
     }
@@ -128,7 +128,7 @@ fn an_overflow_is_reported_and_leaves_nothing_behind() {
         let mut values = vec![1; length];
         values[from..].fill(i64::MAX);
         let first = (from..length).find(|index| noise[*index] > 0).unwrap();
-        let error = sampler(ONE_WORD).add_to(key(5), &mut values).unwrap_err();
+        let error = GaussianSampler::new(ONE_WORD).add_to(key(5), &mut values).unwrap_err();
         assert_eq!(error, GaussianError::SumOverflow { index: first });
         assert!(values.iter().all(|value| *value == 0));
     }
@@ -136,8 +136,8 @@ fn an_overflow_is_reported_and_leaves_nothing_behind() {
 
 #[test]
 fn zero_length_is_nothing_to_do() {
-    sampler(ONE_WORD).fill(key(1), &mut []);
-    assert_eq!(sampler(ONE_WORD).add_to(key(1), &mut []), Ok(()));
+    GaussianSampler::new(ONE_WORD).fill(key(1), &mut []);
+    assert_eq!(GaussianSampler::new(ONE_WORD).add_to(key(1), &mut []), Ok(()));
 }
 
 #[test]
@@ -178,10 +178,18 @@ fn a_key_wipes_its_source_and_cannot_be_made_twice() {
 
 #[test]
 fn draws_stay_within_the_stated_bound() {
-    for sigma in [(1, 1), (4, 1), (15, 2), ONE_WORD, TWO_WORDS, (MAX_SIGMA, 1), (u64::MAX, 65537)] {
-        let sampler: GaussianSampler = sampler(sigma);
+    for sigma in [
+        sigma(1, 1),
+        sigma(4, 1),
+        sigma(15, 2),
+        ONE_WORD,
+        TWO_WORDS,
+        sigma(MAX_SIGMA, 1),
+        sigma(u64::MAX, 65537),
+    ] {
+        let sampler = GaussianSampler::new(sigma);
         let most = sampler.max_magnitude();
-        let edge = u128::from(sigma.0) * 13 / u128::from(sigma.1);
+        let edge = u128::from(sigma.numerator()) * 13 / u128::from(sigma.denominator());
         assert!(u128::from(most.cast_unsigned()) <= edge + 1 && most < 1 << 52);
         assert!(u128::from(most.cast_unsigned()) >= edge);
         let drawn = draws(sigma, 77, 200_000);

@@ -11,8 +11,9 @@
 use crate::gaussian_support::{
     LIMIT, count, draws, float, goodness_of_fit, key,
     law::{exact_fit, kolmogorov, upper_tail},
-    sampler,
+    sigma,
 };
+use privacy::gaussian::GaussianSampler;
 
 /// `P(sup|B| > 2.7) = 9e-7` for the Brownian bridge `B`.
 const KOLMOGOROV_LIMIT: f64 = 2.7;
@@ -22,12 +23,14 @@ const KOLMOGOROV_LIMIT: f64 = 2.7;
 #[test]
 fn probabilities_are_exact() {
     let samples = count(10_000_000, 1_000_000);
-    for (seed, sigma) in (20..).zip([(1, 1), (4, 1), (15, 2), (64, 1), (1000, 7), (1000, 1)]) {
+    let ratios = [(1, 1), (4, 1), (15, 2), (64, 1), (1000, 7), (1000, 1)];
+    for (seed, (numerator, denominator)) in (20..).zip(ratios) {
+        let sigma = sigma(numerator, denominator);
         let drawn = draws(sigma, seed, samples);
         let deviation = exact_fit(&drawn, float(sigma));
-        assert!(deviation.abs() < LIMIT, "sigma {sigma:?}: {deviation:.2} deviations");
+        assert!(deviation.abs() < LIMIT, "sigma {sigma}: {deviation:.2} deviations");
         let control = exact_fit(&drawn, float(sigma) * 1.03);
-        assert!(control > LIMIT, "sigma {sigma:?}: 3 % more passes with {control:.2}");
+        assert!(control > LIMIT, "sigma {sigma}: 3 % more passes with {control:.2}");
     }
 }
 
@@ -36,7 +39,7 @@ fn probabilities_are_exact() {
 fn large_scales_follow_the_gaussian() {
     let samples = count(1 << 21, 1 << 18);
     for (seed, exponent) in (40..).zip([20, 24, 33, 40, 48]) {
-        let sigma = (1u64 << exponent, 1);
+        let sigma = sigma(1 << exponent, 1);
         let mut drawn = draws(sigma, seed, samples);
         let distance = kolmogorov(&mut drawn, float(sigma));
         assert!(distance < KOLMOGOROV_LIMIT, "sigma 2^{exponent}: {distance:.2}");
@@ -51,7 +54,7 @@ fn large_scales_follow_the_gaussian() {
 fn low_bits_are_uniform() {
     let samples = count(1 << 22, 1 << 18);
     for (seed, exponent) in (60..).zip([12, 24, 32, 33, 48]) {
-        let drawn = draws((1 << exponent, 1), seed, samples);
+        let drawn = draws(sigma(1 << exponent, 1), seed, samples);
         let fit = |modulus: i64| {
             let mut observed = vec![0.0; modulus as usize];
             for draw in &drawn {
@@ -107,12 +110,12 @@ impl Sums {
 /// within 5 standard deviations (level 6e-7 each; 1e-6 for the rare 5 σ, a Poisson count).
 #[test]
 fn moments_signs_and_tails_are_right() {
-    let sigma = (1 << 20, 1);
+    let sigma = sigma(1 << 20, 1);
     let batches = count(24, 1);
     let mut buffer = vec![0; 1 << 22];
     let mut sums = Sums::default();
     for seed in (100..).take(batches) {
-        sampler(sigma).fill(key(seed), &mut buffer);
+        GaussianSampler::new(sigma).fill(key(seed), &mut buffer);
         sums.add(&buffer, float(sigma));
     }
     let root = sums.count.sqrt();

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::gaussian_support::{chi_square_deviation, draws};
+use crate::gaussian_support::{chi_square_deviation, draws, float, sigma};
 use opendp::{
     core::Measurement,
     domains::{AtomDomain, VectorDomain},
@@ -91,12 +91,12 @@ fn distance(first: &mut [i64], second: &mut [i64]) -> f64 {
 /// 6.2 standard deviations: level 6e-10 a scale.
 #[test]
 fn small_scales_agree_with_opendp() {
-    for (seed, sigma) in [(11, (4, 1)), (12, (15, 2)), (13, (64, 1))] {
-        let theirs = reference(crate::gaussian_support::float(sigma));
+    for (seed, sigma) in [(11, sigma(4, 1)), (12, sigma(15, 2)), (13, sigma(64, 1))] {
+        let theirs = reference(float(sigma));
         let deviation = homogeneity(&theirs, &draws(sigma, seed, DRAWS));
-        assert!(deviation.abs() < 6.2, "sigma {sigma:?}: {deviation:.2} deviations");
+        assert!(deviation.abs() < 6.2, "sigma {sigma}: {deviation:.2} deviations");
         // Control: 10 % more noise does not pass for the same.
-        let other = (sigma.0 * 11, sigma.1 * 10);
+        let other = self::sigma(sigma.numerator() * 11, sigma.denominator() * 10);
         assert!(homogeneity(&theirs, &draws(other, seed, DRAWS)) > 6.2);
     }
 }
@@ -104,11 +104,11 @@ fn small_scales_agree_with_opendp() {
 /// `P(sup|B| > 3.28) = 9e-10` for the Brownian bridge `B`.
 #[test]
 fn large_scales_agree_with_opendp() {
-    for (seed, sigma) in [(14, (1 << 20, 1)), (15, (1 << 24, 1))] {
-        let mut theirs = reference(crate::gaussian_support::float(sigma));
+    for (seed, sigma) in [(14, sigma(1 << 20, 1)), (15, sigma(1 << 24, 1))] {
+        let mut theirs = reference(float(sigma));
         let far = distance(&mut theirs, &mut draws(sigma, seed, DRAWS));
-        assert!(far < 3.28, "sigma {sigma:?}: {far:.2}");
-        let other = (sigma.0 * 12, 10);
+        assert!(far < 3.28, "sigma {sigma}: {far:.2}");
+        let other = self::sigma(sigma.numerator() * 12, 10);
         assert!(distance(&mut theirs, &mut draws(other, seed, DRAWS)) > 3.28);
     }
 }

@@ -27,6 +27,17 @@ pub struct AalenJohansen {
     complete: bool,
 }
 
+/// What happened at one time.
+#[derive(Clone, Copy)]
+struct Counts {
+    /// Patients at risk just before it.
+    n: f64,
+    /// Events of any cause.
+    d: f64,
+    /// Events of the cause.
+    d_k: f64,
+}
+
 /// Sums over the times so far from which the variance at a later one follows.
 #[derive(Default)]
 struct Sums {
@@ -70,12 +81,10 @@ impl AalenJohansen {
                 |of: &dyn Fn(u8) -> bool| tied.iter().filter(|one| of(one.1)).count() as u64;
             let any = count(&|own| own > 0);
             let events = count(&|own| own == cause);
-            let n = real(left);
-            let d = real(any);
-            let d_k = real(events);
-            incidence += survival * d_k / n;
-            sums.add((n, d, d_k), survival, incidence);
-            survival *= 1.0 - d / n;
+            let counts = Counts { n: real(left), d: real(any), d_k: real(events) };
+            incidence += survival * counts.d_k / counts.n;
+            sums.add(counts, survival, incidence);
+            survival *= 1.0 - counts.d / counts.n;
             let at_risk = left;
             let variance = sums.variance(incidence);
             points.push(AalenJohansenPoint { time, at_risk, events, incidence, variance });
@@ -105,7 +114,8 @@ impl AalenJohansen {
 
 impl Sums {
     /// Takes a time in, with the survival before it and the incidence at it.
-    fn add(&mut self, (n, d, d_k): (f64, f64, f64), survival: f64, incidence: f64) {
+    fn add(&mut self, counts: Counts, survival: f64, incidence: f64) {
+        let Counts { n, d, d_k } = counts;
         // Where all who were at risk had an event nothing follows, and F(t) − F(s) stays 0.
         if d < n {
             let a = d / (n * (n - d));

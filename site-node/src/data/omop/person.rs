@@ -18,16 +18,30 @@ pub(super) struct Person {
     born: Option<Day>,
     concepts: [String; 3],
     /// The periods of observation.
-    observed: Vec<(Day, Day)>,
+    observed: Vec<Period>,
     /// The first and last dated row.
-    rows: Option<(Day, Day)>,
+    rows: Option<Period>,
     /// The first index condition.
     condition: Option<Day>,
     death: Option<Day>,
 }
 
-fn widen(range: &mut Option<(Day, Day)>, from: Day, to: Day) {
-    *range = Some(range.map_or((from, to), |(a, b)| (a.min(from), b.max(to))));
+/// Days from the first to the last, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Period {
+    first: Day,
+    last: Day,
+}
+
+impl Period {
+    fn holds(self, day: Day) -> bool {
+        (self.first..=self.last).contains(&day)
+    }
+
+    /// The same with one more day, and all between.
+    fn widened(self, day: Day) -> Self {
+        Self { first: self.first.min(day), last: self.last.max(day) }
+    }
 }
 
 impl Person {
@@ -85,12 +99,13 @@ impl Person {
         Some(people)
     }
 
-    pub(super) fn observe(&mut self, from: Day, to: Day) {
-        self.observed.push((from, to));
+    pub(super) fn observe(&mut self, first: Day, last: Day) {
+        self.observed.push(Period { first, last });
     }
 
     pub(super) fn seen(&mut self, day: Day) {
-        widen(&mut self.rows, day, day);
+        let rows = self.rows.unwrap_or(Period { first: day, last: day });
+        self.rows = Some(rows.widened(day));
     }
 
     pub(super) fn meets(&mut self, day: Day) {
@@ -104,26 +119,27 @@ impl Person {
 
     /// How a person was followed. `periods`: whether there is a table of observation.
     fn fate(&self, by_condition: bool, periods: bool) -> Fate {
-        let first = if periods { self.observed.iter().copied().min() } else { self.rows };
-        let Some(first) = first else { return Fate::Unobserved };
-        let index = if by_condition { self.condition } else { Some(first.0) };
+        let earliest = if periods { self.observed.iter().copied().min() } else { self.rows };
+        let Some(earliest) = earliest else { return Fate::Unobserved };
+        let index = if by_condition { self.condition } else { Some(earliest.first) };
         let Some(index) = index else { return Fate::NoIndex };
         let before = self.death.is_some_and(|death| death < index);
-        let holds = |(from, to): &&(Day, Day)| (*from..=*to).contains(&index);
         // Days between two periods were seen by nobody: one period, the one with the index date.
         let period = if periods {
-            self.observed.iter().filter(holds).max_by_key(|it| it.1).copied()
+            let holding = self.observed.iter().filter(|period| period.holds(index));
+            holding.max_by_key(|period| period.last).copied()
         } else {
-            Some(first)
+            Some(earliest)
         };
-        match (period, self.death) {
+        let end = period.map(|period| period.last);
+        match (end, self.death) {
             _ if before => Fate::DeadBefore,
             (None, _) => Fate::OutOfPeriod,
             (Some(_), Some(death)) if !periods => Fate::of(index, death, Ending::Died),
-            (Some((_, end)), Some(death)) if death <= end => Fate::of(index, death, Ending::Died),
+            (Some(end), Some(death)) if death <= end => Fate::of(index, death, Ending::Died),
             // A death after the end of observation was not seen by it.
-            (Some((_, end)), Some(_)) => Fate::of(index, end, Ending::DiedLater),
-            (Some((_, end)), None) => Fate::of(index, end, Ending::Alive),
+            (Some(end), Some(_)) => Fate::of(index, end, Ending::DiedLater),
+            (Some(end), None) => Fate::of(index, end, Ending::Alive),
         }
     }
 }

@@ -135,7 +135,8 @@ impl Builder {
 
     pub(super) fn finish(
         self,
-        (place, name): (u32, String),
+        name: String,
+        place: u32,
         file: &Arc<str>,
         rows: &Arc<[u32]>,
     ) -> Column {

@@ -207,7 +207,7 @@ impl Table {
             if let Some(why) = why {
                 table.unusable.push(Unusable { name, file: Arc::clone(&file), place, why });
             } else {
-                table.columns.push(builder.finish((place, name), &file, &rows));
+                table.columns.push(builder.finish(name, place, &file, &rows));
             }
         }
         table

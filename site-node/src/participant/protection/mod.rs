@@ -21,7 +21,7 @@ use privacy::PrivatizedUpdate;
 
 use super::site::RunState;
 use super::{DeclineReason, Model, Site, failed};
-use crate::privatize::PrivacyGate;
+use crate::privatize::{Change, PrivacyGate};
 use crate::send::Outgoing;
 use crate::train::{TrainError, Trained, train_until};
 
@@ -83,7 +83,7 @@ impl OpenRound<'_> {
     /// Charges the round and makes the change to `after` into what may leave.
     fn pass(&self, after: Vec<f32>, weight: f64) -> Result<PrivatizedUpdate, DeclineReason> {
         let RunState { run, plan, .. } = &*self.state;
-        let change = (self.model.parameters, after);
+        let change = Change { before: self.model.parameters, after };
         let passed = self.gate.pass(plan, run, self.round, change, weight);
         passed.map_err(|error| failed("privatize")(&error))
     }

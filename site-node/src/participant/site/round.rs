@@ -107,7 +107,7 @@ impl SiteParticipant {
             return Err(reason);
         }
         tracing::debug!(%run, %round, "training under the policy in force");
-        let within = time::within((left, self.site.clock.as_ref()), cancel, || {
+        let within = time::within(left, self.site.clock.as_ref(), cancel, || {
             // The time counts, and the training is over, also where a defect stops it.
             let mode = state.plan.privacy.mode;
             let open = OpenRound { site: &self.site, gate: &self.gate, state, round, model };

@@ -283,7 +283,7 @@ impl Runs {
 
 #[cfg(test)]
 mod tests {
-    use privacy::Mechanism;
+    use privacy::{Mechanism, RunReleases};
 
     use super::*;
 
@@ -292,7 +292,7 @@ mod tests {
     }
 
     fn planned() -> PlannedReleases {
-        PlannedReleases::new(Mechanism::ClipOnly, 1, None)
+        PlannedReleases::new(RunReleases::of_updates(Mechanism::ClipOnly, 1))
     }
 
     fn enter(runs: &mut Runs, name: &str) -> Result<Option<RunId>, NoSlot> {

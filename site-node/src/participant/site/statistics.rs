@@ -175,10 +175,9 @@ impl SiteParticipant {
     /// no answer was charged before.
     fn affords_answers(&self, question: &StatisticsRequest) -> Result<(), DeclineReason> {
         let run = question.run();
-        let releases = (question.mechanism(), question.count());
         let foreseen = self.gate.look(|account| {
             let others = outstanding(account, &self.runs(), &run);
-            account.foresee_statistics_beside(&run, releases, &others)
+            account.foresee_statistics_beside(&run, question.mechanism(), question.count(), &others)
         });
         foreseen.map_err(|error| DeclineReason::new(error.rule().unwrap_or("ledger"), error))
     }

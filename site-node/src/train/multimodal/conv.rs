@@ -60,6 +60,19 @@ impl Frame {
     }
 }
 
+/// A buffer's numbers, and where they lie in it.
+#[derive(Clone, Copy)]
+pub(super) struct Framed<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) frame: &'a Frame,
+}
+
+/// The same of a buffer that is written.
+pub(super) struct FramedMut<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) frame: &'a Frame,
+}
+
 /// Along one axis.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Axis {

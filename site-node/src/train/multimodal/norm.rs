@@ -12,7 +12,7 @@
 
 #![allow(clippy::inline_always, reason = "loops are compiled anew for the CPU's vectors")]
 
-use super::conv::Frame;
+use super::conv::{Framed, FramedMut};
 use super::lanes::{Cpu, LANES, Lanes, Task, ZERO, stored, widest};
 
 /// ε of the variance.
@@ -34,8 +34,8 @@ pub(super) struct Left<'a> {
     pub(super) normal: &'a [f32],
     /// 1/√(v + ε) for each channel.
     pub(super) inverse: &'a [Lanes],
-    /// y and where it lies.
-    pub(super) output: (&'a [f32], &'a Frame),
+    /// y.
+    pub(super) output: Framed<'a>,
 }
 
 /// Gain and shift as the loops read them, zero beyond the channels.
@@ -63,11 +63,11 @@ impl Norm {
         &self,
         affine: &Affine,
         normal: &mut [f32],
-        residual: Option<(&[f32], &Frame)>,
+        residual: Option<Framed<'_>>,
         inverse: &mut [Lanes],
-        (output, frame): (&mut [f32], &Frame),
+        output: FramedMut<'_>,
     ) {
-        widest(Forward { norm: self, affine, normal, residual, inverse, output, frame });
+        widest(Forward { norm: self, affine, normal, residual, inverse, output });
     }
 
     /// Turns ∂L/∂y into d, and writes ∂L/∂z into its frame. ∂L/∂gain and ∂L/∂shift, by the channels kept.
@@ -76,9 +76,9 @@ impl Norm {
         affine: &Affine,
         left: Left<'_>,
         gradient: &mut [f32],
-        (slopes, into): (&mut [f32], &Frame),
+        slopes: FramedMut<'_>,
     ) -> (Vec<Lanes>, Vec<Lanes>) {
-        widest(Backward { norm: self, affine, left, gradient, slopes, into })
+        widest(Backward { norm: self, affine, left, gradient, slopes })
     }
 
     /// For each channel the mean over its group, from sums over positions.
@@ -130,10 +130,9 @@ struct Forward<'a> {
     norm: &'a Norm,
     affine: &'a Affine,
     normal: &'a mut [f32],
-    residual: Option<(&'a [f32], &'a Frame)>,
+    residual: Option<Framed<'a>>,
     inverse: &'a mut [Lanes],
-    output: &'a mut [f32],
-    frame: &'a Frame,
+    output: FramedMut<'a>,
 }
 
 impl Task for Forward<'_> {
@@ -141,7 +140,8 @@ impl Task for Forward<'_> {
 
     #[inline(always)]
     fn run<C: Cpu>(self, cpu: C) {
-        let Self { norm, affine, normal, residual, inverse, output, frame } = self;
+        let Self { norm, affine, normal, residual, inverse, output } = self;
+        let FramedMut { values: output, frame } = output;
         let blocks = affine.gain.len();
         let positions = frame.rows * frame.columns;
         let (values, _) = normal.as_chunks_mut::<LANES>();
@@ -160,7 +160,7 @@ impl Task for Forward<'_> {
         for row in 0..frame.rows {
             let values = &mut values[row * frame.columns * blocks..][..frame.columns * blocks];
             let (output, _) = output[frame.row(row)].as_chunks_mut::<LANES>();
-            let residual = residual.map(|(input, frame)| {
+            let residual = residual.map(|Framed { values: input, frame }| {
                 let (input, _) = input[frame.row(row)].as_chunks::<LANES>();
                 &input[..values.len()]
             });
@@ -189,8 +189,7 @@ struct Backward<'a> {
     affine: &'a Affine,
     left: Left<'a>,
     gradient: &'a mut [f32],
-    slopes: &'a mut [f32],
-    into: &'a Frame,
+    slopes: FramedMut<'a>,
 }
 
 impl Task for Backward<'_> {
@@ -198,8 +197,9 @@ impl Task for Backward<'_> {
 
     #[inline(always)]
     fn run<C: Cpu>(self, cpu: C) -> Self::Output {
-        let Self { norm, affine, left, gradient, slopes, into } = self;
-        let Left { normal, inverse, output: (output, frame) } = left;
+        let Self { norm, affine, left, gradient, slopes } = self;
+        let FramedMut { values: slopes, frame: into } = slopes;
+        let Left { normal, inverse, output: Framed { values: output, frame } } = left;
         let blocks = affine.gain.len();
         let positions = frame.rows * frame.columns;
         let (normal, _) = normal.as_chunks::<LANES>();

@@ -15,7 +15,7 @@ use node::pki::{Identity, Role};
 use node::transport::Dialer;
 use privacy::{Budget, Limits};
 use site_node::participant::{Computed, DeclineReason, Model, Participant};
-use site_node::privatize::PrivacyGate;
+use site_node::privatize::{Change, LedgerPlace, PrivacyGate};
 use site_node::send::Outgoing;
 
 use crate::{Outcome, plan};
@@ -62,7 +62,7 @@ impl Participant for Echo {
         let after = model.iter().map(|parameter| parameter + 1e-6).collect();
         let update = self
             .gate
-            .pass(plan, run, round, (model, after), 1.0)
+            .pass(plan, run, round, Change { before: model, after }, 1.0)
             .map_err(|error| declined(error.to_string()))?;
         Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
     }
@@ -108,13 +108,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let Role::Site(name) = identity.role.clone() else { return Err("not a site".into()) };
     let total = Budget { epsilon: 1.0, delta: 1e-5 };
     let limits = Limits { total, epsilon_per_run: None };
-    let gate = PrivacyGate::open(
-        (&args.folder.join("state"), &AuditSettings::untracked()),
-        name.as_str(),
-        &"bench".parse()?,
-        limits,
-        Arc::new(SystemClock::new()),
-    )?;
+    let place = LedgerPlace {
+        state: &args.folder.join("state"),
+        audit: &AuditSettings::untracked(),
+        site: name.as_str(),
+        data_set: &"bench".parse()?,
+    };
+    let gate = PrivacyGate::open(place, limits, Arc::new(SystemClock::new()))?;
     let audit = Arc::clone(gate.audit());
     let echo = Arc::new(Echo { audit, gate, plan: Mutex::new(None) });
     plan::runtime()?.block_on(async {

@@ -35,7 +35,8 @@ fn index(lines: &[Vec<u8>], what: &str) -> Result<usize, SetupError> {
 
 /// The verdict on a copy of a log after its lines were changed.
 fn after(
-    (log, copy): (&Path, &Path),
+    log: &Path,
+    copy: &Path,
     change: impl FnOnce(&mut Vec<Vec<u8>>) -> Outcome,
 ) -> Result<Verdict, SetupError> {
     copy_folder(log, copy)?;
@@ -144,26 +145,25 @@ fn every_change_to_a_log_shows() -> Outcome {
 
     let site = federation.log_of(HOSPITALS[0]);
     let copy = federation.elsewhere("copy");
-    let of_site = (&*site, &*copy);
     // The copy itself is sound.
-    assert_eq!(after(of_site, |_| Ok(()))?, Verdict::Sound);
+    assert_eq!(after(&site, &copy, |_| Ok(()))?, Verdict::Sound);
     let records = lines(&site)?.len();
     for place in 0..records {
         // One bit of one byte, early or late in its line.
-        let edit = after(of_site, |lines| {
+        let edit = after(&site, &copy, |lines| {
             let line = &mut lines[place];
             let byte = (place * 37) % line.len();
             line[byte] ^= 1;
             Ok(())
         });
         tampered(edit?)?;
-        let drop_one = after(of_site, |lines| {
+        let drop_one = after(&site, &copy, |lines| {
             lines.remove(place);
             Ok(())
         });
         tampered(drop_one?)?;
     }
-    let cut = tampered(after(of_site, |lines| {
+    let cut = tampered(after(&site, &copy, |lines| {
         lines.pop();
         Ok(())
     })?)?;
@@ -173,7 +173,7 @@ fn every_change_to_a_log_shows() -> Outcome {
 
     // The coordinator's, with an update that it never received after all.
     let own = federation.log();
-    let gone = after((&own, &copy), |lines| {
+    let gone = after(&own, &copy, |lines| {
         let place = index(lines, "\"RECEIVED\"")?;
         lines.remove(place);
         Ok(())
@@ -182,7 +182,7 @@ fn every_change_to_a_log_shows() -> Outcome {
 
     // The owner of a log has its key: cut and signed again, it holds by itself, and its peers know
     // better.
-    let cut = after(of_site, |lines| {
+    let cut = after(&site, &copy, |lines| {
         let place = index(lines, "\"SENT\"")?;
         lines.truncate(place);
         Ok(())

@@ -15,7 +15,7 @@ use node::audit_log::{
 };
 use plan::policy::Policy;
 use privacy::{Charge, Ledger, Mechanism, Released};
-use site_node::privatize::LedgerLog;
+use site_node::privatize::{LedgerLog, LedgerPlace};
 use tests::{Federation, HOSPITALS, Process, SetupError, edit, failure, records, stop, verdict};
 
 use super::{reconciled, run, start};
@@ -107,7 +107,8 @@ fn a_data_set_that_is_renamed_after_its_charges_were_removed_gets_no_budget() ->
     let keep = AuditSettings { segment_bytes: Some(SEGMENT), ..AuditSettings::default() };
     let clock = || Arc::new(SystemClock::new());
     let cohort = name("cohort");
-    let (log, told) = LedgerLog::open((&state, &keep), SITE, &cohort, limits, clock())?;
+    let place = LedgerPlace { state: &state, audit: &keep, site: SITE, data_set: &cohort };
+    let (log, told) = LedgerLog::open(place, limits, clock())?;
     let run: RunId = "run-a".parse()?;
     let plan = Digest::of(b"plan");
     let consent = Event::Consent { plan: hash(plan), terms: None };
@@ -119,8 +120,9 @@ fn a_data_set_that_is_renamed_after_its_charges_were_removed_gets_no_budget() ->
     ledger.reserve(Charge { run, plan, round, released, mechanism, clip: 1.0 })?;
     drop(ledger);
     fill(&state, SITE, Role::Site)?;
-    let short = AuditSettings { keep: Some(Duration::from_millis(1)), ..keep };
-    drop(LedgerLog::open((&state, &short), SITE, &cohort, limits, clock())?);
+    let short = AuditSettings { keep: Some(Duration::from_millis(1)), ..keep.clone() };
+    let place = LedgerPlace { audit: &short, ..place };
+    drop(LedgerLog::open(place, limits, clock())?);
     let charges =
         |record: &Record| matches!(record.event, Event::Reserve(_) | Event::Budget { .. });
     assert!(!records(&state)?.iter().any(charges), "a record names the data set");

@@ -80,7 +80,7 @@ fn the_shipped_private_experiment_predicts_as_many_events_as_there_are() -> Outc
     synth.arg("synth").arg(&data).args(["--patients", "6000", "--seed", "7", "--quiet"]);
     success(Process::start(&mut synth)?)?;
     let experiment = root().join("configs/experiments/synthetic-private.toml");
-    let told = report(simulate(&experiment, (&data, &out), &[])?)?;
+    let told = report(simulate(&experiment, &data, &out, &[])?)?;
     let mut held = Held::default();
     for number in 1..=6 {
         let site = data.join(format!("site-{number}"));

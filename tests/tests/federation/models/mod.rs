@@ -18,7 +18,8 @@ use crate::Outcome;
 /// A simulation without baselines; its report.
 pub(super) fn simulate(
     experiment: &Path,
-    (data, out): (&Path, &Path),
+    data: &Path,
+    out: &Path,
     sets: &[&str],
 ) -> Result<Process, SetupError> {
     let mut command = Command::new(binary("coordinator")?);
@@ -70,7 +71,7 @@ fn python_opens_a_model_and_redoes_its_predictions() -> Outcome {
     let data = folder.path().join("data");
     let out = folder.path().join("runs");
     let cohort = demo_cohort(&data)?;
-    let report = report(simulate(&demo(), (&data, &out), &["rounds=3"])?)?;
+    let report = report(simulate(&demo(), &data, &out, &["rounds=3"])?)?;
     let predictions = folder.path().join("predictions.csv");
     let texts = [cohort.to_string_lossy(), predictions.to_string_lossy()];
     let asked =
@@ -94,7 +95,7 @@ fn a_model_of_described_hospitals_is_shown_verified_and_scored() -> Outcome {
     synth.arg("synth").arg(&data).args(["--patients", "600", "--seed", "7", "--quiet"]);
     success(Process::start(&mut synth)?)?;
     let experiment = root().join("configs/experiments/synthetic.toml");
-    let report = report(simulate(&experiment, (&data, &out), &["rounds=2"])?)?;
+    let report = report(simulate(&experiment, &data, &out, &["rounds=2"])?)?;
     let run = name(&report);
 
     let listed = success(models(&["list", "--format", "json"], &out)?)?;
@@ -155,8 +156,8 @@ fn weights_of_another_run_or_with_a_hostile_header_are_refused() -> Outcome {
     let data = folder.path().join("data");
     let out = folder.path().join("runs");
     demo_cohort(&data)?;
-    let one = report(simulate(&demo(), (&data, &out), &["rounds=1"])?)?;
-    let two = report(simulate(&demo(), (&data, &out), &["rounds=1", "model.hidden=[8]"])?)?;
+    let one = report(simulate(&demo(), &data, &out, &["rounds=1"])?)?;
+    let two = report(simulate(&demo(), &data, &out, &["rounds=1", "model.hidden=[8]"])?)?;
     let weights = |run: &Value| out.join("models").join(format!("{}.safetensors", name(run)));
     let first = fs::read(weights(&one))?;
     let second = fs::read(weights(&two))?;

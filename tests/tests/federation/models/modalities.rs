@@ -34,7 +34,7 @@ fn patients_with_and_without_ecgs_train_a_model_and_are_scored_by_it() -> Outcom
     let short = ["rounds=2", "aggregation.average_last=2", "evaluation.permutations=1"];
     let told: Vec<&str> =
         SMALL.into_iter().chain(short).chain(["evaluation.horizons=[2.0,5.0]"]).collect();
-    let report = report(simulate(&experiment, (&data, &out), &told)?)?;
+    let report = report(simulate(&experiment, &data, &out, &told)?)?;
     let metrics = &report["final"]["metrics"];
     for name in ["test.c_index", "test.auc/5", "importance/heart", "importance/e1"] {
         assert!(number(metrics, name).is_finite(), "{name}");
@@ -89,7 +89,7 @@ fn each_patient_of_four_modalities_is_protected() -> Outcome {
     let file = folder.path().join("private.toml");
     fs::write(&file, format!("{before}{private}"))?;
     let told: Vec<&str> = SMALL.into_iter().chain(["rounds=2"]).collect();
-    let report = report(simulate(&file, (&data, &out), &told)?)?;
+    let report = report(simulate(&file, &data, &out, &told)?)?;
     assert!((number(&report["privacy"], "epsilon") - 60.0).abs() < 0.1, "{}", report["privacy"]);
     assert_eq!(report["rounds"][0]["metrics"], serde_json::json!({}));
     // With noise, what the model is worth and what it loses without an ECG, the tables, a column; no more.

@@ -36,7 +36,7 @@ fn a_warm_start_goes_on_where_the_first_run_ended() -> Outcome {
     demo_cohort(&data)?;
     // Whole batches and no state: a round is a function of its model alone, but for rounding.
     let common = ["training.batch=100000", "training.optimizer=sgd", "training.learning_rate=0.2"];
-    let run = |more: &[&str]| simulate(&demo(), (&data, &out), &[&common, more].concat());
+    let run = |more: &[&str]| simulate(&demo(), &data, &out, &[&common, more].concat());
     let stored = |report: &Value| {
         model_store::open(&out.join("models").join(format!("{}.json", name(report))))
     };

@@ -155,7 +155,7 @@ fn mistakes_are_named_with_the_way_out() {
         ("width = 6", "kind = \"convolutions\"", "history.kind", "which \"bag\" does"),
         (
             "width = 6",
-            "kind = \"gru\"\nwidth = 0",
+            "kind = \"gru\"\nembedding = 4\nwidth = 0",
             "model.encoders",
             "0 numbers in a recurrent state",
         ),

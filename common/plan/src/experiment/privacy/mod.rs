@@ -23,7 +23,7 @@ use super::{DataTag, PrivateEvaluation};
 use base::choice;
 use privacy::accountant::pld::{self, Zcdp};
 use privacy::accountant::{AccountantError, Delta};
-use privacy::{Cost, Mechanism, Released};
+use privacy::{Cost, Mechanism, Released, RunReleases, SingleRelease};
 
 use protection::Protection;
 pub(super) use read::PrivacyTable;
@@ -136,9 +136,16 @@ impl PrivacyPlan {
 
     /// What is released once, at the end of a run.
     #[must_use]
-    pub fn once(&self) -> Option<(Released, Mechanism)> {
+    pub fn once(&self) -> Option<SingleRelease> {
         let asked = self.evaluation.as_ref()?;
-        Some((Released::Concordance, Mechanism::Zcdp { rho: asked.rho }))
+        let mechanism = Mechanism::Zcdp { rho: asked.rho };
+        Some(SingleRelease { released: Released::Concordance, mechanism })
+    }
+
+    /// All that a run of `rounds` rounds releases at a site.
+    #[must_use]
+    pub fn releases(&self, rounds: u32) -> RunReleases {
+        RunReleases { update: self.mechanism(), rounds, once: self.once() }
     }
 
     /// ε of `rounds` rounds and the evaluation at one site for one unit of the mechanism: an upper
@@ -152,14 +159,13 @@ impl PrivacyPlan {
     /// A parameter is outside the accountant's range.
     pub fn epsilon(&self, rounds: u32) -> Result<Option<f64>, AccountantError> {
         let rho = self.evaluation.as_ref().map_or(0.0, |asked| asked.rho);
-        let mechanism = self.mechanism();
-        match mechanism.segment(rounds)? {
+        match self.mechanism().segment(rounds)? {
             None => Ok(None),
             Some(segment) => {
                 let delta = Delta::new(self.delta)?;
                 let concentrated = Zcdp::new(rho)?;
                 let composed = pld::epsilon_with(&[segment], concentrated, delta);
-                let charged = Cost::of_run((mechanism, rounds), self.once()).epsilon(self.delta);
+                let charged = Cost::of_run(self.releases(rounds)).epsilon(self.delta);
                 Ok(Some(composed.min(charged)))
             }
         }

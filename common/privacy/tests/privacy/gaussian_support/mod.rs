@@ -14,9 +14,13 @@ use privacy::gaussian::{GaussianSampler, NoiseKey, Sigma};
 /// Standard deviations beyond which a statistic counts as wrong.
 pub const LIMIT: f64 = 5.0;
 
-/// A sampler for σ = `numerator / denominator`.
-pub fn sampler((numerator, denominator): (u64, u64)) -> GaussianSampler {
-    GaussianSampler::new(Sigma::from_ratio(numerator, denominator).expect("a valid sigma"))
+/// σ = `numerator / denominator`, in grid units.
+#[allow(clippy::panic, reason = "a test may stop, and knows its numbers")]
+pub const fn sigma(numerator: u64, denominator: u64) -> Sigma {
+    match Sigma::from_ratio(numerator, denominator) {
+        Ok(sigma) => sigma,
+        Err(_) => panic!("not a valid sigma"),
+    }
 }
 
 /// The key whose bytes are all `seed`.
@@ -25,15 +29,15 @@ pub fn key(seed: u8) -> NoiseKey {
 }
 
 /// `count` draws.
-pub fn draws(sigma: (u64, u64), seed: u8, count: usize) -> Vec<i64> {
+pub fn draws(sigma: Sigma, seed: u8, count: usize) -> Vec<i64> {
     let mut out = vec![0; count];
-    sampler(sigma).fill(key(seed), &mut out);
+    GaussianSampler::new(sigma).fill(key(seed), &mut out);
     out
 }
 
 /// σ as a float.
-pub fn float((numerator, denominator): (u64, u64)) -> f64 {
-    numerator as f64 / denominator as f64
+pub fn float(sigma: Sigma) -> f64 {
+    sigma.numerator() as f64 / sigma.denominator() as f64
 }
 
 /// `release` with optimisation, `debug` without: the same checks, with less power.

@@ -10,6 +10,14 @@ const ALIKE: f64 = 0.8;
 /// Rounds of alignment, each against the median of the one before.
 const ROUNDS: usize = 2;
 
+/// The reach of a window, in samples.
+pub(super) struct Window {
+    /// Samples before the complex.
+    pub(super) before: usize,
+    /// Samples in all.
+    pub(super) length: usize,
+}
+
 /// A window of each lead around each complex.
 pub(super) struct Windows<'a> {
     leads: &'a [Vec<f32>],
@@ -27,10 +35,11 @@ impl<'a> Windows<'a> {
     pub(super) fn new(
         leads: &'a [Vec<f32>],
         recorded: usize,
-        (before, length): (usize, usize),
+        window: Window,
         peaks: &[usize],
         rate: f64,
     ) -> Self {
+        let Window { before, length } = window;
         let starts = peaks.iter().filter_map(|peak| {
             let start = peak.checked_sub(before)?;
             (start + length <= recorded).then_some(start)

@@ -16,7 +16,7 @@ mod detect;
 use plan::experiment::Beats;
 
 use super::StandardFault;
-use align::Windows;
+use align::{Window, Windows};
 
 /// The fewest beats that a median is taken of.
 const LEAST: usize = 3;
@@ -34,9 +34,9 @@ pub(super) fn median(
     let few = StandardFault::Beats { least: LEAST };
     let peaks = detect::complexes(leads, rate);
     let before = beats.before(rate) as usize;
-    let length = beats.samples(rate) as usize;
+    let window = Window { before, length: beats.samples(rate) as usize };
     let recorded = leads.iter().map(Vec::len).min().unwrap_or_default();
-    let mut windows = Windows::new(leads, recorded, (before, length), &peaks, rate);
+    let mut windows = Windows::new(leads, recorded, window, &peaks, rate);
     if windows.len() < LEAST {
         return Err(few);
     }

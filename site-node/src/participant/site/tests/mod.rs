@@ -305,9 +305,10 @@ fn names(of: &[&str]) -> BTreeSet<String> {
     of.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// A plan whose training ends only when it is told to.
+/// A plan whose training ends only when it is told to: by itself it would take minutes.
 fn endless() -> Plan {
     let mut plan = of_columns(PrivacyMode::Site);
+    plan.model.hidden = vec![256, 256];
     plan.training.epochs = 10_000;
     plan.training.batch = Some(1);
     plan

@@ -57,7 +57,7 @@ fn runs_that_fit_the_budget_alone_and_not_together_are_told_so() {
     // The least ε that admits all rounds of the plan, and a quarter more.
     let mut plan = of_columns(PrivacyMode::Site);
     plan.rounds = 8;
-    let once = Cost::of_run((plan.privacy.mechanism(), plan.rounds), None);
+    let once = Cost::of_run(plan.privacy.releases(plan.rounds));
     let admits = |epsilon: &f64| privacy::Filter::new(limits(*epsilon).total).admits(&once);
     let needed = (1..1000).map(|tenth| f64::from(tenth) / 10.0).find(admits).unwrap();
     let hospital = Hospital::new(4, needed * 1.25);

@@ -10,7 +10,7 @@ use std::ops::Range;
 use plan::model::{Encoder, Input, ParamLayout, Pool};
 
 use super::{Brought, Encode, With, block};
-use crate::train::multimodal::conv::{Conv, Frame, Kind, Packed};
+use crate::train::multimodal::conv::{Conv, Frame, Framed, FramedMut, Kind, Packed};
 use crate::train::multimodal::lanes::{LANES, Lanes, ZERO, stored};
 use crate::train::multimodal::norm::{Affine, Left, Norm};
 use crate::train::multimodal::part::{Part, Visit};
@@ -215,9 +215,10 @@ impl Encode for Stack {
             let normal = &mut space.normal[index];
             block.conv.forward(packed, input, &mut space.columns[index], normal);
             let frame = block.conv.input();
-            let residual = block.residual.then_some((input.as_slice(), &frame));
+            let residual = block.residual.then_some(Framed { values: input, frame: &frame });
             let inverse = &mut space.inverse[index];
-            block.norm.forward(affine, normal, residual, inverse, (output, &block.output));
+            let output = FramedMut { values: output, frame: &block.output };
+            block.norm.forward(affine, normal, residual, inverse, output);
         }
         match self.pool {
             Pool::Mean => self.mean(space, h),
@@ -257,10 +258,11 @@ impl Encode for Stack {
             let left = Left {
                 normal: &space.normal[index],
                 inverse: &space.inverse[index],
-                output: (&space.values[index + 1], &block.output),
+                output: Framed { values: &space.values[index + 1], frame: &block.output },
             };
             let gradient = &mut space.gradient[..size];
-            let into = (slopes.as_mut_slice(), &block.conv.slopes());
+            let frame = block.conv.slopes();
+            let into = FramedMut { values: slopes.as_mut_slice(), frame: &frame };
             let (by_gain, by_shift) = block.norm.backward(affine, left, gradient, into);
             let (gain, shift) = affine_part.split_at_mut(block.gain.len());
             gain.copy_from_slice(&by_gain.as_flattened()[..gain.len()]);

@@ -115,50 +115,60 @@ fn substance(from: Substance, to: Substance, analyte: &analyte::Analyte) -> Opti
 mod tests {
     use super::*;
 
-    fn close(from: (f64, &str), to: (f64, &str), analyte: Option<&str>) {
-        let there = convert(from.1, to.1, analyte).unwrap_or_else(|| panic!("{from:?} {to:?}"));
-        let back = convert(to.1, from.1, analyte).unwrap();
+    /// A value and its unit, as laboratories write them: `5.5 mmol/L`.
+    fn quantity(text: &str) -> (f64, &str) {
+        let (value, unit) = text.split_once(' ').unwrap();
+        (value.parse().unwrap(), unit)
+    }
+
+    /// Asserts that the two quantities are one, to 0.2 %, and that the conversion can be undone.
+    fn close(one: &str, other: &str, analyte: Option<&str>) {
+        let (value, from) = quantity(one);
+        let (expected, to) = quantity(other);
+        let there = convert(from, to, analyte).unwrap_or_else(|| panic!("{one} {other}"));
+        let back = convert(to, from, analyte).unwrap();
         let close = |found: f64, wanted: f64| (found - wanted).abs() <= 2e-3 * wanted.abs();
-        assert!(close(there.apply(from.0), to.0), "{from:?} {to:?}: {}", there.apply(from.0));
-        assert!(close(back.apply(there.apply(from.0)), from.0));
+        let found = there.apply(value);
+        assert!(close(found, expected), "{one} {other}: {found}");
+        assert!(close(back.apply(found), value));
     }
 
     #[test]
     fn what_laboratories_report_converts() {
-        close((5.5, "mmol/L"), (99.1, "mg/dL"), Some("glucose"));
-        close((5.0, "mmol/L"), (193.3, "mg/dL"), Some("cholesterol"));
-        close((2.0, "mmol/L"), (177.1, "mg/dL"), Some("triglycerides"));
-        close((88.42, "µmol/L"), (1.0, "mg/dL"), Some("creatinine"));
-        close((14.0, "g/dL"), (8.69, "mmol/L"), Some("haemoglobin"));
-        close((14.0, "g/dL"), (140.0, "g/L"), None);
-        close((53.0, "mmol/mol"), (7.0, "%"), Some("hba1c"));
-        close((98.6, "°F"), (37.0, "C"), None);
-        close((180.0, "cm"), (1.8, "m"), None);
-        close((150.0, "lb"), (68.04, "kg"), None);
-        close((16.0, "kPa"), (120.0, "mmHg"), None);
-        close((2.0, "years"), (730.5, "days"), None);
-        close((250.0, "10^3/uL"), (250.0, "10^9/L"), None);
-        close((250.0, "K/uL"), (250_000.0, "/mm3"), None);
-        close((4.5, "10*12/L"), (4.5, "x10E6/µL"), None);
-        close((2.5, "µIU/mL"), (2.5, "mIU/L"), None);
-        close((1.0, "µkat/L"), (60.0, "U/L"), None);
-        close((30.0, "pg"), (0.03, "ng"), None);
-        close((1200.0, "mg/24h"), (1.2, "g/d"), None);
-        close((100.0, "mL/min"), (6.0, "L/h"), None);
-        close((12.0, "s"), (0.2, "min"), None);
-        close((20.0, "mm/h"), (2.0, "cm/hr"), None);
+        close("5.5 mmol/L", "99.1 mg/dL", Some("glucose"));
+        close("5.0 mmol/L", "193.3 mg/dL", Some("cholesterol"));
+        close("2.0 mmol/L", "177.1 mg/dL", Some("triglycerides"));
+        close("88.42 µmol/L", "1.0 mg/dL", Some("creatinine"));
+        close("14.0 g/dL", "8.69 mmol/L", Some("haemoglobin"));
+        close("14.0 g/dL", "140.0 g/L", None);
+        close("53.0 mmol/mol", "7.0 %", Some("hba1c"));
+        close("98.6 °F", "37.0 C", None);
+        close("180.0 cm", "1.8 m", None);
+        close("150.0 lb", "68.04 kg", None);
+        close("16.0 kPa", "120.0 mmHg", None);
+        close("2.0 years", "730.5 days", None);
+        close("250.0 10^3/uL", "250.0 10^9/L", None);
+        close("250.0 K/uL", "250000.0 /mm3", None);
+        close("4.5 10*12/L", "4.5 x10E6/µL", None);
+        close("2.5 µIU/mL", "2.5 mIU/L", None);
+        close("1.0 µkat/L", "60.0 U/L", None);
+        close("30.0 pg", "0.03 ng", None);
+        close("1200.0 mg/24h", "1.2 g/d", None);
+        close("100.0 mL/min", "6.0 L/h", None);
+        close("12.0 s", "0.2 min", None);
+        close("20.0 mm/h", "2.0 cm/hr", None);
     }
 
     /// An equivalent is a mole of charges: potassium has one, calcium two.
     #[test]
     fn equivalents_convert_by_the_charge_of_the_analyte() {
         for analyte in ["sodium", "potassium", "chloride", "bicarbonate"] {
-            close((4.0, "mEq/L"), (4.0, "mmol/L"), Some(analyte));
+            close("4.0 mEq/L", "4.0 mmol/L", Some(analyte));
         }
-        close((4.0, "mval/l"), (4.0, "mmol/L"), Some("potassium"));
-        close((5.0, "mEq/L"), (2.5, "mmol/L"), Some("calcium"));
-        close((1.64, "mEq/L"), (0.82, "mmol/L"), Some("magnesium"));
-        close((5.0, "mEq/L"), (10.02, "mg/dL"), Some("calcium"));
+        close("4.0 mval/l", "4.0 mmol/L", Some("potassium"));
+        close("5.0 mEq/L", "2.5 mmol/L", Some("calcium"));
+        close("1.64 mEq/L", "0.82 mmol/L", Some("magnesium"));
+        close("5.0 mEq/L", "10.02 mg/dL", Some("calcium"));
         for (from, to, analyte) in [
             ("mEq/L", "mmol/L", None),
             ("mEq/L", "mmol/L", Some("glucose")),

@@ -191,54 +191,63 @@ pub(super) fn parse(unit: &str) -> Option<Unit> {
     if let Some((_, kind, factor, offset)) = WHOLE.iter().find(|(name, ..)| *name == unit) {
         return Some(Unit { kind: *kind, factor: *factor, offset: *offset });
     }
-    let mut made = (Dimension::default(), 1.0);
+    let mut made = Product { dimension: Dimension::default(), factor: 1.0 };
     let mut parts = unit.split('/');
     let first = parts.next()?;
     if !first.is_empty() {
-        product(first, 1, &mut made)?;
+        made.multiply(first, 1)?;
     }
     let mut below = 0;
     for part in parts {
-        product(part, -1, &mut made)?;
+        made.multiply(part, -1)?;
         below += 1;
     }
     // "/uL" is a unit, and nothing at all is none.
     let named = !first.is_empty() || below > 0;
-    let finite = made.1.is_finite() && made.1 > 0.0;
-    let (dimension, factor) = made;
+    let Product { dimension, factor } = made;
+    let finite = factor.is_finite() && factor > 0.0;
     (named && finite).then_some(Unit { kind: Kind::Product(dimension), factor, offset: 0.0 })
 }
 
-/// Multiplies by the factors of `text`, or divides by them where `sign` is -1.
-fn product(text: &str, sign: i8, made: &mut (Dimension, f64)) -> Option<()> {
-    text.split('.').try_for_each(|part| factor(part, sign, made))
+/// A product of powers while its factors are read.
+struct Product {
+    dimension: Dimension,
+    /// The size of the unit in its bases.
+    factor: f64,
 }
 
-fn factor(text: &str, sign: i8, made: &mut (Dimension, f64)) -> Option<()> {
-    if let Some(power) = text.strip_prefix("10^") {
-        let power: i32 = power.parse().ok().filter(|power| (-24..=24).contains(power))?;
-        made.1 *= 10_f64.powi(power * i32::from(sign));
-        return Some(());
+impl Product {
+    /// Multiplies by the factors of `text`, or divides by them where `sign` is -1.
+    fn multiply(&mut self, text: &str, sign: i8) -> Option<()> {
+        text.split('.').try_for_each(|part| self.multiply_one(part, sign))
     }
-    // `24h`, `100ml`, `1`.
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (count, name) = text.split_at_checked(digits)?;
-    if !count.is_empty() {
-        let count = f64::from(count.parse::<u16>().ok()?);
-        made.1 *= count.powi(i32::from(sign));
-        if name.is_empty() {
+
+    fn multiply_one(&mut self, text: &str, sign: i8) -> Option<()> {
+        if let Some(power) = text.strip_prefix("10^") {
+            let power: i32 = power.parse().ok().filter(|power| (-24..=24).contains(power))?;
+            self.factor *= 10_f64.powi(power * i32::from(sign));
             return Some(());
         }
+        // `24h`, `100ml`, `1`.
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (count, name) = text.split_at_checked(digits)?;
+        if !count.is_empty() {
+            let count = f64::from(count.parse::<u16>().ok()?);
+            self.factor *= count.powi(i32::from(sign));
+            if name.is_empty() {
+                return Some(());
+            }
+        }
+        let (name, power) = exponent(name)?;
+        let (atom, size) = find(name)?;
+        let times = atom.exponent.checked_mul(power)?.checked_mul(sign)?;
+        if let Some(base) = atom.base {
+            let exponent = self.dimension.0.get_mut(base)?;
+            *exponent = exponent.checked_add(times)?;
+        }
+        self.factor *= size.powi(i32::from(power) * i32::from(sign));
+        Some(())
     }
-    let (name, power) = exponent(name)?;
-    let (atom, size) = find(name)?;
-    let times = atom.exponent.checked_mul(power)?.checked_mul(sign)?;
-    if let Some(base) = atom.base {
-        let exponent = made.0.0.get_mut(base)?;
-        *exponent = exponent.checked_add(times)?;
-    }
-    made.1 *= size.powi(i32::from(power) * i32::from(sign));
-    Some(())
 }
 
 /// `m2`, `m^2` and `m-1` as the name and the exponent.
