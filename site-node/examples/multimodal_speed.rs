@@ -24,9 +24,8 @@ use plan::model::{
     Block, CodeBag, Ecg, Encoder, EncoderKind, Fusion, Gru, Head, Image, ModelSpec, Pool,
 };
 use serde_json::{Value, json};
-use site_node::train::{
-    Code, Device, DeviceChoice, Examples, Modality, PrivateGradient, TrainError,
-};
+use site_node::examples::{Code, Examples, ExamplesError, Modality};
+use site_node::train::{Device, DeviceChoice, PrivateGradient};
 
 use step::{Case, INTERVALS, examples, median, round, value};
 
@@ -47,7 +46,7 @@ enum Brings {
 const WORDS: u32 = 500;
 
 /// Patients with inputs from tables, and one modality.
-fn patients(n: usize, width: usize, brings: Brings) -> Result<Examples, TrainError> {
+fn patients(n: usize, width: usize, brings: Brings) -> Result<Examples, ExamplesError> {
     let examples = examples(n, width)?;
     let modality = match brings {
         Brings::Nothing => return Ok(examples),

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! records ─► data ─► cohort ─► features ─► train ─► privatize ─► send
-//!                                            ▲          ▲
-//!                                       plan::policy  ledger
+//!                                  └ examples ┘ ▲       ▲
+//!                                      plan::policy   ledger
 //! ```
 //!
 //! Each stage imports only the stages before it. [`participant`] runs them in order, for
@@ -19,6 +19,7 @@ pub mod coordinator_log;
 pub mod daemon;
 pub mod data;
 pub mod evaluate;
+pub mod examples;
 pub mod features;
 pub mod inspect;
 pub mod participant;

@@ -17,7 +17,8 @@ use privacy::{
     Budget, Charge, Delta, Entry, Ledger, LedgerStore, Limits, Mechanism, Released, UpdateBound,
     grid, privatize,
 };
-use site_node::train::{Device, Examples, train};
+use site_node::examples::Examples;
+use site_node::train::{Device, train};
 
 use super::evaluate::{TestPatients, part, stage};
 use super::{Beside, SimulateError, SimulatedHospital};

@@ -8,9 +8,10 @@ use plan::experiment::Plan;
 use plan::model::payload;
 use site_node::cohort::Cohort;
 use site_node::data::cache::MAX_BYTES;
+use site_node::examples::Examples;
 use site_node::features::{SignalStore, caution_of, examples};
 use site_node::participant::Records;
-use site_node::train::{Examples, risks};
+use site_node::train::risks;
 use survival::{Competing, Survival, harrell_c};
 
 use super::{SimulateError, SimulatedHospital};

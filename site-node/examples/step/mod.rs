@@ -12,9 +12,9 @@ use privacy::{
     Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, PrivateTraining, Released,
 };
 use site_node::cancel::Cancel;
+use site_node::examples::{Examples, ExamplesError};
 use site_node::train::{
-    Device, Examples, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP, train,
-    train_privately,
+    Device, Optimizer, PrivateGradient, Training, UNITS_PER_CLIP, train, train_privately,
 };
 
 /// Intervals of every model's time grid.
@@ -26,7 +26,7 @@ pub fn value(i: usize) -> f64 {
 }
 
 /// Patients with inputs from tables.
-pub fn examples(n: usize, width: usize) -> Result<Examples, TrainError> {
+pub fn examples(n: usize, width: usize) -> Result<Examples, ExamplesError> {
     let features = (0..n * width).map(|i| value(i) as f32 - 0.5).collect();
     let time = (0..n).map(|i| 0.01 + f64::from(INTERVALS) * value(i * 31 + 7)).collect();
     let event = (0..n).map(|i| value(i * 17 + 3) < 0.5).collect();

@@ -11,7 +11,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::{Held, Score, concordance, note};
-use crate::train::{Examples, TrainError, risks};
+use crate::examples::Examples;
+use crate::train::{TrainError, risks};
 
 /// Notes the permutation importance of each column and view of the tables, and each encoder; for several modalities also
 /// that of all inputs of tables together.

@@ -17,7 +17,8 @@ use plan::experiment::{Evaluation, Plan};
 use plan::metric::{C_INDEX, MetricId};
 use survival::{Competing, Survival, harrell_c};
 
-use crate::train::{Examples, TrainError, incidence, risks, survival};
+use crate::examples::Examples;
+use crate::train::{TrainError, incidence, risks, survival};
 
 /// An exact metric.
 #[derive(Debug, Clone, PartialEq)]

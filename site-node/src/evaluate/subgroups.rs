@@ -4,7 +4,7 @@ use plan::metric::MetricId;
 use survival::{Survival, harrell_c, ranked};
 
 use super::{Held, Score, note};
-use crate::train::Examples;
+use crate::examples::Examples;
 
 /// The least patients of a group, whatever a policy says.
 const LEAST: usize = 10;

@@ -13,7 +13,7 @@ use super::{FeatureError, Inputs};
 use crate::cohort::Part;
 use crate::data::patients::System;
 use crate::data::{DataError, MeaningError};
-use crate::train::Code as Dated;
+use crate::examples::Code as Dated;
 
 const DAYS_PER_YEAR: f32 = 365.25;
 

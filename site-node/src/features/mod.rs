@@ -18,7 +18,7 @@ use plan::experiment::{Missing, Plan, View, ViewSource};
 
 use crate::cohort::Part;
 use crate::data::DataError;
-use crate::train::{Examples, TrainError};
+use crate::examples::{Examples, ExamplesError};
 
 pub(crate) use column::unit_faults;
 pub use column::{Gathered, Outside, Rules, Units};
@@ -75,9 +75,9 @@ pub enum FeatureError {
         /// The limit.
         most: usize,
     },
-    /// The training stage refuses them.
+    /// They are no examples of a model.
     #[error(transparent)]
-    Examples(#[from] TrainError),
+    Examples(#[from] ExamplesError),
 }
 
 /// The model's inputs, row by row.

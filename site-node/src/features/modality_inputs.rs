@@ -15,7 +15,7 @@ use crate::data::ecg::EcgStandard;
 use crate::data::image::ImageStandard;
 use crate::data::prepare::{Form, PrepareError};
 use crate::data::{DataError, PatientRow, Signals, Source};
-use crate::train::Modality;
+use crate::examples::Modality;
 
 /// The most numbers of one patient's signals: by the plan alone, as for inputs.
 const MAX_NUMBERS: usize = 1 << 20;

@@ -5,7 +5,7 @@
 
 use plan::experiment::{Plan, ViewSource};
 
-use crate::train::Examples;
+use crate::examples::Examples;
 
 /// Above this a scaled input is large: one that is centred and divided by its deviation is about 1.
 const LARGE: f64 = 10.0;

@@ -11,8 +11,9 @@ use survival::ranked;
 use super::site::RunState;
 use super::{DeclineReason, failed};
 use crate::evaluate::{Held, Score};
+use crate::examples::Examples;
 use crate::privatize::PrivacyGate;
-use crate::train::{Examples, TrainError, risk_of_each};
+use crate::train::{TrainError, risk_of_each};
 
 /// The exact metrics of the final model that the plan asks for.
 pub(super) fn tell_exact(

@@ -3,7 +3,8 @@
 use plan::model::{Head, ModelSpec, initial_parameters};
 use survival::{Competing, harrell_c};
 
-use super::{Device, Examples, Optimizer, TrainError, Training, incidence, risks, survival, train};
+use super::{Device, Optimizer, TrainError, Training, incidence, risks, survival, train};
+use crate::examples::{Examples, ExamplesError};
 
 fn spec(inputs: u32, intervals: u32, proportional: bool, hidden: &[u32]) -> ModelSpec {
     ModelSpec {
@@ -147,5 +148,5 @@ fn an_event_of_a_cause_that_the_head_does_not_know_is_refused() {
     };
     let start = initial_parameters(&lumped, 1);
     let refused = train(&lumped, &plan(1, 0.1), &start, &patients(50, 3), 1, &Device::cpu());
-    assert_eq!(refused.unwrap_err(), TrainError::Cause { causes: 1 });
+    assert_eq!(refused.unwrap_err(), TrainError::Examples(ExamplesError::Cause { causes: 1 }));
 }

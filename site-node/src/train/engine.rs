@@ -4,12 +4,12 @@ use plan::model::ModelSpec;
 
 use super::device::Device;
 use super::error::TrainError;
-use super::examples::{Examples, same};
 use super::layer::{Matrix, to_device};
 use super::micro_batch::{MicroBatch, attempt};
 use super::multimodal::{Multimodal, key_at};
 use super::network::Architecture;
 use super::passes::{Batch, logits};
+use crate::examples::{Examples, same};
 
 /// What computes logits and gradients of a specification.
 #[derive(Debug)]

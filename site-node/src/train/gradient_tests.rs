@@ -6,10 +6,10 @@ use burn::{Dispatch, DispatchDevice};
 use plan::model::{Head, ModelSpec, ParamLayout, initial_parameters};
 
 use super::device::Device;
-use super::examples::{Examples, OnGrid};
 use super::layer::to_device;
 use super::loss;
 use super::network::Architecture;
+use crate::examples::{Examples, OnGrid};
 
 const PATIENTS: usize = 23;
 const FEATURES: usize = 6;

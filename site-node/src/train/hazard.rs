@@ -21,7 +21,7 @@
 //!
 //! and ∂L/∂z_j = σ(z_j) for j < k, 0 for j > k. At the end of the interval ρ = 1 and b = −∞.
 
-use super::examples::OnGrid;
+use crate::examples::OnGrid;
 
 /// The patient's loss from the logits `[K]`.
 pub(super) fn loss(logits: &[f32], patient: OnGrid) -> f64 {

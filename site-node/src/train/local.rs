@@ -7,11 +7,11 @@ use super::batches::Batches;
 use super::device::Device;
 use super::engine::{Engine, Gradients, fits};
 use super::error::TrainError;
-use super::examples::Examples;
 use super::loss;
 use super::memory::keep_freed_memory;
 use super::optimizer::Descent;
 use crate::cancel::Cancel;
+use crate::examples::Examples;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]

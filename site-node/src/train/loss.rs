@@ -3,8 +3,8 @@
 use plan::model::Head;
 
 use super::cox::partial_likelihood;
-use super::examples::Examples;
 use super::heads;
+use crate::examples::Examples;
 
 /// The mean loss of patients from their logits `[n, logits]`: over events for Cox, else over patients.
 pub(super) fn mean(head: Head, logits: &[f32], examples: &Examples, patients: &[usize]) -> f64 {

@@ -30,7 +30,6 @@ mod dense;
 mod device;
 mod engine;
 mod error;
-mod examples;
 #[cfg(feature = "cuda")]
 mod gpu;
 #[cfg(test)]
@@ -42,21 +41,17 @@ mod local;
 mod loss;
 mod memory;
 mod micro_batch;
-mod modality;
 mod multimodal;
 mod network;
 mod optimizer;
 mod passes;
 mod predict;
 mod private;
-mod rearranged;
 mod vectors;
 
 pub use device::{Device, DeviceChoice};
 pub use error::TrainError;
-pub use examples::Examples;
 pub use local::{Trained, train, train_until};
-pub use modality::{Code, Modality};
 pub use plan::experiment::{Optimizer, Training};
 pub use predict::{incidence, risk_of_each, risks, survival};
 pub use private::{PrivateError, PrivateGradient, UNITS_PER_CLIP, train_privately};

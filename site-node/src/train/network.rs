@@ -7,8 +7,8 @@ use plan::model::{Head, ModelSpec, ParamLayout};
 use super::dense::{Dense, DenseBlock};
 use super::device::Device;
 use super::error::TrainError;
-use super::examples::same;
 use super::layer::{Layer, Matrix, to_device, to_host};
+use crate::examples::same;
 
 /// Where everything lies: computed once for a specification.
 #[derive(Debug, Clone)]

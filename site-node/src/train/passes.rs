@@ -4,11 +4,11 @@ use plan::model::ModelSpec;
 
 use super::device::Device;
 use super::error::TrainError;
-use super::examples::Examples;
 use super::layer::{Matrix, to_device};
 use super::loss;
 use super::micro_batch::MicroBatch;
 use super::network::{Architecture, Network};
+use crate::examples::Examples;
 
 /// Patients a pass of predictions; bounds the memory for activations.
 const ROWS: usize = 4096;

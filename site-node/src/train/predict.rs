@@ -7,9 +7,9 @@ use plan::model::{Head, ModelSpec};
 use super::device::Device;
 use super::engine::Engine;
 use super::error::TrainError;
-use super::examples::Examples;
 use super::heads::{self, risk};
 use super::layer::to_device;
+use crate::examples::Examples;
 
 /// The risk of each patient, larger for an earlier expected event.
 ///

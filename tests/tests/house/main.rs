@@ -120,10 +120,9 @@ fn the_policy_that_hospitals_get_names_every_kind_and_head() {
 
 #[test]
 fn a_stage_imports_only_the_stages_before_it() {
-    let stages = ["data", "cohort", "features", "train", "evaluate", "privatize"];
-    let before: [&[&str]; 6] = [&[], &["data"], &["data", "cohort", "train"], &[], &["train"], &[]];
-    for (stage, allowed) in stages.iter().zip(before) {
-        let later = stages.iter().filter(|other| *other != stage && !allowed.contains(other));
+    let stages = ["data", "cohort", "examples", "features", "train", "evaluate", "privatize"];
+    for (place, stage) in stages.iter().enumerate() {
+        let later = stages.iter().skip(place + 1);
         let words: Vec<String> = later.map(|other| format!("crate::{other}")).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         nowhere("site-node", &format!("{stage}/"), &words, "data flows one way");

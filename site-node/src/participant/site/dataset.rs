@@ -7,7 +7,7 @@ use plan::model::ModelSpec;
 
 use super::super::records::Mark;
 use crate::data::Stamp;
-use crate::train::Examples;
+use crate::examples::Examples;
 
 /// How many patients train.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

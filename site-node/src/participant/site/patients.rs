@@ -12,8 +12,9 @@ use super::dataset::{Counts, Dataset, data_key};
 use super::policy::admit_cohort;
 use super::{RunState, SiteParticipant, Standing, hold};
 use crate::cohort::Cohort;
+use crate::examples::Examples;
 use crate::features::{Lookup, SignalStore, caution_of, examples};
-use crate::train::{Examples, PrivateGradient};
+use crate::train::PrivateGradient;
 
 /// What a plan's patients come to.
 struct OfPatients {

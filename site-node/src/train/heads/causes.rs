@@ -31,7 +31,7 @@
 //!
 //! For one cause all of it is the logistic hazard. Logits are `[causes, intervals]`, row by row.
 
-use crate::train::examples::OnGrid;
+use crate::examples::OnGrid;
 
 /// 1 + Σ_l e^{z_lj} in one interval, over e^m with the largest exponent m: nothing overflows.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use rand_core::{RngCore, SeedableRng};
 use survival::{KaplanMeier, Survival};
 
 use super::{gradient_in_place, survival};
-use crate::train::Examples;
+use crate::examples::Examples;
 
 const PATIENTS: usize = 4000;
 const INTERVALS: usize = 5;

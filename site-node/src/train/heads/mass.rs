@@ -20,7 +20,7 @@
 //! ∂L/∂z_j = p_j − [j = k],   ∂L/∂z_j = p_j − ([j > k] + [j = k]·(1 − ρ))·p_j / S(c)
 //! ```
 
-use crate::train::examples::OnGrid;
+use crate::examples::OnGrid;
 
 /// ln of the sum of exponentials of some logits and of 0, which may be left out.
 fn log_sum(logits: &[f32]) -> f64 {

@@ -16,8 +16,8 @@ mod piecewise;
 
 use plan::model::Head;
 
-use super::examples::OnGrid;
 use super::hazard::{self, softplus};
+use crate::examples::OnGrid;
 
 /// A patient's loss; 0 for Cox, whose loss is of many patients at once.
 pub(super) fn loss(head: Head, logits: &[f32], patient: OnGrid) -> f64 {

@@ -14,7 +14,7 @@
 //! ∂L/∂z_j = σ(z_j) for j < k,   ∂L/∂z_k = σ(z_k)·(ρ − d / η_k),   else 0
 //! ```
 
-use crate::train::examples::OnGrid;
+use crate::examples::OnGrid;
 use crate::train::hazard::{sigmoid, softplus};
 
 /// The patient's loss from the logits `[K]`.

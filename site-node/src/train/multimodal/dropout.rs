@@ -6,7 +6,7 @@
 //! else takes part, or how patients are numbered, changes nothing. In plain training the key is the seed
 //! and the step. Two patients with the same record are treated alike, which harms no one.
 
-use crate::train::examples::Examples;
+use crate::examples::Examples;
 
 /// Numbers of an ECG or image that are looked at, evenly spread: they tell patients apart.
 const LOOKED_AT: usize = 61;

@@ -6,7 +6,7 @@ use super::dense::{Chain, Dense, relu, through_relu};
 use super::encoders::{self, Brought, Encoder, Stack, Where};
 use super::gates::{self, Gate};
 use super::part::{Part, Visit};
-use crate::train::examples::Examples;
+use crate::examples::Examples;
 
 use std::ops::Range;
 

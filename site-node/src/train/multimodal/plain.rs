@@ -12,9 +12,9 @@ use super::lanes::{Cpu, Task, add_times, widest};
 use super::part::Part;
 use super::patient::{Model, Network, Space};
 use super::pool::Pool;
+use crate::examples::{Examples, same};
 use crate::train::device::Device;
 use crate::train::error::TrainError;
-use crate::train::examples::{Examples, same};
 use crate::train::heads;
 use crate::train::loss;
 

@@ -11,9 +11,9 @@ use super::encoders::Where;
 use super::patient::{Model, Network, Space};
 use super::pool::Pool;
 use super::sums::Sums;
+use crate::examples::{Examples, same};
 use crate::train::device::Device;
 use crate::train::error::TrainError;
-use crate::train::examples::{Examples, same};
 use crate::train::heads;
 
 /// Computes clipped sums for one model of several modalities.

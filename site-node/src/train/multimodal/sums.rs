@@ -3,7 +3,7 @@
 use super::clip;
 use super::part::Part;
 use super::patient::{Network, Space};
-use crate::train::examples::Examples;
+use crate::examples::Examples;
 
 /// Grid units in the clipping bound.
 const UNITS: f64 = 1_048_576.0;

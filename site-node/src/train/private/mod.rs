@@ -77,13 +77,13 @@ use rayon::prelude::*;
 
 use super::device::Device;
 use super::error::TrainError;
-use super::examples::{Examples, same};
 use super::heads;
 use super::layer::to_device;
 use super::memory::keep_freed_memory;
 use super::micro_batch::MicroBatch;
 use super::multimodal::ClippedSum;
 use super::network::{Architecture, Network, OuterProduct, Rows};
+use crate::examples::{Examples, same};
 
 pub use sgd::{PrivateError, train_privately};
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
+use crate::examples::OnGrid;
 use crate::train::device::Device;
 use crate::train::error::TrainError;
-use crate::train::examples::OnGrid;
 use crate::train::hazard;
 use crate::train::layer::to_device;
 use crate::train::micro_batch::MicroBatch;

@@ -9,8 +9,8 @@ use privacy::{PrivacyError, PrivateTraining};
 
 use super::PrivateGradient;
 use crate::cancel::Cancel;
+use crate::examples::Examples;
 use crate::train::error::TrainError;
-use crate::train::examples::Examples;
 use crate::train::local::check;
 use crate::train::optimizer::Descent;
 
@@ -82,7 +82,8 @@ mod tests {
     use privacy::{Budget, Charge, Entry, Ledger, LedgerStore, Limits, Mechanism, Released};
 
     use super::*;
-    use crate::train::{Device, Modality, Optimizer, train};
+    use crate::examples::Modality;
+    use crate::train::{Device, Optimizer, train};
 
     struct Nowhere;
     impl LedgerStore for Nowhere {

@@ -1,9 +1,9 @@
 //! One pass of some patients: their way to the device and back.
 
 use super::OnDevice;
+use crate::examples::Examples;
 use crate::train::device::Device;
 use crate::train::error::TrainError;
-use crate::train::examples::Examples;
 use crate::train::multimodal::patient::{Model, Space};
 use crate::train::multimodal::tensors::{Passed, StackOnDevice, Whose};
 

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::OnDevice;
 use super::pass::{Chunk, Encoded, Encoders, Gradient, Rows};
+use crate::examples::Examples;
 use crate::train::error::TrainError;
-use crate::train::examples::Examples;
 use crate::train::heads;
 use crate::train::multimodal::dropout::Dropout;
 use crate::train::multimodal::encoders::Where;

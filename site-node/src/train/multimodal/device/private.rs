@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::OnDevice;
 use super::pass::{Chunk, Rows};
+use crate::examples::Examples;
 use crate::train::error::TrainError;
-use crate::train::examples::Examples;
 use crate::train::micro_batch::attempt;
 use crate::train::multimodal::encoders::Where;
 use crate::train::multimodal::patient::Space;

@@ -16,8 +16,8 @@ use plan::model::limits::CODES as MAX;
 use plan::model::{Encoder, ParamLayout};
 
 use super::{Brought, Encode, With, block};
+use crate::examples::Code;
 use crate::train::hazard::{sigmoid, softplus};
-use crate::train::modality::Code;
 use crate::train::multimodal::part::{Part, Visit};
 
 /// Where an encoder's parameters lie.

@@ -32,8 +32,8 @@ use plan::model::{Encoder, ParamLayout};
 
 use super::codes::{most_recent, rates};
 use super::{Brought, Encode, With, block};
+use crate::examples::Code;
 use crate::train::hazard::sigmoid;
-use crate::train::modality::Code;
 use crate::train::multimodal::lanes::{Cpu, Task, add_times, dot, widest};
 use crate::train::multimodal::part::{Part, Visit};
 

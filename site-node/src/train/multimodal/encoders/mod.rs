@@ -11,7 +11,7 @@ use std::ops::Range;
 use plan::model::{EncoderKind, ParamLayout};
 
 use super::part::{Part, Visit};
-use crate::train::modality::Modality;
+use crate::examples::Modality;
 use codes::CodeBag;
 use gru::Gru;
 pub(super) use stack::{Block, Stack};

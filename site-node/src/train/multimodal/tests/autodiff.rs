@@ -10,9 +10,10 @@ use burn::{Dispatch, DispatchDevice};
 use plan::model::{Encoder, EncoderKind, Head, Input, ModelSpec, ParamLayout, Pool};
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};
-use crate::train::examples::OnGrid;
+use crate::examples::Examples;
+use crate::examples::OnGrid;
 use crate::train::multimodal::{ClippedSum, Multimodal};
-use crate::train::{Device, Examples, loss};
+use crate::train::{Device, loss};
 
 type T<const D: usize> = Tensor<Dispatch, D>;
 
@@ -40,7 +41,7 @@ impl Model {
         (0..count).fold(input, layer)
     }
 
-    fn codes(&self, view: &str, codes: &[crate::train::Code]) -> T<2> {
+    fn codes(&self, view: &str, codes: &[crate::examples::Code]) -> T<2> {
         let leaf = |part: &str| self.leaves[&format!("encoder.{view}.{part}")].clone();
         let rate = (leaf("fading").exp() + 1.0).log();
         let mut sum = rate.clone() * 0.0;
@@ -54,7 +55,7 @@ impl Model {
     }
 
     /// The state after one code after the other, as the paper writes it.
-    fn gru(&self, view: &str, codes: &[crate::train::Code]) -> T<2> {
+    fn gru(&self, view: &str, codes: &[crate::examples::Code]) -> T<2> {
         let leaf = |part: &str| self.leaves[&format!("encoder.{view}.{part}")].clone();
         let rate = (leaf("fading").exp() + 1.0).log();
         let width = rate.dims()[1];
@@ -354,7 +355,7 @@ fn the_gradient_of_several_causes_is_the_slope_of_their_loss() {
 
 #[test]
 fn the_most_recent_codes_count() {
-    use crate::train::{Code, Modality};
+    use crate::examples::{Code, Modality};
     let spec = spec(
         specs()[2].fusion.as_ref().unwrap().encoders[1].convolutions().2.to_vec(),
         specs()[2].fusion.as_ref().unwrap().encoders[2].convolutions().2.to_vec(),

@@ -7,9 +7,10 @@ use plan::model::{
 
 use super::autodiff::{assert_close, norm};
 use super::{FEATURES, examples, learning, parameters, specs, with_fusion};
+use crate::examples::Examples;
 use crate::train::multimodal::Multimodal;
 use crate::train::{
-    Device, Examples, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP, train,
+    Device, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP, train,
 };
 
 const UNITS: f64 = UNITS_PER_CLIP as f64;

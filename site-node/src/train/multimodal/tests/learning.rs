@@ -5,11 +5,9 @@ use plan::model::{
 };
 
 use super::wave;
+use crate::examples::{Code, Examples, Modality};
 use crate::train::optimizer::Descent;
-use crate::train::{
-    Code, Device, Examples, Modality, Optimizer, PrivateGradient, Training, UNITS_PER_CLIP, risks,
-    train,
-};
+use crate::train::{Device, Optimizer, PrivateGradient, Training, UNITS_PER_CLIP, risks, train};
 
 const SIDE: usize = 8;
 const SAMPLES: usize = 24;

@@ -10,7 +10,7 @@ use plan::model::{
     initial_parameters,
 };
 
-use crate::train::{Code, Examples, Modality};
+use crate::examples::{Code, Examples, Modality};
 
 pub(super) const FEATURES: usize = 5;
 pub(super) const SAMPLES: usize = 37;

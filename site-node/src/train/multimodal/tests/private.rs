@@ -6,12 +6,13 @@ use plan::model::{Head, ModelSpec, ParamLayout, initial_parameters};
 use rayon::ThreadPoolBuilder;
 
 use super::{FEATURES, examples, parameters, spec, specs, with_fusion};
+use crate::examples::{Examples, ExamplesError};
 use crate::train::multimodal::Multimodal;
 use crate::train::multimodal::dropout::Dropout;
 use crate::train::multimodal::lanes::WIDEST;
 use crate::train::{
-    Device, Examples, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP,
-    risk_of_each, risks, survival, train,
+    Device, Optimizer, PrivateGradient, TrainError, Training, UNITS_PER_CLIP, risk_of_each, risks,
+    survival, train,
 };
 
 const UNITS: f64 = UNITS_PER_CLIP as f64;
@@ -259,7 +260,10 @@ fn what_does_not_fit_is_refused() {
     let mut other = examples.modalities().to_vec();
     other.swap(0, 1);
     let swapped = examples.clone().with(other).unwrap();
-    assert_eq!(risks(&spec, &parameters, &swapped), Err(TrainError::Modality));
+    assert_eq!(
+        risks(&spec, &parameters, &swapped),
+        Err(TrainError::Examples(ExamplesError::Modality))
+    );
     assert!(private.clipped_sum(&parameters, &swapped, &[1], 1.0).is_err());
     let cox = ModelSpec { head: Head::Cox, ..spec };
     assert!(PrivateGradient::new(&cox, &Device::cpu()).is_err());

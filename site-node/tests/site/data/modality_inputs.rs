@@ -3,8 +3,8 @@
 use plan::experiment::{Experiment, Plan};
 use site_node::cohort::Cohort;
 use site_node::data::load;
+use site_node::examples::{Code, Examples};
 use site_node::features::{FeatureError, SignalStore, examples};
-use site_node::train::{Code, Examples};
 
 use super::broken_signals::{hospital, wave};
 use super::{Hospital, SECRET};

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use plan::model::{Encoder, Input, LEADS};
 
-use super::error::TrainError;
-use super::examples::same;
+use super::{ExamplesError, same};
 
 /// One code of a patient.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,12 +45,12 @@ impl Modality {
     ///
     /// # Errors
     /// A word beyond the vocabulary, or an age that is not a finite number of 0 or more.
-    pub fn codes(patients: Vec<Vec<Code>>, vocabulary: usize) -> Result<Self, TrainError> {
+    pub fn codes(patients: Vec<Vec<Code>>, vocabulary: usize) -> Result<Self, ExamplesError> {
         let sound = |code: &Code| {
             (code.word as usize) < vocabulary && code.age.is_finite() && code.age >= 0.0
         };
         if !patients.iter().flatten().all(sound) {
-            return Err(TrainError::Code);
+            return Err(ExamplesError::Code);
         }
         let patients = patients.into_iter().map(|codes| (!codes.is_empty()).then(|| codes.into()));
         Ok(Self(Brought::Codes { patients: patients.collect(), vocabulary }))
@@ -65,11 +64,11 @@ impl Modality {
     pub fn numbers(
         patients: impl IntoIterator<Item = Option<Vec<f32>>>,
         each: usize,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, ExamplesError> {
         let sound = |numbers: Vec<f32>| {
             same("numbers of a signal", each, numbers.len())?;
             let finite = numbers.iter().all(|value| value.is_finite());
-            if finite { Ok(Arc::from(numbers)) } else { Err(TrainError::Signal) }
+            if finite { Ok(Arc::from(numbers)) } else { Err(ExamplesError::Signal) }
         };
         let patients = patients.into_iter().map(|patient| patient.map(sound).transpose());
         Ok(Self(Brought::Numbers { patients: patients.collect::<Result<_, _>>()?, each }))
@@ -111,7 +110,7 @@ impl Modality {
     }
 
     /// That this is what an encoder reads.
-    pub(super) fn fits(&self, encoder: &Encoder) -> Result<(), TrainError> {
+    pub(super) fn fits(&self, encoder: &Encoder) -> Result<(), ExamplesError> {
         match (&self.0, encoder.kind.input()) {
             (Brought::Codes { vocabulary, .. }, Input::Codes { vocabulary: known }) => {
                 same("codes in a vocabulary", known as usize, *vocabulary)
@@ -122,7 +121,7 @@ impl Modality {
             (Brought::Numbers { each, .. }, Input::Image { width, height }) => {
                 same("numbers of an image", width as usize * height as usize, *each)
             }
-            _ => Err(TrainError::Modality),
+            _ => Err(ExamplesError::Modality),
         }
     }
 
@@ -138,7 +137,7 @@ impl Modality {
     }
 
     /// This one's patients, then another's.
-    pub(super) fn append(&mut self, other: &Self) -> Result<(), TrainError> {
+    pub(super) fn append(&mut self, other: &Self) -> Result<(), ExamplesError> {
         match (&mut self.0, &other.0) {
             (
                 Brought::Codes { patients, vocabulary },
@@ -154,7 +153,7 @@ impl Modality {
                 same("numbers of a signal", *each, *theirs)?;
                 patients.extend_from_slice(more);
             }
-            _ => return Err(TrainError::Modality),
+            _ => return Err(ExamplesError::Modality),
         }
         Ok(())
     }

@@ -3,17 +3,16 @@
 
 use std::ops::Range;
 
-use super::error::TrainError;
-use super::examples::Examples;
+use super::{Examples, ExamplesError};
 
 impl Examples {
     /// Some of the patients, in the order given.
     ///
     /// # Errors
     /// One that does not exist.
-    pub fn select(&self, patients: &[usize]) -> Result<Self, TrainError> {
-        if patients.iter().any(|&patient| patient >= self.len()) {
-            return Err(TrainError::Sample);
+    pub fn select(&self, patients: &[usize]) -> Result<Self, ExamplesError> {
+        if let Some(&patient) = patients.iter().find(|&&patient| patient >= self.len()) {
+            return Err(ExamplesError::Patient { patient, patients: self.len() });
         }
         let mut part = self.clone();
         part.features = self.gather(patients);

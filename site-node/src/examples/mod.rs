@@ -1,28 +1,32 @@
-//! The patients of one site as the model sees them.
+//! The patients of one site as a model sees them: inputs, what they bring to encoders, and outcomes.
+
+mod error;
+mod modality;
+mod rearranged;
 
 use std::fmt;
 
 use plan::model::{Head, ModelSpec};
 
-use super::error::TrainError;
-use super::modality::Modality;
+pub use error::ExamplesError;
+pub use modality::{Code, Modality};
 
 /// A patient's outcome on the time grid.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct OnGrid {
+pub(crate) struct OnGrid {
     /// The interval in which the observation ended.
-    pub(super) interval: usize,
+    pub(crate) interval: usize,
     /// Whether it ended with an event, within the grid.
-    pub(super) event: bool,
+    pub(crate) event: bool,
     /// Of which cause, from 0; 0 where there was no event.
-    pub(super) cause: usize,
+    pub(crate) cause: usize,
     /// The share of that interval that was observed, 0 to 1.
-    pub(super) share: f32,
+    pub(crate) share: f32,
 }
 
 impl OnGrid {
     /// The share of the interval that was not observed, 0 to 1.
-    pub(super) fn unobserved(self) -> f64 {
+    pub(crate) fn unobserved(self) -> f64 {
         1.0 - f64::from(self.share)
     }
 }
@@ -38,14 +42,14 @@ impl OnGrid {
 /// an event in it as having survived those before it.
 #[derive(Clone)]
 pub struct Examples {
-    pub(super) features: Vec<f32>,
-    pub(super) width: usize,
-    pub(super) modalities: Vec<Modality>,
-    pub(super) time: Vec<f64>,
-    pub(super) event: Vec<bool>,
-    pub(super) cause: Vec<u8>,
-    pub(super) intervals: usize,
-    pub(super) on_grid: Vec<OnGrid>,
+    features: Vec<f32>,
+    width: usize,
+    modalities: Vec<Modality>,
+    time: Vec<f64>,
+    event: Vec<bool>,
+    cause: Vec<u8>,
+    intervals: usize,
+    on_grid: Vec<OnGrid>,
 }
 
 impl Examples {
@@ -62,7 +66,7 @@ impl Examples {
         time: Vec<f64>,
         event: Vec<bool>,
         edges: &[f64],
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, ExamplesError> {
         Self::of_causes(features, width, time, event.into_iter().map(u8::from).collect(), edges)
     }
 
@@ -76,20 +80,20 @@ impl Examples {
         time: Vec<f64>,
         cause: Vec<u8>,
         edges: &[f64],
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, ExamplesError> {
         let patients = time.len();
         same("event indicators", patients, cause.len())?;
         same("features of all patients", patients.saturating_mul(width), features.len())?;
         if let Some(place) = features.iter().position(|value| !value.is_finite()) {
-            return Err(TrainError::Feature { column: place % width });
+            return Err(ExamplesError::Feature { column: place % width });
         }
         if !time.iter().all(|&time| time.is_finite() && time >= 0.0) {
-            return Err(TrainError::Time);
+            return Err(ExamplesError::Time);
         }
         let increasing = edges.windows(2).all(|pair| pair[0] < pair[1]);
         let positive = edges.first().is_none_or(|&first| first > 0.0);
         if !(increasing && positive && edges.iter().all(|edge| edge.is_finite())) {
-            return Err(TrainError::Edges);
+            return Err(ExamplesError::Edges);
         }
         let on_grid = time.iter().zip(&cause).map(|(&time, &cause)| on_grid(time, cause, edges));
         let on_grid = on_grid.collect();
@@ -103,7 +107,7 @@ impl Examples {
     ///
     /// # Errors
     /// A modality of another number of patients.
-    pub fn with(mut self, modalities: Vec<Modality>) -> Result<Self, TrainError> {
+    pub fn with(mut self, modalities: Vec<Modality>) -> Result<Self, ExamplesError> {
         for modality in &modalities {
             same("patients of a modality", self.len(), modality.len())?;
         }
@@ -112,7 +116,7 @@ impl Examples {
     }
 
     /// That these patients bring what a model reads.
-    pub(super) fn fit(&self, spec: &ModelSpec) -> Result<(), TrainError> {
+    pub(crate) fn fit(&self, spec: &ModelSpec) -> Result<(), ExamplesError> {
         same("features of a patient", spec.inputs as usize, self.width)?;
         let encoders = spec.fusion.as_ref().map_or(&[][..], |fusion| &fusion.encoders);
         same("modalities beside tables", encoders.len(), self.modalities.len())?;
@@ -123,7 +127,7 @@ impl Examples {
     }
 
     /// That a head's time grid is that of these patients: what a private step asks, by no patient's outcome.
-    pub(super) fn fit_grid(&self, head: Head) -> Result<(), TrainError> {
+    pub(crate) fn fit_grid(&self, head: Head) -> Result<(), ExamplesError> {
         match head.intervals() {
             Some(intervals) => {
                 same("intervals of the time grid", intervals as usize, self.intervals)
@@ -133,17 +137,17 @@ impl Examples {
     }
 
     /// That a head has hazards for every cause that occurs.
-    pub(super) fn fit_causes(&self, head: Head) -> Result<(), TrainError> {
+    pub(crate) fn fit_causes(&self, head: Head) -> Result<(), ExamplesError> {
         let causes = head.causes() as usize;
         let known = self.on_grid.iter().all(|patient| patient.cause < causes);
-        if known { Ok(()) } else { Err(TrainError::Cause { causes }) }
+        if known { Ok(()) } else { Err(ExamplesError::Cause { causes }) }
     }
 
     /// The patients of several sites together, in their order.
     ///
     /// # Errors
     /// The sites differ in width or time grid.
-    pub fn concat(sites: &[Self]) -> Result<Self, TrainError> {
+    pub fn concat(sites: &[Self]) -> Result<Self, ExamplesError> {
         let Some((first, rest)) = sites.split_first() else {
             return Self::new(Vec::new(), 0, Vec::new(), Vec::new(), &[]);
         };
@@ -220,12 +224,12 @@ impl Examples {
     }
 
     /// A patient's outcome on the time grid.
-    pub(super) fn outcome_on_grid(&self, patient: usize) -> OnGrid {
+    pub(crate) fn outcome_on_grid(&self, patient: usize) -> OnGrid {
         self.on_grid[patient]
     }
 
     /// The features of some patients, row by row.
-    pub(super) fn gather(&self, patients: &[usize]) -> Vec<f32> {
+    pub(crate) fn gather(&self, patients: &[usize]) -> Vec<f32> {
         let mut rows = Vec::with_capacity(patients.len() * self.width);
         for &patient in patients {
             let start = patient * self.width;
@@ -261,8 +265,8 @@ impl fmt::Debug for Examples {
 }
 
 /// That a length is the expected one.
-pub(super) fn same(what: &'static str, expected: usize, found: usize) -> Result<(), TrainError> {
-    if expected == found { Ok(()) } else { Err(TrainError::Length { what, expected, found }) }
+pub(crate) fn same(what: &'static str, expected: usize, found: usize) -> Result<(), ExamplesError> {
+    if expected == found { Ok(()) } else { Err(ExamplesError::Length { what, expected, found }) }
 }
 
 #[cfg(test)]
@@ -310,14 +314,14 @@ mod tests {
         let new = |features, time, event, edges: &[f64]| {
             Examples::new(features, 1, time, event, edges).map(|_| ()).unwrap_err()
         };
-        let column = TrainError::Feature { column: 0 };
+        let column = ExamplesError::Feature { column: 0 };
         assert_eq!(new(vec![f32::NAN], vec![1.0], vec![true], &[1.0]), column);
-        assert_eq!(new(vec![0.0], vec![-0.1], vec![true], &[1.0]), TrainError::Time);
-        assert_eq!(new(vec![0.0], vec![1.0], vec![true], &[1.0, 1.0]), TrainError::Edges);
-        assert_eq!(new(vec![0.0], vec![1.0], vec![true], &[f64::INFINITY]), TrainError::Edges);
+        assert_eq!(new(vec![0.0], vec![-0.1], vec![true], &[1.0]), ExamplesError::Time);
+        assert_eq!(new(vec![0.0], vec![1.0], vec![true], &[1.0, 1.0]), ExamplesError::Edges);
+        assert_eq!(new(vec![0.0], vec![1.0], vec![true], &[f64::INFINITY]), ExamplesError::Edges);
         assert!(matches!(
             new(vec![0.0, 1.0], vec![1.0], vec![true], &[1.0]),
-            TrainError::Length { expected: 1, found: 2, .. }
+            ExamplesError::Length { expected: 1, found: 2, .. }
         ));
         assert!(Examples::new(vec![], 3, vec![], vec![], &[1.0]).unwrap().is_empty());
     }

@@ -7,9 +7,8 @@
 )]
 
 use plan::model::{Head, ModelSpec, initial_parameters};
-use site_node::train::{
-    Device, Examples, Optimizer, TrainError, Trained, Training, risks, survival, train,
-};
+use site_node::examples::{Examples, ExamplesError};
+use site_node::train::{Device, Optimizer, TrainError, Trained, Training, risks, survival, train};
 
 const EDGES: [f64; 8] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
 
@@ -174,12 +173,16 @@ fn what_does_not_fit_is_an_error_with_its_name() {
     };
     assert!(matches!(
         fails(&spec, &plan(), &start[1..], &examples),
-        TrainError::Length { what: "parameters", .. }
+        TrainError::Examples(ExamplesError::Length { what: "parameters", .. })
     ));
     let wide = ModelSpec { inputs: 6, ..spec.clone() };
     assert!(matches!(
         fails(&wide, &plan(), &initial_parameters(&wide, 1), &examples),
-        TrainError::Length { what: "features of a patient", expected: 6, found: 5 }
+        TrainError::Examples(ExamplesError::Length {
+            what: "features of a patient",
+            expected: 6,
+            found: 5
+        })
     ));
     let coarse = ModelSpec {
         head: Head::LogisticHazard { intervals: 7, proportional: false },
@@ -187,7 +190,7 @@ fn what_does_not_fit_is_an_error_with_its_name() {
     };
     assert!(matches!(
         fails(&coarse, &plan(), &initial_parameters(&coarse, 1), &examples),
-        TrainError::Length { what: "intervals of the time grid", .. }
+        TrainError::Examples(ExamplesError::Length { what: "intervals of the time grid", .. })
     ));
     let mut bad = start.clone();
     bad[3] = f32::NAN;

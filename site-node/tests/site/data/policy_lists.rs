@@ -7,7 +7,7 @@ use site_node::inspect::{Check, check, unknown_in_policy};
 use super::Hospital;
 
 fn policy(columns: &str, outcomes: &str) -> Policy {
-    let text = include_str!("../../../configs/policy.toml");
+    let text = include_str!("../../../../configs/policy.toml");
     let text = text.replace("columns = []", &format!("columns = {columns}"));
     base::config::read(
         "policy.toml",
