@@ -240,7 +240,8 @@ impl Peers {
         &self,
         peer: &VerifierKey,
         note: &SignedNote,
-        (from, proof): (u64, &[Hash]),
+        from: u64,
+        proof: &[Hash],
     ) -> Result<Checkpoint, WitnessError> {
         let new = Checkpoint::open(note, peer)?;
         let Some(latest) = self.latest(peer) else { return Ok(new) };

@@ -119,7 +119,8 @@ impl Monitor {
     /// As [`Monitor::offered`].
     pub fn asked(
         &mut self,
-        (run, question): (&RunId, Digest),
+        run: &RunId,
+        question: Digest,
         log: &SignedState,
         record: &LastRecord,
     ) -> Result<(String, u64), MonitorError> {
@@ -129,8 +130,8 @@ impl Monitor {
 
     /// Judges an offer, and notes a refusal.
     fn take(&mut self, offer: &Offer<'_>) -> Result<(String, u64), MonitorError> {
-        let of = (offer.run, offer.kind.round());
-        self.judge(offer).inspect_err(|error| self.refused(of, error))
+        let Offer { run, kind, .. } = offer;
+        self.judge(offer).inspect_err(|error| self.refused(run, kind.round(), error))
     }
 
     fn judge(&mut self, offer: &Offer<'_>) -> Result<(String, u64), MonitorError> {
@@ -140,14 +141,14 @@ impl Monitor {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
                 // With two histories both are kept.
-                self.audit.witness((&self.key, &self.of), log)?;
+                self.audit.witness(&self.key, &self.of, log)?;
                 return Err(error.into());
             }
         };
         let record = check_shown(&checkpoint, record)?;
         matches(&record, offer)?;
         let is_new = self.is_new(offer)?;
-        let (_, cosigned) = self.audit.witness((&self.key, &self.of), log)?;
+        let (_, cosigned) = self.audit.witness(&self.key, &self.of, log)?;
         let entry = is_new.then(|| {
             let entry = Entry::new(name("witness"), event.clone()).of_run(name(run.as_str()));
             Entry { round: kind.round().map(|round| round.0), ..entry }
@@ -193,7 +194,7 @@ impl Monitor {
 
     /// Notes that an offer, or a message about one, was refused. The note is written with the next record. A statistics
     /// request has no round.
-    pub fn refused(&self, (run, round): (&RunId, Option<Round>), error: &MonitorError) {
+    pub fn refused(&self, run: &RunId, round: Option<Round>, error: &MonitorError) {
         let entry = refusal(error).of_run(name(run.as_str()));
         let round = round.map(|round| round.0.max(1));
         self.audit.note_refused(Entry { round, ..entry });
@@ -208,7 +209,8 @@ impl Monitor {
     /// themselves.
     pub fn attested(
         &mut self,
-        (run, round): (&RunId, Option<Round>),
+        run: &RunId,
+        round: Option<Round>,
         offered: u64,
         cosignatures: &[Cosignature],
         needed: usize,
@@ -242,7 +244,7 @@ impl Monitor {
                     let mut note = seen.note.clone();
                     // The false signature is the evidence that another state was signed.
                     let _ = note.add(signature.clone());
-                    self.audit.breach((&self.key, &self.of), &note, "diverged")?;
+                    self.audit.breach(&self.key, &self.of, &note, "diverged")?;
                 }
                 Err(error.into())
             }

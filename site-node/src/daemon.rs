@@ -39,7 +39,7 @@ pub async fn run(
     participant: Arc<dyn Participant>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    drain(dialer, coordinator, participant, (stop, std::future::ready(()))).await
+    drain(dialer, coordinator, participant, stop, std::future::ready(())).await
 }
 
 /// Takes part until `asked` resolves; then finishes the work in hand and sends it, unless `due` resolves before.
@@ -50,7 +50,8 @@ pub async fn drain(
     dialer: Dialer,
     coordinator: impl Into<Address>,
     participant: Arc<dyn Participant>,
-    (asked, due): (impl Future<Output = ()>, impl Future<Output = ()>),
+    asked: impl Future<Output = ()>,
+    due: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
     tokio::pin!(asked, due);
     let coordinator = coordinator.into();

@@ -24,7 +24,9 @@ pub struct Outgoing {
 /// The connection is lost, or the coordinator stops the transfer.
 pub async fn send(
     link: &Link,
-    (run, round, model): (RunId, Round, Digest),
+    run: RunId,
+    round: Round,
+    model: Digest,
     outgoing: &Outgoing,
     log: SignedState,
 ) -> Result<(), TransportError> {

@@ -14,6 +14,6 @@ pub use federation::{
 };
 pub use folder::{add_folder, copy_folder, files};
 pub use log::{records, verdict};
-pub use observer::{Answer, Observed, Observer};
+pub use observer::{Answer, Observed, Observer, OfferedRound};
 pub use process::{Process, ProcessError};
 pub use repository::{real_data, root};

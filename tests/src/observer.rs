@@ -32,6 +32,22 @@ pub struct Observer {
     _folder: TempDir,
 }
 
+/// What a model is offered for.
+#[derive(Debug, Clone, Copy)]
+pub struct OfferedRound<'r> {
+    run: &'r RunId,
+    round: Round,
+    purpose: Purpose,
+}
+
+impl<'r> OfferedRound<'r> {
+    /// A round of a run, and what the sites are to do in it.
+    #[must_use]
+    pub fn new(run: &'r RunId, round: Round, purpose: Purpose) -> Self {
+        Self { run, round, purpose }
+    }
+}
+
 /// A site that is connected.
 pub struct Observed {
     /// The connection.
@@ -275,8 +291,9 @@ impl Observed {
         purpose: Purpose,
         model: &[f32],
     ) -> Result<Digest, TransportError> {
-        let shown = self.record(run, round, purpose, model)?;
-        self.offer_shown((run, round, purpose), model, &shown).await?;
+        let of = OfferedRound::new(run, round, purpose);
+        let shown = self.record(of, model)?;
+        self.offer_shown(of, model, &shown).await?;
         Ok(Digest::of(&payload::from_parameters(model)))
     }
 
@@ -286,11 +303,10 @@ impl Observed {
     /// It cannot be recorded.
     pub fn record(
         &self,
-        run: &RunId,
-        round: Round,
-        purpose: Purpose,
+        of: OfferedRound<'_>,
         model: &[f32],
     ) -> Result<PublishedOffer, TransportError> {
+        let OfferedRound { run, round, purpose } = of;
         let digest = Digest::of(&payload::from_parameters(model));
         let event = match purpose {
             Purpose::Train => Event::RoundOffer { model: hash(digest), plan: hash(self.plan) },
@@ -307,7 +323,7 @@ impl Observed {
     /// The connection is lost.
     pub async fn offer_shown(
         &mut self,
-        of: (&RunId, Round, Purpose),
+        of: OfferedRound<'_>,
         model: &[f32],
         shown: &PublishedOffer,
     ) -> Result<(), TransportError> {
@@ -320,10 +336,11 @@ impl Observed {
     #[must_use]
     pub fn header(
         &self,
-        (run, round, purpose): (&RunId, Round, Purpose),
+        of: OfferedRound<'_>,
         model: &[f32],
         shown: &PublishedOffer,
     ) -> ModelHeader {
+        let OfferedRound { run, round, purpose } = of;
         let digest = Digest::of(&payload::from_parameters(model));
         let payload = Payload { words: model.len() as u64, digest };
         let log = self.audit.sight(&shown.note, shown.size, &self.seen);

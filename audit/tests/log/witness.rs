@@ -25,10 +25,10 @@ fn a_log_that_grows_is_cosigned_and_one_that_forks_is_not() {
         let open = |note| Checkpoint::open(note, &peer).unwrap().size;
         let from = peers.latest(&peer).map_or(0, open);
         let proof = centre.log.tree().consistency(from, centre.log.size()).unwrap();
-        peers.judge(&peer, &note, (from, &proof)).unwrap();
+        peers.judge(&peer, &note, from, &proof).unwrap();
         if round > 1 {
             // Without a proof from where it was seen last, nothing is known of it.
-            let unproven = peers.judge(&peer, &note, (from - 1, &proof));
+            let unproven = peers.judge(&peer, &note, from - 1, &proof);
             assert!(matches!(unproven, Err(WitnessError::Unproven { .. })), "{unproven:?}");
         }
         let mut cosigned = note.clone();
@@ -58,19 +58,19 @@ fn a_log_that_grows_is_cosigned_and_one_that_forks_is_not() {
     let seen = open(&peers);
     assert_eq!(open(&replayed), seen);
     let older = older.unwrap();
-    let back = peers.judge(&peer, &older, (0, &[]));
+    let back = peers.judge(&peer, &older, 0, &[]);
     assert!(matches!(back, Err(WitnessError::Older { .. })), "{back:?}");
     // What the log was on its way is as good, where that is proven, and what was seen last stays the latest.
     let before = Checkpoint::open(&older, &peer).unwrap();
     let onward = centre.log.tree().consistency(before.size, seen.size).unwrap();
-    assert_eq!(peers.judge(&peer, &older, (seen.size, &onward)).unwrap(), before);
+    assert_eq!(peers.judge(&peer, &older, seen.size, &onward).unwrap(), before);
     peers.take(&peer, older.clone());
     site.put(&witness(older.to_string().try_into().unwrap(), true));
     replayed.replay(read(ours.path()).last().unwrap());
     assert_eq!((open(&peers), open(&replayed)), (seen.clone(), seen.clone()));
     let mut bent = onward.clone();
     bent[0].0[0] ^= 1;
-    let forked = peers.judge(&peer, &older, (seen.size, &bent));
+    let forked = peers.judge(&peer, &older, seen.size, &bent);
     assert!(matches!(forked, Err(WitnessError::Forked { .. })), "{forked:?}");
     // Another history under the same key.
     let other = tempfile::tempdir().unwrap();
@@ -79,17 +79,17 @@ fn a_log_that_grows_is_cosigned_and_one_that_forks_is_not() {
     let mut fork = fork.more(500);
     let note = fork.log.checkpoint().unwrap().clone();
     let proof = fork.log.tree().consistency(seen.size, fork.log.size()).unwrap();
-    let error = peers.judge(&peer, &note, (seen.size, &proof)).unwrap_err();
+    let error = peers.judge(&peer, &note, seen.size, &proof).unwrap_err();
     assert!(matches!(error, WitnessError::Forked { .. }), "{error}");
     assert!(!follow(&seen, &Checkpoint::open(&note, &peer).unwrap(), &proof));
     // Nor does what was seen go on from an early state of the other one.
     let size = Checkpoint::open(&early, &peer).unwrap().size;
     assert!(size < seen.size);
     for proof in [fork.log.tree().consistency(size, seen.size).unwrap(), onward] {
-        let error = peers.judge(&peer, &early, (seen.size, &proof)).unwrap_err();
+        let error = peers.judge(&peer, &early, seen.size, &proof).unwrap_err();
         assert!(matches!(error, WitnessError::Forked { .. }), "{error}");
     }
-    assert!(peers.judge(&public("site-b"), &note, (0, &[])).is_err(), "another log's key");
+    assert!(peers.judge(&public("site-b"), &note, 0, &[]).is_err(), "another log's key");
     // Both are kept, what was seen stays, and a restart does not forgive.
     let refused = witness(note.to_string().try_into().unwrap(), false);
     site.put(&refused.ended(Outcome::Refused, name("forked")));
@@ -100,7 +100,7 @@ fn a_log_that_grows_is_cosigned_and_one_that_forks_is_not() {
     assert_eq!(replayed.distrusted(&peer), Some(&name("forked")));
     replayed.forgive(&peer);
     assert_eq!(replayed.distrusted(&peer), None);
-    replayed.judge(&peer, &note, (0, &[])).unwrap();
+    replayed.judge(&peer, &note, 0, &[]).unwrap();
 }
 
 #[test]

@@ -194,7 +194,7 @@ mod tests {
                 scope.spawn(move || {
                     for round in (1..=ROUNDS).map(Round) {
                         let hash = Digest::of(b"model");
-                        let entry = log::offer((&by, &run, round), hash, hash);
+                        let entry = log::offer(&by, &run, round, hash, hash);
                         let command = |log, record| model(&run, round, log, record);
                         let kind = OfferKind::Train(round);
                         attestation.offer(kind, entry, sites, command).unwrap();
@@ -234,7 +234,7 @@ mod tests {
         let hash = Digest::of(b"model");
         let mut shown = Vec::new();
         for _ in 0..2 {
-            let entry = log::offer((&by, &run, Round(1)), hash, hash);
+            let entry = log::offer(&by, &run, Round(1), hash, hash);
             let command = |log, record| model(&run, Round(1), log, record);
             let sites = [site.clone()];
             attestation.offer(OfferKind::Train(Round(1)), entry, &sites, command).unwrap();

@@ -12,20 +12,21 @@ impl Running {
     /// An update from a site whose log is not what was seen of it.
     pub(super) fn disbelieve(
         &mut self,
-        (site, key): (&SiteName, &VerifierKey),
+        site: &SiteName,
+        key: &VerifierKey,
         header: &UpdateHeader,
         error: &PeerError,
     ) -> Result<(), DriveError> {
         if error.is_breach() {
             // Both of its histories are kept.
-            let witnessed = self.driver.audit.witness((key, &name(site.as_str())), &header.log);
+            let witnessed = self.driver.audit.witness(key, &name(site.as_str()), &header.log);
             if let Err(PeerError::Log(error)) = witnessed {
                 return Err(error.into());
             }
         }
         let refusal = Refusal::Log(error.to_string());
         self.driver.connections.spend(site, REFUSED, self.driver.clock.now());
-        self.driver.audit.note_refused(log::rejected((&header.run, header.round), site, &refusal));
+        self.driver.audit.note_refused(log::rejected(&header.run, header.round, site, &refusal));
         tracing::warn!(%site, %refusal, "update refused");
         let subject = Some(Subject { run: header.run.clone(), round: Some(header.round) });
         self.say(site, ToSite::Refused { subject, refusal });
@@ -41,7 +42,7 @@ impl Running {
     ) -> Result<String, DriveError> {
         let audit = &self.driver.audit;
         // It was judged when it came, and nothing was taken of this site since.
-        let cosigned = match audit.witness((key, &name(site.as_str())), &header.log) {
+        let cosigned = match audit.witness(key, &name(site.as_str()), &header.log) {
             Ok((_, cosigned)) => Some(cosigned),
             Err(PeerError::Log(error)) => return Err(error.into()),
             Err(error) => {
@@ -60,6 +61,6 @@ impl Running {
         self.attestation.record()?;
         let inputs = std::mem::take(&mut self.inputs);
         let rule = plan.aggregation.rule;
-        Ok(audit.record(log::aggregated((run, round), &inputs, rule, self.digest))?)
+        Ok(audit.record(log::aggregated(run, round, &inputs, rule, self.digest))?)
     }
 }

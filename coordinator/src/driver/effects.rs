@@ -38,7 +38,7 @@ impl Running {
                 Effect::Accumulate { site, weight } => {
                     if let Some(PendingUpdate::Update(header, key, update, _turn)) = arrived.take()
                     {
-                        self.fold((&site, &key), weight, *header, update)?;
+                        self.fold(&site, &key, weight, *header, update)?;
                     }
                 }
                 Effect::Refuse { site, refusal } => {
@@ -46,9 +46,10 @@ impl Running {
                     tracing::warn!(%site, %refusal, "update refused");
                     let subject = match &arrived {
                         Some(PendingUpdate::Update(header, ..)) => {
-                            let of = (&header.run, header.round);
-                            self.driver.audit.note_refused(log::rejected(of, &site, &refusal));
-                            Subject { run: header.run.clone(), round: Some(header.round) }
+                            let UpdateHeader { run, round, .. } = &**header;
+                            let rejected = log::rejected(run, *round, &site, &refusal);
+                            self.driver.audit.note_refused(rejected);
+                            Subject { run: run.clone(), round: Some(*round) }
                         }
                         _ => Subject { run: self.driver.run.clone(), round: None },
                     };
@@ -58,7 +59,7 @@ impl Running {
                     if let Some(PendingUpdate::Metrics(metrics)) = arrived.take() {
                         let Driver { run, plan, audit, .. } = &self.driver;
                         if plan.privacy.evaluation.is_some() && !metrics.is_empty() {
-                            audit.note(log::evaluated((run, Round(plan.rounds)), &site, &metrics));
+                            audit.note(log::evaluated(run, Round(plan.rounds), &site, &metrics));
                         }
                         self.take_measurements(site, &metrics);
                     }
@@ -80,7 +81,7 @@ impl Running {
         let payload = Payload { words: self.model.len() as u64 / 4, digest: self.digest };
         let Driver { run, by, plan, .. } = &self.driver;
         let entry = match purpose {
-            Purpose::Train => log::offer((by, run, round), self.digest, plan.digest()),
+            Purpose::Train => log::offer(by, run, round, self.digest, plan.digest()),
             Purpose::Evaluate => log::release(run, round, self.digest),
         };
         let words = &self.model;
@@ -95,7 +96,8 @@ impl Running {
 
     fn fold(
         &mut self,
-        (site, key): (&SiteName, &VerifierKey),
+        site: &SiteName,
+        key: &VerifierKey,
         weight: u32,
         header: UpdateHeader,
         update: BoundedUpdate,

@@ -118,8 +118,8 @@ impl Running {
                 Event::Lost { site }
             }
             SessionEvent::Consented(site, plan) if plan == self.driver.plan.digest() => {
-                let asked = (plan, self.terms.clone());
-                self.driver.audit.note(log::consent(&self.driver.run, &site, asked));
+                let terms = self.terms.clone();
+                self.driver.audit.note(log::consent(&self.driver.run, &site, plan, terms));
                 tracing::info!(%site, "consented");
                 self.declined.remove(&site);
                 Event::Consented { site }
@@ -160,7 +160,7 @@ impl Running {
             }
             SessionEvent::Updated(site, key, header, update, permit) => {
                 if let Err(error) = self.driver.audit.judge(&key, &header.log) {
-                    self.disbelieve((&site, &key), &header, &error)?;
+                    self.disbelieve(&site, &key, &header, &error)?;
                     return Ok(None);
                 }
                 let event = Event::Updated {

@@ -50,11 +50,7 @@ fn of_site(run: &RunId, round: Round, site: &SiteName, event: Event) -> Entry {
 }
 
 /// Whoever launched the run is named with its offers.
-pub(crate) fn offer(
-    (by, run, round): (&Name, &RunId, Round),
-    model: Digest,
-    plan: Digest,
-) -> Entry {
+pub(crate) fn offer(by: &Name, run: &RunId, round: Round, model: Digest, plan: Digest) -> Entry {
     let event = Event::RoundOffer { model: hash(model), plan: hash(plan) };
     Entry { actor: by.clone(), ..of_run(run, event).of_round(round.0) }
 }
@@ -79,7 +75,7 @@ pub(crate) fn fetched(by: &SiteName, run: &RunId, model: Digest) -> Entry {
     Entry::new(name(by.as_str()), Event::Fetched { model: hash(model) }).of_run(name(run.as_str()))
 }
 
-pub(crate) fn consent(run: &RunId, site: &SiteName, (plan, terms): (Digest, Terms)) -> Entry {
+pub(crate) fn consent(run: &RunId, site: &SiteName, plan: Digest, terms: Terms) -> Entry {
     let event = Event::Consent { plan: hash(plan), terms: Some(Box::new(terms)) };
     of_run(run, event).with_site(name(site.as_str()))
 }
@@ -111,7 +107,7 @@ pub(crate) fn received(site: &SiteName, header: &UpdateHeader) -> Entry {
 }
 
 /// An update that is not taken. It takes nothing back of one that was taken before.
-pub(crate) fn rejected((run, round): (&RunId, Round), site: &SiteName, refusal: &Refusal) -> Entry {
+pub(crate) fn rejected(run: &RunId, round: Round, site: &SiteName, refusal: &Refusal) -> Entry {
     let event = Event::Refused { rule: name(refusal.code()) };
     of_site(run, round, site, event)
 }
@@ -123,7 +119,8 @@ pub(crate) fn answer_rejected(run: &RunId, site: &SiteName, refusal: &Refusal) -
 }
 
 pub(crate) fn aggregated(
-    (run, round): (&RunId, Round),
+    run: &RunId,
+    round: Round,
     inputs: &[(SiteName, Digest)],
     rule: ServerRule,
     output: Digest,
@@ -161,18 +158,14 @@ pub(crate) fn interrupted(run: &RunId) -> Entry {
 }
 
 /// A site's noised concordance of the final model arrived.
-pub(crate) fn evaluated(
-    (run, round): (&RunId, Round),
-    site: &SiteName,
-    numbers: &[Metric],
-) -> Entry {
+pub(crate) fn evaluated(run: &RunId, round: Round, site: &SiteName, numbers: &[Metric]) -> Entry {
     let numbers = Some(hash(statistics_store::digest(numbers)));
     let event = Event::Metric { name: label("concordance"), noised: true, numbers };
     of_site(run, round, site, event)
 }
 
 /// A site's answer to a statistics request. All of its numbers make one record, named after the first of them.
-pub(crate) fn described((by, run): (&Name, &RunId), site: &SiteName, numbers: &[Metric]) -> Entry {
+pub(crate) fn described(by: &Name, run: &RunId, site: &SiteName, numbers: &[Metric]) -> Entry {
     let numbers = Some(hash(statistics_store::digest(numbers)));
     let event = Event::Metric { name: label("description"), noised: true, numbers };
     Entry { actor: by.clone(), ..of_site(run, Round(1), site, event) }

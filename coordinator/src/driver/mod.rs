@@ -257,7 +257,7 @@ impl Running {
 
     fn record(&mut self, event: &RunEvent) -> Result<(), RegistryError> {
         let Driver { registry, run, plan, .. } = &mut self.driver;
-        run_event::record(registry, (run, plan), event)
+        run_event::record(registry, run, plan, event)
     }
 
     fn announce(&mut self, event: RunEvent) {

@@ -180,7 +180,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut registry = Registry::open(&Registry::path(folder.path())).unwrap();
         for event in &events() {
-            record(&mut registry, (&run, &plan), event).unwrap();
+            record(&mut registry, &run, &plan, event).unwrap();
         }
         let report = Report::from_events(&run, &plan, &events());
         let row = registry.run("run-a").unwrap();

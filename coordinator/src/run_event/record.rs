@@ -12,7 +12,8 @@ use crate::registry::{Registry, RegistryError, Status};
 /// The registry cannot be written: then nobody may be told of the event.
 pub(crate) fn record(
     registry: &mut Registry,
-    (run, plan): (&RunId, &Plan),
+    run: &RunId,
+    plan: &Plan,
     event: &RunEvent,
 ) -> Result<(), RegistryError> {
     match event {

@@ -72,7 +72,7 @@ impl Session {
         match self.update(reader, header, permit).await {
             Ok((job, event)) => job.tell(event).await,
             Err(refusal) => {
-                self.audit.note_refused(log::rejected((&run, round), &self.site, &refusal));
+                self.audit.note_refused(log::rejected(&run, round, &self.site, &refusal));
                 let overstepped = matches!(refusal, Refusal::Norm { .. } | Refusal::Element { .. });
                 if let Some(job) = self.connections.job(&run)
                     && overstepped

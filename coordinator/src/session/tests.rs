@@ -154,8 +154,8 @@ async fn a_welcome_names_the_state_of_what_an_earlier_session_brought() {
     soon(first.serving).await.unwrap().unwrap_err();
     let mut second = stage.introduced().await;
     soon(stage.launcher.connections.await_sites(1)).await;
-    let site = (&stage.site_log.verifier(), &name("hospital-a"));
-    stage.launcher.audit.witness(site, &header.log).unwrap();
+    let key = stage.site_log.verifier();
+    stage.launcher.audit.witness(&key, &name("hospital-a"), &header.log).unwrap();
     drop(permit);
     let seen = second.welcome().await.expect("it was seen");
     assert_eq!(text(&seen), text(&header.log.checkpoint));

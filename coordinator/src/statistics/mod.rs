@@ -244,7 +244,7 @@ impl Describer {
             return Ok(());
         }
         // The charges are in its log: one that is put back later shows.
-        let cosigned = match self.audit.witness((key, &name(site.as_str())), &described.log) {
+        let cosigned = match self.audit.witness(key, &name(site.as_str()), &described.log) {
             Ok((_, cosigned)) => cosigned,
             Err(PeerError::Log(error)) => return Err(error.to_string()),
             Err(error) => {
@@ -256,7 +256,7 @@ impl Describer {
         if let Err(error) = self.kept().keep(site, &described.numbers) {
             tracing::error!(%site, %error, "an answer cannot be kept here");
         }
-        let entry = log::described((&self.by, &self.run), site, &described.numbers);
+        let entry = log::described(&self.by, &self.run, site, &described.numbers);
         self.audit.record(vec![entry]).map_err(|error| error.to_string())?;
         tracing::info!(%site, "answered");
         let received = ToSite::Received {

@@ -140,8 +140,9 @@ async fn serve(config: &Path) -> Result<(), Box<dyn Error>> {
     let hospital = Arc::new(SiteParticipant::open(ready.site)?);
     let audit = hospital.audit();
     tokio::spawn(reload(Arc::clone(&hospital), hangups));
-    let until = (shutdown.asked(), shutdown.due());
-    let ended = daemon::drain(dialer, ready.settings.coordinator, hospital, until).await;
+    let coordinator = ready.settings.coordinator;
+    let ended =
+        daemon::drain(dialer, coordinator, hospital, shutdown.asked(), shutdown.due()).await;
     audit.stop();
     ended?;
     tracing::info!("stopped");

@@ -4,13 +4,28 @@ use audit::Name;
 use audit::record::{Entry, Event, Outcome, Terms};
 use base::digest::Digest;
 use base::ids::{Round, RunId};
-use node::audit_log::{hash, keyed_hash, label, name};
+use node::audit_log::{hash, keyed_hash, label, name, terms};
 use node::statistics_store;
 use plan::experiment::{Plan, Statistic, StatisticsRequest};
 use plan::metric::Metric;
 
 use crate::rules::Change;
 use crate::send::Outgoing;
+
+/// What a site consents to, as its log says it.
+pub(super) struct Agreed {
+    /// The hash of the plan, or of the statistics request.
+    pub plan: Digest,
+    /// What it asks of this site's patients.
+    pub terms: Terms,
+}
+
+impl Agreed {
+    /// The whole of a run's plan.
+    pub fn from_plan(plan: &Plan) -> Self {
+        Self { plan: plan.digest(), terms: terms::of_plan(plan) }
+    }
+}
 
 fn of_run(run: &RunId, event: Event) -> Entry {
     Entry::new(name("daemon"), event).of_run(name(run.as_str()))
@@ -32,14 +47,16 @@ pub(super) fn policy(change: &Change) -> Option<Entry> {
 /// Consent to a plan and its terms, and to which patients it is given.
 pub(super) fn consent(
     run: &RunId,
-    (plan, terms): (Digest, Terms),
-    (data_set, fingerprint): (&Name, Option<Digest>),
+    agreed: Agreed,
+    data_set: &Name,
+    fingerprint: Option<Digest>,
 ) -> Vec<Entry> {
     let read = fingerprint.map(|fingerprint| {
         let data_set = data_set.clone();
         let fingerprint = keyed_hash(fingerprint);
         of_run(run, Event::DataRead { data_set, fingerprint })
     });
+    let Agreed { plan, terms } = agreed;
     let consent = Event::Consent { plan: hash(plan), terms: Some(Box::new(terms)) };
     read.into_iter().chain([of_run(run, consent)]).collect()
 }

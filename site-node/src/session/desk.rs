@@ -145,7 +145,7 @@ impl Desk {
         if self.may_remark() {
             let number = round.map(|round| round.0);
             tracing::warn!(%run, round = number, %error, "signatures that let nothing leave");
-            self.monitor().refused((&run, round), &error);
+            self.monitor().refused(&run, round, &error);
         }
         let reason = DeclineReason::new(error.rule(), &error);
         self.answer(message(run, round, reason)).await?;
@@ -168,7 +168,7 @@ impl Desk {
         outgoing: &Outgoing,
     ) -> Result<bool, SessionError> {
         let log = self.monitor().sight()?;
-        let sent = send(&self.link, (run, round, model), outgoing, log).await;
+        let sent = send(&self.link, run, round, model, outgoing, log).await;
         drop(turn);
         taken(sent)
     }

@@ -201,7 +201,7 @@ impl Router {
         if let Err(too_often) = participant.admit(Asked::Question) {
             return self.desk.decline(run, None, too_often).await;
         }
-        let asked = self.desk.monitor().asked((&run, question.digest()), &log, &record);
+        let asked = self.desk.monitor().asked(&run, question.digest(), &log, &record);
         let (signature, offered) = match asked {
             Ok(asked) => asked,
             Err(error) => return self.desk.unseen(run, None, error).await,
@@ -273,7 +273,7 @@ impl Router {
             Some(_) => consented().map(|consented| consented.witnesses),
         };
         let Some(needed) = needed else { return Ok(()) };
-        let attested = self.desk.monitor().attested((&run, round), offered, cosignatures, needed);
+        let attested = self.desk.monitor().attested(&run, round, offered, cosignatures, needed);
         match attested {
             Ok(true) => {}
             Ok(false) => return Ok(()),

@@ -21,7 +21,7 @@ fn distrust(state: &std::path::Path, site: &str) -> Result<(), SetupError> {
     let met = audit.meet(&of, &key.verifier().to_string(), false)?;
     let root = "A".repeat(43);
     let note = SignedNote::sign(format!("{site}.1\n1\n{root}=\n"), &key)?;
-    Ok(audit.breach((&met, &of), &note, "forked")?)
+    Ok(audit.breach(&met, &of, &note, "forked")?)
 }
 
 #[test]

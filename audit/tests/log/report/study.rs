@@ -244,7 +244,7 @@ impl Site {
         let size = centre.log.size();
         let proof = centre.log.tree().consistency(0, size).unwrap();
         let peer = crate::harness::public("centre");
-        Peers::default().judge(&peer, &note, (0, &proof)).unwrap();
+        Peers::default().judge(&peer, &note, 0, &proof).unwrap();
         let mut cosigned = note;
         self.log.log.cosign(&mut cosigned).unwrap();
         // Others signed it before.

@@ -284,7 +284,8 @@ impl AuditWriter {
     /// As [`AuditWriter::judge`]; a peer with two histories is not trusted any more.
     pub fn witness(
         &self,
-        (peer, of): (&VerifierKey, &Name),
+        peer: &VerifierKey,
+        of: &Name,
         shown: &SignedState,
     ) -> Result<(Checkpoint, SignedNote), PeerError> {
         let note = alone(peer, shown)?;
@@ -301,7 +302,7 @@ impl AuditWriter {
             Err(error) => {
                 drop(inner);
                 if matches!(error, PeerError::Witness(WitnessError::Forked { .. })) {
-                    self.breach((peer, of), &note, "forked")?;
+                    self.breach(peer, of, &note, "forked")?;
                 }
                 Err(error)
             }
@@ -314,7 +315,8 @@ impl AuditWriter {
     /// It could not be recorded.
     pub fn breach(
         &self,
-        (peer, of): (&VerifierKey, &Name),
+        peer: &VerifierKey,
+        of: &Name,
         note: &SignedNote,
         reason: &str,
     ) -> Result<(), LogError> {
@@ -354,7 +356,7 @@ impl Inner {
         let proof = shown.proofs.iter().find(|proof| Some(proof.from) == seen);
         let hashes = proof.map(|proof| hashes(&proof.hashes)).unwrap_or_default();
         let from = proof.map_or(0, |proof| proof.from);
-        Ok(self.peers.judge(peer, note, (from, &hashes))?)
+        Ok(self.peers.judge(peer, note, from, &hashes)?)
     }
 }
 

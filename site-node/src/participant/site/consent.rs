@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base::ids::RunId;
-use node::audit_log::{hash, terms};
+use node::audit_log::hash;
 use plan::experiment::CheckedPlan;
 use plan::policy::Policy;
 
@@ -95,8 +95,8 @@ impl SiteParticipant {
             standing.and_then(|standing| guarded(|| self.take_up(proposal, &standing, held)));
         let entries = match &decided {
             Ok(ready) => {
-                let asked = (plan.digest(), terms::of_plan(plan));
-                log::consent(run, asked, (&self.site.data_set, ready.data.fingerprint))
+                let agreed = log::Agreed::from_plan(plan);
+                log::consent(run, agreed, &self.site.data_set, ready.data.fingerprint)
             }
             Err(reason) => {
                 self.runs().remove(run);

@@ -1,8 +1,7 @@
 //! A run whose patients are described otherwise than when it was consented to: they are read again.
 
-use super::super::{DeclineReason, failed, log};
+use super::super::{DeclineReason, Site, failed, log};
 use super::{RunState, SiteParticipant, Standing};
-use node::audit_log::terms;
 
 impl SiteParticipant {
     /// Reads a run's patients again where `cohort.toml`, or its list of who withdrew, is another than when they
@@ -20,8 +19,9 @@ impl SiteParticipant {
         self.admit(standing, plan)?;
         self.affords(&standing.rules.policy, run, plan)?;
         let read = self.prepare(run, plan, standing, None)?;
-        let asked = (read.plan.digest(), terms::of_plan(&read.plan));
-        let entries = log::consent(&read.run, asked, (&self.site.data_set, read.data.fingerprint));
+        let agreed = log::Agreed::from_plan(&read.plan);
+        let Site { data_set, .. } = &self.site;
+        let entries = log::consent(&read.run, agreed, data_set, read.data.fingerprint);
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
         tracing::info!(run = %read.run, "the patients were read again: their description changed");
         let last = state.last.take();

@@ -1,6 +1,5 @@
 //! Whether a description is answered: by the policy, the budget and what was answered before.
 
-use audit::record::Terms;
 use base::digest::Digest;
 use base::ids::RunId;
 use node::audit_log::terms;
@@ -41,8 +40,8 @@ impl SiteParticipant {
         }
         let described = self.may_describe(&standing, question).map_err(declined)?;
         let Described { facts, fingerprint, standing, basis } = described;
-        let asked = (question.digest(), terms_of(&standing.rules.policy, question));
-        let entries = log::consent(&run, asked, (&self.site.data_set, fingerprint));
+        let agreed = agreed(&standing.rules.policy, question);
+        let entries = log::consent(&run, agreed, &self.site.data_set, fingerprint);
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
         let numbers = answer(&self.gate, question, &facts)?;
         // First the log, which says what the file that is kept must hold.
@@ -113,8 +112,8 @@ impl SiteParticipant {
         let basis = self.held_back(standing, question);
         let basis = basis.map_err(|reason| self.record_declined(&run, reason))?;
         tracing::info!(%run, "sending again what was answered before");
-        let asked = (question.digest(), terms_of(&standing.rules.policy, question));
-        let mut entries = log::consent(&run, asked, (&self.site.data_set, None));
+        let agreed = agreed(&standing.rules.policy, question);
+        let mut entries = log::consent(&run, agreed, &self.site.data_set, None);
         entries.extend(log::described(&run, question, &numbers));
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
         Ok(Computed { numbers, basis })
@@ -184,6 +183,7 @@ impl SiteParticipant {
 }
 
 /// What a description says, with what it promises at this hospital's δ.
-fn terms_of(policy: &Policy, question: &StatisticsRequest) -> Terms {
-    terms::of_question(question, policy.limits.total.delta)
+fn agreed(policy: &Policy, question: &StatisticsRequest) -> log::Agreed {
+    let terms = terms::of_question(question, policy.limits.total.delta);
+    log::Agreed { plan: question.digest(), terms }
 }

@@ -9,7 +9,7 @@ use audit::record::{Event, Record};
 use base::ids::{Round, RunId};
 use node::audit_log::MAX_WITNESSES;
 use node::wire::{Cosignature, Decline, ModelHeader, Purpose, ToCoordinator, ToSite};
-use tests::{Answer, Observed, SetupError, records};
+use tests::{Answer, Observed, OfferedRound, SetupError, records};
 
 use super::questions::question;
 use super::signatures::Signer;
@@ -80,9 +80,9 @@ async fn descriptions_without_end_are_refused_before_anything_is_recorded() -> O
 }
 
 fn header(site: &mut Observed, stage: &Stage, round: u32) -> Result<ModelHeader, SetupError> {
-    let round = Round(round);
-    let shown = site.record(&stage.run, round, Purpose::Train, &stage.model)?;
-    let header = site.header((&stage.run, round, Purpose::Train), &stage.model, &shown);
+    let of = OfferedRound::new(&stage.run, Round(round), Purpose::Train);
+    let shown = site.record(of, &stage.model)?;
+    let header = site.header(of, &stage.model, &shown);
     site.seen.push(shown.size);
     Ok(header)
 }
@@ -166,8 +166,8 @@ async fn offered(
     site: &mut Observed,
     round: u32,
 ) -> Result<(audit::note::SignedNote, Cosignature), SetupError> {
-    let of = (&stage.run, Round(round), Purpose::Train);
-    let shown = site.record(&stage.run, Round(round), Purpose::Train, &stage.model)?;
+    let of = OfferedRound::new(&stage.run, Round(round), Purpose::Train);
+    let shown = site.record(of, &stage.model)?;
     site.offer_shown(of, &stage.model, &shown).await?;
     let signature = cosigned(site).await?;
     Ok((shown.note.clone(), site.own(signature)))

@@ -9,7 +9,7 @@ use base::clock::SystemClock;
 use base::ids::Round;
 use node::audit_log::{AuditWriter, COORDINATOR};
 use node::wire::{Cosignature, KeptLog, Purpose};
-use tests::{Observed, SetupError, copy_folder};
+use tests::{Observed, OfferedRound, SetupError, copy_folder};
 
 use super::stage::{A, B, Node, Stage, charged, cosigned, nothing_left, refusals, soon, witnessed};
 use crate::Outcome;
@@ -31,7 +31,8 @@ pub(super) fn forked(stage: &Stage) -> Result<[Arc<AuditWriter>; 2], SetupError>
 /// Both sites are offered round 1, and told of each other's true signatures.
 async fn exchange(
     stage: &Stage,
-    (first, second): (&mut Observed, &mut Observed),
+    first: &mut Observed,
+    second: &mut Observed,
     model_of_second: &[f32],
 ) -> Outcome {
     let mut signed: Vec<Cosignature> = Vec::new();
@@ -73,7 +74,7 @@ async fn two_sites_are_not_given_different_models_in_one_log() -> Outcome {
     let stage = Stage::new(2)?;
     let (node_a, mut a) = stage.consenting(A).await?;
     let (node_b, mut b) = stage.consenting(B).await?;
-    exchange(&stage, (&mut a, &mut b), &stage.other_model()).await?;
+    exchange(&stage, &mut a, &mut b, &stage.other_model()).await?;
     both_stop(&stage, [(node_a, a), (node_b, b)]).await
 }
 
@@ -85,7 +86,7 @@ async fn two_sites_are_not_given_different_models_in_two_logs_of_one_key() -> Ou
     let (node_a, mut a) = stage.consenting(A).await?;
     let (node_b, mut b) = stage.consenting(B).await?;
     b.audit = two;
-    exchange(&stage, (&mut a, &mut b), &stage.other_model()).await?;
+    exchange(&stage, &mut a, &mut b, &stage.other_model()).await?;
     both_stop(&stage, [(node_a, a), (node_b, b)]).await
 }
 
@@ -95,10 +96,10 @@ async fn two_sites_that_are_shown_the_same_train() -> Outcome {
     let stage = Stage::new(2)?;
     let (node_a, mut a) = stage.consenting(A).await?;
     let (node_b, mut b) = stage.consenting(B).await?;
-    let shown = a.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
+    let of = OfferedRound::new(&stage.run, Round(1), Purpose::Train);
+    let shown = a.record(of, &stage.model)?;
     let mut signed = Vec::new();
     for site in [&mut a, &mut b] {
-        let of = (&stage.run, Round(1), Purpose::Train);
         site.offer_shown(of, &stage.model, &shown).await?;
         let signature = cosigned(site).await?;
         signed.push(site.own(signature));
@@ -122,16 +123,16 @@ async fn a_fork_stops_a_site_for_good() -> Outcome {
         let [one, two] = forked(&stage)?;
         stage.observer.audit = one;
         let (node, mut site) = stage.consenting(A).await?;
-        let of = (&stage.run, Round(1), Purpose::Train);
-        let seen = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
+        let of = OfferedRound::new(&stage.run, Round(1), Purpose::Train);
+        let seen = site.record(of, &stage.model)?;
         site.offer_shown(of, &stage.model, &seen).await?;
         cosigned(&mut site).await?;
 
         site.audit = two;
         let other = stage.other_model();
-        let mut shown = site.record(&stage.run, Round(1), Purpose::Train, &other)?;
+        let mut shown = site.record(of, &other)?;
         if longer {
-            shown = site.record(&stage.run, Round(1), Purpose::Train, &other)?;
+            shown = site.record(of, &other)?;
             // A proof that leads from the same number of records, in the other history.
             assert!(site.audit.sight(&shown.note, shown.size, &[seen.size]).proofs.len() == 1);
         }

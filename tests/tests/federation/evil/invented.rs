@@ -9,7 +9,7 @@ use audit::verify::{Tampering, Verdict};
 use base::ids::Round;
 use node::audit_log::AuditSettings;
 use node::wire::{Cosignature, Purpose, ToCoordinator};
-use tests::{Answer, Observed, SetupError};
+use tests::{Answer, Observed, OfferedRound, SetupError};
 
 use super::histories::forked;
 use super::signatures::Signer;
@@ -19,8 +19,8 @@ use crate::Outcome;
 /// A round after the first, whose model is the plan's start, and whose offer a site that nobody knows has
 /// signed as well.
 async fn trained(stage: &Stage, site: &mut Observed, model: &[f32]) -> Outcome {
-    let of = (&stage.run, Round(2), Purpose::Train);
-    let shown = site.record(&stage.run, Round(2), Purpose::Train, model)?;
+    let of = OfferedRound::new(&stage.run, Round(2), Purpose::Train);
+    let shown = site.record(of, model)?;
     site.offer_shown(of, model, &shown).await?;
     let signature = cosigned(site).await?;
     let cosignatures = vec![site.own(signature), Signer::new("hospital-x", 9)?.sign(&shown.note)?];
@@ -41,8 +41,8 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
     let audit =
         AuditSettings { witnesses: vec![known.verifier().clone()], ..AuditSettings::untracked() };
     let (node, mut site) = stage.consenting_with(A, audit).await?;
-    let of = (&stage.run, Round(1), Purpose::Train);
-    let shown = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
+    let of = OfferedRound::new(&stage.run, Round(1), Purpose::Train);
+    let shown = site.record(of, &stage.model)?;
     site.offer_shown(of, &stage.model, &shown).await?;
     let signature = cosigned(&mut site).await?;
     let own = site.own(signature);
@@ -81,8 +81,8 @@ async fn an_invented_witness_does_not_count_where_the_hospital_lists_those_that_
 async fn another_log_in_the_hospitals_own_name_is_nobodys() -> Outcome {
     let stage = Stage::new(2)?;
     let (node, mut site) = stage.consenting(A).await?;
-    let of = (&stage.run, Round(1), Purpose::Train);
-    let shown = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
+    let of = OfferedRound::new(&stage.run, Round(1), Purpose::Train);
+    let shown = site.record(of, &stage.model)?;
     site.offer_shown(of, &stage.model, &shown).await?;
     let signature = cosigned(&mut site).await?;
     let cosignatures = vec![site.own(signature), Signer::new(A, 9)?.sign(&shown.note)?];

@@ -6,6 +6,7 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{hash, name};
 use node::wire::{ModelHeader, Purpose};
+use tests::OfferedRound;
 
 use super::stage::{A, Stage, charged, cosigned, nothing_left, refusal, refusals, soon};
 use crate::Outcome;
@@ -14,15 +15,15 @@ use crate::Outcome;
 async fn an_older_round_is_not_trained_again() -> Outcome {
     let stage = Stage::new(1)?;
     let (node, mut site) = stage.consenting(A).await?;
-    let first = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
-    site.offer_shown((&stage.run, Round(1), Purpose::Train), &stage.model, &first).await?;
+    let of = OfferedRound::new(&stage.run, Round(1), Purpose::Train);
+    let first = site.record(of, &stage.model)?;
+    site.offer_shown(of, &stage.model, &first).await?;
     let tests::Answer::Update(update) = soon(site.answer()).await?? else {
         return Err("no update".into());
     };
     stage.honest(&mut site, 2).await?;
 
     // Its state of the log once more, with a proof that the later state extends it, and without one.
-    let of = (&stage.run, Round(1), Purpose::Train);
     drop(site.offer_shown(of, &stage.model, &first).await);
     assert_eq!(refusal(&mut site).await?, "witness.earlier-round");
     let seen = std::mem::take(&mut site.seen);
@@ -31,7 +32,7 @@ async fn an_older_round_is_not_trained_again() -> Outcome {
     site.seen = seen;
     // A new record of it, with the same model and with another one.
     for model in [stage.model.clone(), stage.other_model()] {
-        let shown = site.record(&stage.run, Round(1), Purpose::Train, &model)?;
+        let shown = site.record(of, &model)?;
         drop(site.offer_shown(of, &model, &shown).await);
         assert_eq!(refusal(&mut site).await?, "witness.earlier-round");
     }
@@ -73,14 +74,16 @@ async fn consent_to_one_run_is_not_consent_to_another() -> Outcome {
     // A run that nobody proposed: its words, far more than are buffered, are not taken.
     let large = vec![0.0; 4 << 20];
     let stranger = "run-z".parse()?;
-    let shown = site.record(&stranger, Round(1), Purpose::Train, &large)?;
-    let header = site.header((&stranger, Round(1), Purpose::Train), &large, &shown);
+    let of = OfferedRound::new(&stranger, Round(1), Purpose::Train);
+    let shown = site.record(of, &large)?;
+    let header = site.header(of, &large, &shown);
     let sent = soon(site.send(&header, &large)).await?;
     assert!(sent.is_err(), "the site took a model of a run that it was not asked about");
 
     // The record of one run for the header of another.
-    let shown = site.record(&b, Round(1), Purpose::Train, &stage.model)?;
-    drop(site.offer_shown((&a, Round(1), Purpose::Train), &stage.model, &shown).await);
+    let of = |run| OfferedRound::new(run, Round(1), Purpose::Train);
+    let shown = site.record(of(&b), &stage.model)?;
+    drop(site.offer_shown(of(&a), &stage.model, &shown).await);
     assert_eq!(refusal(&mut site).await?, "witness.offer");
 
     nothing_left(&node.state)?;
@@ -111,7 +114,7 @@ async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Out
     stage.honest(&mut site, 1).await?;
 
     let round = Round(2);
-    let of = (run, round, Purpose::Train);
+    let of = OfferedRound::new(run, round, Purpose::Train);
     let event = |entry: Event| Entry::new(name("test"), entry).of_run(name(run.as_str()));
     let right = hash(stage.plan.digest());
     let wrong = hash(Digest::of(b"another plan"));
@@ -129,17 +132,17 @@ async fn an_offer_that_the_log_does_not_end_with_is_refused_by_its_rule() -> Out
         ("another release", event(Event::Release { model: right }).of_round(2), Purpose::Evaluate),
     ] {
         let shown = site.audit.show(vec![entry])?;
-        let header = site.header((run, round, purpose), model, &shown);
+        let header = site.header(OfferedRound::new(run, round, purpose), model, &shown);
         attacks.push((what, "witness.offer", header));
     }
     // The offer stands in the log, and something comes after it.
-    let shown = site.record(run, round, Purpose::Train, model)?;
+    let shown = site.record(of, model)?;
     let later = site.audit.show(vec![event(Event::Kill {})])?;
     let mut buried = site.header(of, model, &later);
     buried.record = shown.record.clone();
     attacks.push(("not the last record", "witness.record", buried));
     // True states of the log that end with the offer, and one thing that is false.
-    let shown = site.record(run, round, Purpose::Train, model)?;
+    let shown = site.record(of, model)?;
     let good = || site.header(of, model, &shown);
     let mut changed = good();
     changed.record.line[0] ^= 1;

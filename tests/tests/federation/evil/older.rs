@@ -8,7 +8,7 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::PublishedOffer;
 use node::wire::Purpose;
-use tests::{Answer, Observed, SetupError, verdict};
+use tests::{Answer, Observed, OfferedRound, SetupError, verdict};
 
 use super::histories::forked;
 use super::stage::{A, Node, Stage, charged, refusal, refusals, soon, witnessed};
@@ -31,6 +31,10 @@ async fn consenting(stage: &Stage) -> Result<Both, SetupError> {
     Ok(Both { node, site, later })
 }
 
+fn first_round(run: &RunId) -> OfferedRound<'_> {
+    OfferedRound::new(run, ROUND, Purpose::Train)
+}
+
 /// The first round of a run is offered, and its update comes.
 async fn answered(
     stage: &Stage,
@@ -38,7 +42,7 @@ async fn answered(
     run: &RunId,
     shown: &PublishedOffer,
 ) -> Outcome {
-    site.offer_shown((run, ROUND, Purpose::Train), &stage.model, shown).await?;
+    site.offer_shown(first_round(run), &stage.model, shown).await?;
     let Answer::Update(update) = soon(site.answer()).await?? else {
         return Err(format!("no update for {run}").into());
     };
@@ -50,8 +54,8 @@ async fn answered(
 async fn an_earlier_state_that_the_later_one_goes_on_from_is_answered() -> Outcome {
     let stage = Stage::new(1)?;
     let Both { node, mut site, later } = consenting(&stage).await?;
-    let first = site.record(&stage.run, ROUND, Purpose::Train, &stage.model)?;
-    let second = site.record(&later, ROUND, Purpose::Train, &stage.model)?;
+    let first = site.record(first_round(&stage.run), &stage.model)?;
+    let second = site.record(first_round(&later), &stage.model)?;
     assert!(first.size < second.size);
     answered(&stage, &mut site, &later, &second).await?;
     answered(&stage, &mut site, &stage.run, &first).await?;
@@ -73,10 +77,10 @@ async fn an_earlier_state_that_the_later_one_goes_on_from_is_answered() -> Outco
 async fn an_earlier_state_without_its_proof_is_declined_and_the_session_goes_on() -> Outcome {
     let stage = Stage::new(1)?;
     let Both { node, mut site, later } = consenting(&stage).await?;
-    let first = site.record(&stage.run, ROUND, Purpose::Train, &stage.model)?;
-    let second = site.record(&later, ROUND, Purpose::Train, &stage.model)?;
+    let first = site.record(first_round(&stage.run), &stage.model)?;
+    let second = site.record(first_round(&later), &stage.model)?;
     answered(&stage, &mut site, &later, &second).await?;
-    let of = (&stage.run, ROUND, Purpose::Train);
+    let of = first_round(&stage.run);
     let mut none = site.header(of, &stage.model, &first);
     none.log.proofs.clear();
     let mut elsewhere = site.header(of, &stage.model, &first);
@@ -103,16 +107,16 @@ async fn an_earlier_state_with_a_false_proof_ends_the_session_for_good() -> Outc
         let [one, two] = forked(&stage)?;
         stage.observer.audit = Arc::clone(&one);
         let Both { node, mut site, later } = consenting(&stage).await?;
-        let mut first = site.record(&stage.run, ROUND, Purpose::Train, &stage.model)?;
-        let second = site.record(&later, ROUND, Purpose::Train, &stage.model)?;
+        let mut first = site.record(first_round(&stage.run), &stage.model)?;
+        let second = site.record(first_round(&later), &stage.model)?;
         answered(&stage, &mut site, &later, &second).await?;
         if other_history {
             site.audit = two;
-            first = site.record(&stage.run, ROUND, Purpose::Train, &stage.model)?;
-            let other = site.record(&later, ROUND, Purpose::Train, &stage.model)?;
+            first = site.record(first_round(&stage.run), &stage.model)?;
+            let other = site.record(first_round(&later), &stage.model)?;
             assert_eq!(other.size, second.size);
         }
-        let of = (&stage.run, ROUND, Purpose::Train);
+        let of = first_round(&stage.run);
         let mut header = site.header(of, &stage.model, &first);
         let shown = header.log.proofs.iter_mut().find(|proof| proof.from == second.size);
         let proof = shown.ok_or("no proof to the later state")?;

@@ -4,7 +4,7 @@ use audit::note::{SignedNote, SigningKey, VerifierKey};
 use base::ids::{Round, RunId, SiteName};
 use node::audit_log::PublishedOffer;
 use node::wire::{Cosignature, Purpose, ToCoordinator, ToSite};
-use tests::{Answer, Observed, SetupError};
+use tests::{Answer, Observed, OfferedRound, SetupError};
 
 use super::stage::{A, Stage, charged, cosigned, nothing_left, refusal, refusals, soon, witnessed};
 use crate::Outcome;
@@ -41,8 +41,9 @@ async fn offered(
     stage: &Stage,
 ) -> Result<(super::stage::Node, Observed, PublishedOffer, Cosignature), SetupError> {
     let (node, mut site) = stage.consenting(A).await?;
-    let shown = site.record(&stage.run, Round(1), Purpose::Train, &stage.model)?;
-    site.offer_shown((&stage.run, Round(1), Purpose::Train), &stage.model, &shown).await?;
+    let of = OfferedRound::new(&stage.run, Round(1), Purpose::Train);
+    let shown = site.record(of, &stage.model)?;
+    site.offer_shown(of, &stage.model, &shown).await?;
     let signature = cosigned(&mut site).await?;
     let own = site.own(signature);
     Ok((node, site, shown, own))

@@ -130,9 +130,10 @@ impl Stage {
         let (stop, asked) = oneshot::channel();
         let (hurry, due) = oneshot::channel();
         let daemon = tokio::spawn(async move {
-            let until = (async { drop(asked.await) }, async { drop(due.await) });
+            let asked = async { drop(asked.await) };
+            let due = async { drop(due.await) };
             let held = Arc::downgrade(&hospital);
-            let ended = site_node::daemon::drain(dialer, address, hospital, until).await;
+            let ended = site_node::daemon::drain(dialer, address, hospital, asked, due).await;
             // In a process of its own this is its end: a step that still goes on holds the state folder.
             while held.strong_count() > 0 {
                 tokio::task::yield_now().await;

@@ -28,7 +28,7 @@ use site_node::privatize::LedgerLog;
 use site_node::rules::Rules;
 use site_node::train::Device;
 use tempfile::TempDir;
-use tests::{Answer, Observed, Observer, demo};
+use tests::{Answer, Observed, Observer, OfferedRound, demo};
 
 /// One hospital whose coordinator is the test.
 pub(crate) struct Stage {
@@ -150,8 +150,8 @@ async fn train(
     round: u32,
     model: &[f32],
 ) -> Result<(Digest, Answer), tests::SetupError> {
-    let of = (run, Round(round), Purpose::Train);
-    let shown = site.record(run, Round(round), Purpose::Train, model)?;
+    let of = OfferedRound::new(run, Round(round), Purpose::Train);
+    let shown = site.record(of, model)?;
     let digest = site.header(of, model, &shown).payload.digest;
     // A site that refuses the offer stops the transfer, before or after its last byte arrived.
     drop(site.offer_shown(of, model, &shown).await);

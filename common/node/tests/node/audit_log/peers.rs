@@ -26,7 +26,7 @@ fn what_is_shown_is_the_last_record_and_each_side_signs_the_others_growth() {
     for number in 0..5 {
         let shown = centre.show(vec![note("noise"), note(&number.to_string())]).unwrap();
         let log = centre.sight(&shown.note, shown.size, &from);
-        let (checkpoint, cosigned) = site.witness((&key, &of), &log).unwrap();
+        let (checkpoint, cosigned) = site.witness(&key, &of, &log).unwrap();
         assert_eq!(checkpoint.size, shown.size);
         let record = check_shown(&checkpoint, &shown.record).unwrap();
         assert_eq!(record.event, note(&number.to_string()).event);
@@ -61,13 +61,13 @@ fn a_state_on_the_way_to_the_one_that_was_seen_is_signed_and_one_beside_it_is_no
     let more = || ["more", "and more", "and yet more", "second"].map(note).to_vec();
     let second = centre.show(more()).unwrap();
     let log = centre.sight(&second.note, second.size, &[0]);
-    site.witness((&key, &of), &log).unwrap();
+    site.witness(&key, &of, &log).unwrap();
     // Without a proof that the log went on from it, nothing is known of it.
     let log = centre.sight(&first.note, first.size, &[0]);
     let refused = site.judge(&key, &log).unwrap_err();
     assert!(refused.rule() == "witness.older" && !refused.is_breach(), "{refused}");
     let log = centre.sight(&first.note, first.size, &[0, second.size]);
-    let (checkpoint, cosigned) = site.witness((&key, &of), &log).unwrap();
+    let (checkpoint, cosigned) = site.witness(&key, &of, &log).unwrap();
     assert_eq!(checkpoint.size, first.size);
     cosigned.check(&site.verifier()).unwrap();
     let held = || centre.held(&site.seen_last(&of).unwrap()).unwrap();
@@ -83,7 +83,7 @@ fn a_state_on_the_way_to_the_one_that_was_seen_is_signed_and_one_beside_it_is_no
     let onward = forked.show(more()).unwrap();
     assert!(shown.size < second.size && second.size < onward.size);
     let log = forked.sight(&shown.note, shown.size, &[0, second.size]);
-    let breach = site.witness((&key, &of), &log).unwrap_err();
+    let breach = site.witness(&key, &of, &log).unwrap_err();
     assert!(breach.is_breach(), "{breach}");
     drop(site);
     sound(ours.path());
@@ -104,7 +104,7 @@ fn a_checkpoint_is_kept_with_its_owners_signature_alone() {
     let junk = "— coordinator.1 AAAAAQIDBAUGBwg=\n".repeat(49);
     let checkpoint = format!("{text}\n\n{junk}{signature}{junk}");
     let padded = SignedState { checkpoint, proofs: Vec::new() };
-    let (_, cosigned) = site_a.witness((&key, &of), &padded).unwrap();
+    let (_, cosigned) = site_a.witness(&key, &of, &padded).unwrap();
     assert_eq!(cosigned.signatures().len(), 2);
     let seen = site_a.seen_of(&key).unwrap();
     assert_eq!(seen, log.checkpoint);
@@ -132,10 +132,10 @@ fn a_fork_is_kept_and_outlives_a_restart_until_a_person_decides() {
     let public = one.verifier().to_string();
     let site_a = site(ours);
     let key = site_a.meet(&of, &public, true).unwrap();
-    site_a.witness((&key, &of), &shown(&one, "one", &[])).unwrap();
+    site_a.witness(&key, &of, &shown(&one, "one", &[])).unwrap();
     let seen = site_a.seen_of(&key).unwrap();
     let forked = shown(&other, "other", &[4, 5, 6]);
-    let error = site_a.witness((&key, &of), &forked).unwrap_err();
+    let error = site_a.witness(&key, &of, &forked).unwrap_err();
     assert!(error.is_breach() && error.rule() == "witness.forked", "{error}");
     let again = site_a.meet(&of, &public, true).unwrap_err();
     assert!(matches!(again, PeerError::Distrusted { .. }), "{again}");
@@ -161,7 +161,7 @@ fn a_fork_is_kept_and_outlives_a_restart_until_a_person_decides() {
     drop(site_a);
     let site_a = site(ours);
     let key = site_a.meet(&of, &public, true).unwrap();
-    site_a.witness((&key, &of), &forked).unwrap();
+    site_a.witness(&key, &of, &forked).unwrap();
     drop(site_a);
     sound(ours);
 }

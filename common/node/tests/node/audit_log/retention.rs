@@ -73,7 +73,7 @@ impl Meeting {
             other => panic!("{other:?}"),
         });
         let (state, ..) = site.signed_state(&[from]).unwrap();
-        let (_, cosigned) = centre.witness((&self.site_key, &name("site-a")), &state)?;
+        let (_, cosigned) = centre.witness(&self.site_key, &name("site-a"), &state)?;
         Ok(cosigned)
     }
 }
@@ -126,7 +126,7 @@ fn a_peer_that_was_away_is_shown_how_the_log_went_on() {
     let centre = logs.centre();
     let of = name(COORDINATOR);
     let (state, ..) = centre.signed_state(&[]).unwrap();
-    let (_, cosigned) = site.witness((&logs.centre_key, &of), &state).unwrap();
+    let (_, cosigned) = site.witness(&logs.centre_key, &of, &state).unwrap();
     centre.note_cosigned(&centre.node(), &cosigned).unwrap();
     // It is shown an offer as well, and its signature is lost on the way.
     let from = state_size(&centre, &cosigned);
@@ -135,7 +135,7 @@ fn a_peer_that_was_away_is_shown_how_the_log_went_on() {
     let offer = Entry::new(name("test"), Event::RoundOffer { model, plan });
     let offer = centre.show(vec![note("noise"), offer.of_run(name("run-a")).of_round(1)]).unwrap();
     let shown = centre.sight(&offer.note, offer.size, &[from]);
-    site.witness((&logs.centre_key, &of), &shown).unwrap();
+    site.witness(&logs.centre_key, &of, &shown).unwrap();
     // Another hospital sees all that comes since.
     let third = tempfile::tempdir().unwrap();
     let other = brief(third.path(), "site-b", Role::Site);
@@ -143,7 +143,7 @@ fn a_peer_that_was_away_is_shown_how_the_log_went_on() {
     let key = other.meet(&of, &centre.verifier().to_string(), true).unwrap();
     fill(&centre);
     let (state, ..) = centre.signed_state(&[]).unwrap();
-    let (_, cosigned) = other.witness((&key, &of), &state).unwrap();
+    let (_, cosigned) = other.witness(&key, &of, &state).unwrap();
     centre.note_cosigned(&centre.node(), &cosigned).unwrap();
     fill(&centre);
     drop(centre);
@@ -156,7 +156,7 @@ fn a_peer_that_was_away_is_shown_how_the_log_went_on() {
         panic!("what the hospital saw is not proven any more")
     };
     let (state, ..) = centre.signed_state(&[from]).unwrap();
-    site.witness((&logs.centre_key, &of), &state).unwrap();
+    site.witness(&logs.centre_key, &of, &state).unwrap();
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn what_was_seen_of_a_peer_outlives_the_records_that_told_of_it() {
     logs.show(&site, &centre).unwrap();
     let seen = centre.seen_of(&logs.site_key).unwrap();
     let (state, ..) = centre.signed_state(&[]).unwrap();
-    let (_, cosigned) = site.witness((&logs.centre_key, &name(COORDINATOR)), &state).unwrap();
+    let (_, cosigned) = site.witness(&logs.centre_key, &name(COORDINATOR), &state).unwrap();
     let forget = |centre: AuditWriter, cosigned: &SignedNote| {
         centre.note_cosigned(&centre.node(), cosigned).unwrap();
         fill(&centre);
@@ -188,7 +188,7 @@ fn what_was_seen_of_a_peer_outlives_the_records_that_told_of_it() {
     };
     fill(&centre);
     let (state, ..) = centre.signed_state(&[state_size(&centre, &cosigned)]).unwrap();
-    let (_, cosigned) = site.witness((&logs.centre_key, &name(COORDINATOR)), &state).unwrap();
+    let (_, cosigned) = site.witness(&logs.centre_key, &name(COORDINATOR), &state).unwrap();
     let centre = forget(centre, &cosigned);
     let told =
         |record: &Record| matches!(&record.event, Event::Witness { peer, .. } if *peer == of);
@@ -200,7 +200,7 @@ fn what_was_seen_of_a_peer_outlives_the_records_that_told_of_it() {
     // An older copy of the hospital's log is known for what it is.
     let restored = brief(older.path(), "site-a", Role::Site);
     let (state, ..) = restored.signed_state(&[]).unwrap();
-    let error = centre.witness((&logs.site_key, &of), &state).unwrap_err();
+    let error = centre.witness(&logs.site_key, &of, &state).unwrap_err();
     assert_eq!(error.rule(), "witness.older", "{error}");
     // So is one whose two histories were caught.
     for number in 0..400 {
@@ -208,11 +208,11 @@ fn what_was_seen_of_a_peer_outlives_the_records_that_told_of_it() {
     }
     let Held::At(from) = site.held(&seen).unwrap() else { panic!("the site's own log") };
     let (state, ..) = restored.signed_state(&[from]).unwrap();
-    let error = centre.witness((&logs.site_key, &of), &state).unwrap_err();
+    let error = centre.witness(&logs.site_key, &of, &state).unwrap_err();
     assert_eq!(error.rule(), "witness.forked", "{error}");
     fill(&centre);
     let (state, ..) = centre.signed_state(&[state_size(&centre, &cosigned)]).unwrap();
-    let (_, cosigned) = site.witness((&logs.centre_key, &name(COORDINATOR)), &state).unwrap();
+    let (_, cosigned) = site.witness(&logs.centre_key, &name(COORDINATOR), &state).unwrap();
     let centre = forget(centre, &cosigned);
     let again = centre.meet(&of, &logs.site_key.to_string(), true).unwrap_err();
     assert!(matches!(again, PeerError::Distrusted { .. }), "{again}");
