@@ -21,6 +21,7 @@ use base::fingerprint::Fingerprint;
 use base::ids::{Round, RunId};
 use node::audit_log::AuditSettings;
 use plan::experiment::{CheckedPlan, DataTag, Describe, Experiment, Plan, PrivacyMode};
+use plan::model::ModelKind;
 use plan::model::{initial_parameters, payload};
 use plan::policy::Policy;
 use privacy::{Budget, Cost, Limits};
@@ -180,6 +181,7 @@ impl Hospital {
         let coordinator = Fingerprint::of(b"the test's");
         let policy = Policy {
             modes: vec![PrivacyMode::Patient, PrivacyMode::Site, PrivacyMode::None],
+            models: vec![ModelKind::Linear, ModelKind::Mlp],
             min_noise: 0.0,
             max_rounds: 1000,
             max_time: Duration::from_secs(3600),
