@@ -163,7 +163,7 @@ impl Preview {
             experiment: plan.name.to_string(),
             rounds: plan.rounds,
             sites: (plan.aggregation.min_sites, most),
-            model: format!("{}, {}", plan.model.kind().name(), plan.model.head.name()),
+            model: format!("{}, {}", plan.model.made_of(), plan.model.head.name()),
             parameters,
             start: plan.start,
             bytes_each_round: each_round,

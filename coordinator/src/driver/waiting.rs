@@ -102,7 +102,7 @@ pub(super) fn reason(
     if !absent.late.is_empty() {
         let late = names(&absent.late);
         reasons.push(format!(
-            "without an update in time: {late} (raise aggregation.window, or see the log there)"
+            "sent no update before the run ended: {late} (if aggregation.window ran out, raise it, or see the log there)"
         ));
     }
     if reasons.is_empty() {
@@ -139,7 +139,7 @@ mod tests {
         let absent = Absent { away: vec![site("d"), site("e")], late: vec![site("f")] };
         let text = reason(&none, &declined, &absent);
         assert!(text.contains("; not connected: d, e (start site-node run there"), "{text}");
-        assert!(text.contains("; without an update in time: f ("), "{text}");
+        assert!(text.contains("; sent no update before the run ended: f ("), "{text}");
         let many: Vec<SiteName> = (0..30).map(|number| site(&format!("s{number}"))).collect();
         let text = reason(&none, &BTreeMap::new(), &Absent { away: many, late: Vec::new() });
         assert!(text.contains("s19 and 10 more"), "{text}");

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::encoder::Encoder;
 use super::error::InvalidModel;
 use super::fusion::Fusion;
 use super::head::Head;
 use super::kind::ModelKind;
 use super::limits;
 use base::digest::Digest;
+use base::quote::shortened;
 
 /// A multi-layer perceptron with ReLU between its layers, without hidden layers a linear model; or, with
 /// a fusion, the encoders of several modalities.
@@ -35,6 +37,16 @@ impl ModelSpec {
             (None, true) => ModelKind::Linear,
             (None, false) => ModelKind::Mlp,
         }
+    }
+
+    /// What it is made of, for people: the kind, and of a fusion what reads each view.
+    #[must_use]
+    pub fn made_of(&self) -> String {
+        let kind = self.kind().name();
+        let Some(fusion) = &self.fusion else { return kind.to_owned() };
+        let one = |encoder: &Encoder| format!("{}: {}", shortened(&encoder.view), encoder.name());
+        let encoders: Vec<_> = fusion.encoders.iter().map(one).collect();
+        format!("{kind} ({})", encoders.join(", "))
     }
 
     /// Checks every bound. A specification from a peer is not used before this.

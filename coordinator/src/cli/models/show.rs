@@ -25,7 +25,7 @@ fn lines(card: &Card) -> Vec<(&'static str, String)> {
             "model is",
             format!(
                 "{} with head {}, {} parameters",
-                plan.model.kind().name(),
+                plan.model.made_of(),
                 plan.model.head.name(),
                 weights.parameters
             ),

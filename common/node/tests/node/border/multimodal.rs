@@ -151,6 +151,15 @@ fn mistakes_are_named_with_the_way_out() {
         ("width = 6", "pool = \"max\"", "history.pool", "has a width alone"),
         ("width = 6", "embedding = 6", "history.embedding", "kind = \"gru\""),
         ("width = 6", "kind = \"gru\"\nkernel = 3", "history.kernel", "of kind \"gru\""),
+        ("kernel = 5", "kind = \"gru\"\nkernel = 5", "xray.kind", "which \"convolutions\" does"),
+        ("width = 6", "kernel = 3\nchannels = [3]", "history:", "channels, kernel: not keys"),
+        ("width = 6", "width = 0", "encoders.history:", "0 numbers in an embedding"),
+        (
+            "window = 3650",
+            "window = 3650\nvalues = \"log-count\"",
+            "model.encoders",
+            "no encoder reads",
+        ),
         ("width = 6", "kind = \"gur\"", "history.kind", "one of \"bag\", \"gru\""),
         ("width = 6", "kind = \"convolutions\"", "history.kind", "which \"bag\" does"),
         (

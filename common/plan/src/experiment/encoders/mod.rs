@@ -32,6 +32,15 @@ impl Network {
         }
     }
 
+    /// Whether it reads such a view.
+    fn reads(self, input: Input) -> bool {
+        let codes = matches!(input, Input::Codes { .. });
+        match self {
+            Self::Bag | Self::Gru => codes,
+            Self::Convolutions => !codes,
+        }
+    }
+
     /// Its keys beside those that all have, and what to do with another.
     fn keys(self) -> (&'static [&'static str], &'static str) {
         match self {
@@ -140,22 +149,44 @@ impl EncoderTable {
             return Err((at(""), what, hint));
         };
         let network = self.network.unwrap_or(Network::usual(input));
+        let unread = || {
+            let usual = Network::usual(input).name();
+            let what = format!("{:?} does not read such a view", network.name());
+            let what = format!("{what}, which {usual:?} does");
+            (at("kind"), what, "leave the key out, or name a kind that reads the view")
+        };
+        // First: the other keys may be those of the kind that was meant.
+        if !network.reads(input) {
+            return Err(unread());
+        }
         let (keys, hint) = network.keys();
-        if let Some(stray) = self.given().find(|key| !keys.contains(key)) {
-            let what = format!("not a key of an encoder of kind {:?}", network.name());
-            return Err((at(stray), what, hint));
+        let stray: Vec<_> = self.given().filter(|key| !keys.contains(key)).collect();
+        match stray.as_slice() {
+            [] => {}
+            [key] => {
+                let what = format!("not a key of an encoder of kind {:?}", network.name());
+                return Err((at(key), what, hint));
+            }
+            keys => {
+                let keys = keys.join(", ");
+                let what = format!("{keys}: not keys of an encoder of kind {:?}", network.name());
+                return Err((at(""), what, hint));
+            }
         }
         let frozen = self.frozen;
         let pool = self.pool.unwrap_or(Pool::Mean);
-        match network.kind(input, self.sizes) {
-            Ok(Some(kind)) => Ok(Encoder { view: name, kind, frozen, pool }),
-            Ok(None) => {
-                let usual = Network::usual(input).name();
-                let what = format!("{:?} does not read such a view", network.name());
-                let what = format!("{what}, which {usual:?} does");
-                Err((at("kind"), what, "leave the key out, or name a kind that reads the view"))
+        let kind = match network.kind(input, self.sizes) {
+            Ok(kind) => kind.ok_or_else(unread)?,
+            Err((key, what, hint)) => return Err((at(key), what, hint)),
+        };
+        let encoder = Encoder { view: name.clone(), kind, frozen, pool };
+        match encoder.check_alone() {
+            Ok(()) => Ok(encoder),
+            Err(error) => {
+                let what = error.to_string();
+                let what = what.strip_prefix("model: ").unwrap_or(&what).to_owned();
+                Err((at(""), what, "keep the encoder's numbers within their bounds"))
             }
-            Err((key, what, hint)) => Err((at(key), what, hint)),
         }
     }
 }

@@ -66,6 +66,11 @@ impl Plan {
                 let what = format!("{} is no view", quoted(&encoder.view));
                 return Some((what, "name the view that the encoder reads"));
             };
+            if matches!(view.source, ViewSource::Codes { counted: true, .. }) {
+                let what =
+                    format!("{} counts its codes, which no encoder reads", quoted(&view.name));
+                return Some((what, "leave out values = \"log-count\", or the encoder"));
+            }
             let fits = view.source.input() == Some(encoder.kind.input());
             let what = format!("encoder {} does not fit its view", quoted(&encoder.view));
             (!fits).then_some((what, "make kind and sizes those of the view"))

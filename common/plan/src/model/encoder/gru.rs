@@ -39,8 +39,8 @@ impl Shape for Gru {
 
     fn check(&self) -> Result<Cost, InvalidModel> {
         within("codes in a vocabulary", self.vocabulary, limits::WIDTH)?;
-        within("numbers in an embedding", self.embedding, limits::CHANNELS)?;
         within("numbers in a recurrent state", self.width, limits::CHANNELS)?;
+        within("numbers in an embedding", self.embedding, limits::CHANNELS)?;
         let codes = limits::CODES as u64;
         let [embedding, width] = [self.embedding, self.width].map(u64::from);
         // A step keeps the state before and after fading, what it faded by, three gates and what they read.

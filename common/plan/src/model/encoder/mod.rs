@@ -179,6 +179,14 @@ impl Encoder {
         [own].into_iter().chain(blocks).collect()
     }
 
+    /// Checks the encoder by itself, before the model that it is a part of.
+    ///
+    /// # Errors
+    /// The first bound that is broken.
+    pub(crate) fn check_alone(&self) -> Result<(), InvalidModel> {
+        self.check().map(|_| ())
+    }
+
     /// Checks the encoder; what a pass of it costs.
     pub(super) fn check(&self) -> Result<Cost, InvalidModel> {
         if self.pool != Pool::Mean && self.convolutions().1 == 0 {
