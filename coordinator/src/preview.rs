@@ -21,8 +21,8 @@ pub enum PreviewError {
     /// A parameter is outside the accountants' range.
     #[error(transparent)]
     Accountant(#[from] AccountantError),
-    /// A hospital's policy cannot be read.
-    #[error(transparent)]
+    /// A hospital's policy cannot be read. It stays a cause, which has an exit code of its own.
+    #[error("{0}")]
     Policy(#[from] ConfigError),
 }
 

@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use base::config::{ConfigError, Problem};
 use base::digest::Digest;
 use base::durable;
 use plan::artifact::{Card, CardError, Weights, WeightsError, header, largest, read, sha256};
 use plan::experiment::{Experiment, Plan, View};
 use plan::model::payload;
 use plan::model::{ModelSpec, ParamLayout};
+
+use crate::process::chain;
 
 /// The ending of weights.
 pub const WEIGHTS: &str = "safetensors";
@@ -171,6 +174,22 @@ pub fn begin(experiment: &mut Experiment, file: &Path) -> Result<(), ModelStoreE
     }
     experiment.plan.start = Some(model_hash(&found.parameters));
     Ok(())
+}
+
+/// The same as [`begin`]. What is wrong is a mistake in the experiment's file, which names the weights.
+///
+/// # Errors
+/// As [`begin`].
+pub fn begin_of_file(experiment: &mut Experiment, file: &Path) -> Result<(), ConfigError> {
+    begin(experiment, file).map_err(|error| ConfigError {
+        source: file.display().to_string(),
+        problems: vec![Problem {
+            key: "model.start".to_owned(),
+            line: None,
+            what: chain(&error),
+            hint: "name the weights of a model like this one, or leave the key out".to_owned(),
+        }],
+    })
 }
 
 /// That weights of the same shapes mean the same: shapes do not say which head, causes, time grid or inputs.

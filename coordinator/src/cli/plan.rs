@@ -27,7 +27,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    model_store::begin(&mut experiment, &args.experiment)?;
+    model_store::begin_of_file(&mut experiment, &args.experiment)?;
     let (question, _) = experiment.describe.question(&experiment.plan)?;
     let preview = Preview::of(&experiment.plan, &question, &args.policies)?;
     match args.format {

@@ -32,7 +32,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    model_store::begin(&mut experiment, &args.experiment)?;
+    model_store::begin_of_file(&mut experiment, &args.experiment)?;
     let (identity, coordinator) = operator(&args.config, args.coordinator.as_ref())?;
     warn(&experiment.plan, args.output.quiet);
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);

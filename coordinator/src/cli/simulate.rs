@@ -38,7 +38,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Outcome {
     log(args.output.level());
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    model_store::begin(&mut experiment, &args.experiment)?;
+    model_store::begin_of_file(&mut experiment, &args.experiment)?;
     warn(&experiment.plan, args.output.quiet);
     let simulation = Simulation {
         experiment: &experiment,

@@ -34,8 +34,8 @@ pub enum SplitError {
         /// Why.
         source: std::io::Error,
     },
-    /// What a hospital says of its data cannot be used.
-    #[error(transparent)]
+    /// What a hospital says of its data cannot be used. It stays a cause, which has an exit code of its own.
+    #[error("{0}")]
     Cohort(#[from] ConfigError),
     /// No hospital is there.
     #[error("no folder in {} holds a cohort.toml; `coordinator synth` makes some", path.display())]

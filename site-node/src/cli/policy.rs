@@ -44,7 +44,7 @@ pub(super) struct Explain {
 pub(super) fn run(verb: &Verb) -> Result<(), Box<dyn Error>> {
     let Verb::Explain(args) = verb;
     let mut experiment: Experiment = config::load(&args.experiment, &args.overrides)?;
-    model_store::begin(&mut experiment, &args.experiment)?;
+    model_store::begin_of_file(&mut experiment, &args.experiment)?;
     let Experiment { plan, describe, .. } = experiment;
     let here = Here::open(&args.config)?;
     let decisions = here.explain(&plan);

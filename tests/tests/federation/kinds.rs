@@ -158,6 +158,25 @@ fn a_word_that_no_model_has_is_answered_with_those_that_there_are() -> Outcome {
     Ok(())
 }
 
+/// Exit code 78, also where another file than the command's own is at fault.
+#[test]
+fn a_mistake_in_a_file_ends_with_the_code_of_such_mistakes() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let ends = |arguments: &[&std::ffi::OsStr]| -> Result<(Option<i32>, String), SetupError> {
+        let output = Command::new(binary("coordinator")?).args(arguments).output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    let experiment = folder.path().join("start.toml");
+    fs::copy(shipped("synthetic.toml"), &experiment)?;
+    let (code, told) =
+        ends(&["plan".as_ref(), experiment.as_ref(), "--policy".as_ref(), "nobody.toml".as_ref()])?;
+    assert!(code == Some(78) && told.contains("nobody.toml"), "{code:?}: {told}");
+    edit(&experiment, "[model]\n", "[model]\nstart = \"nobody.safetensors\"\n")?;
+    let (code, told) = ends(&["plan".as_ref(), experiment.as_ref()])?;
+    assert!(code == Some(78) && told.contains("model.start: "), "{code:?}: {told}");
+    Ok(())
+}
+
 #[test]
 fn each_experiment_of_the_repository_is_judged_by_a_policy_that_names_its_model() -> Outcome {
     let (federation, _) = federation()?;

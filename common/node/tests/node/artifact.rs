@@ -269,6 +269,13 @@ fn an_experiment_begins_with_weights_that_mean_the_same() {
 
     let other = begin(&|next| next.plan.model.hidden = vec![8]).unwrap_err().to_string();
     assert!(other.contains("\"dense.0.weight\" has the shape [12, 16]"), "{other}");
+    // Of the file, it is a mistake at its key.
+    let mut next = experiment();
+    next.start = Some("nobody.safetensors".into());
+    let absent = model_store::begin_of_file(&mut next, &file).unwrap_err();
+    assert_eq!(absent.problems.len(), 1);
+    assert_eq!(absent.problems[0].key, "model.start");
+    assert!(absent.to_string().contains("nobody.safetensors"), "{absent}");
     let renamed = begin(&|next| next.plan.features[3].column = "y04".to_owned()).unwrap_err();
     assert!(matches!(renamed.fault, ModelStoreFault::Meaning { which: "inputs", .. }), "{renamed}");
     // Of one shape with a logistic hazard, and another meaning.
