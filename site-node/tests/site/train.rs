@@ -255,7 +255,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
     }
     for threads in ["1", "2", "3"] {
         let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "the_number_of_threads_does_not_change_a_bit", "--nocapture"])
+            .args(["--exact", "train::the_number_of_threads_does_not_change_a_bit", "--nocapture"])
             .env(CHILD, "1")
             .env("RAYON_NUM_THREADS", threads)
             .output()
