@@ -19,14 +19,14 @@ use std::time::Duration;
 
 use audit::note::VerifierKey;
 use base::clock::Clock;
-use base::ids::SiteName;
+use base::ids::{RunId, SiteName};
 use node::audit_log::AuditWriter;
 use node::transport::{FrameReader, FrameWriter, Link, TransportError};
 use node::wire::{Hello, KeptLog, PROTOCOL, Refusal, Subject, ToCoordinator, ToSite};
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::connections::{
-    Connections, Entered, REFUSED, SessionCommand, SessionEvent, UploadPermit,
+    Connections, Entered, JobId, REFUSED, SessionCommand, SessionEvent, UploadPermit,
 };
 use crate::driver::log;
 use crate::launch::Launcher;
@@ -122,6 +122,9 @@ pub async fn serve(
             job.tell(SessionEvent::Lost(site.clone())).await;
         }
     }
+    // By their numbers: whoever holds a job's inbox keeps what was left in it, which may be the permit that this waits
+    // for.
+    let asked: Vec<(JobId, RunId)> = jobs.into_iter().map(|job| (job.id, job.run)).collect();
     let session = Session {
         link: link.clone(),
         site: site.clone(),
@@ -140,10 +143,11 @@ pub async fn serve(
             error = link.closed() => return Err(error),
         };
         writer.send(&ToSite::Welcome(hello(Some(session.log())))).await?;
-        for job in &jobs {
-            job.tell(SessionEvent::Joined(site.clone())).await;
+        for (id, run) in asked {
+            if let Some(job) = connections.job(&run).filter(|job| job.id == id) {
+                job.tell(SessionEvent::Joined(site.clone())).await;
+            }
         }
-        drop(jobs);
         Box::pin(session.run(reader, writer, commands, permit)).await
     }
     .await;

@@ -70,7 +70,8 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// A hash of it, by which a later process of this hospital knows it again.
+    /// A hash of it, by which a later process of this hospital knows it again. It errs to the safe side: an answer that
+    /// was paid for and never left is forfeited if the list of who withdrew was written anew, though nobody was added.
     pub(super) fn digest(&self) -> Digest {
         Digest::of(format!("{self:?}").as_bytes())
     }

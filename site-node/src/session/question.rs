@@ -12,7 +12,7 @@ use super::SessionError;
 use super::desk::{Desk, Work, blocking};
 use super::run::Ended;
 use crate::participant::{Computed, DeclineReason};
-use crate::steps::{STEP, in_steps};
+use crate::steps::{STEP, in_steps, in_steps_where};
 
 /// A statistics request that waits for signatures, or is being answered.
 pub(super) struct QuestionJob {
@@ -118,5 +118,8 @@ async fn depart(
         participant.depart_answer(&question, &answer)?;
         Ok(answer.numbers)
     });
-    leaves.await
+    let of_patients = |done: &Result<Vec<Metric>, DeclineReason>| {
+        done.as_ref().is_err_and(DeclineReason::is_of_patients)
+    };
+    in_steps_where(STEP, leaves, of_patients).await
 }
