@@ -7,7 +7,7 @@ use base::quote::quoted;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidModel {
     /// A width of zero, or one over the limit.
-    #[error("model: {part} is {found}; use 1 to {}", limits::WIDTH)]
+    #[error("{part} is {found}; use 1 to {}", limits::WIDTH)]
     Width {
         /// Which width.
         part: &'static str,
@@ -15,19 +15,19 @@ pub enum InvalidModel {
         found: u32,
     },
     /// Too many hidden layers.
-    #[error("model: {found} hidden layers; use at most {}", limits::DEPTH)]
+    #[error("{found} hidden layers; use at most {}", limits::DEPTH)]
     Depth {
         /// What the specification says.
         found: usize,
     },
     /// Too many parameters.
-    #[error("model: {found} parameters; use at most {}", limits::PARAMETERS)]
+    #[error("{found} parameters; use at most {}", limits::PARAMETERS)]
     Size {
         /// What the specification adds up to.
         found: u64,
     },
-    /// A number of an encoder or of the fusion that is out of bounds.
-    #[error("model: {found} {part}; use 1 to {most}")]
+    /// A number of an encoder that is out of bounds.
+    #[error("{found} {part}; use 1 to {most}")]
     Bound {
         /// Which.
         part: &'static str,
@@ -36,8 +36,11 @@ pub enum InvalidModel {
         /// The most.
         most: u32,
     },
+    /// A fused vector of no number, or of too many.
+    #[error("a fused vector of {0} numbers; use 1 to {most}", most = limits::CHANNELS)]
+    FusedWidth(u32),
     /// A convolution that no site computes.
-    #[error("model: encoder of kind {part}: {found} {what}")]
+    #[error("encoder of kind {part}: {found} {what}")]
     Block {
         /// The kind of encoder.
         part: &'static str,
@@ -47,43 +50,38 @@ pub enum InvalidModel {
         found: u32,
     },
     /// Codes have no positions.
-    #[error("model: encoder {} adds codes up and has no pool; leave the key out", quoted(view))]
+    #[error("encoder {} adds codes up and has no pool; leave the key out", quoted(view))]
     Pool {
         /// The view.
         view: String,
     },
     /// One patient would take too much memory or time.
-    #[error(
-        "model: encoder of kind {part}: too much work a patient; use fewer channels or a stride"
-    )]
+    #[error("encoder of kind {part}: too much work a patient; use fewer channels or a stride")]
     Work {
         /// The kind of encoder.
         part: &'static str,
     },
     /// A fusion of nothing, or of too much.
-    #[error("model: {found} encoders beside the tables'; use 1 to {}", limits::ENCODERS)]
+    #[error("{found} encoders beside the tables'; use 1 to {}", limits::ENCODERS)]
     Encoders {
         /// What the specification says.
         found: usize,
     },
     /// Two encoders of one view.
-    #[error(
-        "model: view {} has the name of another encoder or of the tables; rename it",
-        quoted(view)
-    )]
+    #[error("view {} has the name of another encoder or of the tables; rename it", quoted(view))]
     TwoEncoders {
         /// The view.
         view: String,
     },
     /// Two blocks of parameters of one name, which names of views make.
-    #[error("model: two blocks of parameters are called {}; rename the view", quoted(name))]
+    #[error("two blocks of parameters are called {}; rename the view", quoted(name))]
     TwoBlocks {
         /// The name.
         name: String,
     },
     /// Hidden layers without inputs, or the other way round.
     #[error(
-        "model: {inputs} inputs from tables and {layers} layers for them; a fusion needs both or neither"
+        "{inputs} inputs from tables and {layers} layers for them; a fusion needs both or neither"
     )]
     Tables {
         /// Inputs from tables.
@@ -92,18 +90,18 @@ pub enum InvalidModel {
         layers: usize,
     },
     /// A chance outside [0, 1).
-    #[error("model: modality dropout of {found} parts per million; use 0 to 999999")]
+    #[error("modality dropout of {found} parts per million; use 0 to 999999")]
     Dropout {
         /// What the specification says.
         found: u32,
     },
     /// One cause, or too many, in a head of several.
-    #[error("model: {found} causes in a head of several; use 2 to {}", crate::experiment::CAUSES)]
+    #[error("{found} causes in a head of several; use 2 to {}", crate::experiment::CAUSES)]
     Causes {
         /// What the specification says.
         found: u32,
     },
     /// An initial hazard outside (0, 1).
-    #[error("model: initial hazard of {0} parts per million; use 1 to 999999")]
+    #[error("initial hazard of {0} parts per million; use 1 to 999999")]
     InitialHazard(u32),
 }

@@ -51,9 +51,7 @@ impl Fusion {
             }
         }
         if !(1..=limits::CHANNELS).contains(&self.width) {
-            let found = self.width;
-            let most = limits::CHANNELS;
-            return Err(InvalidModel::Bound { part: "numbers in the fused vector", found, most });
+            return Err(InvalidModel::FusedWidth(self.width));
         }
         if self.dropout_ppm >= 1_000_000 {
             return Err(InvalidModel::Dropout { found: self.dropout_ppm });

@@ -151,7 +151,7 @@ fn mistakes_are_named_with_the_way_out() {
         ("width = 6", "pool = \"max\"", "history.pool", "has a width alone"),
         ("width = 6", "embedding = 6", "history.embedding", "kind = \"gru\""),
         ("width = 6", "kind = \"gru\"\nkernel = 3", "history.kernel", "of kind \"gru\""),
-        ("kernel = 5", "kind = \"gru\"\nkernel = 5", "xray.kind", "which \"convolutions\" does"),
+        ("kernel = 5", "kind = \"gru\"\nkernel = 5", "xray.kind", "; \"convolutions\" does"),
         ("width = 6", "kernel = 3\nchannels = [3]", "history:", "channels, kernel: not keys"),
         ("width = 6", "width = 0", "encoders.history:", "0 numbers in an embedding"),
         (
@@ -161,7 +161,7 @@ fn mistakes_are_named_with_the_way_out() {
             "no encoder reads",
         ),
         ("width = 6", "kind = \"gur\"", "history.kind", "one of \"bag\", \"gru\""),
-        ("width = 6", "kind = \"convolutions\"", "history.kind", "which \"bag\" does"),
+        ("width = 6", "kind = \"convolutions\"", "history.kind", "; \"bag\" does"),
         (
             "width = 6",
             "kind = \"gru\"\nembedding = 4\nwidth = 0",
@@ -169,12 +169,7 @@ fn mistakes_are_named_with_the_way_out() {
             "0 numbers in a recurrent state",
         ),
         ("kernel = 5", "width = 5", "xray.width", "give channels"),
-        (
-            "channels = [8, 8]\nkernel = 5",
-            "kind = \"gru\"",
-            "xray.kind",
-            "which \"convolutions\" does",
-        ),
+        ("channels = [8, 8]\nkernel = 5", "kind = \"gru\"", "xray.kind", "; \"convolutions\" does"),
         ("kernel = 5", "kernel = 4", "model.encoders", "use an odd number up to 63"),
         ("strides = [4, 1, 2]", "strides = [4, 1]", "heart.strides", "2 numbers for 3"),
         ("strides = [4, 1, 2]", "strides = [4, 2, 2]", "model.encoders", "with a stride"),
@@ -184,6 +179,7 @@ fn mistakes_are_named_with_the_way_out() {
         ("channels = [8, 8]", "channels = [8, 2000]", "model.encoders", "use 1 to 1024"),
         ("modality_dropout = 0.25", "modality_dropout = 1", "fusion.modality_dropout", "0 to 0.9"),
         ("hidden = [12]", "hidden = [0]", "model.hidden", "a hidden layer is 0"),
+        ("width = 24", "width = 0", "model.fusion:", "a fused vector of 0 numbers"),
         ("hidden = [16]\n", "", "model.hidden", "a fusion needs both or neither"),
         ("pixels = [64, 48]", "pixels = [4096, 4096]", "model.encoders", "too much work"),
         ("\n[model.encoders.xray]", "\n[model.encoders.age]", "encoders.age", "no view"),
@@ -279,7 +275,7 @@ fn hostile_sizes_are_refused_without_a_panic() {
     assert!(matches!(framed.check(), Err(InvalidModel::Work { .. })), "{:?}", framed.check());
     let mut wide = spec.clone();
     wide.fusion.as_mut().unwrap().width = most;
-    assert!(matches!(wide.check(), Err(InvalidModel::Bound { .. })));
+    assert_eq!(wide.check(), Err(InvalidModel::FusedWidth(most)));
     let mut pooled = spec.clone();
     for encoder in &mut pooled.fusion.as_mut().unwrap().encoders {
         encoder.pool = Pool::Max;

@@ -106,7 +106,7 @@ fn model_key(error: &InvalidModel) -> &'static str {
         | InvalidModel::Pool { .. }
         | InvalidModel::TwoEncoders { .. }
         | InvalidModel::TwoBlocks { .. } => "model.encoders",
-        InvalidModel::Dropout { .. } => "model.fusion",
+        InvalidModel::Dropout { .. } | InvalidModel::FusedWidth(_) => "model.fusion",
     }
 }
 

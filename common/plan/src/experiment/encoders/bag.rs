@@ -1,14 +1,13 @@
 //! `kind = "bag"`, as codes have if their table says nothing.
 
 use super::Sizes;
-use crate::model::{CodeBag, EncoderKind, Input};
+use crate::model::{CodeBag, EncoderKind};
 
 pub(super) const KEYS: &[&str] = &["width"];
 
 pub(super) const HINT: &str =
     "remove the key: a sum of embeddings has a width alone; kind = \"gru\" has an embedding, too";
 
-pub(super) fn kind(input: Input, sizes: &Sizes) -> Option<EncoderKind> {
-    let Input::Codes { vocabulary } = input else { return None };
-    Some(EncoderKind::Codes(CodeBag { vocabulary, width: sizes.width.unwrap_or(16) }))
+pub(super) fn kind(vocabulary: u32, sizes: &Sizes) -> EncoderKind {
+    EncoderKind::Codes(CodeBag { vocabulary, width: sizes.width.unwrap_or(16) })
 }

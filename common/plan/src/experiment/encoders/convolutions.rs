@@ -1,25 +1,21 @@
 //! `kind = "convolutions"`, as ECGs and images have.
 
 use super::{KeyProblem, Sizes};
-use crate::model::{Block, Ecg, EncoderKind, Image, Input};
+use crate::model::{Block, Ecg, EncoderKind, Image};
 
 pub(super) const KEYS: &[&str] =
     &["channels", "kernel", "strides", "dilations", "residual", "pool"];
 
 pub(super) const HINT: &str = "give channels, one number for each convolution";
 
-pub(super) fn kind(input: Input, sizes: Sizes) -> Result<Option<EncoderKind>, KeyProblem> {
-    let kind = match input {
-        Input::Codes { .. } => return Ok(None),
-        Input::Ecg { samples } => {
-            EncoderKind::Ecg(Ecg { samples, blocks: blocks(sizes, &[32, 32, 64, 64, 64], 7)? })
-        }
-        Input::Image { width, height } => {
-            let blocks = blocks(sizes, &[16, 32, 64, 64], 3)?;
-            EncoderKind::Image(Image { width, height, blocks })
-        }
-    };
-    Ok(Some(kind))
+pub(super) fn ecg(samples: u32, sizes: Sizes) -> Result<EncoderKind, KeyProblem> {
+    let blocks = blocks(sizes, &[32, 32, 64, 64, 64], 7)?;
+    Ok(EncoderKind::Ecg(Ecg { samples, blocks }))
+}
+
+pub(super) fn image(width: u32, height: u32, sizes: Sizes) -> Result<EncoderKind, KeyProblem> {
+    let blocks = blocks(sizes, &[16, 32, 64, 64], 3)?;
+    Ok(EncoderKind::Image(Image { width, height, blocks }))
 }
 
 /// The convolutions: each halves the length, but where the file says otherwise.

@@ -1,15 +1,14 @@
 //! `kind = "gru"`, over codes in the order of their dates.
 
 use super::Sizes;
-use crate::model::{EncoderKind, Gru, Input};
+use crate::model::{EncoderKind, Gru};
 
 pub(super) const KEYS: &[&str] = &["width", "embedding"];
 
 pub(super) const HINT: &str = "remove the key: a GRU has a width and the size of its embedding";
 
-pub(super) fn kind(input: Input, sizes: &Sizes) -> Option<EncoderKind> {
-    let Input::Codes { vocabulary } = input else { return None };
+pub(super) fn kind(vocabulary: u32, sizes: &Sizes) -> EncoderKind {
     let width = sizes.width.unwrap_or(16);
     let embedding = sizes.embedding.unwrap_or(width);
-    Some(EncoderKind::Gru(Gru { vocabulary, embedding, width }))
+    EncoderKind::Gru(Gru { vocabulary, embedding, width })
 }

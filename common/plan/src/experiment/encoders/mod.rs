@@ -32,15 +32,6 @@ impl Network {
         }
     }
 
-    /// Whether it reads such a view.
-    fn reads(self, input: Input) -> bool {
-        let codes = matches!(input, Input::Codes { .. });
-        match self {
-            Self::Bag | Self::Gru => codes,
-            Self::Convolutions => !codes,
-        }
-    }
-
     /// Its keys beside those that all have, and what to do with another.
     fn keys(self) -> (&'static [&'static str], &'static str) {
         match self {
@@ -50,12 +41,20 @@ impl Network {
         }
     }
 
-    /// The encoder of a view; none where it reads other views.
-    fn kind(self, input: Input, sizes: Sizes) -> Result<Option<EncoderKind>, KeyProblem> {
-        match self {
-            Self::Bag => Ok(bag::kind(input, &sizes)),
-            Self::Gru => Ok(gru::kind(input, &sizes)),
-            Self::Convolutions => convolutions::kind(input, sizes),
+    /// The encoder of a view.
+    fn kind(self, input: Input, sizes: Sizes) -> Result<EncoderKind, KeyProblem> {
+        match (self, input) {
+            (Self::Bag, Input::Codes { vocabulary }) => Ok(bag::kind(vocabulary, &sizes)),
+            (Self::Gru, Input::Codes { vocabulary }) => Ok(gru::kind(vocabulary, &sizes)),
+            (Self::Convolutions, Input::Ecg { samples }) => convolutions::ecg(samples, sizes),
+            (Self::Convolutions, Input::Image { width, height }) => {
+                convolutions::image(width, height, sizes)
+            }
+            (Self::Bag | Self::Gru | Self::Convolutions, _) => {
+                let usual = Self::usual(input).name();
+                let what = format!("{:?} does not read such a view; {usual:?} does", self.name());
+                Err(("kind", what, "leave the key out, or name a kind that reads the view"))
+            }
         }
     }
 }
@@ -149,18 +148,13 @@ impl EncoderTable {
             return Err((at(""), what, hint));
         };
         let network = self.network.unwrap_or(Network::usual(input));
-        let unread = || {
-            let usual = Network::usual(input).name();
-            let what = format!("{:?} does not read such a view", network.name());
-            let what = format!("{what}, which {usual:?} does");
-            (at("kind"), what, "leave the key out, or name a kind that reads the view")
-        };
-        // First: the other keys may be those of the kind that was meant.
-        if !network.reads(input) {
-            return Err(unread());
-        }
         let (keys, hint) = network.keys();
         let stray: Vec<_> = self.given().filter(|key| !keys.contains(key)).collect();
+        let frozen = self.frozen;
+        let pool = self.pool.unwrap_or(Pool::Mean);
+        // Before stray keys, which may be those of the kind that was meant.
+        let kind =
+            network.kind(input, self.sizes).map_err(|(key, what, hint)| (at(key), what, hint))?;
         match stray.as_slice() {
             [] => {}
             [key] => {
@@ -173,20 +167,10 @@ impl EncoderTable {
                 return Err((at(""), what, hint));
             }
         }
-        let frozen = self.frozen;
-        let pool = self.pool.unwrap_or(Pool::Mean);
-        let kind = match network.kind(input, self.sizes) {
-            Ok(kind) => kind.ok_or_else(unread)?,
-            Err((key, what, hint)) => return Err((at(key), what, hint)),
-        };
         let encoder = Encoder { view: name.clone(), kind, frozen, pool };
-        match encoder.check_alone() {
-            Ok(()) => Ok(encoder),
-            Err(error) => {
-                let what = error.to_string();
-                let what = what.strip_prefix("model: ").unwrap_or(&what).to_owned();
-                Err((at(""), what, "keep the encoder's numbers within their bounds"))
-            }
-        }
+        encoder.check_alone().map_err(|error| {
+            (at(""), error.to_string(), "keep the encoder's numbers within their bounds")
+        })?;
+        Ok(encoder)
     }
 }

@@ -51,7 +51,8 @@ fn a_run_that_rests_and_is_declined_without_a_record_gives_way() {
     let hospital = Hospital::new(1, 1e6);
     let plan = of_columns(PrivacyMode::Patient);
     let other = of_columns(PrivacyMode::Site);
-    let (a, b) = (run("run-a"), run("run-b"));
+    let a = run("run-a");
+    let b = run("run-b");
     hospital.consider(&a, &plan).unwrap();
     hospital.site.session_begins();
     assert_eq!(hospital.consider(&a, &other).unwrap_err().rule, "run.plan");

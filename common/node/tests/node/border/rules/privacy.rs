@@ -33,7 +33,9 @@ fn no_private_mode_counts_patients_or_couples_them() {
 
 #[test]
 fn a_private_mode_has_noise_that_is_noise() {
-    let (clip, noise, delta) = ("privacy.clip", "privacy.noise_multiplier", "privacy.delta");
+    let clip = "privacy.clip";
+    let noise = "privacy.noise_multiplier";
+    let delta = "privacy.delta";
     each_is_found(
         &plan(),
         &[
@@ -53,7 +55,8 @@ fn a_private_mode_has_noise_that_is_noise() {
         ],
     );
     let mut most = plan();
-    (most.privacy.noise_multiplier, most.aggregation.max_sites) = (204.6, 1000);
+    most.privacy.noise_multiplier = 204.6;
+    most.aggregation.max_sites = 1000;
     assert_eq!(most.check(), []);
     for bad in [1000.5, f64::NAN, f64::INFINITY] {
         let mut over = plan();
@@ -67,7 +70,8 @@ fn a_private_mode_has_noise_that_is_noise() {
 
 #[test]
 fn mode_off_claims_no_noise_and_no_delta() {
-    let (noise, delta) = ("privacy.noise_multiplier", "privacy.delta");
+    let noise = "privacy.noise_multiplier";
+    let delta = "privacy.delta";
     each_is_found(
         &open_plan(),
         &[
