@@ -21,7 +21,7 @@ pub enum PreviewError {
     /// A parameter is outside the accountants' range.
     #[error(transparent)]
     Accountant(#[from] AccountantError),
-    /// A hospital's policy cannot be read. It stays a cause, which has an exit code of its own.
+    /// A hospital's policy cannot be read. Not transparent, which would hide the error that has the exit code.
     #[error("{0}")]
     Policy(#[from] ConfigError),
 }

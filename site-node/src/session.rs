@@ -31,7 +31,7 @@ pub enum SessionError {
     Transport(#[from] TransportError),
     /// The coordinator does not let this site in; trying again will not help.
     #[error("the coordinator refused this site: {0}")]
-    Refused(Refusal),
+    Refused(#[source] Refusal),
     /// The coordinator broke the protocol.
     #[error("the coordinator broke the protocol: {0}")]
     Protocol(&'static str),

@@ -60,7 +60,7 @@ impl Digest {
 
     /// A hash whose bytes are known, such as one read from a message.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 }

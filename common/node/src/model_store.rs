@@ -159,7 +159,7 @@ pub fn model_hash(parameters: &[f32]) -> Digest {
 }
 
 /// Resolves an experiment's `model.start`, a path from the folder of the experiment's file: the plan has
-/// the model's hash then. Nothing to do where there is none.
+/// the model's hash then. Nothing to do where there is none. [`begin_of_file`] makes an error of it that names the key.
 ///
 /// # Errors
 /// The weights cannot be read, or are not of the experiment's model: other blocks or shapes, or, where a

@@ -14,7 +14,7 @@ pub fn chain(error: &dyn Error) -> String {
     let mut source = error.source();
     while let Some(error) = source {
         let cause = error.to_string();
-        // Transparent errors repeat what they stand for.
+        // An error may show its cause in its own text.
         if !text.contains(&cause) {
             text.push_str("\n  because: ");
             text.push_str(&cause);

@@ -26,7 +26,7 @@ const NAMED: usize = 20;
 pub(super) struct Absent {
     /// They belong to the federation and are not connected.
     pub away: Vec<SiteName>,
-    /// They are connected and sent no update in time.
+    /// They are connected and sent no update.
     pub late: Vec<SiteName>,
 }
 
@@ -102,7 +102,8 @@ pub(super) fn reason(
     if !absent.late.is_empty() {
         let late = names(&absent.late);
         reasons.push(format!(
-            "sent no update before the run ended: {late} (if aggregation.window ran out, raise it, or see the log there)"
+            "connected, but sent no update: {late} (raise aggregation.window if the time ran out; otherwise see the \
+             log of site-node there)"
         ));
     }
     if reasons.is_empty() {
@@ -139,7 +140,7 @@ mod tests {
         let absent = Absent { away: vec![site("d"), site("e")], late: vec![site("f")] };
         let text = reason(&none, &declined, &absent);
         assert!(text.contains("; not connected: d, e (start site-node run there"), "{text}");
-        assert!(text.contains("; sent no update before the run ended: f ("), "{text}");
+        assert!(text.contains("; connected, but sent no update: f ("), "{text}");
         let many: Vec<SiteName> = (0..30).map(|number| site(&format!("s{number}"))).collect();
         let text = reason(&none, &BTreeMap::new(), &Absent { away: many, late: Vec::new() });
         assert!(text.contains("s19 and 10 more"), "{text}");

@@ -186,10 +186,10 @@ mod tests {
         let row = registry.run("run-a").unwrap();
         assert_eq!((row.status.as_str(), row.rounds), ("finished", 2));
         assert_eq!(row.file_sha256.as_deref(), Some(&report.file_sha256[..]));
-        for (kept, reported) in registry.rounds("run-a", 0, 10).unwrap().iter().zip(&report.rounds)
-        {
-            assert_eq!(object(&kept.metrics), reported.metrics);
-        }
+        let kept = registry.rounds("run-a", 0, 10).unwrap();
+        let kept: Vec<_> = kept.iter().map(|row| object(&row.metrics)).collect();
+        let reported: Vec<_> = report.rounds.iter().map(|round| round.metrics.clone()).collect();
+        assert_eq!(kept, reported);
         let last = registry.mean_metrics("run-a", plan.rounds + 1).unwrap();
         assert_eq!(object(&last), report.last.metrics);
     }

@@ -9,7 +9,7 @@ use crate::registry::{Registry, RegistryError, Status};
 /// Enters an event. On return it survives a power cut.
 ///
 /// # Errors
-/// The registry cannot be written: then nobody may be told of the event.
+/// The registry cannot be written. The driver then gives the run up, whose end alone is announced all the same.
 pub(crate) fn record(
     registry: &mut Registry,
     run: &RunId,

@@ -127,17 +127,20 @@ async fn stop(
         Err(refusal) => return refuse(writer, refusal).await,
     };
     job.tell(SessionEvent::StoppedBy(by.clone())).await;
-    let JobHandle { id, run, kind, .. } = job;
+    let id = job.id;
+    let run = job.run.clone();
+    let is_statistics = matches!(job.kind, JobKind::Statistics);
+    // Whoever holds the inbox may hold the permit of a site.
+    drop(job);
     tracing::info!(%run, operator = %by, "an operator stops the run");
     launcher.connections.await_end(id).await;
-    let ended = match kind {
-        JobKind::Statistics => {
-            Ok(ToOperator::Ended { run, status: "stopped".to_owned(), reason: None })
-        }
-        JobKind::Run(_) => registered_row(launcher, &run).map(|row| {
+    let ended = if is_statistics {
+        Ok(ToOperator::Ended { run, status: "stopped".to_owned(), reason: None })
+    } else {
+        registered_row(launcher, &run).map(|row| {
             let status = row.as_ref().map_or("failed", |row| row.status.as_str()).to_owned();
             ToOperator::Ended { run, status, reason: row.and_then(|row| row.reason) }
-        }),
+        })
     };
     match ended {
         Ok(message) => {

@@ -1,11 +1,12 @@
 //! Checks what a site sends for a job before the driver receives it. Pure.
 
 use node::wire::Refusal;
-use plan::metric::{METRICS, Measurement, Metric, Readings};
+use plan::metric::{METRICS, Measured, Measurement, Metric, Readings};
+use privacy::release::Estimate;
 
 use crate::connections::{JobKind, RunTerms, SessionEvent};
 
-/// The largest concordance, and the most that one loses.
+/// The largest absolute value of a concordance or an importance.
 const MAX_VALUE: f64 = 1.0;
 
 /// No noise on the pairs of a million patients has a larger deviation.
@@ -29,8 +30,7 @@ pub(super) fn fault(kind: &JobKind, event: &SessionEvent) -> Option<Refusal> {
     }
 }
 
-/// The measurements that these numbers are; none where there are too many of them, or one has a name that is not known
-/// or that another has too.
+/// Parses a site's numbers. None if there are too many, or a name is unknown or comes twice.
 fn known(metrics: &[Metric]) -> Option<Vec<Measurement>> {
     let few = metrics.len() <= METRICS;
     few.then(|| Readings::from_metrics(metrics).complete().ok()).flatten()
@@ -38,10 +38,17 @@ fn known(metrics: &[Metric]) -> Option<Vec<Measurement>> {
 
 /// Whether these are metrics with noise that the plan asks for, each at most once.
 fn noised(terms: &RunTerms, metrics: &[Metric]) -> bool {
+    let is_deviation = |deviation: f64| (0.0..=MAX_DEVIATION).contains(&deviation);
     let asked = |Measurement { id, measured }: &Measurement| {
         terms.noised.contains(id)
-            && measured.value().is_none_or(|value| value.abs() <= MAX_VALUE)
-            && measured.deviation().is_none_or(|deviation| deviation.abs() <= MAX_DEVIATION)
+            && match *measured {
+                // A private mode tells nothing without noise.
+                Measured::Exact(_) => false,
+                Measured::Noised(Estimate { value, deviation }) => {
+                    value.abs() <= MAX_VALUE && is_deviation(deviation)
+                }
+                Measured::LostInNoise { deviation } => is_deviation(deviation),
+            }
     };
     known(metrics).is_some_and(|measurements| measurements.iter().all(asked))
 }
@@ -55,8 +62,8 @@ pub(super) fn judge_metrics(terms: &RunTerms, metrics: &[Metric]) -> Result<(), 
     if metrics.len() > METRICS {
         return refuse("too many");
     }
-    let finite = metrics.iter().all(|metric| metric.value.is_finite());
-    if finite && known(metrics).is_some() {
+    let exact = |measurement: &Measurement| matches!(measurement.measured, Measured::Exact(value) if value.is_finite());
+    if known(metrics).is_some_and(|measurements| measurements.iter().all(exact)) {
         Ok(())
     } else {
         refuse("a name or a value that is not one")
@@ -100,7 +107,13 @@ mod tests {
             assert!(!judged(&[(unknown, 0.5)]), "{unknown}");
         }
         assert!(!judged(&[("train.loss", 0.5), ("train.loss", 0.5)]));
-        assert!(!judged(&vec![("train.loss", 0.5); METRICS + 1]));
+        // Exact ones have no noise around them.
+        assert!(!judged(&[("test.c_index", 0.7), ("deviation/test.c_index", 0.1)]));
+        assert!(!judged(&[("deviation/test.c_index", 0.1)]));
+        let name = |n| Metric { name: format!("importance/x{n}"), value: 0.5 };
+        let many: Vec<Metric> = (0..=METRICS).map(name).collect();
+        assert!(judge_metrics(&terms, &many).is_err());
+        assert!(judge_metrics(&terms, &many[1..]).is_ok());
     }
 
     #[test]
@@ -113,7 +126,9 @@ mod tests {
         for (name, value) in [
             ("test.c_index", 1.5),
             ("test.c_index", f64::NAN),
+            ("test.c_index", 0.7),
             ("deviation/test.c_index", 1e16),
+            ("deviation/test.c_index", -1.0),
             ("ablated/age", 0.1),
             ("train.loss", 0.1),
         ] {

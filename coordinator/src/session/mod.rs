@@ -122,8 +122,7 @@ pub async fn serve(
             job.tell(SessionEvent::Lost(site.clone())).await;
         }
     }
-    // By their numbers: whoever holds a job's inbox keeps what was left in it, which may be the permit that this waits
-    // for.
+    // Numbers and names alone: a handle holds the job's inbox, where the permit that this session awaits may lie.
     let asked: Vec<(JobId, RunId)> = jobs.into_iter().map(|job| (job.id, job.run)).collect();
     let session = Session {
         link: link.clone(),
@@ -138,10 +137,7 @@ pub async fn serve(
     let ended = async {
         // A driver may still have to take what an earlier session brought. Only then is it settled which state of its
         // log the site proves from.
-        let permit = tokio::select! {
-            permit = session.permit() => permit?,
-            error = link.closed() => return Err(error),
-        };
+        let permit = session.permit().await?;
         writer.send(&ToSite::Welcome(hello(Some(session.log())))).await?;
         for (id, run) in asked {
             if let Some(job) = connections.job(&run).filter(|job| job.id == id) {
@@ -197,8 +193,12 @@ impl Session {
 
     /// Waits until every contribution of the site was taken, and returns the permit to send the next one.
     async fn permit(&self) -> Result<UploadPermit, TransportError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        permit.map_err(|error| TransportError::Lost(error.to_string()))
+        tokio::select! {
+            permit = Arc::clone(&self.permits).acquire_owned() => {
+                permit.map_err(|error| TransportError::Lost(error.to_string()))
+            }
+            error = self.link.closed() => Err(error),
+        }
     }
 
     /// The coordinator's log, and the state of the site's log that it saw last.

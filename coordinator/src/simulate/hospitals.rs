@@ -34,7 +34,8 @@ pub enum SplitError {
         /// Why.
         source: std::io::Error,
     },
-    /// What a hospital says of its data cannot be used. It stays a cause, which has an exit code of its own.
+    /// A hospital's description of its data cannot be used. Not transparent, which would hide the error that has the
+    /// exit code.
     #[error("{0}")]
     Cohort(#[from] ConfigError),
     /// No hospital is there.

@@ -93,6 +93,13 @@ pub(super) struct Questions {
     remarks: Meter,
 }
 
+/// Why an offer is not considered: its run has used up its allowance.
+const TOO_MANY_OFFERS: &str = "this hospital takes 60 offers of a run at once that no training follows, and one more \
+                               every minute; offer again in a minute";
+
+/// The same of a run that has no allowance.
+const NO_SLOT: &str = "this run has no slot at this hospital any more; propose it again";
+
 impl Questions {
     /// The allowances of a hospital with so many slots for runs. Each slot brings offers of its own: a run whose
     /// rounds are too short for this hospital uses up those of no other run.
@@ -123,12 +130,11 @@ impl Questions {
                 "this hospital considers 60 plans and statistics requests at once, and one more every minute; ask \
                  again in a minute",
             ),
-            Asked::Offer(run) => (
-                self.offers_of(run, has_slot),
-                OFFERS,
-                "this hospital takes 60 offers of a run at once that no training follows, and one more every minute; \
-                 offer again in a minute",
-            ),
+            Asked::Offer(run) => {
+                let own = self.offers_of(run, has_slot);
+                let reason = if own.is_some() { TOO_MANY_OFFERS } else { NO_SLOT };
+                (own, OFFERS, reason)
+            }
             Asked::Remark => (
                 Some(&mut self.remarks),
                 REMARKS_RULE,

@@ -69,14 +69,6 @@ pub(super) struct Mark {
     withdrawn: Vec<Option<Stamp>>,
 }
 
-impl Mark {
-    /// A hash of it, by which a later process of this hospital knows it again. It errs to the safe side: an answer that
-    /// was paid for and never left is forfeited if the list of who withdrew was written anew, though nobody was added.
-    pub(super) fn digest(&self) -> Digest {
-        Digest::of(format!("{self:?}").as_bytes())
-    }
-}
-
 impl RecordsInForce<'_> {
     /// How many tables of measurements there are.
     pub(super) fn measurement_tables(&self) -> usize {

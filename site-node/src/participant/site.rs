@@ -34,6 +34,7 @@ use super::computed::Basis;
 use super::log;
 use super::protection;
 use super::questions::{Asked, Questions};
+use super::records::Mark;
 use super::time::Taken;
 use super::{Computed, DeclineReason, Model, Participant, Records, RecordsInForce, Site};
 use crate::cancel::Reason;
@@ -46,6 +47,13 @@ use crate::send::Outgoing;
 struct Standing<'s> {
     rules: InForce,
     records: RecordsInForce<'s>,
+}
+
+impl Standing<'_> {
+    /// That the patients are described as this mark says, and nobody withdrew since.
+    fn check_mark(&self, mark: &Mark) -> Result<(), DeclineReason> {
+        if self.records.mark() == *mark { Ok(()) } else { Err(refresh::changed()) }
+    }
 }
 
 /// A hospital that cannot take part.
@@ -159,8 +167,8 @@ impl SiteParticipant {
         hold(&self.in_hand)
     }
 
-    /// Acts for a run that was consented to, under its lock. An error is passed to `refused`. If it concerns the whole
-    /// run, this site then leaves the run.
+    /// Acts for a run that was consented to, under its lock. An error is passed to `refused`, unless the session ended
+    /// while this waited: then nobody is left to hear it. If it concerns the whole run, this site then leaves the run.
     fn with<T>(
         &self,
         run: &RunId,

@@ -15,6 +15,7 @@ use super::SessionError;
 use crate::coordinator_log::{Monitor, MonitorError};
 use crate::participant::{Asked, DeclineReason, Participant};
 use crate::send::{Outgoing, send};
+use crate::steps::{STEP, in_steps_where};
 
 /// The state that the tasks of a session share.
 pub(super) struct Desk {
@@ -215,4 +216,29 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| {
         Err(DeclineReason::new("site-node", "stopped by a defect; its log says where"))
     })
+}
+
+/// The same for a stage after consent. A refusal that depends on patients leaves in steps of time: otherwise its moment
+/// would tell how many records were read before it.
+pub(super) async fn stage<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, DeclineReason> + Send + 'static,
+) -> Result<T, DeclineReason> {
+    let of_patients =
+        |done: &Result<T, DeclineReason>| done.as_ref().is_err_and(DeclineReason::is_of_patients);
+    in_steps_where(STEP, blocking(act), of_patients).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::participant::OF_PATIENTS;
+
+    #[tokio::test]
+    async fn a_stage_that_the_patients_do_not_allow_ends_with_its_step() {
+        let begun = Instant::now();
+        let refused = stage(|| Err::<(), _>(DeclineReason::new(OF_PATIENTS, "too few"))).await;
+        assert!(refused.is_err() && begun.elapsed() >= STEP, "{:?}", begun.elapsed());
+    }
 }

@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::SessionError;
-use super::desk::{Desk, Work, blocking};
+use super::desk::{Desk, Work, blocking, stage};
 use super::run::Ended;
 use crate::participant::{Computed, DeclineReason};
-use crate::steps::{STEP, in_steps, in_steps_where};
+use crate::steps::{STEP, in_steps};
 
 /// A statistics request that waits for signatures, or is being answered.
 pub(super) struct QuestionJob {
@@ -114,12 +114,9 @@ async fn depart(
     answer: Computed,
 ) -> Result<Vec<Metric>, DeclineReason> {
     let participant = desk.participant();
-    let leaves = blocking(move || {
+    let leaves = stage(move || {
         participant.depart_answer(&question, &answer)?;
         Ok(answer.numbers)
     });
-    let of_patients = |done: &Result<Vec<Metric>, DeclineReason>| {
-        done.as_ref().is_err_and(DeclineReason::is_of_patients)
-    };
-    in_steps_where(STEP, leaves, of_patients).await
+    leaves.await
 }

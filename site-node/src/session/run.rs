@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::SessionError;
-use super::desk::{Desk, Work, blocking};
+use super::desk::{Desk, Work, blocking, stage};
 use crate::cancel::{Cancel, Reason, Training};
 use crate::participant::{Asked, Computed, DeclineReason, Model};
 use crate::send::Outgoing;
@@ -216,16 +216,6 @@ fn flawed(plan_errors: &[PlanError]) -> DeclineReason {
     )
 }
 
-/// Runs a stage of a run that was consented to. A refusal that depends on patients would show in its time how many
-/// records were read before it.
-async fn stage<T: Send + 'static>(
-    act: impl FnOnce() -> Result<T, DeclineReason> + Send + 'static,
-) -> Result<T, DeclineReason> {
-    let of_patients =
-        |done: &Result<T, DeclineReason>| done.as_ref().is_err_and(DeclineReason::is_of_patients);
-    in_steps_where(STEP, blocking(act), of_patients).await
-}
-
 /// That the run is not over, and this program does not end.
 fn goes_on(cancel: &Cancel) -> Result<(), DeclineReason> {
     match cancel.reason() {
@@ -382,7 +372,12 @@ impl Part {
                 drop(place);
                 return self.object(None, reason).await;
             }
-            outcome => outcome.unwrap_or_default(),
+            Err(reason) => {
+                let run = &self.run;
+                tracing::warn!(%run, %reason, "the metrics of the final model stay at this site");
+                Vec::new()
+            }
+            Ok(metrics) => metrics,
         };
         let run = self.run.clone();
         let model = payload.digest;
@@ -420,20 +415,5 @@ impl Part {
             mailbox.order = None;
         }
         self.desk.decline(self.run.clone(), of, declined).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::time::Instant;
-
-    use super::*;
-    use crate::participant::OF_PATIENTS;
-
-    #[tokio::test]
-    async fn a_stage_that_the_patients_do_not_allow_ends_with_its_step() {
-        let begun = Instant::now();
-        let refused = stage(|| Err::<(), _>(DeclineReason::new(OF_PATIENTS, "too few"))).await;
-        assert!(refused.is_err() && begun.elapsed() >= STEP, "{:?}", begun.elapsed());
     }
 }

@@ -46,7 +46,8 @@ impl SiteParticipant {
     }
 
     /// That a name stands for one plan, also after a restart, and that the run is not over. Otherwise what was consented
-    /// to first could be offered when another plan is in force. Nothing is recorded: a record would end the consent.
+    /// to first could be offered when another plan is in force. Nothing is recorded, because a `DECLINED` would end the
+    /// consent to the first plan.
     fn check_open(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
         let reason = if self.audit.has_other_plan(run, hash(plan.digest())) {
             let reason = "this hospital consented to another plan under this name; launch the plan as a new run";

@@ -5,12 +5,12 @@ use base::ids::{Round, RunId};
 use node::statistics_store::StatisticsStore;
 use plan::experiment::StatisticsRequest;
 
-use super::super::computed::{Basis, Computed};
+use super::super::computed::Computed;
 use super::super::{DeclineReason, failed, log};
 use super::policy::admit_cohort;
 use super::run_state::Made;
 use super::runs::Sent;
-use super::{SiteParticipant, Standing, of_patients, refresh};
+use super::{SiteParticipant, of_patients, refresh};
 use crate::send::Outgoing;
 
 impl SiteParticipant {
@@ -29,9 +29,11 @@ impl SiteParticipant {
             // Nothing leaves that this run did not make last.
             let made = state.last.as_ref().filter(made).ok_or_else(refresh::changed)?;
             // Training may have taken hours. What left before leaves again: it tells nothing new.
-            if !made.departed && made.mark != standing.records.mark() {
+            if !made.departed
+                && let Err(changed) = standing.check_mark(&made.mark)
+            {
                 state.last = None;
-                return Err(refresh::changed());
+                return Err(changed);
             }
             self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
             let noised = state.plan.privacy.mode.adds_noise();
@@ -58,7 +60,7 @@ impl SiteParticipant {
             |state| {
                 let standing = self.standing()?;
                 if let Some(basis) = &metrics.basis {
-                    unchanged(basis, &standing)?;
+                    standing.check_mark(&basis.mark)?;
                 }
                 self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
                 let entries = log::evaluated(run, &state.plan, &metrics.numbers);
@@ -78,7 +80,7 @@ impl SiteParticipant {
         let allowed = self.standing().and_then(|standing| {
             self.admit_question(&standing, question)?;
             let Some(basis) = &answer.basis else { return Ok(()) };
-            unchanged(basis, &standing)?;
+            standing.check_mark(&basis.mark)?;
             of_patients(true, || admit_cohort(&standing.rules.policy, basis.counts))
         });
         allowed.map_err(|reason| self.record_declined(&run, reason))?;
@@ -101,9 +103,4 @@ impl SiteParticipant {
     pub(super) fn note_refused(&self, run: &RunId, round: Round, reason: &DeclineReason) {
         self.audit.note_refused(log::refused(run, round, &reason.rule));
     }
-}
-
-/// That the patients are described as when numbers were computed from them, and nobody withdrew since.
-fn unchanged(basis: &Basis, standing: &Standing<'_>) -> Result<(), DeclineReason> {
-    if basis.mark == standing.records.mark() { Ok(()) } else { Err(refresh::changed()) }
 }

@@ -97,9 +97,7 @@ impl SiteParticipant {
             if !self.runs().has(&run) {
                 return Err(DeclineReason::over());
             }
-            if standing.records.mark() != state.data.mark {
-                return Err(refresh::changed());
-            }
+            standing.check_mark(&state.data.mark)?;
             self.admit(&standing, &state.plan).map_err(DeclineReason::of_the_run)
         });
         if let Err(reason) = allowed {

@@ -14,6 +14,9 @@ use super::super::{DeclineReason, Site, failed, log};
 use super::policy::{admit_cohort, outstanding};
 use super::{SiteParticipant, Standing, hold, of_patients, refresh};
 
+/// The fingerprint of patients that are in memory.
+const IN_MEMORY: Digest = Digest::from_bytes([0; 32]);
+
 /// Patients who may be described, as they were read.
 struct Described<'s> {
     facts: Facts,
@@ -47,7 +50,7 @@ impl SiteParticipant {
         // First the log, which says what the file that is kept must hold.
         let entries = log::described(&run, question, &numbers);
         self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
-        self.keep_answer(question, &numbers, &basis);
+        self.keep_answer(question, &numbers, fingerprint);
         Ok(Computed::new(numbers, basis))
     }
 
@@ -59,12 +62,17 @@ impl SiteParticipant {
         }
     }
 
-    /// Keeps an answer that has not left yet.
-    fn keep_answer(&self, question: &StatisticsRequest, numbers: &[Metric], basis: &Basis) {
+    /// Keeps an answer that has not left yet, and what it was computed from.
+    fn keep_answer(
+        &self,
+        question: &StatisticsRequest,
+        numbers: &[Metric],
+        fingerprint: Option<Digest>,
+    ) {
         let store = StatisticsStore::of(&self.site.state, question);
         let site = &self.site.name;
-        // First what it was computed from, because an answer without that has left.
-        let held = store.hold_back(site, basis.mark.digest());
+        // First the data, because an answer without that has left.
+        let held = store.hold_back(site, fingerprint.unwrap_or(IN_MEMORY));
         if let Err(error) = held.and_then(|()| store.keep(site, numbers)) {
             let run = question.run();
             tracing::error!(%run, %error, "an answer cannot be kept: it can be sent this once");
@@ -129,13 +137,27 @@ impl SiteParticipant {
         let store = StatisticsStore::of(&self.site.state, question);
         let held = store.held_back(&self.site.name).map_err(|error| failed("data")(&error))?;
         let Some(held) = held else { return Ok(None) };
-        let Standing { rules, records } = standing;
-        let mark = records.mark();
-        if held != mark.digest() {
-            return Err(refresh::changed());
-        }
-        let facts = of_patients(true, || Facts::read(records, &rules.policy, question))?;
+        let mark = standing.records.mark();
+        let facts = of_patients(true, || {
+            let (facts, fingerprint) = self.read_facts(standing, question)?;
+            let same = held == fingerprint.unwrap_or(IN_MEMORY);
+            if same { Ok(facts) } else { Err(refresh::changed()) }
+        })?;
         Ok(Some(Basis { mark, counts: facts.counts() }))
+    }
+
+    /// What a request is about, and the fingerprint of the data, read while no file changes.
+    fn read_facts(
+        &self,
+        standing: &Standing<'_>,
+        question: &StatisticsRequest,
+    ) -> Result<(Facts, Option<Digest>), DeclineReason> {
+        let Standing { rules, records } = standing;
+        records.steady(|| {
+            let facts = Facts::read(records, &rules.policy, question)?;
+            let fingerprint = records.fingerprint(&self.site.state, &self.seen);
+            Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
+        })
     }
 
     /// What a description is about, and of which data, if it may be answered: all of it is read before any of it
@@ -146,22 +168,13 @@ impl SiteParticipant {
         question: &StatisticsRequest,
     ) -> Result<Described<'s>, DeclineReason> {
         self.admit_question(standing, question)?;
-        let Standing { rules, records } = standing;
         self.affords_answers(question)?;
-        let mark = records.mark();
-        let (facts, fingerprint) = of_patients(true, || {
-            records.steady(|| {
-                let facts = Facts::read(records, &rules.policy, question)?;
-                let fingerprint = records.fingerprint(&self.site.state, &self.seen);
-                Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
-            })
-        })?;
+        let mark = standing.records.mark();
+        let (facts, fingerprint) = of_patients(true, || self.read_facts(standing, question))?;
         // Reading takes a while. Meanwhile the policy may have changed, somebody may have withdrawn, and runs may have
         // charged.
         let standing = self.standing()?;
-        if mark != standing.records.mark() {
-            return Err(refresh::changed());
-        }
+        standing.check_mark(&mark)?;
         self.admit_question(&standing, question)?;
         let counts = facts.counts();
         of_patients(true, || admit_cohort(&standing.rules.policy, counts))?;

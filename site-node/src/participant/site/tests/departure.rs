@@ -84,7 +84,20 @@ fn an_answer_that_waited_is_kept_here_once_somebody_withdrew() {
     hospital.withdraws("p1");
     assert_eq!(hospital.refuses(&waits), "data");
     assert_eq!(hospital.refuses(&again), "data");
-    assert_eq!(hospital.site.describe(&question()).unwrap_err().rule, "data");
+    // That somebody withdrew is told as any other reason that rests on patients.
+    assert_eq!(hospital.site.describe(&question()).unwrap_err().rule, "cohort");
+}
+
+/// The note says which data the answer is of, and not where or when the list was written.
+#[test]
+fn an_answer_that_waited_leaves_after_the_same_list_was_written_anew() {
+    let hospital = hospital();
+    hospital.withdraws("p1");
+    let waits = hospital.site.describe(&question()).unwrap();
+    hospital.withdraws("p1");
+    let again = hospital.site.describe(&question()).unwrap();
+    assert_eq!(again.numbers, waits.numbers);
+    hospital.site.depart_answer(&question(), &again).unwrap();
 }
 
 #[test]
