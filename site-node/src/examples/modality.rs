@@ -116,7 +116,7 @@ impl Modality {
                 same("codes in a vocabulary", known as usize, *vocabulary)
             }
             (Brought::Numbers { each, .. }, Input::Ecg { samples }) => {
-                same("numbers of an ECG", (samples * LEADS) as usize, *each)
+                same("numbers of an ECG", samples as usize * LEADS as usize, *each)
             }
             (Brought::Numbers { each, .. }, Input::Image { width, height }) => {
                 same("numbers of an image", width as usize * height as usize, *each)

@@ -9,7 +9,11 @@ use privacy::accountant::{
 };
 use privacy::grid;
 
-const HINT: &str = "use a larger epsilon, fewer rounds or steps, or a lower sampling_rate";
+/// How to need less noise in a mode with private steps.
+const BY_STEPS: &str = "use a larger epsilon, fewer rounds or steps, or a lower sampling_rate";
+
+/// The same without steps.
+const BY_ROUNDS: &str = "use a larger epsilon, or fewer rounds";
 
 /// Relative width to which a noise multiplier is found.
 const TOLERANCE: f64 = 1e-4;
@@ -23,13 +27,14 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, P
     let PrivacyTable { mut plan, epsilon } = table;
     if let Some(epsilon) = epsilon {
         let protection = plan.mode.protection();
+        let less_noise = if plan.dp_sgd.is_some() { BY_STEPS } else { BY_ROUNDS };
         let plan_error = |key, error: AccountantError| PlanError {
             key,
             what: error.to_string(),
             hint: match key {
                 "privacy.delta" => "use a number well below one over a hospital's patients",
                 "privacy.sampling_rate" => "use the chance of a patient to be in a step",
-                _ => HINT,
+                _ => less_noise,
             }
             .into(),
         };
@@ -75,7 +80,7 @@ pub(super) fn resolve(table: PrivacyTable, rounds: u32) -> Result<PrivacyPlan, P
                     noise * sensitivity,
                     protection.max_noise()
                 ),
-                hint: HINT.into(),
+                hint: less_noise.into(),
             });
         }
         // More noise than a generous ε asks for harms nobody; less than the floor promises nothing.

@@ -50,13 +50,18 @@ pub enum InvalidModel {
         found: u32,
     },
     /// Codes have no positions.
-    #[error("encoder {} adds codes up and has no pool; leave the key out", quoted(view))]
+    #[error(
+        "encoder {} reads codes, which have no positions to pool; leave pool out",
+        quoted(view)
+    )]
     Pool {
         /// The view.
         view: String,
     },
     /// One patient would take too much memory or time.
-    #[error("encoder of kind {part}: too much work a patient; use fewer channels or a stride")]
+    #[error(
+        "encoder of kind {part}: too much work per patient; use fewer channels, a stride, or a smaller width"
+    )]
     Work {
         /// The kind of encoder.
         part: &'static str,

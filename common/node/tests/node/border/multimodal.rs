@@ -148,10 +148,10 @@ fn mistakes_are_named_with_the_way_out() {
     for (old, new, key, what) in [
         ("[model.encoders.heart]", "[model.encoders.hart]", "encoders.hart", "mean \"heart\"?"),
         ("width = 6", "channels = [6]", "history.channels", "of kind \"bag\""),
-        ("width = 6", "pool = \"max\"", "history.pool", "has a width alone"),
+        ("width = 6", "pool = \"max\"", "history.pool", "has only a width"),
         ("width = 6", "embedding = 6", "history.embedding", "kind = \"gru\""),
         ("width = 6", "kind = \"gru\"\nkernel = 3", "history.kernel", "of kind \"gru\""),
-        ("kernel = 5", "kind = \"gru\"\nkernel = 5", "xray.kind", "; \"convolutions\" does"),
+        ("kernel = 5", "kind = \"gru\"\nkernel = 5", "xray.kind", "expected \"convolutions\""),
         ("width = 6", "kernel = 3\nchannels = [3]", "history:", "channels, kernel: not keys"),
         ("width = 6", "width = 0", "encoders.history:", "0 numbers in an embedding"),
         (
@@ -161,7 +161,7 @@ fn mistakes_are_named_with_the_way_out() {
             "no encoder reads",
         ),
         ("width = 6", "kind = \"gur\"", "history.kind", "one of \"bag\", \"gru\""),
-        ("width = 6", "kind = \"convolutions\"", "history.kind", "; \"bag\" does"),
+        ("width = 6", "kind = \"convolutions\"", "history.kind", "expected \"bag\" or \"gru\""),
         (
             "width = 6",
             "kind = \"gru\"\nembedding = 4\nwidth = 0",
@@ -169,7 +169,12 @@ fn mistakes_are_named_with_the_way_out() {
             "0 numbers in a recurrent state",
         ),
         ("kernel = 5", "width = 5", "xray.width", "give channels"),
-        ("channels = [8, 8]\nkernel = 5", "kind = \"gru\"", "xray.kind", "; \"convolutions\" does"),
+        (
+            "channels = [8, 8]\nkernel = 5",
+            "kind = \"gru\"",
+            "xray.kind",
+            "expected \"convolutions\"",
+        ),
         ("kernel = 5", "kernel = 4", "model.encoders", "use an odd number up to 63"),
         ("strides = [4, 1, 2]", "strides = [4, 1]", "heart.strides", "2 numbers for 3"),
         ("strides = [4, 1, 2]", "strides = [4, 2, 2]", "model.encoders", "with a stride"),

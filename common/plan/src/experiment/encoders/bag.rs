@@ -6,7 +6,7 @@ use crate::model::{CodeBag, EncoderKind};
 pub(super) const KEYS: &[&str] = &["width"];
 
 pub(super) const HINT: &str =
-    "remove the key: a sum of embeddings has a width alone; kind = \"gru\" has an embedding, too";
+    "remove the key: a bag has only a width; kind = \"gru\" also has an embedding";
 
 pub(super) fn kind(vocabulary: u32, sizes: &Sizes) -> EncoderKind {
     EncoderKind::Codes(CodeBag { vocabulary, width: sizes.width.unwrap_or(16) })

@@ -5,7 +5,7 @@ use crate::model::{EncoderKind, Gru};
 
 pub(super) const KEYS: &[&str] = &["width", "embedding"];
 
-pub(super) const HINT: &str = "remove the key: a GRU has a width and the size of its embedding";
+pub(super) const HINT: &str = "remove the key: a GRU has only a width and an embedding";
 
 pub(super) fn kind(vocabulary: u32, sizes: &Sizes) -> EncoderKind {
     let width = sizes.width.unwrap_or(16);

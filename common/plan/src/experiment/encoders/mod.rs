@@ -51,9 +51,12 @@ impl Network {
                 convolutions::image(width, height, sizes)
             }
             (Self::Bag | Self::Gru | Self::Convolutions, _) => {
-                let usual = Self::usual(input).name();
-                let what = format!("{:?} does not read such a view; {usual:?} does", self.name());
-                Err(("kind", what, "leave the key out, or name a kind that reads the view"))
+                let readers = match input {
+                    Input::Codes { .. } => "\"bag\" or \"gru\"",
+                    Input::Ecg { .. } | Input::Image { .. } => "\"convolutions\"",
+                };
+                let what = format!("{:?} cannot read this view; expected {readers}", self.name());
+                Err(("kind", what, "remove the key, or use a kind that reads the view"))
             }
         }
     }
@@ -67,6 +70,8 @@ type KeyProblem = (&'static str, String, &'static str);
 
 /// A `[model.encoders.VIEW]` table before it meets its view.
 pub(super) struct EncoderTable {
+    /// The keys that it has of [`OPTIONAL_KEYS`].
+    given: Vec<&'static str>,
     network: Option<Network>,
     sizes: Sizes,
     frozen: bool,
@@ -74,7 +79,10 @@ pub(super) struct EncoderTable {
 }
 
 /// The keys that some kinds have and others do not.
-#[derive(Default)]
+const OPTIONAL_KEYS: [&str; 8] =
+    ["width", "embedding", "channels", "kernel", "strides", "dilations", "residual", "pool"];
+
+/// The sizes among them.
 struct Sizes {
     width: Option<u32>,
     embedding: Option<u32>,
@@ -87,6 +95,7 @@ struct Sizes {
 
 impl Settings for EncoderTable {
     fn read(section: &mut Section<'_>) -> Option<Self> {
+        let given = OPTIONAL_KEYS.into_iter().filter(|key| section.has(key)).collect();
         let network = section.maybe_one_of("kind");
         let width = section.maybe("width");
         let embedding = section.maybe("embedding");
@@ -106,28 +115,11 @@ impl Settings for EncoderTable {
             dilations: dilations?,
             residual: residual?,
         };
-        Some(Self { network: network?, sizes, frozen: frozen?, pool: pool? })
+        Some(Self { given, network: network?, sizes, frozen: frozen?, pool: pool? })
     }
 }
 
 impl EncoderTable {
-    /// The keys that were given of those that not every kind has.
-    fn given(&self) -> impl Iterator<Item = &'static str> {
-        let Sizes { width, embedding, channels, kernel, strides, dilations, residual } =
-            &self.sizes;
-        let keys = [
-            ("width", width.is_some()),
-            ("embedding", embedding.is_some()),
-            ("channels", channels.is_some()),
-            ("kernel", kernel.is_some()),
-            ("strides", strides.is_some()),
-            ("dilations", dilations.is_some()),
-            ("residual", residual.is_some()),
-            ("pool", self.pool.is_some()),
-        ];
-        keys.into_iter().filter_map(|(key, given)| given.then_some(key))
-    }
-
     /// The encoder of the view of this name.
     pub(super) fn resolve(self, name: String, views: &[View]) -> Result<Encoder, Problem> {
         let at = |key: &str| match key {
@@ -149,7 +141,7 @@ impl EncoderTable {
         };
         let network = self.network.unwrap_or(Network::usual(input));
         let (keys, hint) = network.keys();
-        let stray: Vec<_> = self.given().filter(|key| !keys.contains(key)).collect();
+        let stray: Vec<_> = self.given.iter().filter(|key| !keys.contains(key)).copied().collect();
         let frozen = self.frozen;
         let pool = self.pool.unwrap_or(Pool::Mean);
         // Before stray keys, which may be those of the kind that was meant.

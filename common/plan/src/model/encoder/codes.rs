@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Blocks, Cost, Input, InvalidModel, Shape, Start, limits, within};
 
-/// Each code an embedding; a patient's are summed, each entry fading with the code's age at a rate that is
-/// learned for it, and divided by √(1 + codes).
+/// Each code has an embedding. A patient's embeddings are summed and divided by √(1 + codes). Each entry fades with the
+/// code's age at a learned rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeBag {
     /// Words of the view's vocabulary.
@@ -34,8 +34,9 @@ impl Shape for CodeBag {
     fn check(&self) -> Result<Cost, InvalidModel> {
         within("codes in a vocabulary", self.vocabulary, limits::WIDTH)?;
         within("numbers in an embedding", self.width, limits::CHANNELS)?;
-        // Next to nothing beside convolutions.
-        Ok(Cost::default())
+        let numbers = limits::CODES as u64 * u64::from(self.width);
+        // A code keeps what it faded by, and its embedding's gradient.
+        Ok(Cost { numbers: 2 * numbers, multiplications: numbers })
     }
 
     fn parameters(&self, each: Blocks<'_>) {

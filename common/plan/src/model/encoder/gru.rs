@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Blocks, Cost, Input, InvalidModel, Shape, Start, limits, within};
 
-/// Each code an embedding, read from the oldest to the most recent by a gated recurrent unit (Cho et al.,
-/// arXiv:1406.1078, with the reset gate behind the product, as cuDNN and `PyTorch` have it). Between two codes, and
-/// from the last one to the index date, each entry of the state fades with the time that passed at a rate that is
-/// learned for it (Che et al., GRU-D, *Scientific Reports* 8:6085, 2018, eq. 3 and 5, without an offset).
+/// Each code has an embedding. A gated recurrent unit reads them from the oldest to the most recent (Cho et al.,
+/// arXiv:1406.1078). The reset gate is behind the product, as in cuDNN and `PyTorch`. Between codes, and up to the index
+/// date, each entry of the state fades at a learned rate. This is GRU-D without an offset (Che et al., *Scientific
+/// Reports* 8:6085, 2018, eq. 3 and 5).
 ///
-/// Where a sum of embeddings sees which codes there are and how old, this sees what followed what.
+/// A bag sees which codes there are and how old they are. A GRU also sees their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gru {
     /// Words of the view's vocabulary.
@@ -43,8 +43,8 @@ impl Shape for Gru {
         within("numbers in an embedding", self.embedding, limits::CHANNELS)?;
         let codes = limits::CODES as u64;
         let [embedding, width] = [self.embedding, self.width].map(u64::from);
-        // A step keeps the state before and after fading, what it faded by, three gates and what they read.
-        let kept = codes * (embedding + 10 * width);
+        // A code keeps its embedding's gradient and the seven vectors of its step.
+        let kept = codes * (embedding + 7 * width);
         // The gradient of both products is written down.
         let products = 3 * width * (embedding + width);
         Ok(Cost { numbers: kept + products, multiplications: codes * products })

@@ -1,7 +1,7 @@
 //! Encoders: what makes one vector of what a patient brings to a view.
 //!
 //! A kind of encoder is a file here, which says its sizes, its parameters and what it costs, and a variant of
-//! [`EncoderKind`]. How it computes is said at the sites, in a file of the same name.
+//! [`EncoderKind`]. The formulas are in the sites' `train/multimodal/encoders/`.
 
 mod codes;
 pub mod convolution;
@@ -122,7 +122,7 @@ impl Cost {
 /// Takes the blocks of parameters in order: the name within the encoder, the shape, and the start.
 type Blocks<'a> = &'a mut dyn FnMut(String, Vec<usize>, Start);
 
-/// What a kind of encoder says of itself.
+/// The properties of a kind of encoder.
 trait Shape {
     /// The name used in reports and in the specification's canonical text.
     fn name(&self) -> &'static str;

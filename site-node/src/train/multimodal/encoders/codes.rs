@@ -8,23 +8,23 @@
 //! ∂L/∂φ_d = −σ(φ_d)·∂L/∂h_d·Σᵢ aᵢ·s_id·E[cᵢ]_d / √(1 + n)
 //! ```
 //!
-//! Of a patient with more than [`MAX`] codes, the most recent ones count, and n is [`MAX`].
+//! Of a patient with more than [`CODES`](plan::model::limits::CODES) codes, the most recent ones count, and n is their
+//! number.
 
 use std::ops::Range;
 
-use plan::model::limits::CODES as MAX;
 use plan::model::{Encoder, ParamLayout};
 
+use super::dated_codes::{Embedding, fade, most_recent, rates};
 use super::{Brought, Encode, With, block};
 use crate::examples::Code;
-use crate::train::hazard::{sigmoid, softplus};
+use crate::train::hazard::sigmoid;
 use crate::train::multimodal::part::{Part, Visit};
 
 /// Where an encoder's parameters lie.
 #[derive(Debug, Clone)]
 pub(super) struct CodeBag {
-    width: usize,
-    embedding: Range<usize>,
+    embedding: Embedding,
     fading: Range<usize>,
 }
 
@@ -44,36 +44,13 @@ pub(super) struct Space {
 impl CodeBag {
     pub(super) fn new(encoder: &Encoder, layout: &ParamLayout) -> Self {
         Self {
-            width: encoder.width() as usize,
-            embedding: block(layout, encoder, "embedding"),
+            embedding: Embedding::new(encoder, layout, encoder.width() as usize),
             fading: block(layout, encoder, "fading"),
         }
     }
 
     fn scale(codes: usize) -> f32 {
         1.0 / ((1 + codes) as f32).sqrt()
-    }
-
-    fn embedding<'a>(&self, parameters: &'a [f32], word: u32) -> &'a [f32] {
-        &parameters[self.embedding.start + word as usize * self.width..][..self.width]
-    }
-}
-
-/// The rates of fading, softplus(φ) a year.
-#[allow(clippy::cast_possible_truncation, reason = "the model's precision")]
-pub(super) fn rates(fading: &[f32]) -> Vec<f32> {
-    fading.iter().map(|f| softplus(f64::from(*f)) as f32).collect()
-}
-
-/// A patient's codes: of too many, the most recent.
-pub(super) fn most_recent(codes: &[Code], into: &mut Vec<Code>) {
-    into.clear();
-    into.extend_from_slice(codes);
-    // Equal codes are equal, so that the order in which they came does not matter.
-    let by_age = |a: &Code, b: &Code| a.age.total_cmp(&b.age).then(a.word.cmp(&b.word));
-    if into.len() > MAX {
-        into.sort_unstable_by(by_age);
-        into.truncate(MAX);
     }
 }
 
@@ -92,17 +69,15 @@ impl Encode for CodeBag {
 
     fn forward(&self, with: With<'_, Self>, brought: Brought<'_>, h: &mut [f32]) {
         let With { parameters, loaded: rates, space } = with;
-        let codes = brought.modality.codes_of(brought.patient).unwrap_or_default();
-        most_recent(codes, &mut space.codes);
+        most_recent(brought, &mut space.codes);
         let by_word = |a: &Code, b: &Code| a.word.cmp(&b.word).then(a.age.total_cmp(&b.age));
         space.codes.sort_unstable_by(by_word);
         space.kept.clear();
         h.fill(0.0);
         for code in &space.codes {
-            let kept = rates.iter().map(|rate| (-rate * code.age).exp());
             let start = space.kept.len();
-            space.kept.extend(kept);
-            let embedding = self.embedding(parameters, code.word);
+            space.kept.extend(fade(rates, code.age));
+            let embedding = self.embedding.row(parameters, code.word);
             for ((h, s), e) in h.iter_mut().zip(&space.kept[start..]).zip(embedding) {
                 *h = s.mul_add(*e, *h);
             }
@@ -118,19 +93,20 @@ impl Encode for CodeBag {
         let scale = Self::scale(space.codes.len());
         let slope: Vec<f32> = slope.iter().map(|d| d * scale).collect();
         let Space { codes, kept, words, embeddings, fading } = space;
+        let width = self.embedding.width;
         words.clear();
         embeddings.clear();
         fading.clear();
-        fading.resize(self.width, 0.0);
-        for (code, kept) in codes.iter().zip(kept.chunks_exact(self.width.max(1))) {
+        fading.resize(width, 0.0);
+        for (code, kept) in codes.iter().zip(kept.chunks_exact(width.max(1))) {
             if words.last() != Some(&code.word) {
                 words.push(code.word);
-                embeddings.resize(words.len() * self.width, 0.0);
+                embeddings.resize(words.len() * width, 0.0);
             }
-            let into = (words.len() - 1) * self.width;
+            let into = (words.len() - 1) * width;
             let pairs = embeddings[into..].iter_mut().zip(kept).zip(&slope);
             pairs.for_each(|((to, s), d)| *to = s.mul_add(*d, *to));
-            let embedding = self.embedding(parameters, code.word);
+            let embedding = self.embedding.row(parameters, code.word);
             for ((to, s), e) in fading.iter_mut().zip(kept).zip(embedding) {
                 *to = (code.age * s).mul_add(*e, *to);
             }
@@ -142,11 +118,7 @@ impl Encode for CodeBag {
     }
 
     fn visit(&self, space: &Space, visit: &mut impl Visit) {
-        let rows = space.words.iter().zip(space.embeddings.chunks_exact(self.width.max(1)));
-        for (word, values) in rows {
-            let at = self.embedding.start + *word as usize * self.width;
-            visit.part(Part::plain(at, values));
-        }
+        self.embedding.visit(&space.words, &space.embeddings, visit);
         visit.part(Part::plain(self.fading.start, &space.fading));
     }
 }

@@ -30,7 +30,7 @@ use std::ops::Range;
 
 use plan::model::{Encoder, ParamLayout};
 
-use super::codes::{most_recent, rates};
+use super::dated_codes::{Embedding, fade, most_recent, rates};
 use super::{Brought, Encode, With, block};
 use crate::examples::Code;
 use crate::train::hazard::sigmoid;
@@ -40,9 +40,8 @@ use crate::train::multimodal::part::{Part, Visit};
 /// Where an encoder's parameters lie.
 #[derive(Debug, Clone)]
 pub(super) struct Gru {
-    embedding_width: usize,
     width: usize,
-    embedding: Range<usize>,
+    embedding: Embedding,
     input_weight: Range<usize>,
     input_bias: Range<usize>,
     state_weight: Range<usize>,
@@ -104,20 +103,14 @@ impl Gru {
         let width = encoder.width() as usize;
         let input_weight = part("input.weight");
         Self {
-            embedding_width: input_weight.len() / (3 * width).max(1),
             width,
-            embedding: part("embedding"),
+            embedding: Embedding::new(encoder, layout, input_weight.len() / (3 * width).max(1)),
             input_weight,
             input_bias: part("input.bias"),
             state_weight: part("state.weight"),
             state_bias: part("state.bias"),
             fading: part("fading"),
         }
-    }
-
-    fn embedding<'a>(&self, parameters: &'a [f32], word: u32) -> &'a [f32] {
-        &parameters[self.embedding.start + word as usize * self.embedding_width..]
-            [..self.embedding_width]
     }
 
     /// Years from the code before one to it; 0 before the first, where there is no state yet.
@@ -127,11 +120,6 @@ impl Gru {
             None => 0.0,
         }
     }
-}
-
-/// exp(−rate·years) for each rate.
-fn fade(rates: &[f32], years: f32) -> impl Iterator<Item = f32> + '_ {
-    rates.iter().map(move |rate| (-rate * years).exp())
 }
 
 impl Encode for Gru {
@@ -149,8 +137,7 @@ impl Encode for Gru {
 
     fn forward(&self, with: With<'_, Self>, brought: Brought<'_>, h: &mut [f32]) {
         let With { parameters, loaded: rates, space } = with;
-        let codes = brought.modality.codes_of(brought.patient).unwrap_or_default();
-        most_recent(codes, &mut space.codes);
+        most_recent(brought, &mut space.codes);
         let from_the_oldest =
             |a: &Code, b: &Code| b.age.total_cmp(&a.age).then(a.word.cmp(&b.word));
         space.codes.sort_unstable_by(from_the_oldest);
@@ -170,11 +157,7 @@ impl Encode for Gru {
 
     fn visit(&self, space: &Space, visit: &mut impl Visit) {
         let of = &space.gradients;
-        let rows = of.words.iter().zip(of.embeddings.chunks_exact(self.embedding_width.max(1)));
-        for (word, values) in rows {
-            let at = self.embedding.start + *word as usize * self.embedding_width;
-            visit.part(Part::plain(at, values));
-        }
+        self.embedding.visit(&of.words, &of.embeddings, visit);
         for (range, values) in [
             (&self.input_weight, &of.input_weight),
             (&self.input_bias, &of.input_bias),
@@ -231,21 +214,20 @@ impl Task for Forward<'_> {
             numbers.clear();
         }
         let mut state = vec![0.0; width];
+        let mut read = vec![0.0; 3 * width];
+        let mut recalled = vec![0.0; 3 * width];
         for (step, code) in codes.iter().enumerate() {
             let start = steps.found.len();
             steps.kept.extend(fade(rates, Gru::gap(codes, step)));
             let faded = state.iter().zip(&steps.kept[start..]).map(|(h, kept)| h * kept);
             steps.found.extend(faded);
             let found = &steps.found[start..];
-            let mut read = of(&gru.input_bias).to_vec();
-            add_product(
-                cpu,
-                gru.embedding(parameters, code.word),
-                of(&gru.input_weight),
-                &mut read,
-            );
-            let mut recalled = vec![0.0; 3 * width];
-            recalled[2 * width..].copy_from_slice(of(&gru.state_bias));
+            read.copy_from_slice(of(&gru.input_bias));
+            let x = gru.embedding.row(parameters, code.word);
+            add_product(cpu, x, of(&gru.input_weight), &mut read);
+            let (gates, candidate) = recalled.split_at_mut(2 * width);
+            gates.fill(0.0);
+            candidate.copy_from_slice(of(&gru.state_bias));
             add_product(cpu, found, of(&gru.state_weight), &mut recalled);
             for unit in 0..width {
                 let gate = |place: usize| sigmoid(read[place] + recalled[place]);
@@ -311,12 +293,12 @@ impl Task for Backward<'_> {
                 by_recalled[2 * width + unit] = by_candidate * reset;
                 by_found[unit] = d * update;
             }
-            let x = gru.embedding(parameters, code.word);
+            let x = gru.embedding.row(parameters, code.word);
             add_outer(cpu, x, &by_read, &mut gradients.input_weight);
             add_outer(cpu, found, &by_recalled, &mut gradients.state_weight);
             add_times(cpu, 1.0, &by_read, &mut gradients.input_bias);
             add_times(cpu, 1.0, &by_recalled[2 * width..], &mut gradients.state_bias);
-            if let Some(row) = gradients.embedding_of(code.word, gru.embedding_width) {
+            if let Some(row) = gradients.embedding_of(code.word, gru.embedding.width) {
                 add_back(cpu, of(&gru.input_weight), &by_read, row);
             }
             add_back(cpu, of(&gru.state_weight), &by_recalled, &mut by_found);
@@ -340,7 +322,7 @@ impl Gradients {
         self.words.extend(codes.iter().map(|code| code.word));
         self.words.sort_unstable();
         self.words.dedup();
-        let embeddings = self.words.len() * gru.embedding_width;
+        let embeddings = self.words.len() * gru.embedding.width;
         for (numbers, size) in [
             (&mut self.embeddings, embeddings),
             (&mut self.input_weight, gru.input_weight.len()),

@@ -3,6 +3,7 @@
 //! A kind of encoder is a file here, which has its formulas, and a line in the table below.
 
 mod codes;
+mod dated_codes;
 mod gru;
 mod stack;
 
@@ -110,7 +111,8 @@ macro_rules! encoders {
                     $((Self::$encode(encoder), AnyLoaded::$encode(loaded), AnySpace::$encode(space)) => {
                         encoder.forward(With { parameters, loaded, space }, brought, h);
                     })+
-                    _ => {}
+                    // Never the numbers of another patient.
+                    _ => h.fill(0.0),
                 }
             }
 
@@ -125,7 +127,7 @@ macro_rules! encoders {
                     $((Self::$encode(encoder), AnyLoaded::$encode(loaded), AnySpace::$encode(space)) => {
                         encoder.backward(With { parameters, loaded, space }, slope);
                     })+
-                    _ => {}
+                    _ => debug_assert!(false, "an encoder meets the space of another kind"),
                 }
             }
 
@@ -134,7 +136,7 @@ macro_rules! encoders {
                     $((Self::$encode(encoder), AnySpace::$encode(space)) => {
                         encoder.visit(space, visit);
                     })+
-                    _ => {}
+                    _ => debug_assert!(false, "an encoder meets the space of another kind"),
                 }
             }
         }

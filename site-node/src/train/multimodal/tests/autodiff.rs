@@ -355,12 +355,24 @@ fn the_gradient_of_several_causes_is_the_slope_of_their_loss() {
 
 #[test]
 fn the_most_recent_codes_count() {
-    use crate::examples::{Code, Modality};
     let spec = spec(
         specs()[2].fusion.as_ref().unwrap().encoders[1].convolutions().2.to_vec(),
         specs()[2].fusion.as_ref().unwrap().encoders[2].convolutions().2.to_vec(),
         false,
     );
+    let logits = most_recent_codes_count(&spec, 511);
+    assert_ne!(logits[0], logits[1]);
+}
+
+/// Of so many codes the oldest leaves no trace in the state, whether or not it is read.
+#[test]
+fn the_most_recent_codes_count_in_their_order() {
+    most_recent_codes_count(&specs()[3], 512);
+}
+
+/// That the 512 most recent of 700 codes count, in whatever order they come. The logits of all, and of the first few.
+fn most_recent_codes_count(spec: &ModelSpec, few: usize) -> [Vec<f32>; 2] {
+    use crate::examples::{Code, Modality};
     let code = |i: u32| Code { word: i % 11, age: (i * 7919 % 5003) as f32 / 100.0 };
     let mut codes: Vec<Code> = (0..700).map(code).collect();
     let brought = |codes: &[Code]| {
@@ -369,13 +381,15 @@ fn the_most_recent_codes_count() {
         modalities[0] = Modality::codes(vec![codes.to_vec()], 11).unwrap();
         one.with(modalities).unwrap()
     };
-    let parameters = parameters(&spec);
-    let fused = Multimodal::new(&spec);
+    let parameters = parameters(spec);
+    let fused = Multimodal::new(spec);
     let logits = |codes: &[Code]| fused.logits(&parameters, &brought(codes), &[0]).unwrap();
     let all = logits(&codes);
     codes.sort_by(|a, b| a.age.total_cmp(&b.age));
     assert_eq!(logits(&codes[..512]), all);
-    assert_ne!(logits(&codes[..511]), all);
+    assert_ne!(logits(&codes[1..]), all);
+    let fewer = logits(&codes[..few]);
     codes.reverse();
     assert_eq!(logits(&codes), all);
+    [all, fewer]
 }
