@@ -1,6 +1,6 @@
-//! Prints how long one step of training takes for five nets (tables, ECG, image, and codes as a bag and in their
-//! order), plain and private: one JSON line a net, times in microseconds by the clock on the wall and on cores, ratios (of the latter) over
-//! the plain step. `torch_speed.py` beside this file times PyTorch on the same nets.
+//! Prints how long one plain and one private step of training take for five nets, one JSON line per net. The nets read
+//! tables, an ECG, an image, codes as a bag, and codes in order. Times are wall-clock and CPU microseconds. Ratios are
+//! of CPU time over the plain step. `torch_speed.py` beside this file times PyTorch on the same nets.
 //!
 //! Plain and private steps take turns, and the ratios are medians over neighbours, so that other work on
 //! the machine disturbs both alike. `RAYON_NUM_THREADS=1` shows the cost on one core. Arguments: the names

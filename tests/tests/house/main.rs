@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop, and knows its numbers")]
 
+mod documents;
 mod tuples;
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What is measured of a model, and what each number is called.
+//! Metrics of a model, and their names.
 //!
 //! ```text
 //! site:         Measurement ─► Metric, Metric, …     wire, registry, card, JSON

@@ -1,4 +1,4 @@
-//! What must happen to patients' values before something of them leaves a hospital.
+//! Privacy modes: how patients' values are protected before anything leaves a hospital.
 //!
 //! ```text
 //! [privacy] ─► read ─► calibrate ─► PrivacyPlan ─► check ─► policy, ledger, card, report
@@ -74,9 +74,9 @@ impl PrivacyMode {
         self.protection().tells_patient_counts()
     }
 
-    /// Whether an answer that depends on patients must tell at most one bit or look like noise. If so, all declines that
-    /// rest on patients are alike and leave in steps of a second, no plan can choose which values are refused, and
-    /// training that fails leaves as noise.
+    /// Whether an answer that depends on patients must reveal at most one bit or look like noise. If so, all declines that
+    /// rest on patients look alike and leave in steps of a second. No plan can choose which values are refused, and a
+    /// change that is not finite leaves as noise alone.
     #[must_use]
     pub fn protects_patients(self) -> bool {
         self.protection().protects_patients()

@@ -1,4 +1,4 @@
-//! What pure code decides about a privacy mode.
+//! The rules and properties of a privacy mode.
 
 use super::PrivacyPlan;
 use super::read::{Given, KeyError};

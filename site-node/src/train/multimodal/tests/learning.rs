@@ -125,8 +125,8 @@ fn order_spec() -> ModelSpec {
     spec
 }
 
-/// Everybody has three codes of each of two kinds, at the same ages. Who has the second right after the first more
-/// than once dies early: which codes there are says nothing, nor does their age.
+/// Everybody has three codes of each of two kinds, at the same six ages. Who has the second right after the first more
+/// than once dies early: which codes there are says nothing. Both cohorts hold all twenty sequences.
 fn in_order(n: usize) -> Examples {
     // Which of six places have the first code: all ways to choose three of them.
     let ways: Vec<u32> = (0..64).filter(|way: &u32| way.count_ones() == 3).collect();
