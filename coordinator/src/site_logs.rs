@@ -207,13 +207,17 @@ impl SiteLogs {
         Some(WaitingLog { log, what })
     }
 
-    /// Accepts the log that was shown last, if its key is the one given.
+    /// Accepts the log that was shown last, if its key is the one given. One that was accepted already stays so.
     ///
     /// # Errors
     /// None was shown, it has another key, or the disk fails.
     pub fn accept(&self, site: &SiteName, key: &VerifierKey) -> Result<WaitingLog, SiteLogError> {
-        let waiting =
-            self.waiting(site).ok_or_else(|| SiteLogError::NothingShown { site: site.clone() })?;
+        let Some(waiting) = self.waiting(site) else {
+            // The same command again, after one that was cut short or that the hospital has yet to follow.
+            let accepted = self.read(site, "accepted").into_iter().find(|log| log.has_key(key));
+            let log = accepted.ok_or_else(|| SiteLogError::NothingShown { site: site.clone() })?;
+            return Ok(WaitingLog { what: self.judge(site, &log), log });
+        };
         if !waiting.log.has_key(key) {
             let shown = waiting.log.key;
             let given = key.to_string();

@@ -16,4 +16,4 @@ pub use folder::{add_folder, copy_folder, files};
 pub use log::{records, verdict};
 pub use observer::{Answer, Observed, Observer, OfferedRound};
 pub use process::{Process, ProcessError};
-pub use repository::{real_data, root};
+pub use repository::root;

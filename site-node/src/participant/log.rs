@@ -9,6 +9,7 @@ use node::statistics_store;
 use plan::experiment::{Plan, Statistic, StatisticsRequest};
 use plan::metric::Metric;
 
+use super::Rule;
 use crate::rules::Change;
 use crate::send::Outgoing;
 
@@ -61,13 +62,14 @@ pub(super) fn consent(
     read.into_iter().chain([of_run(run, consent)]).collect()
 }
 
-pub(super) fn declined(run: &RunId, rule: &str) -> Vec<Entry> {
-    vec![of_run(run, Event::Declined { rule: name(rule) })]
+pub(super) fn declined(run: &RunId, rule: Rule) -> Vec<Entry> {
+    vec![of_run(run, Event::Declined { rule: name(rule.as_str()) })]
 }
 
-pub(super) fn refused(run: &RunId, round: Round, rule: &str) -> Entry {
-    let event = Event::Refused { rule: name(rule) };
-    of_run(run, event).of_round(round.0).ended(Outcome::Refused, name(rule))
+pub(super) fn refused(run: &RunId, round: Round, rule: Rule) -> Entry {
+    let rule = name(rule.as_str());
+    let event = Event::Refused { rule: rule.clone() };
+    of_run(run, event).of_round(round.0).ended(Outcome::Refused, rule)
 }
 
 /// What is about to leave: noise was drawn for it, unless the mode has none, and it is sent.

@@ -9,7 +9,7 @@ use privacy::release::{self, Estimate, NoisyConcordance, ReleaseError};
 use survival::ranked;
 
 use super::site::RunState;
-use super::{DeclineReason, failed};
+use super::{DeclineReason, SiteRule, failed};
 use crate::evaluate::{Held, Score};
 use crate::examples::Examples;
 use crate::privatize::PrivacyGate;
@@ -31,11 +31,12 @@ pub(super) fn tell_noised(
     model: &[f32],
 ) -> Result<Vec<Metric>, DeclineReason> {
     let RunState { run, plan, data, .. } = state;
-    let receipt = gate.evaluation(plan, run).map_err(|error| failed("privatize")(&error))?;
+    let receipt =
+        gate.evaluation(plan, run).map_err(|error| failed(SiteRule::Privatize)(&error))?;
     let Some(receipt) = receipt else { return Ok(Vec::new()) };
     let Some(asked) = &plan.privacy.evaluation else { return Ok(Vec::new()) };
     let released = noised(receipt, plan, asked, data.test.as_ref(), model)
-        .map_err(|error| failed("evaluate")(&error))?;
+        .map_err(|error| failed(SiteRule::Evaluate)(&error))?;
     Ok(Metric::list(&measurements(asked, &released)))
 }
 
@@ -71,8 +72,8 @@ pub(super) fn exact(
     let plan = &state.plan;
     let training = &state.data.training;
     let held = Held { plan, model, training, test, least };
-    let scores =
-        crate::evaluate::evaluate(&held, asked).map_err(|error| failed("evaluate")(&error))?;
+    let scores = crate::evaluate::evaluate(&held, asked)
+        .map_err(|error| failed(SiteRule::Evaluate)(&error))?;
     let measured = |Score { id, value }| Measurement { id, measured: Measured::Exact(value) };
     Ok(scores.into_iter().map(measured).collect())
 }

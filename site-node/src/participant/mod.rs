@@ -10,6 +10,7 @@
 //! ```
 
 mod computed;
+mod decline;
 mod log;
 mod metrics;
 mod protection;
@@ -19,7 +20,6 @@ mod site;
 mod statistics;
 mod time;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,12 +34,16 @@ use plan::experiment::{CheckedPlan, DataTag, StatisticsRequest};
 use crate::cancel::Cancel;
 use crate::rules::Rules;
 use crate::send::Outgoing;
-use crate::train::{Device, TrainError};
+use crate::train::Device;
 
 pub use computed::Computed;
+pub(crate) use decline::defect;
+pub use decline::{DeclineReason, Rule, SiteRule};
 pub use questions::Asked;
 pub use records::{Records, RecordsInForce};
 pub use site::{SiteParticipant, SiteParticipantError};
+
+use decline::{failed, guarded, untrained};
 
 /// A model as it was offered.
 #[derive(Debug, Clone, Copy)]
@@ -131,70 +135,6 @@ pub trait Participant: Send + Sync + 'static {
     fn over(&self, _: &RunId) {}
 }
 
-/// The one rule of all refusals that rest on private patients.
-pub(crate) const OF_PATIENTS: &str = "cohort";
-
-/// Why a site does not take part. The reason holds no patient's value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{rule}: {reason}")]
-pub struct DeclineReason {
-    /// The policy's rule, or the stage.
-    pub rule: String,
-    /// In words, for the coordinator too.
-    pub reason: String,
-    /// Whether it concerns the whole run, in which this site takes no further part.
-    pub whole_run: bool,
-}
-
-impl DeclineReason {
-    /// Declines one request, by this rule or at this stage.
-    #[must_use]
-    pub fn new(rule: &str, reason: impl ToString) -> Self {
-        Self { rule: rule.to_owned(), reason: reason.to_string(), whole_run: false }
-    }
-
-    /// Whether it rests on the patients, for what is private.
-    pub(crate) fn is_of_patients(&self) -> bool {
-        self.rule == OF_PATIENTS
-    }
-
-    /// The same, to the run as a whole.
-    #[must_use]
-    pub fn of_the_run(self) -> Self {
-        Self { whole_run: true, ..self }
-    }
-
-    /// The run ended while its round was in the making.
-    pub(crate) fn over() -> Self {
-        Self::new("run", "is over; nothing was sent")
-    }
-}
-
-/// Declines because one of the site's own stages failed. The details stay in the site's log.
-fn failed(stage: &'static str) -> impl Fn(&dyn std::error::Error) -> DeclineReason {
-    move |error| {
-        tracing::error!(stage, %error, "this site cannot take part");
-        DeclineReason::new(stage, "failed at this site; its log says why")
-    }
-}
-
-/// Why there is no training. That the device is too small for the model says nothing of a patient, and both sides
-/// should know.
-fn untrained(error: &TrainError) -> DeclineReason {
-    let reason = failed("train")(error);
-    match error {
-        TrainError::DeviceMemory { .. } => DeclineReason::new("train.device", error),
-        _ => reason,
-    }
-}
-
-/// Returns what `work` returns. A panic in it becomes a decline whose reason does not reveal the cause.
-fn guarded<T>(work: impl FnOnce() -> Result<T, DeclineReason>) -> Result<T, DeclineReason> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(DeclineReason::new("site-node", "stopped by a defect; its log says where"))
-    })
-}
-
 /// What a site brings to every run.
 pub struct Site {
     /// Its name.
@@ -221,19 +161,4 @@ pub struct Site {
     pub audit: AuditSettings,
     /// Where it reads the time.
     pub clock: Arc<dyn Clock>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_device_that_is_too_small_is_named_with_the_way_out_and_nothing_else_is() {
-        let reason = untrained(&TrainError::DeviceMemory { tried: 64 });
-        assert_eq!(reason.rule, "train.device");
-        assert!(reason.reason.contains("device = \"cpu\""), "{reason}");
-        let reason = untrained(&TrainError::Loss { when: "before" });
-        assert_eq!(reason.rule, "train");
-        assert!(!reason.reason.contains("loss"), "{reason}");
-    }
 }

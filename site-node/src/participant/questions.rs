@@ -15,7 +15,7 @@ use base::ids::RunId;
 use node::allowance::Allowance;
 use node::audit_log::name;
 
-use super::DeclineReason;
+use super::{DeclineReason, SiteRule};
 
 /// What a coordinator does that makes a hospital write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,25 +40,16 @@ const REMARKS: u32 = 600;
 /// One more line may be written after such a time.
 const REMARK_EVERY: Duration = Duration::from_secs(6);
 
-/// The rule by which more plans and descriptions are refused.
-const PLANS: &str = "plans";
-
-/// The rule by which more offers are refused.
-const OFFERS: &str = "offers";
-
-/// The rule by which more lines are left out.
-const REMARKS_RULE: &str = "remarks";
-
 /// One allowance, and what was refused by it.
 struct Meter {
     allowance: Allowance,
-    rule: &'static str,
+    rule: SiteRule,
     /// How many were refused since the last one that was allowed.
     left_out: u64,
 }
 
 impl Meter {
-    fn new(rule: &'static str, most: u32, every: Duration, now: Moment) -> Self {
+    fn new(rule: SiteRule, most: u32, every: Duration, now: Moment) -> Self {
         Self { allowance: Allowance::new(most, every, now), rule, left_out: 0 }
     }
 
@@ -70,7 +61,7 @@ impl Meter {
         self.left_out = self.left_out.saturating_add(1);
         if self.left_out == 1 {
             tracing::warn!(
-                rule = self.rule,
+                rule = self.rule.name(),
                 "the coordinator asks too often; more of it is refused and not logged"
             );
         }
@@ -104,11 +95,12 @@ impl Questions {
     /// The allowances of a hospital with so many slots for runs. Each slot brings offers of its own: a run whose
     /// rounds are too short for this hospital uses up those of no other run.
     pub fn new(now: Moment, slots: u32) -> Self {
-        let offers = |_| RunOffers { run: None, meter: Meter::new(OFFERS, AT_ONCE, EVERY, now) };
+        let offers =
+            |_| RunOffers { run: None, meter: Meter::new(SiteRule::Offers, AT_ONCE, EVERY, now) };
         Self {
-            plans: Meter::new(PLANS, AT_ONCE, EVERY, now),
+            plans: Meter::new(SiteRule::Plans, AT_ONCE, EVERY, now),
             offers: (0..slots.max(1)).map(offers).collect(),
-            remarks: Meter::new(REMARKS_RULE, REMARKS, REMARK_EVERY, now),
+            remarks: Meter::new(SiteRule::Remarks, REMARKS, REMARK_EVERY, now),
         }
     }
 
@@ -126,18 +118,18 @@ impl Questions {
         let (meter, rule, reason) = match asked {
             Asked::Question => (
                 Some(&mut self.plans),
-                PLANS,
+                SiteRule::Plans,
                 "this hospital considers 60 plans and statistics requests at once, and one more every minute; ask \
                  again in a minute",
             ),
             Asked::Offer(run) => {
                 let own = self.offers_of(run, has_slot);
                 let reason = if own.is_some() { TOO_MANY_OFFERS } else { NO_SLOT };
-                (own, OFFERS, reason)
+                (own, SiteRule::Offers, reason)
             }
             Asked::Remark => (
                 Some(&mut self.remarks),
-                REMARKS_RULE,
+                SiteRule::Remarks,
                 "this hospital has written enough about that",
             ),
         };
@@ -145,7 +137,7 @@ impl Questions {
         let refused = refused.ok_or_else(|| DeclineReason::new(rule, reason))?;
         let entry = || {
             let count = name(&format!("{refused}-refused"));
-            Entry::new(name("daemon"), Event::Refused { rule: name(rule) })
+            Entry::new(name("daemon"), Event::Refused { rule: name(rule.name()) })
                 .ended(Outcome::Refused, count)
         };
         Ok((refused > 0).then(entry))
@@ -174,13 +166,6 @@ impl Questions {
         if let Some(meter) = self.own_offers(run) {
             meter.allowance.grant(1);
         }
-    }
-}
-
-impl DeclineReason {
-    /// Whether it says that the coordinator asks too often: it leaves no line of its own.
-    pub(crate) fn is_too_often(&self) -> bool {
-        [PLANS, OFFERS, REMARKS_RULE].contains(&self.rule.as_str())
     }
 }
 
@@ -238,7 +223,7 @@ mod tests {
             assert!((0..AT_ONCE).all(|_| matches!(admit(0), Ok(None))));
             for _ in 0..5000 {
                 let refused = admit(59).unwrap_err();
-                assert!(refused.rule == rule && refused.is_too_often());
+                assert!(refused.rule.as_str() == rule && refused.is_too_often());
             }
             let entry = admit(60).unwrap().unwrap();
             assert_eq!(entry.reason.as_ref().map(audit::Name::as_str), Some("5000-refused"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::digest::Digest;
 
-use super::{DeclineReason, failed};
+use super::{DeclineReason, SiteRule, failed};
 use crate::cohort_file::CohortFile;
 use crate::data::{
     DataError, FileHashCache, Patients, Secret, Source, Stamp, Table, fingerprint_again, load,
@@ -124,7 +124,7 @@ impl RecordsInForce<'_> {
         if table_stamps(source) == before {
             Ok(made)
         } else {
-            Err(failed("data")(&DataError::Changed))
+            Err(failed(SiteRule::Data)(&DataError::Changed))
         }
     }
 
@@ -157,9 +157,10 @@ mod tests {
         let records = records.look().unwrap();
         assert_eq!(records.steady(|| Ok(7)), Ok(7));
         let written = records.steady(|| {
-            std::fs::write(&place, "pid,x\np1,1\np2,2\n").map_err(|error| failed("test")(&error))
+            std::fs::write(&place, "pid,x\np1,1\np2,2\n")
+                .map_err(|error| failed(SiteRule::Data)(&error))
         });
-        assert_eq!(written.unwrap_err().rule, "data");
+        assert_eq!(written.unwrap_err().rule.as_str(), "data");
     }
 
     #[test]

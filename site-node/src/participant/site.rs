@@ -36,7 +36,7 @@ use super::protection;
 use super::questions::{Asked, Questions};
 use super::records::Mark;
 use super::time::Taken;
-use super::{Computed, DeclineReason, Model, Participant, Records, RecordsInForce, Site};
+use super::{Computed, DeclineReason, Model, Participant, Records, RecordsInForce, Site, SiteRule};
 use crate::cancel::Reason;
 use crate::data::{DataError, FileHashCache, Secret};
 use crate::privatize::{LedgerLogError, LedgerPlace, PrivacyGate};
@@ -200,7 +200,7 @@ fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What was consented to does not cover this.
 fn refuse(reason: String) -> DeclineReason {
-    DeclineReason::new("consent", reason)
+    DeclineReason::new(SiteRule::Consent, reason)
 }
 
 impl Participant for SiteParticipant {

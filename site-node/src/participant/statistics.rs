@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use plan::experiment::{DescribedInput, Statistic, StatisticsRequest};
 use plan::metric::Metric;
-use plan::policy::{BrokenRule, Policy};
+use plan::policy::Policy;
 use privacy::Receipt;
 use privacy::release::{ReleaseError, clipped_mean, count, histogram, quantile, survival_curve};
 
 use super::site::Counts;
-use super::{DeclineReason, RecordsInForce, failed};
+use super::{DeclineReason, RecordsInForce, SiteRule, failed};
 use crate::cohort::Cohort;
 use crate::features::{Lookup, Rules, gather};
 use crate::privatize::PrivacyGate;
@@ -32,19 +32,17 @@ impl Facts {
         policy: &Policy,
         question: &StatisticsRequest,
     ) -> Result<Self, DeclineReason> {
-        let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
+        let (patients, split) = records.read().map_err(|error| failed(SiteRule::Data)(&error))?;
         patients.losses.log(policy.min_patients as usize);
         let cohort = Cohort::new(patients, &question.outcome, split)
-            .map_err(|error| failed("cohort")(&error))?;
-        policy
-            .admit_cohort(cohort.training_patients(), cohort.training_events())
-            .map_err(|BrokenRule { rule, reason }| DeclineReason::new(rule, reason))?;
+            .map_err(|error| failed(SiteRule::Patients)(&error))?;
+        policy.admit_cohort(cohort.training_patients(), cohort.training_events())?;
         let part = cohort.part(true);
         let mut inputs = BTreeMap::new();
         let mut lookup = Lookup::new(part.patients);
         for input in &question.inputs {
             let gathered = gather(&mut lookup, &input.view, Rules::PROTECTED)
-                .map_err(|error| failed("features")(&error))?;
+                .map_err(|error| failed(SiteRule::Features)(&error))?;
             // A conversion may overflow; a refusal later on would be an exact answer about one patient.
             let finite = |value: &f64| value.is_finite();
             let of = |row: &usize| gathered.values.get(*row).copied().flatten().filter(finite);
@@ -73,9 +71,11 @@ pub(super) fn answer(
 ) -> Result<Vec<Metric>, DeclineReason> {
     let mut numbers = Vec::new();
     for (round, one) in question.questions() {
-        let receipt =
-            gate.answer(question, round, &one).map_err(|error| failed("privatize")(&error))?;
-        let values = release(receipt, &one, facts).map_err(|error| failed("describe")(&error))?;
+        let receipt = gate
+            .answer(question, round, &one)
+            .map_err(|error| failed(SiteRule::Privatize)(&error))?;
+        let values =
+            release(receipt, &one, facts).map_err(|error| failed(SiteRule::Describe)(&error))?;
         // A mean that is not known has no number.
         let named = one.names().into_iter().zip(values);
         numbers.extend(named.map(|(name, value)| Metric { name, value }));

@@ -11,11 +11,11 @@ use base::clock::Clock;
 use base::durable;
 use base::ids::RunId;
 
-use super::DeclineReason;
+use super::{DeclineReason, Rule};
 use crate::cancel::{Cancel, Reason};
 
 /// The rule by which a run that has had its time is declined.
-pub(super) const RULE: &str = "policy.max_time";
+pub(super) const RULE: Rule = Rule::Key("policy.max_time");
 
 /// The file of the times, in the state folder: a line for each run, with its milliseconds.
 const FILE: &str = "training-times";

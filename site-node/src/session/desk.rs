@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::SessionError;
 use crate::coordinator_log::{Monitor, MonitorError};
-use crate::participant::{Asked, DeclineReason, Participant};
+use crate::participant::{Asked, DeclineReason, Participant, Rule, defect};
 use crate::send::{Outgoing, send};
 use crate::steps::{STEP, in_steps_where};
 
@@ -130,7 +130,7 @@ impl Desk {
         round: Option<Round>,
         error: MonitorError,
     ) -> Result<(), SessionError> {
-        let reason = DeclineReason::new(error.rule(), &error);
+        let reason = DeclineReason::new(Rule::Key(error.rule()), &error);
         self.decline(run, round, reason).await?;
         if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
     }
@@ -148,7 +148,7 @@ impl Desk {
             tracing::warn!(%run, round = number, %error, "signatures that let nothing leave");
             self.monitor().refused(&run, round, &error);
         }
-        let reason = DeclineReason::new(error.rule(), &error);
+        let reason = DeclineReason::new(Rule::Key(error.rule()), &error);
         self.answer(message(run, round, reason)).await?;
         if error.is_breach() { Err(SessionError::Monitor(error)) } else { Ok(()) }
     }
@@ -205,6 +205,7 @@ fn taken(sent: Result<(), TransportError>) -> Result<bool, SessionError> {
 
 fn message(run: RunId, round: Option<Round>, declined: DeclineReason) -> ToCoordinator {
     let DeclineReason { rule, reason, .. } = declined;
+    let rule = rule.as_str().to_owned();
     ToCoordinator::Decline(Decline { run, round, rule, reason })
 }
 
@@ -213,9 +214,7 @@ fn message(run: RunId, round: Option<Round>, declined: DeclineReason) -> ToCoord
 pub(super) async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, DeclineReason> + Send + 'static,
 ) -> Result<T, DeclineReason> {
-    tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| {
-        Err(DeclineReason::new("site-node", "stopped by a defect; its log says where"))
-    })
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| Err(defect()))
 }
 
 /// The same for a stage after consent. A refusal that depends on patients leaves in steps of time: otherwise its moment
@@ -233,12 +232,13 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::participant::OF_PATIENTS;
+    use crate::participant::SiteRule;
 
     #[tokio::test]
     async fn a_stage_that_the_patients_do_not_allow_ends_with_its_step() {
         let begun = Instant::now();
-        let refused = stage(|| Err::<(), _>(DeclineReason::new(OF_PATIENTS, "too few"))).await;
+        let refused =
+            stage(|| Err::<(), _>(DeclineReason::new(SiteRule::Patients, "too few"))).await;
         assert!(refused.is_err() && begun.elapsed() >= STEP, "{:?}", begun.elapsed());
     }
 }

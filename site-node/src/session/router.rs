@@ -17,7 +17,7 @@ use super::connection::Arrived;
 use super::desk::Desk;
 use super::question::{self, Asking, QuestionJob};
 use super::run::{Ended, Order, RunEntry, RunJob, take_part};
-use crate::participant::{Asked, DeclineReason};
+use crate::participant::{Asked, DeclineReason, SiteRule};
 
 /// The most runs that a session follows: far more than a coordinator has at once.
 const MAX_RUNS: usize = 64;
@@ -184,7 +184,7 @@ impl Router {
         // In the audit log one name is a run or a statistics request, never both.
         if StatisticsRequest::is_name(run) {
             let reason = format!("{run} is the name of a statistics request, not of a run");
-            return Some(DeclineReason::new("run.name", reason));
+            return Some(DeclineReason::new(SiteRule::RunName, reason));
         }
         match self.runs.get(run) {
             Some(entry) => entry.job.is_over().then(DeclineReason::over),
@@ -335,11 +335,11 @@ fn check_round(round: Round, rounds: u32) -> Result<(), DeclineReason> {
         return Ok(());
     }
     let reason = format!("round {round} is not one of the {rounds} consented to");
-    Err(DeclineReason::new("consent", reason))
+    Err(DeclineReason::new(SiteRule::Consent, reason))
 }
 
 fn too_many() -> DeclineReason {
     let reason =
         format!("this hospital follows at most {MAX_RUNS} runs in one session; end some of them");
-    DeclineReason::new("runs", reason)
+    DeclineReason::new(SiteRule::Runs, reason)
 }

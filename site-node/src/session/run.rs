@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use super::SessionError;
 use super::desk::{Desk, Work, blocking, stage};
 use crate::cancel::{Cancel, Reason, Training};
-use crate::participant::{Asked, Computed, DeclineReason, Model};
+use crate::participant::{Asked, Computed, DeclineReason, Model, Rule, SiteRule};
 use crate::send::Outgoing;
 use crate::steps::{STEP, in_steps_where};
 
@@ -211,8 +211,8 @@ pub(super) async fn take_part(
 /// The first rule that a plan breaks.
 fn flawed(plan_errors: &[PlanError]) -> DeclineReason {
     plan_errors.first().map_or_else(
-        || DeclineReason::new("plan", "breaks a rule"),
-        |plan_error| DeclineReason::new(plan_error.key, plan_error.reason()),
+        || DeclineReason::new(SiteRule::Plan, "breaks a rule"),
+        |plan_error| DeclineReason::new(Rule::Key(plan_error.key), plan_error.reason()),
     )
 }
 

@@ -23,10 +23,10 @@ use tests::{
 use crate::Outcome;
 
 /// More durable steps than any verb takes: a bound for loops that end by themselves.
-const MAX_STEPS: u32 = 400;
+pub(super) const MAX_STEPS: u32 = 400;
 
 /// The library that kills, compiled once a test.
-fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
+pub(super) fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
     let library = federation.elsewhere("kill.so");
     let source = root().join("tests/src/kill.c");
     let made =
@@ -39,7 +39,7 @@ fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
 }
 
 /// Runs a command that is killed before its durable step number `at`; none where it ended before.
-fn killed(command: &mut Command, shim: &Path, at: u32) -> Result<bool, SetupError> {
+pub(super) fn killed(command: &mut Command, shim: &Path, at: u32) -> Result<bool, SetupError> {
     let output =
         command.env("LD_PRELOAD", shim).env("CONSILIUM_KILL_AT", at.to_string()).output()?;
     if output.status.signal() == Some(9) {
@@ -54,13 +54,13 @@ fn told(output: &Output) -> String {
     format!("{out}{err}")
 }
 
-fn works(command: &mut Command) -> Result<String, SetupError> {
+pub(super) fn works(command: &mut Command) -> Result<String, SetupError> {
     let output = command.output()?;
     if output.status.success() { Ok(told(&output)) } else { Err(told(&output).into()) }
 }
 
 /// All logs in a state folder verify.
-fn logs_verify(state: &Path) -> Outcome {
+pub(super) fn logs_verify(state: &Path) -> Outcome {
     let aside = generation::quarantined(state)?.into_iter().map(|old| old.folder);
     for folder in aside.chain([state.join("audit")]) {
         let key = audit::folder::key(&folder)?;
@@ -72,7 +72,7 @@ fn logs_verify(state: &Path) -> Outcome {
 }
 
 /// Puts a hospital's folder back as it was.
-fn reset(from: &Path, to: &Path) -> Outcome {
+pub(super) fn reset(from: &Path, to: &Path) -> Outcome {
     std::fs::remove_dir_all(to)?;
     copy_folder(from, to)?;
     for key in ["identity/key.pem", "state/audit-key"] {
@@ -120,7 +120,7 @@ fn spent(state: &Path) -> Result<Cost, SetupError> {
 }
 
 /// A coordinator's key, as a hospital's operator is told it.
-fn key() -> Result<String, SetupError> {
+pub(super) fn key() -> Result<String, SetupError> {
     Ok(audit::note::SigningKey::generate(&name("coordinator.1"))?.verifier().to_string())
 }
 

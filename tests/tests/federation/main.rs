@@ -26,7 +26,6 @@ mod overstepped;
 mod private;
 mod processes;
 mod readme;
-mod real_data;
 mod remote;
 mod rogue;
 mod screens;
@@ -35,6 +34,7 @@ mod simulated;
 mod statistics;
 mod strategies;
 mod together;
+mod trusted;
 
 /// A test that ends with what went wrong.
 type Outcome = Result<(), tests::SetupError>;

@@ -1,9 +1,8 @@
-//! The privacy core against golden values, exact laws and opendp.
+//! The privacy core against exact laws and opendp.
 
 mod accountant_bounds;
 mod accountant_budget;
 mod accountant_concentrated;
-mod accountant_golden;
 mod gaussian;
 mod gaussian_distribution;
 mod gaussian_opendp;

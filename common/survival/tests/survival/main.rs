@@ -3,6 +3,5 @@
 mod competing;
 mod curves;
 mod errors;
-mod golden;
 mod lines;
 mod pairs;

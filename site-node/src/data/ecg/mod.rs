@@ -17,6 +17,7 @@ mod source;
 mod standard;
 mod wfdb;
 
+pub use beats::complexes;
 pub use fault::{EcgError, EcgFault, StandardFault, WaveformFault, WfdbFault};
 pub use leads::Lead;
 pub use recording::Recording;

@@ -20,7 +20,7 @@ use plan::metric::Metric;
 use privacy::PrivatizedUpdate;
 
 use super::site::RunState;
-use super::{DeclineReason, Model, Site, failed};
+use super::{DeclineReason, Model, Site, SiteRule, failed};
 use crate::privatize::{Change, PrivacyGate};
 use crate::send::Outgoing;
 use crate::train::{TrainError, Trained, train_until};
@@ -85,13 +85,13 @@ impl OpenRound<'_> {
         let RunState { run, plan, .. } = &*self.state;
         let change = Change { before: self.model.parameters, after };
         let passed = self.gate.pass(plan, run, self.round, change, weight);
-        passed.map_err(|error| failed("privatize")(&error))
+        passed.map_err(|error| failed(SiteRule::Privatize)(&error))
     }
 
     /// An update with noise, which is on disk before it is sent for the first time. It leaves with nothing beside it.
     fn keep(&self, update: PrivatizedUpdate) -> Result<Outgoing, DeclineReason> {
         let origin = self.state.origin(self.model.digest);
-        self.gate.keep(&update, origin).map_err(|error| failed("privatize")(&error))?;
+        self.gate.keep(&update, origin).map_err(|error| failed(SiteRule::Privatize)(&error))?;
         Ok(Outgoing { update, weight: 1, metrics: Vec::new() })
     }
 }

@@ -4,7 +4,7 @@ use plan::metric::Metric;
 
 use super::super::metrics::tell_noised;
 use super::super::site::RunState;
-use super::super::{DeclineReason, Model, failed};
+use super::super::{DeclineReason, Model, Rule, SiteRule, failed};
 use super::{OpenRound, Protection};
 use crate::privatize::{PrivacyGate, fresh_key};
 use crate::send::Outgoing;
@@ -21,12 +21,15 @@ impl Protection for EachPatient {
         }
         let RunState { run, plan, data, gradient, .. } = &mut *open.state;
         let Some(gradient) = gradient else {
-            return Err(DeclineReason::new("privacy.steps", "the plan has no private steps"));
+            return Err(DeclineReason::new(
+                Rule::Key("privacy.steps"),
+                "the plan has no private steps",
+            ));
         };
         let paid = open
             .gate
             .begin(plan, run, open.round, model)
-            .map_err(|error| failed("privatize")(&error))?;
+            .map_err(|error| failed(SiteRule::Privatize)(&error))?;
         let patients = &data.training;
         let trained = train_privately(
             &plan.model,
@@ -37,10 +40,11 @@ impl Protection for EachPatient {
             cancel,
             fresh_key,
         )
-        .map_err(|error| failed("train")(&error))?
+        .map_err(|error| failed(SiteRule::Train)(&error))?
         .ok_or_else(DeclineReason::over)?;
-        let update =
-            trained.finish(plan.privacy.clip, 1.0).map_err(|error| failed("privatize")(&error))?;
+        let update = trained
+            .finish(plan.privacy.clip, 1.0)
+            .map_err(|error| failed(SiteRule::Privatize)(&error))?;
         open.keep(update)
     }
 

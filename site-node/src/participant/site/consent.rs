@@ -7,14 +7,11 @@ use node::audit_log::hash;
 use plan::experiment::CheckedPlan;
 use plan::policy::Policy;
 
-use super::super::{Asked, DeclineReason, Participant, failed, guarded, log};
+use super::super::{Asked, DeclineReason, Participant, SiteRule, failed, guarded, log};
 use super::policy::foresee;
 use super::runs::{Claim, NoSlot};
 use super::{RunState, SiteParticipant, Standing};
 use crate::privatize::planned_releases;
-
-/// The rule by which a run beyond the slots is declined.
-const SLOTS: &str = "slots";
 
 /// A plan that was proposed for a run.
 #[derive(Clone, Copy)]
@@ -51,7 +48,7 @@ impl SiteParticipant {
     fn check_open(&self, run: &RunId, plan: &CheckedPlan) -> Result<(), DeclineReason> {
         let reason = if self.audit.has_other_plan(run, hash(plan.digest())) {
             let reason = "this hospital consented to another plan under this name; launch the plan as a new run";
-            DeclineReason::new("run.plan", reason)
+            DeclineReason::new(SiteRule::RunPlan, reason)
         } else if self.runs().is_over(run) {
             DeclineReason::over()
         } else {
@@ -101,13 +98,13 @@ impl SiteParticipant {
             }
             Err(reason) => {
                 self.runs().remove(run);
-                log::declined(run, &reason.rule)
+                log::declined(run, reason.rule)
             }
         };
         if let Err(error) = self.audit.record(entries) {
             // What is not on record was not consented to.
             self.runs().remove(run);
-            return Err(failed("audit")(&error));
+            return Err(failed(SiteRule::Audit)(&error));
         }
         *state = Some(decided?);
         Ok(())
@@ -167,7 +164,7 @@ fn no_slot(why: NoSlot, slots: usize) -> DeclineReason {
                 "all slots for runs at this hospital are taken (slots = {slots} in its site-node.toml); \
                  launch the run again when another one is over"
             );
-            DeclineReason::new(SLOTS, reason)
+            DeclineReason::new(SiteRule::Slots, reason)
         }
     }
 }

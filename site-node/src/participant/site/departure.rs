@@ -6,7 +6,7 @@ use node::statistics_store::StatisticsStore;
 use plan::experiment::StatisticsRequest;
 
 use super::super::computed::Computed;
-use super::super::{DeclineReason, failed, log};
+use super::super::{DeclineReason, SiteRule, failed, log};
 use super::policy::admit_cohort;
 use super::run_state::Made;
 use super::runs::Sent;
@@ -38,7 +38,7 @@ impl SiteParticipant {
             self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
             let noised = state.plan.privacy.mode.adds_noise();
             let entries = log::sent(run, round, outgoing, noised);
-            self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+            self.audit.record(entries).map_err(|error| failed(SiteRule::Audit)(&error))?;
             if let Some(made) = &mut state.last {
                 made.departed |= made.round == round;
             }
@@ -64,7 +64,7 @@ impl SiteParticipant {
                 }
                 self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
                 let entries = log::evaluated(run, &state.plan, &metrics.numbers);
-                self.audit.record(entries).map_err(|error| failed("audit")(&error))
+                self.audit.record(entries).map_err(|error| failed(SiteRule::Audit)(&error))
             },
         )
     }
@@ -101,6 +101,6 @@ impl SiteParticipant {
 
     /// Notes that a round was refused.
     pub(super) fn note_refused(&self, run: &RunId, round: Round, reason: &DeclineReason) {
-        self.audit.note_refused(log::refused(run, round, &reason.rule));
+        self.audit.note_refused(log::refused(run, round, reason.rule));
     }
 }

@@ -19,7 +19,7 @@ impl SiteParticipant {
             return;
         }
         tracing::warn!(%run, %reason, "this site leaves the run");
-        if let Err(error) = self.audit.record(log::declined(run, &reason.rule)) {
+        if let Err(error) = self.audit.record(log::declined(run, reason.rule)) {
             tracing::error!(%error, "the withdrawal could not be recorded");
         }
     }

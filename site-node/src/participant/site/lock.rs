@@ -6,7 +6,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-use super::super::DeclineReason;
+use super::super::{DeclineReason, SiteRule};
 use super::{RunState, SiteParticipant};
 
 /// The state of one run under the run's own lock; `None` unless a consent to it is on record.
@@ -68,7 +68,7 @@ impl SiteParticipant {
             }
             if runs.session() != session {
                 let reason = "the session ended in which this was asked";
-                return Err(DeclineReason::new("session", reason));
+                return Err(DeclineReason::new(SiteRule::Session, reason));
             }
             runs = self.released.wait(runs).unwrap_or_else(PoisonError::into_inner);
         }

@@ -7,7 +7,7 @@ use base::ids::RunId;
 use plan::experiment::{CheckedPlan, Plan};
 use plan::policy::Policy;
 
-use super::super::{DeclineReason, OF_PATIENTS, RecordsInForce, failed, guarded, untrained};
+use super::super::{DeclineReason, RecordsInForce, SiteRule, failed, guarded, untrained};
 use super::dataset::{Counts, Dataset, data_key};
 use super::policy::admit_cohort;
 use super::{RunState, SiteParticipant, Standing, hold};
@@ -81,7 +81,7 @@ impl SiteParticipant {
             records.steady(|| {
                 let read = self.patients(&rules.policy, records, plan)?;
                 let fingerprint = records.fingerprint(&self.site.state, &self.seen);
-                Ok((read, fingerprint.map_err(|error| failed("data")(&error))?))
+                Ok((read, fingerprint.map_err(|error| failed(SiteRule::Data)(&error))?))
             })
         })?;
         let data = Arc::new(Dataset { training, test, key, mark, counts, fingerprint, stamps });
@@ -96,11 +96,13 @@ impl SiteParticipant {
         records: &RecordsInForce<'_>,
         plan: &Plan,
     ) -> Result<OfPatients, DeclineReason> {
-        let (patients, split) = records.read().map_err(|error| failed("data")(&error))?;
+        let (patients, split) = records.read().map_err(|error| failed(SiteRule::Data)(&error))?;
         patients.losses.log(policy.min_patients as usize);
         let cohort = Cohort::new(patients, &plan.outcome, split)
-            .map_err(|error| failed("cohort")(&error))?;
-        cohort.suits(plan.model.head, &plan.outcome).map_err(|error| failed("cohort")(&error))?;
+            .map_err(|error| failed(SiteRule::Patients)(&error))?;
+        cohort
+            .suits(plan.model.head, &plan.outcome)
+            .map_err(|error| failed(SiteRule::Patients)(&error))?;
         let patients = cohort.training_patients();
         let counts = Counts { patients, events: cohort.training_events() };
         admit_cohort(policy, counts)?;
@@ -110,7 +112,7 @@ impl SiteParticipant {
             records.source().map(|source| SignalStore { source, cache: &cache, cache_bytes });
         let part = |training| {
             examples(&cohort.part(training), plan, studies)
-                .map_err(|error| failed("features")(&error))
+                .map_err(|error| failed(SiteRule::Features)(&error))
         };
         // For eyes inside the hospital.
         if let Some(horizon) = plan.outcome.edges.last()
@@ -147,7 +149,7 @@ pub(super) fn of_patients<T>(
         }
         tracing::warn!(%reason, "these patients do not allow it");
         let public = "the patients, events or columns at this site do not allow it";
-        DeclineReason::new(OF_PATIENTS, public)
+        DeclineReason::new(SiteRule::Patients, public)
     })
 }
 
@@ -159,10 +161,11 @@ mod tests {
     #[test]
     fn a_defect_answers_as_any_cohort_that_does_not_allow_a_plan() {
         let panics = || -> Result<(), DeclineReason> { panic!("a defect") };
-        let refuses = || -> Result<(), DeclineReason> { Err(DeclineReason::new("data", "why")) };
+        let refuses =
+            || -> Result<(), DeclineReason> { Err(DeclineReason::new(SiteRule::Data, "why")) };
         let [one, two] = [of_patients(true, panics), of_patients(true, refuses)];
         assert_eq!(one, two);
-        assert_eq!(one.unwrap_err().rule, "cohort");
-        assert_eq!(of_patients(false, panics).unwrap_err().rule, "site-node");
+        assert_eq!(one.unwrap_err().rule.as_str(), "cohort");
+        assert_eq!(of_patients(false, panics).unwrap_err().rule.as_str(), "site-node");
     }
 }

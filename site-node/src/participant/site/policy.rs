@@ -2,10 +2,10 @@
 
 use base::ids::RunId;
 use plan::experiment::Plan;
-use plan::policy::{Asker, BrokenRule, Policy};
-use privacy::{Account, Cost, PlannedReleases};
+use plan::policy::{Asker, Policy};
+use privacy::{Account, Cost, LedgerError, PlannedReleases};
 
-use super::super::{DeclineReason, Site, failed, log, time};
+use super::super::{DeclineReason, Rule, Site, SiteRule, failed, log, time};
 use super::dataset::Counts;
 use super::round::InHand;
 use super::runs::Runs;
@@ -19,14 +19,14 @@ impl SiteParticipant {
     pub(super) fn rules(&self) -> Result<InForce, DeclineReason> {
         let recorded = self.site.rules.look(|change| -> Result<(), DeclineReason> {
             let entries = log::policy(change).into_iter().collect();
-            self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+            self.audit.record(entries).map_err(|error| failed(SiteRule::Audit)(&error))?;
             tell(change);
             Ok(())
         });
         recorded?.map_err(|_| {
             let reason =
                 "this hospital's policy file cannot be read; nothing is allowed until it is mended";
-            DeclineReason::new("policy", reason)
+            DeclineReason::new(SiteRule::Policy, reason)
         })
     }
 
@@ -36,7 +36,7 @@ impl SiteParticipant {
         let records = self.site.records.look().map_err(|_| {
             let reason =
                 "this hospital's cohort.toml cannot be read; no data are used until it is mended";
-            DeclineReason::new("data", reason)
+            DeclineReason::new(SiteRule::Data, reason)
         })?;
         Ok(Standing { rules, records })
     }
@@ -73,12 +73,11 @@ impl SiteParticipant {
     /// That a policy allows a plan, whoever the patients are.
     pub(super) fn admit(&self, standing: &Standing<'_>, plan: &Plan) -> Result<(), DeclineReason> {
         let policy = &standing.rules.policy;
-        let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
         let Site { tag, coordinator, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
-        policy.admit(plan, asker).map_err(denied)?;
+        policy.admit(plan, asker)?;
         let tables = standing.records.measurement_tables();
-        policy.admit_measurements(&plan.views, tables).map_err(denied)
+        Ok(policy.admit_measurements(&plan.views, tables)?)
     }
 
     /// That the budget has room for a run, and the run has time left. Neither knows anything of patients.
@@ -124,7 +123,7 @@ impl SiteParticipant {
     /// Sets the ledger's limits to those of the policy that was read last, for whichever run.
     pub(super) fn apply_limits(&self) -> Result<(), DeclineReason> {
         let limits = || self.site.rules.last().policy.limits;
-        self.gate.set_limits(limits).map_err(|error| failed("audit")(&error))
+        self.gate.set_limits(limits).map_err(|error| failed(SiteRule::Audit)(&error))
     }
 }
 
@@ -137,10 +136,12 @@ pub(super) fn foresee(
     planned: &PlannedReleases,
 ) -> Result<(), DeclineReason> {
     let others = outstanding(account, runs, run);
-    account.foresee_beside(run, plan.digest(), planned, &others).map_err(|error| {
-        let rule = error.rule().unwrap_or("ledger");
-        DeclineReason::new(rule, error)
-    })
+    account.foresee_beside(run, plan.digest(), planned, &others).map_err(unaffordable)
+}
+
+/// Why the ledger has no room.
+pub(super) fn unaffordable(error: LedgerError) -> DeclineReason {
+    DeclineReason::new(error.rule().map_or(Rule::Site(SiteRule::Ledger), Rule::Key), error)
 }
 
 /// The cost that the runs before this one have still to charge.
@@ -154,8 +155,7 @@ pub(super) fn admit_cohort(
     policy: &Policy,
     Counts { patients, events }: Counts,
 ) -> Result<(), DeclineReason> {
-    let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
-    policy.admit_cohort(patients, events).map_err(denied)
+    Ok(policy.admit_cohort(patients, events)?)
 }
 
 /// Says in the hospital's log which policy is in force, or that none is.

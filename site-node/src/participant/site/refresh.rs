@@ -1,6 +1,6 @@
 //! A run whose patients are described otherwise than when it was consented to: they are read again.
 
-use super::super::{DeclineReason, Site, failed, log};
+use super::super::{DeclineReason, Site, SiteRule, failed, log};
 use super::{RunState, SiteParticipant, Standing};
 
 impl SiteParticipant {
@@ -22,7 +22,7 @@ impl SiteParticipant {
         let agreed = log::Agreed::from_plan(&read.plan);
         let Site { data_set, .. } = &self.site;
         let entries = log::consent(&read.run, agreed, data_set, read.data.fingerprint);
-        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        self.audit.record(entries).map_err(|error| failed(SiteRule::Audit)(&error))?;
         tracing::info!(run = %read.run, "the patients were read again: their description changed");
         let last = state.last.take();
         *state = RunState { last, ..read };
@@ -33,5 +33,5 @@ impl SiteParticipant {
 /// An update or numbers that were computed from patients as they were described before.
 pub(super) fn changed() -> DeclineReason {
     let reason = "the description of the data changed since this was computed from them";
-    DeclineReason::new("data", reason)
+    DeclineReason::new(SiteRule::Data, reason)
 }

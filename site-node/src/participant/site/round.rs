@@ -7,7 +7,7 @@ use plan::model::{initial_parameters, payload};
 
 use super::super::protection::{self, OpenRound};
 use super::super::records::Mark;
-use super::super::{DeclineReason, Model, failed, guarded, time};
+use super::super::{DeclineReason, Model, SiteRule, failed, guarded, time};
 use super::run_state::Made;
 use super::{RunState, SiteParticipant, refresh, refuse};
 use crate::cancel::{Cancel, Reason};
@@ -53,7 +53,7 @@ impl SiteParticipant {
             let outgoing = if self.gate.has_charged(run, round) {
                 let kept = self.gate.resend(run, round, state.origin(model.digest));
                 let update =
-                    kept.map_err(|error| failed("privatize")(&error))?.ok_or_else(|| {
+                    kept.map_err(|error| failed(SiteRule::Privatize)(&error))?.ok_or_else(|| {
                         refuse(format!(
                             "round {round} was charged before this site restarted, or read its data again"
                         ))
@@ -112,13 +112,16 @@ impl SiteParticipant {
             guarded(|| protection::of(mode).contribute(open))
         });
         self.put_down(&run, cancel);
-        let (made, took) = within.map_err(|error| failed("train")(&error))?;
+        let (made, took) = within.map_err(|error| failed(SiteRule::Train)(&error))?;
         self.taken().add(&run, took);
         match cancel.reason() {
             Some(Reason::TimeSpent) if made.is_err() => Err(time::spent(most)),
             Some(Reason::PolicyChanged) if made.is_err() => {
                 self.admit(&self.standing()?, &state.plan).map_err(DeclineReason::of_the_run)?;
-                Err(DeclineReason::new("policy", "the policy changed while the round trained"))
+                Err(DeclineReason::new(
+                    SiteRule::Policy,
+                    "the policy changed while the round trained",
+                ))
             }
             Some(Reason::DataChanged) if made.is_err() => {
                 Err(self.standing().err().unwrap_or_else(refresh::changed))
@@ -151,7 +154,7 @@ fn begins(plan: &Plan, round: Round, model: Model<'_>) -> Result<(), DeclineReas
     let own = || Digest::of(&payload::from_parameters(&initial_parameters(&plan.model, plan.seed)));
     if round.0 == 1 && plan.start.unwrap_or_else(own) != model.digest {
         let reason = "round 1 was offered with another model than the plan's start";
-        return Err(DeclineReason::new("start", reason));
+        return Err(DeclineReason::new(SiteRule::Start, reason));
     }
     Ok(())
 }

@@ -6,12 +6,12 @@ use node::audit_log::terms;
 use node::statistics_store::StatisticsStore;
 use plan::experiment::StatisticsRequest;
 use plan::metric::Metric;
-use plan::policy::{Asker, BrokenRule, Policy};
+use plan::policy::{Asker, Policy};
 
 use super::super::computed::{Basis, Computed};
 use super::super::statistics::{Facts, answer};
-use super::super::{DeclineReason, Site, failed, log};
-use super::policy::{admit_cohort, outstanding};
+use super::super::{DeclineReason, Rule, Site, SiteRule, failed, log};
+use super::policy::{admit_cohort, outstanding, unaffordable};
 use super::{SiteParticipant, Standing, hold, of_patients, refresh};
 
 /// The fingerprint of patients that are in memory.
@@ -45,20 +45,20 @@ impl SiteParticipant {
         let Described { facts, fingerprint, standing, basis } = described;
         let agreed = agreed(&standing.rules.policy, question);
         let entries = log::consent(&run, agreed, &self.site.data_set, fingerprint);
-        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        self.audit.record(entries).map_err(|error| failed(SiteRule::Audit)(&error))?;
         let numbers = answer(&self.gate, question, &facts)?;
         // First the log, which says what the file that is kept must hold.
         let entries = log::described(&run, question, &numbers);
-        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        self.audit.record(entries).map_err(|error| failed(SiteRule::Audit)(&error))?;
         self.keep_answer(question, &numbers, fingerprint);
         Ok(Computed::new(numbers, basis))
     }
 
     /// Records that a request is declined, and returns the reason to give.
     pub(super) fn record_declined(&self, run: &RunId, reason: DeclineReason) -> DeclineReason {
-        match self.audit.record(log::declined(run, &reason.rule)) {
+        match self.audit.record(log::declined(run, reason.rule)) {
             Ok(()) => reason,
-            Err(error) => failed("audit")(&error),
+            Err(error) => failed(SiteRule::Audit)(&error),
         }
     }
 
@@ -86,16 +86,15 @@ impl SiteParticipant {
         question: &StatisticsRequest,
     ) -> Result<(), DeclineReason> {
         let policy = &standing.rules.policy;
-        let denied = |BrokenRule { rule, reason }| DeclineReason::new(rule, reason);
         let Site { tag, coordinator, .. } = &self.site;
         let asker = Asker { coordinator: Some(coordinator), tag: Some(*tag) };
         if let Some(plan_error) = question.check().first() {
-            return Err(DeclineReason::new(plan_error.key, plan_error.reason()));
+            return Err(DeclineReason::new(Rule::Key(plan_error.key), plan_error.reason()));
         }
-        policy.admit_statistics(question, asker).map_err(denied)?;
+        policy.admit_statistics(question, asker)?;
         let views = question.inputs.iter().map(|input| &input.view);
         let tables = standing.records.measurement_tables();
-        policy.admit_measurements(views, tables).map_err(denied)
+        Ok(policy.admit_measurements(views, tables)?)
     }
 
     /// What was answered to this very question: paid for, with its noise, and on its way lost perhaps.
@@ -123,7 +122,7 @@ impl SiteParticipant {
         let agreed = agreed(&standing.rules.policy, question);
         let mut entries = log::consent(&run, agreed, &self.site.data_set, None);
         entries.extend(log::described(&run, question, &numbers));
-        self.audit.record(entries).map_err(|error| failed("audit")(&error))?;
+        self.audit.record(entries).map_err(|error| failed(SiteRule::Audit)(&error))?;
         Ok(Computed { numbers, basis })
     }
 
@@ -135,7 +134,8 @@ impl SiteParticipant {
         question: &StatisticsRequest,
     ) -> Result<Option<Basis>, DeclineReason> {
         let store = StatisticsStore::of(&self.site.state, question);
-        let held = store.held_back(&self.site.name).map_err(|error| failed("data")(&error))?;
+        let held =
+            store.held_back(&self.site.name).map_err(|error| failed(SiteRule::Data)(&error))?;
         let Some(held) = held else { return Ok(None) };
         let mark = standing.records.mark();
         let facts = of_patients(true, || {
@@ -156,7 +156,7 @@ impl SiteParticipant {
         records.steady(|| {
             let facts = Facts::read(records, &rules.policy, question)?;
             let fingerprint = records.fingerprint(&self.site.state, &self.seen);
-            Ok((facts, fingerprint.map_err(|error| failed("data")(&error))?))
+            Ok((facts, fingerprint.map_err(|error| failed(SiteRule::Data)(&error))?))
         })
     }
 
@@ -191,7 +191,7 @@ impl SiteParticipant {
             let others = outstanding(account, &self.runs(), &run);
             account.foresee_statistics_beside(&run, question.mechanism(), question.count(), &others)
         });
-        foreseen.map_err(|error| DeclineReason::new(error.rule().unwrap_or("ledger"), error))
+        foreseen.map_err(unaffordable)
     }
 }
 

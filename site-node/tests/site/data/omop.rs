@@ -1,6 +1,4 @@
-//! OMOP CDM tables: a folder made here, and a public sample where it is installed.
-
-use std::path::PathBuf;
+//! OMOP CDM tables in a folder made here.
 
 use site_node::data::{CellFault, DataError, MeaningError, Source, load};
 
@@ -157,43 +155,4 @@ fn observation_is_the_period_that_holds_the_index_date() {
     // The first ends with its first period; of two days of death the first counts.
     assert_eq!(cells("time"), ["365", "213"]);
     assert_eq!(cells("event"), ["0", "1"]);
-}
-
-/// Tables as others write them: by tabs, in upper case, without observation periods.
-#[test]
-fn a_public_sample_is_read() {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
-    let shared =
-        std::env::var_os("CONSILIUM_SHARED_DATA").map_or_else(|| default.into(), PathBuf::from);
-    let folder = shared.join("omop_synthetic100");
-    if !folder.is_dir() {
-        eprintln!("skipped: {} is absent (set CONSILIUM_SHARED_DATA)", folder.display());
-        return;
-    }
-    let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir(home.path().join("omop")).unwrap();
-    for name in ["PERSON", "CONDITION_OCCURRENCE", "DRUG_EXPOSURE", "MEASUREMENT", "DEATH"] {
-        let name = format!("{name}.csv");
-        std::fs::copy(folder.join(&name), home.path().join("omop").join(&name)).unwrap();
-    }
-    // Rows of its drugs are older than half of its persons, which no hospital's are.
-    let persons = home.path().join("omop/PERSON.csv");
-    let text = std::fs::read_to_string(&persons).unwrap();
-    let mended: Vec<String> = text
-        .lines()
-        .enumerate()
-        .map(|(row, line)| {
-            let mut cells: Vec<&str> = line.split('\t').collect();
-            cells[2] = if row == 0 { cells[2] } else { "1910" };
-            cells.join("\t")
-        })
-        .collect();
-    let path = home.path().join("cohort.toml");
-    std::fs::write(&path, "[omop]\nfolder = \"omop\"\n").unwrap();
-    let fault = load(&Source::load(&path).unwrap()).unwrap_err();
-    assert!(matches!(fault, DataError::Cell { fault: CellFault::ImpossibleAge, .. }), "{fault}");
-    std::fs::write(&persons, mended.join("\n")).unwrap();
-    let patients = load(&Source::load(&path).unwrap()).unwrap();
-    assert!(patients.table.len() > 90, "{}", patients.table.len());
-    assert!(patients.codes.iter().all(|(_, codes)| codes.rows.len() > 50));
 }

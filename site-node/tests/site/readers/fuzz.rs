@@ -1,7 +1,7 @@
 //! Bytes changed at random: a reader may refuse, and may neither panic nor fill the memory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use site_node::data::ecg::{self, EcgStandard};
 use site_node::data::image::{self, ImageStandard};
@@ -10,7 +10,14 @@ use super::build::{
     EXPLICIT, Tag, WAVEFORM, dicom, element, fragments, grey_elements, grey_pixels, header, png,
     samples,
 };
-use super::real;
+
+/// A real file as one more to start from, where there is one.
+fn real(file: &str) -> Option<Vec<u8>> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
+    let folder =
+        std::env::var_os("CONSILIUM_SHARED_DATA").map_or_else(|| default.into(), PathBuf::from);
+    fs::read(folder.join(file)).ok()
+}
 
 const CASES: usize = 6000;
 /// What a reader may hold at once on files of a few kilobytes.
@@ -103,10 +110,9 @@ fn no_bytes_make_a_reader_panic_or_fill_the_memory() {
         ("a.dcm", dicom("1.2.840.10008.1.2.4.50", &[small, fragments(jpeg)].concat())),
     ];
     for name in ["MR_small_RLE", "MR_small_bigendian", "SC_rgb_jpeg_dcmtk", "badVR"] {
-        let bytes = real(&format!("dicom/{name}.dcm")).map(|path| fs::read(path).unwrap());
-        seeds.extend(bytes.map(|bytes| ("a.dcm", bytes)));
+        seeds.extend(real(&format!("dicom/{name}.dcm")).map(|bytes| ("a.dcm", bytes)));
     }
-    let flac = real("wfdb/flacformats.d1").map(|path| fs::read(path).unwrap());
+    let flac = real("wfdb/flacformats.d1");
     // In memory where that is possible: the readers take a twentieth of the time of the disk.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);

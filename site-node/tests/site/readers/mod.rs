@@ -1,5 +1,4 @@
-//! Readers of ECGs and images: on real files where they are installed, and on broken ones that are
-//! made here.
+//! Readers of ECGs and images, on files that are made here.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -12,30 +11,14 @@
 mod build;
 mod cached;
 mod dicom_broken;
-mod ecg_real;
 mod fuzz;
 mod image_broken;
-mod image_real;
+mod jpeg;
 mod segments;
 mod tones;
 mod wfdb_broken;
 
 use std::path::{Path, PathBuf};
-
-/// A real file, or a printed line that says what is skipped.
-///
-/// The folder is `CONSILIUM_SHARED_DATA`, or `shared/data` beside the workspace.
-fn real(file: &str) -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
-    let folder =
-        std::env::var_os("CONSILIUM_SHARED_DATA").map_or_else(|| default.into(), PathBuf::from);
-    let path = folder.join(file);
-    if path.is_file() {
-        return Some(path);
-    }
-    eprintln!("skipped: real file {} is absent (set CONSILIUM_SHARED_DATA)", path.display());
-    None
-}
 
 /// Writes a file into a folder of its own.
 fn written(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {

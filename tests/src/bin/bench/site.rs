@@ -14,7 +14,7 @@ use node::audit_log::{AuditSettings, AuditWriter, hash, name};
 use node::pki::{Identity, Role};
 use node::transport::Dialer;
 use privacy::{Budget, Limits};
-use site_node::participant::{Computed, DeclineReason, Model, Participant};
+use site_node::participant::{Computed, DeclineReason, Model, Participant, SiteRule};
 use site_node::privatize::{Change, LedgerPlace, PrivacyGate};
 use site_node::send::Outgoing;
 
@@ -56,7 +56,7 @@ impl Participant for Echo {
         model: Model<'_>,
     ) -> Result<Outgoing, DeclineReason> {
         let held = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        let declined = |reason: String| DeclineReason::new("bench", reason);
+        let declined = |reason: String| DeclineReason::new(SiteRule::Train, reason);
         let plan = held.as_ref().ok_or_else(|| declined("no plan".to_owned()))?;
         let model = model.parameters;
         let after = model.iter().map(|parameter| parameter + 1e-6).collect();
@@ -95,7 +95,7 @@ impl Participant for Echo {
 
 impl Echo {
     fn record(&self, entries: Vec<Entry>) -> Result<(), DeclineReason> {
-        self.audit.record(entries).map_err(|error| DeclineReason::new("audit", error))
+        self.audit.record(entries).map_err(|error| DeclineReason::new(SiteRule::Audit, error))
     }
 }
 

@@ -8,7 +8,9 @@ use base::ids::{Round, RunId};
 use node::audit_log::{AuditSettings, AuditWriter};
 use node::wire::{Decline, Purpose, ToCoordinator};
 use plan::experiment::{CheckedPlan, StatisticsRequest};
-use site_node::participant::{Asked, Computed, DeclineReason, Model, Participant, SiteParticipant};
+use site_node::participant::{
+    Asked, Computed, DeclineReason, Model, Participant, Rule, SiteParticipant,
+};
 use site_node::send::Outgoing;
 
 use super::questions::question;
@@ -57,7 +59,7 @@ impl Participant for Reconsidered {
     }
 
     fn depart_metrics(&self, _: &RunId, _: &Computed) -> Result<(), DeclineReason> {
-        Err(DeclineReason::new("policy.modes", "forbidden meanwhile").of_the_run())
+        Err(DeclineReason::new(Rule::Key("policy.modes"), "forbidden meanwhile").of_the_run())
     }
 
     fn describe(&self, question: &StatisticsRequest) -> Result<Computed, DeclineReason> {
@@ -65,7 +67,7 @@ impl Participant for Reconsidered {
     }
 
     fn depart_answer(&self, _: &StatisticsRequest, _: &Computed) -> Result<(), DeclineReason> {
-        Err(DeclineReason::new("policy.describe", "forbidden meanwhile"))
+        Err(DeclineReason::new(Rule::Key("policy.describe"), "forbidden meanwhile"))
     }
 }
 

@@ -50,42 +50,6 @@ pub(super) fn demo_cohort(folder: &Path) -> Result<PathBuf, SetupError> {
     Ok(cohort)
 }
 
-/// A Python with what a model needs; none where there is none, with the reason on stderr.
-fn python() -> Option<PathBuf> {
-    let python = PathBuf::from(std::env::var_os("CONSILIUM_PYTHON").unwrap_or("python3".into()));
-    let has = Command::new(&python).args(["-c", "import torch, safetensors.torch"]).output();
-    if has.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!(
-        "skipped: {} has no torch and safetensors; CONSILIUM_PYTHON names another Python",
-        python.display()
-    );
-    None
-}
-
-#[test]
-fn python_opens_a_model_and_redoes_its_predictions() -> Outcome {
-    let Some(python) = python() else { return Ok(()) };
-    let folder = tempfile::tempdir()?;
-    let data = folder.path().join("data");
-    let out = folder.path().join("runs");
-    let cohort = demo_cohort(&data)?;
-    let report = report(simulate(&demo(), &data, &out, &["rounds=3"])?)?;
-    let predictions = folder.path().join("predictions.csv");
-    let texts = [cohort.to_string_lossy(), predictions.to_string_lossy()];
-    let asked =
-        ["predict", name(&report), "--cohort", &texts[0], "--out", &texts[1], "--split", "test"];
-    success(models(&asked, &out)?)?;
-    let model = |ending: &str| out.join("models").join(format!("{}.{ending}", name(&report)));
-    let mut open = Command::new(python);
-    open.arg(root().join("tests/tests/federation/models/open_model.py"));
-    open.args([model("safetensors"), model("json"), data.join("cohort.csv"), predictions]);
-    let told = success(Process::start(&mut open)?)?;
-    assert!(told.contains("equal for"), "{told}");
-    Ok(())
-}
-
 #[test]
 fn a_model_of_described_hospitals_is_shown_verified_and_scored() -> Outcome {
     let folder = tempfile::tempdir()?;

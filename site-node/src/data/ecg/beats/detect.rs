@@ -27,8 +27,9 @@ const STRETCH_S: f64 = 2.0;
 const QUANTILE: f64 = 0.98;
 const MAX: f64 = 4.0;
 
-/// Samples in the middle of a complex, in order.
-pub(super) fn complexes(leads: &[Vec<f32>], rate: f64) -> Vec<usize> {
+/// The samples in the middle of each QRS complex, in order, of leads in mV that were recorded at `rate` Hz.
+#[must_use]
+pub fn complexes(leads: &[Vec<f32>], rate: f64) -> Vec<usize> {
     let sharp = smoothed(&bends(leads, rate), whole(WINDOW_S * rate / 2.0));
     let threshold = SHARE * usual_largest(&sharp, whole(STRETCH_S * rate).max(1));
     if threshold <= 0.0 {

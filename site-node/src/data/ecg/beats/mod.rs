@@ -17,6 +17,7 @@ use plan::experiment::Beats;
 
 use super::StandardFault;
 use align::{Window, Windows};
+pub use detect::complexes;
 
 /// The fewest beats that a median is taken of.
 const LEAST: usize = 3;
@@ -32,7 +33,7 @@ pub(super) fn median(
     beats: Beats,
 ) -> Result<Vec<f32>, StandardFault> {
     let few = StandardFault::Beats { least: LEAST };
-    let peaks = detect::complexes(leads, rate);
+    let peaks = complexes(leads, rate);
     let before = beats.before(rate) as usize;
     let window = Window { before, length: beats.samples(rate) as usize };
     let recorded = leads.iter().map(Vec::len).min().unwrap_or_default();

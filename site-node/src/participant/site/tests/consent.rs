@@ -33,11 +33,14 @@ fn a_run_that_was_declined_goes_on_only_by_a_new_consent_on_record() {
         let cohort = hospital.folder.path().join("cohort.toml");
         let text = std::fs::read_to_string(&cohort).unwrap();
         std::fs::write(&cohort, "tables = [").unwrap();
-        assert_eq!(hospital.consider(&run("run-a"), &plan).unwrap_err().rule, "data");
+        assert_eq!(hospital.consider(&run("run-a"), &plan).unwrap_err().rule.as_str(), "data");
         std::fs::write(&cohort, text).unwrap();
         // What was declined holds no slot and trains nothing.
         assert!(!hospital.site.runs().has(&run("run-a")));
-        assert_eq!(hospital.round(&run("run-a"), &plan, 2).map(drop).unwrap_err().rule, "consent");
+        assert_eq!(
+            hospital.round(&run("run-a"), &plan, 2).map(drop).unwrap_err().rule.as_str(),
+            "consent"
+        );
         session_begins();
         hospital.consider(&run("run-a"), &plan).unwrap();
         hospital.train(&run("run-a"), &plan, 2);
@@ -55,7 +58,7 @@ fn a_run_that_rests_and_is_declined_without_a_record_gives_way() {
     let b = run("run-b");
     hospital.consider(&a, &plan).unwrap();
     hospital.site.session_begins();
-    assert_eq!(hospital.consider(&a, &other).unwrap_err().rule, "run.plan");
+    assert_eq!(hospital.consider(&a, &other).unwrap_err().rule.as_str(), "run.plan");
     hospital.consider(&b, &plan).unwrap();
     // The same where the coordinator asks too often.
     hospital.site.session_begins();
@@ -80,7 +83,7 @@ fn of_two_plans_that_are_considered_under_one_name_the_first_one_stands() {
         hospital.until_counted(&a);
         drop(reading);
         first.join().unwrap().unwrap();
-        assert_eq!(second.join().unwrap().unwrap_err().rule, "run.plan");
+        assert_eq!(second.join().unwrap().unwrap_err().rule.as_str(), "run.plan");
     });
     hospital.consider(&a, &plan).unwrap();
     hospital.train(&a, &plan, 1);
@@ -122,7 +125,7 @@ fn whoever_waits_for_a_run_that_trains_leaves_when_the_next_session_begins() {
             let waits = scope.spawn(|| hospital.consider(&a, &plan));
             hospital.until_counted(&a);
             hospital.site.session_begins();
-            assert_eq!(waits.join().unwrap().unwrap_err().rule, "session");
+            assert_eq!(waits.join().unwrap().unwrap_err().rule.as_str(), "session");
         }
         assert!(!training.is_finished());
         // Whoever waits in the present session learns how it ends.

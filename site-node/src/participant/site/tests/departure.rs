@@ -46,8 +46,8 @@ impl Hospital {
     }
 
     /// The rule by which an answer does not leave.
-    fn refuses(&self, answer: &Computed) -> String {
-        self.site.depart_answer(&question(), answer).unwrap_err().rule
+    fn refuses(&self, answer: &Computed) -> &'static str {
+        self.site.depart_answer(&question(), answer).unwrap_err().rule.as_str()
     }
 
     /// The metrics of a run's model, before they leave.
@@ -85,7 +85,7 @@ fn an_answer_that_waited_is_kept_here_once_somebody_withdrew() {
     assert_eq!(hospital.refuses(&waits), "data");
     assert_eq!(hospital.refuses(&again), "data");
     // That somebody withdrew is told as any other reason that rests on patients.
-    assert_eq!(hospital.site.describe(&question()).unwrap_err().rule, "cohort");
+    assert_eq!(hospital.site.describe(&question()).unwrap_err().rule.as_str(), "cohort");
 }
 
 /// The note says which data the answer is of, and not where or when the list was written.
@@ -106,7 +106,7 @@ fn an_answer_that_waited_is_held_to_the_policy_of_its_departure() {
     let waits = hospital.site.describe(&question()).unwrap();
     hospital.puts_in_force(|policy| policy.min_patients = 1000);
     assert_eq!(hospital.refuses(&waits), "cohort");
-    assert_eq!(hospital.site.describe(&question()).unwrap_err().rule, "cohort");
+    assert_eq!(hospital.site.describe(&question()).unwrap_err().rule.as_str(), "cohort");
     hospital.puts_in_force(|policy| policy.min_patients = 1);
     hospital.site.depart_answer(&question(), &waits).unwrap();
     // Whether or not it left before.

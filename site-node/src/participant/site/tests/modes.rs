@@ -77,6 +77,6 @@ fn a_cell_that_is_no_number_is_named_only_where_no_patient_is_protected() {
         rows[7][3] = "high".to_owned();
         let declined = hospital(rows).consider(&run("run-a"), &of_columns(mode)).unwrap_err();
         let rule = if mode.protects_patients() { "cohort" } else { "features" };
-        assert_eq!(declined.rule, rule, "{mode:?}: {declined}");
+        assert_eq!(declined.rule.as_str(), rule, "{mode:?}: {declined}");
     }
 }

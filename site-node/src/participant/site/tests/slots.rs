@@ -10,7 +10,7 @@ fn one_more_than_the_slots_is_declined_until_one_is_over() {
         hospital.consider(&run(name), &plan).unwrap();
     }
     let full = hospital.consider(&run("run-c"), &plan).unwrap_err();
-    assert_eq!(full.rule, "slots");
+    assert_eq!(full.rule.as_str(), "slots");
     assert!(full.reason.contains("slots = 2 in its site-node.toml"), "{full}");
     // A run that has a slot keeps it.
     hospital.consider(&run("run-a"), &plan).unwrap();
@@ -24,7 +24,7 @@ fn one_more_than_the_slots_is_declined_until_one_is_over() {
     hospital.consider(&run("run-e"), &plan).unwrap();
     // A run that is over is not taken up again.
     let over = hospital.consider(&run("run-c"), &plan).unwrap_err();
-    assert_eq!(over.rule, "run");
+    assert_eq!(over.rule.as_str(), "run");
 }
 
 #[test]
@@ -40,10 +40,10 @@ fn a_run_that_is_not_proposed_again_gives_way() {
     hospital.consider(&run("run-c"), &plan).unwrap();
     // Its update was paid for and stays, should it be proposed again. The other run goes on with what it made.
     assert_eq!(hospital.outbox(), names(&["run-a", "run-b"]));
-    assert_eq!(hospital.round(&run("run-b"), &plan, 1).unwrap_err().rule, "consent");
+    assert_eq!(hospital.round(&run("run-b"), &plan, 1).unwrap_err().rule.as_str(), "consent");
     let again = hospital.round(&run("run-a"), &plan, 1).unwrap();
     hospital.site.depart(&run("run-a"), Round(1), &again).unwrap();
-    assert_eq!(hospital.consider(&run("run-d"), &plan).unwrap_err().rule, "slots");
+    assert_eq!(hospital.consider(&run("run-d"), &plan).unwrap_err().rule.as_str(), "slots");
     // A round that ended as the run lost its slot takes its update from nobody. That of a run that is over goes.
     hospital.site.tidy(&run("run-b"));
     assert_eq!(hospital.outbox(), names(&["run-a", "run-b"]));
@@ -64,7 +64,7 @@ fn runs_that_fit_the_budget_alone_and_not_together_are_told_so() {
     hospital.consider(&run("run-a"), &plan).unwrap();
     hospital.train(&run("run-a"), &plan, 1);
     let refused = hospital.consider(&run("run-b"), &plan).unwrap_err();
-    assert_eq!(refused.rule, "policy.budget.epsilon");
+    assert_eq!(refused.rule.as_str(), "policy.budget.epsilon");
     assert!(refused.reason.contains("other runs in progress"), "{refused}");
     // The one that came first goes on, proposed again or not.
     hospital.consider(&run("run-a"), &plan).unwrap();
@@ -78,5 +78,5 @@ fn runs_that_fit_the_budget_alone_and_not_together_are_told_so() {
     hospital.site.session_begins();
     hospital.consider(&run("run-c"), &rest).unwrap();
     let refused = hospital.consider(&run("run-b"), &rest).unwrap_err();
-    assert_eq!(refused.rule, "policy.budget.epsilon");
+    assert_eq!(refused.rule.as_str(), "policy.budget.epsilon");
 }

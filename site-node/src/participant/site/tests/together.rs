@@ -18,11 +18,11 @@ fn two_runs_are_consented_to_train_and_depart_side_by_side() {
     // What one made is not the other's.
     let made = hospital.round(&run("run-a"), &plan, 2).unwrap();
     let refused = hospital.site.depart(&run("run-b"), Round(2), &made).unwrap_err();
-    assert_eq!(refused.rule, "data");
+    assert_eq!(refused.rule.as_str(), "data");
     hospital.site.over(&run("run-a"));
     assert_eq!(hospital.outbox(), names(&["run-b"]));
     let refused = hospital.round(&run("run-a"), &plan, 2).unwrap_err();
-    assert_eq!(refused.rule, "consent");
+    assert_eq!(refused.rule.as_str(), "consent");
 }
 
 #[test]

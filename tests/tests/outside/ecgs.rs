@@ -7,7 +7,7 @@ use site_node::data::ecg::{
     EcgFault, EcgStandard, Lead, Recording, StandardFault, WfdbFault, read,
 };
 
-use super::{close, real, says_what_to_do};
+use crate::{close, data, says_what_to_do};
 
 fn fault(path: &Path) -> EcgFault {
     let error = read(path).unwrap_err();
@@ -28,21 +28,23 @@ fn golden(recording: &Recording, lead: usize, wanted: [f64; 4]) {
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn format_212_and_its_odd_number_of_samples() {
-    let Some(path) = real("wfdb/100.hea") else { return };
+    let path = data("wfdb/100.hea");
     let mit = read(&path).unwrap();
     assert_eq!((mit.len(), mit.rate_hz()), (650_000, 360.0));
     assert_eq!(mit.leads(), ["MLII", "V5"]);
     golden(&mit, 0, [-0.145, -0.355, -1.28, -199_094.335]);
     golden(&mit, 1, [-0.065, -0.225, 0.0, -124_172.38]);
-    let odd = read(&real("wfdb/100_3chan.hea").unwrap()).unwrap();
+    let odd = read(&data("wfdb/100_3chan.hea")).unwrap();
     assert_eq!((odd.len(), odd.leads().len()), (999, 3));
     golden(&odd, 1, [-0.065, -0.17, -0.26, -207.59]);
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn ten_formats_in_one_record() {
-    let Some(path) = real("wfdb/binformats.hea") else { return };
+    let path = data("wfdb/binformats.hea");
     let all = read(&path).unwrap();
     assert_eq!((all.len(), all.rate_hz(), all.leads().len()), (499, 200.0, 10));
     let wanted = [
@@ -60,14 +62,15 @@ fn ten_formats_in_one_record() {
     for (lead, wanted) in wanted.into_iter().enumerate() {
         golden(&all, lead, wanted);
     }
-    let cut = read(&real("wfdb/310derive_3.hea").unwrap()).unwrap();
+    let cut = read(&data("wfdb/310derive_3.hea")).unwrap();
     assert_eq!(cut.len(), 1018);
     golden(&cut, 0, [-0.025, 0.02, -0.04, -16.82]);
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn flac_of_8_16_and_24_bits() {
-    let Some(path) = real("wfdb/flacformats.hea") else { return };
+    let path = data("wfdb/flacformats.hea");
     let all = read(&path).unwrap();
     golden(&all, 0, [-0.635, 0.22, -0.2, -2.42]);
     golden(&all, 1, [-163.83, 160.875, 157.905, -3.75]);
@@ -75,30 +78,33 @@ fn flac_of_8_16_and_24_bits() {
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn a_monitors_record_gives_its_leads_and_leaves_the_pulse_out() {
-    let Some(path) = real("wfdb/v102s.hea") else { return };
+    let path = data("wfdb/v102s.hea");
     let monitor = read(&path).unwrap();
     assert_eq!(monitor.leads(), ["II", "V"]);
     golden(&monitor, 0, [-0.011_398_509, -0.233_231_039, -0.103_901_797, 1_808.691_801_8]);
     let gaps = |lead| monitor.lead(lead).iter().filter(|value| value.is_nan()).count();
     assert_eq!((gaps(0), gaps(1)), (3, 2));
     // 24 bytes stand before the samples.
-    let offset = read(&real("wfdb/a103l.hea").unwrap()).unwrap();
+    let offset = read(&data("wfdb/a103l.hea")).unwrap();
     assert_eq!(offset.leads(), ["II", "V"]);
     golden(&offset, 1, [0.867_585_551, 0.601_806_084, 0.761_501_901, 67_753.729_562_7]);
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn a_header_without_its_signals_names_the_missing_file() {
-    let Some(path) = real("wfdb/12726.hea") else { return };
+    let path = data("wfdb/12726.hea");
     let error = read(&path).unwrap_err();
     assert_eq!(error.fault, EcgFault::Open(OpenFault::Missing));
     assert!(error.path.ends_with("12726.dat"));
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn a_twelve_lead_record_comes_to_the_standard_form() {
-    let Some(path) = real("wfdb/s0010_re.hea") else { return };
+    let path = data("wfdb/s0010_re.hea");
     let ptb = read(&path).unwrap();
     assert_eq!((ptb.len(), ptb.rate_hz(), ptb.leads().len()), (38_400, 1000.0, 15));
     golden(&ptb, 0, [-0.2445, 0.2395, 0.135, -4.1685]);
@@ -117,8 +123,9 @@ fn a_twelve_lead_record_comes_to_the_standard_form() {
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn a_dicom_ecg_reads_as_pydicom_reads_it() {
-    let Some(path) = real("dicom/waveform_ecg.dcm") else { return };
+    let path = data("dicom/waveform_ecg.dcm");
     let ecg = read(&path).unwrap();
     assert_eq!((ecg.len(), ecg.rate_hz()), (10_000, 1000.0));
     let names: Vec<String> = Lead::ALL.iter().map(Lead::to_string).collect();
@@ -131,19 +138,21 @@ fn a_dicom_ecg_reads_as_pydicom_reads_it() {
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn what_is_no_twelve_lead_ecg_is_refused_by_name() {
-    let Some(path) = real("wfdb/100.hea") else { return };
+    let path = data("wfdb/100.hea");
     let fewer = EcgStandard::default().apply(&read(&path).unwrap()).unwrap_err();
     assert!(matches!(fewer, StandardFault::MissingLeads { ref missing } if missing.len() == 11));
-    let image = fault(&real("dicom/CT_small.dcm").unwrap());
+    let image = fault(&data("dicom/CT_small.dcm"));
     assert!(image.to_string().contains("image"), "{image}");
-    let annotations = fault(&real("wfdb/100.atr").unwrap());
+    let annotations = fault(&data("wfdb/100.atr"));
     assert_eq!(annotations, EcgFault::Kind);
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn a_changed_byte_fails_the_checksum() {
-    let Some(path) = real("wfdb/100_3chan.hea") else { return };
+    let path = data("wfdb/100_3chan.hea");
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().join("100_3chan.hea");
     std::fs::copy(&path, &here).unwrap();

@@ -1,18 +1,16 @@
-//! Checks every value of `golden/metrics_golden.csv` against this crate.
-//!
-//! The reference values come from scikit-survival, lifelines and pycox. The data
-//! folder is `CONSILIUM_SHARED_DATA`, or `shared/data` beside the workspace.
-
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may stop, and knows its numbers")]
+//! Survival metrics against every value of `golden/metrics_golden.csv`, which scikit-survival, lifelines and pycox
+//! computed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use survival::{
     AntoliniTies, CensoringDistribution, StatusScore, Survival, SurvivalCurves, SurvivalError,
     antolini_c, brier_scores, cumulative_dynamic_auc, d_calibration, harrell_c, harrell_pairs,
     integrated_test_weighted_score, uniform_grid, uno_c,
 };
+
+use crate::data;
 
 const GOLDEN_ROWS: usize = 587;
 const TOLERANCE: f64 = 1e-6;
@@ -30,22 +28,6 @@ struct Case {
 
 /// A computed value; `None` is what the reference reports as NaN.
 type Outcome = Result<Option<f64>, SurvivalError>;
-
-fn golden_folder() -> Option<PathBuf> {
-    let data = std::env::var_os("CONSILIUM_SHARED_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-        PathBuf::from,
-    );
-    let golden = data.join("golden");
-    if golden.is_dir() {
-        return Some(golden);
-    }
-    eprintln!(
-        "skipped: real data folder {} is absent (set CONSILIUM_SHARED_DATA)",
-        golden.display()
-    );
-    None
-}
 
 fn read_rows(file: &Path) -> Vec<Vec<String>> {
     csv::Reader::from_path(file)
@@ -219,10 +201,9 @@ fn mismatch(expected: &str, found: &Outcome) -> Option<String> {
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn all_golden_values_are_reproduced() {
-    let Some(folder) = golden_folder() else {
-        return;
-    };
+    let folder = data("golden");
     let golden = read_rows(&folder.join("metrics_golden.csv"));
     let cases = load_cases(&folder, &golden);
     let failures: Vec<String> = golden

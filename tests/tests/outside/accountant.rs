@@ -4,7 +4,8 @@ use privacy::accountant::{
     Delta, NoiseMultiplier, RdpVector, SampledGaussian, SamplingRate, Segment, pld,
 };
 use std::error::Error;
-use std::path::PathBuf;
+
+use crate::data;
 
 /// One row of `golden/epsilon.csv`.
 struct Golden {
@@ -15,16 +16,8 @@ struct Golden {
     opacus_rdp: f64,
 }
 
-/// The rows, or nothing (and a line that says so) where the data is not installed.
-fn golden() -> Result<Option<Vec<Golden>>, Box<dyn Error>> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let root =
-        std::env::var_os("CONSILIUM_SHARED_DATA").map_or_else(|| default.into(), PathBuf::from);
-    let path = root.join("golden/epsilon.csv");
-    if !path.exists() {
-        println!("skipped: {} is absent (set CONSILIUM_SHARED_DATA)", path.display());
-        return Ok(None);
-    }
+fn golden() -> Result<Vec<Golden>, Box<dyn Error>> {
+    let path = data("golden/epsilon.csv");
     let mut reader = csv::Reader::from_path(&path)?;
     let headers = reader.headers()?.clone();
     let mut rows = Vec::new();
@@ -48,12 +41,13 @@ fn golden() -> Result<Option<Vec<Golden>>, Box<dyn Error>> {
         });
     }
     assert_eq!(rows.len(), 20, "rows of {}", path.display());
-    Ok(Some(rows))
+    Ok(rows)
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn pld_agrees_with_google_and_is_not_below() -> Result<(), Box<dyn Error>> {
-    for row in golden()?.into_iter().flatten() {
+    for row in golden()? {
         let epsilon = pld::epsilon(&[row.segment], row.delta);
         let relative = epsilon / row.google_pld - 1.0;
         assert!(relative < 1e-2, "{:?}: {epsilon} above {}", row.segment, row.google_pld);
@@ -65,8 +59,9 @@ fn pld_agrees_with_google_and_is_not_below() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn rdp_agrees_with_the_better_reference() -> Result<(), Box<dyn Error>> {
-    for row in golden()?.into_iter().flatten() {
+    for row in golden()? {
         let epsilon = RdpVector::of_segments(&[row.segment]).epsilon(row.delta);
         let best = row.google_rdp.min(row.opacus_rdp);
         let relative = epsilon / best - 1.0;
@@ -77,8 +72,9 @@ fn rdp_agrees_with_the_better_reference() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn pld_is_well_below_rdp() -> Result<(), Box<dyn Error>> {
-    for row in golden()?.into_iter().flatten() {
+    for row in golden()? {
         let rdp = RdpVector::of_segments(&[row.segment]).epsilon(row.delta);
         let ratio = pld::epsilon(&[row.segment], row.delta) / rdp;
         assert!((0.75..0.95).contains(&ratio), "{:?}: PLD/RDP = {ratio}", row.segment);

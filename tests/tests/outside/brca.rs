@@ -1,12 +1,12 @@
-//! Fed-TCGA-BRCA: six regions, real patients, where the tables are at hand.
+//! Fed-TCGA-BRCA: six regions, real patients.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use tests::{Process, binary, real_data, root, success};
+use tests::{Process, binary, root, success};
 
-use crate::Outcome;
+use crate::{Outcome, data};
 
 fn simulate(
     experiment: &str,
@@ -23,8 +23,9 @@ fn simulate(
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn the_federation_is_as_good_as_pooling_and_better_than_any_site() -> Outcome {
-    let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
+    let data = data("fed_tcga_brca");
     let out = tempfile::tempdir()?;
     let number = |report: &Value, path: &str| report.pointer(path).and_then(Value::as_f64);
     let mut federated = 0.0;
@@ -48,8 +49,9 @@ fn the_federation_is_as_good_as_pooling_and_better_than_any_site() -> Outcome {
 /// Noise is drawn anew each time: over twenty splits the mean moves by 0.002 (ε = 8) to 0.010 (ε = 1)
 /// from one time to the next, and the bounds leave five such steps or more.
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn each_patient_is_protected_at_little_cost() -> Outcome {
-    let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
+    let data = data("fed_tcga_brca");
     // One folder for all, as somebody would have it.
     let out = tempfile::tempdir()?;
     for (epsilon, least) in [(8.0, 0.735), (3.0, 0.71), (1.0, 0.66)] {
@@ -70,8 +72,9 @@ fn each_patient_is_protected_at_little_cost() -> Outcome {
 }
 
 #[test]
+#[cfg_attr(not(real_data), ignore = "no real data")]
 fn a_column_that_is_not_there_is_named() -> Outcome {
-    let Some(data) = real_data("fed_tcga_brca", "Fed-TCGA-BRCA") else { return Ok(()) };
+    let data = data("fed_tcga_brca");
     let out = tempfile::tempdir()?;
     let error = simulate("tcga-brca.toml", &data, out.path(), &["data.split=rep7"])
         .map(|_| ())
