@@ -132,8 +132,8 @@ fn aggregation_and_privacy_are_reported_on_the_line_that_breaks_them() {
     let noise = "noise_multiplier = 4.0";
     let delta = "delta = 1e-5";
     let key = "privacy.noise_multiplier";
-    broken(noise, "noise_multiplier = 0", key, "0 is out of bounds", "at most 1000");
-    broken(noise, "noise_multiplier = 205", key, "does not fit the 32-bit words", "at most 204");
+    broken(noise, "noise_multiplier = 0", key, "0 is out of bounds", "at least 0.01");
+    broken(noise, "noise_multiplier = 205", key, "205 is out of bounds", "at most 204.6");
     broken(delta, "delta = 0.5", "privacy.delta", "0.5 is out of bounds", "(0, 0.5)");
 }
 

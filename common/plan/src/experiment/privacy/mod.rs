@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DataTag, PrivateEvaluation};
 use base::choice;
+use base::config::Choice;
 use privacy::accountant::pld::{self, Zcdp};
 use privacy::accountant::{AccountantError, Delta};
 use privacy::{Cost, Mechanism, Released, RunReleases, SingleRelease};
@@ -53,6 +54,28 @@ impl PrivacyMode {
             Self::Site => &site::WholeUpdate,
             Self::Patient => &patient::EachPatient,
         }
+    }
+
+    /// Whether the mode trains by private steps.
+    pub(super) fn takes_steps(self) -> bool {
+        self.protection().takes_steps()
+    }
+
+    /// Whether the mode allows a private evaluation.
+    pub(super) fn takes_evaluation(self) -> bool {
+        self.protection().takes_evaluation()
+    }
+
+    /// Why a mode without noise refuses what noise would need.
+    pub(super) fn adds_none(self) -> String {
+        format!("mode \"{}\" adds no noise", self.name())
+    }
+
+    /// Why a mode without this property refuses what only modes with it take.
+    pub(super) fn reserved(has: fn(Self) -> bool) -> String {
+        let taking = Self::ALL.iter().filter(|mode| has(**mode));
+        let names: Vec<String> = taking.map(|mode| format!("\"{}\"", mode.name())).collect();
+        format!("for mode {} alone", names.join(" or "))
     }
 
     /// Whether what leaves carries noise. If so, the plan promises ε at δ for a unit, ledgers charge for it, policies

@@ -1,20 +1,20 @@
-//! The rules and properties of a privacy mode.
+//! The properties of a privacy mode.
 
 use super::PrivacyPlan;
-use super::read::{Given, KeyError};
-use crate::experiment::check::PlanErrors;
-use crate::experiment::{DpSgd, Plan};
 use privacy::{Mechanism, grid};
 
 /// A privacy mode. Wherever there is a default, it is the stricter answer: a mode states in its own file where it is
-/// laxer.
+/// laxer. Which keys of `[privacy]` a mode needs or refuses follows from its properties, in a file (`read.rs`) as in a
+/// plan from a peer (`check/privacy.rs`).
 pub(in crate::experiment) trait Protection: Sync {
-    /// The keys of `[privacy]` that the mode lacks, and those that it refuses.
-    fn key_errors(&self, given: &Given) -> Vec<KeyError>;
+    /// Whether the mode trains by private steps, which the plan then describes.
+    fn takes_steps(&self) -> bool {
+        false
+    }
 
-    /// The private steps of a round, for a mode that trains by them.
-    fn dp_sgd(&self, _: &Given) -> Option<DpSgd> {
-        None
+    /// Whether the mode's unit is protected by the noise of a private evaluation.
+    fn takes_evaluation(&self) -> bool {
+        false
     }
 
     /// What one round does to patients' values. It is what ledgers charge, and what the promised ε follows from.
@@ -30,10 +30,6 @@ pub(in crate::experiment) trait Protection: Sync {
     fn max_noise(&self) -> f64 {
         grid::MAX_NOISE_MULTIPLIER
     }
-
-    /// Notes every rule of the mode that a plan breaks. A plan from a peer was read by no file's reader, so that keys
-    /// which the mode refuses are looked for here too.
-    fn check(&self, plan: &Plan, errors: &mut PlanErrors);
 
     /// See [`PrivacyMode::adds_noise`](super::PrivacyMode::adds_noise).
     fn adds_noise(&self) -> bool {

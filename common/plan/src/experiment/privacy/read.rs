@@ -1,6 +1,6 @@
 //! The `[privacy]` table.
 
-use super::{PrivacyMode, PrivacyPlan};
+use super::{DpSgd, PrivacyMode, PrivacyPlan};
 use crate::experiment::PrivateEvaluation;
 use base::config::{Section, Settings};
 
@@ -12,82 +12,108 @@ pub(in crate::experiment) struct PrivacyTable {
 }
 
 /// The keys that some modes need and others refuse, as the file gives them.
-pub(in crate::experiment) struct Given {
-    pub(super) noise_multiplier: Option<f64>,
-    pub(super) epsilon: Option<f64>,
-    pub(super) delta: Option<f64>,
-    pub(super) steps: Option<u32>,
-    pub(super) sampling_rate: Option<f64>,
-    pub(super) expected_patients: Option<u32>,
-    pub(super) patient_clip: Option<f64>,
-    pub(super) evaluation: Option<PrivateEvaluation>,
+struct Given {
+    noise_multiplier: Option<f64>,
+    epsilon: Option<f64>,
+    delta: Option<f64>,
+    steps: Option<u32>,
+    sampling_rate: Option<f64>,
+    expected_patients: Option<u32>,
+    patient_clip: Option<f64>,
+    evaluation: Option<PrivateEvaluation>,
 }
 
 /// A key that is missing in a mode, or that it refuses.
-pub(in crate::experiment) struct KeyError {
-    pub(super) key: &'static str,
-    pub(super) what: &'static str,
-    pub(super) hint: &'static str,
+struct KeyError {
+    key: &'static str,
+    what: String,
+    hint: &'static str,
 }
 
-/// A key, and whether it is given.
-pub(super) type IsGiven = (&'static str, bool);
+/// Refuses a key, if it is given.
+fn refused<T>(key: &'static str, given: Option<&T>, what: &str) -> Option<KeyError> {
+    given.map(|_| KeyError { key, what: what.to_owned(), hint: "remove the key" })
+}
 
-/// Refuses those of the keys that are given.
-pub(super) fn refused(
-    keys: impl IntoIterator<Item = IsGiven>,
-    what: &'static str,
-) -> impl Iterator<Item = KeyError> {
-    let given = keys.into_iter().filter(|(_, given)| *given);
-    given.map(move |(key, _)| KeyError { key, what, hint: "remove the key" })
+fn missing(key: &'static str, hint: &'static str) -> KeyError {
+    KeyError { key, what: "missing".to_owned(), hint }
 }
 
 impl Given {
-    /// The keys on noise and its promise, but for [`Given::evaluation_key`].
-    pub(super) fn noise_keys(&self) -> [IsGiven; 3] {
-        [
-            ("noise_multiplier", self.noise_multiplier.is_some()),
-            ("epsilon", self.epsilon.is_some()),
-            ("delta", self.delta.is_some()),
-        ]
-    }
-
-    /// The keys on private steps.
-    pub(super) fn step_keys(&self) -> [IsGiven; 4] {
-        [
-            ("steps", self.steps.is_some()),
-            ("sampling_rate", self.sampling_rate.is_some()),
-            ("expected_patients", self.expected_patients.is_some()),
-            ("patient_clip", self.patient_clip.is_some()),
-        ]
-    }
-
-    /// The table of noised concordances.
-    pub(super) fn evaluation_key(&self) -> [IsGiven; 1] {
-        [("evaluation", self.evaluation.is_some())]
+    /// The keys that a mode lacks, and those that it refuses.
+    fn key_errors(&self, mode: PrivacyMode) -> Vec<KeyError> {
+        let noise = if mode.adds_noise() { self.lacks_noise() } else { self.has_noise(mode) };
+        let steps = if mode.takes_steps() { self.lacks_steps() } else { self.has_steps() };
+        let evaluation = self.evaluation.as_ref().filter(|_| !mode.takes_evaluation());
+        let what = PrivacyMode::reserved(PrivacyMode::takes_evaluation);
+        noise.into_iter().chain(steps).chain(refused("evaluation", evaluation, &what)).collect()
     }
 
     /// What every mode with noise needs: δ, and either the noise or the ε that decides it.
-    pub(super) fn noise_errors(&self) -> Vec<KeyError> {
-        let delta = self.delta.is_none().then_some(KeyError {
-            key: "delta",
-            what: "missing",
-            hint: "state the δ of ε, well below one over a hospital's patients, such as 1e-5",
+    fn lacks_noise(&self) -> Vec<KeyError> {
+        let delta = self.delta.is_none().then(|| {
+            missing(
+                "delta",
+                "state the δ of ε, well below one over a hospital's patients, such as 1e-5",
+            )
         });
         let epsilon = match (self.noise_multiplier, self.epsilon) {
             (None, None) => Some(KeyError {
                 key: "epsilon",
-                what: "neither epsilon nor noise_multiplier is given",
+                what: "neither epsilon nor noise_multiplier is given".to_owned(),
                 hint: "say what the run may cost a patient, such as epsilon = 3.0",
             }),
             (Some(_), Some(_)) => Some(KeyError {
                 key: "epsilon",
-                what: "given beside noise_multiplier",
+                what: "given beside noise_multiplier".to_owned(),
                 hint: "remove one of the two: each decides the other",
             }),
             _ => None,
         };
         delta.into_iter().chain(epsilon).collect()
+    }
+
+    fn has_noise(&self, mode: PrivacyMode) -> Vec<KeyError> {
+        let what = mode.adds_none();
+        let keys = [
+            refused("noise_multiplier", self.noise_multiplier.as_ref(), &what),
+            refused("epsilon", self.epsilon.as_ref(), &what),
+            refused("delta", self.delta.as_ref(), &what),
+        ];
+        keys.into_iter().flatten().collect()
+    }
+
+    fn lacks_steps(&self) -> Vec<KeyError> {
+        let patients = self.expected_patients.is_none().then(|| {
+            missing(
+                "expected_patients",
+                "state about how many training patients a hospital has, such as 150: it \
+                 scales a step and tells nothing of any hospital",
+            )
+        });
+        patients.into_iter().collect()
+    }
+
+    fn has_steps(&self) -> Vec<KeyError> {
+        let what = PrivacyMode::reserved(PrivacyMode::takes_steps);
+        let keys = [
+            refused("steps", self.steps.as_ref(), &what),
+            refused("sampling_rate", self.sampling_rate.as_ref(), &what),
+            refused("expected_patients", self.expected_patients.as_ref(), &what),
+            refused("patient_clip", self.patient_clip.as_ref(), &what),
+        ];
+        keys.into_iter().flatten().collect()
+    }
+
+    /// The private steps of a round.
+    fn dp_sgd(&self) -> DpSgd {
+        DpSgd {
+            steps: self.steps.unwrap_or(1),
+            sampling_rate: self.sampling_rate.unwrap_or(1.0),
+            // A missing number of patients was refused.
+            expected_patients: self.expected_patients.unwrap_or(1),
+            patient_clip: self.patient_clip.unwrap_or(1.0),
+        }
     }
 }
 
@@ -115,7 +141,7 @@ impl Settings for PrivacyTable {
             patient_clip: patient_clip?,
             evaluation: evaluation?,
         };
-        let errors = mode.protection().key_errors(&given);
+        let errors = given.key_errors(mode);
         for KeyError { key, what, hint } in &errors {
             section.problem(key, what, hint);
         }
@@ -125,7 +151,7 @@ impl Settings for PrivacyTable {
             clip: clip?,
             noise_multiplier: given.noise_multiplier.unwrap_or(0.0),
             delta: given.delta.unwrap_or(0.0),
-            dp_sgd: mode.protection().dp_sgd(&given),
+            dp_sgd: mode.takes_steps().then(|| given.dp_sgd()),
             evaluation: given.evaluation,
         };
         Some(Self { plan, epsilon: given.epsilon })
