@@ -126,7 +126,7 @@ impl Spool {
     }
 }
 
-/// A spooled update that is read from its start.
+/// A spooled update that is read from its start, once or more.
 #[derive(Debug)]
 pub enum SpoolReader {
     /// A small update.
@@ -138,6 +138,23 @@ pub enum SpoolReader {
         /// Bytes to come.
         left: u64,
     },
+}
+
+impl SpoolReader {
+    /// Begins again with the first byte.
+    ///
+    /// # Errors
+    /// The file cannot be rewound.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        match self {
+            Self::Memory(bytes) => bytes.set_position(0),
+            Self::File { spool, left } => {
+                spool.file()?.rewind()?;
+                *left = spool.len;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Read for SpoolReader {

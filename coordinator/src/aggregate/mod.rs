@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! updates ─► Aggregator ─► combined update ─► ServerOptimizer ─► next model's parameters
-//!            sum, trimmed_mean                server/: fedavg, fedavgm, fedadam, …
+//!            sum, trimmed_mean, multi_krum    server/: fedavg, fedavgm, fedadam, …
 //! ```
 //!
 //! A new way to combine updates is a file here and a line in [`aggregator`]. A new server optimiser is a file in
 //! `server/` and a line there. Whatever the aggregator, the result does not depend on the order of arrival.
 
+mod multi_krum;
 mod server;
+mod side_by_side;
 mod sum;
 mod trimmed_mean;
 
@@ -19,6 +21,7 @@ use privacy::grid;
 
 use crate::incoming::BoundedUpdate;
 
+pub use multi_krum::MultiKrum;
 pub use server::ServerOptimizer;
 pub use sum::WeightedMean;
 pub use trimmed_mean::TrimmedMean;
@@ -56,6 +59,8 @@ pub fn aggregator(plan: &Plan, parameters: usize) -> Box<dyn Aggregator> {
             Box::new(sum.in_units(unit, full_weight(rule.weights)))
         }
         Combine::TrimmedMean { trim } => Box::new(TrimmedMean::new(parameters, unit, trim)),
+        Combine::Median => Box::new(TrimmedMean::median(parameters, unit)),
+        Combine::MultiKrum { hostile } => Box::new(MultiKrum::new(parameters, unit, hostile)),
     }
 }
 
@@ -65,5 +70,32 @@ pub fn full_weight(weights: Weights) -> u32 {
     match weights {
         Weights::Equal => 1,
         Weights::Patients { unit } => unit,
+    }
+}
+
+#[cfg(test)]
+pub(in crate::aggregate) mod tests {
+    use super::sum::tests::bounded;
+    use super::*;
+
+    /// The combined update that an aggregator makes of these.
+    pub(in crate::aggregate) fn combined(
+        aggregator: impl Aggregator,
+        updates: &[&[i32]],
+    ) -> Vec<f64> {
+        let mut aggregator = Box::new(aggregator);
+        for update in updates {
+            aggregator.add(bounded(update), 1).unwrap();
+        }
+        let mut found = Vec::new();
+        let model = aggregator
+            .into_model(&mut |start, piece, made| {
+                assert_eq!(start, found.len());
+                found.extend_from_slice(piece);
+                made.fill(1.0);
+            })
+            .unwrap();
+        assert_eq!(model.len(), 4 * found.len());
+        found
     }
 }

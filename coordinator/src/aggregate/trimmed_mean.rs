@@ -1,12 +1,12 @@
 //! A mean that a few hostile or broken sites cannot move far.
 
-use std::io::{self, Read};
+use std::io;
 
+use super::side_by_side::SideBySide;
 use super::{Aggregator, NextParameters, PIECE};
 use crate::incoming::BoundedUpdate;
-use crate::spool::SpoolReader;
 
-/// The coordinate-wise trimmed mean (Yin et al., arXiv:1803.01498, definition 2).
+/// The coordinate-wise trimmed mean and median (Yin et al., arXiv:1803.01498, definitions 2 and 1).
 ///
 /// Of n updates the ⌊trim·n⌋ smallest and as many of the largest values of each parameter are left out, and the mean
 /// of the others is taken. All sites count alike. Updates wait in their spools until the round closes, and are read
@@ -15,7 +15,7 @@ pub struct TrimmedMean {
     parameters: usize,
     /// One grid unit in the model's unit.
     unit: f64,
-    /// The share that is left out at each end, from 0 to below 1/2.
+    /// The share that is left out at each end, from 0 to 1/2.
     trim: f64,
     updates: Vec<BoundedUpdate>,
 }
@@ -25,6 +25,12 @@ impl TrimmedMean {
     #[must_use]
     pub fn new(parameters: usize, unit: f64, trim: f64) -> Self {
         Self { parameters, unit, trim, updates: Vec::new() }
+    }
+
+    /// One that takes the median of each parameter: of an even number of values, the mean of the two in the middle.
+    #[must_use]
+    pub fn median(parameters: usize, unit: f64) -> Self {
+        Self::new(parameters, unit, 0.5)
     }
 }
 
@@ -46,34 +52,22 @@ impl Aggregator for TrimmedMean {
         let cut = trimmed(self.trim, sites);
         let kept = sites - 2 * cut;
         let scale = if kept > 0 { self.unit / kept as f64 } else { 0.0 };
-        let mut readers = self
-            .updates
-            .into_iter()
-            .map(BoundedUpdate::reader)
-            .collect::<io::Result<Vec<SpoolReader>>>()?;
+        let mut updates = SideBySide::new(self.updates, self.parameters)?;
         let mut model = Vec::with_capacity(4 * self.parameters);
-        let mut bytes = vec![0; 4 * PIECE];
-        // Parameter by parameter, one value of each site.
-        let mut values = vec![0_i32; sites * PIECE];
+        let mut values = Vec::with_capacity(sites);
         let mut combined = [0.0; PIECE];
         let mut made = [0.0_f32; PIECE];
-        for start in (0..self.parameters).step_by(PIECE) {
-            let count = PIECE.min(self.parameters - start);
-            for (site, reader) in readers.iter_mut().enumerate() {
-                let piece = &mut bytes[..4 * count];
-                reader.read_exact(piece)?;
-                for (place, word) in piece.as_chunks::<4>().0.iter().enumerate() {
-                    values[place * sites + site] = i32::from_le_bytes(*word);
-                }
-            }
-            for (place, mean) in combined[..count].iter_mut().enumerate() {
-                let values = &mut values[place * sites..(place + 1) * sites];
+        while let Some(piece) = updates.next()? {
+            let combined = &mut combined[..piece.count];
+            for (place, mean) in combined.iter_mut().enumerate() {
+                values.clear();
+                values.extend(piece.column(place));
                 values.sort_unstable();
                 let sum: i64 = values[cut..sites - cut].iter().map(|value| i64::from(*value)).sum();
                 *mean = sum as f64 * scale;
             }
-            next(start, &combined[..count], &mut made[..count]);
-            model.extend(made[..count].iter().flat_map(|value| value.to_le_bytes()));
+            next(piece.start, combined, &mut made[..piece.count]);
+            model.extend(made[..piece.count].iter().flat_map(|value| value.to_le_bytes()));
         }
         Ok(model)
     }
@@ -82,23 +76,21 @@ impl Aggregator for TrimmedMean {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::sum::tests::bounded;
+    use crate::aggregate::tests::combined as through;
 
     fn combined(updates: &[&[i32]], trim: f64) -> Vec<f64> {
-        let mut mean = Box::new(TrimmedMean::new(updates[0].len(), 0.5, trim));
-        for update in updates {
-            mean.add(bounded(update), 1).unwrap();
-        }
-        let mut found = Vec::new();
-        let model = mean
-            .into_model(&mut |start, piece, made| {
-                assert_eq!(start, found.len());
-                found.extend_from_slice(piece);
-                made.fill(1.0);
-            })
-            .unwrap();
-        assert_eq!(model.len(), 4 * found.len());
-        found
+        through(TrimmedMean::new(updates[0].len(), 0.5, trim), updates)
+    }
+
+    #[test]
+    fn the_median_is_the_value_in_the_middle_or_the_mean_of_the_two_there() {
+        let odd: [&[i32]; 5] = [&[1, -900], &[2, 10], &[3, 20], &[4, 30], &[800, 40]];
+        let median =
+            |updates: &[&[i32]]| through(TrimmedMean::median(updates[0].len(), 0.5), updates);
+        assert_eq!(median(&odd), [1.5, 10.0]);
+        assert_eq!(median(&odd[..4]), [1.25, 7.5]);
+        assert_eq!(median(&odd[..2]), [0.75, -222.5]);
+        assert_eq!(median(&odd[..1]), [0.5, -450.0]);
     }
 
     #[test]

@@ -32,10 +32,15 @@ fn every_strategy_trains_another_model_and_the_one_that_a_simulation_trains() ->
         HOSPITALS.iter().map(|name| federation.start_site(name)).collect::<Result<_, _>>()?;
     let rules =
         ServerRule::ALL.iter().map(|rule| vec![format!("aggregation.rule={}", rule.name())]);
-    let trimmed = "aggregation={ min_sites = 6, combine = \"trimmed-mean\", trim = 0.2 }";
-    let trimmed = vec![trimmed.to_owned()];
+    let combined = [
+        "combine = \"trimmed-mean\", trim = 0.2",
+        "combine = \"median\"",
+        "combine = \"multi-krum\", hostile = 1",
+    ];
+    let combined =
+        combined.map(|combine| vec![format!("aggregation={{ min_sites = 6, {combine} }}")]);
     let mut models: Vec<Value> = Vec::new();
-    for strategy in rules.chain([trimmed]) {
+    for strategy in rules.chain(combined) {
         // What is set last holds.
         let sets: Vec<&str> = ALL.into_iter().chain(strategy.iter().map(String::as_str)).collect();
         let experiment = root().join("configs/experiments/demo.toml");

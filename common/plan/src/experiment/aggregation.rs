@@ -47,7 +47,45 @@ pub enum Combine {
         /// The share of sites that is left out at each end, above 0 and below 1/2.
         trim: f64,
     },
+    /// The coordinate-wise median (Yin et al., arXiv:1803.01498, definition 1).
+    Median,
+    /// Multi-Krum (Blanchard et al., arXiv:1703.02757, section 5): the mean of the n − f − 2 updates of n that are
+    /// nearest to the others. It leaves out updates as a whole.
+    MultiKrum {
+        /// f: how many of a round's sites may be hostile.
+        hostile: u32,
+    },
 }
+
+impl Combine {
+    /// Its word in an experiment's file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => CombineWord::Mean,
+            Self::TrimmedMean { .. } => CombineWord::TrimmedMean,
+            Self::Median => CombineWord::Median,
+            Self::MultiKrum { .. } => CombineWord::MultiKrum,
+        }
+        .name()
+    }
+}
+
+/// The words for [`Combine`] in an experiment's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CombineWord {
+    Mean,
+    TrimmedMean,
+    Median,
+    MultiKrum,
+}
+
+choice!(CombineWord {
+    Mean => "mean",
+    TrimmedMean => "trimmed-mean",
+    Median => "median",
+    MultiKrum => "multi-krum",
+});
 
 /// How much each site's update counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,9 +141,9 @@ impl Settings for Aggregation {
         let by_patients =
             section.choice("weights", Some("equal"), &[("equal", false), ("patients", true)]);
         let unit = section.maybe::<u32>("patients_per_unit");
-        let trims = [("mean", false), ("trimmed-mean", true)];
-        let trims = section.choice("combine", Some("mean"), &trims);
+        let word = section.one_of("combine", Some(CombineWord::Mean));
         let trim = section.maybe::<f64>("trim");
+        let hostile = section.maybe::<u32>("hostile");
         let min_sites = section.required("min_sites", "how many sites make a round count");
         let max_sites = section.or("max_sites", 100);
         let window = section.or("window", Duration::from_secs(600));
@@ -131,7 +169,7 @@ impl Settings for Aggregation {
                 None
             }
         };
-        let combine = combine(section, trims?, trim?);
+        let combine = combine(section, word?, trim?, hostile?);
         Some(Self {
             rule: rule?,
             combine: combine?,
@@ -148,20 +186,41 @@ impl Settings for Aggregation {
     }
 }
 
-/// `combine = "trimmed-mean"` and its `trim`.
-fn combine(section: &mut Section<'_>, trims: bool, trim: Option<f64>) -> Option<Combine> {
-    match (trims, trim) {
-        (false, None) => Some(Combine::Mean),
-        (true, Some(trim)) => Some(Combine::TrimmedMean { trim }),
-        (true, None) => {
-            let hint = "give the share of sites to leave out at each end, such as 0.2";
-            section.problem("trim", "missing", hint);
-            None
-        }
-        (false, Some(_)) => {
-            let hint = "remove the key, or use combine = \"trimmed-mean\"";
-            section.problem("trim", "a plain mean leaves nobody out", hint);
-            None
-        }
+/// `combine` and the key that it takes.
+fn combine(
+    section: &mut Section<'_>,
+    word: CombineWord,
+    trim: Option<f64>,
+    hostile: Option<u32>,
+) -> Option<Combine> {
+    let name = word.name();
+    let refused = [
+        ("trim", trim.is_some() && word != CombineWord::TrimmedMean, CombineWord::TrimmedMean),
+        ("hostile", hostile.is_some() && word != CombineWord::MultiKrum, CombineWord::MultiKrum),
+    ];
+    for (key, _, owner) in refused.iter().filter(|(_, refused, _)| *refused) {
+        let what = format!("combine = \"{name}\" has no such key");
+        section.problem(key, what, format!("remove the key, or use combine = {:?}", owner.name()));
     }
+    let missing = match word {
+        CombineWord::TrimmedMean if trim.is_none() => {
+            Some(("trim", "give the share of sites to leave out at each end, such as 0.2"))
+        }
+        CombineWord::MultiKrum if hostile.is_none() => {
+            Some(("hostile", "give how many sites of a round may be hostile, such as 1"))
+        }
+        _ => None,
+    };
+    if let Some((key, hint)) = missing {
+        section.problem(key, "missing", hint);
+    }
+    if missing.is_some() || refused.iter().any(|(_, refused, _)| *refused) {
+        return None;
+    }
+    Some(match word {
+        CombineWord::Mean => Combine::Mean,
+        CombineWord::TrimmedMean => Combine::TrimmedMean { trim: trim? },
+        CombineWord::Median => Combine::Median,
+        CombineWord::MultiKrum => Combine::MultiKrum { hostile: hostile? },
+    })
 }

@@ -12,7 +12,7 @@ use crate::border::sample::{PLAN, open_plan, plan, private_plan};
 variants!(TimeUnit: Days, Months, Years);
 variants!(Optimizer: Sgd, Adam);
 variants!(ServerRule: FedAvg, FedAvgM, FedAdagrad, FedAdam, FedYogi);
-variants!(Combine: Mean, TrimmedMean);
+variants!(Combine: Mean, TrimmedMean, Median, MultiKrum);
 variants!(Weights: Equal, Patients);
 variants!(PrivacyMode: None, Site, Patient);
 variants!(Head: LogisticHazard, Cox, PiecewiseHazard, DeepHit, CauseHazards);
@@ -86,13 +86,7 @@ fn a_plan_without_the_optional_parts_is_shorter() {
 }
 
 #[test]
-fn every_choice_in_a_plan_has_its_number() {
-    every_variant(&[
-        (TimeUnit::Days, "00000000"),
-        (TimeUnit::Months, "01000000"),
-        (TimeUnit::Years, "02000000"),
-    ]);
-    every_variant(&[(Optimizer::Sgd, "00000000"), (Optimizer::Adam, "01000000")]);
+fn every_choice_of_the_aggregation_has_its_number() {
     every_variant(&[
         (ServerRule::FedAvg, "00000000"),
         (ServerRule::FedAvgM, "01000000"),
@@ -109,6 +103,14 @@ fn every_choice_in_a_plan_has_its_number() {
             000000000000d03f   # trim: 0.25
             ",
         ),
+        (Combine::Median, "02000000"),
+        (
+            Combine::MultiKrum { hostile: 2 },
+            "
+            03000000   # Combine::MultiKrum
+            02000000   # hostile: 2
+            ",
+        ),
     ]);
     every_variant(&[
         (Weights::Equal, "00000000"),
@@ -120,6 +122,16 @@ fn every_choice_in_a_plan_has_its_number() {
             ",
         ),
     ]);
+}
+
+#[test]
+fn every_choice_in_a_plan_has_its_number() {
+    every_variant(&[
+        (TimeUnit::Days, "00000000"),
+        (TimeUnit::Months, "01000000"),
+        (TimeUnit::Years, "02000000"),
+    ]);
+    every_variant(&[(Optimizer::Sgd, "00000000"), (Optimizer::Adam, "01000000")]);
     every_variant(&[
         (PrivacyMode::None, "00000000"),
         (PrivacyMode::Site, "01000000"),

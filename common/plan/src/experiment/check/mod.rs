@@ -33,6 +33,7 @@ impl PlanError {
 pub(super) mod limits {
     pub const ROUNDS: u32 = 100_000;
     pub const SITES: u32 = 1_000;
+    pub const COMPARED: u32 = 100;
     pub const EPOCHS: u32 = 10_000;
     pub const STEPS: u32 = 100_000;
     pub const EVALUATED: u32 = 1_000_000;

@@ -105,19 +105,7 @@ impl PlanErrors {
             "use 1 for the last model alone, and at most the number of rounds",
         );
         self.hold(positive(rule.tau), "aggregation.tau", rule.tau, "use a number above 0");
-        if let Combine::TrimmedMean { trim } = rule.combine {
-            let hint = if trim > 0.0 && trim < 0.5 {
-                "use at least 1 / aggregation.min_sites: with fewer nobody is left out"
-            } else {
-                "use a share above 0 and below 0.5"
-            };
-            let leaves_out = trim < 0.5 && trim * f64::from(rule.min_sites) >= 1.0;
-            self.hold(leaves_out, "aggregation.trim", trim, hint);
-            if rule.weights != Weights::Equal {
-                let hint = "use weights = \"equal\", or combine = \"mean\"";
-                self.note("aggregation.weights", "a trimmed mean has no weights", hint);
-            }
-        }
+        self.combine(plan);
         if let Weights::Patients { unit } = rule.weights {
             self.hold(unit > 0, "aggregation.patients_per_unit", unit, "use at least 1 patient");
             if !plan.privacy.mode.tells_patient_counts() {
@@ -127,6 +115,49 @@ impl PlanErrors {
                     "an exact count of patients is a release: use \"equal\"",
                 );
             }
+        }
+    }
+
+    /// How updates become one: each way but the mean leaves somebody out, and has as many sites as that takes.
+    fn combine(&mut self, plan: &Plan) {
+        let rule = &plan.aggregation;
+        match rule.combine {
+            Combine::Mean => return,
+            Combine::TrimmedMean { trim } => {
+                let hint = if trim > 0.0 && trim < 0.5 {
+                    "use at least 1 / aggregation.min_sites: with fewer nobody is left out"
+                } else {
+                    "use a share above 0 and below 0.5"
+                };
+                let leaves_out = trim < 0.5 && trim * f64::from(rule.min_sites) >= 1.0;
+                self.hold(leaves_out, "aggregation.trim", trim, hint);
+            }
+            Combine::Median => self.hold(
+                rule.min_sites >= 3,
+                "aggregation.min_sites",
+                rule.min_sites,
+                "use at least 3: the median of fewer is their mean",
+            ),
+            Combine::MultiKrum { hostile } => {
+                let enough = hostile.saturating_mul(2).saturating_add(3);
+                self.hold(
+                    hostile >= 1 && rule.min_sites >= enough,
+                    "aggregation.hostile",
+                    hostile,
+                    "use 1 or more, and an aggregation.min_sites of at least 2 · hostile + 3",
+                );
+                self.hold(
+                    rule.max_sites <= limits::COMPARED,
+                    "aggregation.max_sites",
+                    rule.max_sites,
+                    "use at most 100 with combine = \"multi-krum\", which compares each two updates",
+                );
+            }
+        }
+        if rule.weights != Weights::Equal {
+            let what = format!("combine = {:?} counts all sites alike", rule.combine.name());
+            let hint = "use weights = \"equal\", or combine = \"mean\"";
+            self.note("aggregation.weights", what, hint);
         }
     }
 }

@@ -83,7 +83,45 @@ fn a_trimmed_mean_leaves_somebody_out_and_somebody_in() {
             }),
             (trim, "NaN", |p| p.aggregation.combine = Combine::TrimmedMean { trim: f64::NAN }),
             (trim, "with fewer nobody is left out", |p| p.aggregation.min_sites = 3),
-            ("aggregation.weights", "a trimmed mean has no weights", |p| {
+            ("aggregation.weights", "counts all sites alike", |p| {
+                p.aggregation.weights = Weights::Patients { unit: 250 };
+            }),
+        ],
+    );
+}
+
+#[test]
+fn a_median_and_multi_krum_have_as_many_sites_as_they_need() {
+    let sites = "aggregation.min_sites";
+    let mut good = open_plan();
+    good.aggregation.weights = Weights::Equal;
+    good.aggregation.min_sites = 3;
+    good.aggregation.max_sites = 9;
+    good.aggregation.combine = Combine::Median;
+    each_is_found(
+        &good,
+        &[
+            (sites, "the median of fewer", |p| p.aggregation.min_sites = 2),
+            ("aggregation.weights", "counts all sites alike", |p| {
+                p.aggregation.weights = Weights::Patients { unit: 250 };
+            }),
+        ],
+    );
+    let hostile = "aggregation.hostile";
+    good.aggregation.min_sites = 5;
+    good.aggregation.combine = Combine::MultiKrum { hostile: 1 };
+    each_is_found(
+        &good,
+        &[
+            (hostile, "0 is out of bounds", |p| {
+                p.aggregation.combine = Combine::MultiKrum { hostile: 0 };
+            }),
+            (hostile, "2 · hostile + 3", |p| p.aggregation.min_sites = 4),
+            (hostile, "4294967295 is out", |p| {
+                p.aggregation.combine = Combine::MultiKrum { hostile: u32::MAX };
+            }),
+            ("aggregation.max_sites", "compares each two", |p| p.aggregation.max_sites = 101),
+            ("aggregation.weights", "counts all sites alike", |p| {
                 p.aggregation.weights = Weights::Patients { unit: 250 };
             }),
         ],
