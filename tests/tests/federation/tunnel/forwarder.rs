@@ -43,14 +43,14 @@ impl Forwarder {
         far.connect(self.target)?;
         let site = Arc::new(Mutex::new(None));
         let known = Arc::clone(&site);
-        let back = (Arc::clone(&far), Arc::clone(&near));
+        let answers = Arc::clone(&far);
+        let back = Arc::clone(&near);
         thread::spawn(move || {
-            let (far, near) = back;
             let mut datagram = [0; DATAGRAM];
-            while let Ok(length) = far.recv(&mut datagram) {
+            while let Ok(length) = answers.recv(&mut datagram) {
                 let site = known.lock().ok().and_then(|site| *site);
                 if let Some(site) = site {
-                    let _ = near.send_to(&datagram[..length], site);
+                    let _ = back.send_to(&datagram[..length], site);
                 }
             }
         });

@@ -24,14 +24,16 @@ impl HttpProxy {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?.to_string();
         let requests = Requests::default();
-        let proxy = Arc::new((coordinator.to_owned(), authorization.map(str::to_owned)));
+        let coordinator: Arc<str> = coordinator.into();
+        let expected: Option<Arc<str>> = authorization.map(Into::into);
         let asked = Arc::clone(&requests);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let proxy = Arc::clone(&proxy);
+                let coordinator = Arc::clone(&coordinator);
+                let expected = expected.clone();
                 let asked = Arc::clone(&asked);
                 // A client that goes away ends its own request alone.
-                thread::spawn(move || serve(client, &proxy.0, proxy.1.as_deref(), &asked));
+                thread::spawn(move || serve(client, &coordinator, expected.as_deref(), &asked));
             }
         });
         Ok(Self { address, requests })
