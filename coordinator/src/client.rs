@@ -6,7 +6,7 @@ mod query;
 
 use base::ids::{RunId, RunPrefix, SiteName};
 use node::pki::Identity;
-use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, TransportError};
+use node::transport::{Dialer, FrameReader, FrameWriter, Link, Route, TransportError};
 use node::wire::{
     Hello, Launch, PROTOCOL, Progress, Refusal, StatisticsLaunch, ToCoordinator, ToOperator, Told,
 };
@@ -122,7 +122,7 @@ pub enum OperatorError {
 /// The coordinator cannot be reached or refuses, or the run fails.
 pub async fn launch(
     identity: Identity,
-    coordinator: &Address,
+    coordinator: &Route,
     plan: Plan,
     mut follow: impl FnMut(&RunId, &Progress),
 ) -> Result<Report, OperatorError> {
@@ -141,7 +141,7 @@ pub async fn launch(
 /// The coordinator cannot be reached or has no such run, or the run fails.
 pub async fn attach(
     identity: Identity,
-    coordinator: &Address,
+    coordinator: &Route,
     run: RunPrefix,
     mut follow: impl FnMut(&RunId, &Progress),
 ) -> Result<Report, OperatorError> {
@@ -166,7 +166,7 @@ pub async fn attach(
 /// The coordinator cannot be reached or has no such run, or the run was over before.
 pub async fn stop(
     identity: Identity,
-    coordinator: &Address,
+    coordinator: &Route,
     run: RunPrefix,
 ) -> Result<(RunId, Option<String>), OperatorError> {
     let dialer = Dialer::new(identity)?;
@@ -222,7 +222,7 @@ pub struct Heard {
 /// The coordinator cannot be reached.
 pub async fn describe(
     identity: Identity,
-    coordinator: &Address,
+    coordinator: &Route,
     inquiry: StatisticsLaunch,
     mut follow: impl FnMut(&Told),
 ) -> Result<Heard, OperatorError> {
@@ -266,13 +266,13 @@ async fn listen(
 /// A session with the coordinator.
 async fn open(
     dialer: &Dialer,
-    coordinator: &Address,
+    coordinator: &Route,
     verb: &str,
 ) -> Result<(Link, FrameWriter, FrameReader), OperatorError> {
     let link = dialer.dial(coordinator).await?;
     // TLS 1.3 tells a client only now that its certificate is not accepted.
     let unwelcome = |error: TransportError| TransportError::Unreachable {
-        address: coordinator.clone(),
+        address: coordinator.udp.clone(),
         why: error.to_string(),
     };
     let (mut writer, mut reader) = link.open_control().await.map_err(unwelcome)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base::clock::{Clock, Moment};
 use node::allowance::Allowance;
+use node::transport::Origin;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Handshakes that may be under way at once.
@@ -25,25 +26,6 @@ const WAITING: usize = 1024;
 /// Lines on peers that were not let in: so many at once, and one more after such a time.
 const LINES: u32 = 10;
 const LINE_EVERY: Duration = Duration::from_secs(10);
-
-/// An address as its network hands it out: a whole /64 where it is IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Origin {
-    V4(u32),
-    V6(u64),
-}
-
-impl From<IpAddr> for Origin {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.to_bits()),
-            IpAddr::V6(address) => {
-                let network = address.to_bits() >> 64;
-                Self::V6(u64::try_from(network).unwrap_or(u64::MAX))
-            }
-        }
-    }
-}
 
 struct Visitors {
     count: usize,
@@ -152,7 +134,7 @@ impl Drop for Visit {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv4Addr;
 
     use base::clock::SystemClock;
 
@@ -181,20 +163,6 @@ mod tests {
         assert!(visits[OF_ONE_ADDRESS].turn().await.is_some());
         drop((turns, visits, other));
         assert!(door.visitors().is_empty() && door.visit(mallory).is_some());
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_address() {
-        let at = |network, host| {
-            Origin::from(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, network, 0, 0, 0, host)))
-        };
-        assert_eq!(at(1, 1), at(1, 2));
-        assert_ne!(at(1, 1), at(2, 1));
-        let mapped = Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped();
-        assert_eq!(
-            Origin::from(IpAddr::V6(mapped)),
-            Origin::from(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)))
-        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use node::audit_log::{
     AuditSettings, AuditWriter, AuditWriterError, COORDINATOR, StateLock, generation,
 };
 use node::pki::{Identity, Role};
-use node::transport::{Incoming, Link, Listener, TransportError};
+use node::transport::{Incoming, Link, Listen, Listener, TransportError};
 use tokio::sync::Semaphore;
 
 use crate::connections::{Connections, JobHandle, SessionEvent};
@@ -75,7 +75,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the socket and prepares the state folder.
+    /// Binds a UDP socket and prepares the state folder.
     ///
     /// # Errors
     /// The socket, the identity or the folder cannot be used.
@@ -85,16 +85,16 @@ impl Server {
         state: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
-        Self::bind_with(&AuditSettings::untracked(), &[listen], identity, state, clock)
+        Self::bind_with(&AuditSettings::untracked(), listen.into(), identity, state, clock)
     }
 
-    /// The same on the first address that can be had, with an audit log that is kept as the settings say.
+    /// The same wherever it should listen, with an audit log that is kept as the settings say.
     ///
     /// # Errors
     /// As [`Server::bind`].
     pub fn bind_with(
         audit: &AuditSettings,
-        listen: &[SocketAddr],
+        listen: Listen,
         identity: Identity,
         state: PathBuf,
         clock: Arc<dyn Clock>,
@@ -142,12 +142,18 @@ impl Server {
         self
     }
 
-    /// Where it listens.
+    /// Where it listens for UDP.
     ///
     /// # Errors
     /// The socket is gone.
     pub fn address(&self) -> Result<SocketAddr, TransportError> {
         self.listener.address()
+    }
+
+    /// Where it listens for TCP, if it does.
+    #[must_use]
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.listener.tcp_address()
     }
 
     /// What starts runs on this server.

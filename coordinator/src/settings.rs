@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::config::{self, ConfigError, Section, Settings};
 use node::audit_log::AuditSettings;
 use node::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
-use node::transport::Address;
+use node::transport::{Address, Listen, Route, TcpPort, TcpSetting};
 
 use crate::connections::{SLOTS, SLOTS_ALLOWED};
 use crate::revoked;
@@ -20,6 +20,8 @@ const SLOTS_HINT: &str =
 pub struct CoordinatorSettings {
     /// Where sites and operators connect to.
     pub listen: Address,
+    /// Where they connect to over TCP if UDP is blocked.
+    pub tcp: TcpSetting,
     /// Folder with `ca.pem`, `cert.pem` and `key.pem`.
     pub identity: PathBuf,
     /// Folder for the registry, the models, and updates on their way in.
@@ -40,6 +42,7 @@ impl Settings for CoordinatorSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let listen = section
             .required("listen", "the address that sites connect to, such as \"0.0.0.0:7443\"");
+        let tcp = section.or("tcp", TcpSetting::Same);
         let identity = section.or("identity", PathBuf::from("identity"));
         let state = section.or("state", PathBuf::from("state"));
         let operator = section.or("operator", PathBuf::from("operator"));
@@ -50,6 +53,7 @@ impl Settings for CoordinatorSettings {
         let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
         Some(Self {
             listen: listen?,
+            tcp: tcp?,
             identity: identity?,
             state: state?,
             operator: operator?,
@@ -75,4 +79,41 @@ impl CoordinatorSettings {
         }
         Ok(settings)
     }
+
+    /// The addresses to listen at. Names are looked up now.
+    ///
+    /// # Errors
+    /// A name has no address.
+    pub async fn addresses(&self) -> Result<Listen, UnknownName> {
+        let look_up = async |key, address: &Address| {
+            let unknown = |source| UnknownName { key, address: address.clone(), source };
+            address.resolve().await.map_err(unknown)
+        };
+        let udp = look_up("listen", &self.listen).await?;
+        let tcp = match &self.tcp {
+            TcpSetting::Off => TcpPort::Off,
+            TcpSetting::Same => TcpPort::Same,
+            TcpSetting::At(address) => TcpPort::At(look_up("tcp", address).await?),
+        };
+        Ok(Listen { udp, tcp })
+    }
+
+    /// How an operator's program on this machine reaches the coordinator, unless the command line says otherwise.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        let tcp = match &self.tcp {
+            TcpSetting::At(address) => TcpSetting::At(address.from_here()),
+            other => other.clone(),
+        };
+        Route::new(self.listen.from_here(), tcp, None)
+    }
+}
+
+/// A name to listen at that has no address.
+#[derive(Debug, thiserror::Error)]
+#[error("{key} = \"{address}\": the name cannot be looked up: {source}")]
+pub struct UnknownName {
+    key: &'static str,
+    address: Address,
+    source: std::io::Error,
 }

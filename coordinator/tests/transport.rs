@@ -18,5 +18,7 @@ mod roles;
 mod strangers;
 #[path = "transport/support.rs"]
 mod support;
+#[path = "transport/tunnel.rs"]
+mod tunnel;
 #[path = "transport/words.rs"]
 mod words;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::clock::{Clock, SystemClock};
-use node::transport::{Address, Backoff, Dialer, TransportError, jitter};
+use node::transport::{Backoff, Dialer, Route, TransportError, jitter};
 use node::wire::Refusal;
 use tokio::sync::watch;
 
 use crate::participant::Participant;
-use crate::session::{SessionError, session};
+use crate::session::{Departure, SessionError, session};
 
 /// How long the goodbye to the coordinator may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub enum DaemonError {
 /// more records.
 pub async fn run(
     dialer: Dialer,
-    coordinator: impl Into<Address>,
+    coordinator: impl Into<Route>,
     participant: Arc<dyn Participant>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
@@ -48,7 +48,7 @@ pub async fn run(
 /// As [`run`].
 pub async fn drain(
     dialer: Dialer,
-    coordinator: impl Into<Address>,
+    coordinator: impl Into<Route>,
     participant: Arc<dyn Participant>,
     asked: impl Future<Output = ()>,
     due: impl Future<Output = ()>,
@@ -106,7 +106,9 @@ pub async fn drain(
             Err(error) => {
                 tracing::warn!(%error, again_in = ?pause, "session ended");
             }
-            Ok(()) => {
+            // Nothing has failed.
+            Ok(Departure::ForUdp) => continue,
+            Ok(Departure::Over) => {
                 tracing::info!(again_in = ?pause, "the coordinator ended the session");
             }
         }

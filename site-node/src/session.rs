@@ -13,11 +13,11 @@ mod run;
 
 use std::sync::Arc;
 
-use node::transport::{Address, Dialer, TransportError};
+use node::transport::{Dialer, Route, TransportError};
 use node::wire::Refusal;
 use tokio::sync::{mpsc, watch};
 
-use self::connection::{Opened, expiry, open, read_all, read_offers, write_all};
+use self::connection::{Opened, expiry, open, read_all, read_offers, udp_again, write_all};
 use self::desk::Desk;
 use self::router::Router;
 use crate::coordinator_log::MonitorError;
@@ -46,6 +46,15 @@ pub enum SessionError {
     Defect,
 }
 
+/// Why a session ended in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// The coordinator said no more, or this program ends.
+    Over,
+    /// It went over TCP and UDP works again.
+    ForUdp,
+}
+
 /// Connects, takes part in whatever runs, and returns when the connection ends, or when this program is asked to
 /// end and the work in hand is done and delivered.
 ///
@@ -53,14 +62,14 @@ pub enum SessionError {
 /// How the connection ended, where it did: a coordinator that shuts down says so.
 pub async fn session(
     dialer: &Dialer,
-    coordinator: &Address,
+    coordinator: &Route,
     participant: Arc<dyn Participant>,
     ending: watch::Receiver<bool>,
-) -> Result<(), SessionError> {
-    let opened = open(dialer, coordinator, participant.as_ref());
+) -> Result<Departure, SessionError> {
+    let opened = Box::pin(open(dialer, coordinator, participant.as_ref()));
     let opened = tokio::select! {
         opened = opened => opened?,
-        () = asked_to_end(ending.clone()) => return Ok(()),
+        () = asked_to_end(ending.clone()) => return Ok(Departure::Over),
     };
     let Opened { link, mut reader, writer, monitor } = opened;
     // Reading and writing go on by themselves: a frame is never dropped half-way because something
@@ -71,25 +80,36 @@ pub async fn session(
     let expired = expiry(link.certificate().and_then(|certificate| certificate.validity));
     let desk = Desk::new(link.clone(), participant, monitor, answers, ending.clone());
     let router = Router::new(desk);
+    let udp_again = Box::pin(udp_again(&link, dialer, coordinator));
     let mut writing = std::pin::pin!(write_all(writer, outbox));
     let ended = tokio::select! {
-        ended = router.follow(inbox, offers) => ended,
-        ended = read_all(&mut reader, incoming) => ended.map_err(SessionError::from),
-        ended = read_offers(&link, arriving) => ended.map_err(SessionError::from),
+        ended = router.follow(inbox, offers, udp_again) => ended,
+        ended = read_all(&mut reader, incoming) => over(ended),
+        ended = read_offers(&link, arriving) => over(ended),
         ended = &mut writing => {
-            ended.map_err(SessionError::from).and(Err(SessionError::Protocol("the control stream is gone")))
+            over(ended).and(Err(SessionError::Protocol("the control stream is gone")))
         }
         () = expired => Err(SessionError::Expired),
     };
     if matches!(ended, Err(SessionError::Expired)) {
         link.close("the coordinator's certificate has expired; renew it");
     }
-    if ended.is_ok() && *ending.borrow() {
+    let goodbye = match ended {
+        Ok(Departure::ForUdp) => Some("the site moves to UDP"),
+        Ok(Departure::Over) if *ending.borrow() => Some("the site is stopping"),
+        _ => None,
+    };
+    if let Some(goodbye) = goodbye {
         // What was said last is read before the connection ends.
         writing.await?;
-        link.close("the site is stopping");
+        link.close(goodbye);
     }
     ended
+}
+
+/// How a session ends with one of its streams.
+fn over(ended: Result<(), TransportError>) -> Result<Departure, SessionError> {
+    ended.map(|()| Departure::Over).map_err(SessionError::from)
 }
 
 /// Resolves when this program is asked to end.

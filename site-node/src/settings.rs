@@ -1,12 +1,13 @@
 //! `site-node.toml`: where the coordinator is, where the data lie, what this node may use.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::config::{self, ConfigError, Section, Settings};
 use node::audit_log::AuditSettings;
 use node::shutdown::{DRAIN, DRAIN_HINT, DRAINS};
-use node::transport::Address;
+use node::transport::{Proxy, ProxyAddress, RETRY_UDP, Route, TcpSetting};
 use plan::experiment::DataTag;
 
 use crate::data::Source;
@@ -19,9 +20,9 @@ pub const SLOTS: u32 = 4;
 /// What a site node is told by the hospital that runs it.
 #[derive(Debug, Clone)]
 pub struct SiteSettings {
-    /// Where the coordinator listens: the only place that is ever contacted. A name is looked up at each
-    /// connection.
-    pub coordinator: Address,
+    /// How the coordinator is reached: the only place that is ever contacted, besides a proxy on the way. A name is
+    /// looked up at each connection.
+    pub coordinator: Route,
     /// Folder with `ca.pem`, `cert.pem` and `key.pem`.
     pub identity: PathBuf,
     /// Folder for what must outlive the process: the privacy ledger.
@@ -44,6 +45,40 @@ pub struct SiteSettings {
     pub tag: DataTag,
     /// How the audit log is kept.
     pub audit: AuditSettings,
+}
+
+/// How often UDP may be tried again.
+const RETRIES_ALLOWED: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(86_400);
+const RETRY_HINT: &str = "use a duration from \"1s\" to \"1d\": how often UDP is tried again";
+
+/// The keys that say how the coordinator is reached.
+fn route(section: &mut Section<'_>) -> Option<Route> {
+    let coordinator =
+        section.required("coordinator", "where the coordinator listens, such as \"10.0.0.5:7443\"");
+    let tcp = section.or("tcp", TcpSetting::Same);
+    let proxy: Option<Option<ProxyAddress>> = section.maybe("proxy");
+    let credentials: Option<Option<PathBuf>> = section.maybe("proxy_credentials");
+    let retry = section.duration("retry_udp", RETRY_UDP, RETRIES_ALLOWED, RETRY_HINT);
+    let tcp = tcp?;
+    let proxy = proxy?;
+    let credentials = credentials?;
+    if credentials.is_some() && proxy.is_none() {
+        let hint = "name the proxy that asks for them: proxy = \"http://HOST:PORT\"";
+        section.problem("proxy_credentials", "is set without proxy", hint);
+        return None;
+    }
+    if proxy.is_some() && tcp == TcpSetting::Off {
+        section.problem("proxy", "is for TCP, which is turned off", "remove `tcp = false`");
+        return None;
+    }
+    let proxy = proxy.map(|ProxyAddress(address)| Proxy { address, credentials });
+    let mut route = Route::new(coordinator?, tcp, proxy);
+    let retry_udp = retry?;
+    if let Some(tcp) = &mut route.tcp {
+        tcp.retry_udp = retry_udp;
+    }
+    Some(route)
 }
 
 struct DataTable {
@@ -80,8 +115,7 @@ impl Settings for DataTable {
 
 impl Settings for SiteSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let coordinator = section
-            .required("coordinator", "where the coordinator listens, such as \"10.0.0.5:7443\"");
+        let coordinator = route(section);
         let identity = section.or("identity", PathBuf::from("identity"));
         let state = section.or("state", PathBuf::from("state"));
         let policy = section.or("policy", PathBuf::from("policy.toml"));
@@ -130,6 +164,10 @@ impl SiteSettings {
         place(&mut settings.state);
         place(&mut settings.policy);
         place(&mut settings.cohort);
+        let proxy = settings.coordinator.tcp.as_mut().and_then(|tcp| tcp.proxy.as_mut());
+        if let Some(credentials) = proxy.and_then(|proxy| proxy.credentials.as_mut()) {
+            place(credentials);
+        }
         Ok(settings)
     }
 
@@ -139,5 +177,50 @@ impl SiteSettings {
     /// Every problem in that file.
     pub fn source(&self) -> Result<Source, ConfigError> {
         Source::load(&self.cohort)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REST: &str = "[data]\nname = \"cohort\"\n";
+
+    fn read(keys: &str) -> Result<SiteSettings, String> {
+        let text = format!("coordinator = \"coordinator.example.org:7443\"\n{keys}\n{REST}");
+        config::read("site-node.toml", &text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_way_to_the_coordinator_is_read() {
+        let tcp = |keys: &str| read(keys).unwrap().coordinator.tcp;
+        let same = tcp("").unwrap();
+        assert_eq!(same.address.to_string(), "coordinator.example.org:7443");
+        assert_eq!((same.proxy.clone(), same.retry_udp), (None, RETRY_UDP));
+        assert_eq!(tcp("tcp = true").as_ref(), Some(&same));
+        assert_eq!(tcp("tcp = false"), None);
+        let other = tcp("tcp = \"10.0.0.5:443\"\nretry_udp = \"1h\"").unwrap();
+        assert_eq!(other.address.to_string(), "10.0.0.5:443");
+        assert_eq!(other.retry_udp, Duration::from_secs(3600));
+        let keys = "proxy = \"http://proxy:3128\"\nproxy_credentials = \"proxy.txt\"";
+        let proxy = tcp(keys).unwrap().proxy.unwrap();
+        assert_eq!(proxy.address.to_string(), "proxy:3128");
+        assert_eq!(proxy.credentials.as_deref(), Some(Path::new("proxy.txt")));
+    }
+
+    #[test]
+    fn mistakes_on_the_way_to_the_coordinator_are_named() {
+        for (keys, expected) in [
+            ("tcp = 443", "use true for the address of UDP"),
+            ("tcp = \"443\"", "use true for the address of UDP"),
+            ("retry_udp = \"0s\"", "how often UDP is tried again"),
+            ("proxy = \"https://proxy:3128\"", "use the address of an HTTP proxy"),
+            ("proxy = \"http://a:secret@proxy:3128\"", "proxy_credentials"),
+            ("proxy_credentials = \"proxy.txt\"", "is set without proxy"),
+            ("tcp = false\nproxy = \"http://proxy:3128\"", "remove `tcp = false`"),
+        ] {
+            let told = read(keys).map(drop).unwrap_err();
+            assert!(told.contains(expected) && !told.contains("secret"), "{keys}: {told}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A federation of the built binaries in a folder of its own: six synthetic hospitals.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -170,13 +170,13 @@ impl Federation {
         Ok(command)
     }
 
-    /// Starts a verb of a hospital's `site-node`.
+    /// Starts a verb of a hospital's `site-node`, with its options.
     ///
     /// # Errors
     /// It is not built.
     pub fn site_node(&self, name: &str, verb: &str) -> Result<Process, SetupError> {
         let mut command = Command::new(binary("site-node")?);
-        command.arg(verb).arg("--config").arg(self.site(name).join("site-node.toml"));
+        command.args(verb.split(' ')).arg("--config").arg(self.site(name).join("site-node.toml"));
         Ok(Process::start(command.env("NO_COLOR", "1").env("RUST_LOG", self.level))?)
     }
 
@@ -248,7 +248,7 @@ pub fn free_address() -> Result<String, SetupError> {
     for _ in 0..PORTS {
         let place = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
         let address = format!("127.0.0.1:{}", 20_000 + place);
-        if UdpSocket::bind(&address).is_ok() {
+        if UdpSocket::bind(&address).is_ok() && TcpListener::bind(&address).is_ok() {
             return Ok(address);
         }
     }

@@ -10,7 +10,7 @@ use crate::hex;
 const PREFIX: &str = "sha256:";
 
 /// SHA-256 of a certificate's DER bytes, as `openssl x509 -fingerprint -sha256` shows it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 /// Text that is not a fingerprint.

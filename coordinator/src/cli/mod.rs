@@ -31,7 +31,7 @@ use command::{Completions, EXIT_CODES, Exit, Manual, Outcome};
 use coordinator::client::OperatorError;
 use coordinator::settings::CoordinatorSettings;
 use node::pki::{Identity, Role};
-use node::transport::Address;
+use node::transport::{Address, Route};
 use tracing_subscriber::EnvFilter;
 
 /// Train one survival model across hospitals while each patient's records stay inside their hospital.
@@ -151,10 +151,7 @@ fn log(level: &str) {
 }
 
 /// An operator's certificate, and where the coordinator is reached.
-fn operator(
-    config: &Path,
-    address: Option<&Address>,
-) -> Result<(Identity, Address), Box<dyn Error>> {
+fn operator(config: &Path, address: Option<&Address>) -> Result<(Identity, Route), Box<dyn Error>> {
     let settings = CoordinatorSettings::load(config)?;
     let identity = Identity::load(&settings.operator)?;
     if !matches!(identity.role, Role::Operator(_)) {
@@ -165,7 +162,8 @@ fn operator(
         )
         .into());
     }
-    Ok((identity, address.unwrap_or(&settings.listen).from_here()))
+    let route = address.map_or_else(|| settings.route(), |address| address.from_here().into());
+    Ok((identity, route))
 }
 
 /// Prints what is valid in a plan and seldom meant, before anything begins.

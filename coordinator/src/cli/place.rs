@@ -9,7 +9,7 @@ use coordinator::archive::Archive;
 use coordinator::client;
 use coordinator::settings::CoordinatorSettings;
 use node::pki::Identity;
-use node::transport::Address;
+use node::transport::{Address, Route};
 use node::wire::{Answer, Query};
 
 use super::{Outcome, log, runtime};
@@ -37,7 +37,7 @@ pub(super) enum Source {
         /// The operator's.
         identity: Identity,
         /// Where it is reached.
-        coordinator: Address,
+        coordinator: Box<Route>,
     },
 }
 
@@ -52,7 +52,7 @@ impl Place {
             return Ok(Source::Here(Archive::of(&settings.state)));
         }
         let (identity, coordinator) = super::operator(&self.config, self.coordinator.as_ref())?;
-        Ok(Source::There { identity, coordinator })
+        Ok(Source::There { identity, coordinator: Box::new(coordinator) })
     }
 
     /// What is read, and the answer to a query, part by part.

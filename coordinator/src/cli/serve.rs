@@ -40,10 +40,8 @@ async fn serve(config: &Path) -> Outcome {
     // This task, and the one that waits for hangups, last as long as the process.
     tokio::spawn(warn_before_end(identity.validity(), renew));
     let clock = Arc::new(SystemClock::new());
-    let listen = settings.listen.resolve().await.map_err(|error| {
-        format!("listen = \"{}\": the name cannot be looked up: {error}", settings.listen)
-    })?;
-    let server = Server::bind_with(&settings.audit, &listen, identity, settings.state, clock)?;
+    let listen = settings.addresses().await?;
+    let server = Server::bind_with(&settings.audit, listen, identity, settings.state, clock)?;
     let folder = config.parent().unwrap_or(Path::new(""));
     let members = Members::of(folder, &settings.revoked);
     let server = server
@@ -59,6 +57,9 @@ async fn serve(config: &Path) -> Outcome {
             );
         }
     });
+    if let Some(address) = server.tcp_address() {
+        tracing::info!(%address, "ready for TCP, where UDP is blocked");
+    }
     tracing::info!(address = %server.address()?, "listening");
     let ended = server.drain(shutdown.asked(), shutdown.due()).await;
     audit.stop();

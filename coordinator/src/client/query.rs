@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use node::pki::Identity;
-use node::transport::{Address, Dialer, FrameReader};
+use node::transport::{Dialer, FrameReader, Route};
 use node::wire::{Answer, Query, ToCoordinator, ToOperator};
 
 use super::intake::Intake;
@@ -15,7 +15,7 @@ use super::{OperatorError, open};
 /// The coordinator cannot be reached, has no such run or model, breaks off, or sends more than any answer has.
 pub async fn query(
     identity: Identity,
-    coordinator: &Address,
+    coordinator: &Route,
     query: Query,
     hear: &mut dyn FnMut(Answer) -> ControlFlow<()>,
 ) -> Result<(), OperatorError> {

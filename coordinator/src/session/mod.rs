@@ -115,7 +115,7 @@ pub async fn serve(
         }
     };
     let address = link.address();
-    tracing::info!(%site, %address, software = peer.software, "connected");
+    tracing::info!(%site, %address, path = %link.path(), software = peer.software, "connected");
     if replaced {
         tracing::info!(%site, "a newer session takes the place of the older");
         for job in &jobs {

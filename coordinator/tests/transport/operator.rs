@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use coordinator::client::{OperatorError, query};
 use node::pki::Role;
-use node::transport::{Address, Listener};
+use node::transport::{Listener, Route};
 use node::wire::{Answer, Hello, PROTOCOL, Query, RoundSummary, ToCoordinator, ToOperator};
 use plan::metric::Metric;
 
@@ -41,7 +41,7 @@ async fn an_operator_keeps_a_bounded_part_of_what_a_coordinator_sends() {
                 pages += 1;
                 ControlFlow::Continue(())
             };
-            query(identity(&authority, operator.clone()), &Address::from(address), run, &mut hear)
+            query(identity(&authority, operator.clone()), &Route::from(address), run, &mut hear)
                 .await
         };
         let (heard, ()) =

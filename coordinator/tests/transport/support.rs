@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::clock::{Clock, SystemClock, Timestamp};
 use coordinator::enrol::Authority;
 use node::pki::{Identity, Role};
-use node::transport::{Dialer, Link, Listener, TransportError};
+use node::transport::{Dialer, Link, Listen, Listener, Route, TcpPort, TcpSetting, TransportError};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, SanType,
@@ -47,6 +47,16 @@ pub fn listen(identity: Identity) -> (Listener, SocketAddr) {
     (listener, address)
 }
 
+/// Listens for TCP as well, and says how to get there where no datagram leaves this machine.
+pub fn listen_for_tcp(identity: Identity) -> (Listener, Route) {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listen = Listen { udp: vec![any], tcp: TcpPort::At(vec![any]) };
+    let listener = Listener::bind(listen, identity).unwrap();
+    let tcp = TcpSetting::At(listener.tcp_address().unwrap().into());
+    // Port 0 cannot be sent to, so that UDP fails at once.
+    (listener, Route::new(any.into(), tcp, None))
+}
+
 /// Two ends after one attempt to connect; they live as long as this does.
 pub struct Meeting {
     pub listener: Listener,
@@ -58,9 +68,19 @@ pub struct Meeting {
 /// One attempt to connect.
 pub async fn meet(server: Identity, client: Identity) -> Meeting {
     let (listener, address) = listen(server);
+    meet_at(listener, address.into(), client).await
+}
+
+/// One attempt to connect over TCP.
+pub async fn meet_over_tcp(server: Identity, client: Identity) -> Meeting {
+    let (listener, route) = listen_for_tcp(server);
+    meet_at(listener, route, client).await
+}
+
+async fn meet_at(listener: Listener, route: Route, client: Identity) -> Meeting {
     let dialer = Dialer::new(client).unwrap();
     let accept = async { listener.accept().await.unwrap().accept().await };
-    let (accepted, reached) = within(async { tokio::join!(accept, dialer.dial(address)) }).await;
+    let (accepted, reached) = within(async { tokio::join!(accept, dialer.dial(route)) }).await;
     Meeting { listener, dialer, accepted, reached }
 }
 
@@ -89,6 +109,12 @@ impl Meeting {
 pub async fn pair() -> Meeting {
     let authority = authority();
     meet(identity(&authority, Role::Coordinator), identity(&authority, site())).await
+}
+
+/// The same over TCP.
+pub async fn pair_over_tcp() -> Meeting {
+    let authority = authority();
+    meet_over_tcp(identity(&authority, Role::Coordinator), identity(&authority, site())).await
 }
 
 /// An authority that signs what ours never would.

@@ -11,18 +11,18 @@ use node::wire::{Contribution, LastRecord, ModelHeader, Offer, Payload, Purpose,
 use plan::model::payload::from_parameters;
 
 use crate::raw::connected;
-use crate::support::{pair, within};
+use crate::support::{pair, pair_over_tcp, within};
 
 /// Words that differ, so that none can take another's place.
-fn words(count: u32) -> Bytes {
+pub fn words(count: u32) -> Bytes {
     (0..count).flat_map(|word| word.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect()
 }
 
-fn payload(words: &Bytes) -> Payload {
+pub fn payload(words: &Bytes) -> Payload {
     Payload { words: words.len() as u64 / 4, digest: Digest::of(words) }
 }
 
-fn header(payload: Payload) -> Offer {
+pub fn header(payload: Payload) -> Offer {
     let log = SignedState { checkpoint: String::new(), proofs: Vec::new() };
     let record = LastRecord { line: Vec::new(), inclusion: Vec::new() };
     let run = "run-a".parse().unwrap();
@@ -73,8 +73,14 @@ async fn transfer(
 
 #[tokio::test]
 async fn any_number_of_words_arrives_whole_both_ways() {
-    let meeting = pair().await;
-    let (coordinator, site) = meeting.links();
+    for meeting in [pair().await, pair_over_tcp().await] {
+        let (coordinator, site) = meeting.links();
+        arrive_whole(coordinator, site).await;
+    }
+}
+
+/// Sends transfers of several lengths both ways.
+pub async fn arrive_whole(coordinator: &Link, site: &Link) {
     // None, one, one over a power of two, and many times the receive window.
     for count in [0, 1, 65_537, 3_000_000] {
         let words = words(count);

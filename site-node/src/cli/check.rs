@@ -1,5 +1,5 @@
-//! `site-node check`: everything that `run` would need. Writes nothing and contacts nobody, and works beside a
-//! running node.
+//! `site-node check`: everything that `run` would need, and which paths lead to the coordinator. Writes nothing, opens
+//! no session, and works beside a running node.
 
 use std::error::Error;
 use std::path::Path;
@@ -9,10 +9,10 @@ use site_node::data::{self, Secret};
 use site_node::inspect::unknown_in_policy;
 use site_node::privatize::{Inspection, LedgerLog};
 
-use super::certificate;
 use super::run::{other_authority, prepare};
+use super::{certificate, paths};
 
-pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(config: &Path, offline: bool) -> Result<(), Box<dyn Error>> {
     let ready = prepare(config)?;
     certificate::check(&ready.identity, SystemClock::new().wall())?;
     let Inspection { log, records, violation, .. } = LedgerLog::inspect(
@@ -57,6 +57,9 @@ pub(super) fn run(config: &Path) -> Result<(), Box<dyn Error>> {
     }
     for warning in unknown_in_policy(&ready.policy, &ready.source, &patients) {
         println!("warning: {warning}");
+    }
+    if !offline {
+        paths::check(ready.identity, &ready.settings.coordinator)?;
     }
     println!("next: site-node run --config {}", config.display());
     Ok(())

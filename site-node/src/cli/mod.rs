@@ -6,6 +6,7 @@ mod certificate;
 mod check;
 mod data;
 mod evaluate;
+mod paths;
 mod policy;
 mod predict;
 mod run;
@@ -32,8 +33,10 @@ enum Verb {
     /// On SIGTERM or SIGINT the node finishes the work in hand and sends it, within `drain` of the settings. A second
     /// signal stops it at once. On SIGHUP it reads the policy and stops training that is no longer allowed.
     Run(ConfigArg),
-    /// Check settings, policy, certificate, data and ledger, without connecting to anybody.
-    Check(ConfigArg),
+    /// Check settings, policy, certificate, data and ledger, and which paths lead to the coordinator.
+    ///
+    /// The node tries UDP and TCP with a handshake alone. It opens no session, so it works beside a running node.
+    Check(CheckArgs),
     /// Show what was spent of the privacy budget, by which run, and what is left.
     Budget(BudgetArgs),
     /// Verify and show this hospital's audit log, prove single records, report on a run, and begin or restart the log.
@@ -84,6 +87,15 @@ struct BudgetArgs {
 }
 
 #[derive(clap::Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Connect to nobody.
+    #[arg(long)]
+    offline: bool,
+}
+
+#[derive(clap::Args)]
 struct ConfigArg {
     /// The site's settings; the paths in it are relative to its folder.
     #[arg(long, value_name = "FILE", default_value = "site-node.toml")]
@@ -98,7 +110,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.verb {
         Verb::Run(arg) => run::run(&arg.config),
-        Verb::Check(arg) => check::run(&arg.config),
+        Verb::Check(args) => check::run(&args.config.config, args.offline),
         Verb::Budget(args) => budget::run(&args.config.config, args.format),
         Verb::Audit(verb) => return audit::run(verb),
         Verb::Trust(args) => trust::run(&args),

@@ -100,6 +100,9 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         audit: settings.audit.clone(),
         clock: Arc::new(SystemClock::new()),
     };
+    if let Some(proxy) = settings.coordinator.tcp.as_ref().and_then(|tcp| tcp.proxy.as_ref()) {
+        proxy.check()?;
+    }
     privacy::release::check_randomness()?;
     Ok(Ready { settings, identity, policy, site, source })
 }

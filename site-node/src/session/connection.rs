@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use base::clock::{Clock, SystemClock};
 use node::pki::Validity;
-use node::transport::{Address, Dialer, FrameReader, FrameWriter, Link, OwnedLink, TransportError};
+use node::transport::{
+    Dialer, FrameReader, FrameWriter, Link, OwnedLink, Path, Route, TransportError, jitter,
+};
 use node::wire::{Hello, ModelHeader, Offer, PROTOCOL, StatisticsOffer, ToCoordinator, ToSite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -40,13 +42,13 @@ pub(super) struct Opened {
 /// Connects and introduces this site. A refusal by the coordinator is an error of its own.
 pub(super) async fn open(
     dialer: &Dialer,
-    coordinator: &Address,
+    coordinator: &Route,
     participant: &dyn Participant,
 ) -> Result<Opened, SessionError> {
     let link = dialer.dial(coordinator).await?.owned();
     // TLS 1.3 tells a client only now that its certificate is not accepted.
     let unwelcome = |error: TransportError| TransportError::Unreachable {
-        address: coordinator.clone(),
+        address: coordinator.udp.clone(),
         why: error.to_string(),
     };
     let (mut writer, mut reader) = link.open_control().await.map_err(unwelcome)?;
@@ -57,13 +59,31 @@ pub(super) async fn open(
     writer.send(&hello).await.map_err(unwelcome)?;
     let monitor = match reader.expect().await.map_err(unwelcome)? {
         ToSite::Welcome(hello) => {
-            tracing::info!(%coordinator, peer = hello.software, "connected");
+            tracing::info!(%coordinator, path = %link.path(), peer = hello.software, "connected");
             Monitor::open(audit, hello.log.as_ref())?
         }
         ToSite::Refused { refusal, .. } => return Err(SessionError::Refused(refusal)),
         _ => return Err(SessionError::Protocol("no welcome")),
     };
     Ok(Opened { link, writer, reader, monitor })
+}
+
+/// Resolves when a session that goes over TCP could go over UDP.
+pub(super) async fn udp_again(link: &Link, dialer: &Dialer, route: &Route) {
+    let every = match (link.path(), &route.tcp) {
+        (Path::Tcp, Some(tcp)) => tcp.retry_udp,
+        _ => return std::future::pending().await,
+    };
+    loop {
+        // Up to a quarter earlier, so that the sites of one coordinator do not all ask at once.
+        let quarter = u64::try_from(every.as_millis() / 4).unwrap_or(0);
+        let earlier = Duration::from_millis(jitter() % (quarter + 1));
+        tokio::time::sleep(every.saturating_sub(earlier)).await;
+        match dialer.probe(Path::Udp, route).await {
+            Ok(()) => return,
+            Err(why) => tracing::debug!(why, "UDP is still blocked"),
+        }
+    }
 }
 
 /// An offer whose header was read.

@@ -12,11 +12,11 @@ use plan::model::payload;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::SessionError;
 use super::connection::Arrived;
 use super::desk::Desk;
 use super::question::{self, Asking, QuestionJob};
 use super::run::{Ended, Order, RunEntry, RunJob, take_part};
+use super::{Departure, SessionError};
 use crate::participant::{Asked, DeclineReason, SiteRule};
 
 /// The most runs that a session follows: far more than a coordinator has at once.
@@ -44,18 +44,29 @@ impl Router {
         Self { desk, runs: BTreeMap::new(), questions: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
-    /// Follows the coordinator until it says no more, or this program has ended its work.
+    /// Follows the coordinator until it says no more, or this program has ended its work. Once `udp_again` resolves,
+    /// the session ends as soon as no job is in hand.
     pub(super) async fn follow(
         mut self,
         mut inbox: mpsc::Receiver<ToSite>,
         mut offers: mpsc::Receiver<Arrived>,
-    ) -> Result<(), SessionError> {
+        udp_again: impl Future<Output = ()>,
+    ) -> Result<Departure, SessionError> {
         let desk = Arc::clone(&self.desk);
         let mut at_rest = std::pin::pin!(desk.at_rest());
+        let mut udp_again = std::pin::pin!(udp_again);
+        let mut is_udp_open = false;
         loop {
+            if is_udp_open && self.has_no_job() {
+                return Ok(Departure::ForUdp);
+            }
             tokio::select! {
                 biased;
-                () = &mut at_rest => return Ok(()),
+                () = &mut at_rest => return Ok(Departure::Over),
+                () = &mut udp_again, if !is_udp_open => {
+                    tracing::info!("UDP works again: the session moves there when no job is in hand");
+                    is_udp_open = true;
+                }
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(ended) => self.ended(ended?),
                     Err(error) if error.is_cancelled() => {}
@@ -66,7 +77,7 @@ impl Router {
                         self.handle(message).await?;
                     }
                     Some(_) => tracing::debug!("this program ends and takes nothing new"),
-                    None => return Ok(()),
+                    None => return Ok(Departure::Over),
                 },
                 Some(offer) = offers.recv() => {
                     if desk.is_ending() {
@@ -80,6 +91,11 @@ impl Router {
                 }
             }
         }
+    }
+
+    /// Whether no run and no statistics request would notice the end of this session.
+    fn has_no_job(&self) -> bool {
+        self.runs.is_empty() && self.questions.is_empty() && self.tasks.is_empty()
     }
 
     fn ended(&mut self, ended: Ended) {

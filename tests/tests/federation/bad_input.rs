@@ -15,13 +15,13 @@ const SITE: &str = HOSPITALS[0];
 fn check(spoil: impl FnOnce(&Federation) -> Outcome) -> Result<String, tests::SetupError> {
     let federation = Federation::new()?;
     spoil(&federation)?;
-    failure(federation.site_node(SITE, "check")?)
+    failure(federation.site_node(SITE, "check --offline")?)
 }
 
 #[test]
 fn a_sound_site_checks_well() -> Outcome {
     let federation = Federation::new()?;
-    let output = success(federation.site_node(SITE, "check")?)?;
+    let output = success(federation.site_node(SITE, "check --offline")?)?;
     assert!(output.contains("good") && output.contains("next: site-node run"), "{output}");
     Ok(())
 }
@@ -105,7 +105,7 @@ fn check_dated(
     let text = fs::read_to_string(&policy)?;
     let line = text.lines().find(|line| line.starts_with("coordinators = ")).unwrap_or_default();
     edit(&policy, line, &format!("coordinators = [\"{}\"]", authority.fingerprint()))?;
-    act(federation.site_node(SITE, "check")?)
+    act(federation.site_node(SITE, "check --offline")?)
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_certificate_is_checked_for_its_dates_its_authority_and_its_key() -> Outcome
     })?;
     assert!(key.contains("key.pem is not the key of cert.pem"), "{key}");
     let federation = Federation::new()?;
-    let sound = success(federation.site_node(SITE, "check")?)?;
+    let sound = success(federation.site_node(SITE, "check --offline")?)?;
     assert!(sound.contains("days left") && !sound.contains("warning: the certificate"), "{sound}");
     Ok(())
 }

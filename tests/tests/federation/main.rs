@@ -35,6 +35,7 @@ mod statistics;
 mod strategies;
 mod together;
 mod trusted;
+mod tunnel;
 
 /// A test that ends with what went wrong.
 type Outcome = Result<(), tests::SetupError>;

@@ -105,7 +105,7 @@ fn a_messy_table_trains_the_model_of_a_clean_one() -> Outcome {
     clean(&tidy)?;
     let mut federation = Federation::new()?;
     messy(&federation)?;
-    let told = success(federation.site_node(SITE, "check")?)?;
+    let told = success(federation.site_node(SITE, "check --offline")?)?;
     assert!(told.contains("good"), "{told}");
     let wanted = trained(&mut tidy)?;
     assert!(wanted[0].is_string(), "{wanted:?}");
@@ -113,7 +113,7 @@ fn a_messy_table_trains_the_model_of_a_clean_one() -> Outcome {
     // Somebody on the list who is not found may be there by another name: nobody trains until it is stated.
     let list = federation.site(SITE).join("withdrawn.csv");
     edit(&list, "\n5\n", "\n99005\n")?;
-    let refused = failure(federation.site_node(SITE, "check")?)?;
+    let refused = failure(federation.site_node(SITE, "check --offline")?)?;
     assert!(refused.contains("withdrawn_without_records"), "{refused}");
     let experiment = experiment(&federation)?;
     let _coordinator = federation.serve()?;

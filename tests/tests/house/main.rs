@@ -206,10 +206,11 @@ fn a_privacy_mode_is_named_in_the_tables_of_modes_alone() {
 
 #[test]
 fn each_library_has_one_home() {
-    let homes: [(&str, &[&str]); 18] = [
+    let homes: [(&str, &[&str]); 19] = [
         ("burn", &["site-node/src/train/"]),
         ("opendp", &["common/privacy/src/"]),
         ("quinn", &["common/node/src/transport/"]),
+        ("tokio_rustls", &["common/node/src/transport/tunnel/"]),
         ("rcgen", &["coordinator/src/enrol/"]),
         ("bincode", &["common/base/src/codec.rs"]),
         ("rusqlite", &["coordinator/src/registry/"]),

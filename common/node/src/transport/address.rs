@@ -16,6 +16,9 @@ enum Host {
     Name(String),
 }
 
+/// The most addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 8;
+
 /// A host and a port: `10.0.0.5:7443`, `[2001:db8::5]:7443` or `coordinator.example.org:7443`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -50,6 +53,15 @@ impl Address {
                 Ok(all)
             }
         }
+    }
+
+    /// The addresses to try for it, or in words why there are none.
+    pub(super) async fn look_up(&self) -> Result<Vec<SocketAddr>, String> {
+        let mut found = self.resolve().await.map_err(|error| {
+            format!("the name cannot be looked up ({error}); check it, and this machine's DNS")
+        })?;
+        found.truncate(MAX_ADDRESSES);
+        Ok(found)
     }
 
     /// The same place as this machine reaches it: what listens on all addresses is heard on its own.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use quinn::ConnectionError;
+use rustls::CertificateError;
 
 use super::address::Address;
 use crate::pki::PkiError;
@@ -17,6 +18,17 @@ pub enum TransportError {
     Socket {
         /// What was tried.
         doing: &'static str,
+        /// On which address.
+        address: SocketAddr,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The TCP port cannot be used.
+    #[error(
+        "listening for TCP at {address}: {source}; free the port, or let `tcp` in coordinator.toml name another \
+         address, or turn it off with `tcp = false`"
+    )]
+    TcpPort {
         /// On which address.
         address: SocketAddr,
         /// Why it failed.
@@ -77,22 +89,70 @@ pub(super) fn explain(error: &ConnectionError) -> String {
                     that the other side runs"
                 .to_owned();
         }
+        ConnectionError::LocallyClosed => return "closed on this side".to_owned(),
         ConnectionError::ApplicationClosed(close) => {
             let reason = String::from_utf8_lossy(&close.reason);
             return format!("closed by the peer: {}", plain(&reason, MAX_REASON));
         }
         _ => return error.to_string(),
     };
-    let words = match code.checked_sub(0x100) {
-        Some(120) => {
-            "the other side speaks another protocol version; install the same release on both"
+    match code.checked_sub(0x100).and_then(words_of_alert) {
+        Some(words) => format!("{who}{words} ({error})"),
+        None => error.to_string(),
+    }
+}
+
+/// What a TLS alert means (RFC 8446, section 6.2).
+fn words_of_alert(alert: u64) -> Option<&'static str> {
+    match alert {
+        120 => {
+            Some("the other side speaks another protocol version; install the same release on both")
         }
-        Some(116) => "the other side asks for a certificate and got none",
+        116 => Some("the other side asks for a certificate and got none"),
         // An authority of the same name is told apart by its signature alone: decrypt_error.
-        Some(48 | 51) => "a certificate was issued by another authority than the one trusted here",
-        Some(45) => "a certificate has expired or is not valid yet; renew it and check the clock",
-        Some(42..=44 | 46) => "a certificate was refused",
-        _ => return error.to_string(),
+        48 | 51 => Some("a certificate was issued by another authority than the one trusted here"),
+        45 => Some("a certificate has expired or is not valid yet; renew it and check the clock"),
+        42..=44 | 46 => Some("a certificate was refused"),
+        _ => None,
+    }
+}
+
+/// A failure of a tunnel's stream, in the same words as one of QUIC.
+pub(super) fn explain_io(error: &std::io::Error) -> String {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let (who, words) = match tls {
+        Some(rustls::Error::AlertReceived(alert)) => {
+            ("the other side says: ", words_of_alert(u64::from(u8::from(*alert))))
+        }
+        Some(rustls::Error::NoCertificatesPresented) => ("", words_of_alert(116)),
+        Some(rustls::Error::NoApplicationProtocol) => ("", words_of_alert(120)),
+        Some(rustls::Error::InvalidCertificate(why)) => ("", words_of_certificate(why)),
+        Some(rustls::Error::InvalidMessage(_) | rustls::Error::PeerIncompatible(_)) => {
+            ("", Some("what the other side says is not TLS 1.3; check the address and the port"))
+        }
+        None if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            return "the TCP connection ended before it was closed; the other side has stopped, or a firewall on the \
+                    way does not let it through"
+                .to_owned();
+        }
+        _ => ("", None),
     };
-    format!("{who}{words} ({error})")
+    match words {
+        Some(words) => format!("{who}{words} ({error})"),
+        None => error.to_string(),
+    }
+}
+
+fn words_of_certificate(error: &CertificateError) -> Option<&'static str> {
+    match error {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Some(
+            "a certificate was issued by another authority than the one trusted here; where a firewall inspects TLS, \
+             ask its people for an exception",
+        ),
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => words_of_alert(45),
+        _ => words_of_alert(42),
+    }
 }

@@ -5,40 +5,69 @@ use std::ops::Deref;
 
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use rustls_pki_types::CertificateDer;
+use tokio::sync::oneshot;
 
 use super::error::TransportError;
 use super::frames::{FrameReader, FrameWriter};
+use super::route::Path;
 use crate::pki::{PkiError, Role, Validity};
 use base::fingerprint::Fingerprint;
 
 /// A peer that knocked, before the handshake.
-pub struct Incoming(quinn::Incoming);
+pub struct Incoming(Knock);
+
+enum Knock {
+    Udp(quinn::Incoming),
+    /// In a tunnel, which waits until the peer is let in or not.
+    Tunnel(quinn::Incoming, oneshot::Sender<()>),
+    /// A peer whose tunnel did not come about.
+    Failed(SocketAddr, String),
+}
 
 impl Incoming {
     pub(super) fn new(incoming: quinn::Incoming) -> Self {
-        Self(incoming)
+        Self(Knock::Udp(incoming))
     }
 
-    /// Where the peer's datagrams come from.
+    /// A peer in a tunnel; `waiting` is dropped when it is let in or not.
+    pub(super) fn tunnelled(incoming: quinn::Incoming, waiting: oneshot::Sender<()>) -> Self {
+        Self(Knock::Tunnel(incoming, waiting))
+    }
+
+    /// A peer that was refused before it could knock.
+    pub(super) fn failed(address: SocketAddr, why: String) -> Self {
+        Self(Knock::Failed(address, why))
+    }
+
+    /// Where the peer is: where its datagrams or its TCP connection come from.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.0.remote_address()
+        match &self.0 {
+            Knock::Udp(incoming) | Knock::Tunnel(incoming, _) => incoming.remote_address(),
+            Knock::Failed(address, _) => *address,
+        }
     }
 
     /// Does not answer the peer, which tries again by itself.
     pub fn ignore(self) {
-        self.0.ignore();
+        match self.0 {
+            Knock::Udp(incoming) | Knock::Tunnel(incoming, _) => incoming.ignore(),
+            Knock::Failed(..) => {}
+        }
     }
 
     /// Asks a peer whose address is not proven to prove it first; none where it has to.
     #[must_use]
     pub fn proven(self) -> Option<Self> {
-        if self.0.remote_address_validated() {
-            return Some(self);
+        match self.0 {
+            Knock::Udp(incoming) if !incoming.remote_address_validated() => {
+                // A peer that may not be asked again is dropped.
+                let _ = incoming.retry();
+                None
+            }
+            // TCP has proven it.
+            knock => Some(Self(knock)),
         }
-        // A peer that may not be asked again is dropped.
-        let _ = self.0.retry();
-        None
     }
 
     /// Finishes the handshake and reads the peer's role from its certificate.
@@ -46,10 +75,19 @@ impl Incoming {
     /// # Errors
     /// The peer is not trusted, speaks something else, or its certificate has no role.
     pub async fn accept(self) -> Result<Link, TransportError> {
-        let connection = self.0.accept()?.await?;
+        let (connecting, path) = match self.0 {
+            Knock::Udp(incoming) => (incoming.accept()?, Path::Udp),
+            Knock::Tunnel(incoming, waiting) => {
+                let connecting = incoming.accept();
+                drop(waiting);
+                (connecting?, Path::Tcp)
+            }
+            Knock::Failed(_, why) => return Err(TransportError::Lost(why)),
+        };
+        let connection = connecting.await?;
         match peer_of(&connection) {
             Ok((role, certificate)) => {
-                Ok(Link { connection, peer: role, certificate: Some(certificate) })
+                Ok(Link { connection, path, peer: role, certificate: Some(certificate) })
             }
             Err(error) => {
                 connection.close(VarInt::from_u32(1), error.to_string().as_bytes());
@@ -82,21 +120,32 @@ fn peer_of(connection: &Connection) -> Result<(Role, PeerCertificate), PkiError>
 #[derive(Clone)]
 pub struct Link {
     connection: Connection,
+    path: Path,
     peer: Role,
     certificate: Option<PeerCertificate>,
 }
 
 impl Link {
     /// A connection to the coordinator, whose name the handshake has checked.
-    pub(super) fn to_coordinator(connection: Connection) -> Self {
+    pub(super) fn to_coordinator(connection: Connection, path: Path) -> Self {
         let certificate = peer_of(&connection).ok().map(|(_, certificate)| certificate);
-        Self { connection, peer: Role::Coordinator, certificate }
+        Self { connection, path, peer: Role::Coordinator, certificate }
     }
 
     /// Who is at the other end.
     #[must_use]
     pub fn peer(&self) -> &Role {
         &self.peer
+    }
+
+    /// What carries the connection.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// The peer's certificate.

@@ -37,3 +37,6 @@ pub const PROTOCOL: u32 = 2;
 
 /// The protocol's name in the TLS handshake: peers of another kind fail there already.
 pub const ALPN: &[u8] = b"consilium/2";
+
+/// The name of the outer TLS stream of a tunnel over TCP.
+pub const TUNNEL_ALPN: &[u8] = b"consilium-tunnel/1";

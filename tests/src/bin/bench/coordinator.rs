@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use base::clock::{Clock, SystemClock};
 use coordinator::server::{Server, entropy};
+use node::audit_log::AuditSettings;
 use node::pki::Identity;
+use node::transport::{Listen, TcpPort};
 use node::wire::Progress;
 use privacy::{NormMeter, UpdateBound};
 use serde_json::json;
 
+use crate::rounds::Path;
 use crate::{Outcome, plan};
 
 #[derive(clap::Args)]
@@ -26,6 +29,8 @@ pub(crate) struct Args {
     /// When the benchmark began, in milliseconds since 1970.
     #[arg(long)]
     begun: u64,
+    #[arg(long, value_enum)]
+    path: Path,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -35,7 +40,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let clock = Arc::new(SystemClock::new());
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let state = args.folder.join("state");
-        let server = Server::bind(any_port, identity, state, clock.clone())?;
+        let tcp = match args.path {
+            Path::Udp => TcpPort::Off,
+            Path::Tcp => TcpPort::Same,
+        };
+        let listen = Listen { udp: vec![any_port], tcp };
+        let audit = AuditSettings::untracked();
+        let server = Server::bind_with(&audit, listen, identity, state, clock.clone())?;
         println!("listening on {}", server.address()?);
         let launcher = server.launcher();
         let floor = server.floor();
@@ -60,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         }
         launched.outcome.await??;
         let peak = peak_rss()?;
+        let cpu = cpu_seconds()?;
         let _ = stop.send(());
         serving.await??;
         let median = |mut values: Vec<f64>| {
@@ -72,6 +84,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             "{}",
             json!({
                 "bench": "rounds",
+                "path": args.path.word(),
                 "sites": args.sites,
                 "params": args.params,
                 "rounds": args.rounds,
@@ -82,6 +95,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 "norm_check_s_per_round": norm_check(args, plan_bound)?,
                 "bytes_per_round": median(moved),
                 "coordinator_peak_rss_bytes": peak,
+                "coordinator_cpu_s": cpu,
                 "cold_start_s": opened.0.saturating_sub(args.begun) as f64 / 1e3,
             })
         );
@@ -106,6 +120,17 @@ fn norm_check(args: &Args, bound: UpdateBound) -> Result<f64, Box<dyn std::error
         meter.check(bound)?;
     }
     Ok(clock.now().since(begun).as_secs_f64())
+}
+
+/// Seconds of processor time that this process has used.
+fn cpu_seconds() -> Result<f64, Box<dyn std::error::Error>> {
+    let schedstat = std::fs::read_dir("/proc/self/task")?.map(|task| {
+        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        let nanoseconds = text.split_whitespace().next().unwrap_or_default().parse::<u64>();
+        nanoseconds.map_err(std::io::Error::other)
+    });
+    let nanoseconds: u64 = schedstat.sum::<Result<_, _>>()?;
+    Ok(nanoseconds as f64 / 1e9)
 }
 
 /// The most memory that this process ever held, as Linux counts it.

@@ -20,6 +20,28 @@ pub(crate) struct Args {
     /// Rounds; the first is not counted in the median.
     #[arg(long, default_value_t = 20)]
     rounds: u32,
+    /// What carries the connections.
+    #[arg(long, value_enum, default_value = "udp")]
+    path: Path,
+}
+
+/// What carries a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Path {
+    /// QUIC over UDP.
+    Udp,
+    /// The same in a TLS stream over TCP.
+    Tcp,
+}
+
+impl Path {
+    /// Its word on the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -39,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             .arg("coordinator")
             .arg("--folder")
             .arg(&place)
-            .args(["--begun", &begun])
+            .args(["--begun", &begun, "--path", args.path.word()])
             .args(counts.as_flattened()),
     )?;
     let line = coordinator.wait_for("listening on ")?;
@@ -47,11 +69,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let mut sites = Vec::new();
     for site in &federation.sites {
         sites.push(Process::start(
-            Command::new(&program)
-                .arg("site")
-                .arg("--folder")
-                .arg(site)
-                .args(["--coordinator", &address]),
+            Command::new(&program).arg("site").arg("--folder").arg(site).args([
+                "--coordinator",
+                &address,
+                "--path",
+                args.path.word(),
+            ]),
         )?);
     }
     let line = coordinator.wait_for("{")?;

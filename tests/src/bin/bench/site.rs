@@ -12,12 +12,13 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{AuditSettings, AuditWriter, hash, name};
 use node::pki::{Identity, Role};
-use node::transport::Dialer;
+use node::transport::{Dialer, Route, TcpSetting};
 use privacy::{Budget, Limits};
 use site_node::participant::{Computed, DeclineReason, Model, Participant, SiteRule};
 use site_node::privatize::{Change, LedgerPlace, PrivacyGate};
 use site_node::send::Outgoing;
 
+use crate::rounds::Path;
 use crate::{Outcome, plan};
 
 #[derive(clap::Args)]
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     folder: PathBuf,
     #[arg(long)]
     coordinator: SocketAddr,
+    #[arg(long, value_enum)]
+    path: Path,
 }
 
 /// Moves every parameter a little, and lets the gate do the rest.
@@ -117,9 +120,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let gate = PrivacyGate::open(place, limits, Arc::new(SystemClock::new()))?;
     let audit = Arc::clone(gate.audit());
     let echo = Arc::new(Echo { audit, gate, plan: Mutex::new(None) });
+    let route = match args.path {
+        Path::Udp => Route::new(args.coordinator.into(), TcpSetting::Off, None),
+        // Nothing can be sent to port 0, so that TCP is tried at once.
+        Path::Tcp => {
+            let nowhere = SocketAddr::new(args.coordinator.ip(), 0);
+            Route::new(nowhere.into(), TcpSetting::At(args.coordinator.into()), None)
+        }
+    };
     plan::runtime()?.block_on(async {
         // Until the benchmark ends this process.
         let forever = std::future::pending();
-        Ok(site_node::daemon::run(Dialer::new(identity)?, args.coordinator, echo, forever).await?)
+        Ok(site_node::daemon::run(Dialer::new(identity)?, route, echo, forever).await?)
     })
 }

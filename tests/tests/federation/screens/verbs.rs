@@ -103,7 +103,7 @@ fn the_verbs_show_what_was_reviewed_after_a_run() -> Outcome {
     snapshots.take("coordinator-models-show", &redaction, both(show, &["--json"])?)?;
     let verify = trained.coordinator(&["models", "verify", run])?;
     snapshots.take("coordinator-models-verify", &redaction, [verify])?;
-    snapshots.take("site-node-check", &redaction, [trained.site(&["check"])?])?;
+    snapshots.take("site-node-check", &redaction, [trained.site(&["check", "--offline"])?])?;
     for (name, verb) in [("data-check", &["data", "check"][..]), ("budget", &["budget"])] {
         let commands = both(|| trained.site(verb), &json)?;
         snapshots.take(&format!("site-node-{name}"), &redaction, commands)?;

@@ -1,0 +1,240 @@
+//! A site's or an operator's end: it dials over UDP first, and over TCP beside it where nothing answers.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::error::{TransportError, explain};
+use super::link::Link;
+use super::race::{Failures, first};
+use super::route::{Path, Route};
+use super::tunnel::{Connector, Reached};
+use super::{quic, tls};
+use crate::pki::{COORDINATOR_NAME, Identity};
+
+/// How long UDP alone is tried. A handshake takes two round trips, and a lost datagram of it one more second; a path
+/// that is silent for so long is most likely blocked.
+const HEAD_START: Duration = Duration::from_secs(4);
+
+/// How long TCP may then take, with the proxy, TLS and the handshake of QUIC: six round trips. Together with the head
+/// start a path is chosen within ten seconds.
+const TCP: Duration = Duration::from_secs(5);
+
+/// How long UDP may take in all.
+const UDP: Duration = Duration::from_secs(10);
+
+/// How often a handshake is looked at while its confirmation is awaited, and for how long.
+const LOOK: Duration = Duration::from_millis(5);
+const CONFIRMATION: Duration = Duration::from_secs(5);
+
+/// Why UDP did not lead to the coordinator.
+#[derive(Debug)]
+enum UdpFailure {
+    /// Nothing answered.
+    Silent,
+    /// The coordinator answered and refused, or cannot be trusted: UDP is not blocked.
+    Answered(String),
+    /// This machine cannot send there.
+    Local(String),
+}
+
+impl UdpFailure {
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Answered(_))
+    }
+
+    fn into_words(self) -> String {
+        match self {
+            Self::Silent => explain(&ConnectionError::TimedOut),
+            Self::Answered(why) | Self::Local(why) => why,
+        }
+    }
+}
+
+/// Why a path did not lead to the coordinator, and whether that settles the matter.
+struct PathFailure {
+    why: String,
+    is_final: bool,
+}
+
+/// A site's or an operator's end.
+pub struct Dialer {
+    endpoint: Endpoint,
+    config: ClientConfig,
+    connector: Connector,
+    /// Each follows a tunnel to the end of its connection.
+    tunnels: Mutex<JoinSet<()>>,
+}
+
+impl Dialer {
+    /// An end that dials outward with this identity.
+    ///
+    /// # Errors
+    /// No socket can be had, or the identity cannot be used.
+    pub fn new(identity: Identity) -> Result<Self, TransportError> {
+        let tls = tls::client(identity)?;
+        let config = quic::client(tls.quic)?;
+        let connector = Connector::new(tls.tunnel, config.clone());
+        // Both families where the system has both.
+        let both = quic::endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None);
+        let one = |_| quic::endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None);
+        let endpoint = both.or_else(one)?;
+        Ok(Self { endpoint, config, connector, tunnels: Mutex::default() })
+    }
+
+    /// Connects to the coordinator, whose certificate must carry the coordinator's name, whatever name or
+    /// address it is reached under. A host name is looked up now, and its addresses are tried beside each other.
+    ///
+    /// UDP is tried first. If nothing answers there for some seconds, TCP is tried beside it, and the first path that
+    /// leads to the coordinator wins. A refusal over UDP settles the matter: that path is not blocked.
+    ///
+    /// # Errors
+    /// It cannot be reached, or one side does not trust the other; what was tried is named.
+    pub async fn dial(&self, to: impl Into<Route>) -> Result<Link, TransportError> {
+        let route = to.into();
+        Box::pin(self.dial_route(&route))
+            .await
+            .map_err(|why| TransportError::Unreachable { address: route.udp.clone(), why })
+    }
+
+    async fn dial_route(&self, route: &Route) -> Result<Link, String> {
+        let mut udp = Box::pin(self.by_udp(route));
+        if route.tcp.is_none() {
+            return udp.await.map_err(|failure| failure.why);
+        }
+        let mut blocked = None;
+        tokio::select! {
+            reached = &mut udp => match reached {
+                Ok(link) => return Ok(link),
+                Err(failure) if failure.is_final => return Err(failure.why),
+                Err(failure) => blocked = Some(failure.why),
+            },
+            () = tokio::time::sleep(HEAD_START) => {}
+        }
+        tracing::info!(coordinator = %route, "no answer over UDP: TCP is tried beside it");
+        let mut tcp = Box::pin(self.by_tcp(route));
+        let mut refused = None;
+        loop {
+            tokio::select! {
+                reached = &mut udp, if blocked.is_none() => match reached {
+                    Ok(link) => return Ok(link),
+                    Err(failure) if failure.is_final => return Err(failure.why),
+                    Err(failure) => blocked = Some(failure.why),
+                },
+                reached = &mut tcp, if refused.is_none() => match reached {
+                    Ok(link) => return Ok(link),
+                    Err(why) => refused = Some(why),
+                },
+                else => break,
+            }
+        }
+        match (blocked, refused) {
+            // Neither path gets as far as an address.
+            (Some(blocked), Some(refused)) if blocked == refused => Err(blocked),
+            (blocked, refused) => Err(format!(
+                "UDP: {}; TCP: {}",
+                blocked.unwrap_or_default(),
+                refused.unwrap_or_default()
+            )),
+        }
+    }
+
+    /// Whether a path leads to the coordinator and it accepts this certificate: a handshake alone.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn probe(&self, path: Path, route: &Route) -> Result<(), String> {
+        let link = match path {
+            Path::Udp => Box::pin(self.by_udp(route)).await.map_err(|failure| failure.why)?,
+            Path::Tcp => Box::pin(self.by_tcp(route)).await?,
+        };
+        let confirmed = confirmed(link.connection()).await;
+        link.close("this was a check of the path alone");
+        confirmed
+    }
+
+    async fn by_udp(&self, route: &Route) -> Result<Link, PathFailure> {
+        let open = |why| PathFailure { why, is_final: false };
+        let found = route.udp.look_up().await.map_err(open)?;
+        let attempt = |address| {
+            let endpoint = self.endpoint.clone();
+            let config = self.config.clone();
+            async move { by_udp_to(&endpoint, config, address).await }
+        };
+        let reached = first(&found, attempt).await;
+        let connection = reached.map_err(|Failures(failures)| {
+            let is_final = failures.iter().any(|(_, failure)| failure.is_answer());
+            let failures = failures
+                .into_iter()
+                .map(|(address, failure)| (address, failure.into_words()))
+                .collect();
+            PathFailure { why: Failures(failures).named(&route.udp), is_final }
+        })?;
+        Ok(Link::to_coordinator(connection, Path::Udp))
+    }
+
+    async fn by_tcp(&self, route: &Route) -> Result<Link, String> {
+        let Some(tcp) = &route.tcp else { return Err("turned off by `tcp = false`".to_owned()) };
+        let dialed = timeout(TCP, self.connector.dial(&tcp.address, tcp.proxy.as_ref()));
+        let silent = |_| {
+            format!(
+                "no answer within {} seconds; check the address, and that the network lets TCP through to it",
+                TCP.as_secs()
+            )
+        };
+        let named =
+            |why| if tcp.address == route.udp { why } else { format!("{}: {why}", tcp.address) };
+        let reached: Reached = dialed.await.map_err(silent).flatten().map_err(named)?;
+        let (connection, follow) = reached.split();
+        let mut tunnels = self.tunnels();
+        while tunnels.try_join_next().is_some() {}
+        tunnels.spawn(follow);
+        Ok(Link::to_coordinator(connection, Path::Tcp))
+    }
+
+    fn tunnels(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every connection has said its goodbye.
+    pub async fn finish(&self) {
+        let mut tunnels = std::mem::take(&mut *self.tunnels());
+        let all = async { while tunnels.join_next().await.is_some() {} };
+        tokio::join!(self.endpoint.wait_idle(), all);
+    }
+}
+
+async fn by_udp_to(
+    endpoint: &Endpoint,
+    config: ClientConfig,
+    address: SocketAddr,
+) -> Result<Connection, UdpFailure> {
+    let connecting = endpoint
+        .connect_with(config, address, COORDINATOR_NAME)
+        .map_err(|error| UdpFailure::Local(error.to_string()))?;
+    match timeout(UDP, connecting).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Err(_) | Ok(Err(ConnectionError::TimedOut)) => Err(UdpFailure::Silent),
+        Ok(Err(error)) => Err(UdpFailure::Answered(explain(&error))),
+    }
+}
+
+/// Waits until the coordinator confirms the handshake. In TLS 1.3 a client is done before its certificate is judged.
+async fn confirmed(connection: &Connection) -> Result<(), String> {
+    let confirmation = async {
+        while connection.stats().frame_rx.handshake_done == 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        confirmed = timeout(CONFIRMATION, confirmation) => {
+            confirmed.map_err(|_| "the coordinator did not confirm the handshake".to_owned())
+        }
+        error = connection.closed() => Err(explain(&error)),
+    }
+}
