@@ -4,14 +4,16 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::aws_lc_rs::{hmac, rand};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig,
-    TokioRuntime, TransportConfig, VarInt,
+    ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, IdleTimeout,
+    MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
+use rustls_pki_types::PrivateKeyDer;
 use socket2::SockRef;
 
 use super::address::Address;
@@ -62,9 +64,13 @@ fn transport() -> Arc<TransportConfig> {
     Arc::new(config)
 }
 
-fn endpoint(address: SocketAddr, server: Option<ServerConfig>) -> Result<Endpoint, TransportError> {
+fn endpoint(
+    address: SocketAddr,
+    server: Option<ServerConfig>,
+    config: EndpointConfig,
+) -> Result<Endpoint, TransportError> {
     let failed = |source| TransportError::Socket { doing: "binding to", address, source };
-    let mut config = EndpointConfig::default();
+    let mut config = config;
     // Room for what discovery may find on the peer's side.
     if config.max_udp_payload_size(LARGEST_DATAGRAM.max(1472)).is_err() {
         return Err(failed(std::io::Error::other("the datagram size is out of range")));
@@ -78,6 +84,42 @@ fn endpoint(address: SocketAddr, server: Option<ServerConfig>) -> Result<Endpoin
         .and_then(|()| buffers.recv_buffer_size());
     tracing::debug!(?granted, asked = SOCKET_BUFFER, "socket buffers");
     Endpoint::new(config, server, socket, Arc::new(TokioRuntime)).map_err(failed)
+}
+
+/// The settings of an end that peers know again after its process was killed. Its next process answers the first packet
+/// of an earlier connection with a stateless reset (RFC 9000, section 10.3), and the peer connects anew at once. It
+/// would else wait until the connection is idle for too long. The key of the resets follows from the private key, which
+/// serves one end at a time.
+fn known_again(key: &PrivateKeyDer<'_>) -> EndpointConfig {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, key.secret_der());
+    let key = hmac::sign(&secret, b"consilium: key of stateless resets");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
+    let mut config = EndpointConfig::new(Arc::new(key));
+    config.cid_generator(|| Box::new(RandomIds));
+    config
+}
+
+/// The length of a connection's id. It is known before the id is, also by the next process.
+const ID: usize = 8;
+
+/// Ids of connections that hold nothing but randomness. A process does not take those of an earlier one for invalid.
+struct RandomIds;
+
+impl ConnectionIdGenerator for RandomIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        let mut id = [0; ID];
+        // Without randomness no handshake comes this far.
+        let _ = rand::fill(&mut id);
+        ConnectionId::new(&id)
+    }
+
+    fn cid_len(&self) -> usize {
+        ID
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
 }
 
 fn tls(error: rustls::Error) -> TransportError {
@@ -98,6 +140,7 @@ impl Listener {
         addresses: impl AsRef<[SocketAddr]>,
         identity: Identity,
     ) -> Result<Self, TransportError> {
+        let known = known_again(&identity.key);
         let roots = Arc::new(identity.roots);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
             .build()
@@ -116,7 +159,7 @@ impl Listener {
         server.transport_config(transport());
         let mut failed = None;
         for address in addresses.as_ref() {
-            match endpoint(*address, Some(server.clone())) {
+            match endpoint(*address, Some(server.clone()), known.clone()) {
                 Ok(endpoint) => return Ok(Self { endpoint }),
                 Err(error) => failed = Some(error),
             }
@@ -175,8 +218,9 @@ impl Dialer {
         let mut config = ClientConfig::new(Arc::new(crypto));
         config.transport_config(transport());
         // Both families where the system has both.
-        let both = endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None);
-        let one = |_| endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None);
+        let new = EndpointConfig::default;
+        let both = endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None, new());
+        let one = |_| endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None, new());
         Ok(Self { endpoint: both.or_else(one)?, config })
     }
 
