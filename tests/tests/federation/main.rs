@@ -28,6 +28,7 @@ mod processes;
 mod readme;
 mod real_data;
 mod remote;
+mod resumed;
 mod rogue;
 mod screens;
 mod shipped;
