@@ -92,6 +92,17 @@ pub enum OperatorError {
         /// What it came to.
         status: String,
     },
+    /// The connection broke while a run was followed.
+    #[error(
+        "the connection to the coordinator was lost: {why}; {run} goes on, or continues once the coordinator is started \
+         again; coordinator runs attach {run} follows it again"
+    )]
+    Lost {
+        /// The run.
+        run: RunId,
+        /// How it broke.
+        why: TransportError,
+    },
     /// The coordinator broke off.
     #[error(
         "the coordinator stopped following the run; coordinator runs list shows what became of it"
@@ -196,15 +207,20 @@ async fn until_interrupted(
         run.get_or_insert_with(|| name.clone());
         follow(name, progress);
     };
-    let interrupted = tokio::select! {
-        report = collect(reader, plan, &mut named) => return report,
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+    let report = tokio::select! {
+        report = collect(reader, plan, &mut named) => report,
+        interrupted = tokio::signal::ctrl_c() => match interrupted {
+            Ok(()) => {
+                return Err(run.map_or(OperatorError::Interrupted, |run| OperatorError::Detached { run }));
+            }
+            // Without a handler for the signal, it ends the program by itself.
+            Err(_) => collect(reader, plan, &mut named).await,
+        },
     };
-    if interrupted.is_err() {
-        // Without a handler for the signal, it ends the program by itself.
-        return collect(reader, plan, &mut named).await;
-    }
-    Err(run.map_or(OperatorError::Interrupted, |run| OperatorError::Detached { run }))
+    report.map_err(|error| match (error, run) {
+        (OperatorError::Transport(why), Some(run)) => OperatorError::Lost { run, why },
+        (error, _) => error,
+    })
 }
 
 /// What was heard of a description.
@@ -231,7 +247,11 @@ pub async fn describe(
     writer.send(&ToCoordinator::Describe(inquiry)).await?;
     let mut steps = Vec::new();
     let end = tokio::select! {
-        end = listen(&mut reader, &mut follow, &mut steps) => end,
+        end = listen(&mut reader, &mut follow, &mut steps) => end.map_err(|error| match error {
+            // Also where the coordinator's process ended: what it holds is the same.
+            OperatorError::Transport(_) => OperatorError::Unheard,
+            error => error,
+        }),
         Ok(()) = tokio::signal::ctrl_c() => Err(OperatorError::InterruptedDescription),
     };
     link.close("done");

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use audit::Name;
 use base::clock::Clock;
 use base::ids::RunId;
 use node::audit_log::{AuditWriter, name};
@@ -14,12 +15,14 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::artifact;
-use crate::connections::{Begun, Connections};
-use crate::driver::{DriveError, Driver, RunOutcome};
+use crate::connections::{Begun, Connections, Traffic};
+use crate::driver::{DriveError, Driver, RunOutcome, Unfinished};
 use crate::enrol::Members;
 use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError};
 use crate::reporter::Reporter;
+use crate::run_event::step;
+use crate::saved_round::SavedRounds;
 use crate::statistics::Describer;
 
 /// A plan that does not become a run.
@@ -151,32 +154,78 @@ impl Launcher {
         let feed = Arc::new(ProgressFeed::new(plan.clone().into_plan()));
         let progress = feed.follow().unwrap_or_else(|| mpsc::channel(1).1);
         let Begun { sites, events, traffic } = self.connections.begin(&run, &feed)?;
-        let connections = Arc::clone(&self.connections);
-        let driver = Driver {
-            run: run.clone(),
-            plan,
-            start,
-            connections: Arc::clone(&connections),
-            traffic,
-            registry,
-            models,
-            clock: Arc::clone(&self.clock),
-            audit: Arc::clone(&self.audit),
-            by: name(by),
-            feed,
-            members: Arc::clone(&self.members),
-        };
-        let runtime = Handle::current();
-        let over = run.clone();
-        let outcome = tokio::task::spawn_blocking(move || {
-            let ended = Ended { connections, run: over.clone() };
-            let outcome = driver.drive(&runtime, sites, events);
-            drop(ended);
-            if let Err(error) = &outcome {
-                tracing::error!(run = %over, %error, "the run cannot go on");
-            }
-            outcome
-        });
+        let job = Job { run: run.clone(), plan, traffic, registry, feed, by: name(by) };
+        let driver = self.driver(job, start);
+        let outcome = self.spawn(&run, move |runtime| driver.drive(runtime, sites, events));
         Ok(Launched { run, progress, outcome })
     }
+
+    /// Continues a run that an earlier process of this coordinator began.
+    ///
+    /// # Errors
+    /// The registry cannot be used, or the coordinator is stopping.
+    pub(crate) fn resume(&self, run: RunId, unfinished: Unfinished) -> Result<(), LaunchError> {
+        let plan = unfinished.plan.clone();
+        let registry = Registry::open(&Registry::path(&self.state))?;
+        let feed = Arc::new(ProgressFeed::new(plan.clone().into_plan()));
+        for event in &unfinished.events {
+            if let Some(step) = step(event) {
+                feed.publish(step);
+            }
+        }
+        // No site is connected before the coordinator listens.
+        let Begun { events, traffic, .. } = self.connections.begin_again(&run, &feed)?;
+        let by = unfinished.by.clone();
+        let driver = self.driver(Job { run: run.clone(), plan, traffic, registry, feed, by }, None);
+        // It ends with the job, as the task of a launched run that nobody follows.
+        drop(self.spawn(&run, move |runtime| driver.resume(runtime, unfinished, events)));
+        Ok(())
+    }
+
+    fn driver(&self, job: Job, start: Option<Vec<f32>>) -> Driver {
+        let Job { run, plan, traffic, registry, feed, by } = job;
+        Driver {
+            run,
+            plan,
+            start,
+            connections: Arc::clone(&self.connections),
+            traffic,
+            registry,
+            models: self.state.join("models"),
+            rounds: SavedRounds::of(&self.state),
+            clock: Arc::clone(&self.clock),
+            audit: Arc::clone(&self.audit),
+            by,
+            feed,
+            members: Arc::clone(&self.members),
+        }
+    }
+
+    /// Drives a run on a thread of its own, whose slot is free when it is over.
+    fn spawn(
+        &self,
+        run: &RunId,
+        drive: impl FnOnce(&Handle) -> Result<RunOutcome, DriveError> + Send + 'static,
+    ) -> JoinHandle<Result<RunOutcome, DriveError>> {
+        let runtime = Handle::current();
+        let ended = Ended { connections: Arc::clone(&self.connections), run: run.clone() };
+        tokio::task::spawn_blocking(move || {
+            let outcome = drive(&runtime);
+            if let Err(error) = &outcome {
+                tracing::error!(run = %ended.run, %error, "the run cannot go on");
+            }
+            drop(ended);
+            outcome
+        })
+    }
+}
+
+/// A run that begins, or goes on, in this process.
+struct Job {
+    run: RunId,
+    plan: CheckedPlan,
+    traffic: Traffic,
+    registry: Registry,
+    feed: Arc<ProgressFeed>,
+    by: Name,
 }

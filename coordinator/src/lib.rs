@@ -37,6 +37,7 @@ pub mod reporter;
 pub mod revoked;
 pub mod round;
 pub mod run_event;
+pub mod saved_round;
 pub mod server;
 pub mod session;
 pub mod settings;

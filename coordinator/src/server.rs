@@ -23,7 +23,7 @@ use crate::connections::{Connections, JobHandle, SessionEvent};
 use crate::door::Door;
 use crate::enrol::Members;
 use crate::launch::Launcher;
-use crate::recovery::{self, OfferedRuns, RecoveryError};
+use crate::recovery::{self, Continued, LoggedRuns, RecoveryError};
 use crate::revoked::Revoked;
 use crate::session::{self, Ended};
 use crate::spool::SpoolFolder;
@@ -66,16 +66,25 @@ pub enum ServerError {
     Role(Role),
 }
 
+/// A state folder, and whether its runs without an end are continued.
+struct Kept {
+    state: PathBuf,
+    continues: bool,
+}
+
 /// A coordinator that listens.
 pub struct Server {
     listener: Listener,
     launcher: Launcher,
     spools: Arc<SpoolFolder>,
     revoked: Option<Arc<Revoked>>,
+    /// The runs that an earlier process began, and this one goes on with.
+    continued: Vec<Continued>,
 }
 
 impl Server {
-    /// Binds a UDP socket and prepares the state folder.
+    /// Binds a UDP socket and prepares the state folder. Runs that an earlier process left without an end are ended:
+    /// each simulation has hospitals of its own.
     ///
     /// # Errors
     /// The socket, the identity or the folder cannot be used.
@@ -85,10 +94,12 @@ impl Server {
         state: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
-        Self::bind_with(&AuditSettings::untracked(), listen.into(), identity, state, clock)
+        let audit = AuditSettings::untracked();
+        Self::open(&audit, listen.into(), identity, Kept { state, continues: false }, clock)
     }
 
-    /// The same wherever it should listen, with an audit log that is kept as the settings say.
+    /// The same wherever it should listen, with an audit log that is kept as the settings say. Runs that an earlier
+    /// process left without an end are continued.
     ///
     /// # Errors
     /// As [`Server::bind`].
@@ -99,6 +110,17 @@ impl Server {
         state: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
+        Self::open(audit, listen, identity, Kept { state, continues: true }, clock)
+    }
+
+    fn open(
+        audit: &AuditSettings,
+        listen: Listen,
+        identity: Identity,
+        kept: Kept,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ServerError> {
+        let Kept { state, continues } = kept;
         if identity.role != Role::Coordinator {
             return Err(ServerError::Role(identity.role));
         }
@@ -109,17 +131,18 @@ impl Server {
         let spools = SpoolFolder::new(folder.clone())
             .map_err(|source| ServerError::State { path: folder, source })?;
         let listener = Listener::bind(listen, identity)?;
-        let mut offered = OfferedRuns::default();
-        let mut take = |record: &Record| offered.take(record);
+        let mut logged = LoggedRuns::of(&state)?;
+        let mut take = |record: &Record| logged.take(record);
         let audit = AuditWriter::open_locked(audit, lock, node, Arc::clone(&clock), &mut take)?;
-        offered.warn_of_missing(&state)?;
-        recovery::recover(&state, &audit, clock.as_ref())?;
+        logged.warn_of_missing(&state)?;
+        let logged = Some(&logged).filter(|_| continues);
+        let continued = recovery::recover(&state, &audit, clock.as_ref(), logged)?;
         let connections = Arc::default();
         let audit = Arc::new(audit);
         let readers = Arc::new(Semaphore::new(READERS));
         let members = Arc::default();
         let launcher = Launcher { connections, state, clock, audit, readers, members };
-        Ok(Self { listener, launcher, spools, revoked: None })
+        Ok(Self { listener, launcher, spools, revoked: None, continued })
     }
 
     /// Lets nobody in whose certificate is in this list, and ends the sessions of those who are.
@@ -182,10 +205,16 @@ impl Server {
     /// # Errors
     /// As [`Server::serve`].
     pub async fn drain(
-        self,
+        mut self,
         asked: impl Future<Output = ()>,
         due: impl Future<Output = ()>,
     ) -> Result<(), ServerError> {
+        // They have their slots before anybody can ask for one.
+        for Continued { run, unfinished } in std::mem::take(&mut self.continued) {
+            if let Err(error) = self.launcher.resume(run.clone(), unfinished) {
+                tracing::error!(%run, %error, "a run is not continued before the next start");
+            }
+        }
         let audit = Arc::clone(&self.launcher.audit);
         let failed = audit.failed();
         tokio::pin!(failed);

@@ -131,11 +131,14 @@ impl Join<'_> {
                     continue;
                 }
                 let ends = self.coordinators.iter().filter_map(|part| part.side.run_ends.get(run));
-                let class = if self.was_interrupted(released.interrupted, ends.max().copied()) {
-                    Class::Undelivered
-                } else {
-                    Class::Lost
-                };
+                let again =
+                    self.coordinators.iter().any(|part| part.side.released_again.contains(run));
+                let class =
+                    if again || self.was_interrupted(released.interrupted, ends.max().copied()) {
+                        Class::Undelivered
+                    } else {
+                        Class::Lost
+                    };
                 found.push(told(run, class).with_site(&part.log, released.seq));
             }
         }

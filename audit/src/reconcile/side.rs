@@ -79,6 +79,8 @@ pub(super) struct Side {
     /// When each round was closed, and when the last record of each run was made.
     pub closed: BTreeMap<Key, UtcTime>,
     pub run_ends: BTreeMap<Name, UtcTime>,
+    /// Runs whose final model the coordinator released again, because its process had ended.
+    pub released_again: BTreeSet<Name>,
     /// Noised numbers beside updates, by run.
     pub released: BTreeMap<Name, Released>,
     /// The same as a coordinator received them, by run and site.
@@ -106,6 +108,8 @@ pub(super) struct Side {
     unfinished: BTreeMap<Key, usize>,
     /// Runs whose noised numbers were released by this process.
     releasing: BTreeSet<Name>,
+    /// Runs whose final model was released, and whether the process has ended since.
+    finals: BTreeMap<Name, bool>,
 }
 
 /// A signature of another log on a checkpoint.
@@ -276,6 +280,10 @@ impl Side {
                 self.open.remove(&key);
                 self.closed.insert(key, record.time);
             }
+            (Event::Release { .. }, _) => {
+                let ended = self.finals.insert(run.clone(), false) == Some(true);
+                self.released_again.extend(ended.then_some(run));
+            }
             (Event::Metric { noised: true, numbers, .. }, Some(site)) => {
                 let arrived = Arrived { seq, numbers: BTreeSet::new() };
                 let arrived = self.arrived.entry((run, site.clone())).or_insert(arrived);
@@ -314,6 +322,9 @@ impl Side {
             }
         }
         if self.node.as_ref().is_some_and(|node| node.role == Role::Coordinator) {
+            if run.is_none() {
+                self.finals.values_mut().for_each(|ended| *ended = true);
+            }
             let cut = match run {
                 None => std::mem::take(&mut self.open),
                 Some(run) => self.open.extract_if(rounds_of(run), |_| true).collect(),

@@ -11,9 +11,20 @@ use std::path::Path;
 /// # Errors
 /// The disk fails.
 pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    replace_with(path, |file| parts.iter().try_for_each(|part| file.write_all(part)))
+}
+
+/// Replaces a file as [`replace`] does, by what `write` writes.
+///
+/// # Errors
+/// The disk or `write` fails. The old file is then still there.
+pub fn replace_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = create(&new)?;
-    parts.iter().try_for_each(|part| file.write_all(part))?;
+    write(&mut file)?;
     file.sync_all()?;
     fs::rename(&new, path)
 }

@@ -21,11 +21,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use base::ids::{RunId, RunPrefix};
+use node::audit_log::StateLock;
 use node::model_store::{self, ModelStoreError};
 use node::wire::{Answer, PeerMessage, Query, Refusal};
 use plan::artifact::Card;
 
 use crate::registry::{Registry, RegistryError};
+use runs::Runs;
 
 pub use card::IncomingCard;
 pub use fetch::{FetchError, Fetched, Incoming};
@@ -97,13 +99,22 @@ pub type Hear<'h> = &'h mut dyn FnMut(Answer) -> ControlFlow<()>;
 #[derive(Debug, Clone)]
 pub struct Archive {
     state: PathBuf,
+    /// Whether a coordinator drives the runs that are active by the registry.
+    is_served: bool,
 }
 
 impl Archive {
-    /// The archive in a state folder.
+    /// The archive of the coordinator that asks.
     #[must_use]
     pub fn of(state: &Path) -> Self {
-        Self { state: state.to_owned() }
+        Self { state: state.to_owned(), is_served: true }
+    }
+
+    /// The archive in a state folder of another process, or of none: a coordinator that was killed left runs without an
+    /// end.
+    #[must_use]
+    pub fn from_folder(state: &Path) -> Self {
+        Self { state: state.to_owned(), is_served: StateLock::is_held(state) }
     }
 
     /// The folder that models lie in.
@@ -123,8 +134,8 @@ impl Archive {
             hear(answer)
         };
         match query {
-            Query::Runs { most } => runs::list(&self.registry()?, *most, hear),
-            Query::Run { run } => runs::show(&self.registry()?, run, hear),
+            Query::Runs { most } => self.runs()?.list(*most, hear),
+            Query::Run { run } => self.runs()?.show(run, hear),
             Query::Models { most } => models::list(&self.models(), *most, hear),
             Query::Card { run } => self.files(run, false, hear),
             Query::Model { run } => self.files(run, true, hear),
@@ -145,7 +156,8 @@ impl Archive {
         };
         let run = runs::find(&registry, prefix)?;
         let row = registry.run(run.as_str())?;
-        let why = models::missing(&row.status, row.reason.as_deref(), &self.models());
+        let status = runs::status(&row.status, self.is_served);
+        let why = models::missing(status, row.reason.as_deref(), &self.models());
         Err(ArchiveError::NoModel { run, why })
     }
 
@@ -160,6 +172,10 @@ impl Archive {
     fn files(&self, run: &RunPrefix, weights: bool, hear: Hear<'_>) -> Result<(), ArchiveError> {
         let run = self.model(run)?;
         models::send(&self.models(), &run, weights, hear)
+    }
+
+    fn runs(&self) -> Result<Runs, RegistryError> {
+        Ok(Runs { registry: self.registry()?, is_served: self.is_served })
     }
 
     fn registry(&self) -> Result<Registry, RegistryError> {

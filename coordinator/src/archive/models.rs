@@ -11,6 +11,7 @@ use plan::artifact::{Card, largest};
 use plan::model::ParamLayout;
 
 use super::pages::pages;
+use super::runs::INTERRUPTED;
 use super::{ArchiveError, Hear};
 
 fn at(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
@@ -83,6 +84,9 @@ pub(super) fn named(folder: &Path, prefix: &RunPrefix) -> Result<Vec<RunId>, Arc
 pub(super) fn missing(status: &str, reason: Option<&str>, folder: &Path) -> String {
     match (status, reason) {
         ("running", _) => "still going on; its model is kept when it ends".to_owned(),
+        (INTERRUPTED, _) => {
+            "interrupted; it continues when coordinator serve runs again, and its model is kept when it ends".to_owned()
+        }
         // The reason says so itself.
         ("stopped", Some(reason)) => format!("has no model: {reason}"),
         (status, Some(reason)) => format!("has no model, for it {status}: {reason}"),

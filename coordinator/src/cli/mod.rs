@@ -133,6 +133,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Exit> {
         }
         OperatorError::Refused(_) | OperatorError::NotStopped { .. } => Some(Exit::Refused),
         OperatorError::Transport(_)
+        | OperatorError::Lost { .. }
         | OperatorError::Broken
         | OperatorError::BrokenOff
         | OperatorError::Unheard => Some(Exit::Unavailable),

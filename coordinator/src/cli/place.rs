@@ -44,12 +44,12 @@ pub(super) enum Source {
 impl Place {
     pub(super) fn source(&self) -> Result<Source, Box<dyn Error>> {
         if let Some(state) = &self.state {
-            return Ok(Source::Here(Archive::of(state)));
+            return Ok(Source::Here(Archive::from_folder(state)));
         }
         let settings = CoordinatorSettings::load(&self.config)?;
         let here = settings.state.exists() || settings.identity.exists();
         if here && self.coordinator.is_none() {
-            return Ok(Source::Here(Archive::of(&settings.state)));
+            return Ok(Source::Here(Archive::from_folder(&settings.state)));
         }
         let (identity, coordinator) = super::operator(&self.config, self.coordinator.as_ref())?;
         Ok(Source::There { identity, coordinator: Box::new(coordinator) })

@@ -119,7 +119,15 @@ impl Connections {
     /// # Errors
     /// A run of this name is active, all slots are taken, or the coordinator is stopping.
     pub fn begin(&self, run: &RunId, feed: &Arc<ProgressFeed>) -> Result<Begun, Refusal> {
-        self.start(run, JobKind::Run(RunTerms::new(feed)))
+        self.start(run, JobKind::Run(RunTerms::new(feed)), true)
+    }
+
+    /// Begins a run that an earlier process of the coordinator had begun, also beyond the slots: it had one.
+    ///
+    /// # Errors
+    /// A run of this name is active, or the coordinator is stopping.
+    pub fn begin_again(&self, run: &RunId, feed: &Arc<ProgressFeed>) -> Result<Begun, Refusal> {
+        self.start(run, JobKind::Run(RunTerms::new(feed)), false)
     }
 
     /// Begins a statistics request.
@@ -127,10 +135,10 @@ impl Connections {
     /// # Errors
     /// The same request is active, all slots are taken, or the coordinator is stopping.
     pub fn begin_statistics(&self, run: &RunId) -> Result<Begun, Refusal> {
-        self.start(run, JobKind::Statistics)
+        self.start(run, JobKind::Statistics, true)
     }
 
-    fn start(&self, run: &RunId, kind: JobKind) -> Result<Begun, Refusal> {
+    fn start(&self, run: &RunId, kind: JobKind, needs_slot: bool) -> Result<Begun, Refusal> {
         let mut inner = self.lock();
         if inner.closing {
             return Err(Refusal::Stopping);
@@ -138,7 +146,7 @@ impl Connections {
         if inner.jobs.contains_key(run) {
             return Err(Refusal::Busy(run.clone()));
         }
-        if inner.jobs.len() >= inner.slots as usize {
+        if needs_slot && inner.jobs.len() >= inner.slots as usize {
             return Err(Refusal::Slots { active: inner.jobs.keys().cloned().collect() });
         }
         if matches!(kind, JobKind::Run(_)) {

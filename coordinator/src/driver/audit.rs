@@ -2,7 +2,7 @@
 
 use audit::note::VerifierKey;
 use base::ids::{Round, SiteName};
-use node::audit_log::{PeerError, name};
+use node::audit_log::{PeerError, hash, name};
 use node::wire::{Refusal, Subject, ToSite, UpdateHeader};
 
 use super::{DriveError, Driver, Running, log};
@@ -50,8 +50,12 @@ impl Running {
                 None
             }
         };
-        audit.note(log::received(site, header));
-        self.inputs.push((site.clone(), header.payload.digest));
+        let update = header.payload.digest;
+        // An earlier process may have recorded it. It is the same: the machine takes no other.
+        if self.logged.get(site) != Some(&hash(update)) {
+            audit.note(log::received(&header.run, header.round, site, header.payload));
+        }
+        self.inputs.push((site.clone(), update));
         Ok(cosigned.map(|note| audit.own_signature(&note)).unwrap_or_default())
     }
 
@@ -60,6 +64,7 @@ impl Running {
         let Driver { run, audit, plan, .. } = &self.driver;
         self.attestation.record()?;
         let inputs = std::mem::take(&mut self.inputs);
+        self.logged.clear();
         let rule = plan.aggregation.rule;
         Ok(audit.record(log::aggregated(run, round, &inputs, rule, self.digest))?)
     }

@@ -2,7 +2,7 @@
 
 use audit::note::VerifierKey;
 use base::clock::Moment;
-use base::ids::{Round, SiteName};
+use base::ids::SiteName;
 use node::audit_log::OfferKind;
 use node::wire::{
     self, LastRecord, ModelHeader, Payload, Purpose, SignedState, Subject, ToSite, UpdateHeader,
@@ -56,12 +56,13 @@ impl Running {
                     self.say(&site, ToSite::Refused { subject: Some(subject), refusal });
                 }
                 Effect::RecordEvaluation { site } => {
-                    if let Some(PendingUpdate::Metrics(metrics)) = arrived.take() {
-                        let Driver { run, plan, audit, .. } = &self.driver;
-                        if plan.privacy.evaluation.is_some() && !metrics.is_empty() {
-                            audit.note(log::evaluated(run, Round(plan.rounds), &site, &metrics));
+                    // They are on record since they came.
+                    if let Some(PendingUpdate::Metrics(measured)) = arrived.take() {
+                        let before = self.told.entry(site).or_default();
+                        // A site that has told its noised numbers before has none left to tell.
+                        if before.is_empty() {
+                            *before = measured;
                         }
-                        self.take_measurements(site, &metrics);
                     }
                 }
                 Effect::Close { round, sites } => self.close(round, sites)?,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use audit::note::Checkpoint;
 use base::clock::Timestamp;
 use base::ids::SiteName;
+use node::model_store::{self, WEIGHTS};
 use node::wire::ToSite;
 use plan::artifact::LogState;
 
@@ -52,7 +53,9 @@ impl Running {
             ended = format!("{ended}; the model after round {} is kept", self.rounds.len());
         }
         let at = clock.wall();
-        if let Some(sha256) = self.kept {
+        // A coordinator that was killed behind this wrote the card before.
+        let is_described = model_store::open(&models.join(format!("{run}.{WEIGHTS}"))).is_ok();
+        if let Some(sha256) = self.kept.filter(|_| !is_described) {
             let rounds = &self.rounds[..];
             let metrics = &by_name(&mean(&told));
             let model = self.digest;
@@ -70,6 +73,7 @@ impl Running {
         let measured = if finished { told } else { Vec::new() };
         let event = RunEvent::Ended(RunEnd { measured, ..self.run_end(at, ending, ended) });
         self.record(&event)?;
+        self.driver.rounds.remove(&self.driver.run);
         // Those who follow hear of the end when its results are there to be read and its slot is free.
         self.dismiss(&outcome.to_string());
         self.announce(event);
@@ -88,7 +92,7 @@ impl Running {
             outcome,
             measured: Vec::new(),
             sites: sites.into_iter().collect(),
-            seconds: clock.now().since(self.started).as_secs_f64(),
+            seconds: self.active(clock.now()).as_secs_f64(),
             bytes: self.total_bytes,
             audit_seconds: audit.writing().saturating_sub(self.written).as_secs_f64(),
         }
@@ -108,22 +112,31 @@ impl Running {
     }
 
     /// Ends a run that the coordinator itself cannot go on with.
-    pub(super) fn give_up(&mut self, error: &DriveError) {
+    fn give_up(&mut self, error: &DriveError) {
         let outcome = error.to_string();
         let reason = Some(outcome.clone());
         let ending = Ending { status: Status::Failed, reason, model_sha256: None };
         let event = RunEvent::Ended(self.run_end(self.driver.clock.wall(), ending, outcome));
         // The registry may be what failed: then the next start of the coordinator says so.
-        if let Err(error) = self.record(&event) {
-            tracing::error!(%error, "the end of the run could not be entered");
+        match self.record(&event) {
+            Ok(()) => self.driver.rounds.remove(&self.driver.run),
+            Err(error) => tracing::error!(%error, "the end of the run could not be entered"),
         }
         self.dismiss("the coordinator cannot go on");
         self.announce(event);
     }
 
-    pub(super) fn finish(self) -> RunOutcome {
+    /// What the run came to. One that cannot go on is given up first.
+    pub(super) fn finish(
+        mut self,
+        ended: Result<(), DriveError>,
+    ) -> Result<RunOutcome, DriveError> {
+        if let Err(error) = ended {
+            self.give_up(&error);
+            return Err(error);
+        }
         let outcome = self.outcome.unwrap_or(Outcome::Finished);
         let model = (outcome == Outcome::Finished).then_some(self.model);
-        RunOutcome { run: self.driver.run, outcome, events: self.events, model }
+        Ok(RunOutcome { run: self.driver.run, outcome, events: self.events, model })
     }
 }

@@ -1,12 +1,13 @@
 //! What arrives, as events: each is durable before the machine sees it.
 
 use base::clock::Moment;
-use node::wire::ToSite;
+use base::ids::{Round, SiteName};
+use plan::metric::{Measurement, Metric, Readings};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::waiting::DeclineReason;
-use super::{DriveError, PendingUpdate, Running, log};
+use super::{DriveError, Driver, PendingUpdate, Running, log};
 use crate::connections::SessionEvent;
 use crate::registry::{Journalled, RegistryError};
 use crate::round::Event;
@@ -84,12 +85,28 @@ impl Running {
             return Ok(());
         }
         let at = self.driver.clock.wall();
-        let moment = now.since(self.started);
+        let moment = self.active(now);
         let events: Vec<Journalled> =
             events.map(|event| Journalled { at, moment, event: event.clone() }).collect();
         self.driver.registry.journal(&self.driver.run, self.next_seq, &events)?;
         self.next_seq += events.len() as u64;
         Ok(())
+    }
+
+    /// Puts on record what a site measured of the final model, before the journal says that it did. A site charges for
+    /// noised numbers once, and a coordinator that is killed behind this still has them.
+    fn evaluated(
+        &mut self,
+        site: &SiteName,
+        metrics: &[Metric],
+        measured: &[Measurement],
+    ) -> Result<(), DriveError> {
+        let Driver { run, plan, audit, .. } = &self.driver;
+        if plan.privacy.evaluation.is_some() && !metrics.is_empty() {
+            audit.record(vec![log::evaluated(run, Round(plan.rounds), site, metrics)])?;
+        }
+        let measured = measured.to_vec();
+        Ok(self.record(&RunEvent::Evaluated { site: site.clone(), measured })?)
     }
 
     /// What an input means for the run, with what it brought along; nothing where it is for the audit
@@ -107,10 +124,7 @@ impl Running {
         }
         let event = match input {
             SessionEvent::Joined(site) => {
-                let run = self.driver.run.clone();
-                let plan = self.driver.plan.clone().into_plan();
-                self.attestation.forget(&site);
-                self.say(&site, ToSite::Plan { run, plan });
+                self.ask(&site);
                 Event::Asked { site }
             }
             SessionEvent::Lost(site) => {
@@ -155,8 +169,12 @@ impl Running {
             // No session passes one on to a run.
             SessionEvent::StatisticsReply(..) => return Ok(None),
             SessionEvent::Evaluated(site, evaluation) => {
-                let event = Event::Evaluated { site, model: evaluation.model };
-                return Ok(Some((event, Some(PendingUpdate::Metrics(evaluation.metrics)))));
+                let event = Event::Evaluated { site: site.clone(), model: evaluation.model };
+                let measured = Readings::from_metrics(&evaluation.metrics).measurements;
+                if self.machine.is_changed_by(&event, now) {
+                    self.evaluated(&site, &evaluation.metrics, &measured)?;
+                }
+                return Ok(Some((event, Some(PendingUpdate::Metrics(measured)))));
             }
             SessionEvent::Updated(site, key, header, update, permit) => {
                 if let Err(error) = self.driver.audit.judge(&key, &header.log) {

@@ -6,7 +6,7 @@ use base::digest::Digest;
 use base::ids::{Round, RunId, SiteName};
 use node::audit_log::{hash, label, name, terms};
 use node::statistics_store;
-use node::wire::{Decline, Refusal, UpdateHeader};
+use node::wire::{Decline, Payload, Refusal};
 use plan::experiment::{Plan, ServerRule};
 use plan::metric::Metric;
 
@@ -100,10 +100,11 @@ pub(crate) fn silent(site: &SiteName, decline: &Decline) -> Entry {
     }
 }
 
-pub(crate) fn received(site: &SiteName, header: &UpdateHeader) -> Entry {
-    let bytes = header.payload.words.saturating_mul(4);
-    let event = Event::Received { update: hash(header.payload.digest), bytes };
-    of_site(&header.run, header.round, site, event)
+/// An update arrived.
+pub(crate) fn received(run: &RunId, round: Round, site: &SiteName, payload: Payload) -> Entry {
+    let bytes = payload.words.saturating_mul(4);
+    let event = Event::Received { update: hash(payload.digest), bytes };
+    of_site(run, round, site, event)
 }
 
 /// An update that is not taken. It takes nothing back of one that was taken before.
@@ -152,7 +153,7 @@ pub(crate) fn ended(run: &RunId, outcome: &Ended) -> Option<Entry> {
     }
 }
 
-/// The run was going on when the coordinator's process ended; the next one says so.
+/// The run was going on when the coordinator's process ended, and the next one cannot continue it.
 pub(crate) fn interrupted(run: &RunId) -> Entry {
     of_run(run, Event::Kill {}).ended(Outcome::Failed, name("coordinator-crashed"))
 }

@@ -1,7 +1,7 @@
 //! The sole owner of a run: input → event → journal → step → effects.
 //!
 //! ```text
-//! intake ─► effects ─► closing (of a round) ─► ending (of the run)
+//! drive, or resume ─► intake ─► effects ─► closing (of a round) ─► ending (of the run)
 //! ```
 //!
 //! Runs on a thread of its own, because it writes to disk and adds up models; sessions stay
@@ -13,6 +13,7 @@ mod effects;
 mod ending;
 mod intake;
 pub(crate) mod log;
+mod resuming;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ use bytes::Bytes;
 use node::audit_log::AuditWriter;
 use node::wire::{ToSite, UpdateHeader};
 use plan::experiment::{CheckedPlan, Plan};
-use plan::metric::{Measurement, Metric};
+use plan::metric::Measurement;
 use plan::model::initial_parameters;
 use plan::model::payload;
 use tokio::runtime::Handle;
@@ -45,9 +46,11 @@ use crate::enrol::Members;
 use crate::incoming::BoundedUpdate;
 use crate::progress::ProgressFeed;
 use crate::registry::{Registry, RegistryError, RoundRecord};
-use crate::round::{Machine, Missing, Outcome};
+use crate::round::{Event, Machine, Missing, Outcome};
 use crate::run_event::{self, RunEvent};
+use crate::saved_round::SavedRounds;
 
+pub(crate) use resuming::{LoggedRound, Unfinished};
 use waiting::DeclineReason;
 
 /// A run that could not go on, for a reason of the coordinator's own.
@@ -65,6 +68,9 @@ pub enum DriveError {
     /// An update could not be read back.
     #[error("an update could not be read back: {0}")]
     Spool(#[from] std::io::Error),
+    /// The state after a round could not be saved.
+    #[error("the closed round could not be saved in the state folder: {0}")]
+    Save(std::io::Error),
 }
 
 /// What a run came to.
@@ -103,6 +109,8 @@ pub struct Driver {
     pub registry: Registry,
     /// Where its model will lie.
     pub models: PathBuf,
+    /// Where its last closed round is saved.
+    pub rounds: SavedRounds,
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,
     /// The audit log.
@@ -120,7 +128,14 @@ enum PendingUpdate {
     /// An update's header and words, and the permit to send that its site has back afterwards.
     Update(Box<UpdateHeader>, VerifierKey, BoundedUpdate, UploadPermit),
     /// What a site told of the final model.
-    Metrics(Vec<Metric>),
+    Metrics(Vec<Measurement>),
+}
+
+/// The model of an open round, and the optimiser that makes the next one.
+struct ModelState {
+    model: Bytes,
+    digest: Digest,
+    optimizer: ServerOptimizer,
 }
 
 struct Running {
@@ -138,8 +153,13 @@ struct Running {
     received: Vec<(SiteName, ToSite)>,
     /// The run's offers in the log, and the signatures on the open one.
     attestation: Attestation,
+    /// The updates of the open round that the audit log tells of since an earlier process.
+    logged: BTreeMap<SiteName, ::audit::Digest>,
     next_seq: u64,
+    /// When this process began with the run.
     started: Moment,
+    /// How long the run had been active before that.
+    before: Duration,
     /// Time that the audit log had taken when the run began.
     written: Duration,
     opened: Moment,
@@ -173,19 +193,11 @@ impl Driver {
     ) -> Result<RunOutcome, DriveError> {
         let span = tracing::info_span!("run", run = %self.run);
         let _entered = span.enter();
-        let started = self.clock.now();
-        let mut running = Running::new(self, started);
-        let at = running.driver.clock.wall();
-        let rounds = running.driver.plan.rounds;
-        // A run that cannot be entered has no end either: its name may be another's.
-        running.publish(RunEvent::Started { at, asked: asked.clone(), rounds })?;
-        match running.go(runtime, asked, &mut inputs) {
-            Ok(()) => Ok(running.finish()),
-            Err(error) => {
-                running.give_up(&error);
-                Err(error)
-            }
-        }
+        let now = self.clock.now();
+        let mut running = Running::new(self, now);
+        running.begin(&asked, now)?;
+        let ended = running.go(runtime, &mut inputs);
+        running.finish(ended)
     }
 }
 
@@ -194,8 +206,16 @@ impl Running {
         let given = driver.start.take();
         let Plan { model, seed, .. } = &*driver.plan;
         let parameters = given.unwrap_or_else(|| initial_parameters(model, *seed));
-        let model = payload::from_parameters(&parameters);
+        let optimizer = ServerOptimizer::new(&driver.plan, parameters.len());
+        let model: Bytes = payload::from_parameters(&parameters);
         let digest = Digest::of(&model);
+        let machine = Machine::new((&*driver.plan).into(), digest, now);
+        Self::at(driver, machine, ModelState { model, digest, optimizer }, now)
+    }
+
+    /// A run whose machine is in this state, with the model that its open round begins with.
+    fn at(driver: Driver, machine: Machine, state: ModelState, now: Moment) -> Self {
+        let ModelState { model, digest, optimizer } = state;
         let written = driver.audit.writing();
         let attestation = Attestation::new(
             driver.run.clone(),
@@ -204,9 +224,9 @@ impl Running {
             Arc::clone(&driver.audit),
         );
         Self {
-            machine: Machine::new((&*driver.plan).into(), digest, now),
+            machine,
             terms: log::terms_of(&driver.plan),
-            optimizer: ServerOptimizer::new(&driver.plan, parameters.len()),
+            optimizer,
             attestation,
             bytes: driver.traffic.bytes(),
             driver,
@@ -216,8 +236,10 @@ impl Running {
             told: BTreeMap::new(),
             inputs: Vec::new(),
             received: Vec::new(),
+            logged: BTreeMap::new(),
             next_seq: 1,
             started: now,
+            before: Duration::ZERO,
             written,
             opened: now,
             total_bytes: 0,
@@ -230,18 +252,46 @@ impl Running {
         }
     }
 
+    /// Enters the run, and asks the sites that are here. A run that cannot be entered has no end either: its name may
+    /// be another's.
+    fn begin(&mut self, asked: &[SiteName], now: Moment) -> Result<(), DriveError> {
+        let by = self.driver.by.clone();
+        let at = self.driver.clock.wall();
+        let rounds = self.driver.plan.rounds;
+        self.publish(RunEvent::Started { at, by, asked: asked.to_vec(), rounds })?;
+        // The first events of the journal came with the entry.
+        self.next_seq += asked.len() as u64;
+        for site in asked {
+            self.ask(site);
+            self.machine.step(Event::Asked { site: site.clone() }, now);
+        }
+        Ok(())
+    }
+
     fn go(
         &mut self,
         runtime: &Handle,
-        asked: Vec<SiteName>,
         inputs: &mut mpsc::Receiver<SessionEvent>,
     ) -> Result<(), DriveError> {
-        self.take_in(asked.into_iter().map(SessionEvent::Joined).collect())?;
+        self.tell_missing(self.driver.clock.now())?;
         while self.outcome.is_none() {
             let batch = self.wait(runtime, inputs);
             self.take_in(batch)?;
         }
         Ok(())
+    }
+
+    /// Puts the plan before a site.
+    fn ask(&mut self, site: &SiteName) {
+        let run = self.driver.run.clone();
+        let plan = self.driver.plan.clone().into_plan();
+        self.attestation.forget(site);
+        self.say(site, ToSite::Plan { run, plan });
+    }
+
+    /// How long the run has been active, without the time in which no coordinator was there.
+    fn active(&self, now: Moment) -> Duration {
+        self.before.saturating_add(now.since(self.started))
     }
 
     fn say(&self, site: &SiteName, message: ToSite) {
@@ -262,7 +312,9 @@ impl Running {
 
     fn announce(&mut self, event: RunEvent) {
         run_event::log(&event);
-        self.driver.feed.publish(run_event::step(&event));
+        if let Some(step) = run_event::step(&event) {
+            self.driver.feed.publish(step);
+        }
         if matches!(event, RunEvent::RoundClosed { .. } | RunEvent::Ended(_)) {
             self.events.push(event);
         }

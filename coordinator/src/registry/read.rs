@@ -137,6 +137,16 @@ impl Registry {
         Ok(serde_json::from_str(&text).ok())
     }
 
+    /// The operator who launched a run.
+    ///
+    /// # Errors
+    /// There is no such run, or the registry cannot be read.
+    pub fn operator(&self, run: &str) -> Result<String, RegistryError> {
+        self.connection
+            .query_row("SELECT operator FROM run WHERE id = ?1", params![run], |row| row.get(0))
+            .map_err(self.sql("reading who launched a run"))
+    }
+
     /// A run's closed rounds after one of them, in order, at most so many; after 0 come the first.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::{Registry, RegistryError};
 
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 /// How long a writer waits for the others, because every run writes through a connection of its own. A commit takes
 /// milliseconds, or seconds on a busy disk.
@@ -19,6 +19,7 @@ CREATE TABLE run (
     experiment TEXT NOT NULL,
     plan TEXT NOT NULL,             -- JSON; never changed afterwards
     plan_digest TEXT NOT NULL,
+    operator TEXT NOT NULL,         -- who launched it
     status TEXT NOT NULL,           -- running, finished, failed or stopped
     reason TEXT,
     started INTEGER NOT NULL,       -- milliseconds since 1970, UTC

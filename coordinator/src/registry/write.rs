@@ -29,6 +29,21 @@ pub struct RoundRecord {
     pub model: Digest,
 }
 
+/// A run that begins.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRun<'r> {
+    /// Its name.
+    pub run: &'r RunId,
+    /// What it does.
+    pub plan: &'r Plan,
+    /// The operator who launched it.
+    pub by: &'r str,
+    /// When.
+    pub at: Timestamp,
+    /// The sites that are asked first.
+    pub asked: &'r [SiteName],
+}
+
 /// An event as the machine saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Journalled {
@@ -75,26 +90,38 @@ pub struct Ending {
 }
 
 impl Registry {
-    /// Enters a new run.
+    /// Enters a new run, with the sites that it asks as the first events of its journal, in one commit.
     ///
     /// # Errors
     /// The run is there already, or the registry cannot be written.
-    pub fn start(&self, run: &RunId, plan: &Plan, at: Timestamp) -> Result<(), RegistryError> {
+    pub fn start(&mut self, new: &NewRun<'_>) -> Result<(), RegistryError> {
+        let NewRun { run, plan, by, at, asked: first } = *new;
         let text = serde_json::to_string(plan).unwrap_or_default();
-        self.connection
+        let path = self.path.clone();
+        let failed = |source| RegistryError::sql(&path, "starting a run", source);
+        let commit = self.begin().map_err(failed)?;
+        commit
             .execute(
-                "INSERT INTO run (id, experiment, plan, plan_digest, status, started)
-                 VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
+                "INSERT INTO run (id, experiment, plan, plan_digest, operator, status, started)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6)",
                 params![
                     run.as_str(),
                     plan.name.as_str(),
                     text,
                     plan.digest().to_string(),
+                    by,
                     millis(at)
                 ],
             )
-            .map_err(self.sql("starting a run"))?;
-        Ok(())
+            .map_err(failed)?;
+        let asked = |site: &SiteName| Journalled {
+            at,
+            moment: Duration::ZERO,
+            event: Event::Asked { site: site.clone() },
+        };
+        let events: Vec<Journalled> = first.iter().map(asked).collect();
+        insert_events(&commit, run, 1, &events).map_err(failed)?;
+        commit.commit().map_err(failed)
     }
 
     /// Makes events durable, in one commit. On return they survive a power cut.
@@ -110,25 +137,12 @@ impl Registry {
         let path = self.path.clone();
         let failed = |source| RegistryError::sql(&path, "journalling", source);
         let commit = self.begin().map_err(failed)?;
-        {
-            let mut insert = commit
-                .prepare_cached(
-                    "INSERT INTO journal (run, seq, at, moment, event) VALUES (?1, ?2, ?3, ?4, ?5)",
-                )
-                .map_err(failed)?;
-            for (seq, Journalled { at, moment, event }) in (first..).zip(events) {
-                let text = serde_json::to_string(event).unwrap_or_default();
-                let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-                let moment = i64::try_from(moment.as_nanos()).unwrap_or(i64::MAX);
-                insert
-                    .execute(params![run.as_str(), seq, millis(*at), moment, text])
-                    .map_err(failed)?;
-            }
-        }
+        insert_events(&commit, run, first, events).map_err(failed)?;
         commit.commit().map_err(failed)
     }
 
-    /// Enters a closed round and what its sites measured of the model it began with.
+    /// Enters a closed round and what its sites measured of the model it began with. A coordinator that continues a run
+    /// may enter its last round once more.
     ///
     /// # Errors
     /// The registry cannot be written.
@@ -143,7 +157,7 @@ impl Registry {
         let commit = self.begin().map_err(failed)?;
         commit
             .execute(
-                "INSERT INTO round (run, round, sites, seconds, bytes, model)
+                "INSERT OR REPLACE INTO round (run, round, sites, seconds, bytes, model)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
                     run.as_str(),
@@ -203,6 +217,24 @@ fn millis(at: Timestamp) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }
 
+fn insert_events(
+    db: &rusqlite::Connection,
+    run: &RunId,
+    first: u64,
+    events: &[Journalled],
+) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO journal (run, seq, at, moment, event) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (seq, Journalled { at, moment, event }) in (first..).zip(events) {
+        let text = serde_json::to_string(event).unwrap_or_default();
+        let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+        let moment = i64::try_from(moment.as_nanos()).unwrap_or(i64::MAX);
+        insert.execute(params![run.as_str(), seq, millis(*at), moment, text])?;
+    }
+    Ok(())
+}
+
 fn insert_metrics(
     db: &rusqlite::Connection,
     run: &RunId,
@@ -250,7 +282,9 @@ mod tests {
                 let plan = &plan;
                 scope.spawn(move || {
                     let mut registry = Registry::open(path).unwrap();
-                    registry.start(&run, plan, Timestamp(0)).unwrap();
+                    let by = "test";
+                    let at = Timestamp(0);
+                    registry.start(&NewRun { run: &run, plan, by, at, asked: &[] }).unwrap();
                     for seq in 1..=EVENTS {
                         let at = Timestamp(seq);
                         let moment = Duration::from_nanos(seq);

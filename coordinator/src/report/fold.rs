@@ -38,7 +38,9 @@ impl Report {
     pub fn from_events(run: &RunId, plan: &Plan, events: &[RunEvent]) -> Self {
         let mut report = Self::new(plan);
         for event in events {
-            report.take(run, plan, &step(event));
+            if let Some(step) = step(event) {
+                report.take(run, plan, &step);
+            }
             if let RunEvent::Ended(end) = event {
                 let each = end.measured.iter().map(|(site, measured)| {
                     (site.to_string(), Value::from(object(&Metric::list(measured))))
@@ -136,7 +138,12 @@ mod tests {
         let ending =
             Ending { status: Status::Finished, reason: None, model_sha256: Some("ab".repeat(32)) };
         vec![
-            RunEvent::Started { at: Timestamp(1), asked: sites.clone(), rounds: plan().rounds },
+            RunEvent::Started {
+                at: Timestamp(1),
+                by: "operator".parse().unwrap(),
+                asked: sites.clone(),
+                rounds: plan().rounds,
+            },
             RunEvent::Declined { site: site(4), rule, reason },
             RunEvent::Waiting { more: 1, until: Timestamp(2), away: Vec::new() },
             round(1),
@@ -161,7 +168,7 @@ mod tests {
         let driven = Report::from_events(&run, &plan, &events());
         let mut followed = Report::new(&plan);
         for event in events() {
-            followed.take(&run, &plan, &step(&event));
+            followed.take(&run, &plan, &step(&event).unwrap());
         }
         assert_eq!(driven.rounds.len(), 2);
         assert_eq!((driven.sites.len(), driven.bytes), (3, 30));

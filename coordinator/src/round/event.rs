@@ -66,6 +66,9 @@ pub enum Event {
         /// The operator's name, from the certificate.
         operator: SiteName,
     },
+    /// The coordinator's process ended, and another one continues the run. No connection outlived it, and the updates
+    /// of the open round are gone.
+    Resumed,
     /// Nothing but that time passed.
     Tick,
 }

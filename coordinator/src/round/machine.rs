@@ -1,63 +1,33 @@
 //! The states of a run and the steps between them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use base::clock::Moment;
 use base::digest::Digest;
 use base::ids::{Round, SiteName};
 use node::wire::{Purpose, Refusal};
-use plan::experiment::{Plan, Weights};
 
 use super::event::{Effect, Event, Offer, Outcome};
-
-/// What a plan says of rounds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
-    /// Rounds to train.
-    pub rounds: u32,
-    /// Updates that make a round count.
-    pub min_sites: u32,
-    /// Updates that a round takes at most.
-    pub max_sites: u32,
-    /// How long a round waits.
-    pub window: Duration,
-    /// The largest weight of a site.
-    pub most_weight: u32,
-}
-
-impl From<&Plan> for Rules {
-    fn from(plan: &Plan) -> Self {
-        let aggregation = &plan.aggregation;
-        Self {
-            rounds: plan.rounds,
-            min_sites: aggregation.min_sites,
-            max_sites: aggregation.max_sites,
-            window: aggregation.window,
-            most_weight: match aggregation.weights {
-                Weights::Equal => 1,
-                Weights::Patients { unit } => unit,
-            },
-        }
-    }
-}
+use super::rules::Rules;
 
 /// What a site is to this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub(super) enum Standing {
     /// Was sent the plan and has not answered.
     Asked,
     /// Consented and is connected.
     Present,
     /// Consented, and its connection ended.
     Lost,
+    /// Took part when the coordinator's process ended, and is expected to connect again.
+    Returning,
     /// Will not take part.
     Declined,
 }
 
 /// What the run waits for.
 #[derive(Debug, Clone, PartialEq)]
-enum State {
+pub(super) enum State {
     AwaitQuorum {
         until: Moment,
     },
@@ -78,25 +48,20 @@ enum State {
     Over,
 }
 
-/// More hospitals that a run needs before it can go on, and how long it waits for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missing {
-    /// How many, beside those that are connected and may still contribute.
-    pub more: u32,
-    /// When the run ends without them.
-    pub until: Moment,
-}
-
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Machine {
-    rules: Rules,
+    pub(super) rules: Rules,
     round: Round,
     model: Digest,
-    sites: BTreeMap<SiteName, Standing>,
-    state: State,
+    pub(super) sites: BTreeMap<SiteName, Standing>,
+    pub(super) state: State,
     /// No round begins any more.
-    ending: bool,
+    pub(super) ending: bool,
+    /// The updates that were taken for the open round, also by an earlier process of the coordinator.
+    pub(super) received: BTreeMap<SiteName, Digest>,
+    /// Until when sites that took part are expected back, after the coordinator's process ended.
+    pub(super) return_by: Option<Moment>,
 }
 
 impl Machine {
@@ -104,8 +69,16 @@ impl Machine {
     #[must_use]
     pub fn new(rules: Rules, model: Digest, now: Moment) -> Self {
         let until = now.plus(rules.window);
-        let state = State::AwaitQuorum { until };
-        Self { rules, round: Round(1), model, sites: BTreeMap::new(), state, ending: false }
+        Self {
+            rules,
+            round: Round(1),
+            model,
+            sites: BTreeMap::new(),
+            state: State::AwaitQuorum { until },
+            ending: false,
+            received: BTreeMap::new(),
+            return_by: None,
+        }
     }
 
     /// The round that is open or about to open.
@@ -117,12 +90,25 @@ impl Machine {
     /// When a [`Event::Tick`] would change something; none where only other events can.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        match &self.state {
+        let until = match &self.state {
             State::AwaitQuorum { until }
             | State::AwaitUpdates { until, .. }
-            | State::AwaitEvaluations { until, .. } => Some(*until),
-            State::AwaitModel | State::Over => None,
-        }
+            | State::AwaitEvaluations { until, .. } => *until,
+            State::AwaitModel | State::Over => return None,
+        };
+        Some(self.return_by.map_or(until, |return_by| return_by.min(until)))
+    }
+
+    /// The hash of the model that the open round begins with.
+    #[must_use]
+    pub fn model(&self) -> Digest {
+        self.model
+    }
+
+    /// The updates that were taken for the open round.
+    #[must_use]
+    pub fn received(&self) -> &BTreeMap<SiteName, Digest> {
+        &self.received
     }
 
     /// Whether an event would change the run. What does not may be forgotten.
@@ -131,29 +117,6 @@ impl Machine {
         let mut after = self.clone();
         after.step(event.clone(), now);
         after != *self
-    }
-
-    /// The hospitals that the run waits for because too few are connected; none where enough are.
-    #[must_use]
-    pub fn missing(&self) -> Option<Missing> {
-        let waiting = |standing: &Standing| matches!(standing, Standing::Asked | Standing::Present);
-        let there = |site: &SiteName| self.sites.get(site).is_some_and(waiting);
-        let (until, hoped) = match &self.state {
-            State::AwaitQuorum { until } => {
-                (*until, self.sites.values().filter(|standing| waiting(standing)).count())
-            }
-            State::AwaitUpdates { until, offered, taken, .. } => {
-                let open = offered.iter().filter(|site| !taken.contains_key(*site) && there(site));
-                let asked = self.sites.iter().filter(|(site, standing)| {
-                    **standing == Standing::Asked && !offered.contains(*site)
-                });
-                (*until, taken.len() + open.count() + asked.count())
-            }
-            State::AwaitModel | State::AwaitEvaluations { .. } | State::Over => return None,
-        };
-        let hoped = u32::try_from(hoped).unwrap_or(u32::MAX);
-        let more = self.rules.min_sites.saturating_sub(hoped);
-        (more > 0).then_some(Missing { more, until })
     }
 
     /// Takes in one event and says what follows from it.
@@ -182,6 +145,7 @@ impl Machine {
                 });
             }
             Event::Ending => self.ending = true,
+            Event::Resumed => self.resume(now),
             Event::Stopped if self.state != State::Over => {
                 self.state = State::Over;
                 effects.push(Effect::End(Outcome::Stopped { round: self.round }));
@@ -217,13 +181,18 @@ impl Machine {
         effects
     }
 
-    fn count(&self, standing: Standing) -> u32 {
+    pub(super) fn count(&self, standing: Standing) -> u32 {
         self.sites.values().filter(|&&found| found == standing).fold(0, |count, _| count + 1)
     }
 
-    /// A site that consents while a round is open is sent its model: it may be back after a loss.
+    /// A site that consents while a round is open is sent its model: it may be back after a loss. One that is back
+    /// after a restart of the coordinator, and has still to evaluate the final model, is sent that one.
     fn join_open_round(&mut self, site: SiteName) -> Option<Effect> {
         let round = self.round;
+        if let State::AwaitEvaluations { pending, .. } = &self.state {
+            let offer = Offer { round, purpose: Purpose::Evaluate, sites: vec![site.clone()] };
+            return pending.contains(&site).then_some(Effect::Offer(offer));
+        }
         let State::AwaitUpdates { offered, taken, .. } = &mut self.state else { return None };
         let room = offered.contains(&site) || offered.len() < self.rules.max_sites as usize;
         if taken.contains_key(&site) || !room {
@@ -278,7 +247,9 @@ impl Machine {
         if round > open {
             return Err(Refusal::WrongRound { open, found: round });
         }
-        if taken.contains_key(site) {
+        // A site has one update for a round, whichever process of the coordinator takes it.
+        let other = self.received.get(site).is_some_and(|received| *received != digest);
+        if other || taken.contains_key(site) {
             return Err(Refusal::Duplicate(round));
         }
         if !offered.contains(site) {
@@ -294,11 +265,13 @@ impl Machine {
             return Err(Refusal::Full(round));
         }
         taken.insert(site.clone(), digest);
+        self.received.insert(site.clone(), digest);
         Ok(())
     }
 
     fn next_round(&mut self, model: Digest, now: Moment) -> Vec<Effect> {
         self.model = model;
+        self.received.clear();
         let until = now.plus(self.rules.window);
         if self.round.0 < self.rules.rounds {
             self.round = Round(self.round.0 + 1);
@@ -318,6 +291,7 @@ impl Machine {
 
     /// Moves on where nothing more needs to be waited for.
     fn settle(&mut self, now: Moment) -> Vec<Effect> {
+        self.expect_back(now);
         match &self.state {
             // No round is open: nothing has to be waited for.
             State::AwaitQuorum { .. } if self.ending => {
@@ -375,7 +349,7 @@ impl Machine {
     fn open_or_give_up(&mut self, now: Moment, until: Moment) -> Vec<Effect> {
         let present = self.count(Standing::Present);
         let window_over = now >= until;
-        let all_answered = self.count(Standing::Asked) == 0;
+        let all_answered = self.count(Standing::Asked) == 0 && self.count(Standing::Returning) == 0;
         if present >= self.rules.min_sites && (all_answered || window_over) {
             // Who did not answer within a window is waited for no more; its consent still lets it in.
             self.sites.retain(|_, standing| *standing != Standing::Asked);

@@ -17,15 +17,23 @@
 //!
 //! Nothing here reads a clock, a file or a socket. The driver makes each event durable before it
 //! carries out the effects, and in the order in which the machine sees them, so that a run can be replayed from its
-//! journal ([`Machine::replay`]).
+//! journal ([`Machine::replay`]). A coordinator that was killed continues its runs from there ([`Event::Resumed`]).
 
 mod event;
 mod machine;
+mod missing;
 mod replay;
 #[cfg(test)]
 mod replay_tests;
+mod resume;
+#[cfg(test)]
+mod resume_tests;
+mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use event::{Effect, Event, Offer, Outcome};
-pub use machine::{Machine, Missing, Rules};
+pub use machine::Machine;
+pub use missing::Missing;
+pub use replay::{ClosedRound, Replayed};
+pub use rules::Rules;

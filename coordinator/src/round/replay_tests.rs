@@ -55,9 +55,20 @@ impl Journalled {
         }
     }
 
+    /// Another process continues from the journal. What it waits for follows from its own clock alone.
+    fn resume(&mut self, after: Duration) {
+        self.live = self.replayed();
+        self.journal.push((after, Event::Resumed));
+        self.step(Event::Resumed, after);
+        assert_eq!(self.replayed(), self.live);
+        let mut elsewhere = self.live.clone();
+        elsewhere.step(Event::Resumed, STARTED.plus(after));
+        assert_eq!(elsewhere, self.live, "a coordinator that is killed at once changes nothing");
+    }
+
     fn replayed(&self) -> Machine {
         let journal = self.journal.iter().map(|(moment, event)| (*moment, event));
-        Machine::replay(rules(), model(0), STARTED, journal)
+        Machine::replay(rules(), model(0), STARTED, journal).machine
     }
 }
 
@@ -114,6 +125,9 @@ fn any_journal_replays_to_the_machine_after_each_step() {
             run.take_in(batch, Duration::from_secs(after));
             after += u64::from(rng.next_u32() % 20);
             run.take_in(vec![Event::Tick], Duration::from_secs(after));
+            if rng.next_u32() % 16 == 0 {
+                run.resume(Duration::from_secs(after));
+            }
         }
         finished += u32::from(run.closed == rules().rounds);
     }

@@ -15,7 +15,7 @@ pub(super) fn rules() -> Rules {
     Rules { rounds: 2, min_sites: 2, max_sites: 3, window: WINDOW, most_weight: 10 }
 }
 
-fn at(seconds: u64) -> Moment {
+pub(super) fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
 }
 
@@ -33,20 +33,20 @@ pub(super) fn update(name: &str, round: u32) -> Event {
     Event::Updated { site: site(name), round: Round(round), model, digest, weight: 1 }
 }
 
-fn offer(round: u32, purpose: Purpose, sites: &[&str]) -> Effect {
+pub(super) fn offer(round: u32, purpose: Purpose, sites: &[&str]) -> Effect {
     let sites = sites.iter().map(|name| site(name)).collect();
     Effect::Offer(Offer { round: Round(round), purpose, sites })
 }
 
-fn fold(name: &str) -> Effect {
+pub(super) fn fold(name: &str) -> Effect {
     Effect::Accumulate { site: site(name), weight: 1 }
 }
 
-fn close(round: u32, sites: &[&str]) -> Effect {
+pub(super) fn close(round: u32, sites: &[&str]) -> Effect {
     Effect::Close { round: Round(round), sites: sites.iter().map(|name| site(name)).collect() }
 }
 
-fn refused(name: &str, refusal: Refusal) -> Effect {
+pub(super) fn refused(name: &str, refusal: Refusal) -> Effect {
     Effect::Refuse { site: site(name), refusal }
 }
 

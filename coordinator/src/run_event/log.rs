@@ -8,7 +8,10 @@ use crate::means::{by_name, mean};
 /// Writes the line of an event.
 pub(crate) fn log(event: &RunEvent) {
     match event {
-        RunEvent::Started { .. } => {}
+        RunEvent::Started { .. } | RunEvent::Evaluated { .. } => {}
+        RunEvent::Resumed { round } => {
+            tracing::info!(%round, "resumed after the coordinator's process had ended");
+        }
         RunEvent::Declined { site, rule, reason } => {
             tracing::warn!(%site, rule, reason, "no contribution");
         }

@@ -14,6 +14,7 @@ mod log;
 mod record;
 mod steps;
 
+use audit::Name;
 use base::clock::Timestamp;
 use base::ids::{Round, SiteName};
 use plan::metric::Measurement;
@@ -34,10 +35,17 @@ pub enum RunEvent {
     Started {
         /// When.
         at: Timestamp,
+        /// The operator who launched it.
+        by: Name,
         /// The sites that are asked.
         asked: Vec<SiteName>,
         /// Rounds of the plan.
         rounds: u32,
+    },
+    /// Another process of the coordinator continues the run.
+    Resumed {
+        /// The round that begins anew, or whose model is evaluated.
+        round: Round,
     },
     /// A site takes no part, in a round or in the whole run.
     Declined {
@@ -74,6 +82,13 @@ pub enum RunEvent {
         record: RoundRecord,
         /// What its sites measured of the model that it began with.
         measured: BySite,
+    },
+    /// A site measured the final model.
+    Evaluated {
+        /// The site.
+        site: SiteName,
+        /// What it measured.
+        measured: Vec<Measurement>,
     },
     /// The run is over.
     Ended(RunEnd),

@@ -4,7 +4,7 @@ use base::ids::{Round, RunId};
 use plan::experiment::Plan;
 
 use super::{RunEnd, RunEvent};
-use crate::registry::{Registry, RegistryError, Status};
+use crate::registry::{NewRun, Registry, RegistryError, Status};
 
 /// Enters an event. On return it survives a power cut.
 ///
@@ -17,7 +17,9 @@ pub(crate) fn record(
     event: &RunEvent,
 ) -> Result<(), RegistryError> {
     match event {
-        RunEvent::Started { at, .. } => registry.start(run, plan, *at),
+        RunEvent::Started { at, by, asked, .. } => {
+            registry.start(&NewRun { run, plan, by: by.as_str(), at: *at, asked })
+        }
         RunEvent::RoundClosed { record, measured } => registry.round(run, record, measured),
         RunEvent::Ended(RunEnd { at, ending, measured, .. }) => {
             if ending.status == Status::Finished {
@@ -25,6 +27,13 @@ pub(crate) fn record(
             }
             registry.end(run, *at, ending)
         }
-        RunEvent::Declined { .. } | RunEvent::LeftOut { .. } | RunEvent::Waiting { .. } => Ok(()),
+        RunEvent::Evaluated { site, measured } => {
+            let measured = [(site.clone(), measured.clone())];
+            registry.evaluations(run, Round(plan.rounds), &measured)
+        }
+        RunEvent::Resumed { .. }
+        | RunEvent::Declined { .. }
+        | RunEvent::LeftOut { .. }
+        | RunEvent::Waiting { .. } => Ok(()),
     }
 }

@@ -6,10 +6,10 @@ use super::{RunEnd, RunEvent};
 use crate::means::{by_name, mean};
 use crate::registry::{Ending, Status};
 
-/// The step that an event is to those who follow the run.
+/// The step that an event is to those who follow the run; none where they are told later, or in another way.
 #[must_use]
-pub fn step(event: &RunEvent) -> Progress {
-    match event {
+pub fn step(event: &RunEvent) -> Option<Progress> {
+    Some(match event {
         RunEvent::Started { asked, rounds, .. } => {
             Progress::Started { sites: asked.clone(), rounds: *rounds }
         }
@@ -28,7 +28,9 @@ pub fn step(event: &RunEvent) -> Progress {
             metrics: by_name(&mean(measured)),
         },
         RunEvent::Ended(end) => last(end),
-    }
+        // The metrics of the final model are told with its end.
+        RunEvent::Evaluated { .. } | RunEvent::Resumed { .. } => return None,
+    })
 }
 
 fn last(end: &RunEnd) -> Progress {

@@ -23,11 +23,14 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{AuditWriter, AuditWriterError};
 use plan::experiment::{CheckedPlan, StatisticsRequest};
+use plan::metric::Metric;
+use plan::model::payload;
 
 pub(super) use self::dataset::Counts;
 use self::dataset::Dataset;
 use self::patients::of_patients;
 use self::round::InHand;
+use self::run_state::Evaluated;
 pub(super) use self::run_state::RunState;
 use self::runs::Runs;
 use super::computed::Basis;
@@ -167,6 +170,25 @@ impl SiteParticipant {
         hold(&self.in_hand)
     }
 
+    /// The metrics of a final model. Those with noise are computed once.
+    fn metrics_of(
+        &self,
+        state: &mut RunState,
+        model: &[f32],
+        least: usize,
+    ) -> Result<Vec<Metric>, DeclineReason> {
+        let digest = Digest::of(&payload::from_parameters(model));
+        if let Some(evaluated) = state.evaluated.as_ref().filter(|made| made.model == digest) {
+            return Ok(evaluated.metrics.clone());
+        }
+        let mode = state.plan.privacy.mode;
+        let metrics = protection::of(mode).evaluate(&self.gate, state, model, least)?;
+        if mode.adds_noise() && !metrics.is_empty() {
+            state.evaluated = Some(Evaluated { model: digest, metrics: metrics.clone() });
+        }
+        Ok(metrics)
+    }
+
     /// Acts for a run that was consented to, under its lock. An error is passed to `refused`, unless the session ended
     /// while this waited: then nobody is left to hear it. If it concerns the whole run, this site then leaves the run.
     fn with<T>(
@@ -252,8 +274,7 @@ impl Participant for SiteParticipant {
                 self.still_allowed(state, &standing).map_err(DeclineReason::of_the_run)?;
                 let least = standing.rules.policy.min_patients as usize;
                 self.apply_limits()?;
-                let mode = state.plan.privacy.mode;
-                let metrics = protection::of(mode).evaluate(&self.gate, state, model, least)?;
+                let metrics = self.metrics_of(state, model, least)?;
                 let Dataset { mark, counts, .. } = &*state.data;
                 Ok(Computed::new(metrics, Basis { mark: mark.clone(), counts: *counts }))
             },

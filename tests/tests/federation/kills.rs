@@ -11,22 +11,19 @@ use base::clock::SystemClock;
 use base::digest::Digest;
 use base::fingerprint::Fingerprint;
 use base::ids::Round;
-use coordinator::registry::Registry;
 use node::audit_log::{AuditSettings, Tracking, generation, hash, name};
 use node::pki::Identity;
 use privacy::{Budget, Charge, Cost, Ledger, Limits, Mechanism, Released};
 use site_node::privatize::{LedgerLog, LedgerPlace};
-use tests::{
-    Federation, HOSPITALS, SetupError, copy_folder, demo, edit, free_address, root, success,
-};
+use tests::{Federation, HOSPITALS, SetupError, copy_folder, root};
 
 use crate::Outcome;
 
 /// More durable steps than any verb takes: a bound for loops that end by themselves.
-pub(super) const MAX_STEPS: u32 = 400;
+pub(crate) const MAX_STEPS: u32 = 400;
 
 /// The library that kills, compiled once a test.
-pub(super) fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
+pub(crate) fn shim(federation: &Federation) -> Result<PathBuf, SetupError> {
     let library = federation.elsewhere("kill.so");
     let source = root().join("tests/src/kill.c");
     let made =
@@ -60,7 +57,7 @@ pub(super) fn works(command: &mut Command) -> Result<String, SetupError> {
 }
 
 /// All logs in a state folder verify.
-pub(super) fn logs_verify(state: &Path) -> Outcome {
+pub(crate) fn logs_verify(state: &Path) -> Outcome {
     let aside = generation::quarantined(state)?.into_iter().map(|old| old.folder);
     for folder in aside.chain([state.join("audit")]) {
         let key = audit::folder::key(&folder)?;
@@ -230,66 +227,6 @@ fn a_coordinator_killed_at_any_step_of_a_start_or_restart_starts_again() -> Outc
         logs_verify(&state)?;
     }
     println!("{kills} kills in all of a coordinator");
-    Ok(())
-}
-
-/// Late in a run as early: no run stays open, and each model that is kept has its card.
-#[test]
-fn a_coordinator_killed_in_a_run_ends_it_on_record_and_keeps_its_model() -> Outcome {
-    let mut federation = Federation::new()?;
-    let shim = shim(&federation)?;
-    // The same address for all of its lives.
-    let listen = format!("listen = \"{}\"", free_address()?);
-    edit(&federation.place("coordinator.toml"), "listen = \"127.0.0.1:0\"", &listen)?;
-    tests::stop([federation.serve()?])?;
-    let state = federation.place("state");
-    let sets = ["rounds=2", "aggregation.window=20s"];
-    let mut kills = 0;
-    let mut kept = 0;
-    for at in 1..MAX_STEPS {
-        let mut serve = federation.coordinator(&["serve"])?;
-        serve.env("LD_PRELOAD", &shim).env("CONSILIUM_KILL_AT", at.to_string());
-        let mut process =
-            tests::Process::start(serve.env("NO_COLOR", "1").env("RUST_LOG", "info"))?;
-        // Kills before that are another test's.
-        if process.wait_for("listening address=").is_err() {
-            continue;
-        }
-        // New ones each time: they would wait longer and longer for a coordinator that dies.
-        let sites = HOSPITALS[..3].iter().map(|name| federation.site_node(name, "run"));
-        let sites = sites.collect::<Result<Vec<_>, _>>()?;
-        let connected = sites.iter().all(|_| process.wait_for("connected").is_ok());
-        let client = federation.run(&demo(), &sets)?;
-        // The end of the run, or of the coordinator's output; its client would wait for a dead one's decline.
-        let over = connected && process.wait_for("audit_s=").is_ok();
-        let ran = over && success(client).is_ok();
-        if ran {
-            process.kill()?;
-        } else {
-            kills += 1;
-        }
-        drop((process, sites));
-        let next = federation.serve()?;
-        let registry = Registry::read(&Registry::path(&state))?;
-        for run in registry.runs()? {
-            assert_ne!(run.status, "running", "step {at}: {run:?}");
-            let weights = state.join(format!("models/{}.safetensors", run.id));
-            if weights.exists() {
-                let stored = node::model_store::open(&weights)?;
-                assert_eq!(run.file_sha256, Some(stored.card.weights.sha256.to_string()));
-                kept += usize::from(run.reason.is_some());
-            }
-        }
-        tests::stop([next])?;
-        logs_verify(&state)?;
-        if ran {
-            break;
-        }
-    }
-    println!(
-        "{kills} kills of a coordinator in a run; models without metrics that were kept: {kept}"
-    );
-    assert!(kills > 20, "{kills} kills");
     Ok(())
 }
 

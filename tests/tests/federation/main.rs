@@ -27,6 +27,7 @@ mod private;
 mod processes;
 mod readme;
 mod remote;
+mod resumed;
 mod rogue;
 mod screens;
 mod shipped;

@@ -64,8 +64,9 @@ fn six_processes_train_the_model_that_a_simulation_trains() -> Outcome {
     let parameters = initial_parameters(&plan.model, plan.seed);
     let model = Digest::of(&payload::from_parameters(&parameters));
     let replayed = Machine::replay((&plan).into(), model, Moment(Duration::ZERO), journal);
+    let machine = replayed.machine;
     // Over after its last round.
-    assert_eq!((replayed.round(), replayed.deadline()), (Round(20), None));
+    assert_eq!((machine.round(), machine.deadline()), (Round(20), None));
 
     coordinator.terminate()?;
     assert!(success(coordinator)?.contains("stopped"));

@@ -8,7 +8,7 @@ use std::process::Command;
 use audit::record::Event;
 use base::clock::{Clock, SystemClock};
 use base::config;
-use coordinator::registry::{Ending, Registry, Status};
+use coordinator::registry::{Ending, NewRun, Registry, Status};
 use plan::experiment::Experiment;
 use serde_json::Value;
 use tests::{
@@ -57,7 +57,7 @@ fn finished(federation: &Federation, sets: &[&str]) -> Result<String, SetupError
 
 /// Enters two runs whose names begin alike, and which failed.
 fn alike(state: &Path) -> Result<[&'static str; 2], SetupError> {
-    let registry = Registry::open(&Registry::path(state))?;
+    let mut registry = Registry::open(&Registry::path(state))?;
     let plan = config::load::<Experiment>(&demo(), &[])?.plan;
     let names = ["alike-1", "alike-2"];
     let reason = Some("round 1 had 0 of the 3 sites".to_owned());
@@ -65,7 +65,8 @@ fn alike(state: &Path) -> Result<[&'static str; 2], SetupError> {
     for name in names {
         let run = name.parse()?;
         let now = SystemClock::new().wall();
-        registry.start(&run, &plan, now)?;
+        let by = "test";
+        registry.start(&NewRun { run: &run, plan: &plan, by, at: now, asked: &[] })?;
         registry.end(&run, now, &ending)?;
     }
     Ok(names)

@@ -47,6 +47,13 @@ impl StateLock {
         }
     }
 
+    /// Whether a process holds the lock of a state folder. Whoever takes the lock at this moment tries again.
+    #[must_use]
+    pub fn is_held(state: &Path) -> bool {
+        let Ok(file) = File::open(state.join(LOCK)) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
     /// The folder that it locks.
     #[must_use]
     pub fn state(&self) -> &Path {

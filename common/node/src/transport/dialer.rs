@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint};
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, EndpointConfig};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -80,8 +80,9 @@ impl Dialer {
         let config = quic::client(tls.quic)?;
         let connector = Connector::new(tls.tunnel, config.clone());
         // Both families where the system has both.
-        let both = quic::endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None);
-        let one = |_| quic::endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None);
+        let new = EndpointConfig::default;
+        let both = quic::endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None, new());
+        let one = |_| quic::endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None, new());
         let endpoint = both.or_else(one)?;
         Ok(Self { endpoint, config, connector, tunnels: Mutex::default() })
     }

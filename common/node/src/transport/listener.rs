@@ -7,6 +7,7 @@ use quinn::{Endpoint, VarInt};
 use super::error::TransportError;
 use super::link::Incoming;
 use super::quic;
+use super::reset::known_again;
 use super::tls::{self, Both};
 use super::tunnel::TunnelListener;
 use crate::pki::Identity;
@@ -62,12 +63,14 @@ impl Listener {
     /// None of the addresses can be bound, or the identity cannot serve.
     pub fn bind(listen: impl Into<Listen>, identity: Identity) -> Result<Self, TransportError> {
         let listen = listen.into();
+        let known = known_again(&identity.key);
         let tls = tls::server(identity)?;
         let server = quic::server(tls.quic.clone())?;
         let mut attempts = PORTS;
         loop {
-            let endpoint =
-                first(&listen.udp, |address| quic::endpoint(address, Some(server.clone())))?;
+            let endpoint = first(&listen.udp, |address| {
+                quic::endpoint(address, Some(server.clone()), known.clone())
+            })?;
             let bound = local(&endpoint)?;
             match tunnels(&listen.tcp, bound, &tls, &server) {
                 Ok(tunnels) => return Ok(Self { endpoint, tunnels }),

@@ -21,6 +21,7 @@ mod listener;
 mod origin;
 mod quic;
 mod race;
+mod reset;
 mod route;
 mod tls;
 mod transfer;

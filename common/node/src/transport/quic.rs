@@ -78,9 +78,9 @@ pub(super) fn client(config: rustls::ClientConfig) -> Result<ClientConfig, Trans
 pub(super) fn endpoint(
     address: SocketAddr,
     server: Option<ServerConfig>,
+    mut config: EndpointConfig,
 ) -> Result<Endpoint, TransportError> {
     let failed = |source| TransportError::Socket { doing: "binding to", address, source };
-    let mut config = EndpointConfig::default();
     // Room for what discovery may find on the peer's side.
     if config.max_udp_payload_size(LARGEST_DATAGRAM.max(1472)).is_err() {
         return Err(failed(std::io::Error::other("the datagram size is out of range")));

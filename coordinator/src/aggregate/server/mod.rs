@@ -9,9 +9,10 @@ mod fedavg;
 mod fedavgm;
 mod fedyogi;
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::ops::Range;
 
+use base::ids::Round;
 use plan::experiment::{Aggregation, Plan, ServerRule};
 use plan::model::ParamLayout;
 
@@ -36,6 +37,12 @@ trait Rule<const N: usize>: Send {
 trait Steps: Send {
     /// The steps of the parameters from place `start` on, in place of their updates.
     fn step(&mut self, start: usize, updates: &mut [f64]);
+
+    /// Writes what is remembered, bit by bit.
+    fn save(&self, file: &mut dyn Write) -> io::Result<()>;
+
+    /// Reads what [`Steps::save`] wrote for a model of the same size.
+    fn restore(&mut self, file: &mut dyn Read) -> io::Result<()>;
 }
 
 struct Remembered<R, const N: usize> {
@@ -49,6 +56,19 @@ impl<R: Rule<N>, const N: usize> Steps for Remembered<R, N> {
         for (update, state) in updates.iter_mut().zip(states) {
             *update = self.rule.step(*update, state);
         }
+    }
+
+    fn save(&self, file: &mut dyn Write) -> io::Result<()> {
+        self.state.iter().flatten().try_for_each(|number| file.write_all(&number.to_le_bytes()))
+    }
+
+    fn restore(&mut self, file: &mut dyn Read) -> io::Result<()> {
+        let mut bytes = [0; 4];
+        for number in self.state.iter_mut().flatten() {
+            file.read_exact(&mut bytes)?;
+            *number = f32::from_le_bytes(bytes);
+        }
+        Ok(())
     }
 }
 
@@ -104,6 +124,42 @@ impl ServerOptimizer {
             left: plan.rounds,
             sum: Vec::new(),
         }
+    }
+
+    /// Writes what the optimiser remembers, bit by bit.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, file: &mut dyn Write) -> io::Result<()> {
+        self.steps.save(file)?;
+        file.write_all(&(self.sum.len() as u64).to_le_bytes())?;
+        self.sum.iter().try_for_each(|sum| file.write_all(&sum.to_le_bytes()))
+    }
+
+    /// The optimiser of a plan after a round, from what [`ServerOptimizer::save`] wrote then.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is of another model.
+    pub fn restore(
+        plan: &Plan,
+        parameters: usize,
+        round: Round,
+        file: &mut dyn Read,
+    ) -> io::Result<Self> {
+        let mut optimizer = Self::new(plan, parameters);
+        optimizer.left = plan.rounds.saturating_sub(round.0);
+        optimizer.steps.restore(file)?;
+        let mut bytes = [0; 8];
+        file.read_exact(&mut bytes)?;
+        let sums = u64::from_le_bytes(bytes);
+        if sums != 0 && sums != parameters as u64 {
+            return Err(io::Error::other("it holds the averages of another model"));
+        }
+        for _ in 0..sums {
+            file.read_exact(&mut bytes)?;
+            optimizer.sum.push(f64::from_le_bytes(bytes));
+        }
+        Ok(optimizer)
     }
 
     /// The next model's parameters, from this one's and the round's updates: w + η·step, with the server's learning
@@ -297,6 +353,38 @@ mod tests {
             for (round, expected) in recursion(*rule).into_iter().enumerate() {
                 model = step(&mut server, &plan, &model, [1, 1]);
                 assert!((f64::from(model[0]) - expected).abs() < 1e-5, "{rule:?}, round {round}");
+            }
+        }
+    }
+
+    /// A run that another process continues has the models of one that was never interrupted, to the last bit.
+    #[test]
+    fn an_optimiser_that_was_saved_and_restored_goes_on_as_if_it_had_not_been() {
+        use base::config::Choice as _;
+        let rounds = 6;
+        for rule in ServerRule::ALL {
+            for (average_last, combine) in
+                [(1, Combine::Mean), (3, Combine::Mean), (4, Combine::TrimmedMean { trim: 0.4 })]
+            {
+                let mut plan = with_rule(*rule);
+                plan.rounds = rounds;
+                plan.aggregation.average_last = average_last;
+                plan.aggregation.combine = combine;
+                let mut whole = ServerOptimizer::new(&plan, 2);
+                let mut cut = ServerOptimizer::new(&plan, 2);
+                let mut models = [vec![0.3_f32, -0.7], vec![0.3_f32, -0.7]];
+                for round in 1..=rounds {
+                    let weights = if round % 2 == 0 { [1, 1] } else { [1, 0] };
+                    models[0] = step(&mut whole, &plan, &models[0], weights);
+                    models[1] = step(&mut cut, &plan, &models[1], weights);
+                    let bits = models.each_ref().map(|model| payload::from_parameters(model));
+                    assert_eq!(bits[0], bits[1], "{rule:?}, {average_last}, round {round}");
+                    let mut saved = Vec::new();
+                    cut.save(&mut saved).unwrap();
+                    let mut file = &saved[..];
+                    cut = ServerOptimizer::restore(&plan, 2, Round(round), &mut file).unwrap();
+                    assert!(file.is_empty(), "{} bytes are left", file.len());
+                }
             }
         }
     }

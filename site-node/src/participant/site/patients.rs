@@ -44,6 +44,7 @@ impl SiteParticipant {
             gradient,
             rules: standing.rules.clone(),
             last: None,
+            evaluated: None,
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base::digest::Digest;
 use base::ids::{Round, RunId};
 use plan::experiment::CheckedPlan;
+use plan::metric::Metric;
 
 use super::super::records::Mark;
 use super::Standing;
@@ -25,6 +26,15 @@ pub(in crate::participant) struct RunState {
     /// The policy that allowed it last.
     pub(in crate::participant) rules: InForce,
     pub(super) last: Option<Made>,
+    /// The noised metrics that were paid for.
+    pub(super) evaluated: Option<Evaluated>,
+}
+
+/// Noised metrics of a final model. They were charged once, and the same numbers leave again for a coordinator that lost
+/// them.
+pub(super) struct Evaluated {
+    pub(super) model: Digest,
+    pub(super) metrics: Vec<Metric>,
 }
 
 impl RunState {

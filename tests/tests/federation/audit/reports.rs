@@ -89,12 +89,12 @@ fn a_coordinator_that_is_killed_in_a_run_accuses_nobody() -> Outcome {
     coordinator.kill()?;
     drop(long);
     stop(sites)?;
-    // Its next process says what became of the run.
+    // Its next process continues the run, and is stopped in order.
     stop([federation.serve()?])?;
     let told = of_one_mind(&federation, &name, &[federation.log()], &logs(&federation))?;
     is_explained(&told);
     assert!(told.page.contains("The run did not finish."), "{}", told.figures);
-    assert!(told.page.contains("coordinator-crashed"), "{}", told.figures);
+    assert!(told.page.contains("coordinator-stopped"), "{}", told.figures);
     Ok(())
 }
 

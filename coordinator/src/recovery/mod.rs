@@ -1,17 +1,20 @@
-//! What a coordinator that was killed left behind: runs are ended on record, and a model that hospitals paid for
-//! is not lost.
+//! What a coordinator that was killed left behind: its runs are continued. A run that cannot be continued is ended on
+//! record, and a model that hospitals paid for is not lost.
 //!
 //! ```text
-//! run `running` in the registry ─► KILL in the log
-//!     weights without a card ─► card from the plan and the journal; the run has its model
-//!     none                   ─► failed
+//! run `running` in the registry ─► plan, journal, saved round, audit log
+//!     all that the run needs ─► continued in its round, as soon as the coordinator listens
+//!     something is missing   ─► KILL in the log
+//!         a saved round, or weights without a card ─► card from the plan and the journal; the run has its model
+//!         none                                     ─► failed
 //! ```
+
+mod logged;
+mod unfinished;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use audit::Name;
-use audit::record::{Event as LogEvent, Record};
 use audit::segments::LogError;
 use base::clock::{Clock, Timestamp};
 use base::digest::Digest;
@@ -23,9 +26,12 @@ use plan::metric::Metric;
 use plan::model::payload;
 
 use crate::artifact::{self, ArtifactError, Ended};
-use crate::driver::log;
+use crate::driver::{Unfinished, log};
 use crate::registry::{Ending, Registry, RegistryError, RoundRecord, Status};
 use crate::round::Event;
+use crate::saved_round::SavedRounds;
+
+pub use logged::LoggedRuns;
 
 /// What cannot be put in order.
 #[derive(Debug, thiserror::Error)]
@@ -42,82 +48,108 @@ pub enum RecoveryError {
 }
 
 /// Why a run ended that was going on when the coordinator stopped.
-const STOPPED: &str = "the coordinator stopped while the run was going on";
+const STOPPED: &str = "the coordinator stopped while the run was going on, and cannot continue it";
 
-/// The same, of a run whose last round was closed.
-const KEPT: &str = "the coordinator stopped after the last round; the model was kept, without the sites' metrics of it";
+/// A run to be continued, with its name.
+pub(crate) struct Continued {
+    /// Its name.
+    pub run: RunId,
+    /// What an earlier process left of it.
+    pub unfinished: Unfinished,
+}
 
-/// Puts in order what an earlier process left in the state folder.
+/// Puts in order what an earlier process left in the state folder, and returns the runs to be continued, in the order in
+/// which they began. Without what the audit log tells, each is ended.
 ///
 /// # Errors
 /// The registry, the log or a card cannot be written.
-pub fn recover(state: &Path, audit: &AuditWriter, clock: &dyn Clock) -> Result<(), RecoveryError> {
+pub(crate) fn recover(
+    state: &Path,
+    audit: &AuditWriter,
+    clock: &dyn Clock,
+    logged: Option<&LoggedRuns>,
+) -> Result<Vec<Continued>, RecoveryError> {
     let registry = Registry::open(&Registry::path(state))?;
     let models = state.join("models");
-    for row in registry.runs()?.into_iter().filter(|row| row.status == "running") {
+    let mut continued = Vec::new();
+    for row in registry.runs()?.into_iter().rev().filter(|row| row.status == "running") {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
-        let kept = kept(&registry, &models, &run)?;
-        let found = kept.as_ref().map(|kept| log::kept(&run, Round(kept.rounds), kept.model));
-        audit.record(found.into_iter().chain([log::interrupted(&run)]).collect())?;
-        if let Some(kept) = &kept {
-            kept.describe(&models, &run, clock.wall())?;
-        }
-        let (status, reason) = match &kept {
-            None => (Status::Failed, STOPPED.to_owned()),
-            Some(kept) if kept.whole => (Status::Finished, KEPT.to_owned()),
-            Some(kept) => (
-                Status::Failed,
-                format!("{STOPPED}; the model after round {} is kept", kept.rounds),
-            ),
+        let read = match logged {
+            Some(logged) => unfinished::read(&registry, state, &row, logged.latest_round(&run)),
+            None => Err("each simulation begins anew".to_owned()),
         };
-        tracing::warn!(%run, reason, "a run that was going on at the last stop has ended");
-        let model_sha256 = kept.map(|kept| kept.sha256.to_string());
-        let ending = Ending { status, reason: Some(reason), model_sha256 };
-        registry.end(&run, clock.wall(), &ending)?;
+        match read {
+            Ok(unfinished) => continued.push(Continued { run, unfinished }),
+            Err(why) => {
+                let place = Place { registry: &registry, state, models: &models };
+                end(&place, &run, &why, audit, clock)?;
+            }
+        }
     }
     clean(&models);
+    let active = continued.iter().map(|continued| continued.run.clone()).collect();
+    SavedRounds::of(state).keep_only(&active);
+    Ok(continued)
+}
+
+/// Where a coordinator keeps its runs.
+struct Place<'p> {
+    registry: &'p Registry,
+    state: &'p Path,
+    models: &'p Path,
+}
+
+/// Ends a run on record that cannot be continued.
+fn end(
+    place: &Place<'_>,
+    run: &RunId,
+    why: &str,
+    audit: &AuditWriter,
+    clock: &dyn Clock,
+) -> Result<(), RecoveryError> {
+    let Place { registry, state, models } = *place;
+    keep_saved(registry, state, models, run)?;
+    let kept = kept(registry, models, run)?;
+    let found = kept.as_ref().map(|kept| log::kept(run, Round(kept.rounds), kept.model));
+    audit.record(found.into_iter().chain([log::interrupted(run)]).collect())?;
+    if let Some(kept) = &kept {
+        kept.describe(models, run, clock.wall())?;
+    }
+    let (status, reason) = match &kept {
+        None => (Status::Failed, format!("{STOPPED}: {why}")),
+        Some(kept) if kept.whole => (
+            Status::Finished,
+            format!("{STOPPED}: {why}; the final model was kept, without the sites' metrics of it"),
+        ),
+        Some(kept) => (
+            Status::Failed,
+            format!("{STOPPED}: {why}; the model after round {} is kept", kept.rounds),
+        ),
+    };
+    tracing::warn!(%run, reason, "a run that was going on at the last stop has ended");
+    let model_sha256 = kept.map(|kept| kept.sha256.to_string());
+    let ending = Ending { status, reason: Some(reason), model_sha256 };
+    Ok(registry.end(run, clock.wall(), &ending)?)
+}
+
+/// Keeps the weights of the last closed round, if they are not kept already.
+fn keep_saved(
+    registry: &Registry,
+    state: &Path,
+    models: &Path,
+    run: &RunId,
+) -> Result<(), RecoveryError> {
+    if models.join(format!("{run}.{}", model_store::WEIGHTS)).exists() {
+        return Ok(());
+    }
+    let Some(plan) = registry.plan(run.as_str())? else { return Ok(()) };
+    let Ok(Some(saved)) = SavedRounds::of(state).load(run, &plan) else { return Ok(()) };
+    let is_finite = |word: &[u8; 4]| f32::from_le_bytes(*word).is_finite();
+    if saved.model.as_chunks::<4>().0.iter().all(is_finite) {
+        artifact::keep(models, run, &plan, &saved.model)?;
+    }
     Ok(())
 }
-
-/// Runs of which the audit log tells an offer. Each was entered in the registry before that.
-#[derive(Debug, Default)]
-pub struct OfferedRuns(BTreeSet<Name>);
-
-impl OfferedRuns {
-    /// Takes the next record of the log.
-    pub fn take(&mut self, record: &Record) {
-        // The registry does not list statistics requests.
-        if let (LogEvent::RoundOffer { .. }, Some(run)) = (&record.event, &record.run) {
-            self.0.insert(run.clone());
-        }
-    }
-
-    /// Warns of runs that a lost or older registry does not know, by name.
-    ///
-    /// # Errors
-    /// The registry cannot be used.
-    pub fn warn_of_missing(&self, state: &Path) -> Result<(), RecoveryError> {
-        let path = Registry::path(state);
-        let known: BTreeSet<String> =
-            Registry::open(&path)?.runs()?.into_iter().map(|row| row.id).collect();
-        let missing: Vec<&str> =
-            self.0.iter().map(Name::as_str).filter(|run| !known.contains(*run)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let named = missing[..missing.len().min(NAMED)].join(", ");
-        tracing::warn!(
-            registry = %path.display(), missing = missing.len(), runs = named,
-            "the audit log tells of runs that the registry lacks: it was lost, or an older copy was put back. Stop \
-             the coordinator and put the newest copy of registry.sqlite back; without it `coordinator runs` does not \
-             list these runs, while their models and their records in the audit log stay"
-        );
-        Ok(())
-    }
-}
-
-/// Runs that are named where the registry lacks some.
-const NAMED: usize = 20;
 
 /// A model that was kept.
 struct Kept {
@@ -165,7 +197,10 @@ fn kept(registry: &Registry, models: &Path, run: &RunId) -> Result<Option<Kept>,
         }
     };
     let model = Digest::of(&payload::from_parameters(&weights.parameters));
-    let events = registry.events(run.as_str())?;
+    let Ok(events) = registry.events(run.as_str()) else {
+        tracing::warn!(%run, "the journal of a run cannot be read; its weights stay without a card");
+        return Ok(None);
+    };
     let closed = closed(&events, model).min(plan.rounds);
     let whole = closed == plan.rounds;
     Ok(Some(Kept { sha256, model, plan, events, rounds: closed, whole }))
