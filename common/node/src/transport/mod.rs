@@ -6,7 +6,7 @@
 //!                           └─ transfer: a header and its words, one way, hashed as they pass
 //! ```
 //!
-//! Where UDP is blocked, the datagrams of the same connection travel in a TLS stream over TCP ([`tunnel`]).
+//! Where UDP is blocked, the datagrams of the same connection travel in a TLS stream over TCP (`tunnel`).
 //!
 //! TLS 1.3 alone, client certificates always, no 0-RTT, aws-lc-rs as the only provider. The site
 //! connects outward; it opens no port.
