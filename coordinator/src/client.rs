@@ -34,6 +34,8 @@ pub enum OperatorError {
         run: RunId,
         /// Why.
         reason: String,
+        /// What is known of it.
+        report: Box<Report>,
     },
     /// An operator ended the run.
     #[error("run {run}: {reason}")]
@@ -42,6 +44,8 @@ pub enum OperatorError {
         run: RunId,
         /// By whom, in which round, and what was kept.
         reason: String,
+        /// What is known of it.
+        report: Box<Report>,
     },
     /// A description that the coordinator could not go on with.
     #[error(
@@ -328,8 +332,14 @@ async fn collect(
             | Progress::Waiting { .. }
             | Progress::Round { .. } => {}
             Progress::Finished { .. } => return Ok(report),
-            Progress::Failed { reason } => return Err(OperatorError::Failed { run, reason }),
-            Progress::Stopped { reason } => return Err(OperatorError::Stopped { run, reason }),
+            Progress::Failed { reason } => {
+                let report = Box::new(report);
+                return Err(OperatorError::Failed { run, reason, report });
+            }
+            Progress::Stopped { reason } => {
+                let report = Box::new(report);
+                return Err(OperatorError::Stopped { run, reason, report });
+            }
         }
     }
     Err(OperatorError::Broken)

@@ -13,6 +13,7 @@ use plan::model::ParamLayout;
 use super::pages::pages;
 use super::runs::INTERRUPTED;
 use super::{ArchiveError, Hear};
+use crate::registry::RUNNING;
 
 fn at(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
     move |source| ArchiveError::Io { path: path.to_owned(), source }
@@ -83,7 +84,7 @@ pub(super) fn named(folder: &Path, prefix: &RunPrefix) -> Result<Vec<RunId>, Arc
 /// Why a run that is registered has no model here.
 pub(super) fn missing(status: &str, reason: Option<&str>, folder: &Path) -> String {
     match (status, reason) {
-        ("running", _) => "still going on; its model is kept when it ends".to_owned(),
+        (RUNNING, _) => "still going on; its model is kept when it ends".to_owned(),
         (INTERRUPTED, _) => {
             "interrupted; it continues when coordinator serve runs again, and its model is kept when it ends".to_owned()
         }

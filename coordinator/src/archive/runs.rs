@@ -6,14 +6,14 @@ use node::wire::{Answer, MAX_LISTED, PAGE, RoundSummary, RunSummary, SiteMetric}
 use super::names::{LOOKED_AT, meant};
 use super::pages::pages;
 use super::{ArchiveError, Hear};
-use crate::registry::{Registry, RoundRow, RunRow};
+use crate::registry::{RUNNING, Registry, RoundRow, RunRow};
 
 /// The status of a run without an end in the folder of a coordinator that does not run.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
 /// The status of a run, as it is told.
 pub(super) fn status(stored: &str, is_served: bool) -> &str {
-    if stored == "running" && !is_served { INTERRUPTED } else { stored }
+    if stored == RUNNING && !is_served { INTERRUPTED } else { stored }
 }
 
 /// The runs of a registry.

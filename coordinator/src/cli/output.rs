@@ -1,6 +1,7 @@
 //! How results are printed.
 
 use clap::ValueEnum;
+use coordinator::client::OperatorError;
 use coordinator::report::Report;
 
 use super::Outcome;
@@ -27,6 +28,22 @@ impl Output {
     /// The level to log at beside the progress.
     pub(super) fn level(&self) -> &'static str {
         if self.quiet { "error" } else { "warn" }
+    }
+
+    /// Prints what became of a run. For programs there is also an object of one that has no model.
+    pub(super) fn print_end(&self, end: Result<Report, OperatorError>) -> Outcome {
+        match end {
+            Ok(report) => self.print(&report),
+            Err(error) => {
+                if let OperatorError::Failed { report, .. } | OperatorError::Stopped { report, .. } =
+                    &error
+                    && self.format == Format::Json
+                {
+                    self.print(report)?;
+                }
+                Err(error.into())
+            }
+        }
     }
 
     pub(super) fn print(&self, report: &Report) -> Outcome {

@@ -36,9 +36,9 @@ pub(super) fn run(args: &Args) -> Outcome {
     let (identity, coordinator) = operator(&args.config, args.coordinator.as_ref())?;
     warn(&experiment.plan, args.output.quiet);
     let follow = Follow::new(experiment.plan.rounds, args.output.quiet);
-    let report =
+    let end =
         runtime()?.block_on(launch(identity, &coordinator, experiment.plan, |run, progress| {
             follow.take_of(run, progress);
-        }))?;
-    args.output.print(&report)
+        }));
+    args.output.print_end(end)
 }

@@ -79,11 +79,10 @@ fn attach(live: &Live, output: &Output) -> Outcome {
     let (identity, coordinator) = super::operator(&live.config, live.coordinator.as_ref())?;
     let follow = Follow::new(0, output.quiet);
     let run = live.run.clone();
-    let report =
-        runtime()?.block_on(client::attach(identity, &coordinator, run, |run, step| {
-            follow.take_of(run, step);
-        }))?;
-    output.print(&report)
+    let end = runtime()?.block_on(client::attach(identity, &coordinator, run, |run, step| {
+        follow.take_of(run, step);
+    }));
+    output.print_end(end)
 }
 
 fn stop(live: &Live) -> Outcome {

@@ -27,7 +27,7 @@ use plan::model::payload;
 
 use crate::artifact::{self, ArtifactError, Ended};
 use crate::driver::{Unfinished, log};
-use crate::registry::{Ending, Registry, RegistryError, RoundRecord, Status};
+use crate::registry::{Ending, RUNNING, Registry, RegistryError, RoundRecord, Status};
 use crate::round::Event;
 use crate::saved_round::SavedRounds;
 
@@ -72,7 +72,7 @@ pub(crate) fn recover(
     let registry = Registry::open(&Registry::path(state))?;
     let models = state.join("models");
     let mut continued = Vec::new();
-    for row in registry.runs()?.into_iter().rev().filter(|row| row.status == "running") {
+    for row in registry.runs()?.into_iter().rev().filter(|row| row.status == RUNNING) {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
         let read = match logged {
             Some(logged) => unfinished::read(&registry, state, &row, logged.latest_round(&run)),

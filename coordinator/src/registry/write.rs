@@ -55,6 +55,9 @@ pub struct Journalled {
     pub event: Event,
 }
 
+/// The status of a run that has come to nothing yet, as the registry and the lists of runs spell it.
+pub const RUNNING: &str = "running";
+
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {

@@ -8,6 +8,7 @@ use plan::metric::{Measured, Metric};
 use serde_json::Value;
 
 use super::{FinalReport, PrivacyReport, Report, RoundReport, c_index, object};
+use crate::registry::{RUNNING, Status};
 use crate::run_event::{RunEvent, step};
 
 impl Report {
@@ -17,6 +18,8 @@ impl Report {
         Self {
             run: String::new(),
             experiment: plan.name.to_string(),
+            status: RUNNING,
+            reason: None,
             sites: Vec::new(),
             rounds: Vec::new(),
             last: FinalReport::default(),
@@ -51,17 +54,15 @@ impl Report {
         report
     }
 
-    /// Adds a step of the run. A step that ends it without a model adds nothing.
+    /// Adds a step of the run.
     pub fn take(&mut self, run: &RunId, plan: &Plan, step: &Progress) {
         if self.run.is_empty() {
             self.run = run.to_string();
         }
         match step {
-            Progress::Started { .. }
-            | Progress::Declined { .. }
-            | Progress::Waiting { .. }
-            | Progress::Failed { .. }
-            | Progress::Stopped { .. } => {}
+            Progress::Started { .. } | Progress::Declined { .. } | Progress::Waiting { .. } => {}
+            Progress::Failed { reason } => self.end_without_model(Status::Failed, reason),
+            Progress::Stopped { reason } => self.end_without_model(Status::Stopped, reason),
             Progress::Round { round, sites, seconds, bytes, metrics } => {
                 self.rounds.push(RoundReport {
                     round: round.0,
@@ -72,6 +73,7 @@ impl Report {
                 });
             }
             Progress::Finished { metrics, model_sha256, sites, seconds, bytes } => {
+                self.status = Status::Finished.name();
                 self.sites = sites.iter().map(ToString::to_string).collect();
                 self.seconds = *seconds;
                 self.bytes = *bytes;
@@ -85,6 +87,11 @@ impl Report {
                 }
             }
         }
+    }
+
+    fn end_without_model(&mut self, status: Status, reason: &str) {
+        self.status = status.name();
+        self.reason = Some(reason.to_owned());
     }
 }
 

@@ -17,6 +17,10 @@ pub struct Report {
     pub run: String,
     /// The experiment's name.
     pub experiment: String,
+    /// `running`, `finished`, `failed` or `stopped`, as the registry says it.
+    pub status: &'static str,
+    /// Why it has no model; none for a run that finished.
+    pub reason: Option<String>,
     /// Sites whose updates are in the model.
     pub sites: Vec<String>,
     /// Its rounds in order.

@@ -176,12 +176,17 @@ fn a_run_goes_on_when_it_is_left_and_hospitals_stop_training_when_it_is_stopped(
     coordinator.signal("HUP")?;
     sites[0].signal("HUP")?;
 
-    let mut attached = operate(&federation, &["runs", "attach", &name])?;
+    let mut attached = operate(&federation, &["runs", "attach", &name, "--format", "json"])?;
     attached.wait_for(&format!("Run {name}"))?;
     success(operate(&federation, &["runs", "stop", &name])?)?;
     let (status, output) = attached.finish()?;
     assert_eq!(status.code(), Some(3), "{output}");
     assert!(output.contains("stopped by operator in round 1"), "{output}");
+    // Programs get their object all the same.
+    let object = output.lines().find(|line| line.starts_with('{')).ok_or("no object")?;
+    let object: Value = serde_json::from_str(object)?;
+    assert_eq!((&object["run"], &object["status"]), (&name.as_str().into(), &"stopped".into()));
+    assert!(object["reason"].as_str().is_some_and(|reason| reason.contains("operator")));
     for site in &mut sites {
         site.wait_for("training stopped: the run is over")?;
     }
