@@ -16,6 +16,9 @@ const HANDSHAKES: usize = 64;
 /// Handshakes that one address may have under way at once.
 const OF_ONE_ADDRESS: usize = 4;
 
+/// Peers of one address that are let in before further ones have to prove that address.
+const UNPROVEN_OF_ONE_ADDRESS: usize = 2;
+
 /// Peers of one address that may be in a handshake or wait for one. A peer beyond these is not
 /// answered; it tries again by itself, as QUIC does with a lost datagram.
 const WAITING_OF_ONE_ADDRESS: usize = 24;
@@ -73,9 +76,12 @@ impl Door {
         self.visitors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether so many are here that a peer should prove its address before it costs a handshake.
-    pub fn is_crowded(&self) -> bool {
+    /// Whether a peer should prove its address before it costs a handshake: where many are here, or others of the same
+    /// address, which anybody may claim.
+    pub fn must_prove(&self, address: IpAddr) -> bool {
+        let is_shared = |visitors: &Visitors| visitors.count >= UNPROVEN_OF_ONE_ADDRESS;
         self.turns.available_permits() < HANDSHAKES / 2
+            || self.visitors().get(&Origin::from(address)).is_some_and(is_shared)
     }
 
     /// Lets a peer wait for its turn; none where too many of its address, or of all, do.
@@ -155,7 +161,8 @@ mod tests {
             turns.push(visit.turn().await.unwrap());
         }
         assert_eq!(visits[0].turns.available_permits(), 0);
-        assert!(!door.is_crowded());
+        // Whoever claims the address as well has to prove it; others have not.
+        assert!(door.must_prove(mallory) && !door.must_prove(Ipv4Addr::new(192, 0, 2, 2).into()));
         // Another one does not wait for any of these.
         let other = door.visit(Ipv4Addr::new(192, 0, 2, 2).into()).unwrap();
         assert!(other.turn().await.is_some());

@@ -110,7 +110,8 @@ impl SavedRounds {
         let header = serde_json::to_vec(&header)?;
         let length = u32::try_from(header.len()).map_err(io::Error::other)?;
         durable::make_folder(&self.folder)?;
-        durable::replace_with(&self.path(run), |file| {
+        let path = self.path(run);
+        let written = durable::replace_with(&path, |file| {
             let mut file = BufWriter::with_capacity(PIECE, Hashing::new(file));
             file.write_all(&length.to_le_bytes())?;
             file.write_all(&header)?;
@@ -119,7 +120,12 @@ impl SavedRounds {
             let Hashing { inner, hasher } =
                 file.into_inner().map_err(io::IntoInnerError::into_error)?;
             inner.write_all(hasher.finish().as_bytes())
-        })?;
+        });
+        if written.is_err() {
+            // What it holds of a full disk is free again.
+            let _ = std::fs::remove_file(path.with_extension("new"));
+        }
+        written?;
         durable::sync_folder(&self.folder)
     }
 
@@ -183,16 +189,31 @@ impl SavedRounds {
         }
     }
 
-    /// Removes all files but those of these runs.
+    /// Sets the round of a run aside whose model could not be kept: another release may read it.
+    pub fn set_aside(&self, run: &RunId) {
+        let path = self.path(run);
+        let aside = path.with_extension(ASIDE);
+        match std::fs::rename(&path, &aside) {
+            Ok(()) => tracing::warn!(%run, file = %aside.display(), "the saved round is set aside"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(%run, %error, "the saved round cannot be set aside"),
+        }
+    }
+
+    /// Removes all files but those of these runs, and those that were set aside.
     pub fn keep_only(&self, runs: &BTreeSet<RunId>) {
         for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if !runs.iter().any(|run| self.path(run) == path) {
+            let is_aside = path.extension().is_some_and(|ending| ending == ASIDE);
+            if !is_aside && !runs.iter().any(|run| self.path(run) == path) {
                 let _ = std::fs::remove_file(path);
             }
         }
     }
 }
+
+/// The ending of a file that was set aside.
+const ASIDE: &str = "aside";
 
 fn damaged(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)

@@ -243,7 +243,11 @@ impl Server {
             };
             let Some(incoming) = incoming else { break };
             // When it gets crowded, peers prove their address before they cost a handshake.
-            let proven = if door.is_crowded() { incoming.proven() } else { Some(incoming) };
+            let proven = if door.must_prove(incoming.address().ip()) {
+                incoming.proven()
+            } else {
+                Some(incoming)
+            };
             let Some(incoming) = proven else { continue };
             let Some(visit) = door.visit(incoming.address().ip()) else {
                 incoming.ignore();

@@ -24,7 +24,7 @@ pub struct CoordinatorSettings {
     pub tcp: TcpSetting,
     /// Folder with `ca.pem`, `cert.pem` and `key.pem`.
     pub identity: PathBuf,
-    /// Folder for the registry, the models, and updates on their way in.
+    /// Folder for the registry, the models, the last closed round of each active run, and updates on their way in.
     pub state: PathBuf,
     /// Folder with an operator's `ca.pem`, `cert.pem` and `key.pem`, for `coordinator run`.
     pub operator: PathBuf,
@@ -101,11 +101,17 @@ impl CoordinatorSettings {
     /// How an operator's program on this machine reaches the coordinator, unless the command line says otherwise.
     #[must_use]
     pub fn route(&self) -> Route {
+        self.route_at(&self.listen)
+    }
+
+    /// The same at another address for UDP.
+    #[must_use]
+    pub fn route_at(&self, listen: &Address) -> Route {
         let tcp = match &self.tcp {
             TcpSetting::At(address) => TcpSetting::At(address.from_here()),
             other => other.clone(),
         };
-        Route::new(self.listen.from_here(), tcp, None)
+        Route::new(listen.from_here(), tcp, None)
     }
 }
 

@@ -71,7 +71,7 @@ pub async fn session(
         opened = opened => opened?,
         () = asked_to_end(ending.clone()) => return Ok(Departure::Over),
     };
-    let Opened { link, mut reader, writer, monitor } = opened;
+    let Opened { link, begun, mut reader, writer, monitor } = opened;
     // Reading and writing go on by themselves: a frame is never dropped half-way because something
     // else happened first.
     let (answers, outbox) = mpsc::channel(16);
@@ -91,6 +91,7 @@ pub async fn session(
         }
         () = expired => Err(SessionError::Expired),
     };
+    dialer.session_ended(&link, begun.elapsed());
     if matches!(ended, Err(SessionError::Expired)) {
         link.close("the coordinator's certificate has expired; renew it");
     }

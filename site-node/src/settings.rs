@@ -20,8 +20,8 @@ pub const SLOTS: u32 = 4;
 /// What a site node is told by the hospital that runs it.
 #[derive(Debug, Clone)]
 pub struct SiteSettings {
-    /// How the coordinator is reached: the only place that is ever contacted, besides a proxy on the way. A name is
-    /// looked up at each connection.
+    /// How the coordinator is reached. Besides it, only a proxy and a syslog server that the settings name are contacted.
+    /// A name is looked up at each connection.
     pub coordinator: Route,
     /// Folder with `ca.pem`, `cert.pem` and `key.pem`.
     pub identity: PathBuf,

@@ -131,8 +131,13 @@ impl Join<'_> {
                     continue;
                 }
                 let ends = self.coordinators.iter().filter_map(|part| part.side.run_ends.get(run));
-                let again =
-                    self.coordinators.iter().any(|part| part.side.released_again.contains(run));
+                // What was released after that was for the process that released the model again.
+                let again = self.coordinators.iter().any(|part| {
+                    let ended = part.side.released_again.get(run);
+                    let is_later =
+                        |ended| released.last.is_some_and(|last| self.is_after(last, ended));
+                    ended.is_some_and(|ended| !is_later(*ended))
+                });
                 let class =
                     if again || self.was_interrupted(released.interrupted, ends.max().copied()) {
                         Class::Undelivered
@@ -162,10 +167,12 @@ impl Join<'_> {
 
     /// Whether a process ended before what it was in was over, as far as clocks can tell.
     fn was_interrupted(&self, ended: Option<UtcTime>, over: Option<UtcTime>) -> bool {
-        let after = |ended: UtcTime, over: UtcTime| {
-            ended.millis() > over.millis().saturating_add(self.max_skew_ms)
-        };
-        ended.is_some_and(|ended| over.is_none_or(|over| !after(ended, over)))
+        ended.is_some_and(|ended| over.is_none_or(|over| !self.is_after(ended, over)))
+    }
+
+    /// Whether one moment is after another, as far as clocks can tell.
+    fn is_after(&self, later: UtcTime, earlier: UtcTime) -> bool {
+        later.millis() > earlier.millis().saturating_add(self.max_skew_ms)
     }
 
     /// When the newest of the coordinator's logs ends.
@@ -241,7 +248,14 @@ impl Pair<'_> {
         if !acked && self.sent.iter().all(|place| place.told.failed) {
             return None;
         }
-        let cut = self.join.coordinators.iter().any(|part| part.side.cut.contains(self.key));
+        let before = |cut: &UtcTime| {
+            let times = self.sent.iter().filter_map(|place| place.told.time);
+            times.into_iter().all(|sent| !self.join.is_after(sent, *cut))
+        };
+        let cut = self.join.coordinators.iter().any(|part| {
+            part.side.cut.contains_key(self.key)
+                || part.side.reopened.get(self.key).is_some_and(before)
+        });
         let closed = self.join.coordinators.iter();
         let closed = closed.filter_map(|part| part.side.closed.get(self.key)).max().copied();
         let ended = self.sent.iter().filter_map(|place| place.told.interrupted).min();

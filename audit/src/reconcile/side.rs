@@ -45,6 +45,8 @@ pub(super) struct Released {
     pub seq: u64,
     /// When the process ended next.
     pub interrupted: Option<UtcTime>,
+    /// When they were released last; none where that was archived.
+    pub last: Option<UtcTime>,
     /// Hashes of the numbers.
     pub numbers: BTreeSet<Digest>,
 }
@@ -75,12 +77,14 @@ pub(super) struct Side {
     /// Sites that agreed to a run, as a coordinator tells it.
     pub agreed: BTreeSet<Name>,
     /// Rounds that the coordinator, or whoever stopped the run, cut short.
-    pub cut: BTreeSet<Key>,
+    pub cut: BTreeMap<Key, UtcTime>,
+    /// Rounds that were cut short and then offered again, with the time of the cut: what was sent later is no part of it.
+    pub reopened: BTreeMap<Key, UtcTime>,
     /// When each round was closed, and when the last record of each run was made.
     pub closed: BTreeMap<Key, UtcTime>,
     pub run_ends: BTreeMap<Name, UtcTime>,
-    /// Runs whose final model the coordinator released again, because its process had ended.
-    pub released_again: BTreeSet<Name>,
+    /// Runs whose final model the coordinator released again, with the time at which the process before ended.
+    pub released_again: BTreeMap<Name, UtcTime>,
     /// Noised numbers beside updates, by run.
     pub released: BTreeMap<Name, Released>,
     /// The same as a coordinator received them, by run and site.
@@ -108,8 +112,8 @@ pub(super) struct Side {
     unfinished: BTreeMap<Key, usize>,
     /// Runs whose noised numbers were released by this process.
     releasing: BTreeSet<Name>,
-    /// Runs whose final model was released, and whether the process has ended since.
-    finals: BTreeMap<Name, bool>,
+    /// Runs whose final model was released, and when the process ended after that.
+    finals: BTreeMap<Name, Option<UtcTime>>,
 }
 
 /// A signature of another log on a checkpoint.
@@ -163,7 +167,8 @@ impl Side {
             }
             if !round.told.is_empty() && site {
                 let released = self.released.entry(round.run.clone());
-                let none = Released { seq: 0, interrupted: None, numbers: BTreeSet::new() };
+                let none =
+                    Released { seq: 0, interrupted: None, last: None, numbers: BTreeSet::new() };
                 released.or_insert(none).numbers.extend(round.told);
             }
             for (site, update) in round.received {
@@ -249,6 +254,9 @@ impl Side {
             (Event::RoundOffer { model, plan }, _) if done => {
                 let offer = Offer { seq, model: *model, plan: Some(*plan) };
                 self.offers.entry(key.clone()).or_insert(offer);
+                if let Some(at) = self.cut.remove(&key) {
+                    self.reopened.insert(key.clone(), at);
+                }
                 self.open.insert(key);
             }
             (Event::StatisticsOffer { .. }, _) if done => {
@@ -281,8 +289,9 @@ impl Side {
                 self.closed.insert(key, record.time);
             }
             (Event::Release { .. }, _) => {
-                let ended = self.finals.insert(run.clone(), false) == Some(true);
-                self.released_again.extend(ended.then_some(run));
+                if let Some(Some(at)) = self.finals.insert(run.clone(), None) {
+                    self.released_again.insert(run, at);
+                }
             }
             (Event::Metric { noised: true, numbers, .. }, Some(site)) => {
                 let arrived = Arrived { seq, numbers: BTreeSet::new() };
@@ -293,9 +302,11 @@ impl Side {
                 let released = self.released.entry(run.clone()).or_insert_with(|| Released {
                     seq,
                     interrupted: None,
+                    last: Some(record.time),
                     numbers: BTreeSet::new(),
                 });
                 released.numbers.extend(*numbers);
+                released.last = Some(record.time);
                 if released.interrupted.is_none() {
                     self.releasing.insert(run);
                 }
@@ -323,13 +334,13 @@ impl Side {
         }
         if self.node.as_ref().is_some_and(|node| node.role == Role::Coordinator) {
             if run.is_none() {
-                self.finals.values_mut().for_each(|ended| *ended = true);
+                self.finals.values_mut().for_each(|ended| *ended = Some(at));
             }
             let cut = match run {
                 None => std::mem::take(&mut self.open),
                 Some(run) => self.open.extract_if(rounds_of(run), |_| true).collect(),
             };
-            self.cut.extend(cut);
+            self.cut.extend(cut.into_iter().map(|key| (key, at)));
         }
     }
 

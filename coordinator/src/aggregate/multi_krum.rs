@@ -32,11 +32,11 @@ impl MultiKrum {
 }
 
 /// n − f − 2, and 1 where that is less: the nearest others that count, and the updates that are averaged.
-fn agreeing(sites: usize, hostile: usize) -> usize {
+fn kept(sites: usize, hostile: usize) -> usize {
     sites.saturating_sub(hostile + 2).max(1)
 }
 
-/// The squared distance of each two updates, in grid units, and each update's hash.
+/// The squared distance of every pair of updates, in grid units, and each update's hash.
 struct Distances {
     sites: usize,
     squared: Vec<u128>,
@@ -55,8 +55,12 @@ impl Distances {
                 bytes.extend(piece.of(one).iter().flat_map(|value| value.to_le_bytes()));
                 hasher.update(&bytes);
                 for other in 0..one {
-                    let apart: u128 =
-                        piece.of(one).iter().zip(piece.of(other)).map(|(a, b)| apart(*a, *b)).sum();
+                    let apart: u128 = piece
+                        .of(one)
+                        .iter()
+                        .zip(piece.of(other))
+                        .map(|(a, b)| squared_difference(*a, *b))
+                        .sum();
                     squared[one * sites + other] += apart;
                     squared[other * sites + one] += apart;
                 }
@@ -78,7 +82,7 @@ impl Distances {
     /// The updates that most others agree with. Equal scores are ordered by hash, so that the order of arrival does not
     /// matter.
     fn chosen(&self, hostile: usize) -> Vec<usize> {
-        let kept = agreeing(self.sites, hostile);
+        let kept = kept(self.sites, hostile);
         let mut order: Vec<usize> = (0..self.sites).collect();
         order.sort_by_cached_key(|update| {
             (self.score(*update, kept), *self.hashes[*update].as_bytes())
@@ -89,7 +93,7 @@ impl Distances {
 }
 
 /// The squared difference of two values: below 2⁶⁴.
-fn apart(a: i32, b: i32) -> u128 {
+fn squared_difference(a: i32, b: i32) -> u128 {
     let apart = u128::from(a.abs_diff(b));
     apart * apart
 }

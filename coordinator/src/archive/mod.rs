@@ -27,7 +27,7 @@ use node::wire::{Answer, PeerMessage, Query, Refusal};
 use plan::artifact::Card;
 
 use crate::registry::{Registry, RegistryError};
-use runs::Runs;
+use runs::{Driven, Runs};
 
 pub use card::IncomingCard;
 pub use fetch::{FetchError, Fetched, Incoming};
@@ -99,22 +99,23 @@ pub type Hear<'h> = &'h mut dyn FnMut(Answer) -> ControlFlow<()>;
 #[derive(Debug, Clone)]
 pub struct Archive {
     state: PathBuf,
-    /// Whether a coordinator drives the runs that are active by the registry.
-    is_served: bool,
+    driven: Driven,
 }
 
 impl Archive {
-    /// The archive of the coordinator that asks.
+    /// The archive of the coordinator that asks, with the runs that it drives.
     #[must_use]
-    pub fn of(state: &Path) -> Self {
-        Self { state: state.to_owned(), is_served: true }
+    pub fn of_coordinator(state: &Path, active: Vec<RunId>) -> Self {
+        Self { state: state.to_owned(), driven: Driven::Here(active) }
     }
 
     /// The archive in a state folder of another process, or of none: a coordinator that was killed left runs without an
     /// end.
     #[must_use]
     pub fn from_folder(state: &Path) -> Self {
-        Self { state: state.to_owned(), is_served: StateLock::is_held(state) }
+        let is_held = StateLock::is_held(state);
+        let driven = if is_held { Driven::Elsewhere } else { Driven::Here(Vec::new()) };
+        Self { state: state.to_owned(), driven }
     }
 
     /// The folder that models lie in.
@@ -156,7 +157,7 @@ impl Archive {
         };
         let run = runs::find(&registry, prefix)?;
         let row = registry.run(run.as_str())?;
-        let status = runs::status(&row.status, self.is_served);
+        let status = runs::status(&row, &self.driven);
         let why = models::missing(status, row.reason.as_deref(), &self.models());
         Err(ArchiveError::NoModel { run, why })
     }
@@ -175,7 +176,7 @@ impl Archive {
     }
 
     fn runs(&self) -> Result<Runs, RegistryError> {
-        Ok(Runs { registry: self.registry()?, is_served: self.is_served })
+        Ok(Runs { registry: self.registry()?, driven: self.driven.clone() })
     }
 
     fn registry(&self) -> Result<Registry, RegistryError> {

@@ -8,19 +8,32 @@ use super::pages::pages;
 use super::{ArchiveError, Hear};
 use crate::registry::{RUNNING, Registry, RoundRow, RunRow};
 
-/// The status of a run without an end in the folder of a coordinator that does not run.
+/// The status of a run without an end that nobody drives: it waits for the next start of the coordinator.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
+/// Who drives the runs that have no end.
+#[derive(Debug, Clone)]
+pub(super) enum Driven {
+    /// This process, these runs.
+    Here(Vec<RunId>),
+    /// Another process, all of them as far as can be seen from here.
+    Elsewhere,
+}
+
 /// The status of a run, as it is told.
-pub(super) fn status(stored: &str, is_served: bool) -> &str {
-    if stored == RUNNING && !is_served { INTERRUPTED } else { stored }
+pub(super) fn status<'r>(row: &'r RunRow, driven: &Driven) -> &'r str {
+    let is_driven = match driven {
+        Driven::Here(active) => active.iter().any(|run| run.as_str() == row.id),
+        Driven::Elsewhere => true,
+    };
+    if row.status == RUNNING && !is_driven { INTERRUPTED } else { &row.status }
 }
 
 /// The runs of a registry.
 pub(super) struct Runs {
     pub registry: Registry,
-    /// Whether a coordinator drives those that are active.
-    pub is_served: bool,
+    /// Who drives those that have no end.
+    pub driven: Driven,
 }
 
 impl Runs {
@@ -70,10 +83,11 @@ impl Runs {
     }
 
     fn summary(&self, row: RunRow) -> RunSummary {
+        let status = status(&row, &self.driven).to_owned();
         RunSummary {
             run: row.id,
             experiment: row.experiment,
-            status: status(&row.status, self.is_served).to_owned(),
+            status,
             reason: row.reason,
             started: row.started,
             ended: row.ended,

@@ -163,7 +163,10 @@ fn operator(config: &Path, address: Option<&Address>) -> Result<(Identity, Route
         )
         .into());
     }
-    let route = address.map_or_else(|| settings.route(), |address| address.from_here().into());
+    let route = match address {
+        Some(address) => settings.route_at(address),
+        None => settings.route(),
+    };
     Ok((identity, route))
 }
 

@@ -110,13 +110,13 @@ fn list(place: &Place, most: &Most, format: Format) -> Outcome {
         println!("{}", Value::from(rows));
     } else {
         println!(
-            "{:<26} {:<20} {:<9} {:>6}  {:<20} MODEL",
+            "{:<26} {:<20} {:<11} {:>6}  {:<20} MODEL",
             "RUN", "EXPERIMENT", "STATUS", "ROUNDS", "STARTED"
         );
         for RunSummary { run, experiment, status, rounds, started, model, .. } in runs {
             let model: String = model.unwrap_or_default().chars().take(12).collect();
             let started = started.to_string();
-            println!("{run:<26} {experiment:<20} {status:<9} {rounds:>6}  {started:<20} {model}");
+            println!("{run:<26} {experiment:<20} {status:<11} {rounds:>6}  {started:<20} {model}");
         }
     }
     most.note(cut);

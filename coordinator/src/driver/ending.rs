@@ -17,6 +17,9 @@ use crate::registry::{Ending, Status};
 use crate::round::Outcome;
 use crate::run_event::{RunEnd, RunEvent};
 
+/// What becomes of a run that was put down.
+const CONTINUED: &str = "mend that and start the coordinator again, which continues the run";
+
 impl Running {
     pub(super) fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
         let sent = self.told.keys().cloned().collect();
@@ -26,13 +29,14 @@ impl Running {
         let Driver { run, clock, plan, audit, models, .. } = &self.driver;
         let told: Vec<_> = std::mem::take(&mut self.told).into_iter().collect();
         let finished = outcome == Outcome::Finished;
-        let stopped = matches!(outcome, Outcome::Stopped { .. } | Outcome::StoppedBy { .. });
-        if stopped && self.kept.is_none() && !self.rounds.is_empty() {
+        // A model that is not finite is of no use to anybody.
+        let salvaged = !finished && !matches!(outcome, Outcome::Diverged { .. });
+        if salvaged && self.kept.is_none() && !self.rounds.is_empty() {
             // It was paid for, by every hospital whose updates are in it.
             self.kept = Some(artifact::keep(models, run, plan, &self.model)?);
         }
         // On record before its card is there, without which nobody is given it.
-        if stopped
+        if salvaged
             && self.kept.is_some()
             && let Some(last) = self.rounds.last()
         {
@@ -49,7 +53,7 @@ impl Running {
             root: checkpoint.root.to_string(),
         });
         let mut ended = waiting::reason(&outcome, &self.declined, &absent);
-        if stopped && self.kept.is_some() {
+        if salvaged && self.kept.is_some() {
             ended = format!("{ended}; the model after round {} is kept", self.rounds.len());
         }
         let at = clock.wall();
@@ -111,28 +115,24 @@ impl Running {
         connections.end(run);
     }
 
-    /// Ends a run that the coordinator itself cannot go on with.
-    fn give_up(&mut self, error: &DriveError) {
-        let outcome = error.to_string();
+    /// Puts down a run that the coordinator itself cannot go on with, such as for a full disk. Nothing is entered,
+    /// removed or told to a site: the next start of the coordinator continues the run, as after a kill.
+    fn put_down(&mut self, error: &DriveError) {
+        let outcome = format!("{error}; {CONTINUED}");
         let reason = Some(outcome.clone());
         let ending = Ending { status: Status::Failed, reason, model_sha256: None };
         let event = RunEvent::Ended(self.run_end(self.driver.clock.wall(), ending, outcome));
-        // The registry may be what failed: then the next start of the coordinator says so.
-        match self.record(&event) {
-            Ok(()) => self.driver.rounds.remove(&self.driver.run),
-            Err(error) => tracing::error!(%error, "the end of the run could not be entered"),
-        }
-        self.dismiss("the coordinator cannot go on");
+        self.driver.connections.end(&self.driver.run);
         self.announce(event);
     }
 
-    /// What the run came to. One that cannot go on is given up first.
+    /// What the run came to. One that cannot go on is put down first.
     pub(super) fn finish(
         mut self,
         ended: Result<(), DriveError>,
     ) -> Result<RunOutcome, DriveError> {
         if let Err(error) = ended {
-            self.give_up(&error);
+            self.put_down(&error);
             return Err(error);
         }
         let outcome = self.outcome.unwrap_or(Outcome::Finished);

@@ -82,7 +82,7 @@ pub struct RunOutcome {
     pub outcome: Outcome,
     /// Its closed rounds and its end.
     pub events: Vec<RunEvent>,
-    /// The final model's words, where there is one.
+    /// The final model's elements, where there is one.
     pub model: Option<Bytes>,
 }
 
@@ -125,7 +125,7 @@ pub struct Driver {
 
 /// What an event brought along, while it goes through the machine.
 enum PendingUpdate {
-    /// An update's header and words, and the permit to send that its site has back afterwards.
+    /// An update's header and elements, and the permit to send that its site has back afterwards.
     Update(Box<UpdateHeader>, VerifierKey, BoundedUpdate, UploadPermit),
     /// What a site told of the final model.
     Metrics(Vec<Measurement>),

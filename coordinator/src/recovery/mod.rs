@@ -30,6 +30,7 @@ use crate::driver::{Unfinished, log};
 use crate::registry::{Ending, RUNNING, Registry, RegistryError, RoundRecord, Status};
 use crate::round::Event;
 use crate::saved_round::SavedRounds;
+use unfinished::NotContinued;
 
 pub use logged::LoggedRuns;
 
@@ -72,23 +73,28 @@ pub(crate) fn recover(
     let registry = Registry::open(&Registry::path(state))?;
     let models = state.join("models");
     let mut continued = Vec::new();
+    let mut waiting = Vec::new();
     for row in registry.runs()?.into_iter().rev().filter(|row| row.status == RUNNING) {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
         let read = match logged {
             Some(logged) => unfinished::read(&registry, state, &row, logged.latest_round(&run)),
-            None => Err("each simulation begins anew".to_owned()),
+            None => Err("each simulation begins anew".to_owned().into()),
         };
         match read {
             Ok(unfinished) => continued.push(Continued { run, unfinished }),
-            Err(why) => {
+            Err(NotContinued::Now(why)) => {
+                tracing::error!(%run, why, "a run is not continued before the next start: mend this first");
+                waiting.push(run);
+            }
+            Err(NotContinued::Ever(why)) => {
                 let place = Place { registry: &registry, state, models: &models };
                 end(&place, &run, &why, audit, clock)?;
             }
         }
     }
     clean(&models);
-    let active = continued.iter().map(|continued| continued.run.clone()).collect();
-    SavedRounds::of(state).keep_only(&active);
+    let with_rounds = continued.iter().map(|continued| continued.run.clone()).chain(waiting);
+    SavedRounds::of(state).keep_only(&with_rounds.collect());
     Ok(continued)
 }
 
@@ -110,6 +116,9 @@ fn end(
     let Place { registry, state, models } = *place;
     keep_saved(registry, state, models, run)?;
     let kept = kept(registry, models, run)?;
+    if kept.is_none() {
+        SavedRounds::of(state).set_aside(run);
+    }
     let found = kept.as_ref().map(|kept| log::kept(run, Round(kept.rounds), kept.model));
     audit.record(found.into_iter().chain([log::interrupted(run)]).collect())?;
     if let Some(kept) = &kept {

@@ -1,5 +1,6 @@
 //! A run that was active when the coordinator's process ended, read from what is on disk. Nothing is written here.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use base::clock::Moment;
@@ -21,17 +22,32 @@ use crate::saved_round::{SavedRound, SavedRounds};
 /// others from going on.
 const RESTARTS: u32 = 20;
 
+/// Why a run is not continued at this start, in words.
+#[derive(Debug)]
+pub(super) enum NotContinued {
+    /// What it needs is damaged or missing.
+    Ever(String),
+    /// The disk or the registry could not be read, which may be mended: it waits.
+    Now(String),
+}
+
+impl From<String> for NotContinued {
+    fn from(why: String) -> Self {
+        Self::Ever(why)
+    }
+}
+
 /// What is needed to continue a run.
 ///
 /// # Errors
-/// What is missing, in words.
+/// What is missing, or cannot be read.
 pub(super) fn read(
     registry: &Registry,
     state: &Path,
     row: &RunRow,
     logged: LoggedRound,
-) -> Result<Unfinished, String> {
-    let said = |error: RegistryError| error.to_string();
+) -> Result<Unfinished, NotContinued> {
+    let said = |error: RegistryError| NotContinued::Now(error.to_string());
     let run: RunId = row.id.parse().map_err(|_| "its name is not one".to_owned())?;
     let plan = plan_of(registry, row)?;
     let start = artifact::start(&state.join("models"), &plan).map_err(|error| error.to_string())?;
@@ -41,10 +57,19 @@ pub(super) fn read(
     let replayed = Machine::replay((&*plan).into(), model, Moment::default(), events);
     if replayed.restarts >= RESTARTS {
         let round = replayed.machine.round();
-        return Err(format!("it was continued {RESTARTS} times in round {round}"));
+        return Err(format!("it was continued {RESTARTS} times in round {round}").into());
     }
-    let saved = SavedRounds::of(state).load(&run, &plan);
-    let saved = saved.map_err(|error| format!("its saved round cannot be read: {error}"))?;
+    if logged.round > replayed.machine.round() {
+        // A journal that was put back from a copy. What it goes on with would contradict the log.
+        return Err("the audit log tells of later rounds than its journal".to_owned().into());
+    }
+    let saved = SavedRounds::of(state).load(&run, &plan).map_err(|error| {
+        let why = format!("its saved round cannot be read: {error}");
+        match error.kind() {
+            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => NotContinued::Ever(why),
+            _ => NotContinued::Now(why),
+        }
+    })?;
     fits(&replayed, saved.as_ref(), model)?;
     let asked = journal.iter().map_while(|(moment, event)| match event {
         Event::Asked { site } if moment.is_zero() => Some(site.clone()),
@@ -67,13 +92,14 @@ pub(super) fn read(
     Ok(Unfinished { plan, by, start, replayed, events, saved, evaluated, logged })
 }
 
-fn plan_of(registry: &Registry, row: &RunRow) -> Result<CheckedPlan, String> {
-    let plan: Option<Plan> = registry.plan(&row.id).map_err(|error| error.to_string())?;
+fn plan_of(registry: &Registry, row: &RunRow) -> Result<CheckedPlan, NotContinued> {
+    let plan: Option<Plan> =
+        registry.plan(&row.id).map_err(|error| NotContinued::Now(error.to_string()))?;
     let plan = plan.filter(|plan| plan.digest().to_string() == row.plan_digest);
-    let plan = plan.ok_or("its plan is of another release")?;
+    let plan = plan.ok_or_else(|| "its plan is of another release".to_owned())?;
     CheckedPlan::new(plan).map_err(|errors| {
         let rules: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        format!("this release does not accept its plan: {}", rules.join("; "))
+        format!("this release does not accept its plan: {}", rules.join("; ")).into()
     })
 }
 

@@ -13,7 +13,7 @@ use super::Machine;
 use super::machine::{Standing, State};
 
 /// How long sites that took part are expected back. A site tries again every 30 seconds at the latest, and one attempt
-/// may take 12.
+/// takes about 10.
 const RETURN: Duration = Duration::from_secs(120);
 
 impl Machine {

@@ -35,7 +35,7 @@ pub(super) async fn serve(
     let Ok(_turn) = launcher.readers.acquire().await else {
         return refuse(writer, Refusal::Internal("it is stopping".to_owned())).await;
     };
-    let archive = Archive::of(&launcher.state);
+    let archive = Archive::of_coordinator(&launcher.state, launcher.connections.active());
     if let Query::Model { run } = &query
         && let Err(refusal) = record_fetch(launcher, &archive, run, by)
     {

@@ -35,7 +35,8 @@ enum Verb {
     Run(ConfigArg),
     /// Check settings, policy, certificate, data and ledger, and which paths lead to the coordinator.
     ///
-    /// The node tries UDP and TCP with a handshake alone. It opens no session, so it works beside a running node.
+    /// It tries UDP and TCP with a handshake alone, and ends with 69 if neither leads to the coordinator. It opens no
+    /// session, so it works beside a running node.
     Check(CheckArgs),
     /// Show what was spent of the privacy budget, by which run, and what is left.
     Budget(BudgetArgs),
@@ -90,7 +91,7 @@ struct BudgetArgs {
 struct CheckArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// Connect to nobody.
+    /// Do not connect to the coordinator.
     #[arg(long)]
     offline: bool,
 }

@@ -40,7 +40,7 @@ pub(super) fn check(identity: Identity, route: &Route) -> Result<(), Box<dyn Err
             return Err(Box::new(Failure {
                 exit: Exit::Unavailable,
                 message: format!(
-                    "no path leads to the coordinator at {route}: mend one of the two above; --offline checks the rest \
+                    "no path leads to the coordinator at {route}: fix one of the two above; --offline checks the rest \
                      alone"
                 ),
             }));

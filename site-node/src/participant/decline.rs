@@ -15,7 +15,7 @@ pub enum SiteRule {
     Audit,
     /// What was consented to does not cover this.
     Consent,
-    /// Its records cannot be read, or changed meanwhile.
+    /// Its records cannot be read, or changed while in use.
     Data,
     /// A stage stopped by a defect.
     Defect,
@@ -37,11 +37,11 @@ pub enum SiteRule {
     Plan,
     /// The coordinator asks too often.
     Plans,
-    /// The policy cannot be read, or changed meanwhile.
+    /// The policy cannot be read, or changed while in use.
     Policy,
     /// An update could not be protected.
     Privatize,
-    /// More is written of the coordinator's doings than this.
+    /// The allowance for log entries about this coordinator is used up.
     Remarks,
     /// The run is over.
     Run,

@@ -10,6 +10,7 @@ use node::transport::{
 use node::wire::{Hello, ModelHeader, Offer, PROTOCOL, StatisticsOffer, ToCoordinator, ToSite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::SessionError;
 use crate::coordinator_log::{Monitor, introduction};
@@ -34,6 +35,7 @@ pub(super) async fn expiry(validity: Option<Validity>) {
 pub(super) struct Opened {
     /// Dropping it ends the connection.
     pub(super) link: OwnedLink,
+    pub(super) begun: Instant,
     pub(super) writer: FrameWriter,
     pub(super) reader: FrameReader,
     pub(super) monitor: Monitor,
@@ -46,10 +48,11 @@ pub(super) async fn open(
     participant: &dyn Participant,
 ) -> Result<Opened, SessionError> {
     let link = dialer.dial(coordinator).await?.owned();
+    let begun = Instant::now();
     // TLS 1.3 tells a client only now that its certificate is not accepted.
-    let unwelcome = |error: TransportError| TransportError::Unreachable {
-        address: coordinator.udp.clone(),
-        why: error.to_string(),
+    let unwelcome = |error: TransportError| {
+        dialer.session_ended(&link, begun.elapsed());
+        TransportError::Unreachable { address: coordinator.udp.clone(), why: error.to_string() }
     };
     let (mut writer, mut reader) = link.open_control().await.map_err(unwelcome)?;
     let software = format!("site-node {}", env!("CARGO_PKG_VERSION"));
@@ -65,7 +68,7 @@ pub(super) async fn open(
         ToSite::Refused { refusal, .. } => return Err(SessionError::Refused(refusal)),
         _ => return Err(SessionError::Protocol("no welcome")),
     };
-    Ok(Opened { link, writer, reader, monitor })
+    Ok(Opened { link, begun, writer, reader, monitor })
 }
 
 /// Resolves when a session that goes over TCP could go over UDP.
@@ -78,7 +81,7 @@ pub(super) async fn udp_again(link: &Link, dialer: &Dialer, route: &Route) {
         // Up to a quarter earlier, so that the sites of one coordinator do not all ask at once.
         let quarter = u64::try_from(every.as_millis() / 4).unwrap_or(0);
         let earlier = Duration::from_millis(jitter() % (quarter + 1));
-        tokio::time::sleep(every.saturating_sub(earlier)).await;
+        tokio::time::sleep(every.saturating_sub(earlier).max(dialer.doubts_udp_for())).await;
         match dialer.probe(Path::Udp, route).await {
             Ok(()) => return,
             Err(why) => tracing::debug!(why, "UDP is still blocked"),

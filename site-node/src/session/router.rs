@@ -57,7 +57,7 @@ impl Router {
         let mut udp_again = std::pin::pin!(udp_again);
         let mut is_udp_open = false;
         loop {
-            if is_udp_open && self.has_no_job() {
+            if is_udp_open && self.has_no_job() && inbox.is_empty() && offers.is_empty() {
                 return Ok(Departure::ForUdp);
             }
             tokio::select! {

@@ -45,7 +45,7 @@ fn golden() -> Result<Vec<Golden>, Box<dyn Error>> {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn pld_agrees_with_google_and_is_not_below() -> Result<(), Box<dyn Error>> {
     for row in golden()? {
         let epsilon = pld::epsilon(&[row.segment], row.delta);
@@ -59,7 +59,7 @@ fn pld_agrees_with_google_and_is_not_below() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn rdp_agrees_with_the_better_reference() -> Result<(), Box<dyn Error>> {
     for row in golden()? {
         let epsilon = RdpVector::of_segments(&[row.segment]).epsilon(row.delta);
@@ -72,7 +72,7 @@ fn rdp_agrees_with_the_better_reference() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn pld_is_well_below_rdp() -> Result<(), Box<dyn Error>> {
     for row in golden()? {
         let rdp = RdpVector::of_segments(&[row.segment]).epsilon(row.delta);

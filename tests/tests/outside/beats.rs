@@ -8,7 +8,7 @@ use crate::data;
 /// Record 100 of the MIT-BIH Arrhythmia Database: half an hour in which cardiologists marked 2,273 beats
 /// (Moody & Mark, IEEE Engineering in Medicine and Biology 20 (2001) 45–50).
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn half_an_hour_of_a_patient_has_the_beats_that_cardiologists_marked() {
     let record = read(&data("wfdb/100.hea")).unwrap();
     let leads: Vec<Vec<f32>> = (0..2).map(|lead| record.lead(lead).to_vec()).collect();
@@ -17,7 +17,7 @@ fn half_an_hour_of_a_patient_has_the_beats_that_cardiologists_marked() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_patients_twelve_leads_give_one_plausible_beat() {
     for file in ["wfdb/s0010_re.hea", "dicom/waveform_ecg.dcm"] {
         let record = read(&data(file)).unwrap();

@@ -23,7 +23,7 @@ fn simulate(
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn the_federation_is_as_good_as_pooling_and_better_than_any_site() -> Outcome {
     let data = data("fed_tcga_brca");
     let out = tempfile::tempdir()?;
@@ -49,7 +49,7 @@ fn the_federation_is_as_good_as_pooling_and_better_than_any_site() -> Outcome {
 /// Noise is drawn anew each time: over twenty splits the mean moves by 0.002 (ε = 8) to 0.010 (ε = 1)
 /// from one time to the next, and the bounds leave five such steps or more.
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn each_patient_is_protected_at_little_cost() -> Outcome {
     let data = data("fed_tcga_brca");
     // One folder for all, as somebody would have it.
@@ -72,7 +72,7 @@ fn each_patient_is_protected_at_little_cost() -> Outcome {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_column_that_is_not_there_is_named() -> Outcome {
     let data = data("fed_tcga_brca");
     let out = tempfile::tempdir()?;

@@ -28,7 +28,7 @@ fn golden(recording: &Recording, lead: usize, wanted: [f64; 4]) {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn format_212_and_its_odd_number_of_samples() {
     let path = data("wfdb/100.hea");
     let mit = read(&path).unwrap();
@@ -42,7 +42,7 @@ fn format_212_and_its_odd_number_of_samples() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn ten_formats_in_one_record() {
     let path = data("wfdb/binformats.hea");
     let all = read(&path).unwrap();
@@ -68,7 +68,7 @@ fn ten_formats_in_one_record() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn flac_of_8_16_and_24_bits() {
     let path = data("wfdb/flacformats.hea");
     let all = read(&path).unwrap();
@@ -78,7 +78,7 @@ fn flac_of_8_16_and_24_bits() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_monitors_record_gives_its_leads_and_leaves_the_pulse_out() {
     let path = data("wfdb/v102s.hea");
     let monitor = read(&path).unwrap();
@@ -93,7 +93,7 @@ fn a_monitors_record_gives_its_leads_and_leaves_the_pulse_out() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_header_without_its_signals_names_the_missing_file() {
     let path = data("wfdb/12726.hea");
     let error = read(&path).unwrap_err();
@@ -102,7 +102,7 @@ fn a_header_without_its_signals_names_the_missing_file() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_twelve_lead_record_comes_to_the_standard_form() {
     let path = data("wfdb/s0010_re.hea");
     let ptb = read(&path).unwrap();
@@ -123,7 +123,7 @@ fn a_twelve_lead_record_comes_to_the_standard_form() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_dicom_ecg_reads_as_pydicom_reads_it() {
     let path = data("dicom/waveform_ecg.dcm");
     let ecg = read(&path).unwrap();
@@ -138,7 +138,7 @@ fn a_dicom_ecg_reads_as_pydicom_reads_it() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn what_is_no_twelve_lead_ecg_is_refused_by_name() {
     let path = data("wfdb/100.hea");
     let fewer = EcgStandard::default().apply(&read(&path).unwrap()).unwrap_err();
@@ -150,7 +150,7 @@ fn what_is_no_twelve_lead_ecg_is_refused_by_name() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_changed_byte_fails_the_checksum() {
     let path = data("wfdb/100_3chan.hea");
     let folder = tempfile::tempdir().unwrap();

@@ -19,7 +19,7 @@ fn golden(picture: &Picture, wanted: [f64; 5], within: f64) {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_ct_without_a_window_and_with_the_studys() {
     let path = data("dicom/CT_small.dcm");
     let ct = read(&path, None).unwrap();
@@ -34,7 +34,7 @@ fn a_ct_without_a_window_and_with_the_studys() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn an_mr_reads_alike_in_three_transfer_syntaxes() {
     for name in ["MR_small", "MR_small_RLE", "MR_small_bigendian"] {
         let path = data(&format!("dicom/{name}.dcm"));
@@ -45,7 +45,7 @@ fn an_mr_reads_alike_in_three_transfer_syntaxes() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn colours_become_brightness() {
     let path = data("dicom/SC_rgb_rle.dcm");
     let wanted = [0.500_784_31, 0.299, 0.558_737_25, 0.794_309_8, 1.0];
@@ -56,7 +56,7 @@ fn colours_become_brightness() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn other_transfer_syntaxes_are_refused_by_uid_and_name() {
     for (name, uid, said) in [
         ("JPEG2000", "1.2.840.10008.1.2.4.91", "JPEG 2000"),
@@ -74,7 +74,7 @@ fn other_transfer_syntaxes_are_refused_by_uid_and_name() {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn broken_and_unsupported_files_say_why() {
     let fault = |name: &str| {
         let path = data(&format!("dicom/{name}.dcm"));

@@ -24,7 +24,7 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CONSILIUM_SHARED_DATA")).join(name)
 }
 
-/// Whether an error says what to do, and not which file it is: that bears its patient's name.
+/// Whether an error says what to do, and not which file it is: its name may be a patient's.
 fn says_what_to_do(error: &str, path: &Path) {
     let name = path.file_name().unwrap().to_string_lossy();
     assert!(!error.contains(&*name), "the file in: {error}");

@@ -6,7 +6,7 @@ use crate::data;
 
 /// Tables as others write them: by tabs, in upper case, without observation periods.
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn a_public_sample_is_read() {
     let folder = data("omop_synthetic100");
     let home = tempfile::tempdir().unwrap();

@@ -21,7 +21,7 @@ fn run_of(report: &str) -> Result<String, SetupError> {
 }
 
 #[test]
-#[cfg_attr(not(python), ignore = "no Python with numpy and safetensors")]
+#[cfg_attr(not(python), ignore = "needs Python with numpy and safetensors (CONSILIUM_PYTHON)")]
 fn python_opens_a_model_and_redoes_its_predictions() -> Outcome {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");

@@ -201,7 +201,7 @@ fn mismatch(expected: &str, found: &Outcome) -> Option<String> {
 }
 
 #[test]
-#[cfg_attr(not(real_data), ignore = "no real data")]
+#[cfg_attr(not(real_data), ignore = "needs real data (CONSILIUM_SHARED_DATA)")]
 fn all_golden_values_are_reproduced() {
     let folder = data("golden");
     let golden = read_rows(&folder.join("metrics_golden.csv"));

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, EndpointConfig};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::doubt::Doubt;
 use super::error::{TransportError, explain};
 use super::link::Link;
 use super::race::{Failures, first};
@@ -24,7 +25,7 @@ const HEAD_START: Duration = Duration::from_secs(4);
 /// start a path is chosen within ten seconds.
 const TCP: Duration = Duration::from_secs(5);
 
-/// How long UDP may take in all.
+/// How long one address may take over UDP.
 const UDP: Duration = Duration::from_secs(10);
 
 /// How often a handshake is looked at while its confirmation is awaited, and for how long.
@@ -68,6 +69,7 @@ pub struct Dialer {
     connector: Connector,
     /// Each follows a tunnel to the end of its connection.
     tunnels: Mutex<JoinSet<()>>,
+    doubt: Mutex<Doubt>,
 }
 
 impl Dialer {
@@ -84,13 +86,13 @@ impl Dialer {
         let both = quic::endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None, new());
         let one = |_| quic::endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None, new());
         let endpoint = both.or_else(one)?;
-        Ok(Self { endpoint, config, connector, tunnels: Mutex::default() })
+        Ok(Self { endpoint, config, connector, tunnels: Mutex::default(), doubt: Mutex::default() })
     }
 
     /// Connects to the coordinator, whose certificate must carry the coordinator's name, whatever name or
     /// address it is reached under. A host name is looked up now, and its addresses are tried beside each other.
     ///
-    /// UDP is tried first. If nothing answers there for some seconds, TCP is tried beside it, and the first path that
+    /// UDP is tried first, unless it is in doubt ([`Self::session_ended`]). If nothing answers there for some seconds, TCP is tried beside it, and the first path that
     /// leads to the coordinator wins. A refusal over UDP settles the matter: that path is not blocked.
     ///
     /// # Errors
@@ -102,7 +104,31 @@ impl Dialer {
             .map_err(|why| TransportError::Unreachable { address: route.udp.clone(), why })
     }
 
+    /// Takes note of the end of a session. After one over UDP that soon fell silent, TCP comes first for a while: the
+    /// network let the handshake through and then nothing more.
+    pub fn session_ended(&self, link: &Link, lasted: Duration) {
+        if link.path() == Path::Udp {
+            self.doubt().ended(lasted, link.fell_silent(), Instant::now());
+        }
+    }
+
+    /// For how long TCP still comes first.
+    #[must_use]
+    pub fn doubts_udp_for(&self) -> Duration {
+        self.doubt().left(Instant::now())
+    }
+
+    fn doubt(&self) -> MutexGuard<'_, Doubt> {
+        self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn dial_route(&self, route: &Route) -> Result<Link, String> {
+        if route.tcp.is_some() && !self.doubts_udp_for().is_zero() {
+            tracing::info!(coordinator = %route, "the last session over UDP fell silent: TCP is tried first");
+            if let Ok(link) = self.by_tcp(route).await {
+                return Ok(link);
+            }
+        }
         let mut udp = Box::pin(self.by_udp(route));
         if route.tcp.is_none() {
             return udp.await.map_err(|failure| failure.why);
@@ -116,7 +142,7 @@ impl Dialer {
             },
             () = tokio::time::sleep(HEAD_START) => {}
         }
-        tracing::info!(coordinator = %route, "no answer over UDP: TCP is tried beside it");
+        tracing::info!(coordinator = %route, "no connection over UDP yet: TCP is tried beside it");
         let mut tcp = Box::pin(self.by_tcp(route));
         let mut refused = None;
         loop {

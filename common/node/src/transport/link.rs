@@ -144,6 +144,12 @@ impl Link {
         self.path
     }
 
+    /// Whether the connection is over because nothing came any more.
+    #[must_use]
+    pub(super) fn fell_silent(&self) -> bool {
+        matches!(self.connection.close_reason(), Some(ConnectionError::TimedOut))
+    }
+
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -1,19 +1,23 @@
 //! The coordinator's end: it listens for QUIC over UDP and, if it is asked to, in tunnels over TCP.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use quinn::{Endpoint, VarInt};
 
 use super::error::TransportError;
 use super::link::Incoming;
 use super::quic;
-use super::reset::known_again;
+use super::reset::with_derived_reset_key;
 use super::tls::{self, Both};
 use super::tunnel::TunnelListener;
 use crate::pki::Identity;
 
 /// How often another port is tried where the system chooses it: UDP and TCP then have the same.
 const PORTS: usize = 8;
+
+/// How long all peers together may take to hear why the listener closes.
+const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Where a coordinator listens for TCP.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -63,7 +67,7 @@ impl Listener {
     /// None of the addresses can be bound, or the identity cannot serve.
     pub fn bind(listen: impl Into<Listen>, identity: Identity) -> Result<Self, TransportError> {
         let listen = listen.into();
-        let known = known_again(&identity.key);
+        let known = with_derived_reset_key(&identity.key);
         let tls = tls::server(identity)?;
         let server = quic::server(tls.quic.clone())?;
         let mut attempts = PORTS;
@@ -111,7 +115,7 @@ impl Listener {
         }
     }
 
-    /// Tells every peer `reason` and waits until they know.
+    /// Tells every peer `reason` and waits until they know, or for three seconds.
     pub async fn close(&self, reason: &str) {
         self.endpoint.close(VarInt::from_u32(0), reason.as_bytes());
         let tunnels = async {
@@ -119,7 +123,9 @@ impl Listener {
                 tunnels.close(reason).await;
             }
         };
-        tokio::join!(self.endpoint.wait_idle(), tunnels);
+        let all = async { tokio::join!(self.endpoint.wait_idle(), tunnels) };
+        // A peer decides how long its goodbye takes. It is not waited for without end.
+        let _ = tokio::time::timeout(GOODBYE, all).await;
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! UDP ─────────────────┬► Link (one peer, its verified role)
 //! tunnel over TCP ─────┘    ├─ control: Frames, small messages both ways
-//!                           └─ transfer: a header and its words, one way, hashed as they pass
+//!                           └─ transfer: a header and its elements, one way, hashed as they pass
 //! ```
 //!
 //! Where UDP is blocked, the datagrams of the same connection travel in a TLS stream over TCP (`tunnel`).
@@ -14,6 +14,7 @@
 mod address;
 mod backoff;
 mod dialer;
+mod doubt;
 mod error;
 mod frames;
 mod link;

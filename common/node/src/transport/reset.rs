@@ -11,7 +11,7 @@ use rustls_pki_types::PrivateKeyDer;
 /// of an earlier connection with a stateless reset (RFC 9000, section 10.3), and the peer connects anew at once. It
 /// would else wait until the connection is idle for too long. The key of the resets follows from the private key, which
 /// serves one end at a time.
-pub(super) fn known_again(key: &PrivateKeyDer<'_>) -> EndpointConfig {
+pub(super) fn with_derived_reset_key(key: &PrivateKeyDer<'_>) -> EndpointConfig {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, key.secret_der());
     let key = hmac::sign(&secret, b"consilium: key of stateless resets");
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());

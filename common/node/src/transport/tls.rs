@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 
@@ -44,8 +44,9 @@ pub(super) fn server(identity: Identity) -> Result<Both<ServerConfig>, Transport
     quic.max_early_data_size = 0;
     let mut tunnel = quic.clone();
     tunnel.alpn_protocols = vec![TUNNEL_ALPN.to_vec()];
-    // Each tunnel shows its certificate anew.
+    // Each tunnel shows its certificate anew, also to a peer that was given a ticket over QUIC.
     tunnel.send_tls13_tickets = 0;
+    tunnel.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Both { quic, tunnel })
 }
 

@@ -97,7 +97,7 @@ fn check_says_which_path_works_and_why_the_other_does_not() -> Outcome {
     assert!(told.contains("the peer does not answer") && told.contains("UDP is let"), "{told}");
     assert!(told.contains("site-node run uses TCP"), "{told}");
 
-    // UDP at the coordinator's own port, and TCP where the settings say.
+    // With tcp = false, TCP is not tried.
     let lines = format!("coordinator = \"{}\"\ntcp = false", federation.address);
     reach(&federation, SITE, &lines)?;
     let told = success(federation.site_node(SITE, "check")?)?;

@@ -103,20 +103,30 @@ impl TunnelListener {
 /// Accepts TCP connections until the listener is closed or dropped, then waits for the tunnels.
 async fn accept_all(shared: Arc<Shared>, listener: TcpListener, mut closing: Closing) {
     let mut tunnels = JoinSet::new();
+    let mut is_told = false;
     loop {
         while tunnels.try_join_next().is_some() {}
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    is_told = false;
                     if let Some(place) = shared.limits.enter(peer.ip()) {
                         let serve = serve(Arc::clone(&shared), stream, place, closing.clone());
                         tunnels.spawn(serve);
                     } else {
-                        tracing::debug!(%peer, "too many TCP connections");
+                        // Where many are refused at once, some of them are not reported.
+                        let why = "TCP: too many connections, of this address or of all, have not finished TLS";
+                        let _ = shared.arrivals.try_send(Incoming::failed(peer, why.to_owned()));
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "a TCP connection could not be taken");
+                    if !is_told {
+                        tracing::warn!(
+                            %error,
+                            "TCP connections cannot be taken; raise the limit of open files (LimitNOFILE)"
+                        );
+                    }
+                    is_told = true;
                     tokio::time::sleep(PAUSE).await;
                 }
             },

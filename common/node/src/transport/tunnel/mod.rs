@@ -79,7 +79,8 @@ impl Tunnel {
             why = self.carrier.ended() => Some(why.to_owned()),
             reason = closing => {
                 self.close(&reason);
-                self.endpoint.wait_idle().await;
+                // A peer that does not hear it is not waited for.
+                let _ = tokio::time::timeout(GOODBYE, self.endpoint.wait_idle()).await;
                 None
             }
         };
@@ -88,7 +89,6 @@ impl Tunnel {
         {
             tracing::info!(why, "the TCP connection that carried a session has ended");
             self.close(&why);
-            self.endpoint.wait_idle().await;
         }
         drop(self.endpoint);
         self.carrier.finish().await;

@@ -171,7 +171,7 @@ fn explain(reply: &Reply, to: &Address, credentials: Option<&Path>) -> String {
     let is_basic = |scheme: &String| scheme.eq_ignore_ascii_case("basic");
     match (status, credentials) {
         (407, _) if !schemes.is_empty() && !schemes.iter().any(is_basic) => format!(
-            "it asks for authentication by {} (407), and Basic is supported alone; ask its people for Basic, or for an \
+            "it asks for authentication by {} (407), and only Basic is supported; ask its people for Basic, or for an \
              exception for {to}",
             schemes.join(", ")
         ),

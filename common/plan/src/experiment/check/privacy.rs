@@ -17,7 +17,7 @@ impl PlanErrors {
         match (&privacy.dp_sgd, privacy.mode.takes_steps()) {
             (Some(dp_sgd), true) => self.steps(plan, dp_sgd),
             (Some(_), false) => {
-                let what = PrivacyMode::reserved(PrivacyMode::takes_steps);
+                let what = PrivacyMode::only_for(PrivacyMode::takes_steps);
                 self.note("privacy.steps", what, "leave it out");
             }
             (None, true) => {
@@ -27,7 +27,7 @@ impl PlanErrors {
             (None, false) => {}
         }
         if privacy.evaluation.is_some() && !privacy.mode.takes_evaluation() {
-            let what = PrivacyMode::reserved(PrivacyMode::takes_evaluation);
+            let what = PrivacyMode::only_for(PrivacyMode::takes_evaluation);
             self.note(
                 "privacy.evaluation",
                 what,
@@ -84,7 +84,7 @@ impl PlanErrors {
             ("privacy.delta", privacy.delta != 0.0),
         ];
         for (key, _) in stated.into_iter().filter(|(_, stated)| *stated) {
-            self.note(key, privacy.mode.adds_none(), "leave it out");
+            self.note(key, privacy.mode.no_noise_reason(), "leave it out");
         }
     }
 

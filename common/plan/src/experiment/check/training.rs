@@ -150,7 +150,7 @@ impl PlanErrors {
                     rule.max_sites <= limits::COMPARED,
                     "aggregation.max_sites",
                     rule.max_sites,
-                    "use at most 100 with combine = \"multi-krum\", which compares each two updates",
+                    "use at most 100 with combine = \"multi-krum\", which compares every pair of updates",
                 );
             }
         }

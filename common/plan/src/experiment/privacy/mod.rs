@@ -67,12 +67,12 @@ impl PrivacyMode {
     }
 
     /// Why a mode without noise refuses what noise would need.
-    pub(super) fn adds_none(self) -> String {
+    pub(super) fn no_noise_reason(self) -> String {
         format!("mode \"{}\" adds no noise", self.name())
     }
 
     /// Why a mode without this property refuses what only modes with it take.
-    pub(super) fn reserved(has: fn(Self) -> bool) -> String {
+    pub(super) fn only_for(has: fn(Self) -> bool) -> String {
         let taking = Self::ALL.iter().filter(|mode| has(**mode));
         let names: Vec<String> = taking.map(|mode| format!("\"{}\"", mode.name())).collect();
         format!("for mode {} alone", names.join(" or "))

@@ -42,15 +42,15 @@ fn missing(key: &'static str, hint: &'static str) -> KeyError {
 impl Given {
     /// The keys that a mode lacks, and those that it refuses.
     fn key_errors(&self, mode: PrivacyMode) -> Vec<KeyError> {
-        let noise = if mode.adds_noise() { self.lacks_noise() } else { self.has_noise(mode) };
-        let steps = if mode.takes_steps() { self.lacks_steps() } else { self.has_steps() };
+        let noise = if mode.adds_noise() { self.missing_noise() } else { self.refused_noise(mode) };
+        let steps = if mode.takes_steps() { self.missing_steps() } else { self.refused_steps() };
         let evaluation = self.evaluation.as_ref().filter(|_| !mode.takes_evaluation());
-        let what = PrivacyMode::reserved(PrivacyMode::takes_evaluation);
+        let what = PrivacyMode::only_for(PrivacyMode::takes_evaluation);
         noise.into_iter().chain(steps).chain(refused("evaluation", evaluation, &what)).collect()
     }
 
     /// What every mode with noise needs: δ, and either the noise or the ε that decides it.
-    fn lacks_noise(&self) -> Vec<KeyError> {
+    fn missing_noise(&self) -> Vec<KeyError> {
         let delta = self.delta.is_none().then(|| {
             missing(
                 "delta",
@@ -73,8 +73,8 @@ impl Given {
         delta.into_iter().chain(epsilon).collect()
     }
 
-    fn has_noise(&self, mode: PrivacyMode) -> Vec<KeyError> {
-        let what = mode.adds_none();
+    fn refused_noise(&self, mode: PrivacyMode) -> Vec<KeyError> {
+        let what = mode.no_noise_reason();
         let keys = [
             refused("noise_multiplier", self.noise_multiplier.as_ref(), &what),
             refused("epsilon", self.epsilon.as_ref(), &what),
@@ -83,7 +83,7 @@ impl Given {
         keys.into_iter().flatten().collect()
     }
 
-    fn lacks_steps(&self) -> Vec<KeyError> {
+    fn missing_steps(&self) -> Vec<KeyError> {
         let patients = self.expected_patients.is_none().then(|| {
             missing(
                 "expected_patients",
@@ -94,8 +94,8 @@ impl Given {
         patients.into_iter().collect()
     }
 
-    fn has_steps(&self) -> Vec<KeyError> {
-        let what = PrivacyMode::reserved(PrivacyMode::takes_steps);
+    fn refused_steps(&self) -> Vec<KeyError> {
+        let what = PrivacyMode::only_for(PrivacyMode::takes_steps);
         let keys = [
             refused("steps", self.steps.as_ref(), &what),
             refused("sampling_rate", self.sampling_rate.as_ref(), &what),

@@ -120,7 +120,7 @@ fn a_median_and_multi_krum_have_as_many_sites_as_they_need() {
             (hostile, "4294967295 is out", |p| {
                 p.aggregation.combine = Combine::MultiKrum { hostile: u32::MAX };
             }),
-            ("aggregation.max_sites", "compares each two", |p| p.aggregation.max_sites = 101),
+            ("aggregation.max_sites", "compares every pair", |p| p.aggregation.max_sites = 101),
             ("aggregation.weights", "counts all sites alike", |p| {
                 p.aggregation.weights = Weights::Patients { unit: 250 };
             }),
