@@ -125,8 +125,13 @@ impl Dialer {
     async fn dial_route(&self, route: &Route) -> Result<Link, String> {
         if route.tcp.is_some() && !self.doubts_udp_for().is_zero() {
             tracing::info!(coordinator = %route, "the last session over UDP fell silent: TCP is tried first");
-            if let Ok(link) = self.by_tcp(route).await {
-                return Ok(link);
+            match self.by_tcp(route).await {
+                Ok(link) => return Ok(link),
+                // It was not UDP alone that fell silent.
+                Err(why) => {
+                    tracing::debug!(why, "TCP leads nowhere either");
+                    *self.doubt() = Doubt::default();
+                }
             }
         }
         let mut udp = Box::pin(self.by_udp(route));
