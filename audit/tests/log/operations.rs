@@ -155,6 +155,63 @@ fn a_coordinator_that_was_killed_explains_what_did_not_arrive() {
     assert_eq!((classes(&found), found.exit_code()), (vec![Class::Undelivered], 0));
 }
 
+/// A coordinator that goes on with its runs after a restart could excuse whatever it drops by one more restart.
+#[test]
+fn a_restart_excuses_what_was_sent_before_it_and_nothing_later() {
+    let mut pair = Pair::new();
+    let update = pair.send(1);
+    pair.centre.tell(start());
+    pair.meet();
+    let offer = Event::RoundOffer { model: digest("model"), plan: digest("plan") };
+    pair.centre.of(RUN, 1, offer.clone());
+    pair.sign();
+    assert_eq!(classes(&pair.judge()), [Class::Undelivered]);
+    // The next process was sent the same bytes, long after that, and does not tell of them.
+    pair.site.millis += MAX_SKEW_MS + 10_000;
+    pair.site.of(RUN, 1, Event::Sent { update, bytes: 64 });
+    pair.meet();
+    pair.centre.tell(Event::ClockStep { by_ms: 1 });
+    pair.sign();
+    assert_eq!(classes(&pair.judge()), [Class::Lost]);
+}
+
+#[test]
+fn a_model_that_is_released_again_excuses_only_numbers_of_before() {
+    let mut pair = Pair::new();
+    let update = pair.send(1);
+    pair.receive(1, update);
+    pair.close(1);
+    let release = entry(Event::Release { model: digest("model 1") }).of_run(name(RUN));
+    pair.centre.put(&release);
+    pair.meet();
+    pair.site.total += 5;
+    let total = pair.site.total;
+    pair.site.of(RUN, 2, reserve(NOISE, 5, total));
+    let numbers = Some(digest("concordance"));
+    let metric = Event::Metric { name: name("concordance").into(), noised: true, numbers };
+    let metric = entry(metric).of_run(name(RUN)).of_round(2);
+    pair.site.put(&metric);
+    pair.meet();
+    // The coordinator's process ended before they were on record, and the next one asks for them again.
+    pair.centre.tell(start());
+    pair.centre.put(&release);
+    pair.sign();
+    let found = pair.judge();
+    let of_numbers = |found: &Reconciliation| {
+        let of = found.discrepancies.iter().filter(|one| one.round == 0);
+        of.map(|one| one.class).collect::<Vec<_>>()
+    };
+    assert_eq!(of_numbers(&found), [Class::Undelivered], "{:?}", found.discrepancies);
+    // It is given them, and does not tell of them.
+    pair.site.millis += MAX_SKEW_MS + 10_000;
+    pair.site.put(&metric);
+    pair.meet();
+    pair.centre.tell(Event::ClockStep { by_ms: 1 });
+    pair.sign();
+    let found = pair.judge();
+    assert_eq!(of_numbers(&found), [Class::Lost], "{:?}", found.discrepancies);
+}
+
 #[test]
 fn a_refusal_explains_what_was_not_taken_and_excuses_nothing_else() {
     let mut pair = Pair::new();
