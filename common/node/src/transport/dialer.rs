@@ -147,7 +147,7 @@ impl Dialer {
             },
             () = tokio::time::sleep(HEAD_START) => {}
         }
-        tracing::info!(coordinator = %route, "no connection over UDP yet: TCP is tried beside it");
+        tracing::info!(coordinator = %route, "UDP leads nowhere so far: TCP is tried beside it");
         let mut tcp = Box::pin(self.by_tcp(route));
         let mut refused = None;
         loop {

@@ -38,6 +38,11 @@ impl Forwarder {
 
     /// Forwards UDP as well from now on, for one site at a time.
     pub fn open_udp(&self) -> Result<(), SetupError> {
+        self.open_udp_for(usize::MAX)
+    }
+
+    /// The same for so many datagrams of the site, as a firewall that looks at the first ones of a flow.
+    pub fn open_udp_for(&self, datagrams: usize) -> Result<(), SetupError> {
         let near = Arc::clone(&self.silent);
         let far = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
         far.connect(self.target)?;
@@ -56,7 +61,10 @@ impl Forwarder {
         });
         thread::spawn(move || {
             let mut datagram = [0; DATAGRAM];
+            let mut left = datagrams;
             while let Ok((length, from)) = near.recv_from(&mut datagram) {
+                let Some(fewer) = left.checked_sub(1) else { continue };
+                left = fewer;
                 if let Ok(mut site) = site.lock() {
                     *site = Some(from);
                 }

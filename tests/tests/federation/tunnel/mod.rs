@@ -77,6 +77,20 @@ fn a_run_over_tcp_ends_with_the_model_of_a_run_over_udp() -> Outcome {
     stop([coordinator])
 }
 
+/// Such a network would otherwise be taken for one that carries UDP, each time anew.
+#[test]
+fn a_network_that_lets_a_handshake_through_and_then_nothing_leads_to_tcp() -> Outcome {
+    let mut federation = Federation::new()?;
+    let coordinator = federation.serve()?;
+    let forwarder = Forwarder::new(&federation.address)?;
+    forwarder.open_udp_for(6)?;
+    reach(&federation, SITE, &format!("coordinator = \"{}\"", forwarder.address))?;
+    let mut site = federation.site_node(SITE, "run")?;
+    site.wait_for("the last session over UDP fell silent: TCP is tried first")?;
+    assert_eq!(path(&mut site)?, "tcp");
+    stop([site, coordinator])
+}
+
 #[test]
 fn check_says_which_path_works_and_why_the_other_does_not() -> Outcome {
     let mut federation = Federation::new()?;
