@@ -189,31 +189,33 @@ impl SavedRounds {
         }
     }
 
-    /// Sets the round of a run aside whose model could not be kept: another release may read it.
-    pub fn set_aside(&self, run: &RunId) {
+    /// Quarantines the round of a run whose model could not be kept: another release may read it.
+    pub fn quarantine(&self, run: &RunId) {
         let path = self.path(run);
-        let aside = path.with_extension(ASIDE);
-        match std::fs::rename(&path, &aside) {
-            Ok(()) => tracing::warn!(%run, file = %aside.display(), "the saved round is set aside"),
+        let quarantined = path.with_extension(QUARANTINED);
+        match std::fs::rename(&path, &quarantined) {
+            Ok(()) => {
+                tracing::warn!(%run, file = %quarantined.display(), "the saved round is quarantined")
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(%run, %error, "the saved round cannot be set aside"),
+            Err(error) => tracing::warn!(%run, %error, "the saved round cannot be quarantined"),
         }
     }
 
-    /// Removes all files but those of these runs, and those that were set aside.
+    /// Removes all files but those of these runs, and those in quarantine.
     pub fn keep_only(&self, runs: &BTreeSet<RunId>) {
         for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let is_aside = path.extension().is_some_and(|ending| ending == ASIDE);
-            if !is_aside && !runs.iter().any(|run| self.path(run) == path) {
+            let is_quarantined = path.extension().is_some_and(|ending| ending == QUARANTINED);
+            if !is_quarantined && !runs.iter().any(|run| self.path(run) == path) {
                 let _ = std::fs::remove_file(path);
             }
         }
     }
 }
 
-/// The ending of a file that was set aside.
-const ASIDE: &str = "aside";
+/// The ending of a file in quarantine.
+const QUARANTINED: &str = "quarantined";
 
 fn damaged(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)

@@ -117,7 +117,7 @@ fn end(
     keep_saved(registry, state, models, run)?;
     let kept = kept(registry, models, run)?;
     if kept.is_none() {
-        SavedRounds::of(state).set_aside(run);
+        SavedRounds::of(state).quarantine(run);
     }
     let found = kept.as_ref().map(|kept| log::kept(run, Round(kept.rounds), kept.model));
     audit.record(found.into_iter().chain([log::interrupted(run)]).collect())?;

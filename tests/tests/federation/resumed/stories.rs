@@ -130,6 +130,7 @@ fn a_run_that_cannot_be_continued_ends_on_record_with_the_reason() -> Outcome {
     tests::stop([coordinator])?;
     tests::stop(sites)?;
     all_logs_hold(&federation)?;
-    nothing_is_left(&federation);
+    // Another release, or a person, may read it.
+    assert!(saved.with_extension("quarantined").exists() && !saved.exists());
     Ok(())
 }
