@@ -195,7 +195,8 @@ impl SavedRounds {
         let quarantined = path.with_extension(QUARANTINED);
         match std::fs::rename(&path, &quarantined) {
             Ok(()) => {
-                tracing::warn!(%run, file = %quarantined.display(), "the saved round is quarantined")
+                let file = quarantined.display();
+                tracing::warn!(%run, %file, "the saved round is quarantined");
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(%run, %error, "the saved round cannot be quarantined"),
