@@ -1,7 +1,8 @@
-//! A way to the coordinator as a firewall leaves it: TCP is forwarded, and UDP gets no answer until it is opened.
+//! A way to the coordinator as a firewall leaves it: TCP is forwarded, and UDP only between being opened and closed.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -18,6 +19,7 @@ pub struct Forwarder {
     pub address: String,
     target: SocketAddr,
     silent: Arc<UdpSocket>,
+    is_open: Arc<AtomicBool>,
 }
 
 impl Forwarder {
@@ -33,17 +35,14 @@ impl Forwarder {
                 }
             }
         });
-        Ok(Self { address, target, silent: Arc::new(silent) })
+        Ok(Self { address, target, silent: Arc::new(silent), is_open: Arc::default() })
     }
 
     /// Forwards UDP as well from now on, for one site at a time.
     pub fn open_udp(&self) -> Result<(), SetupError> {
-        self.open_udp_for(usize::MAX)
-    }
-
-    /// The same for so many datagrams of the site, as a firewall that looks at the first ones of a flow.
-    pub fn open_udp_for(&self, datagrams: usize) -> Result<(), SetupError> {
+        self.is_open.store(true, Ordering::SeqCst);
         let near = Arc::clone(&self.silent);
+        let is_open = Arc::clone(&self.is_open);
         let far = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
         far.connect(self.target)?;
         let site = Arc::new(Mutex::new(None));
@@ -61,10 +60,10 @@ impl Forwarder {
         });
         thread::spawn(move || {
             let mut datagram = [0; DATAGRAM];
-            let mut left = datagrams;
             while let Ok((length, from)) = near.recv_from(&mut datagram) {
-                let Some(fewer) = left.checked_sub(1) else { continue };
-                left = fewer;
+                if !is_open.load(Ordering::SeqCst) {
+                    continue;
+                }
                 if let Ok(mut site) = site.lock() {
                     *site = Some(from);
                 }
@@ -72,6 +71,11 @@ impl Forwarder {
             }
         });
         Ok(())
+    }
+
+    /// Forwards no datagram of a site any more.
+    pub fn close_udp(&self) {
+        self.is_open.store(false, Ordering::SeqCst);
     }
 }
 
