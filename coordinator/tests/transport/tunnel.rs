@@ -141,7 +141,7 @@ async fn where_udp_is_silent_tcp_is_tried_beside_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_over_udp_is_final_and_no_second_try_hides_it() {
+async fn a_refusal_over_udp_is_told_and_tcp_is_tried_all_the_same() {
     let ours = authority();
     let strangers = authority();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -150,10 +150,22 @@ async fn a_refusal_over_udp_is_final_and_no_second_try_hides_it() {
     let address = listener.address().unwrap();
     assert_eq!(listener.tcp_address(), Some(address), "one port for both");
     let dialer = Dialer::new(identity(&strangers, site())).unwrap();
-    let accept = async { listener.accept().await.unwrap().accept().await.map(drop) };
-    let (_, reached) = within(async { tokio::join!(accept, dialer.dial(address)) }).await;
-    let why = reached.map(drop).unwrap_err().to_string();
-    assert!(why.contains("another authority") && !why.contains("TCP:"), "{why}");
+    let accept = async {
+        loop {
+            // Both refuse: neither trusts the other.
+            let refused = listener.accept().await.unwrap().accept().await.map(drop);
+            assert!(refused.is_err());
+        }
+    };
+    let why = within(async {
+        tokio::select! {
+            reached = dialer.dial(address) => reached.map(drop).unwrap_err().to_string(),
+            () = accept => unreachable!(),
+        }
+    })
+    .await;
+    assert_eq!(why.matches("another authority").count(), 2, "{why}");
+    assert!(why.contains("UDP: ") && why.contains("; TCP: "), "{why}");
 }
 
 #[tokio::test]

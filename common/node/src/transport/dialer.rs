@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::doubt::Doubt;
 use super::error::{TransportError, explain};
 use super::link::Link;
-use super::race::{Failures, first};
+use super::race::first;
 use super::route::{Path, Route};
 use super::tunnel::{Connector, Reached};
 use super::{quic, tls};
@@ -31,36 +31,6 @@ const UDP: Duration = Duration::from_secs(10);
 /// How often a handshake is looked at while its confirmation is awaited, and for how long.
 const LOOK: Duration = Duration::from_millis(5);
 const CONFIRMATION: Duration = Duration::from_secs(5);
-
-/// Why UDP did not lead to the coordinator.
-#[derive(Debug)]
-enum UdpFailure {
-    /// Nothing answered.
-    Silent,
-    /// The coordinator answered and refused, or cannot be trusted: UDP is not blocked.
-    Answered(String),
-    /// This machine cannot send there.
-    Local(String),
-}
-
-impl UdpFailure {
-    fn is_answer(&self) -> bool {
-        matches!(self, Self::Answered(_))
-    }
-
-    fn into_words(self) -> String {
-        match self {
-            Self::Silent => explain(&ConnectionError::TimedOut),
-            Self::Answered(why) | Self::Local(why) => why,
-        }
-    }
-}
-
-/// Why a path did not lead to the coordinator, and whether that settles the matter.
-struct PathFailure {
-    why: String,
-    is_final: bool,
-}
 
 /// A site's or an operator's end.
 pub struct Dialer {
@@ -93,7 +63,8 @@ impl Dialer {
     /// address it is reached under. A host name is looked up now, and its addresses are tried beside each other.
     ///
     /// UDP is tried first, unless it is in doubt ([`Self::session_ended`]). If nothing answers there for some seconds, TCP is tried beside it, and the first path that
-    /// leads to the coordinator wins. A refusal over UDP settles the matter: that path is not blocked.
+    /// leads to the coordinator wins. An answer over UDP that refuses does not settle the matter: whoever is on the way can
+    /// forge one before the coordinator has proven who it is.
     ///
     /// # Errors
     /// It cannot be reached, or one side does not trust the other; what was tried is named.
@@ -136,14 +107,13 @@ impl Dialer {
         }
         let mut udp = Box::pin(self.by_udp(route));
         if route.tcp.is_none() {
-            return udp.await.map_err(|failure| failure.why);
+            return udp.await;
         }
         let mut blocked = None;
         tokio::select! {
             reached = &mut udp => match reached {
                 Ok(link) => return Ok(link),
-                Err(failure) if failure.is_final => return Err(failure.why),
-                Err(failure) => blocked = Some(failure.why),
+                Err(why) => blocked = Some(why),
             },
             () = tokio::time::sleep(HEAD_START) => {}
         }
@@ -154,8 +124,7 @@ impl Dialer {
             tokio::select! {
                 reached = &mut udp, if blocked.is_none() => match reached {
                     Ok(link) => return Ok(link),
-                    Err(failure) if failure.is_final => return Err(failure.why),
-                    Err(failure) => blocked = Some(failure.why),
+                    Err(why) => blocked = Some(why),
                 },
                 reached = &mut tcp, if refused.is_none() => match reached {
                     Ok(link) => return Ok(link),
@@ -181,7 +150,7 @@ impl Dialer {
     /// Why it does not.
     pub async fn probe(&self, path: Path, route: &Route) -> Result<(), String> {
         let link = match path {
-            Path::Udp => Box::pin(self.by_udp(route)).await.map_err(|failure| failure.why)?,
+            Path::Udp => Box::pin(self.by_udp(route)).await?,
             Path::Tcp => Box::pin(self.by_tcp(route)).await?,
         };
         let confirmed = confirmed(link.connection()).await;
@@ -189,23 +158,15 @@ impl Dialer {
         confirmed
     }
 
-    async fn by_udp(&self, route: &Route) -> Result<Link, PathFailure> {
-        let open = |why| PathFailure { why, is_final: false };
-        let found = route.udp.look_up().await.map_err(open)?;
+    async fn by_udp(&self, route: &Route) -> Result<Link, String> {
+        let found = route.udp.look_up().await?;
         let attempt = |address| {
             let endpoint = self.endpoint.clone();
             let config = self.config.clone();
             async move { by_udp_to(&endpoint, config, address).await }
         };
         let reached = first(&found, attempt).await;
-        let connection = reached.map_err(|Failures(failures)| {
-            let is_final = failures.iter().any(|(_, failure)| failure.is_answer());
-            let failures = failures
-                .into_iter()
-                .map(|(address, failure)| (address, failure.into_words()))
-                .collect();
-            PathFailure { why: Failures(failures).named(&route.udp), is_final }
-        })?;
+        let connection = reached.map_err(|failures| failures.named(&route.udp))?;
         Ok(Link::to_coordinator(connection, Path::Udp))
     }
 
@@ -244,15 +205,12 @@ async fn by_udp_to(
     endpoint: &Endpoint,
     config: ClientConfig,
     address: SocketAddr,
-) -> Result<Connection, UdpFailure> {
+) -> Result<Connection, String> {
     let connecting = endpoint
         .connect_with(config, address, COORDINATOR_NAME)
-        .map_err(|error| UdpFailure::Local(error.to_string()))?;
-    match timeout(UDP, connecting).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Err(_) | Ok(Err(ConnectionError::TimedOut)) => Err(UdpFailure::Silent),
-        Ok(Err(error)) => Err(UdpFailure::Answered(explain(&error))),
-    }
+        .map_err(|error| error.to_string())?;
+    let reached = timeout(UDP, connecting).await.unwrap_or(Err(ConnectionError::TimedOut));
+    reached.map_err(|error| explain(&error))
 }
 
 /// Waits until the coordinator confirms the handshake. In TLS 1.3 a client is done before its certificate is judged.

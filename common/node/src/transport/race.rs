@@ -12,9 +12,9 @@ const STAGGER: Duration = Duration::from_secs(1);
 
 /// Why each of several addresses could not be reached.
 #[derive(Debug)]
-pub(super) struct Failures<E>(pub Vec<(SocketAddr, E)>);
+pub(super) struct Failures(Vec<(SocketAddr, String)>);
 
-impl Failures<String> {
+impl Failures {
     /// In words. An address is named unless it is the only one, and stands in `to` already.
     pub(super) fn named(&self, to: &Address) -> String {
         match self.0.as_slice() {
@@ -31,14 +31,13 @@ impl Failures<String> {
 
 /// Tries addresses, each a while after the one before or as soon as it has failed. The first that is reached wins, and
 /// the others are given up.
-pub(super) async fn first<T, E, F>(
+pub(super) async fn first<T, F>(
     addresses: &[SocketAddr],
     attempt: impl Fn(SocketAddr) -> F,
-) -> Result<T, Failures<E>>
+) -> Result<T, Failures>
 where
     T: Send + 'static,
-    E: Send + 'static,
-    F: Future<Output = Result<T, E>> + Send + 'static,
+    F: Future<Output = Result<T, String>> + Send + 'static,
 {
     let mut left = addresses.iter().copied();
     let mut attempts = JoinSet::new();

@@ -9,7 +9,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use tests::{Federation, HOSPITALS, Process, SetupError, demo, edit, failure, stop, success};
+use tests::{
+    Federation, HOSPITALS, Process, SetupError, demo, edit, failure, free_address, stop, success,
+};
 
 use self::forwarder::Forwarder;
 use self::proxy::HttpProxy;
@@ -96,10 +98,15 @@ fn a_network_that_stops_udp_after_a_handshake_leads_to_tcp() -> Outcome {
 #[test]
 fn check_says_which_path_works_and_why_the_other_does_not() -> Outcome {
     let mut federation = Federation::new()?;
+    let settings = federation.site(SITE).join("site-node.toml");
+    let as_made = fs::read_to_string(&settings)?;
+    // Another program may listen at the port of the file.
+    reach(&federation, SITE, &format!("coordinator = \"{}\"", free_address()?))?;
     let refused = failure(federation.site_node(SITE, "check")?)?;
     for part in ["UDP to 127.0.0.1", "TCP to 127.0.0.1", "nothing listens for TCP", "no path"] {
         assert!(refused.contains(part), "{part}: {refused}");
     }
+    tests::replace(&settings, &as_made)?;
     let coordinator = federation.serve()?;
     let told = success(federation.site_node(SITE, "check")?)?;
     let works = |path: &str| format!("{path} to {}: works", federation.address);

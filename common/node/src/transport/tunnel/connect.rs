@@ -6,8 +6,10 @@ use std::sync::Arc;
 use quinn::{ClientConfig, Connection, ConnectionError};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
+use super::lockout::Lockout;
 use super::socket::Ends;
 use super::{GOODBYE, Proxy, Tunnel, transport};
 use crate::pki::COORDINATOR_NAME;
@@ -19,6 +21,7 @@ use crate::transport::race::first;
 pub(in crate::transport) struct Connector {
     tls: TlsConnector,
     quic: ClientConfig,
+    lockout: Lockout,
 }
 
 /// A connection in a tunnel. Without a task that follows it the tunnel ends.
@@ -38,7 +41,7 @@ impl Connector {
     /// Connects with these certificates: in the outer TLS, and in the QUIC that it carries.
     pub(in crate::transport) fn new(tls: rustls::ClientConfig, mut quic: ClientConfig) -> Self {
         quic.transport_config(transport());
-        Self { tls: TlsConnector::from(Arc::new(tls)), quic }
+        Self { tls: TlsConnector::from(Arc::new(tls)), quic, lockout: Lockout::default() }
     }
 
     /// Connects to a coordinator, through a proxy if there is one, which then looks the name up.
@@ -47,6 +50,11 @@ impl Connector {
         to: &Address,
         proxy: Option<&Proxy>,
     ) -> Result<Reached, String> {
+        if let Some(path) = proxy.and_then(|proxy| proxy.credentials.as_deref())
+            && let Some(why) = self.lockout.why(path, Instant::now())
+        {
+            return Err(why);
+        }
         let mut stream = match proxy {
             None => tcp(to).await?,
             Some(proxy) => {
@@ -58,7 +66,14 @@ impl Connector {
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let ends = ends(&stream).map_err(|error| error.to_string())?;
         if let Some(proxy) = proxy {
-            proxy.connect(&mut stream, to).await?;
+            proxy.connect(&mut stream, to).await.map_err(|refusal| {
+                if let Some(path) = &proxy.credentials
+                    && refusal.is_of_credentials
+                {
+                    self.lockout.refused(path, &refusal.why, Instant::now());
+                }
+                refusal.why
+            })?;
         }
         let name = ServerName::try_from(COORDINATOR_NAME).map_err(|error| error.to_string())?;
         let stream = self.tls.connect(name, stream).await.map_err(|error| explain_io(&error))?;

@@ -13,6 +13,7 @@ mod carrier;
 mod connect;
 mod frames;
 mod limits;
+mod lockout;
 mod proxy;
 mod reply;
 mod socket;

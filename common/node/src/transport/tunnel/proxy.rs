@@ -94,6 +94,21 @@ impl Credentials {
     }
 }
 
+/// Why there is no way through a proxy.
+#[derive(Debug)]
+pub(super) struct ProxyRefusal {
+    /// In words.
+    pub why: String,
+    /// Whether the proxy does not accept the user and the password that it was given.
+    pub is_of_credentials: bool,
+}
+
+impl From<String> for ProxyRefusal {
+    fn from(why: String) -> Self {
+        Self { why, is_of_credentials: false }
+    }
+}
+
 impl Proxy {
     /// That the user and the password can be read.
     ///
@@ -104,13 +119,13 @@ impl Proxy {
     }
 
     /// Asks the proxy for a connection to a place.
-    pub(super) async fn connect<S>(&self, stream: &mut S, to: &Address) -> Result<(), String>
+    pub(super) async fn connect<S>(&self, stream: &mut S, to: &Address) -> Result<(), ProxyRefusal>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let proxy = &self.address;
         let credentials = self.credentials.as_deref().map(Credentials::load).transpose();
-        let credentials = credentials.map_err(|error| error.to_string())?;
+        let credentials = credentials.map_err(|error| ProxyRefusal::from(error.to_string()))?;
         let mut request = Zeroizing::new(format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n"));
         if let Some(Credentials(encoded)) = &credentials {
             request.push_str("Proxy-Authorization: Basic ");
@@ -122,14 +137,13 @@ impl Proxy {
         stream.write_all(request.as_bytes()).await.map_err(lost)?;
         stream.flush().await.map_err(lost)?;
         let head = read_head(stream).await.map_err(|why| format!("proxy {proxy}: {why}"))?;
-        match Reply::parse(&head) {
-            Ok(reply) if reply.is_success() => Ok(()),
-            Ok(reply) => {
-                let why = explain(&reply, to, self.credentials.as_deref());
-                Err(format!("proxy {proxy}: {why}"))
-            }
-            Err(NoReply) => Err(format!("proxy {proxy}: {NO_PROXY}")),
+        let reply = Reply::parse(&head).map_err(|NoReply| format!("proxy {proxy}: {NO_PROXY}"))?;
+        if reply.is_success() {
+            return Ok(());
         }
+        let why = explain(&reply, to, self.credentials.as_deref());
+        let is_of_credentials = reply.status == 407 && credentials.is_some();
+        Err(ProxyRefusal { why: format!("proxy {proxy}: {why}"), is_of_credentials })
     }
 }
 
@@ -270,7 +284,7 @@ mod tests {
             far.write_all(&bytes).await.unwrap();
             drop(far);
         };
-        tokio::join!(proxy.connect(&mut near, &to), answer).0
+        tokio::join!(proxy.connect(&mut near, &to), answer).0.map_err(|refusal| refusal.why)
     }
 
     #[tokio::test]
