@@ -109,11 +109,8 @@ impl Aggregator for MultiKrum {
         let chosen = Distances::measure(&mut updates)?.chosen(self.hostile);
         updates.rewind()?;
         let scale = if chosen.is_empty() { 0.0 } else { self.unit / chosen.len() as f64 };
-        let mut model = Vec::with_capacity(4 * self.parameters);
         let mut sums = [0_i64; PIECE];
-        let mut combined = [0.0; PIECE];
-        let mut made = [0.0_f32; PIECE];
-        while let Some(piece) = updates.next()? {
+        updates.into_model(next, |piece, combined| {
             let sums = &mut sums[..piece.count];
             sums.fill(0);
             for update in &chosen {
@@ -121,14 +118,10 @@ impl Aggregator for MultiKrum {
                     *sum += i64::from(*value);
                 }
             }
-            let combined = &mut combined[..piece.count];
             for (mean, sum) in combined.iter_mut().zip(sums) {
                 *mean = *sum as f64 * scale;
             }
-            next(piece.start, combined, &mut made[..piece.count]);
-            model.extend(made[..piece.count].iter().flat_map(|value| value.to_le_bytes()));
-        }
-        Ok(model)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::PIECE;
+use super::{NextParameters, PIECE};
 use crate::incoming::BoundedUpdate;
 use crate::spool::SpoolReader;
 
@@ -84,5 +84,26 @@ impl SideBySide {
     pub fn rewind(&mut self) -> io::Result<()> {
         self.next = 0;
         self.readers.iter_mut().try_for_each(SpoolReader::rewind)
+    }
+
+    /// The next model from the pieces that are left: `combine` makes the combined update of each.
+    ///
+    /// # Errors
+    /// An update cannot be read back.
+    pub fn into_model(
+        mut self,
+        next: &mut NextParameters<'_>,
+        mut combine: impl FnMut(&Piece<'_>, &mut [f64]),
+    ) -> io::Result<Vec<u8>> {
+        let mut model = Vec::with_capacity(4 * self.parameters);
+        let mut combined = [0.0; PIECE];
+        let mut made = [0.0_f32; PIECE];
+        while let Some(piece) = self.next()? {
+            let combined = &mut combined[..piece.count];
+            combine(&piece, combined);
+            next(piece.start, combined, &mut made[..piece.count]);
+            model.extend(made[..piece.count].iter().flat_map(|value| value.to_le_bytes()));
+        }
+        Ok(model)
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::side_by_side::SideBySide;
-use super::{Aggregator, NextParameters, PIECE};
+use super::{Aggregator, NextParameters};
 use crate::incoming::BoundedUpdate;
 
 /// The coordinate-wise trimmed mean and median (Yin et al., arXiv:1803.01498, definitions 2 and 1).
@@ -52,13 +52,8 @@ impl Aggregator for TrimmedMean {
         let cut = trimmed(self.trim, sites);
         let kept = sites - 2 * cut;
         let scale = if kept > 0 { self.unit / kept as f64 } else { 0.0 };
-        let mut updates = SideBySide::new(self.updates, self.parameters)?;
-        let mut model = Vec::with_capacity(4 * self.parameters);
         let mut values = Vec::with_capacity(sites);
-        let mut combined = [0.0; PIECE];
-        let mut made = [0.0_f32; PIECE];
-        while let Some(piece) = updates.next()? {
-            let combined = &mut combined[..piece.count];
+        SideBySide::new(self.updates, self.parameters)?.into_model(next, |piece, combined| {
             for (place, mean) in combined.iter_mut().enumerate() {
                 values.clear();
                 values.extend(piece.column(place));
@@ -66,10 +61,7 @@ impl Aggregator for TrimmedMean {
                 let sum: i64 = values[cut..sites - cut].iter().map(|value| i64::from(*value)).sum();
                 *mean = sum as f64 * scale;
             }
-            next(piece.start, combined, &mut made[..piece.count]);
-            model.extend(made[..piece.count].iter().flat_map(|value| value.to_le_bytes()));
-        }
-        Ok(model)
+        })
     }
 }
 
