@@ -167,6 +167,7 @@ impl Launcher {
     pub(crate) fn resume(&self, run: RunId, unfinished: Unfinished) -> Result<(), LaunchError> {
         let plan = unfinished.plan.clone();
         let registry = Registry::open(&Registry::path(&self.state))?;
+        registry.resume(&run)?;
         let feed = Arc::new(ProgressFeed::new(plan.clone().into_plan()));
         for event in &unfinished.events {
             if let Some(step) = step(event) {

@@ -11,9 +11,8 @@ use plan::artifact::{Card, largest};
 use plan::model::ParamLayout;
 
 use super::pages::pages;
-use super::runs::INTERRUPTED;
 use super::{ArchiveError, Hear};
-use crate::registry::RUNNING;
+use crate::registry::{INTERRUPTED, RUNNING};
 
 fn at(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
     move |source| ArchiveError::Io { path: path.to_owned(), source }

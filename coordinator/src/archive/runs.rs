@@ -6,10 +6,7 @@ use node::wire::{Answer, MAX_LISTED, PAGE, RoundSummary, RunSummary, SiteMetric}
 use super::names::{LOOKED_AT, meant};
 use super::pages::pages;
 use super::{ArchiveError, Hear};
-use crate::registry::{RUNNING, Registry, RoundRow, RunRow};
-
-/// The status of a run without an end that nobody drives: it waits for the next start of the coordinator.
-pub(super) const INTERRUPTED: &str = "interrupted";
+use crate::registry::{INTERRUPTED, Registry, RoundRow, RunRow};
 
 /// Who drives the runs that have no end.
 #[derive(Debug, Clone)]
@@ -26,7 +23,7 @@ pub(super) fn status<'r>(row: &'r RunRow, driven: &Driven) -> &'r str {
         Driven::Here(active) => active.iter().any(|run| run.as_str() == row.id),
         Driven::Elsewhere => true,
     };
-    if row.status == RUNNING && !is_driven { INTERRUPTED } else { &row.status }
+    if row.has_no_end() && !is_driven { INTERRUPTED } else { &row.status }
 }
 
 /// The runs of a registry.

@@ -115,10 +115,14 @@ impl Running {
         connections.end(run);
     }
 
-    /// Puts down a run that the coordinator itself cannot go on with, such as for a full disk. Nothing is entered,
-    /// removed or told to a site: the next start of the coordinator continues the run, as after a kill.
+    /// Puts down a run that the coordinator itself cannot go on with, such as for a full disk. No end is entered, and
+    /// nothing is removed or told to a site: the next start of the coordinator continues the run, as after a kill.
     fn put_down(&mut self, error: &DriveError) {
         let outcome = format!("{error}; {CONTINUED}");
+        let Driver { run, registry, .. } = &self.driver;
+        if let Err(error) = registry.interrupt(run, &outcome) {
+            tracing::error!(%error, "that the run does not go on could not be entered");
+        }
         let reason = Some(outcome.clone());
         let ending = Ending { status: Status::Failed, reason, model_sha256: None };
         let event = RunEvent::Ended(self.run_end(self.driver.clock.wall(), ending, outcome));

@@ -9,7 +9,7 @@ use base::ids::{Round, RunId};
 
 use super::RecoveryError;
 use crate::driver::LoggedRound;
-use crate::registry::{RUNNING, Registry, RegistryError};
+use crate::registry::{Registry, RegistryError, RunRow};
 
 /// Runs that are named where the registry lacks some.
 const NAMED: usize = 20;
@@ -32,7 +32,7 @@ impl LoggedRuns {
             Err(RegistryError::Absent { .. }) => return Ok(Self::default()),
             registry => registry?,
         };
-        let active = registry.runs()?.into_iter().filter(|row| row.status == RUNNING);
+        let active = registry.runs()?.into_iter().filter(RunRow::has_no_end);
         let active = active.filter_map(|row| Some((row.id.parse().ok()?, LoggedRound::default())));
         Ok(Self { offered: BTreeSet::new(), active: active.collect() })
     }

@@ -2,8 +2,9 @@
 //! record, and a model that hospitals paid for is not lost.
 //!
 //! ```text
-//! run `running` in the registry ─► plan, journal, saved round, audit log
+//! run without an end ─► plan, journal, saved round, audit log
 //!     all that the run needs ─► continued in its round, as soon as the coordinator listens
+//!     the disk cannot be read ─► `interrupted` until the next start
 //!     something is missing   ─► KILL in the log
 //!         a saved round, or weights without a card ─► card from the plan and the journal; the run has its model
 //!         none                                     ─► failed
@@ -27,7 +28,7 @@ use plan::model::payload;
 
 use crate::artifact::{self, ArtifactError, Ended};
 use crate::driver::{Unfinished, log};
-use crate::registry::{Ending, RUNNING, Registry, RegistryError, RoundRecord, Status};
+use crate::registry::{Ending, Registry, RegistryError, RoundRecord, RunRow, Status};
 use crate::round::Event;
 use crate::saved_round::SavedRounds;
 use unfinished::NotContinued;
@@ -74,7 +75,7 @@ pub(crate) fn recover(
     let models = state.join("models");
     let mut continued = Vec::new();
     let mut waiting = Vec::new();
-    for row in registry.runs()?.into_iter().rev().filter(|row| row.status == RUNNING) {
+    for row in registry.runs()?.into_iter().rev().filter(RunRow::has_no_end) {
         let Ok(run) = row.id.parse::<RunId>() else { continue };
         let read = match logged {
             Some(logged) => unfinished::read(&registry, state, &row, logged.latest_round(&run)),
@@ -84,6 +85,7 @@ pub(crate) fn recover(
             Ok(unfinished) => continued.push(Continued { run, unfinished }),
             Err(NotContinued::Now(why)) => {
                 tracing::error!(%run, why, "a run is not continued before the next start: mend this first");
+                registry.interrupt(&run, &why)?;
                 waiting.push(run);
             }
             Err(NotContinued::Ever(why)) => {

@@ -14,7 +14,7 @@ use base::durable;
 use rusqlite::Connection;
 
 pub use read::{RoundRow, RunRow};
-pub use write::{Ending, Journalled, NewRun, RUNNING, RoundRecord, Status};
+pub use write::{Ending, INTERRUPTED, Journalled, NewRun, RUNNING, RoundRecord, Status};
 
 /// A registry that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use plan::experiment::Plan;
 use plan::metric::Metric;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Registry, RegistryError};
+use super::{INTERRUPTED, RUNNING, Registry, RegistryError};
 use crate::means::mean_of_stored;
 use crate::round::Event;
 
@@ -19,9 +19,9 @@ pub struct RunRow {
     pub id: String,
     /// Its experiment.
     pub experiment: String,
-    /// `running`, `finished`, `failed` or `stopped`.
+    /// `running`, `interrupted`, `finished`, `failed` or `stopped`.
     pub status: String,
-    /// Why it failed.
+    /// Why it has no model, or does not go on.
     pub reason: Option<String>,
     /// When it began.
     pub started: Timestamp,
@@ -35,6 +35,14 @@ pub struct RunRow {
     pub file_sha256: Option<String>,
     /// Rounds closed.
     pub rounds: u32,
+}
+
+impl RunRow {
+    /// Whether the run has no end yet.
+    #[must_use]
+    pub fn has_no_end(&self) -> bool {
+        [RUNNING, INTERRUPTED].contains(&self.status.as_str())
+    }
 }
 
 /// One closed round, with the mean of its sites' metrics.

@@ -20,7 +20,7 @@ CREATE TABLE run (
     plan TEXT NOT NULL,             -- JSON; never changed afterwards
     plan_digest TEXT NOT NULL,
     operator TEXT NOT NULL,         -- who launched it
-    status TEXT NOT NULL,           -- running, finished, failed or stopped
+    status TEXT NOT NULL,           -- running, interrupted, finished, failed or stopped
     reason TEXT,
     started INTEGER NOT NULL,       -- milliseconds since 1970, UTC
     ended INTEGER,

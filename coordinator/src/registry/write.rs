@@ -58,6 +58,9 @@ pub struct Journalled {
 /// The status of a run that has come to nothing yet, as the registry and the lists of runs spell it.
 pub const RUNNING: &str = "running";
 
+/// The status of a run without an end that nobody drives: it waits for the next start of the coordinator.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -198,6 +201,37 @@ impl Registry {
     /// becomes a writer after another connection has written.
     fn begin(&mut self) -> rusqlite::Result<Transaction<'_>> {
         self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
+    }
+
+    /// Enters that a run waits for the next start of the coordinator.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub fn interrupt(&self, run: &RunId, why: &str) -> Result<(), RegistryError> {
+        self.set_status(run, INTERRUPTED, Some(why))
+    }
+
+    /// Enters that a run goes on.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub fn resume(&self, run: &RunId) -> Result<(), RegistryError> {
+        self.set_status(run, RUNNING, None)
+    }
+
+    fn set_status(
+        &self,
+        run: &RunId,
+        status: &str,
+        reason: Option<&str>,
+    ) -> Result<(), RegistryError> {
+        self.connection
+            .execute(
+                "UPDATE run SET status = ?2, reason = ?3 WHERE id = ?1",
+                params![run.as_str(), status, reason],
+            )
+            .map_err(self.sql("entering whether a run goes on"))?;
+        Ok(())
     }
 
     /// Enters the end of a run.

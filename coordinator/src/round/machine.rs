@@ -62,6 +62,8 @@ pub struct Machine {
     pub(super) received: BTreeMap<SiteName, Digest>,
     /// Until when sites that took part are expected back, after the coordinator's process ended.
     pub(super) return_by: Option<Moment>,
+    /// The round was open when the process ended: hospitals may have paid for their part in it.
+    pub(super) reopens: bool,
 }
 
 impl Machine {
@@ -78,6 +80,7 @@ impl Machine {
             ending: false,
             received: BTreeMap::new(),
             return_by: None,
+            reopens: false,
         }
     }
 
@@ -275,6 +278,7 @@ impl Machine {
         let until = now.plus(self.rules.window);
         if self.round.0 < self.rules.rounds {
             self.round = Round(self.round.0 + 1);
+            self.reopens = false;
             self.state = State::AwaitQuorum { until };
             return Vec::new();
         }
@@ -293,8 +297,8 @@ impl Machine {
     fn settle(&mut self, now: Moment) -> Vec<Effect> {
         self.expect_back(now);
         match &self.state {
-            // No round is open: nothing has to be waited for.
-            State::AwaitQuorum { .. } if self.ending => {
+            // No round is open, nor was one: nothing has to be waited for.
+            State::AwaitQuorum { .. } if self.ending && !self.reopens => {
                 self.state = State::Over;
                 vec![Effect::End(Outcome::Stopped { round: self.round })]
             }
@@ -354,6 +358,7 @@ impl Machine {
             // Who did not answer within a window is waited for no more; its consent still lets it in.
             self.sites.retain(|_, standing| *standing != Standing::Asked);
             let sites: Vec<SiteName> = self.present().take(self.rules.max_sites as usize).collect();
+            self.reopens = false;
             self.state = State::AwaitUpdates {
                 until: now.plus(self.rules.window),
                 offered: sites.iter().cloned().collect(),

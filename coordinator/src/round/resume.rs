@@ -25,7 +25,10 @@ impl Machine {
         match &mut self.state {
             State::Over => return,
             State::AwaitEvaluations { until, .. } => *until = end,
-            state => *state = State::AwaitQuorum { until: end },
+            state => {
+                self.reopens |= !matches!(state, State::AwaitQuorum { .. });
+                *state = State::AwaitQuorum { until: end };
+            }
         }
         self.ending = false;
         // Who had left before may come back as any other site.

@@ -91,6 +91,30 @@ fn the_time_without_a_coordinator_fails_no_round() {
     assert_eq!(run.step(Event::Tick, at(100_000 + 3600)), [Effect::End(none)]);
 }
 
+/// Hospitals have paid for their part in it, and send the same bytes again.
+#[test]
+fn a_round_that_was_open_is_closed_before_a_coordinator_that_is_asked_to_stop_ends() {
+    let names = ["a", "b", "c"];
+    let mut run = opened(&names);
+    run.step(update("a", 1), at(1));
+    run.step(Event::Resumed, at(10));
+    assert_eq!(run.step(Event::Ending, at(11)), []);
+    returns(&mut run, "a", 12);
+    returns(&mut run, "b", 12);
+    assert_eq!(returns(&mut run, "c", 12), [offer(1, Purpose::Train, &names)]);
+    for name in ["a", "b"] {
+        run.step(update(name, 1), at(13));
+    }
+    assert_eq!(run.step(update("c", 1), at(13)).last(), Some(&close(1, &names)));
+    let stopped = Effect::End(Outcome::Stopped { round: Round(2) });
+    assert_eq!(run.step(aggregated(1), at(14)), [stopped]);
+    // A round that was not open begins no more.
+    let mut run = Machine::new(Rules { window: WINDOW, ..rules() }, model(0), at(0));
+    run.step(Event::Resumed, at(10));
+    let stopped = Effect::End(Outcome::Stopped { round: Round(1) });
+    assert_eq!(run.step(Event::Ending, at(11)), [stopped]);
+}
+
 #[test]
 fn a_site_has_one_update_for_a_round_whoever_takes_it() {
     let mut run = opened(&["a", "b", "c"]);

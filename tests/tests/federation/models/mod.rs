@@ -2,6 +2,7 @@
 
 mod beats;
 mod calibrated;
+mod left;
 mod modalities;
 mod start;
 

@@ -107,6 +107,57 @@ fn those_who_follow_a_run_are_told_how_to_go_on_and_a_stop_ends_it() -> Outcome 
     Ok(())
 }
 
+/// The status of the newest run, as people are told it.
+fn listed(federation: &Federation) -> Result<Value, SetupError> {
+    let listed = object(&success(operate(federation, &["runs", "list", "--format", "json"])?)?)?;
+    Ok(listed[0]["status"].clone())
+}
+
+/// A full disk, a folder without rights, a disk that cannot be read: people mend these, and the run goes on.
+#[test]
+fn a_disk_that_fails_ends_no_run() -> Outcome {
+    let mut federation = federation()?;
+    let coordinator = federation.serve()?;
+    let sites = start(&federation)?;
+    let sets = ["rounds=300", "aggregation.window=60s"];
+    let model = undisturbed(&federation, &demo(), &sets)?;
+    let before = registry(&federation)?.runs()?.len();
+    let client = federation.run(&demo(), &sets)?;
+    while registry(&federation)?.runs()?.len() == before
+        || latest(&federation)?.is_none_or(|run| run.rounds == 0)
+    {}
+    let run = latest(&federation)?.ok_or("no run")?.id;
+    let saved = federation.place(&format!("state/rounds/{run}.round"));
+    // The next round cannot be saved. Where one is being saved at this moment, its file has the place.
+    while fs::create_dir(saved.with_extension("new")).is_err() {}
+    let told = failure(client)?;
+    assert!(told.contains("could not be saved") && told.contains("continues the run"), "{told}");
+    // The coordinator still serves, and says that it does not drive the run.
+    assert_eq!(listed(&federation)?, "interrupted");
+    fs::remove_dir(saved.with_extension("new"))?;
+    tests::stop([coordinator])?;
+    // At this start the last round cannot be read.
+    let aside = federation.elsewhere("saved.round");
+    fs::rename(&saved, &aside)?;
+    fs::create_dir(&saved)?;
+    let coordinator = federation.serve()?;
+    assert_eq!(listed(&federation)?, "interrupted");
+    fs::remove_dir(&saved)?;
+    fs::rename(&aside, &saved)?;
+    tests::stop([coordinator])?;
+    let mut coordinator = federation.serve()?;
+    let runs = runs_over(&federation, &mut coordinator)?;
+    assert_eq!((&runs[0].id, &runs[0].file_sha256), (&run, &Some(model)));
+    tests::stop([coordinator])?;
+    tests::stop(sites)?;
+    for site in THREE {
+        assert_eq!(released_once(&federation, site)?.get(&run), Some(&300));
+    }
+    all_logs_hold(&federation)?;
+    nothing_is_left(&federation);
+    Ok(())
+}
+
 #[test]
 fn a_run_that_cannot_be_continued_ends_on_record_with_the_reason() -> Outcome {
     let mut federation = federation()?;
