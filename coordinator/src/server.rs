@@ -67,7 +67,7 @@ pub enum ServerError {
 }
 
 /// A state folder, and whether its runs without an end are continued.
-struct Kept {
+struct StateFolder {
     state: PathBuf,
     continues: bool,
 }
@@ -95,7 +95,7 @@ impl Server {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
         let audit = AuditSettings::untracked();
-        Self::open(&audit, listen.into(), identity, Kept { state, continues: false }, clock)
+        Self::open(&audit, listen.into(), identity, StateFolder { state, continues: false }, clock)
     }
 
     /// The same wherever it should listen, with an audit log that is kept as the settings say. Runs that an earlier
@@ -110,17 +110,17 @@ impl Server {
         state: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
-        Self::open(audit, listen, identity, Kept { state, continues: true }, clock)
+        Self::open(audit, listen, identity, StateFolder { state, continues: true }, clock)
     }
 
     fn open(
         audit: &AuditSettings,
         listen: Listen,
         identity: Identity,
-        kept: Kept,
+        folder: StateFolder,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServerError> {
-        let Kept { state, continues } = kept;
+        let StateFolder { state, continues } = folder;
         if identity.role != Role::Coordinator {
             return Err(ServerError::Role(identity.role));
         }

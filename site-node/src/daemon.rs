@@ -9,7 +9,7 @@ use node::wire::Refusal;
 use tokio::sync::watch;
 
 use crate::participant::Participant;
-use crate::session::{Departure, SessionError, session};
+use crate::session::{SessionEnd, SessionError, session};
 
 /// How long the goodbye to the coordinator may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -107,8 +107,8 @@ pub async fn drain(
                 tracing::warn!(%error, again_in = ?pause, "session ended");
             }
             // Nothing has failed.
-            Ok(Departure::ForUdp) => continue,
-            Ok(Departure::Over) => {
+            Ok(SessionEnd::MoveToUdp) => continue,
+            Ok(SessionEnd::Over) => {
                 tracing::info!(again_in = ?pause, "the coordinator ended the session");
             }
         }

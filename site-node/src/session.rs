@@ -48,11 +48,11 @@ pub enum SessionError {
 
 /// Why a session ended in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Departure {
+pub enum SessionEnd {
     /// The coordinator said no more, or this program ends.
     Over,
     /// It went over TCP and UDP works again.
-    ForUdp,
+    MoveToUdp,
 }
 
 /// Connects, takes part in whatever runs, and returns when the connection ends, or when this program is asked to
@@ -65,11 +65,11 @@ pub async fn session(
     coordinator: &Route,
     participant: Arc<dyn Participant>,
     ending: watch::Receiver<bool>,
-) -> Result<Departure, SessionError> {
+) -> Result<SessionEnd, SessionError> {
     let opened = Box::pin(open(dialer, coordinator, participant.as_ref()));
     let opened = tokio::select! {
         opened = opened => opened?,
-        () = asked_to_end(ending.clone()) => return Ok(Departure::Over),
+        () = asked_to_end(ending.clone()) => return Ok(SessionEnd::Over),
     };
     let Opened { link, begun, mut reader, writer, monitor } = opened;
     // Reading and writing go on by themselves: a frame is never dropped half-way because something
@@ -96,8 +96,8 @@ pub async fn session(
         link.close("the coordinator's certificate has expired; renew it");
     }
     let goodbye = match ended {
-        Ok(Departure::ForUdp) => Some("the site moves to UDP"),
-        Ok(Departure::Over) if *ending.borrow() => Some("the site is stopping"),
+        Ok(SessionEnd::MoveToUdp) => Some("the site moves to UDP"),
+        Ok(SessionEnd::Over) if *ending.borrow() => Some("the site is stopping"),
         _ => None,
     };
     if let Some(goodbye) = goodbye {
@@ -109,8 +109,8 @@ pub async fn session(
 }
 
 /// How a session ends with one of its streams.
-fn over(ended: Result<(), TransportError>) -> Result<Departure, SessionError> {
-    ended.map(|()| Departure::Over).map_err(SessionError::from)
+fn over(ended: Result<(), TransportError>) -> Result<SessionEnd, SessionError> {
+    ended.map(|()| SessionEnd::Over).map_err(SessionError::from)
 }
 
 /// Resolves when this program is asked to end.

@@ -16,7 +16,7 @@ use super::connection::Arrived;
 use super::desk::Desk;
 use super::question::{self, Asking, QuestionJob};
 use super::run::{Ended, Order, RunEntry, RunJob, take_part};
-use super::{Departure, SessionError};
+use super::{SessionEnd, SessionError};
 use crate::participant::{Asked, DeclineReason, SiteRule};
 
 /// The most runs that a session follows: far more than a coordinator has at once.
@@ -51,18 +51,18 @@ impl Router {
         mut inbox: mpsc::Receiver<ToSite>,
         mut offers: mpsc::Receiver<Arrived>,
         udp_again: impl Future<Output = ()>,
-    ) -> Result<Departure, SessionError> {
+    ) -> Result<SessionEnd, SessionError> {
         let desk = Arc::clone(&self.desk);
         let mut at_rest = std::pin::pin!(desk.at_rest());
         let mut udp_again = std::pin::pin!(udp_again);
         let mut is_udp_open = false;
         loop {
             if is_udp_open && self.has_no_job() && inbox.is_empty() && offers.is_empty() {
-                return Ok(Departure::ForUdp);
+                return Ok(SessionEnd::MoveToUdp);
             }
             tokio::select! {
                 biased;
-                () = &mut at_rest => return Ok(Departure::Over),
+                () = &mut at_rest => return Ok(SessionEnd::Over),
                 () = &mut udp_again, if !is_udp_open => {
                     tracing::info!("UDP works again: the session moves there when no job is in hand");
                     is_udp_open = true;
@@ -77,7 +77,7 @@ impl Router {
                         self.handle(message).await?;
                     }
                     Some(_) => tracing::debug!("this program ends and takes nothing new"),
-                    None => return Ok(Departure::Over),
+                    None => return Ok(SessionEnd::Over),
                 },
                 Some(offer) = offers.recv() => {
                     if desk.is_ending() {

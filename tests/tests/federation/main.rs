@@ -13,6 +13,7 @@ mod evil;
 mod flood;
 mod in_force;
 mod in_force_cohort;
+mod killing;
 mod kills;
 mod kinds;
 mod leaks;

@@ -4,7 +4,7 @@
 use tests::{Federation, HOSPITALS, copy_folder, edit, free_address};
 
 use crate::Outcome;
-use crate::kills::{MAX_STEPS, key, killed, logs_verify, reset, shim, works};
+use crate::killing::{MAX_STEPS, key, killed, logs_verify, reset, shim, works};
 
 #[test]
 fn a_key_that_is_trusted_by_hand_is_trusted_by_the_same_command_again() -> Outcome {

@@ -15,7 +15,7 @@ use tests::{Federation, HOSPITALS, Process, SetupError, edit, free_address, reco
 
 use crate::Outcome;
 use crate::audit::sound_by_the_document;
-use crate::kills::logs_verify;
+use crate::killing::logs_verify;
 
 /// The hospitals of these tests. Each of them is needed in every round.
 const THREE: [&str; 3] = [HOSPITALS[0], HOSPITALS[1], HOSPITALS[2]];

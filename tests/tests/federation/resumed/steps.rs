@@ -9,7 +9,7 @@ use super::{
     undisturbed,
 };
 use crate::Outcome;
-use crate::kills::{MAX_STEPS, shim};
+use crate::killing::{MAX_STEPS, shim};
 
 const ROUNDS: usize = 2;
 
