@@ -150,8 +150,7 @@ impl Machine {
             Event::Ending => self.ending = true,
             Event::Resumed => self.resume(now),
             Event::Stopped if self.state != State::Over => {
-                self.state = State::Over;
-                effects.push(Effect::End(Outcome::Stopped { round: self.round }));
+                effects.append(&mut self.stop());
             }
             Event::StoppedBy { operator } if self.state != State::Over => {
                 self.state = State::Over;
@@ -298,10 +297,7 @@ impl Machine {
         self.expect_back(now);
         match &self.state {
             // No round is open, nor was one: nothing has to be waited for.
-            State::AwaitQuorum { .. } if self.ending && !self.reopens => {
-                self.state = State::Over;
-                vec![Effect::End(Outcome::Stopped { round: self.round })]
-            }
+            State::AwaitQuorum { .. } if self.ending && !self.reopens => self.stop(),
             State::AwaitQuorum { until } => {
                 let until = *until;
                 self.open_or_give_up(now, until)
@@ -368,7 +364,19 @@ impl Machine {
             let round = self.round;
             return vec![Effect::Offer(Offer { round, purpose: Purpose::Train, sites })];
         }
-        if window_over || self.all_declined() { self.give_up(present as usize) } else { Vec::new() }
+        if self.all_declined() {
+            return self.give_up(present as usize);
+        }
+        if self.ending && (all_answered || window_over) {
+            return self.stop();
+        }
+        if window_over { self.give_up(present as usize) } else { Vec::new() }
+    }
+
+    /// The coordinator is asked to stop, and no round is open or can be opened again.
+    fn stop(&mut self) -> Vec<Effect> {
+        self.state = State::Over;
+        vec![Effect::End(Outcome::Stopped { round: self.round })]
     }
 
     /// Whether hospitals answered, and each of them declined: nobody who is connected can still join.

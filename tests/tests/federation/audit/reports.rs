@@ -84,12 +84,12 @@ fn a_coordinator_that_is_killed_in_a_run_accuses_nobody() -> Outcome {
     let mut federation = patient()?;
     let mut coordinator = federation.serve()?;
     let sites = start(&federation, &SITES)?;
-    let long = federation.run(&demo(), &["rounds=100000"])?;
+    let long = federation.run(&demo(), &["rounds=100000", "aggregation.window=10s"])?;
     let name = run_of(&coordinator.wait_for("round{round=20}")?)?;
     coordinator.kill()?;
     drop(long);
     stop(sites)?;
-    // Its next process continues the run, and is stopped in order.
+    // Its next process continues the run, and is stopped in order: nobody comes back for the open round.
     stop([federation.serve()?])?;
     let told = of_one_mind(&federation, &name, &[federation.log()], &logs(&federation))?;
     is_explained(&told);
