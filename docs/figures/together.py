@@ -69,10 +69,12 @@ def cpu(processes):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def launch(options, folder):
+def launch(options, folder, least=None, sets=()):
+    """Launches the run; without `least`, its rounds need all sites."""
     command = [options.build / "coordinator", "run", ROOT / "configs/experiments/synthetic.toml"]
     command += ["--config", folder / "coordinator.toml", "--set", f"rounds={options.rounds}"]
-    command += ["--set", f"aggregation.min_sites={options.sites}", "--set", f"aggregation.max_sites={options.sites}"]
+    command += ["--set", f"aggregation.min_sites={least or options.sites}", "--set", f"aggregation.max_sites={options.sites}"]
+    command += [part for set in sets for part in ("--set", set)]
     command += ["--format", "json", "--quiet"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -97,6 +97,18 @@ impl Federation {
         self.place("sites").join(name)
     }
 
+    /// Writes lines over the `coordinator` of a hospital's settings, with that line in them.
+    ///
+    /// # Errors
+    /// The settings are not those of a new hospital, or cannot be written.
+    pub fn reach(&self, site: &str, lines: &str) -> Result<(), SetupError> {
+        let settings = self.site(site).join("site-node.toml");
+        let text = fs::read_to_string(&settings)?;
+        let end = text.find("\n\n# This site's certificate").ok_or("the settings have changed")?;
+        let start = text[..end].rfind("\ncoordinator = ").map_or(0, |at| at + 1);
+        replace(&settings, &format!("{}{lines}{}", &text[..start], &text[end..]))
+    }
+
     /// The folder with all patients in one table, as `simulate` reads it.
     #[must_use]
     pub fn data(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 
 mod federation;
 mod folder;
+mod line;
 mod log;
 mod observer;
 mod process;
@@ -13,6 +14,7 @@ pub use federation::{
     success,
 };
 pub use folder::{add_folder, copy_folder, files};
+pub use line::{Faults, Line};
 pub use log::{records, verdict};
 pub use observer::{Answer, Observed, Observer, OfferedRound};
 pub use process::{Process, ProcessError};

@@ -12,8 +12,8 @@ use base::clock::Moment;
 use super::Machine;
 use super::machine::{Standing, State};
 
-/// How long sites that took part are expected back. A site tries again every 30 seconds at the latest, and one attempt
-/// takes about 10.
+/// How long sites that took part are expected back. A site tries again after 8 seconds at the latest, and one attempt
+/// takes about 10; the line of a hospital may be down as well.
 const RETURN: Duration = Duration::from_secs(120);
 
 impl Machine {

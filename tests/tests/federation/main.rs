@@ -3,6 +3,7 @@
 mod addresses;
 mod audit;
 mod bad_input;
+mod bad_lines;
 mod causes;
 mod cohort;
 mod crash;

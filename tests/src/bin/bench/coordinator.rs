@@ -61,16 +61,24 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let mut last = clock.now();
         let mut seconds = Vec::new();
         let mut bytes = Vec::new();
+        let mut early = None;
         while let Some(progress) = launched.progress.recv().await {
             if let Progress::Round { bytes: moved, .. } = progress {
                 let now = clock.now();
                 seconds.push(now.since(last).as_secs_f64());
+                // Whoever waits for the result hears that there is progress.
+                println!("round {} closed", seconds.len());
                 bytes.push(moved);
+                if seconds.len() == args.rounds.div_ceil(10) as usize {
+                    early = Some(Held::now()?);
+                }
                 last = now;
             }
         }
         launched.outcome.await??;
-        let peak = peak_rss()?;
+        let peak = memory("VmHWM:")?;
+        let end = Held::now()?;
+        let early = early.unwrap_or(end);
         let cpu = cpu_seconds()?;
         let _ = stop.send(());
         serving.await??;
@@ -95,6 +103,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 "norm_check_s_per_round": norm_check(args, plan_bound)?,
                 "bytes_per_round": median(moved),
                 "coordinator_peak_rss_bytes": peak,
+                "coordinator_rss_after_a_tenth_bytes": early.memory,
+                "coordinator_rss_bytes": end.memory,
+                "coordinator_files_after_a_tenth": early.files,
+                "coordinator_files": end.files,
                 "coordinator_cpu_s": cpu,
                 "cold_start_s": opened.0.saturating_sub(args.begun) as f64 / 1e3,
             })
@@ -133,10 +145,26 @@ fn cpu_seconds() -> Result<f64, Box<dyn std::error::Error>> {
     Ok(nanoseconds as f64 / 1e9)
 }
 
-/// The most memory that this process ever held, as Linux counts it.
-fn peak_rss() -> Result<u64, Box<dyn std::error::Error>> {
+/// What this process holds at a moment.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    /// Bytes of memory.
+    memory: u64,
+    /// Open files and sockets.
+    files: usize,
+}
+
+impl Held {
+    fn now() -> Result<Self, Box<dyn std::error::Error>> {
+        let files = std::fs::read_dir("/proc/self/fd")?.count();
+        Ok(Self { memory: memory("VmRSS:")?, files })
+    }
+}
+
+/// Bytes of this process's memory, as Linux counts it under this name.
+fn memory(name: &str) -> Result<u64, Box<dyn std::error::Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: u64 = line.ok_or("no VmHWM")?.trim().trim_end_matches("kB").trim().parse()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib: u64 = line.ok_or(name)?.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib * 1024)
 }

@@ -1,11 +1,13 @@
 //! `bench rounds`: makes a federation, starts its processes, and prints what they measured.
 
+use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use base::clock::{Clock, SystemClock};
 use coordinator::enrol::init;
 use serde_json::Value;
-use tests::Process;
+use tests::{Faults, Line, Process};
 
 use crate::Outcome;
 
@@ -23,6 +25,56 @@ pub(crate) struct Args {
     /// What carries the connections.
     #[arg(long, value_enum, default_value = "udp")]
     path: Path,
+    #[command(flatten)]
+    line: LineArgs,
+}
+
+/// The line of each site; without any of these, none is between it and the coordinator.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Line of each site (UDP)")]
+struct LineArgs {
+    /// Probability that a datagram is lost.
+    #[arg(long, default_value_t = 0.0, value_parser = probability)]
+    loss: f64,
+    /// Probability that a datagram arrives twice.
+    #[arg(long, default_value_t = 0.0, value_parser = probability)]
+    doubled: f64,
+    /// Milliseconds that a datagram travels.
+    #[arg(long, default_value_t = 0)]
+    delay: u64,
+    /// Milliseconds that it may travel longer, so that later ones overtake it.
+    #[arg(long, default_value_t = 0)]
+    spread: u64,
+    /// Megabits a second in each direction; 0 for no limit.
+    #[arg(long, default_value_t = 0)]
+    rate: u64,
+    /// Decides which datagrams are hit.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("not from 0 to 1".to_owned()) }
+}
+
+impl LineArgs {
+    /// The line of the site of this number, if there is one.
+    fn open(&self, coordinator: SocketAddr, site: u64) -> Result<Option<Line>, tests::SetupError> {
+        let &Self { loss, doubled, delay, spread, rate, seed } = self;
+        if loss == 0.0 && doubled == 0.0 && delay == 0 && spread == 0 && rate == 0 {
+            return Ok(None);
+        }
+        let faults = Faults {
+            loss,
+            doubled,
+            delay: Duration::from_millis(delay),
+            spread: Duration::from_millis(spread),
+            rate: rate.saturating_mul(1_000_000),
+            seed: seed.wrapping_add(site),
+        };
+        Line::open(coordinator, faults).map(Some)
+    }
 }
 
 /// What carries a connection.
@@ -65,17 +117,19 @@ pub(crate) fn run(args: &Args) -> Outcome {
             .args(counts.as_flattened()),
     )?;
     let line = coordinator.wait_for("listening on ")?;
-    let address = line.trim_start_matches("listening on ").to_owned();
+    let address: SocketAddr = line.trim_start_matches("listening on ").parse()?;
     let mut sites = Vec::new();
-    for site in &federation.sites {
-        sites.push(Process::start(
-            Command::new(&program).arg("site").arg("--folder").arg(site).args([
+    for (number, site) in (0..).zip(&federation.sites) {
+        let line = args.line.open(address, number)?;
+        let reached = line.as_ref().map_or(address, |line| line.address);
+        let process =
+            Process::start(Command::new(&program).arg("site").arg("--folder").arg(site).args([
                 "--coordinator",
-                &address,
+                &reached.to_string(),
                 "--path",
                 args.path.word(),
-            ]),
-        )?);
+            ]))?;
+        sites.push((process, line));
     }
     let line = coordinator.wait_for("{")?;
     let (status, output) = coordinator.finish()?;

@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::{Forwarder, path, reach, report};
+use super::{Forwarder, path, report};
 use crate::Outcome;
 
 /// Connections in all, and how many of them at once: a process may have few descriptors.
@@ -58,7 +58,7 @@ async fn strangers_at_the_tcp_port_leave_a_run_unharmed() -> Outcome {
     let mut sites = Vec::new();
     for site in &HOSPITALS[..3] {
         let forwarder = Forwarder::new(&federation.address)?;
-        reach(&federation, site, &format!("coordinator = \"{}\"", forwarder.address))?;
+        federation.reach(site, &format!("coordinator = \"{}\"", forwarder.address))?;
         sites.push(federation.site_node(site, "run")?);
     }
     for site in &mut sites {

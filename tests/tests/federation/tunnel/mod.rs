@@ -23,15 +23,6 @@ const SITE: &str = HOSPITALS[0];
 const AUTHORIZATION: &str = "aG9zcGl0YWw6b3BlbiBzZXNhbWU=";
 const CREDENTIALS: &str = "hospital:open sesame\n";
 
-/// Writes lines over the `coordinator` of a hospital's settings, with that line in them.
-fn reach(federation: &Federation, site: &str, lines: &str) -> Outcome {
-    let settings = federation.site(site).join("site-node.toml");
-    let text = fs::read_to_string(&settings)?;
-    let end = text.find("\n\n# This site's certificate").ok_or("the settings have changed")?;
-    let start = text[..end].rfind("\ncoordinator = ").map_or(0, |at| at + 1);
-    tests::replace(&settings, &format!("{}{lines}{}", &text[..start], &text[end..]))
-}
-
 /// Waits for a hospital that is connected, and says by which path.
 fn path(site: &mut Process) -> Result<String, SetupError> {
     let line = site.wait_for("connected")?;
@@ -58,7 +49,7 @@ fn a_run_over_tcp_ends_with_the_model_of_a_run_over_udp() -> Outcome {
             federation.address.clone_from(&forwarder.address);
             for site in sites {
                 let line = format!("coordinator = \"{}\"", forwarder.address);
-                reach(&federation, site, &line)?;
+                federation.reach(site, &line)?;
             }
         }
         for site in sites {
@@ -86,7 +77,7 @@ fn a_network_that_stops_udp_after_a_handshake_leads_to_tcp() -> Outcome {
     let coordinator = federation.serve()?;
     let forwarder = Forwarder::new(&federation.address)?;
     forwarder.open_udp()?;
-    reach(&federation, SITE, &format!("coordinator = \"{}\"", forwarder.address))?;
+    federation.reach(SITE, &format!("coordinator = \"{}\"", forwarder.address))?;
     let mut site = federation.site_node(SITE, "run")?;
     assert_eq!(path(&mut site)?, "udp");
     forwarder.close_udp();
@@ -101,7 +92,7 @@ fn check_says_which_path_works_and_why_the_other_does_not() -> Outcome {
     let settings = federation.site(SITE).join("site-node.toml");
     let as_made = fs::read_to_string(&settings)?;
     // Another program may listen at the port of the file.
-    reach(&federation, SITE, &format!("coordinator = \"{}\"", free_address()?))?;
+    federation.reach(SITE, &format!("coordinator = \"{}\"", free_address()?))?;
     let refused = failure(federation.site_node(SITE, "check")?)?;
     for part in ["UDP to 127.0.0.1", "TCP to 127.0.0.1", "nothing listens for TCP", "no path"] {
         assert!(refused.contains(part), "{part}: {refused}");
@@ -114,7 +105,7 @@ fn check_says_which_path_works_and_why_the_other_does_not() -> Outcome {
     assert!(told.contains("site-node run uses UDP") && told.contains("next: site-node"), "{told}");
 
     let forwarder = Forwarder::new(&federation.address)?;
-    reach(&federation, SITE, &format!("coordinator = \"{}\"", forwarder.address))?;
+    federation.reach(SITE, &format!("coordinator = \"{}\"", forwarder.address))?;
     let told = success(federation.site_node(SITE, "check")?)?;
     assert!(told.contains(&format!("TCP to {}: works", forwarder.address)), "{told}");
     assert!(told.contains("the peer does not answer") && told.contains("UDP is let"), "{told}");
@@ -122,7 +113,7 @@ fn check_says_which_path_works_and_why_the_other_does_not() -> Outcome {
 
     // With tcp = false, TCP is not tried.
     let lines = format!("coordinator = \"{}\"\ntcp = false", federation.address);
-    reach(&federation, SITE, &lines)?;
+    federation.reach(SITE, &lines)?;
     let told = success(federation.site_node(SITE, "check")?)?;
     assert!(told.contains("TCP: turned off by `tcp = false`"), "{told}");
     // A check is no session, and a stranger is told what is wrong.
@@ -133,7 +124,7 @@ fn check_says_which_path_works_and_why_the_other_does_not() -> Outcome {
     let text = fs::read_to_string(&policy)?;
     let line = text.lines().find(|line| line.starts_with("coordinators = ")).unwrap_or_default();
     edit(&policy, line, "coordinators = []")?;
-    reach(&federation, SITE, &format!("coordinator = \"{}\"", federation.address))?;
+    federation.reach(SITE, &format!("coordinator = \"{}\"", federation.address))?;
     let (status, told) = federation.site_node(SITE, "check")?.finish()?;
     assert_eq!(status.code(), Some(69), "{told}");
     assert!(told.matches("another authority").count() == 2, "{told}");
@@ -152,7 +143,7 @@ fn a_coordinator_listens_for_tcp_where_its_settings_say() -> Outcome {
     let tcp = port(&coordinator.wait_for("ready for TCP")?);
     let udp = port(&coordinator.wait_for("listening address=")?);
     assert_ne!(tcp, udp);
-    reach(&federation, SITE, &format!("coordinator = \"{udp}\"\ntcp = \"{tcp}\""))?;
+    federation.reach(SITE, &format!("coordinator = \"{udp}\"\ntcp = \"{tcp}\""))?;
     let told = success(federation.site_node(SITE, "check")?)?;
     assert!(told.contains(&format!("TCP to {tcp}: works")), "{told}");
     stop([coordinator])?;
@@ -170,7 +161,7 @@ fn a_site_on_tcp_moves_to_udp_when_it_is_let_through() -> Outcome {
     let mut coordinator = federation.serve()?;
     let forwarder = Forwarder::new(&federation.address)?;
     let line = format!("coordinator = \"{}\"\nretry_udp = \"1s\"", forwarder.address);
-    reach(&federation, SITE, &line)?;
+    federation.reach(SITE, &line)?;
     let mut site = federation.site_node(SITE, "run")?;
     assert_eq!(path(&mut site)?, "tcp");
     coordinator.wait_for("path=tcp")?;
@@ -198,7 +189,7 @@ fn a_proxy_leads_to_the_coordinator_and_looks_its_name_up() -> Outcome {
         "coordinator = \"coordinator.invalid:443\"\nproxy = \"http://{}\"\nproxy_credentials = \"proxy.txt\"",
         proxy.address
     );
-    reach(&federation, SITE, &way)?;
+    federation.reach(SITE, &way)?;
     // Wrong, then right: the node reads the file at each connection.
     credentials(&federation, "hospital:close sesame\n")?;
     let mut site = federation.site_node(SITE, "run")?;
@@ -232,7 +223,7 @@ fn a_proxy_that_says_no_is_quoted_with_the_next_step() -> Outcome {
     let lost = HttpProxy::new("127.0.0.1:9", None)?;
     let told = |host: &str, proxy: &str| -> Result<String, SetupError> {
         let way = format!("coordinator = \"{host}.invalid:443\"\nproxy = \"http://{proxy}\"");
-        reach(&federation, SITE, &way)?;
+        federation.reach(SITE, &way)?;
         let (status, output) = federation.site_node(SITE, "check")?.finish()?;
         assert_eq!(status.code(), Some(69), "{output}");
         Ok(output)
@@ -250,7 +241,7 @@ fn a_proxy_that_says_no_is_quoted_with_the_next_step() -> Outcome {
     // A file that others may read stops the node before it connects to anybody.
     let way = "coordinator = \"a.invalid:443\"\nproxy = \"http://127.0.0.1:9\"\n\
                proxy_credentials = \"proxy.txt\"";
-    reach(&federation, SITE, way)?;
+    federation.reach(SITE, way)?;
     let file = credentials(&federation, CREDENTIALS)?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
     for verb in ["check", "run"] {
@@ -259,7 +250,7 @@ fn a_proxy_that_says_no_is_quoted_with_the_next_step() -> Outcome {
     }
     // So does a password in the address, which is not repeated.
     let way = "coordinator = \"a.invalid:443\"\nproxy = \"http://hospital:sesame@127.0.0.1:9\"";
-    reach(&federation, SITE, way)?;
+    federation.reach(SITE, way)?;
     let refused = failure(federation.site_node(SITE, "check")?)?;
     assert!(refused.contains("proxy_credentials") && !refused.contains("sesame"), "{refused}");
     stop([coordinator])
