@@ -7,6 +7,7 @@ mod line;
 mod log;
 mod observer;
 mod process;
+mod puppet;
 mod repository;
 
 pub use federation::{
@@ -18,4 +19,5 @@ pub use line::{Faults, Line};
 pub use log::{records, verdict};
 pub use observer::{Answer, Observed, Observer, OfferedRound};
 pub use process::{Process, ProcessError};
+pub use puppet::Puppet;
 pub use repository::root;

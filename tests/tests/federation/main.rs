@@ -12,6 +12,7 @@ mod described;
 mod drain;
 mod evil;
 mod flood;
+mod hostile_sites;
 mod in_force;
 mod in_force_cohort;
 mod killing;
