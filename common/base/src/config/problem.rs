@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use crate::text::{MAX_REASON, plain};
+
+/// How many mistakes are told at once.
+const MOST: usize = 30;
+
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -21,9 +26,10 @@ impl fmt::Display for Problem {
             write!(f, "line {line}: ")?;
         }
         if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
+            write!(f, "{}: ", plain(&self.key, MAX_REASON))?;
         }
-        write!(f, "{}; {}", self.what, self.hint)
+        // Both may hold what the file holds.
+        write!(f, "{}; {}", plain(&self.what, MAX_REASON), plain(&self.hint, MAX_REASON))
     }
 }
 
@@ -41,8 +47,33 @@ impl fmt::Display for ConfigError {
         let count = self.problems.len();
         let plural = if count == 1 { "problem" } else { "problems" };
         write!(f, "{}: {count} {plural}", self.source)?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+        self.problems.iter().take(MOST).try_for_each(|problem| write!(f, "\n  {problem}"))?;
+        match count.saturating_sub(MOST) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more; mend these first"),
+        }
     }
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_full_of_mistakes_is_told_in_part_and_in_plain_characters() {
+        let problem = |line| Problem {
+            key: "a\u{1b}[2J".to_owned(),
+            line: Some(line),
+            what: "x".repeat(10_000) + "\u{202e}",
+            hint: "mend it".to_owned(),
+        };
+        let problems: Vec<Problem> = (1..=MOST + 2).map(problem).collect();
+        let error = ConfigError { source: "a.toml".to_owned(), problems };
+        let told = error.to_string();
+        assert!(told.starts_with("a.toml: 32 problems\n  line 1: a[2J: xxx"), "{told}");
+        assert!(told.ends_with("\n  and 2 more; mend these first"), "{told}");
+        assert!(told.len() < MOST * 2 * MAX_REASON && told.lines().all(crate::text::is_plain));
+    }
+}

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::experiment::{Plan, PrivacyMode};
 use base::digest::Digest;
 use base::ids::{RunId, SiteName};
+use base::text::plain;
 
 /// The version of the card.
 pub const CARD_FORMAT: u32 = 1;
@@ -242,7 +243,7 @@ impl Card {
     /// The first thing that is wrong.
     pub fn read(text: &[u8]) -> Result<Self, CardError> {
         let json = |error: serde_json::Error| {
-            let why = error.to_string().chars().take(200).collect();
+            let why = plain(&error.to_string(), 200);
             CardError::Json { why }
         };
         let Version { format } = serde_json::from_slice(text).map_err(json)?;

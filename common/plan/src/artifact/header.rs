@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use base::text::plain;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -17,7 +18,7 @@ const METADATA_ROOM: u64 = 8 << 10;
 /// Room for a tensor beside its name: type, shape and place.
 const TENSOR_ROOM: u64 = 256;
 /// The longest reason that is repeated, in characters: it may hold what the file holds.
-const MAX_TOLD: usize = 200;
+pub(super) const MAX_TOLD: usize = 200;
 
 /// The longest header of a model, in bytes: its names, each character escaped, and what goes with them.
 pub(super) fn longest(layout: &ParamLayout) -> u64 {
@@ -98,11 +99,11 @@ pub(super) fn split<'b>(
     let length = usize::try_from(found).map_err(|_| WeightsError::Truncated)?;
     let (text, data) = rest.split_at_checked(length).ok_or(WeightsError::Truncated)?;
     let header: Header = serde_json::from_slice(text).map_err(|error| {
-        let why = error.to_string().chars().take(MAX_TOLD).collect();
+        let why = plain(&error.to_string(), MAX_TOLD);
         WeightsError::Header { why }
     })?;
     match header.twice {
-        Some(tensor) => Err(WeightsError::Twice { tensor }),
+        Some(tensor) => Err(WeightsError::Twice { tensor: plain(&tensor, MAX_TOLD) }),
         None => Ok((header, data)),
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use base::text::plain;
+
 use super::error::WeightsError;
-use super::header::{Tensor, split};
+use super::header::{MAX_TOLD, Tensor, split};
 use crate::model::payload;
 use crate::model::{Param, ParamLayout};
 
@@ -31,7 +33,7 @@ pub fn read(layout: &ParamLayout, bytes: &[u8]) -> Result<Weights, WeightsError>
         found.push((block, place(block, &tensor)?));
     }
     if let Some((tensor, _)) = header.tensors.pop_first() {
-        return Err(WeightsError::Unknown { tensor });
+        return Err(WeightsError::Unknown { tensor: plain(&tensor, MAX_TOLD) });
     }
     let expected = layout.len() as u64 * 4;
     if data.len() as u64 != expected {

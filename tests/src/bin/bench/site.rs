@@ -32,5 +32,5 @@ pub(crate) fn run(args: &Args) -> Outcome {
     // Moves every parameter a little.
     let answer = |model: &[f32]| model.iter().map(|parameter| parameter + 1e-6).collect();
     let puppet = Puppet { weight: 1, answer: Box::new(answer) };
-    Ok(plan::runtime()?.block_on(puppet.run(&args.folder, route, std::future::pending()))?)
+    plan::runtime()?.block_on(puppet.run(&args.folder, route, std::future::pending()))
 }
