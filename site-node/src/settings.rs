@@ -35,6 +35,8 @@ pub struct SiteSettings {
     pub cache_bytes: u64,
     /// How many runs may be in progress at once.
     pub slots: u32,
+    /// What models and updates may take of the line, in megabits a second in each direction.
+    pub max_mbit: Option<u32>,
     /// How long a node that is asked to stop may take to finish the work in hand and send it.
     pub drain: Duration,
     /// What the hospital calls its patients: a ledger belongs to one data set.
@@ -130,6 +132,11 @@ impl Settings for SiteSettings {
         let hint = "use the number of runs that this machine has memory for: 1 to 16";
         let slots = section.or("slots", SLOTS);
         let slots = section.within("slots", slots, 1..=16, hint);
+        let hint = "use megabits a second, such as 50: 1 to 100000; leave it out for no limit";
+        let max_mbit = match section.maybe("max_mbit") {
+            Some(Some(rate)) => section.within("max_mbit", Some(rate), 1..=100_000, hint).map(Some),
+            absent => absent,
+        };
         let drain = section.duration("drain", DRAIN, DRAINS, DRAIN_HINT);
         let data: Option<DataTable> = section.section("data");
         let audit: Option<Option<AuditSettings>> = section.maybe_section("audit");
@@ -142,6 +149,7 @@ impl Settings for SiteSettings {
             device: device?,
             cache_bytes: cache? << 30,
             slots: slots?,
+            max_mbit: max_mbit?,
             drain: drain?,
             data_set: data.name,
             cohort: data.cohort,

@@ -11,7 +11,7 @@ use base::digest::Digest;
 use base::ids::{Round, RunId};
 use node::audit_log::{AuditSettings, AuditWriter, hash, name};
 use node::pki::{Identity, Role};
-use node::transport::{Dialer, Route};
+use node::transport::{Cap, Dialer, Route};
 use plan::experiment::{CheckedPlan, StatisticsRequest};
 use privacy::{Budget, Limits};
 use site_node::participant::{Computed, DeclineReason, Model, Participant, SiteRule};
@@ -29,6 +29,8 @@ pub struct Puppet {
     pub weight: u32,
     /// Makes its answer. The privacy gate clips it as it clips every site's.
     pub answer: Box<Answer>,
+    /// What it may take of its line.
+    pub cap: Option<Cap>,
 }
 
 impl Puppet {
@@ -60,7 +62,8 @@ impl Puppet {
             gate,
             plan: Mutex::new(None),
         };
-        Ok(site_node::daemon::run(Dialer::new(identity)?, route, Arc::new(acting), stop).await?)
+        let dialer = Dialer::new(identity)?.limited(self.cap);
+        Ok(site_node::daemon::run(dialer, route, Arc::new(acting), stop).await?)
     }
 }
 

@@ -11,7 +11,7 @@ use node::audit_log::generation::Remains;
 use node::pki::{Identity, Role};
 use node::process::warn_before_end;
 use node::shutdown::{Hangups, Signals};
-use node::transport::Dialer;
+use node::transport::{Cap, Dialer};
 use plan::policy::Policy;
 use site_node::apart::apart;
 use site_node::cohort_file::CohortFile;
@@ -139,7 +139,8 @@ async fn serve(config: &Path) -> Result<(), Box<dyn Error>> {
     let renew = "ask the research centre for a new one: coordinator sites renew";
     // This task, and the one that waits for hangups, last as long as the process.
     tokio::spawn(warn_before_end(ready.identity.validity(), renew));
-    let dialer = Dialer::new(ready.identity)?;
+    let cap = ready.settings.max_mbit.map(Cap::of_megabits);
+    let dialer = Dialer::new(ready.identity)?.limited(cap);
     let hospital = Arc::new(SiteParticipant::open(ready.site)?);
     let audit = hospital.audit();
     tokio::spawn(reload(Arc::clone(&hospital), hangups));

@@ -80,7 +80,7 @@ fn flip_signs(federation: &Federation) -> Result<Fifth, SetupError> {
         // Far beyond the bound, to which its own gate shortens it.
         model.iter().zip(step).map(|(now, step)| now - 1e6 * *step).collect()
     };
-    let puppet = Puppet { weight: 1, answer: Box::new(answer) };
+    let puppet = Puppet { weight: 1, answer: Box::new(answer), cap: None };
     let runtime = tokio::runtime::Runtime::new()?;
     let (ends, ended) = oneshot::channel::<()>();
     let thread = thread::spawn(move || {

@@ -8,6 +8,7 @@ use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, EndpointConfig}
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::cap::Cap;
 use super::doubt::Doubt;
 use super::error::{TransportError, explain};
 use super::link::Link;
@@ -40,6 +41,7 @@ pub struct Dialer {
     /// Each follows a tunnel to the end of its connection.
     tunnels: Mutex<JoinSet<()>>,
     doubt: Mutex<Doubt>,
+    cap: Option<Cap>,
 }
 
 impl Dialer {
@@ -56,7 +58,14 @@ impl Dialer {
         let both = quic::endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None, new());
         let one = |_| quic::endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None, new());
         let endpoint = both.or_else(one)?;
-        Ok(Self { endpoint, config, connector, tunnels: Mutex::default(), doubt: Mutex::default() })
+        let (tunnels, doubt) = (Mutex::default(), Mutex::default());
+        Ok(Self { endpoint, config, connector, tunnels, doubt, cap: None })
+    }
+
+    /// Limits what models and updates take of the line, over all connections of this end.
+    #[must_use]
+    pub fn limited(self, cap: Option<Cap>) -> Self {
+        Self { cap, ..self }
     }
 
     /// Connects to the coordinator, whose certificate must carry the coordinator's name, whatever name or
@@ -167,7 +176,7 @@ impl Dialer {
         };
         let reached = first(&found, attempt).await;
         let connection = reached.map_err(|failures| failures.named(&route.udp))?;
-        Ok(Link::to_coordinator(connection, Path::Udp))
+        Ok(Link::to_coordinator(connection, Path::Udp, self.cap.clone()))
     }
 
     async fn by_tcp(&self, route: &Route) -> Result<Link, String> {
@@ -186,7 +195,7 @@ impl Dialer {
         let mut tunnels = self.tunnels();
         while tunnels.try_join_next().is_some() {}
         tunnels.spawn(follow);
-        Ok(Link::to_coordinator(connection, Path::Tcp))
+        Ok(Link::to_coordinator(connection, Path::Tcp, self.cap.clone()))
     }
 
     fn tunnels(&self) -> MutexGuard<'_, JoinSet<()>> {

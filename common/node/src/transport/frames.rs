@@ -4,6 +4,7 @@ use quinn::{ReadError, ReadExactError, RecvStream, SendStream, WriteError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::cap::Cap;
 use super::error::TransportError;
 use crate::wire::PeerMessage;
 use base::codec::{CodecError, MAX_MESSAGE, decode, encode};
@@ -75,11 +76,13 @@ fn unread_exactly(error: ReadExactError) -> TransportError {
 /// Reads messages from a stream.
 pub struct FrameReader {
     pub(super) stream: RecvStream,
+    /// What a transfer may take of the line.
+    pub(super) cap: Option<Cap>,
 }
 
 impl FrameReader {
     pub(super) fn new(stream: RecvStream) -> Self {
-        Self { stream }
+        Self { stream, cap: None }
     }
 
     /// The next message, its texts made plain; `None` where the peer has finished.

@@ -7,6 +7,7 @@ use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use rustls_pki_types::CertificateDer;
 use tokio::sync::oneshot;
 
+use super::cap::Cap;
 use super::error::TransportError;
 use super::frames::{FrameReader, FrameWriter};
 use super::route::Path;
@@ -87,7 +88,8 @@ impl Incoming {
         let connection = connecting.await?;
         match peer_of(&connection) {
             Ok((role, certificate)) => {
-                Ok(Link { connection, path, peer: role, certificate: Some(certificate) })
+                let certificate = Some(certificate);
+                Ok(Link { connection, path, peer: role, certificate, cap: None })
             }
             Err(error) => {
                 connection.close(VarInt::from_u32(1), error.to_string().as_bytes());
@@ -123,13 +125,14 @@ pub struct Link {
     path: Path,
     peer: Role,
     certificate: Option<PeerCertificate>,
+    cap: Option<Cap>,
 }
 
 impl Link {
     /// A connection to the coordinator, whose name the handshake has checked.
-    pub(super) fn to_coordinator(connection: Connection, path: Path) -> Self {
+    pub(super) fn to_coordinator(connection: Connection, path: Path, cap: Option<Cap>) -> Self {
         let certificate = peer_of(&connection).ok().map(|(_, certificate)| certificate);
-        Self { connection, path, peer: Role::Coordinator, certificate }
+        Self { connection, path, peer: Role::Coordinator, certificate, cap }
     }
 
     /// Who is at the other end.
@@ -195,7 +198,12 @@ impl Link {
     /// The connection is lost.
     pub async fn accept_transfer(&self) -> Result<FrameReader, TransportError> {
         let stream: RecvStream = self.connection.accept_uni().await?;
-        Ok(FrameReader::new(stream))
+        Ok(FrameReader { cap: self.cap.clone(), ..FrameReader::new(stream) })
+    }
+
+    /// What transfers may take of the line.
+    pub(super) fn cap(&self) -> Option<&Cap> {
+        self.cap.as_ref()
     }
 
     /// Bytes on the wire so far, both ways, headers and repetitions included.

@@ -13,6 +13,7 @@
 
 mod address;
 mod backoff;
+mod cap;
 mod dialer;
 mod doubt;
 mod error;
@@ -30,6 +31,7 @@ mod tunnel;
 
 pub use address::{Address, InvalidAddress};
 pub use backoff::{Backoff, jitter};
+pub use cap::Cap;
 pub use dialer::Dialer;
 pub use error::TransportError;
 pub use frames::{FrameReader, FrameWriter};

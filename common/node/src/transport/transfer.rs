@@ -7,6 +7,7 @@ use bytes::Bytes;
 use quinn::{SendStream, StoppedError, VarInt};
 use serde::Serialize;
 
+use super::cap::Cap;
 use super::error::TransportError;
 use super::frames::{FrameReader, unread, unwritten, write};
 use super::link::Link;
@@ -54,7 +55,8 @@ pub async fn begin_transfer<H: Serialize>(
     link: &Link,
     header: &H,
 ) -> Result<Outgoing, TransportError> {
-    let mut begun = Outgoing { stream: link.open_transfer().await?, whole: false };
+    let stream = link.open_transfer().await?;
+    let mut begun = Outgoing { stream, whole: false, cap: link.cap().cloned() };
     write(&mut begun.stream, header).await?;
     Ok(begun)
 }
@@ -72,9 +74,15 @@ impl Outgoing {
             Err(error) => Err(TransportError::Stream(error.to_string())),
         };
         let mut end = pin!(self.stream.stopped());
+        let most = self.cap.as_ref().map_or(PIECE, |cap| PIECE.min(cap.piece()));
         let mut start = 0;
         while start < words.len() {
-            let next = words.len().min(start + PIECE);
+            let next = words.len().min(start + most);
+            let due = async {
+                if let Some(cap) = &self.cap {
+                    cap.send(next - start).await;
+                }
+            };
             tokio::select! {
                 // quinn 0.11 does not tell a writer that waits for a window that its stream was
                 // stopped: without this it would wait for the connection's end.
@@ -83,7 +91,10 @@ impl Outgoing {
                     return Err(TransportError::Stream("closed before its last word".to_owned()));
                 }
                 // A slice shares the words: however many sites are sent a model, it is held once.
-                written = self.stream.write_chunk(words.slice(start..next)) => {
+                written = async {
+                    due.await;
+                    self.stream.write_chunk(words.slice(start..next)).await
+                } => {
                     written.map_err(unwritten)?;
                 }
             }
@@ -100,6 +111,7 @@ impl Outgoing {
 pub struct Outgoing {
     stream: SendStream,
     whole: bool,
+    cap: Option<Cap>,
 }
 
 impl Drop for Outgoing {
@@ -136,6 +148,9 @@ pub async fn receive_payload<S: Sink>(
                 return Err(TransportError::Length { expected, found });
             }
             piece.extend_from_slice(&chunk.bytes);
+            if let Some(cap) = &reader.cap {
+                cap.received(chunk.bytes.len()).await;
+            }
         }
         if chunk.is_none() || piece.len() == PIECE {
             hasher.update(&piece);

@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// What carries the connections.
     #[arg(long, value_enum, default_value = "udp")]
     path: Path,
+    /// Megabits a second, in each direction, that each site keeps to by itself.
+    #[arg(long)]
+    cap: Option<u32>,
     #[command(flatten)]
     line: LineArgs,
 }
@@ -122,13 +125,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
     for (number, site) in (0..).zip(&federation.sites) {
         let line = args.line.open(address, number)?;
         let reached = line.as_ref().map_or(address, |line| line.address);
-        let process =
-            Process::start(Command::new(&program).arg("site").arg("--folder").arg(site).args([
-                "--coordinator",
-                &reached.to_string(),
-                "--path",
-                args.path.word(),
-            ]))?;
+        let mut command = Command::new(&program);
+        command.arg("site").arg("--folder").arg(site);
+        command.args(["--coordinator", &reached.to_string(), "--path", args.path.word()]);
+        command.args(args.cap.iter().flat_map(|cap| ["--cap".to_owned(), cap.to_string()]));
+        let process = Process::start(&mut command)?;
         sites.push((process, line));
     }
     let line = coordinator.wait_for("{")?;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use node::transport::{Route, TcpSetting};
+use node::transport::{Cap, Route, TcpSetting};
 use tests::Puppet;
 
 use crate::rounds::Path;
@@ -17,6 +17,8 @@ pub(crate) struct Args {
     coordinator: SocketAddr,
     #[arg(long, value_enum)]
     path: Path,
+    #[arg(long)]
+    cap: Option<u32>,
 }
 
 /// Takes part until the benchmark ends this process.
@@ -31,6 +33,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     };
     // Moves every parameter a little.
     let answer = |model: &[f32]| model.iter().map(|parameter| parameter + 1e-6).collect();
-    let puppet = Puppet { weight: 1, answer: Box::new(answer) };
+    let puppet =
+        Puppet { weight: 1, answer: Box::new(answer), cap: args.cap.map(Cap::of_megabits) };
     plan::runtime()?.block_on(puppet.run(&args.folder, route, std::future::pending()))
 }
