@@ -47,6 +47,18 @@ pub enum OperatorError {
         /// What is known of it.
         report: Box<Report>,
     },
+    /// The coordinator does not go on with the run before its next start.
+    #[error(
+        "run {run} is interrupted: {reason}; coordinator runs attach {run} then follows it again"
+    )]
+    PutDown {
+        /// The run.
+        run: RunId,
+        /// Why, and what to do.
+        reason: String,
+        /// What is known of it.
+        report: Box<Report>,
+    },
     /// A description that the coordinator could not go on with.
     #[error(
         "description {run} failed: {reason}; what hospitals had answered is charged and kept: ask the same \
@@ -339,6 +351,10 @@ async fn collect(
             Progress::Stopped { reason } => {
                 let report = Box::new(report);
                 return Err(OperatorError::Stopped { run, reason, report });
+            }
+            Progress::Interrupted { reason } => {
+                let report = Box::new(report);
+                return Err(OperatorError::PutDown { run, reason, report });
             }
         }
     }

@@ -7,6 +7,7 @@ use audit::Name;
 use base::clock::Clock;
 use base::ids::RunId;
 use node::audit_log::{AuditWriter, name};
+use node::process::chain;
 use node::statistics_store::StatisticsStore;
 use node::wire::{Progress, Refusal, StatisticsLaunch, Told};
 use plan::experiment::{CheckedPlan, Plan, WINDOWS};
@@ -213,7 +214,12 @@ impl Launcher {
         tokio::task::spawn_blocking(move || {
             let outcome = drive(&runtime);
             if let Err(error) = &outcome {
-                tracing::error!(run = %ended.run, %error, "the run cannot go on");
+                if let DriveError::Stopping { .. } = error {
+                    tracing::info!(run = %ended.run, "the run waits for the next start");
+                } else {
+                    let error = chain(error);
+                    tracing::error!(run = %ended.run, error, "the run cannot go on");
+                }
             }
             drop(ended);
             outcome

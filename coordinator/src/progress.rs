@@ -41,7 +41,10 @@ impl ProgressFeed {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(
             progress,
-            Progress::Finished { .. } | Progress::Failed { .. } | Progress::Stopped { .. }
+            Progress::Finished { .. }
+                | Progress::Failed { .. }
+                | Progress::Stopped { .. }
+                | Progress::Interrupted { .. }
         ) {
             inner.over = true;
             for mut follower in std::mem::take(&mut inner.followers) {

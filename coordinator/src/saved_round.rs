@@ -203,17 +203,39 @@ impl SavedRounds {
         }
     }
 
-    /// Removes all files but those of these runs, and those in quarantine.
-    pub fn keep_only(&self, runs: &BTreeSet<RunId>) {
+    /// Removes the files of these runs, which are over, and what was left half written. The file of a run that nobody
+    /// knows is kept: a registry that is put back may know it.
+    pub fn clean(&self, over: &BTreeSet<RunId>) {
         for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let is_quarantined = path.extension().is_some_and(|ending| ending == QUARANTINED);
-            if !is_quarantined && !runs.iter().any(|run| self.path(run) == path) {
-                let _ = std::fs::remove_file(path);
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            let run = path.file_stem().and_then(|stem| stem.to_str()?.parse::<RunId>().ok());
+            match (ending, run) {
+                (Some(ENDING), Some(run)) if over.contains(&run) => {
+                    let _ = std::fs::remove_file(path);
+                }
+                (Some(UNFINISHED), Some(_)) => {
+                    let _ = std::fs::remove_file(path);
+                }
+                _ => {}
             }
         }
     }
+
+    /// The runs of which a round is saved here.
+    #[must_use]
+    pub fn saved(&self) -> BTreeSet<RunId> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let run = |path: &Path| {
+            let is_saved = path.extension().is_some_and(|ending| ending == ENDING);
+            is_saved.then(|| path.file_stem()?.to_str()?.parse().ok()).flatten()
+        };
+        entries.filter_map(|entry| run(&entry.path())).collect()
+    }
 }
+
+/// The ending of a file that is being written.
+const UNFINISHED: &str = "new";
 
 /// The ending of a file in quarantine.
 const QUARANTINED: &str = "quarantined";
@@ -315,8 +337,9 @@ mod tests {
         }
         let other: RunId = "run-b".parse().unwrap();
         save(&rounds, &other, &plan, &saved(&plan, 1));
-        rounds.keep_only(&BTreeSet::from([run.clone()]));
+        rounds.clean(&BTreeSet::from([other.clone()]));
         assert!(rounds.load(&other, &plan).unwrap().is_none());
+        assert_eq!(rounds.saved(), BTreeSet::from([run.clone()]));
         rounds.remove(&run);
         assert_eq!(std::fs::read_dir(state.path().join("rounds")).unwrap().count(), 0);
     }

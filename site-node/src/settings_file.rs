@@ -47,8 +47,9 @@ impl Content {
     /// The settings that stand in it; `place` names the file in errors.
     pub(crate) fn parse<T: Settings>(&self, place: &Path) -> Result<T, Unreadable> {
         let name = place.display().to_string();
-        let text = std::str::from_utf8(&self.bytes)
-            .map_err(|error| Unreadable(format!("{name}: {error}")))?;
+        let text = std::str::from_utf8(&self.bytes).map_err(|error| {
+            Unreadable(format!("{name}: is no text: {error}; save it as UTF-8"))
+        })?;
         config::read(&name, text).map_err(|error| Unreadable(error.to_string()))
     }
 }

@@ -131,6 +131,15 @@ impl Federation {
         Ok(command)
     }
 
+    /// Has the coordinator listen at one address over several lives.
+    ///
+    /// # Errors
+    /// No address is free, or it is settled already.
+    pub fn keep_address(&self) -> Result<(), SetupError> {
+        let listen = format!("listen = \"{}\"", free_address()?);
+        edit(&self.place("coordinator.toml"), "listen = \"127.0.0.1:0\"", &listen)
+    }
+
     /// Starts the coordinator and waits until it listens.
     ///
     /// # Errors

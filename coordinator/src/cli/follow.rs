@@ -74,7 +74,9 @@ impl Follow {
                 self.bar.set_prefix("Finished");
                 self.bar.finish();
             }
-            Progress::Failed { .. } | Progress::Stopped { .. } => self.bar.abandon(),
+            Progress::Failed { .. } | Progress::Stopped { .. } | Progress::Interrupted { .. } => {
+                self.bar.abandon();
+            }
         }
     }
 }

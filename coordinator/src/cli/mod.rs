@@ -51,8 +51,8 @@ enum Verb {
     Sites(sites::Verb),
     /// Serve a federation: let sites in and run what operators launch.
     ///
-    /// On SIGTERM or SIGINT the coordinator starts nothing new, lets the open rounds close and keeps the models so far,
-    /// within `drain` of the settings. A second signal stops it at once.
+    /// On SIGTERM or SIGINT the coordinator starts nothing new and lets the open rounds close, within `drain` of the
+    /// settings. A second signal stops it at once. Its runs go on at the next start.
     Serve(serve::Args),
     /// Show what an experiment would cost in privacy and traffic, and what policies would answer, before it runs.
     Plan(plan::Args),
@@ -134,6 +134,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Exit> {
         OperatorError::Refused(_) | OperatorError::NotStopped { .. } => Some(Exit::Refused),
         OperatorError::Transport(_)
         | OperatorError::Lost { .. }
+        | OperatorError::PutDown { .. }
         | OperatorError::Broken
         | OperatorError::BrokenOff
         | OperatorError::Unheard => Some(Exit::Unavailable),

@@ -35,8 +35,9 @@ impl Output {
         match end {
             Ok(report) => self.print(&report),
             Err(error) => {
-                if let OperatorError::Failed { report, .. } | OperatorError::Stopped { report, .. } =
-                    &error
+                if let OperatorError::Failed { report, .. }
+                | OperatorError::Stopped { report, .. }
+                | OperatorError::PutDown { report, .. } = &error
                     && self.format == Format::Json
                 {
                     self.print(report)?;

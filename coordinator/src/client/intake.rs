@@ -62,7 +62,8 @@ impl Intake {
             | Progress::Declined { .. }
             | Progress::Waiting { .. }
             | Progress::Failed { .. }
-            | Progress::Stopped { .. } => self.take(progress, 1, 0),
+            | Progress::Stopped { .. }
+            | Progress::Interrupted { .. } => self.take(progress, 1, 0),
         }
     }
 

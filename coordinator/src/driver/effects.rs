@@ -66,6 +66,7 @@ impl Running {
                     }
                 }
                 Effect::Close { round, sites } => self.close(round, sites)?,
+                Effect::Interrupt { round } => return Err(DriveError::Stopping { round }),
                 Effect::End(outcome) => self.end(outcome)?,
             }
         }

@@ -1,11 +1,14 @@
 //! The end of a run: what is kept of it, and who is told.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
 
 use audit::note::Checkpoint;
 use base::clock::Timestamp;
-use base::ids::SiteName;
+use base::ids::{RunId, SiteName};
 use node::model_store::{self, WEIGHTS};
+use node::process::chain;
 use node::wire::ToSite;
 use plan::artifact::LogState;
 
@@ -13,12 +16,15 @@ use super::{DriveError, Driver, RunOutcome, Running, log, waiting};
 use crate::artifact::{self, Ended};
 use crate::connections::SessionCommand;
 use crate::means::{by_name, mean};
-use crate::registry::{Ending, Status};
+use crate::registry::{Ending, Registry, Status};
 use crate::round::Outcome;
 use crate::run_event::{RunEnd, RunEvent};
 
 /// What becomes of a run that was put down.
-const CONTINUED: &str = "mend that and start the coordinator again, which continues the run";
+const CONTINUED: &str = "start the coordinator again, which continues the run";
+
+/// How often an entry is tried again that the registry did not take.
+const AGAIN: Duration = Duration::from_secs(5);
 
 impl Running {
     pub(super) fn end(&mut self, outcome: Outcome) -> Result<(), DriveError> {
@@ -115,19 +121,28 @@ impl Running {
         connections.end(run);
     }
 
-    /// Puts down a run that the coordinator itself cannot go on with, such as for a full disk. No end is entered, and
+    /// Puts down a run that the coordinator itself does not go on with: its disk is full, or it is asked to stop. No end is entered, and
     /// nothing is removed or told to a site: the next start of the coordinator continues the run, as after a kill.
-    fn put_down(&mut self, error: &DriveError) {
-        let outcome = format!("{error}; {CONTINUED}");
+    /// Returns what the registry could not be told.
+    fn put_down(&mut self, error: &DriveError) -> Option<String> {
+        let outcome = match error {
+            DriveError::Stopping { .. } => format!("{error}; {CONTINUED}"),
+            _ => format!("{}; mend that and {CONTINUED}", chain(error)),
+        };
         let Driver { run, registry, .. } = &self.driver;
-        if let Err(error) = registry.interrupt(run, &outcome) {
-            tracing::error!(%error, "that the run does not go on could not be entered");
-        }
+        let is_entered = registry.interrupt(run, &outcome);
         let reason = Some(outcome.clone());
-        let ending = Ending { status: Status::Failed, reason, model_sha256: None };
+        let told = outcome.clone();
+        let ending = Ending { status: Status::Interrupted, reason, model_sha256: None };
         let event = RunEvent::Ended(self.run_end(self.driver.clock.wall(), ending, outcome));
         self.driver.connections.end(&self.driver.run);
         self.announce(event);
+        let error = is_entered.err()?;
+        tracing::error!(
+            error = chain(&error),
+            "that the run is interrupted cannot be entered in the registry: it is tried again"
+        );
+        Some(told)
     }
 
     /// What the run came to. One that cannot go on is put down first.
@@ -136,11 +151,29 @@ impl Running {
         ended: Result<(), DriveError>,
     ) -> Result<RunOutcome, DriveError> {
         if let Err(error) = ended {
-            self.put_down(&error);
+            if let Some(why) = self.put_down(&error) {
+                let Driver { run, registry, .. } = self.driver;
+                enter_later(run, registry, why);
+            }
             return Err(error);
         }
         let outcome = self.outcome.unwrap_or(Outcome::Finished);
         let model = (outcome == Outcome::Finished).then_some(self.model);
         Ok(RunOutcome { run: self.driver.run, outcome, events: self.events, model })
+    }
+}
+
+/// Enters that a run is interrupted once the registry takes it, so that no list calls it running for longer. The thread
+/// ends with the process, whose next one continues the run in any case.
+#[allow(clippy::disallowed_methods, reason = "a disk tells nobody that it is mended")]
+fn enter_later(run: RunId, registry: Registry, why: String) {
+    let again = move || {
+        while registry.interrupt(&run, &why).is_err() {
+            thread::sleep(AGAIN);
+        }
+        tracing::info!(%run, "that the run is interrupted is entered now");
+    };
+    if let Err(error) = thread::Builder::new().name("registry".to_owned()).spawn(again) {
+        tracing::error!(%error, "no thread for that");
     }
 }

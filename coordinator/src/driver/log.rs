@@ -144,7 +144,6 @@ pub(crate) fn ended(run: &RunId, outcome: &Ended) -> Option<Entry> {
     let failed = |reason: &str| killed.clone().ended(Outcome::Failed, name(reason));
     match outcome {
         Ended::Finished => None,
-        Ended::Stopped { .. } => Some(failed("coordinator-stopped")),
         Ended::StoppedBy { operator, .. } => {
             Some(Entry { actor: name(operator.as_str()), ..failed("operator") })
         }

@@ -27,7 +27,7 @@ use ::audit::record::Terms;
 use ::audit::segments::LogError;
 use base::clock::{Clock, Moment};
 use base::digest::Digest;
-use base::ids::{RunId, SiteName};
+use base::ids::{Round, RunId, SiteName};
 use bytes::Bytes;
 use node::audit_log::AuditWriter;
 use node::wire::{ToSite, UpdateHeader};
@@ -53,9 +53,15 @@ use crate::saved_round::SavedRounds;
 pub(crate) use resuming::{LoggedRound, Unfinished};
 use waiting::DeclineReason;
 
-/// A run that could not go on, for a reason of the coordinator's own.
+/// A run that does not go on in this process, for a reason of the coordinator's own.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
+    /// Its process is about to end.
+    #[error("the coordinator was asked to stop in round {round}")]
+    Stopping {
+        /// The round.
+        round: Round,
+    },
     /// Nothing may follow from an event that is not durable.
     #[error(transparent)]
     Registry(#[from] RegistryError),

@@ -95,9 +95,33 @@ pub(crate) fn recover(
         }
     }
     clean(&models);
-    let with_rounds = continued.iter().map(|continued| continued.run.clone()).chain(waiting);
-    SavedRounds::of(state).keep_only(&with_rounds.collect());
+    tidy_rounds(&registry, state, &continued, &waiting)?;
     Ok(continued)
+}
+
+/// Removes the saved rounds of runs that are over. Those of runs that the registry does not know are told of, and kept.
+fn tidy_rounds(
+    registry: &Registry,
+    state: &Path,
+    continued: &[Continued],
+    waiting: &[RunId],
+) -> Result<(), RecoveryError> {
+    let rounds = SavedRounds::of(state);
+    let known =
+        registry.runs()?.iter().filter_map(|row| row.id.parse().ok()).collect::<BTreeSet<RunId>>();
+    for run in rounds.saved().difference(&known) {
+        tracing::warn!(
+            %run,
+            "state/rounds holds the last round of a run that the registry does not know: stop the coordinator and put \
+             the newest copy of registry.sqlite back, and the run goes on; or remove the file"
+        );
+    }
+    let mut over = known;
+    for run in continued.iter().map(|continued| &continued.run).chain(waiting) {
+        over.remove(run);
+    }
+    rounds.clean(&over);
+    Ok(())
 }
 
 /// Where a coordinator keeps its runs.

@@ -70,6 +70,8 @@ pub enum Status {
     Failed,
     /// An operator ended it.
     Stopped,
+    /// It has no end yet: the next start of the coordinator continues it.
+    Interrupted,
 }
 
 impl Status {
@@ -80,6 +82,7 @@ impl Status {
             Self::Finished => "finished",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
+            Self::Interrupted => INTERRUPTED,
         }
     }
 }

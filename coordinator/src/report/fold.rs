@@ -20,7 +20,7 @@ impl Report {
             experiment: plan.name.to_string(),
             status: RUNNING,
             reason: None,
-            sites: Vec::new(),
+            sites: None,
             rounds: Vec::new(),
             last: FinalReport::default(),
             baselines: None,
@@ -28,7 +28,7 @@ impl Report {
             single_site: None,
             oracle: None,
             privacy: PrivacyReport::of(plan, plan.rounds),
-            file_sha256: String::new(),
+            file_sha256: None,
             seconds: 0.0,
             bytes: 0,
             results: None,
@@ -63,6 +63,7 @@ impl Report {
             Progress::Started { .. } | Progress::Declined { .. } | Progress::Waiting { .. } => {}
             Progress::Failed { reason } => self.end_without_model(Status::Failed, reason),
             Progress::Stopped { reason } => self.end_without_model(Status::Stopped, reason),
+            Progress::Interrupted { reason } => self.end_without_model(Status::Interrupted, reason),
             Progress::Round { round, sites, seconds, bytes, metrics } => {
                 self.rounds.push(RoundReport {
                     round: round.0,
@@ -74,10 +75,10 @@ impl Report {
             }
             Progress::Finished { metrics, model_sha256, sites, seconds, bytes } => {
                 self.status = Status::Finished.name();
-                self.sites = sites.iter().map(ToString::to_string).collect();
+                self.sites = Some(sites.iter().map(ToString::to_string).collect());
                 self.seconds = *seconds;
                 self.bytes = *bytes;
-                self.file_sha256.clone_from(model_sha256);
+                self.file_sha256 = Some(model_sha256.clone());
                 self.last.metrics = object(metrics);
                 let found = c_index(metrics).and_then(Measured::value);
                 if plan.privacy.evaluation.is_some() {
@@ -92,6 +93,8 @@ impl Report {
     fn end_without_model(&mut self, status: Status, reason: &str) {
         self.status = status.name();
         self.reason = Some(reason.to_owned());
+        self.seconds = self.rounds.iter().map(|round| round.seconds).sum();
+        self.bytes = self.rounds.iter().map(|round| round.bytes).sum();
     }
 }
 
@@ -178,7 +181,7 @@ mod tests {
             followed.take(&run, &plan, &step(&event).unwrap());
         }
         assert_eq!(driven.rounds.len(), 2);
-        assert_eq!((driven.sites.len(), driven.bytes), (3, 30));
+        assert_eq!((driven.sites.as_ref().map(Vec::len), driven.bytes), (Some(3), 30));
         assert_eq!(driven.last.sites.len(), 3);
         let json = |report: &Report| serde_json::to_value(report).unwrap();
         let mut expected = json(&driven);
@@ -199,7 +202,7 @@ mod tests {
         let report = Report::from_events(&run, &plan, &events());
         let row = registry.run("run-a").unwrap();
         assert_eq!((row.status.as_str(), row.rounds), ("finished", 2));
-        assert_eq!(row.file_sha256.as_deref(), Some(&report.file_sha256[..]));
+        assert_eq!(row.file_sha256.as_deref(), report.file_sha256.as_deref());
         let kept = registry.rounds("run-a", 0, 10).unwrap();
         let kept: Vec<_> = kept.iter().map(|row| object(&row.metrics)).collect();
         let reported: Vec<_> = report.rounds.iter().map(|round| round.metrics.clone()).collect();

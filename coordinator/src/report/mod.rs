@@ -21,8 +21,8 @@ pub struct Report {
     pub status: &'static str,
     /// Why it has no model; none for a run that finished.
     pub reason: Option<String>,
-    /// Sites whose updates are in the model.
-    pub sites: Vec<String>,
+    /// Sites whose updates are in the model; none where the run has no end, or has no final model.
+    pub sites: Option<Vec<String>>,
     /// Its rounds in order.
     pub rounds: Vec<RoundReport>,
     /// The final model's quality.
@@ -38,11 +38,11 @@ pub struct Report {
     pub oracle: Option<Score>,
     /// What was promised to patients.
     pub privacy: PrivacyReport,
-    /// SHA-256 of the final model's safetensors file.
-    pub file_sha256: String,
-    /// From launch to end.
+    /// SHA-256 of the final model's safetensors file, where there is one.
+    pub file_sha256: Option<String>,
+    /// From launch to end; without a final model, those of the rounds.
     pub seconds: f64,
-    /// Bytes of the run's messages and transfers, both ways, all sites.
+    /// Bytes of the run's messages and transfers, both ways, all sites; without a final model, those of the rounds.
     pub bytes: u64,
     /// Folder with the registry and the model.
     pub results: Option<String>,

@@ -52,7 +52,7 @@ impl Report {
         } else if deviation.is_some() {
             line("  released by sites", &score(None), &format!("{LOST_IN_NOISE}; charged"));
         }
-        let sites = format!("{} sites contributed", self.sites.len());
+        let sites = format!("{} sites contributed", self.sites.as_ref().map_or(0, Vec::len));
         line("rounds", &self.rounds.len().to_string(), &sites);
         line(
             "bytes on the wire",
@@ -68,7 +68,7 @@ impl Report {
             _ => "no noise, no promise".to_owned(),
         };
         line("privacy", self.privacy.mode, &promise);
-        line("model file sha256", "", &self.file_sha256);
+        line("model file sha256", "", self.file_sha256.as_deref().unwrap_or("none"));
         if let Some(results) = &self.results {
             line("results", "", results);
         }

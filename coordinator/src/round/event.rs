@@ -115,6 +115,11 @@ pub enum Effect {
         /// Whose updates are in it.
         sites: Vec<SiteName>,
     },
+    /// The run waits for the next process of the coordinator.
+    Interrupt {
+        /// In which round.
+        round: Round,
+    },
     /// The run is over.
     End(Outcome),
 }
@@ -124,11 +129,6 @@ pub enum Effect {
 pub enum Outcome {
     /// All rounds closed.
     Finished,
-    /// The coordinator was stopped in the middle.
-    Stopped {
-        /// In which round.
-        round: Round,
-    },
     /// An operator ended the run.
     StoppedBy {
         /// In which round.
@@ -156,12 +156,6 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Finished => f.write_str("finished"),
-            Self::Stopped { round } => {
-                write!(
-                    f,
-                    "the coordinator was stopped in round {round}; launch the experiment again"
-                )
-            }
             Self::StoppedBy { round, operator } => {
                 write!(f, "stopped by {operator} in round {round}")
             }

@@ -150,7 +150,7 @@ impl Machine {
             Event::Ending => self.ending = true,
             Event::Resumed => self.resume(now),
             Event::Stopped if self.state != State::Over => {
-                effects.append(&mut self.stop());
+                effects.append(&mut self.interrupt());
             }
             Event::StoppedBy { operator } if self.state != State::Over => {
                 self.state = State::Over;
@@ -297,7 +297,7 @@ impl Machine {
         self.expect_back(now);
         match &self.state {
             // No round is open, nor was one: nothing has to be waited for.
-            State::AwaitQuorum { .. } if self.ending && !self.reopens => self.stop(),
+            State::AwaitQuorum { .. } if self.ending && !self.reopens => self.interrupt(),
             State::AwaitQuorum { until } => {
                 let until = *until;
                 self.open_or_give_up(now, until)
@@ -368,15 +368,15 @@ impl Machine {
             return self.give_up(present as usize);
         }
         if self.ending && (all_answered || window_over) {
-            return self.stop();
+            return self.interrupt();
         }
         if window_over { self.give_up(present as usize) } else { Vec::new() }
     }
 
-    /// The coordinator is asked to stop, and no round is open or can be opened again.
-    fn stop(&mut self) -> Vec<Effect> {
-        self.state = State::Over;
-        vec![Effect::End(Outcome::Stopped { round: self.round })]
+    /// The coordinator stops, and no round is open or can be closed before. The run is not over: another process takes it
+    /// up as it stands.
+    fn interrupt(&self) -> Vec<Effect> {
+        vec![Effect::Interrupt { round: self.round }]
     }
 
     /// Whether hospitals answered, and each of them declined: nobody who is connected can still join.

@@ -106,7 +106,7 @@ fn a_round_that_was_open_is_closed_before_a_coordinator_that_is_asked_to_stop_en
         run.step(update(name, 1), at(13));
     }
     assert_eq!(run.step(update("c", 1), at(13)).last(), Some(&close(1, &names)));
-    let stopped = Effect::End(Outcome::Stopped { round: Round(2) });
+    let stopped = Effect::Interrupt { round: Round(2) };
     assert_eq!(run.step(aggregated(1), at(14)), [stopped]);
     // It is not waited for longer than its hospitals may take to come back.
     let mut run = opened(&names);
@@ -114,12 +114,12 @@ fn a_round_that_was_open_is_closed_before_a_coordinator_that_is_asked_to_stop_en
     run.step(Event::Ending, at(11));
     returns(&mut run, "a", 12);
     assert_eq!(run.step(Event::Tick, at(129)), []);
-    let stopped = Effect::End(Outcome::Stopped { round: Round(1) });
+    let stopped = Effect::Interrupt { round: Round(1) };
     assert_eq!(run.step(Event::Tick, at(130)), [stopped]);
     // A round that was not open begins no more.
     let mut run = Machine::new(Rules { window: WINDOW, ..rules() }, model(0), at(0));
     run.step(Event::Resumed, at(10));
-    let stopped = Effect::End(Outcome::Stopped { round: Round(1) });
+    let stopped = Effect::Interrupt { round: Round(1) };
     assert_eq!(run.step(Event::Ending, at(11)), [stopped]);
 }
 
@@ -182,7 +182,7 @@ fn a_site_that_had_left_is_not_waited_for() {
 #[test]
 fn a_run_that_is_over_stays_over() {
     let mut run = opened(&["a", "b"]);
-    run.step(Event::Stopped, at(1));
+    run.step(Event::StoppedBy { operator: site("alice") }, at(1));
     let over = run.clone();
     assert_eq!(run.step(Event::Resumed, at(2)), []);
     assert_eq!(run, over);

@@ -251,11 +251,14 @@ fn a_run_ends_where_an_operator_stops_it() {
 }
 
 #[test]
-fn a_run_ends_where_its_coordinator_is_stopped() {
+fn a_run_waits_where_its_coordinator_is_stopped() {
     let mut run = opened(&["a", "b"]);
-    let outcome = Outcome::Stopped { round: Round(1) };
-    assert_eq!(run.step(Event::Stopped, at(1)), [Effect::End(outcome)]);
-    assert_eq!(run.step(Event::Stopped, at(2)), []);
+    let interrupted = Effect::Interrupt { round: Round(1) };
+    assert_eq!(run.step(Event::Stopped, at(1)), [interrupted]);
+    // It goes on from there in another process.
+    assert_eq!(run.step(Event::Resumed, at(2)), []);
+    run.step(consented("a"), at(3));
+    assert_eq!(run.step(consented("b"), at(3)), [offer(1, Purpose::Train, &["a", "b"])]);
 }
 
 #[test]
@@ -264,15 +267,14 @@ fn a_coordinator_that_is_asked_to_stop_closes_the_open_round_and_begins_no_other
     run.step(update("a", 1), at(1));
     assert_eq!(run.step(Event::Ending, at(2)), []);
     assert_eq!(run.step(update("b", 1), at(3)), [fold("b"), close(1, &["a", "b"])]);
-    let outcome = Outcome::Stopped { round: Round(2) };
+    let interrupted = Effect::Interrupt { round: Round(2) };
     let closed = Event::Aggregated { model: model(1) };
-    assert_eq!(run.step(closed, at(4)), [Effect::End(outcome)]);
-    assert_eq!(run.deadline(), None);
+    assert_eq!(run.step(closed, at(4)), [interrupted]);
 
     // A run that waits for hospitals has nothing to finish.
     let mut waiting = Machine::new(rules(), model(0), at(0));
-    let outcome = Outcome::Stopped { round: Round(1) };
-    assert_eq!(waiting.step(Event::Ending, at(1)), [Effect::End(outcome)]);
+    let interrupted = Effect::Interrupt { round: Round(1) };
+    assert_eq!(waiting.step(Event::Ending, at(1)), [interrupted]);
 }
 
 #[test]
@@ -392,6 +394,7 @@ fn promises_hold_under_random_events() {
                     }
                     Effect::Offer(offer) => assert!(offer.sites.len() <= 5, "seed {seed}"),
                     Effect::Refuse { .. } | Effect::RecordEvaluation { .. } => {}
+                    Effect::Interrupt { .. } => panic!("seed {seed}: nobody stops the coordinator"),
                 }
             }
             if ended > 0 {

@@ -46,5 +46,6 @@ fn last(end: &RunEnd) -> Progress {
         },
         Status::Failed => Progress::Failed { reason },
         Status::Stopped => Progress::Stopped { reason },
+        Status::Interrupted => Progress::Interrupted { reason },
     }
 }

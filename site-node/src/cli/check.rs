@@ -5,6 +5,8 @@ use std::error::Error;
 use std::path::Path;
 
 use base::clock::{Clock, SystemClock};
+use command::{Exit, Failure};
+use node::process::chain;
 use site_node::data::{self, Secret};
 use site_node::inspect::unknown_in_policy;
 use site_node::privatize::{Inspection, LedgerLog};
@@ -42,7 +44,8 @@ pub(super) fn run(config: &Path, offline: bool) -> Result<(), Box<dyn Error>> {
         Some(key) => println!("audit log: {} verifies, {records} records", key.name()),
         None => println!("audit log: none yet; the first `site-node run` begins it"),
     }
-    let patients = data::load(&ready.source)?;
+    let failed = |error| Failure { exit: Exit::Data, message: chain(&error) };
+    let patients = data::load(&ready.source).map_err(failed)?;
     let table = &patients.table;
     println!("data: {} joined, {} columns", table.files(), table.columns().len());
     for (key, empty) in [

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use base::clock::{Clock, SystemClock};
 use base::ids::SiteName;
+use command::{Exit, Failure};
 use node::audit_log::generation::Remains;
 use node::pki::{Identity, Role};
-use node::process::warn_before_end;
+use node::process::{chain, warn_before_end};
 use node::shutdown::{Hangups, Signals};
 use node::transport::{Cap, Dialer};
 use plan::policy::Policy;
@@ -78,11 +79,16 @@ pub(super) fn other_authority(identity: &Identity, policy: &Policy) -> Option<St
     })
 }
 
+/// A mistake in a file that the settings name.
+fn mistaken(error: impl Error) -> Failure {
+    Failure { exit: Exit::Config, message: chain(&error) }
+}
+
 pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
     let settings = SiteSettings::load(config)?;
-    let rules = Rules::open(&settings.policy)?;
+    let rules = Rules::open(&settings.policy).map_err(mistaken)?;
     let policy = rules.last().policy;
-    let cohort = CohortFile::open(&settings.cohort)?;
+    let cohort = CohortFile::open(&settings.cohort).map_err(mistaken)?;
     let source = cohort.look()?;
     let identity = Identity::load(&settings.identity)?;
     let name = site_name(&settings)?;
@@ -101,7 +107,7 @@ pub(super) fn prepare(config: &Path) -> Result<Ready, Box<dyn Error>> {
         clock: Arc::new(SystemClock::new()),
     };
     if let Some(proxy) = settings.coordinator.tcp.as_ref().and_then(|tcp| tcp.proxy.as_ref()) {
-        proxy.check()?;
+        proxy.check().map_err(mistaken)?;
     }
     privacy::release::check_randomness()?;
     Ok(Ready { settings, identity, policy, site, source })

@@ -177,6 +177,34 @@ fn a_mistake_in_a_file_ends_with_the_code_of_such_mistakes() -> Outcome {
     Ok(())
 }
 
+/// The service manager does not start a node again and again whose files have mistakes.
+#[test]
+fn a_site_with_a_mistake_in_its_files_ends_with_the_code_of_that_file() -> Outcome {
+    let federation = Federation::new()?;
+    let site = federation.site(HOSPITALS[0]);
+    let settings = site.join("site-node.toml");
+    let ends = |verb: &str| -> Result<(Option<i32>, String), SetupError> {
+        let mut node = Command::new(binary("site-node")?);
+        let output = node.args(verb.split(' ')).arg("--config").arg(&settings).output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    let once = |file: &str, old: &str, new: &str, code: i32, verbs: &[&str]| -> Outcome {
+        let file = site.join(file);
+        let good = fs::read_to_string(&file)?;
+        edit(&file, old, new)?;
+        for verb in verbs {
+            let (found, told) = ends(verb)?;
+            assert_eq!(found, Some(code), "{verb}: {told}");
+        }
+        Ok(fs::write(&file, good)?)
+    };
+    once("policy.toml", "modes = [", "mods = [", 78, &["check --offline", "run"])?;
+    once("cohort.toml", "patient = ", "patients = ", 78, &["check --offline", "run"])?;
+    once("cohort.csv", "\n", "\ncut,short\n", 65, &["check --offline"])?;
+    let proxy = "proxy = \"http://127.0.0.1:9\"\nproxy_credentials = \"nobody\"\nidentity = ";
+    once("site-node.toml", "identity = ", proxy, 78, &["check --offline", "run"])
+}
+
 #[test]
 fn each_experiment_of_the_repository_is_judged_by_a_policy_that_names_its_model() -> Outcome {
     let (federation, _) = federation()?;

@@ -104,8 +104,9 @@ fn a_site_killed_in_the_middle_does_not_fail_a_run_with_a_quorum() -> Outcome {
 }
 
 #[test]
-fn a_coordinator_that_is_stopped_ends_its_run_and_says_so() -> Outcome {
+fn a_coordinator_that_is_stopped_interrupts_its_run_and_says_so() -> Outcome {
     let mut federation = Federation::new()?;
+    federation.keep_address()?;
     for name in HOSPITALS {
         let policy = federation.site(name).join("policy.toml");
         edit(&policy, "max_rounds = 1000", "max_rounds = 100000")?;
@@ -116,30 +117,44 @@ fn a_coordinator_that_is_stopped_ends_its_run_and_says_so() -> Outcome {
     coordinator.wait_for("round{round=20}")?;
     coordinator.terminate()?;
     let output = failure(run)?;
-    assert!(output.contains("the coordinator was stopped in round"), "{output}");
+    assert!(output.contains("the coordinator was asked to stop in round"), "{output}");
     success(coordinator)?;
     let mut list = federation.coordinator(&["runs", "list"])?;
     let listed = last_line(&success(Process::start(list.args(["--format", "json"]))?)?)?;
-    assert_eq!(listed[0]["status"], "failed");
-    // The model so far was kept, which is on record.
-    let name = listed[0]["run"].as_str().unwrap_or_default();
+    assert_eq!(listed[0]["status"], "interrupted");
+    // It has no end on record.
     let records = tests::records(&federation.place("state"))?;
-    let kept = records.iter().filter(|record| matches!(record.event, Event::Kept { .. }));
-    let runs: Vec<_> = kept.filter_map(|record| record.run.as_ref()).collect();
-    assert_eq!(runs.iter().map(|run| run.as_str()).collect::<Vec<_>>(), [name]);
+    assert!(!records.iter().any(|record| matches!(record.event, Event::Kill { .. })));
     crate::audit::sound_by_the_document(&federation.log())?;
 
-    // A registry that is lost is missed by name at the next start.
-    for ending in ["", "-wal", "-shm"] {
-        let file = federation.place(&format!("state/registry.sqlite{ending}"));
-        if file.exists() {
-            std::fs::remove_file(file)?;
-        }
+    // A registry that is lost is missed by name at the next start. Once it is back, the run goes on from its saved round.
+    let name = listed[0]["run"].as_str().unwrap_or_default();
+    let away = federation.elsewhere("away");
+    std::fs::create_dir(&away)?;
+    let files = ["registry.sqlite", "registry.sqlite-wal", "registry.sqlite-shm"];
+    let kept = |file: &&str| federation.place(&format!("state/{file}")).exists();
+    let files: Vec<&str> = files.into_iter().filter(kept).collect();
+    for file in &files {
+        std::fs::rename(federation.place(&format!("state/{file}")), away.join(file))?;
     }
     let mut serve = federation.coordinator(&["serve"])?;
     let mut coordinator = Process::start(serve.env("NO_COLOR", "1"))?;
-    let line = coordinator.wait_for("the registry lacks")?;
-    assert!(line.contains(name), "{line}");
+    for missed in ["the registry lacks", "state/rounds holds the last round"] {
+        let line = coordinator.wait_for(missed)?;
+        assert!(line.contains(name), "{line}");
+    }
+    tests::stop([coordinator])?;
+    for file in tests::files(&federation.place("state"))? {
+        if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("registry")) {
+            std::fs::remove_file(file)?;
+        }
+    }
+    for file in &files {
+        std::fs::copy(away.join(file), federation.place(&format!("state/{file}")))?;
+    }
+    let mut coordinator = federation.serve()?;
+    let closed = coordinator.wait_for("closed")?;
+    assert!(closed.contains(name), "{closed}");
     tests::stop([coordinator])
 }
 

@@ -1,7 +1,7 @@
 //! A person's decisions about a peer's log, `site-node trust` and `coordinator sites accept`, killed before each of
 //! their durable steps: the same command again finishes them.
 
-use tests::{Federation, HOSPITALS, copy_folder, edit, free_address};
+use tests::{Federation, HOSPITALS, copy_folder};
 
 use crate::Outcome;
 use crate::killing::{MAX_STEPS, key, killed, logs_verify, reset, shim, works};
@@ -40,8 +40,7 @@ fn a_log_that_is_accepted_is_accepted_by_the_same_command_again() -> Outcome {
     let mut federation = Federation::new()?;
     let shim = shim(&federation)?;
     // The same address for all of the coordinator's lives.
-    let listen = format!("listen = \"{}\"", free_address()?);
-    edit(&federation.place("coordinator.toml"), "listen = \"127.0.0.1:0\"", &listen)?;
+    federation.keep_address()?;
     let coordinator = federation.serve()?;
     tests::stop([federation.start_site(HOSPITALS[0])?])?;
     let restart = ["audit", "restart", "--reason", "key-exposed", "--spent", "recorded"];

@@ -251,6 +251,11 @@ pub enum Progress {
         /// By whom, in which round, and what was kept.
         reason: String,
     },
+    /// The coordinator does not go on with the run before its next start.
+    Interrupted {
+        /// Why, and what to do.
+        reason: String,
+    },
 }
 
 /// A step of a description that an operator follows.

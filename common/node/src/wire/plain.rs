@@ -134,9 +134,9 @@ impl PeerMessage for ToOperator {
                 Progress::Finished { metrics, model_sha256, .. } => {
                     names(metrics).into_iter().chain([word(model_sha256)]).collect()
                 }
-                Progress::Failed { reason: why } | Progress::Stopped { reason: why } => {
-                    vec![reason(why)]
-                }
+                Progress::Failed { reason: why }
+                | Progress::Stopped { reason: why }
+                | Progress::Interrupted { reason: why } => vec![reason(why)],
             },
             Self::Attached { .. } => Vec::new(),
             Self::Ended { status, reason: why, .. } => {

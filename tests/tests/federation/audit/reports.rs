@@ -94,7 +94,7 @@ fn a_coordinator_that_is_killed_in_a_run_accuses_nobody() -> Outcome {
     let told = of_one_mind(&federation, &name, &[federation.log()], &logs(&federation))?;
     is_explained(&told);
     assert!(told.page.contains("The run did not finish."), "{}", told.figures);
-    assert!(told.page.contains("coordinator-stopped"), "{}", told.figures);
+    assert!(told.page.contains("The coordinator's program ended"), "{}", told.figures);
     Ok(())
 }
 

@@ -124,13 +124,13 @@ impl PlanErrors {
         match rule.combine {
             Combine::Mean => return,
             Combine::TrimmedMean { trim } => {
-                let hint = if trim > 0.0 && trim < 0.5 {
-                    "use at least 1 / aggregation.min_sites: with fewer nobody is left out"
-                } else {
-                    "use a share above 0 and below 0.5"
-                };
-                let leaves_out = trim < 0.5 && trim * f64::from(rule.min_sites) >= 1.0;
-                self.hold(leaves_out, "aggregation.trim", trim, hint);
+                let is_share = trim > 0.0 && trim < 0.5;
+                self.hold(is_share, "aggregation.trim", trim, "use a share above 0 and below 0.5");
+                if is_share && trim * f64::from(rule.min_sites) < 1.0 {
+                    let found = format!("{trim} leaves nobody out of {} sites", rule.min_sites);
+                    let hint = "raise aggregation.min_sites to at least 1 / trim, or trim to 1 / aggregation.min_sites";
+                    self.note("aggregation.trim", found, hint);
+                }
             }
             Combine::Median => self.hold(
                 rule.min_sites >= 3,
@@ -140,12 +140,11 @@ impl PlanErrors {
             ),
             Combine::MultiKrum { hostile } => {
                 let enough = hostile.saturating_mul(2).saturating_add(3);
-                self.hold(
-                    hostile >= 1 && rule.min_sites >= enough,
-                    "aggregation.hostile",
-                    hostile,
-                    "use 1 or more, and an aggregation.min_sites of at least 2 · hostile + 3",
-                );
+                self.hold(hostile >= 1, "aggregation.hostile", hostile, "use 1 or more");
+                if rule.min_sites < enough {
+                    let found = format!("{} are too few for hostile = {hostile}", rule.min_sites);
+                    self.note("aggregation.min_sites", found, "use at least 2 · hostile + 3");
+                }
                 self.hold(
                     rule.max_sites <= limits::COMPARED,
                     "aggregation.max_sites",

@@ -9,7 +9,7 @@ use crate::border::golden::{every_variant, variants};
 use crate::border::sample::{PLAN, plan};
 
 variants!(ToOperator: Welcome, Refused, Progress, Told, Attached, Ended, Answer);
-variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting, Stopped);
+variants!(Progress: Started, Declined, Round, Finished, Failed, Waiting, Stopped, Interrupted);
 
 #[test]
 fn messages_to_an_operator_are_these_bytes() {
@@ -120,6 +120,10 @@ fn every_step_of_a_run_is_these_bytes() {
         06000000                         # Progress::Stopped
         0b00000000000000 'stopped: it'   # reason
     ";
+    let interrupted = "
+        07000000                         # Progress::Interrupted
+        0700000000000000 'no disk'       # reason
+    ";
     let sites = vec!["hospital-a".parse().unwrap(), "hospital-b".parse().unwrap()];
     let rule = "policy.modes".to_owned();
     let reason = "noise is required".to_owned();
@@ -150,5 +154,6 @@ fn every_step_of_a_run_is_these_bytes() {
         (Progress::Failed { reason: "quorum lost".to_owned() }, failed),
         (Progress::Waiting { more: 2, until: Timestamp(1000), away }, waiting),
         (Progress::Stopped { reason: "stopped: it".to_owned() }, stopped),
+        (Progress::Interrupted { reason: "no disk".to_owned() }, interrupted),
     ]);
 }

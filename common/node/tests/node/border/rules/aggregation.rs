@@ -82,7 +82,7 @@ fn a_trimmed_mean_leaves_somebody_out_and_somebody_in() {
                 p.aggregation.combine = Combine::TrimmedMean { trim: 0.5 };
             }),
             (trim, "NaN", |p| p.aggregation.combine = Combine::TrimmedMean { trim: f64::NAN }),
-            (trim, "with fewer nobody is left out", |p| p.aggregation.min_sites = 3),
+            (trim, "0.25 leaves nobody out of 3 sites", |p| p.aggregation.min_sites = 3),
             ("aggregation.weights", "counts all sites alike", |p| {
                 p.aggregation.weights = Weights::Patients { unit: 250 };
             }),
@@ -116,8 +116,8 @@ fn a_median_and_multi_krum_have_as_many_sites_as_they_need() {
             (hostile, "0 is out of bounds", |p| {
                 p.aggregation.combine = Combine::MultiKrum { hostile: 0 };
             }),
-            (hostile, "2 · hostile + 3", |p| p.aggregation.min_sites = 4),
-            (hostile, "4294967295 is out", |p| {
+            (sites, "4 are too few for hostile = 1", |p| p.aggregation.min_sites = 4),
+            (sites, "5 are too few for hostile = 4294967295", |p| {
                 p.aggregation.combine = Combine::MultiKrum { hostile: u32::MAX };
             }),
             ("aggregation.max_sites", "compares every pair", |p| p.aggregation.max_sites = 101),
