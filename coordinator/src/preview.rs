@@ -9,7 +9,7 @@ use base::config::ConfigError;
 use base::digest::Digest;
 use base::ids::RunId;
 use bytesize::ByteSize;
-use plan::experiment::{Plan, StatisticsRequest};
+use plan::experiment::{Aggregation, Combine, Plan, StatisticsRequest};
 use plan::policy::{Asker, BrokenRule, Policy, PolicyDecision};
 use privacy::accountant::AccountantError;
 use privacy::{Account, Cost, LedgerError, Mechanism, shown_epsilon};
@@ -35,6 +35,8 @@ pub struct Preview {
     pub rounds: u32,
     /// The fewest sites that make a round, and the most.
     pub sites: (u32, u32),
+    /// How a round's updates become the next model: what combines them, and the server's rule.
+    pub combined: String,
     /// The model's kind and head.
     pub model: String,
     /// Its parameters.
@@ -163,6 +165,7 @@ impl Preview {
             experiment: plan.name.to_string(),
             rounds: plan.rounds,
             sites: (plan.aggregation.min_sites, most),
+            combined: combined(&plan.aggregation),
             model: format!("{}, {}", plan.model.made_of(), plan.model.head.name()),
             parameters,
             start: plan.start,
@@ -303,6 +306,17 @@ fn bytes(count: u64) -> String {
     ByteSize(count).display().si_short().to_string()
 }
 
+/// The words of the experiment's `[aggregation]`.
+fn combined(rule: &Aggregation) -> String {
+    let name = rule.combine.name();
+    let combined = match rule.combine {
+        Combine::Mean | Combine::Median => name.to_owned(),
+        Combine::TrimmedMean { trim } => format!("{name}, trim = {trim}"),
+        Combine::MultiKrum { hostile } => format!("{name}, hostile = {hostile}"),
+    };
+    format!("combined by {combined}; server rule {}", rule.rule.name())
+}
+
 impl Preview {
     /// The preview for people.
     #[must_use]
@@ -318,6 +332,7 @@ impl Preview {
             line("begins with", format!("model {start}"));
         }
         line("rounds", format!("{}, with {least} to {most} sites", self.rounds));
+        line("updates", self.combined.clone());
         let round = bytes(self.bytes_each_round);
         let site = bytes(self.bytes_each_site);
         let all = bytes(self.bytes_most_sites);

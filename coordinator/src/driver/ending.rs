@@ -121,9 +121,9 @@ impl Running {
         connections.end(run);
     }
 
-    /// Puts down a run that the coordinator itself does not go on with: its disk is full, or it is asked to stop. No end is entered, and
-    /// nothing is removed or told to a site: the next start of the coordinator continues the run, as after a kill.
-    /// Returns what the registry could not be told.
+    /// Puts down a run that the coordinator itself does not go on with: its disk is full, or it is asked to stop. No end
+    /// is entered, and nothing is removed or told to a site: the next start of the coordinator continues the run, as
+    /// after a kill. Returns what the registry could not be told.
     fn put_down(&mut self, error: &DriveError) -> Option<String> {
         let outcome = match error {
             DriveError::Stopping { .. } => format!("{error}; {CONTINUED}"),

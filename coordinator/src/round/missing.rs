@@ -19,9 +19,8 @@ impl Machine {
     /// The hospitals that the run waits for because too few are connected; none where enough are.
     #[must_use]
     pub fn missing(&self) -> Option<Missing> {
-        let waiting = |standing: &Standing| {
-            matches!(standing, Standing::Asked | Standing::Present | Standing::Returning)
-        };
+        // Those who are expected back after a restart are not there yet: whoever follows the run is told.
+        let waiting = |standing: &Standing| matches!(standing, Standing::Asked | Standing::Present);
         let there = |site: &SiteName| self.sites.get(site).is_some_and(waiting);
         let (until, hoped) = match &self.state {
             State::AwaitQuorum { until } => {

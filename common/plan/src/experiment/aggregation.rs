@@ -203,9 +203,10 @@ fn combine(
         section.problem(key, what, format!("remove the key, or use combine = {:?}", owner.name()));
     }
     let missing = match word {
-        CombineWord::TrimmedMean if trim.is_none() => {
-            Some(("trim", "give the share of sites to leave out at each end, such as 0.2"))
-        }
+        CombineWord::TrimmedMean if trim.is_none() => Some((
+            "trim",
+            "give the share of sites to leave out at each end, such as 0.34 for three sites",
+        )),
         CombineWord::MultiKrum if hostile.is_none() => {
             Some(("hostile", "give how many sites of a round may be hostile, such as 1"))
         }
