@@ -51,7 +51,7 @@ pub enum OperatorError {
     #[error(
         "run {run} is interrupted: {reason}; coordinator runs attach {run} then follows it again"
     )]
-    PutDown {
+    RunInterrupted {
         /// The run.
         run: RunId,
         /// Why, and what to do.
@@ -354,7 +354,7 @@ async fn collect(
             }
             Progress::Interrupted { reason } => {
                 let report = Box::new(report);
-                return Err(OperatorError::PutDown { run, reason, report });
+                return Err(OperatorError::RunInterrupted { run, reason, report });
             }
         }
     }

@@ -9,7 +9,7 @@ use base::config::ConfigError;
 use base::digest::Digest;
 use base::ids::RunId;
 use bytesize::ByteSize;
-use plan::experiment::{Aggregation, Combine, Plan, StatisticsRequest};
+use plan::experiment::{Combine, Plan, StatisticsRequest};
 use plan::policy::{Asker, BrokenRule, Policy, PolicyDecision};
 use privacy::accountant::AccountantError;
 use privacy::{Account, Cost, LedgerError, Mechanism, shown_epsilon};
@@ -35,8 +35,10 @@ pub struct Preview {
     pub rounds: u32,
     /// The fewest sites that make a round, and the most.
     pub sites: (u32, u32),
-    /// How a round's updates become the next model: what combines them, and the server's rule.
-    pub combined: String,
+    /// How a round's updates become one, with the parameters of that.
+    pub combine: String,
+    /// The server's rule, which makes the next model of it.
+    pub rule: &'static str,
     /// The model's kind and head.
     pub model: String,
     /// Its parameters.
@@ -165,7 +167,8 @@ impl Preview {
             experiment: plan.name.to_string(),
             rounds: plan.rounds,
             sites: (plan.aggregation.min_sites, most),
-            combined: combined(&plan.aggregation),
+            combine: combine(plan.aggregation.combine),
+            rule: plan.aggregation.rule.name(),
             model: format!("{}, {}", plan.model.made_of(), plan.model.head.name()),
             parameters,
             start: plan.start,
@@ -306,15 +309,14 @@ fn bytes(count: u64) -> String {
     ByteSize(count).display().si_short().to_string()
 }
 
-/// The words of the experiment's `[aggregation]`.
-fn combined(rule: &Aggregation) -> String {
-    let name = rule.combine.name();
-    let combined = match rule.combine {
+/// A way to combine updates, in the words of the experiment's `[aggregation]`.
+fn combine(combine: Combine) -> String {
+    let name = combine.name();
+    match combine {
         Combine::Mean | Combine::Median => name.to_owned(),
         Combine::TrimmedMean { trim } => format!("{name}, trim = {trim}"),
         Combine::MultiKrum { hostile } => format!("{name}, hostile = {hostile}"),
-    };
-    format!("combined by {combined}; server rule {}", rule.rule.name())
+    }
 }
 
 impl Preview {
@@ -332,7 +334,7 @@ impl Preview {
             line("begins with", format!("model {start}"));
         }
         line("rounds", format!("{}, with {least} to {most} sites", self.rounds));
-        line("updates", self.combined.clone());
+        line("updates", format!("combined by {}; server rule {}", self.combine, self.rule));
         let round = bytes(self.bytes_each_round);
         let site = bytes(self.bytes_each_site);
         let all = bytes(self.bytes_most_sites);

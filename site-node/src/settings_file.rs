@@ -48,7 +48,7 @@ impl Content {
     pub(crate) fn parse<T: Settings>(&self, place: &Path) -> Result<T, Unreadable> {
         let name = place.display().to_string();
         let text = std::str::from_utf8(&self.bytes).map_err(|error| {
-            Unreadable(format!("{name}: is no text: {error}; save it as UTF-8"))
+            Unreadable(format!("{name}: is not text: {error}; save it as UTF-8"))
         })?;
         config::read(&name, text).map_err(|error| Unreadable(error.to_string()))
     }

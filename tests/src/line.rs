@@ -1,7 +1,7 @@
-//! A bad line for UDP between one site and the coordinator: it delays datagrams, and loses, doubles and reorders some.
+//! A bad line for UDP between one site and the coordinator: it delays datagrams, and loses, duplicates and reorders some.
 //!
 //! ```text
-//! site ─► near socket ─► lane: lose? queue full? double? ─► due at … ─► far socket ─► coordinator
+//! site ─► near socket ─► lane: lose? queue full? duplicate? ─► due at … ─► far socket ─► coordinator
 //!      ◄──────────────── lane ◄───────────────────────────────────────
 //! ```
 //!
@@ -35,7 +35,7 @@ pub struct Faults {
     /// The probability that a datagram is lost.
     pub loss: f64,
     /// The probability that a datagram arrives twice.
-    pub doubled: f64,
+    pub duplicated: f64,
     /// How long a datagram travels, at least.
     pub delay: Duration,
     /// How much longer it may travel. Datagrams sent within this time may overtake each other.
@@ -138,7 +138,7 @@ impl Ends {
                     if self.cut.load(Ordering::SeqCst) || chance.hits(faults.loss) {
                         continue;
                     }
-                    for _ in 0..=u8::from(chance.hits(faults.doubled)) {
+                    for _ in 0..=u8::from(chance.hits(faults.duplicated)) {
                         number += 1;
                         let due = sent + faults.delay + faults.spread.mul_f64(chance.draw());
                         travelling.push(Reverse((due, number, buffer[..length].to_vec())));

@@ -134,7 +134,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Exit> {
         OperatorError::Refused(_) | OperatorError::NotStopped { .. } => Some(Exit::Refused),
         OperatorError::Transport(_)
         | OperatorError::Lost { .. }
-        | OperatorError::PutDown { .. }
+        | OperatorError::RunInterrupted { .. }
         | OperatorError::Broken
         | OperatorError::BrokenOff
         | OperatorError::Unheard => Some(Exit::Unavailable),

@@ -37,7 +37,7 @@ impl Output {
             Err(error) => {
                 if let OperatorError::Failed { report, .. }
                 | OperatorError::Stopped { report, .. }
-                | OperatorError::PutDown { report, .. } = &error
+                | OperatorError::RunInterrupted { report, .. } = &error
                     && self.format == Format::Json
                 {
                     self.print(report)?;

@@ -123,8 +123,8 @@ impl Running {
 
     /// Puts down a run that the coordinator itself does not go on with: its disk is full, or it is asked to stop. No end
     /// is entered, and nothing is removed or told to a site: the next start of the coordinator continues the run, as
-    /// after a kill. Returns what the registry could not be told.
-    fn put_down(&mut self, error: &DriveError) -> Option<String> {
+    /// after a kill.
+    fn put_down(mut self, error: &DriveError) {
         let outcome = match error {
             DriveError::Stopping { .. } => format!("{error}; {CONTINUED}"),
             _ => format!("{}; mend that and {CONTINUED}", chain(error)),
@@ -137,24 +137,20 @@ impl Running {
         let event = RunEvent::Ended(self.run_end(self.driver.clock.wall(), ending, outcome));
         self.driver.connections.end(&self.driver.run);
         self.announce(event);
-        let error = is_entered.err()?;
-        tracing::error!(
-            error = chain(&error),
-            "that the run is interrupted cannot be entered in the registry: it is tried again"
-        );
-        Some(told)
+        if let Err(error) = is_entered {
+            tracing::error!(
+                error = chain(&error),
+                "the registry does not take that the run is interrupted; it is told again until it does"
+            );
+            let Driver { run, registry, .. } = self.driver;
+            enter_later(run, registry, told);
+        }
     }
 
     /// What the run came to. One that cannot go on is put down first.
-    pub(super) fn finish(
-        mut self,
-        ended: Result<(), DriveError>,
-    ) -> Result<RunOutcome, DriveError> {
+    pub(super) fn finish(self, ended: Result<(), DriveError>) -> Result<RunOutcome, DriveError> {
         if let Err(error) = ended {
-            if let Some(why) = self.put_down(&error) {
-                let Driver { run, registry, .. } = self.driver;
-                enter_later(run, registry, why);
-            }
+            self.put_down(&error);
             return Err(error);
         }
         let outcome = self.outcome.unwrap_or(Outcome::Finished);
@@ -171,9 +167,9 @@ fn enter_later(run: RunId, registry: Registry, why: String) {
         while registry.interrupt(&run, &why).is_err() {
             thread::sleep(AGAIN);
         }
-        tracing::info!(%run, "that the run is interrupted is entered now");
+        tracing::info!(%run, "the registry now says that the run is interrupted");
     };
     if let Err(error) = thread::Builder::new().name("registry".to_owned()).spawn(again) {
-        tracing::error!(%error, "no thread for that");
+        tracing::error!(%error, "the registry is not told again: no thread can be started");
     }
 }

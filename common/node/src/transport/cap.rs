@@ -1,4 +1,4 @@
-//! What models and updates may take of a hospital's line.
+//! What models and updates may take of a hospital's line: a token bucket for each direction.
 //!
 //! ```text
 //! piece ─► lane of its direction: due once those before it have had their time ─► sent, or the next one is read
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Pieces a second that are at least made of a transfer, so that a slow line is used evenly.
+/// A transfer is cut into at least so many pieces for each second that it takes, so that the line is used evenly.
 const PIECES: u64 = 20;
 
 /// What a lane may catch up on: timers are late by a millisecond or two, and datagrams come in groups.

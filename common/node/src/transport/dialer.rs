@@ -58,8 +58,14 @@ impl Dialer {
         let both = quic::endpoint(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), None, new());
         let one = |_| quic::endpoint(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None, new());
         let endpoint = both.or_else(one)?;
-        let (tunnels, doubt) = (Mutex::default(), Mutex::default());
-        Ok(Self { endpoint, config, connector, tunnels, doubt, cap: None })
+        Ok(Self {
+            endpoint,
+            config,
+            connector,
+            tunnels: Mutex::default(),
+            doubt: Mutex::default(),
+            cap: None,
+        })
     }
 
     /// Limits what models and updates take of the line, over all connections of this end.
@@ -71,9 +77,9 @@ impl Dialer {
     /// Connects to the coordinator, whose certificate must carry the coordinator's name, whatever name or
     /// address it is reached under. A host name is looked up now, and its addresses are tried beside each other.
     ///
-    /// UDP is tried first, unless it is in doubt ([`Self::session_ended`]). If nothing answers there for some seconds, TCP is tried beside it, and the first path that
-    /// leads to the coordinator wins. An answer over UDP that refuses does not settle the matter: whoever is on the way can
-    /// forge one before the coordinator has proven who it is.
+    /// UDP is tried first, unless it is in doubt ([`Self::session_ended`]). If nothing answers there for some seconds,
+    /// TCP is tried beside it, and the first path that leads to the coordinator wins. An answer over UDP that refuses
+    /// does not settle the matter: whoever is on the way can forge one before the coordinator has proven who it is.
     ///
     /// # Errors
     /// It cannot be reached, or one side does not trust the other; what was tried is named.

@@ -41,7 +41,7 @@ struct LineArgs {
     loss: f64,
     /// Probability that a datagram arrives twice.
     #[arg(long, default_value_t = 0.0, value_parser = probability)]
-    doubled: f64,
+    duplicated: f64,
     /// Milliseconds that a datagram travels.
     #[arg(long, default_value_t = 0)]
     delay: u64,
@@ -64,13 +64,13 @@ fn probability(text: &str) -> Result<f64, String> {
 impl LineArgs {
     /// The line of the site of this number, if there is one.
     fn open(&self, coordinator: SocketAddr, site: u64) -> Result<Option<Line>, tests::SetupError> {
-        let &Self { loss, doubled, delay, spread, rate, seed } = self;
-        if loss == 0.0 && doubled == 0.0 && delay == 0 && spread == 0 && rate == 0 {
+        let &Self { loss, duplicated, delay, spread, rate, seed } = self;
+        if loss == 0.0 && duplicated == 0.0 && delay == 0 && spread == 0 && rate == 0 {
             return Ok(None);
         }
         let faults = Faults {
             loss,
-            doubled,
+            duplicated,
             delay: Duration::from_millis(delay),
             spread: Duration::from_millis(spread),
             rate: rate.saturating_mul(1_000_000),
